@@ -1,0 +1,226 @@
+"""The task queue: Celery on Redis or Valkey, its whole policy, and the signs of life of workers.
+
+Redis says only who does what right now. Losing all of it loses no result: what is done is
+marked in the archive, and the supervisor sends the rest again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import redis
+from celery import Celery
+from kombu.exceptions import KombuError, OperationalError
+from kombu.utils.url import maybe_sanitize_url
+
+from headcount.errors import FatalError, TransientError
+from headcount.messages import UnitMessage
+
+EMBED_QUEUE = "embed"
+REDUCE_QUEUE = "reduce"
+TASKS = {"prepare": "headcount.prepare", "embed": "headcount.embed", "reduce": "headcount.reduce"}
+ROUTES = {
+    TASKS["prepare"]: {"queue": EMBED_QUEUE},
+    TASKS["embed"]: {"queue": EMBED_QUEUE},
+    TASKS["reduce"]: {"queue": REDUCE_QUEUE},
+}
+
+BEAT_SECONDS = 2.0
+"""How often a worker renews its sign of life for a unit."""
+BEAT_EXPIRY_SECONDS = 15
+"""A sign of life that was not renewed for so long is gone."""
+
+
+def make_app(broker_url: str) -> Celery:
+    """The Celery application, the same for those who send and those who work."""
+    app = Celery("headcount", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_routes=ROUTES,
+        task_create_missing_queues=False,
+        task_queues={name: {"exchange": name} for name in (EMBED_QUEUE, REDUCE_QUEUE)},
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,  # the supervisor sends again, and counts attempts
+        task_store_errors_even_if_ignored=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            # Longer than any unit: redelivery by time is the last resort, not the first.
+            "visibility_timeout": 6 * 3600,
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+    )
+    return app
+
+
+def redacted(broker_url: str) -> str:
+    """The URL without its password."""
+    return str(maybe_sanitize_url(broker_url))
+
+
+def beat_key(job_id: str, unit: str) -> str:
+    """Where a worker says that it is busy with a unit."""
+    return f"headcount:beat:{job_id}:{unit}"
+
+
+class Broker:
+    """What headcount does with its broker: send units, see who is at work, count what waits."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._app = make_app(url)
+        self._redis = redis.Redis.from_url(
+            url.replace("redis+socket://", "unix://"),
+            socket_timeout=10,
+            socket_connect_timeout=5,
+            decode_responses=True,
+        )
+
+    @contextmanager
+    def _foreign(self) -> Iterator[None]:
+        try:
+            yield
+        except redis.AuthenticationError as error:
+            raise FatalError(
+                f"the broker {redacted(self.url)} refuses the password: check the URL "
+                "in HEADCOUNT_BROKER_URL"
+            ) from error
+        except (redis.RedisError, OperationalError, KombuError, OSError) as error:
+            raise TransientError(f"broker {redacted(self.url)}: {error}") from error
+
+    def check(self) -> None:
+        """Raise FatalError unless the broker answers."""
+        try:
+            with self._foreign():
+                self._redis.ping()
+        except TransientError as error:
+            raise FatalError(
+                f"cannot reach the broker at {redacted(self.url)}. Start a Valkey or Redis "
+                "there, set HEADCOUNT_BROKER_URL to one that runs, or unset it to let "
+                "`headcount run` start its own."
+            ) from error
+
+    def send(self, message: UnitMessage) -> None:
+        """Put one unit of work on its queue."""
+        task = TASKS[message.unit.split("-")[0]]
+        with self._foreign():
+            self._app.send_task(
+                task,
+                kwargs={"message": message.model_dump(mode="json")},
+                retry=True,
+                retry_policy={"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5},
+            )
+
+    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The latest sign of life of each unit that a worker has in hand or just finished."""
+        names = list(units)
+        if not names:
+            return {}
+        with self._foreign():
+            values = self._redis.mget([beat_key(job_id, unit) for unit in names])
+        return {name: json.loads(value) for name, value in zip(names, values, strict=True) if value}
+
+    def waiting(self, job_id: str) -> set[str]:
+        """The units of a job that wait in the queues, not yet taken by a worker."""
+        units = set()
+        with self._foreign():
+            for queue in (EMBED_QUEUE, REDUCE_QUEUE):
+                for raw in self._redis.lrange(queue, 0, -1):
+                    message = _message_of(raw)
+                    if message.get("job_id") == job_id:
+                        units.add(str(message.get("unit")))
+        return units
+
+    def beat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
+        """Say that a unit is in hand; see Heartbeat in the workers for who calls it."""
+        with self._foreign():
+            self._redis.set(beat_key(job_id, unit), json.dumps(state), ex=BEAT_EXPIRY_SECONDS)
+
+    def queue_lengths(self) -> dict[str, int]:
+        """How many messages wait in each queue."""
+        with self._foreign():
+            return {queue: int(self._redis.llen(queue)) for queue in (EMBED_QUEUE, REDUCE_QUEUE)}
+
+    def workers_seen(self) -> int:
+        """How many worker processes have shown themselves in the last seconds."""
+        with self._foreign():
+            return sum(1 for _ in self._redis.scan_iter("headcount:worker:*"))
+
+    def show_worker(self, name: str) -> None:
+        """A worker shows itself, for `doctor` and the supervisor's `no worker` hint."""
+        with self._foreign():
+            self._redis.set(f"headcount:worker:{name}", f"{time.time():.0f}", ex=30)
+
+
+def _message_of(raw: str) -> dict[str, Any]:
+    """The headcount message inside a queued Celery message; empty where it is not one of ours."""
+    try:
+        envelope = json.loads(raw)
+        body = envelope["body"]
+        if envelope.get("properties", {}).get("body_encoding") == "base64":
+            body = base64.b64decode(body)
+        kwargs = json.loads(body)[1]
+        return dict(kwargs["message"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return {}
+
+
+def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> None:
+    """Make ``body`` the task ``name``. It gets the message as a plain dict.
+
+    Only TransientError is tried again, with backoff and a cap.
+    """
+
+    def run(message: dict[str, Any]) -> None:
+        body(message)
+
+    app.task(
+        run,
+        name=name,
+        autoretry_for=(TransientError,),
+        max_retries=5,
+        retry_backoff=2,
+        retry_backoff_max=60,
+        retry_jitter=True,
+    )
+
+
+def serve(app: Celery, broker: Broker, queues: list[str], name: str) -> None:
+    """Work on ``queues`` until a signal says stop; a unit in hand is finished first."""
+    threading.Thread(target=_show, args=(broker, name), daemon=True).start()
+    app.Worker(
+        hostname=name,
+        queues=queues,
+        pool="threads",
+        concurrency=1,
+        loglevel="INFO",
+        without_mingle=True,
+        without_gossip=True,
+        without_heartbeat=True,
+        optimization="fair",
+        quiet=True,
+    ).start()
+
+
+def _show(broker: Broker, name: str) -> None:
+    while True:
+        with suppress(TransientError, FatalError):
+            broker.show_worker(name)
+        time.sleep(10)

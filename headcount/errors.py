@@ -1,0 +1,95 @@
+"""The errors of headcount, and who is at fault in each.
+
+HeadcountError
+├─ PhotoError        the photo is at fault      → an outcome and a reason, never leaves the pipeline
+├─ ObjectError       one object cannot be read  → its reader decides whose fault that is
+│  ├─ ObjectMissing
+│  ├─ ObjectDenied
+│  └─ ObjectTooLarge
+├─ TransientError    storage or device hiccup   → the only one that is tried again
+└─ FatalError        settings, model, archive   → stops the job, says what to do, is not retried
+
+Errors of third-party libraries are translated into these at that library's one door.
+"""
+
+from __future__ import annotations
+
+from headcount.records import Outcome
+
+
+class HeadcountError(Exception):
+    """Any error whose text was written for the person who runs headcount."""
+
+
+class PhotoError(HeadcountError):
+    """A photo cannot be processed. Becomes that photo's outcome."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(f"{outcome}: {reason}")
+        self.outcome = outcome
+        self.reason = reason
+
+
+class ObjectError(HeadcountError):
+    """One object of a store cannot be read.
+
+    Where the object is a photo this becomes its outcome; where headcount itself wrote the
+    object it means a damaged archive, which is fatal.
+    """
+
+    outcome = Outcome.UNREADABLE
+
+    def __init__(self, uri: str, detail: str = "") -> None:
+        super().__init__(f"{self.label()}: {uri}" + (f" ({detail})" if detail else ""))
+        self.uri = uri
+        self.detail = detail
+
+    @classmethod
+    def label(cls) -> str:
+        """What happened, in words."""
+        return "cannot be read"
+
+    def as_photo_error(self) -> PhotoError:
+        """The same fact as the outcome of a photo."""
+        return PhotoError(self.outcome, self.detail or self.label())
+
+
+class ObjectMissing(ObjectError):
+    """There is no such object (any more)."""
+
+    outcome = Outcome.MISSING
+
+    @classmethod
+    def label(cls) -> str:
+        """What happened, in words."""
+        return "no such object"
+
+
+class ObjectDenied(ObjectError):
+    """The object is there, and these credentials may not read it."""
+
+    outcome = Outcome.DENIED
+
+    @classmethod
+    def label(cls) -> str:
+        """What happened, in words."""
+        return "access denied"
+
+
+class ObjectTooLarge(ObjectError):
+    """The object is larger than the reader allows."""
+
+    outcome = Outcome.TOO_LARGE
+
+    @classmethod
+    def label(cls) -> str:
+        """What happened, in words."""
+        return "too large"
+
+
+class TransientError(HeadcountError):
+    """A hiccup of storage, broker or device: the same call may succeed later."""
+
+
+class FatalError(HeadcountError):
+    """The job cannot go on. The message says what is wrong and what to do about it."""

@@ -1,0 +1,150 @@
+"""Where things lie in an archive: every key that headcount reads or writes, in one place.
+
+archive.json                              what this archive is, and the pack that made it
+packs/<pack_id>/pack.json                 the model pack: digests, licence, thresholds
+packs/<pack_id>/photos.lance              one row per photo
+packs/<pack_id>/faces.lance               one row per face, with its descriptor
+packs/<pack_id>/gallery.lance             one row per reference
+jobs/<job_id>/spec.json                   what was asked for
+jobs/<job_id>/plan.json                   written last by planning: counts, number of shards
+jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it covers
+jobs/<job_id>/attempts/<unit>/<n>.json    one attempt at a unit of work
+jobs/<job_id>/suspects/<unit>/<n>.json    the photo that attempt n was at (careful mode)
+jobs/<job_id>/done/<unit>.json            written last by a unit of work: its report
+jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
+jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
+jobs/<job_id>/finished.json               the job's end: counts, state, where the results are
+jobs/<job_id>/results/                    the results, unless `--out` says otherwise
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ARCHIVE = "archive.json"
+JOBS = "jobs/"
+
+PREPARE = "prepare"
+REDUCE = "reduce"
+
+
+def shard_name(number: int) -> str:
+    """The unit of work that is shard ``number``; names sort as their numbers do."""
+    return f"embed-{number:07d}"
+
+
+@dataclass(frozen=True, slots=True)
+class PackKeys:
+    """The keys of one model pack's part of an archive."""
+
+    pack_id: str
+
+    @property
+    def root(self) -> str:
+        """The folder of everything made by this pack."""
+        return f"packs/{self.pack_id}/"
+
+    @property
+    def record(self) -> str:
+        """The pack's own record."""
+        return f"{self.root}pack.json"
+
+    @property
+    def photos(self) -> str:
+        """The table of photos."""
+        return f"{self.root}photos.lance"
+
+    @property
+    def faces(self) -> str:
+        """The table of faces."""
+        return f"{self.root}faces.lance"
+
+    @property
+    def gallery(self) -> str:
+        """The table of references."""
+        return f"{self.root}gallery.lance"
+
+    @property
+    def clusters(self) -> str:
+        """Which cluster each unnamed face was last in, by collection."""
+        return f"{self.root}clusters/"
+
+
+@dataclass(frozen=True, slots=True)
+class JobKeys:
+    """The keys of one job."""
+
+    job_id: str
+
+    @property
+    def root(self) -> str:
+        """The job's folder."""
+        return f"{JOBS}{self.job_id}/"
+
+    @property
+    def spec(self) -> str:
+        """What was asked for."""
+        return f"{self.root}spec.json"
+
+    @property
+    def plan(self) -> str:
+        """The plan's summary; there once every shard manifest is."""
+        return f"{self.root}plan.json"
+
+    @property
+    def progress(self) -> str:
+        """The latest snapshot of the job's progress."""
+        return f"{self.root}progress.json"
+
+    @property
+    def finished(self) -> str:
+        """The job's end."""
+        return f"{self.root}finished.json"
+
+    @property
+    def results(self) -> str:
+        """The default place of the results."""
+        return f"{self.root}results/"
+
+    @property
+    def done_folder(self) -> str:
+        """All done markers."""
+        return f"{self.root}done/"
+
+    @property
+    def failed_folder(self) -> str:
+        """All failure markers."""
+        return f"{self.root}failed/"
+
+    @property
+    def replaced_folder(self) -> str:
+        """All lists of photos whose old rows go."""
+        return f"{self.root}replaced/"
+
+    def replaced(self, number: int) -> str:
+        """One list of photos whose old rows go."""
+        return f"{self.replaced_folder}{number:06d}.json"
+
+    def shard(self, unit: str) -> str:
+        """A shard's manifest."""
+        return f"{self.root}shards/{unit}.json"
+
+    def done(self, unit: str) -> str:
+        """A unit's done marker."""
+        return f"{self.done_folder}{unit}.json"
+
+    def failed(self, unit: str) -> str:
+        """A unit's failure marker."""
+        return f"{self.failed_folder}{unit}.json"
+
+    def attempts(self, unit: str) -> str:
+        """The folder of a unit's attempts."""
+        return f"{self.root}attempts/{unit}/"
+
+    def attempt(self, unit: str, number: int) -> str:
+        """One attempt at a unit."""
+        return f"{self.attempts(unit)}{number:04d}.json"
+
+    def suspect(self, unit: str, number: int) -> str:
+        """The photo that one attempt was working on."""
+        return f"{self.root}suspects/{unit}/{number:04d}.json"

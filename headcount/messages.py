@@ -1,0 +1,264 @@
+"""What travels and what is read back: task messages and the JSON objects of an archive.
+
+A message carries ids and URIs, never pixels or vectors; everything else a worker needs lies in
+the archive. Each model has a version, and refuses what it does not know.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from headcount.errors import FatalError, ObjectMissing
+from headcount.storage.base import Store
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """A frozen JSON record with a version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+
+    def to_bytes(self) -> bytes:
+        """As JSON."""
+        return self.model_dump_json(indent=1).encode()
+
+
+class UnitMessage(Record):
+    """The only message: do this unit of work of this job of this archive."""
+
+    archive: str
+    job_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    unit: str = Field(pattern=r"^(prepare|reduce|embed-[0-9]{7,12})$")
+
+
+class ModelChoice(Record):
+    """The pack an archive was made with."""
+
+    name: str
+    pack_id: str
+
+
+class ArchiveRecord(Record):
+    """``archive.json``: written once, by the first job."""
+
+    format: Literal[1] = 1
+    created: datetime
+    model: ModelChoice
+
+
+class PackRecord(Record):
+    """``pack.json``: what a model pack is, so that results can be judged years later."""
+
+    name: str
+    pack_id: str
+    digest: str
+    detector: str
+    detector_sha256: str
+    recogniser: str
+    recogniser_sha256: str
+    dimensions: int
+    licence: str
+    threshold: float
+    margin: float
+    cluster_threshold: float
+    calibration: tuple[float, float] | None = Field(
+        None, description="slope and intercept of the logistic from similarity to probability"
+    )
+
+
+class Limits(Record):
+    """What a photo may be before it is refused unread, and what a shard may hold."""
+
+    max_bytes: int
+    max_pixels: int
+    shard_photos: int
+    shard_bytes: int
+
+
+class JobSpec(Record):
+    """``spec.json``: what was asked for. Never holds a secret."""
+
+    job_id: str
+    created: datetime
+    photos: str | None = Field(description="URI of the collection; None: only enrol people")
+    people: str | None
+    expected: str | None = Field(None, description="URI of a CSV with the columns photo,person")
+    archive: str
+    out: str
+    model: str
+    all_objects: bool = False
+    annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
+    formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
+    limits: Limits
+
+
+class ManifestPhoto(BaseModel):
+    """One photo of a shard."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    etag: str
+    size: int
+
+
+class ShardManifest(Record):
+    """The photos of one shard."""
+
+    unit: str
+    photos: tuple[ManifestPhoto, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The size of its photos."""
+        return sum(photo.size for photo in self.photos)
+
+
+class PlanRecord(Record):
+    """``plan.json``: what planning found. The shards are all written when it is."""
+
+    photos: int = Field(description="photos of the collection")
+    bytes: int
+    other_objects: int = Field(description="objects that are no photos: counted, left alone")
+    new: int
+    changed: int
+    known: int
+    removed: int = Field(description="photos the archive knows that are gone from the collection")
+    shards: int
+    replaced_lists: int = 0
+    planned_photos: int
+    planned_bytes: int
+
+
+class ReplacedRecord(Record):
+    """Photos whose old rows go when the job is committed: they changed, or are gone."""
+
+    photos: tuple[str, ...]
+
+
+class ReferenceReport(BaseModel):
+    """What became of one photo of a person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    person: str
+    photo: str
+    state: Literal["enrolled", "known", "no_face", "ambiguous", "unreadable"]
+    reason: str | None = None
+    box: tuple[float, float, float, float] | None = None
+
+
+class DoneMarker(Record):
+    """A finished unit of work: its report, and the data it has to offer.
+
+    Counts of all markers are summed; nothing is ever incremented, so a unit that was done twice
+    counts once.
+    """
+
+    unit: str
+    attempt: int
+    worker: str
+    seconds: float
+    photos: int = 0
+    faces: int = 0
+    bytes: int = 0
+    outcomes: dict[str, int] = {}
+    stages: dict[str, float] = Field({}, description="seconds spent, by stage, over all threads")
+    photo_fragments: tuple[str, ...] = ()
+    face_fragments: tuple[str, ...] = ()
+    pack: PackRecord | None = None
+    references: tuple[ReferenceReport, ...] = ()
+    counts: dict[str, int] = {}
+
+
+class FailedMarker(Record):
+    """Why a unit of work cannot succeed."""
+
+    unit: str
+    message: str
+
+
+class AttemptRecord(Record):
+    """One attempt at a unit of work, written before it starts."""
+
+    unit: str
+    attempt: int
+    worker: str
+    started: datetime
+
+
+class SuspectRecord(Record):
+    """The photo an attempt was at, written before it is touched."""
+
+    photo: str
+
+
+class ProgressRecord(Record):
+    """A snapshot of a running job."""
+
+    job_id: str
+    stage: str
+    updated: datetime
+    photos_total: int = 0
+    photos_done: int = 0
+    faces: int = 0
+    outcomes: dict[str, int] = {}
+    shards_total: int = 0
+    shards_done: int = 0
+    shards_in_flight: int = 0
+    resent: int = 0
+    photos_per_second: float | None = None
+    seconds_left: float | None = None
+
+
+class FinishedRecord(Record):
+    """``finished.json``: how a job ended."""
+
+    job_id: str
+    state: Literal["done", "failed"]
+    finished: datetime
+    message: str | None = None
+    out: str
+    photos: int = 0
+    failures: int = Field(0, description="photos that could not be processed")
+    reference_failures: int = 0
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def read_record(store: Store, key: str, kind: type[AnyRecord]) -> AnyRecord:
+    """Read a record back. Raises ObjectMissing; FatalError if it is not what it should be."""
+    data = store.get(key).data
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise FatalError(
+            f"{store.uri}{key} is damaged or of another version of headcount "
+            f"({where}: {first['msg']}). Restore it, or use another archive."
+        ) from error
+
+
+def find_record(store: Store, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
+    """Like read_record, and None where there is no such object."""
+    try:
+        return read_record(store, key, kind)
+    except ObjectMissing:
+        return None
+
+
+def new_job_id(at: datetime) -> str:
+    """An id for a job: sorts by time, unique across machines."""
+    return f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -1,0 +1,92 @@
+"""The vocabulary as values: outcomes, decisions, and the facts kept of photos and faces."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a photo. Every photo of a collection has exactly one."""
+
+    FACES = "faces"
+    NO_FACE = "no_face"
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too_large"
+    MISSING = "missing"
+    DENIED = "denied"
+    CRASHED = "crashed"
+
+    @property
+    def processed(self) -> bool:
+        """Whether the photo was looked at; otherwise it counts as a failure of the run."""
+        return self in (Outcome.FACES, Outcome.NO_FACE)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the same photo, unchanged, is worth another try in the next run."""
+        return self in (Outcome.MISSING, Outcome.DENIED)
+
+
+class Decision(StrEnum):
+    """What was said of a face."""
+
+    MATCHED = "matched"
+    INFERRED = "inferred"
+    UNKNOWN = "unknown"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright photo: left, top, width, height."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    @property
+    def area(self) -> float:
+        """Square pixels."""
+        return self.w * self.h
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo and what became of it.
+
+    ``width`` and ``height`` are those of the upright photo, 0 where they could not be read;
+    ``orientation`` is the EXIF value 1..8 that was applied, 0 where it could not be read;
+    ``content`` is the SHA-256 of the bytes, empty where they could not be fetched.
+    """
+
+    key: str
+    etag: str
+    size: int
+    outcome: Outcome
+    reason: str | None = None
+    width: int = 0
+    height: int = 0
+    orientation: int = 0
+    faces: int = 0
+    content: str = ""
+
+
+def person_id(name: str) -> str:
+    """The id of the person enrolled under ``name``; equal names give equal ids everywhere."""
+    normal = unicodedata.normalize("NFC", name).strip()
+    return "p" + hashlib.sha256(normal.encode()).hexdigest()[:15]
+
+
+def face_id(content: str, pack_id: str, number: int) -> str:
+    """The id of face ``number`` of a photo: same photo content, same pack, same id.
+
+    Faces are numbered in the detector's order after sorting, which is a pure function of
+    the photo's bytes and the pack. Two copies of one photo therefore share face ids; the pair
+    (photo, face_id) is what is unique in a collection.
+    """
+    digest = hashlib.sha256(f"{content}/{pack_id}/{number}".encode()).hexdigest()
+    return "f" + digest[:23]

@@ -1,0 +1,78 @@
+"""Settings: read once from the environment in ``main``, then passed down.
+
+headcount's own names start with ``HEADCOUNT_``; S3 goes by the standard AWS names.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
+
+
+class S3Settings(BaseSettings):
+    """How to reach S3, by the names that every AWS tool reads."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+    access_key_id: SecretStr | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
+    secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
+    session_token: SecretStr | None = Field(None, validation_alias="AWS_SESSION_TOKEN")
+    region: str = Field(
+        "us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
+    )
+    endpoint_url: str | None = Field(
+        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    )
+
+
+class Settings(BaseSettings):
+    """What an operator can set; every field is ``HEADCOUNT_<NAME>`` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADCOUNT_", frozen=True, extra="ignore")
+
+    broker_url: SecretStr | None = Field(
+        None, description="redis:// or rediss:// URL; unset: `run` starts a broker of its own"
+    )
+    model: str = Field("embedded", description="model pack: a name, a folder or an s3:// URI")
+    provider: Provider = Field("auto", description="where models run: auto, cpu, cuda, tensorrt")
+    accept_licences: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="model packs, by name, whose licence you accept, comma-separated"
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: (
+            Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "headcount"
+        ),
+        description="prepared models and downloaded samples",
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="CPU threads of one worker"
+    )
+    fetchers: int = Field(16, ge=1, description="photos that one worker fetches at once")
+    shard_photos: int = Field(256, ge=1, description="photos of one shard, at most")
+    shard_bytes: int = Field(1 << 30, ge=1, description="bytes of one shard, at most")
+    max_bytes: int = Field(200 << 20, ge=1, description="a larger photo is too_large, unread")
+    max_pixels: int = Field(250_000_000, ge=1, description="a larger photo is too_large, undecoded")
+    window: int = Field(64, ge=1, description="shards in flight at once")
+    poll_seconds: float = Field(0.5, gt=0, description="how often the supervisor looks")
+    lost_seconds: float = Field(
+        30.0, gt=0, description="a unit of work with no sign of life for so long is sent again"
+    )
+    max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
+
+    @field_validator("accept_licences", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @classmethod
+    def settings_names(cls) -> list[str]:
+        """The environment variables this class reads."""
+        return [f"HEADCOUNT_{name.upper()}" for name in cls.model_fields]

@@ -1,0 +1,81 @@
+"""What headcount asks of a place where objects lie: one protocol, met by S3 and directories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object: its key relative to the store's URI, a tag that changes with it, its bytes."""
+
+    key: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """The bytes of an object and the etag they were read under."""
+
+    data: bytes
+    etag: str
+
+
+class Store(Protocol):
+    """Objects under one URI. Keys are relative to it, with ``/`` between their parts.
+
+    Every method may raise TransientError (a hiccup: try again) and FatalError (no such bucket
+    or directory, refused credentials: the message says what to do). Instances may be used from
+    many threads.
+    """
+
+    @property
+    def uri(self) -> str:
+        """The canonical URI, ending in ``/``: ``s3://bucket/prefix/`` or ``file:///dir/``."""
+        ...
+
+    def check(self) -> None:
+        """Raise FatalError unless the bucket or directory is there and may be listed."""
+        ...
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """Every object whose key starts with ``prefix``, in UTF-8 byte order of the keys.
+
+        Streams page by page. Only keys greater than ``start_after`` are given.
+        """
+        ...
+
+    def stat(self, key: str) -> ObjectInfo:
+        """One object's info. Raises ObjectMissing, ObjectDenied."""
+        ...
+
+    def get(self, key: str, *, limit: int | None = None) -> Blob:
+        """The whole object. Raises ObjectMissing, ObjectDenied, ObjectTooLarge.
+
+        With ``limit``, an object of more bytes is refused before its body is read.
+        """
+        ...
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """At most ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectDenied."""
+        ...
+
+    def put(self, key: str, data: bytes) -> str:
+        """Write an object atomically (readers see the old or the new one); returns its etag."""
+        ...
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object only if there is none; False if there was one. Atomic."""
+        ...
+
+    def put_file(self, key: str, path: Path) -> str:
+        """Write an object from a local file, atomically; returns its etag."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        ...

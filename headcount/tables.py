@@ -1,0 +1,228 @@
+"""The archive's tables of photos, faces and references, in Lance: the one door to that library.
+
+Workers write fragments (data files that no reader sees yet); the supervisor commits all
+fragments of a job as one version. See https://lance.org/guide/distributed_write/ for the method.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import lance
+import pyarrow as pa
+from lance.fragment import FragmentMetadata, write_fragments
+
+from headcount.errors import FatalError, HeadcountError, TransientError
+from headcount.settings import S3Settings
+
+PHOTOS = pa.schema(
+    [
+        ("collection", pa.string()),
+        ("job_id", pa.string()),
+        ("photo", pa.string()),
+        ("etag", pa.string()),
+        ("bytes", pa.int64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("orientation", pa.int8()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("faces", pa.int32()),
+        ("content", pa.string()),
+    ]
+)
+
+SMALL_FRAGMENTS = 64
+"""A table of more fragments than this is compacted after a commit: readers open each of them."""
+
+
+def faces_schema(dimensions: int) -> pa.Schema:
+    """One row per face; descriptors in fp16, whose cosine error is below 1e-4."""
+    return pa.schema(
+        [
+            ("collection", pa.string()),
+            ("job_id", pa.string()),
+            ("photo", pa.string()),
+            ("face_id", pa.string()),
+            *((name, pa.float32()) for name in ("x", "y", "w", "h")),
+            ("landmarks", pa.list_(pa.float32(), 10)),
+            ("detection_score", pa.float32()),
+            ("quality", pa.float32()),
+            ("usable", pa.bool_()),
+            ("descriptor", pa.list_(pa.float16(), dimensions)),
+        ]
+    )
+
+
+def gallery_schema(dimensions: int) -> pa.Schema:
+    """One row per reference."""
+    return pa.schema(
+        [
+            ("person_id", pa.string()),
+            ("person", pa.string()),
+            ("source", pa.string()),
+            ("photo", pa.string()),
+            ("etag", pa.string()),
+            *((name, pa.float32()) for name in ("x", "y", "w", "h")),
+            ("quality", pa.float32()),
+            ("descriptor", pa.list_(pa.float32(), dimensions)),
+        ]
+    )
+
+
+def quoted(text: str) -> str:
+    """``text`` as a literal of a filter expression."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def any_of(column: str, values: Sequence[str]) -> str:
+    """A filter: ``column`` is one of ``values``."""
+    return f"{column} IN ({', '.join(quoted(value) for value in values)})"
+
+
+def storage_options(settings: S3Settings) -> dict[str, str]:
+    """What Lance's object store needs to know; the same values that minio gets."""
+    options = {"aws_region": settings.region, "aws_virtual_hosted_style_request": "false"}
+    if settings.endpoint_url:
+        options["aws_endpoint"] = settings.endpoint_url
+        options["allow_http"] = str(settings.endpoint_url.startswith("http://")).lower()
+    else:
+        options["aws_virtual_hosted_style_request"] = "true"
+    secrets = {
+        "aws_access_key_id": settings.access_key_id,
+        "aws_secret_access_key": settings.secret_access_key,
+        "aws_session_token": settings.session_token,
+    }
+    options.update({k: v.get_secret_value() for k, v in secrets.items() if v is not None})
+    return options
+
+
+_TRANSIENT = ("timed out", "timeout", "connection", "slowdown", "503", "500 internal", "retry")
+_DISK_FULL = ("no space left", "os error 28", "disk full")
+
+
+def _translate(error: Exception, uri: str) -> HeadcountError:
+    text = str(error)
+    lowered = text.lower()
+    if any(sign in lowered for sign in _DISK_FULL):
+        return FatalError(f"disk full while writing {uri}: free some space, then run again")
+    if any(sign in lowered for sign in _TRANSIENT):
+        return TransientError(f"table {uri}: {text}")
+    return FatalError(f"table {uri} cannot be used: {text}")
+
+
+class Table:
+    """One table of an archive. Safe to make anew in every process; holds no connection."""
+
+    def __init__(self, archive: str, key: str, settings: S3Settings) -> None:
+        parts = urlsplit(archive)
+        if parts.scheme == "s3":
+            self.uri = archive + key
+            self._options: dict[str, str] | None = storage_options(settings)
+        else:
+            self.uri = str(Path(unquote(parts.path)) / key)
+            self._options = None
+
+    @contextmanager
+    def _foreign(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
+            raise _translate(error, self.uri) from error
+
+    def _open(self) -> lance.LanceDataset:
+        return lance.dataset(self.uri, storage_options=self._options)
+
+    def exists(self) -> bool:
+        """Whether the table was ever created."""
+        try:
+            self._open()
+        except ValueError as error:  # Lance's "Dataset at path ... was not found"
+            if "not found" in str(error).lower():
+                return False
+            raise _translate(error, self.uri) from error
+        except OSError as error:
+            raise _translate(error, self.uri) from error
+        return True
+
+    def create(self, schema: pa.Schema) -> None:
+        """Create the table, empty, unless it is there. Any number of processes may try at once."""
+        if self.exists():
+            return
+        try:
+            lance.write_dataset(
+                schema.empty_table(), self.uri, mode="create", storage_options=self._options
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            if not self.exists():
+                raise _translate(error, self.uri) from error
+
+    def stage(self, rows: pa.Table) -> tuple[str, ...]:
+        """Write rows as fragments that no reader sees until they are committed."""
+        if rows.num_rows == 0:
+            return ()
+        with self._foreign():
+            fragments = write_fragments(rows, self.uri, storage_options=self._options)
+        return tuple(json.dumps(fragment.to_json()) for fragment in fragments)
+
+    def commit(self, fragments: Iterable[str]) -> None:
+        """Make staged fragments visible, all at once, as one new version."""
+        metadata = [FragmentMetadata.from_json(fragment) for fragment in fragments]
+        if not metadata:
+            return
+        with self._foreign():
+            dataset = self._open()
+            lance.LanceDataset.commit(
+                self.uri,
+                lance.LanceOperation.Append(metadata),
+                read_version=dataset.version,
+                storage_options=self._options,
+            )
+
+    def append(self, rows: pa.Table) -> None:
+        """Stage and commit in one step, for small tables."""
+        self.commit(self.stage(rows))
+
+    def delete(self, where: str) -> None:
+        """Remove the rows that match a filter."""
+        with self._foreign():
+            self._open().delete(where)
+
+    def compact(self) -> None:
+        """Merge small fragments where there are many of them; the rows stay the same."""
+        with self._foreign():
+            dataset = self._open()
+            if len(dataset.get_fragments()) > SMALL_FRAGMENTS:
+                dataset.optimize.compact_files()
+
+    def count(self, where: str | None = None) -> int:
+        """How many rows match a filter."""
+        with self._foreign():
+            return int(self._open().count_rows(where))
+
+    def scan(
+        self,
+        columns: Sequence[str],
+        *,
+        where: str | None = None,
+        order_by: Sequence[str] = (),
+        batch_rows: int = 8192,
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that match a filter, batch by batch."""
+        with self._foreign():
+            scanner = self._open().scanner(
+                columns=list(columns),
+                filter=where,
+                order_by=list(order_by) or None,
+                batch_size=batch_rows,
+            )
+            yield from scanner.to_batches()
+
+    def read(self, columns: Sequence[str], *, where: str | None = None) -> pa.Table:
+        """The rows that match a filter, at once: for small tables."""
+        with self._foreign():
+            return self._open().to_table(columns=list(columns), filter=where)

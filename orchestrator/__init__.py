@@ -1,0 +1,1 @@
+"""The control side: plans, sends, supervises. It imports no ML library, ever."""

@@ -1,0 +1,154 @@
+"""``headcount doctor``: looks at every part a run needs, and says how to mend what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from headcount import __version__
+from headcount.broker import Broker, redacted
+from headcount.errors import FatalError, HeadcountError
+from headcount.settings import S3Settings, Settings
+from headcount.storage import canonical_uri, open_store
+from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
+from orchestrator.commands.worker import require_worker_libraries
+from orchestrator.embedded import embedded_broker
+
+LEAST_FREE = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@click.command()
+@click.option("--archive", envvar="HEADCOUNT_ARCHIVE", metavar="URI", help="An archive to try.")
+@model_options
+@json_option
+def command(
+    archive: str | None,
+    model: str | None,
+    provider: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Check broker, store, models and providers."""
+    settings = load_settings(model=model, provider=provider, threads=threads)
+    checks = list(look(settings, load_s3(), archive))
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        for check in checks:
+            click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
+        bad = sum(not check.ok for check in checks)
+        click.echo("all is well" if not bad else f"{bad} of {len(checks)} checks failed")
+    return 0 if all(check.ok for check in checks) else 1
+
+
+def look(settings: Settings, s3: S3Settings, archive: str | None) -> Iterator[Check]:
+    """Every check, in the order in which a run would fail."""
+    yield Check("headcount", True, f"{__version__} on Python {sys.version.split()[0]}")
+    yield _try("broker", lambda: _broker(settings))
+    if archive:
+        yield _try("archive", lambda: _archive(archive, s3))
+    yield from _worker(settings)
+    yield _try("cache", lambda: _cache(settings))
+
+
+def _try(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, check())
+    except HeadcountError as error:
+        return Check(name, False, str(error))
+
+
+def _broker(settings: Settings) -> str:
+    if settings.broker_url is None:
+        with embedded_broker() as url:
+            Broker(url).check()
+        return "HEADCOUNT_BROKER_URL is not set; the embedded Valkey starts and answers"
+    url = settings.broker_url.get_secret_value()
+    broker = Broker(url)
+    broker.check()
+    waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
+    return f"{redacted(url)} answers; {broker.workers_seen()} workers seen; waiting: {waiting}"
+
+
+def _archive(uri: str, s3: S3Settings) -> str:
+    store = open_store(canonical_uri(uri), s3)
+    if uri.startswith("s3://"):
+        store.check()
+    key = f"doctor-{secrets.token_hex(4)}"
+    try:
+        store.put(key, b"headcount")
+        if not _refuses_overwrite(uri, s3, key):
+            raise FatalError(
+                f"{store.uri} does not support conditional writes (If-None-Match), which keep "
+                "two workers from overwriting each other: use a store that does"
+            )
+    finally:
+        store.delete(key)
+    return f"{store.uri} can be written, read and conditionally written"
+
+
+def _refuses_overwrite(uri: str, s3: S3Settings, key: str) -> bool:
+    store = open_store(canonical_uri(uri), s3)
+    return not store.put_new(key, b"other") and store.get(key).data == b"headcount"
+
+
+def _worker(settings: Settings) -> Iterator[Check]:
+    """The data side looks at itself, in a process of its own."""
+    try:
+        require_worker_libraries()
+    except FatalError as error:
+        yield Check("worker", settings.broker_url is not None, str(error))
+        return
+    environment = os.environ | {
+        "HEADCOUNT_MODEL": settings.model,
+        "HEADCOUNT_PROVIDER": settings.provider,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", "--doctor"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    try:
+        for row in json.loads(ended.stdout):
+            yield Check(**row)
+    except ValueError:
+        yield Check("worker", False, f"does not start:\n{ended.stderr[-2000:]}")
+
+
+def _cache(settings: Settings) -> str:
+    folder = settings.cache_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = Path(folder, f".doctor-{os.getpid()}")
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise FatalError(
+            f"{folder} cannot be written ({error.strerror}): set HEADCOUNT_CACHE_DIR"
+        ) from error
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise FatalError(
+            f"{folder}: only {free >> 20:,} MB free; set HEADCOUNT_CACHE_DIR elsewhere"
+        )
+    return f"{folder} can be written, {free >> 30:,} GB free"

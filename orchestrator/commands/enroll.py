@@ -1,0 +1,73 @@
+"""``headcount enroll``: reference photos into an archive's gallery."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from headcount.layout import PREPARE, JobKeys
+from headcount.messages import DoneMarker, ReferenceReport, read_record
+from orchestrator.commands.options import (
+    archive_option,
+    json_option,
+    load_s3,
+    load_settings,
+    model_options,
+)
+from orchestrator.commands.run import crew
+from orchestrator.conclude import exit_code
+from orchestrator.progress import make_reporter
+from orchestrator.submit import make_spec, submit
+from orchestrator.supervise import Supervisor
+
+
+@click.command()
+@click.argument("people")
+@archive_option
+@model_options
+@json_option
+def command(
+    people: str,
+    archive: str,
+    model: str | None,
+    provider: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Enrol PEOPLE: one folder per person, or photos named NAME.jpg.
+
+    New and changed references are added; nobody is removed. Exit code 3 where a reference
+    photo could not be used.
+    """
+    settings = load_settings(model=model, provider=provider, threads=threads)
+    s3 = load_s3()
+    spec = make_spec(photos=None, people=people, archive=archive, out=None, settings=settings)
+    store = submit(spec, s3)
+    with make_reporter(sys.stderr) as reporter, crew(settings, 1) as (broker, pool):
+        tick = pool.check if pool else lambda: None
+        finished = Supervisor(
+            store,
+            spec.job_id,
+            broker=broker,
+            settings=settings,
+            s3=s3,
+            reporter=reporter,
+            tick=tick,
+        ).run()
+    done = read_record(store, JobKeys(spec.job_id).done(PREPARE), DoneMarker)
+    if as_json:
+        click.echo(done.model_dump_json(include={"references", "pack"}, indent=1))
+    else:
+        _tell(done.references)
+    return exit_code(finished)
+
+
+def _tell(references: tuple[ReferenceReport, ...]) -> None:
+    good = [r for r in references if r.state in ("enrolled", "known")]
+    for reference in references:
+        if reference not in good:
+            click.echo(f"not used: {reference.photo} ({reference.person}): {reference.reason}")
+    people = len({r.person for r in good})
+    fresh = sum(r.state == "enrolled" for r in good)
+    click.echo(f"{people:,} people with {len(good):,} references enrolled, {fresh:,} of them new")

@@ -1,0 +1,35 @@
+"""``headcount jobs``: the jobs of an archive, oldest first."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from headcount.layout import JOBS
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.commands.status import read_status
+from orchestrator.submit import open_archive
+
+
+@click.command()
+@archive_option
+@json_option
+def command(archive: str, as_json: bool) -> int:
+    """List the jobs of an archive."""
+    store = open_archive(canonical_uri(archive), load_s3())
+    ids = [
+        info.key.split("/")[1]
+        for info in store.list(JOBS)
+        if info.key.endswith("/spec.json") and info.key.count("/") == 2
+    ]
+    statuses = [read_status(store, job) for job in ids]
+    if as_json:
+        click.echo(json.dumps(statuses, indent=1))
+        return 0
+    for status in statuses:
+        click.echo(f"{status['job_id']}  {status['state']:<10}  {status['photos'] or 'enrolment'}")
+    if not statuses:
+        click.echo(f"no jobs in {store.uri}", err=True)
+    return 0

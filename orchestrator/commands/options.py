@@ -1,0 +1,89 @@
+"""Options that several commands share, and the settings they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from headcount.errors import FatalError
+from headcount.settings import S3Settings, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+archive_option = click.option(
+    "--archive",
+    envvar="HEADCOUNT_ARCHIVE",
+    required=True,
+    metavar="URI",
+    help="The archive: a folder or s3:// URI (or HEADCOUNT_ARCHIVE).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+job_argument = click.argument("job")
+
+
+def model_options(command: F) -> F:
+    """--model, --provider and --threads."""
+    options = [
+        click.option("--model", metavar="PACK", help="Model pack: name, folder or s3:// URI."),
+        click.option(
+            "--provider",
+            type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+            help="Where models run.",
+        ),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads of one worker."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def job_options(command: F) -> F:
+    """What a job may be told besides its photos."""
+    options = [
+        click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
+        click.option(
+            "--expected", metavar="CSV", help="Who should be in which photo: columns photo,person."
+        ),
+        click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
+        click.option(
+            "--annotate",
+            type=click.IntRange(min=0),
+            default=200,
+            show_default=True,
+            metavar="N",
+            help="Photos to draw boxes on and show in the report, at most.",
+        ),
+        click.option(
+            "--format",
+            "formats",
+            multiple=True,
+            type=click.Choice(["parquet", "csv", "jsonl"]),
+            help="Further formats of the result tables; may be given again.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with what the command line says on top."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        raise FatalError(_settings_trouble(error)) from error
+
+
+def load_s3() -> S3Settings:
+    """S3 settings from the environment."""
+    return S3Settings()
+
+
+def _settings_trouble(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "?"
+    return f"setting HEADCOUNT_{name.upper()}: {first['msg']}"

@@ -1,0 +1,43 @@
+"""``headcount resume``: goes on with a job from what the archive says."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from headcount.layout import JobKeys
+from headcount.messages import JobSpec, read_record
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, job_argument, load_s3, load_settings
+from orchestrator.commands.run import crew
+from orchestrator.commands.status import read_status
+from orchestrator.conclude import conclude, exit_code
+from orchestrator.progress import make_reporter
+from orchestrator.submit import open_archive
+from orchestrator.supervise import Supervisor
+
+
+@click.command()
+@job_argument
+@archive_option
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Worker processes to start (where no broker is set).",
+)
+def command(job: str, archive: str, workers: int) -> int:
+    """Go on with JOB; only what is not done is done."""
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
+    read_status(store, job)
+    spec = read_record(store, JobKeys(job).spec, JobSpec)
+    settings = load_settings(model=spec.model)
+    with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
+        tick = pool.check if pool else lambda: None
+        finished = Supervisor(
+            store, job, broker=broker, settings=settings, s3=s3, reporter=reporter, tick=tick
+        ).run()
+    return conclude(finished, s3) if spec.photos else exit_code(finished)

@@ -1,0 +1,123 @@
+"""``headcount run``: the whole job on this machine, or on a broker's workers, in the foreground."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from headcount.broker import Broker
+from headcount.messages import FinishedRecord, JobSpec
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, canonical_uri
+from orchestrator.commands.options import job_options, load_s3, load_settings, model_options
+from orchestrator.conclude import conclude
+from orchestrator.embedded import WorkerPool, embedded_broker, worker_pool
+from orchestrator.progress import make_reporter
+from orchestrator.submit import interrupted_job, make_spec, submit
+from orchestrator.supervise import Supervisor
+
+
+@click.command()
+@click.argument("photos")
+@click.option("--out", required=True, metavar="DIR", help="Where the results go: folder or URI.")
+@click.option("--archive", metavar="URI", help="The archive.  [default: DIR/archive]")
+@job_options
+@model_options
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Worker processes to start (where no broker is set).",
+)
+def command(
+    photos: str,
+    out: str,
+    archive: str | None,
+    people: str | None,
+    expected: str | None,
+    all_objects: bool,
+    annotate: int,
+    formats: tuple[str, ...],
+    model: str | None,
+    provider: str | None,
+    threads: int | None,
+    workers: int,
+) -> int:
+    """Take the roll of PHOTOS and write the results to --out.
+
+    Starts a broker and a worker of its own and ends them; with HEADCOUNT_BROKER_URL set, the
+    workers of that broker do the work. What the archive knows already is not embedded again.
+    """
+    settings = load_settings(model=model, provider=provider, threads=threads)
+    spec = make_spec(
+        photos=photos,
+        people=people,
+        expected=expected,
+        archive=archive or canonical_uri(out) + "archive",
+        out=out,
+        settings=settings,
+        all_objects=all_objects,
+        annotate=annotate,
+        formats=formats,
+    )
+    return run_job(spec, settings, load_s3(), workers)
+
+
+def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> int:
+    """Run a job in the foreground and say how it went; gives the exit code."""
+    store, job_id = _begin(spec, s3)
+    with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
+        finished: FinishedRecord = Supervisor(
+            store,
+            job_id,
+            broker=broker,
+            settings=settings if pool is None else _quicker(settings),
+            s3=s3,
+            reporter=reporter,
+            tick=pool.check if pool else lambda: None,
+        ).run()
+    return conclude(finished, s3)
+
+
+def _begin(spec: JobSpec, s3: S3Settings) -> tuple[Store, str]:
+    from orchestrator.submit import open_archive
+
+    store = open_archive(spec.archive, s3)
+    earlier = interrupted_job(store, spec)
+    if earlier:
+        click.echo(f"going on with job {earlier}, which was interrupted", err=True)
+        return store, earlier
+    return submit(spec, s3), spec.job_id
+
+
+@contextmanager
+def crew(settings: Settings, workers: int) -> Iterator[tuple[Broker, WorkerPool | None]]:
+    """Who does the work: the workers of the broker that is set, or some for this run only."""
+    if settings.broker_url is not None:
+        broker = Broker(settings.broker_url.get_secret_value())
+        broker.check()
+        yield broker, None
+        return
+    environment = {
+        "HEADCOUNT_MODEL": settings.model,
+        "HEADCOUNT_PROVIDER": settings.provider,
+        "HEADCOUNT_THREADS": str(max(1, settings.threads // workers)),
+    }
+    with ExitStack() as stack:
+        url = stack.enter_context(embedded_broker())
+        pool = stack.enter_context(worker_pool(workers, url, environment))
+        yield Broker(url), pool
+
+
+def _quicker(settings: Settings) -> Settings:
+    """On one machine looking often is cheap, and a dead worker is replaced at once."""
+    return settings.model_copy(
+        update={
+            "poll_seconds": min(settings.poll_seconds, 0.2),
+            "lost_seconds": min(settings.lost_seconds, 5.0),
+        }
+    )

@@ -1,0 +1,84 @@
+"""``headcount status``: how a job stands, from the archive alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from headcount.errors import FatalError
+from headcount.layout import JobKeys
+from headcount.messages import (
+    FinishedRecord,
+    JobSpec,
+    PlanRecord,
+    ProgressRecord,
+    find_record,
+)
+from headcount.storage import Store, canonical_uri
+from orchestrator.commands.options import archive_option, job_argument, json_option, load_s3
+from orchestrator.progress import STAGES, rate
+from orchestrator.submit import open_archive
+
+
+@click.command()
+@job_argument
+@archive_option
+@json_option
+def command(job: str, archive: str, as_json: bool) -> int:
+    """How JOB stands."""
+    store = open_archive(canonical_uri(archive), load_s3())
+    status = read_status(store, job)
+    if as_json:
+        click.echo(json.dumps(status, indent=1))
+    else:
+        click.echo("\n".join(lines_of(status)))
+    return 1 if status["state"] == "failed" else 0
+
+
+def read_status(store: Store, job: str) -> dict[str, Any]:
+    """Everything the archive says of a job. Raises FatalError where there is no such job."""
+    keys = JobKeys(job)
+    spec = find_record(store, keys.spec, JobSpec)
+    if spec is None:
+        raise FatalError(
+            f"there is no job {job} in {store.uri}: `headcount jobs` lists those there are"
+        )
+    finished = find_record(store, keys.finished, FinishedRecord)
+    progress = find_record(store, keys.progress, ProgressRecord)
+    plan = find_record(store, keys.plan, PlanRecord)
+    running = progress.stage if progress else "submitted"
+    return {
+        "job_id": job,
+        "state": finished.state if finished else running,
+        "photos": spec.photos,
+        "plan": plan.model_dump(mode="json") if plan else None,
+        "progress": progress.model_dump(mode="json") if progress else None,
+        "finished": finished.model_dump(mode="json") if finished else None,
+    }
+
+
+def lines_of(status: dict[str, Any]) -> list[str]:
+    """The status for a person."""
+    state = status["state"]
+    lines = [f"job {status['job_id']}: {STAGES.get(state, state)}"]
+    if status["plan"]:
+        plan = status["plan"]
+        lines.append(
+            f"plan: {plan['photos']:,} photos, {plan['new']:,} new, {plan['changed']:,} changed, "
+            f"{plan['known']:,} known, {plan['removed']:,} removed; {plan['shards']:,} shards"
+        )
+    if status["finished"]:
+        finished = status["finished"]
+        lines.append(finished["message"] or f"results: {finished['out']}")
+        if finished["failures"]:
+            lines.append(f"{finished['failures']:,} photos could not be processed")
+    elif status["progress"] and status["progress"]["photos_total"]:
+        record = ProgressRecord.model_validate(status["progress"])
+        lines.append(
+            f"{record.photos_done:,} of {record.photos_total:,} photos, {record.faces:,} faces; "
+            f"{record.shards_in_flight:,} shards in flight, {record.resent:,} sent again; "
+            f"{rate(record)}"
+        )
+    return lines

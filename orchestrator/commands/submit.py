@@ -1,0 +1,65 @@
+"""``headcount submit``: a job for a cluster."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from orchestrator.commands.options import (
+    archive_option,
+    job_options,
+    json_option,
+    load_s3,
+    load_settings,
+)
+from orchestrator.plan import plan_job
+from orchestrator.submit import make_spec, submit
+
+
+@click.command()
+@click.argument("photos")
+@archive_option
+@click.option("--out", metavar="URI", help="Where the results go.  [default: in the archive]")
+@click.option("--model", metavar="PACK", help="Model pack: name, folder or s3:// URI.")
+@job_options
+@json_option
+def command(
+    photos: str,
+    archive: str,
+    out: str | None,
+    model: str | None,
+    people: str | None,
+    expected: str | None,
+    all_objects: bool,
+    annotate: int,
+    formats: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Plan a job over PHOTOS and leave it in the archive; prints the job id.
+
+    `headcount supervise` takes it from there, wherever that runs.
+    """
+    settings, s3 = load_settings(model=model), load_s3()
+    spec = make_spec(
+        photos=photos,
+        people=people,
+        expected=expected,
+        archive=archive,
+        out=out,
+        settings=settings,
+        all_objects=all_objects,
+        annotate=annotate,
+        formats=formats,
+    )
+    plan = plan_job(submit(spec, s3), spec, s3)
+    if as_json:
+        click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
+        return 0
+    click.echo(
+        f"{plan.photos:,} photos, {plan.planned_photos:,} of them new or changed, "
+        f"in {plan.shards:,} shards",
+        err=True,
+    )
+    click.echo(spec.job_id)
+    return 0

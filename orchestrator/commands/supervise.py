@@ -1,0 +1,70 @@
+"""``headcount supervise``: drives the submitted jobs of an archive to their end."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from headcount.broker import Broker
+from headcount.errors import FatalError, HeadcountError
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store
+from orchestrator.commands.options import archive_option, load_s3, load_settings
+from orchestrator.progress import make_reporter
+from orchestrator.submit import open_archive
+from orchestrator.supervise import Supervisor, unfinished_jobs
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@archive_option
+@click.option("--once", is_flag=True, help="End when no job is left, instead of waiting for more.")
+@click.option(
+    "--every", type=float, default=10.0, show_default=True, help="Seconds between looks for jobs."
+)
+def command(jobs: tuple[str, ...], archive: str, once: bool, every: float) -> int:
+    """Drive JOBs, or every submitted job of the archive, oldest first.
+
+    Stop it at any point and start it again: it goes on from what the archive says.
+    """
+    settings, s3 = load_settings(), load_s3()
+    broker = open_broker(settings)
+    from headcount.storage import canonical_uri
+
+    store = open_archive(canonical_uri(archive), s3)
+    worst = 0
+    while True:
+        for job_id in jobs or unfinished_jobs(store):
+            worst = max(worst, drive(store, job_id, broker, settings, s3))
+        if once or jobs:
+            return worst
+        time.sleep(every)
+
+
+def open_broker(settings: Settings) -> Broker:
+    """The broker that is set. Raises FatalError where none is, or where it does not answer."""
+    if settings.broker_url is None:
+        raise FatalError(
+            "no broker is set: HEADCOUNT_BROKER_URL=redis://host:6379/0 names the one that the "
+            "workers listen to"
+        )
+    broker = Broker(settings.broker_url.get_secret_value())
+    broker.check()
+    return broker
+
+
+def drive(store: Store, job_id: str, broker: Broker, settings: Settings, s3: S3Settings) -> int:
+    """Drive one job; a job that fails is told and does not end the supervisor."""
+    click.echo(f"job {job_id}", err=True)
+    try:
+        with make_reporter(sys.stderr) as reporter:
+            finished = Supervisor(
+                store, job_id, broker=broker, settings=settings, s3=s3, reporter=reporter
+            ).run()
+    except HeadcountError as error:
+        click.echo(f"job {job_id} failed: {error}", err=True)
+        return 1
+    click.echo(f"job {job_id} done: {finished.out}", err=True)
+    return 0

@@ -1,0 +1,44 @@
+"""``headcount worker``: becomes a worker process; the data side is never imported here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+import click
+
+from headcount.errors import FatalError
+from orchestrator.commands.options import load_settings, model_options
+from orchestrator.commands.supervise import open_broker
+
+
+@click.command()
+@click.option(
+    "--queues", default="embed,reduce", show_default=True, help="Which queues to work on."
+)
+@model_options
+def command(queues: str, model: str | None, provider: str | None, threads: int | None) -> None:
+    """Work on a broker's queues until told to stop.
+
+    Needs the worker's libraries: pip install 'headcount[cpu]' or 'headcount[gpu]'.
+    """
+    settings = load_settings(model=model, provider=provider, threads=threads)
+    open_broker(settings)
+    require_worker_libraries()
+    environment = os.environ | {
+        "HEADCOUNT_PROVIDER": settings.provider,
+        "HEADCOUNT_THREADS": str(settings.threads),
+    }
+    arguments = [sys.executable, "-m", "workers", "--queues", queues]
+    os.execve(sys.executable, arguments, environment)  # noqa: S606 - replaces this process
+
+
+def require_worker_libraries() -> None:
+    """Raise FatalError where this installation has the control side only."""
+    missing = [n for n in ("onnxruntime", "faiss", "PIL") if importlib.util.find_spec(n) is None]
+    if missing:
+        raise FatalError(
+            f"this installation has no worker in it ({', '.join(missing)} missing): "
+            "pip install 'headcount[cpu]', or 'headcount[gpu]' on a machine with CUDA"
+        )

@@ -1,0 +1,75 @@
+"""Committing a job: old rows of changed photos out, the fragments of all its shards in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headcount.errors import FatalError
+from headcount.layout import JobKeys, PackKeys, shard_name
+from headcount.messages import (
+    DoneMarker,
+    JobSpec,
+    PackRecord,
+    PlanRecord,
+    ReplacedRecord,
+    read_record,
+)
+from headcount.photos import collection_id
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from headcount.tables import Table, any_of, quoted
+
+
+def commit_job(
+    store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
+) -> None:
+    """Bring the archive's tables up to the job. Doing it again changes nothing.
+
+    Faces go first: a photo that is known has its faces in place.
+    """
+    keys = JobKeys(spec.job_id)
+    of_pack = PackKeys(pack.pack_id)
+    faces, photos = (
+        Table(store.uri, of_pack.faces, s3),
+        Table(store.uri, of_pack.photos, s3),
+    )
+    _refuse_if_overtaken(photos, spec)
+    markers = [
+        read_record(store, keys.done(shard_name(number)), DoneMarker)
+        for number in range(plan.shards)
+    ]
+    for table, fragments in (
+        (faces, [f for marker in markers for f in marker.face_fragments]),
+        (photos, [f for marker in markers for f in marker.photo_fragments]),
+    ):
+        _delete_replaced(table, store, spec, plan)
+        if not table.count(f"job_id = {quoted(spec.job_id)}"):
+            table.commit(fragments)
+            table.compact()
+
+
+def _refuse_if_overtaken(photos: Table, spec: JobSpec) -> None:
+    """A later job has planned without this one; to commit now would add its photos twice."""
+    collection = collection_id(spec.photos or "")
+    mine = f"collection = {quoted(collection)} AND job_id = {quoted(spec.job_id)}"
+    later = f"collection = {quoted(collection)} AND job_id > {quoted(spec.job_id)}"
+    if photos.count(later) and not photos.count(mine):
+        raise FatalError(
+            f"a later job has taken in {spec.photos} since job {spec.job_id} was planned: "
+            "nothing is missing from the archive, start a new job for what is new"
+        )
+
+
+def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
+    """The rows that earlier jobs left of photos which changed or are gone."""
+    for photos in _replaced(store, spec, plan):
+        table.delete(
+            f"collection = {quoted(collection_id(spec.photos or ''))} "
+            f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
+        )
+
+
+def _replaced(store: Store, spec: JobSpec, plan: PlanRecord) -> Iterator[tuple[str, ...]]:
+    keys = JobKeys(spec.job_id)
+    for number in range(plan.replaced_lists):
+        yield read_record(store, keys.replaced(number), ReplacedRecord).photos

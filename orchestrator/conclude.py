@@ -1,0 +1,70 @@
+"""The last lines of a run: what came out, where it lies, and the exit code."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from headcount import results
+from headcount.messages import FinishedRecord
+from headcount.settings import S3Settings
+from headcount.storage import open_store
+
+DONE, FAILED, WITH_FAILURES = 0, 1, 3
+
+
+def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
+    """Print the result of a finished job; gives the exit code."""
+    summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
+    for line in summary_lines(summary):
+        click.echo(line)
+    if finished.reference_failures:
+        click.echo(
+            f"{finished.reference_failures:,} reference photos could not be used; "
+            "the report says why"
+        )
+    click.echo(f"report: {readable(finished.out)}{results.REPORT}")
+    return exit_code(finished)
+
+
+def exit_code(finished: FinishedRecord) -> int:
+    """0 done, 1 failed, 3 done with photos that could not be processed."""
+    if finished.state == "failed":
+        return FAILED
+    return WITH_FAILURES if finished.failures or finished.reference_failures else DONE
+
+
+def readable(uri: str) -> str:
+    """A local URI as the path that a person would type."""
+    from urllib.parse import unquote
+
+    return unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
+
+
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """What a run found, in a few lines."""
+    outcomes, decisions = summary["outcomes"], summary["decisions"]
+    bad = {o: n for o, n in outcomes.items() if o not in ("faces", "no_face")}
+    lines = [
+        f"{summary['photos']:,} photos: {outcomes.get('faces', 0):,} with faces, "
+        f"{outcomes.get('no_face', 0):,} without"
+        + (
+            f", {sum(bad.values()):,} not processed ("
+            + ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(bad.items()))
+            + ")"
+            if bad
+            else ""
+        ),
+        f"{summary['faces']:,} faces: {decisions.get('matched', 0):,} matched to "
+        f"{summary['people_found']:,} of {summary['people']:,} enrolled people, "
+        f"{decisions.get('unknown', 0):,} unknown in {summary['clusters']:,} clusters, "
+        f"{decisions.get('ignored', 0):,} too poor to judge",
+    ]
+    if summary["expected"]:
+        lines.append(
+            f"{summary['expected']:,} people expected in photos: "
+            f"{summary['expected_missing']:,} missing there"
+        )
+    return lines

@@ -1,0 +1,209 @@
+"""Planning: what of a collection is new or changed since the archive last saw it, cut in shards.
+
+Everything streams: the listing and what the archive knows, both in key order, are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from headcount.errors import FatalError
+from headcount.layout import ARCHIVE, JobKeys, PackKeys, shard_name
+from headcount.messages import (
+    ArchiveRecord,
+    JobSpec,
+    Limits,
+    ManifestPhoto,
+    PlanRecord,
+    ReplacedRecord,
+    ShardManifest,
+    find_record,
+)
+from headcount.photos import collection_id, is_photo
+from headcount.records import Outcome
+from headcount.settings import S3Settings
+from headcount.storage import ObjectInfo, Store, open_store
+from headcount.tables import Table, quoted
+
+REPLACED_CHUNK = 2_000
+"""Keys of one object that lists photos whose old rows go."""
+
+
+class State(StrEnum):
+    """How a photo stands to the archive."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    KNOWN = "known"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the archive knows of a photo."""
+
+    info: ObjectInfo
+    outcome: Outcome
+
+
+def compare(
+    listing: Iterable[ObjectInfo], known: Iterable[Known]
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo of either side, once, with its state; both sides must be in key order."""
+    old = iter(known)
+    have = next(old, None)
+    for info in listing:
+        while have is not None and have.info.key < info.key:
+            yield State.REMOVED, have.info
+            have = next(old, None)
+        if have is None or have.info.key > info.key:
+            yield State.NEW, info
+            continue
+        same = have.info == info and not have.outcome.may_change
+        yield (State.KNOWN if same else State.CHANGED), info
+        have = next(old, None)
+    while have is not None:
+        yield State.REMOVED, have.info
+        have = next(old, None)
+
+
+def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
+    """Photos in runs of at most ``shard_photos`` and, beyond the first, ``shard_bytes``."""
+    shard: list[ObjectInfo] = []
+    size = 0
+    for photo in photos:
+        full = len(shard) >= limits.shard_photos or size + photo.size > limits.shard_bytes
+        if shard and full:
+            yield tuple(shard)
+            shard, size = [], 0
+        shard.append(photo)
+        size += photo.size
+    if shard:
+        yield tuple(shard)
+
+
+class Tally:
+    """The counts of a plan, kept while its photos stream by."""
+
+    def __init__(self) -> None:
+        self.states = dict.fromkeys(State, 0)
+        self.others = 0
+        self.bytes = 0
+        self.planned = 0
+        self.planned_bytes = 0
+        self.shards = 0
+        self.replaced_lists = 0
+
+
+def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
+    """Write the job's shard manifests and, last, its plan. Doing it again gives the same.
+
+    Raises FatalError where the collection is not there or holds no photo.
+    """
+    if spec.photos is None:
+        raise FatalError("this job only enrols people: there is nothing to plan")
+    keys = JobKeys(spec.job_id)
+    tally = Tally()
+    collection = open_store(spec.photos, s3)
+    listing = _photos_of(collection, spec, tally)
+    planned = _changed(compare(listing, _known(store, spec, s3)), store, keys, tally)
+    for shard in cut_shards(planned, spec.limits):
+        unit = shard_name(tally.shards)
+        photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
+        store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
+        tally.shards += 1
+    plan = _record(tally)
+    if not plan.photos:
+        raise FatalError(_nothing_found(collection, plan.other_objects))
+    store.put(keys.plan, plan.to_bytes())
+    return plan
+
+
+def _nothing_found(collection: Store, others: int) -> str:
+    hint = "check the path"
+    if others:
+        hint = (
+            f"it holds {others:,} other objects; if these are images without the usual suffix, "
+            "say --all-objects"
+        )
+    return f"no photos found in {collection.uri}: {hint}"
+
+
+def _photos_of(collection: Store, spec: JobSpec, tally: Tally) -> Iterator[ObjectInfo]:
+    own = tuple(
+        uri[len(collection.uri) :]
+        for uri in (spec.out, spec.archive)
+        if uri.startswith(collection.uri) and uri != collection.uri
+    )
+    for info in collection.list():
+        if own and info.key.startswith(own):
+            continue  # what headcount writes below the collection is not part of it
+        if not (spec.all_objects or is_photo(info.key)):
+            tally.others += 1
+            continue
+        tally.bytes += info.size
+        yield info
+
+
+def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:
+    archive = find_record(store, ARCHIVE, ArchiveRecord)
+    if archive is None or spec.photos is None:
+        return
+    table = Table(store.uri, PackKeys(archive.model.pack_id).photos, s3)
+    if not table.exists():
+        return
+    rows = table.scan(
+        ["photo", "etag", "bytes", "outcome"],
+        where=f"collection = {quoted(collection_id(spec.photos))}",
+        order_by=["photo"],
+    )
+    for batch in rows:
+        for photo, etag, size, outcome in zip(
+            *(column.to_pylist() for column in batch.columns), strict=True
+        ):
+            yield Known(ObjectInfo(photo, etag, size), Outcome(outcome))
+
+
+def _changed(
+    states: Iterable[tuple[State, ObjectInfo]], store: Store, keys: JobKeys, tally: Tally
+) -> Iterator[ObjectInfo]:
+    """The photos to embed; the keys whose old rows must go are written out on the way."""
+    replaced: list[str] = []
+    for state, info in states:
+        tally.states[state] += 1
+        if state in (State.CHANGED, State.REMOVED):
+            replaced.append(info.key)
+            if len(replaced) == REPLACED_CHUNK:
+                _write_replaced(store, keys, replaced, tally)
+                replaced = []
+        if state in (State.NEW, State.CHANGED):
+            tally.planned += 1
+            tally.planned_bytes += info.size
+            yield info
+    if replaced:
+        _write_replaced(store, keys, replaced, tally)
+
+
+def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally) -> None:
+    record = ReplacedRecord(photos=tuple(photos))
+    store.put(keys.replaced(tally.replaced_lists), record.to_bytes())
+    tally.replaced_lists += 1
+
+
+def _record(tally: Tally) -> PlanRecord:
+    states = tally.states
+    return PlanRecord(
+        photos=states[State.NEW] + states[State.CHANGED] + states[State.KNOWN],
+        bytes=tally.bytes,
+        other_objects=tally.others,
+        new=states[State.NEW],
+        changed=states[State.CHANGED],
+        known=states[State.KNOWN],
+        removed=states[State.REMOVED],
+        shards=tally.shards,
+        replaced_lists=tally.replaced_lists,
+        planned_photos=tally.planned,
+        planned_bytes=tally.planned_bytes,
+    )

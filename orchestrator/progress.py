@@ -1,0 +1,129 @@
+"""How a job's progress is shown: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from headcount.messages import ProgressRecord
+from orchestrator.supervise import Reporter
+
+STAGES = {
+    "prepare": "loading models, enrolling people",
+    "plan": "listing photos",
+    "embed": "finding faces",
+    "commit": "committing to the archive",
+    "reduce": "matching, clustering, writing results",
+    "done": "done",
+    "failed": "failed",
+}
+LINE_SECONDS = 10.0
+
+
+@contextmanager
+def make_reporter(stream: TextIO) -> Iterator[Reporter]:
+    """A reporter that fits where the text goes."""
+    if not stream.isatty():
+        yield Lines(stream)
+        return
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        console=Console(file=stream),
+    )
+    with progress:
+        yield Bars(progress)
+
+
+def duration(seconds: float) -> str:
+    """Time left as a person says it: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def rate(record: ProgressRecord) -> str:
+    """Photos per second and time left, as far as they are known."""
+    if record.photos_per_second is None:
+        return ""
+    text = f"{record.photos_per_second:.1f} photos/s"
+    if record.seconds_left is not None and record.seconds_left > 0:
+        text += f", {duration(record.seconds_left)} left"
+    return text
+
+
+class Bars:
+    """One bar per stage, on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, rate="", visible=False)
+
+    def stage(self, name: str) -> None:
+        """Finish the bar of the last stage and begin another."""
+        self._progress.update(self._task, visible=False)
+        if name in ("done", "failed"):
+            return
+        self._task = self._progress.add_task(STAGES.get(name, name), total=None, rate="")
+
+    def progress(self, snapshot: ProgressRecord) -> None:
+        """Move the bar."""
+        if snapshot.photos_total:
+            self._progress.update(
+                self._task,
+                completed=snapshot.photos_done,
+                total=snapshot.photos_total,
+                rate=rate(snapshot),
+            )
+
+    def warn(self, text: str) -> None:
+        """A line above the bars."""
+        self._progress.console.print(f"[yellow]{escape(text)}[/yellow]")
+
+
+class Lines:
+    """A line per stage and one every few seconds, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = 0.0
+
+    def _say(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def stage(self, name: str) -> None:
+        """Say what begins."""
+        self._last = time.monotonic()
+        self._say(STAGES.get(name, name))
+
+    def progress(self, snapshot: ProgressRecord) -> None:
+        """Say how far it is, not too often."""
+        if snapshot.photos_total and time.monotonic() - self._last > LINE_SECONDS:
+            self._last = time.monotonic()
+            self._say(
+                f"  {snapshot.photos_done:,} of {snapshot.photos_total:,} photos"
+                + (f", {text}" if (text := rate(snapshot)) else "")
+            )
+
+    def warn(self, text: str) -> None:
+        """Say it plainly."""
+        self._say(f"warning: {text}")

@@ -1,0 +1,128 @@
+"""From what a person asked for to a job in the archive, checked as far as no worker is needed."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from headcount.storage.opening import split_object_uri
+
+from headcount.errors import FatalError, ObjectError
+from headcount.layout import JobKeys
+from headcount.messages import FinishedRecord, JobSpec, Limits, find_record, new_job_id, now
+from headcount.photos import references_in
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, canonical_uri, open_store
+
+
+def make_spec(
+    *,
+    photos: str | None,
+    people: str | None,
+    archive: str,
+    out: str | None,
+    settings: Settings,
+    expected: str | None = None,
+    all_objects: bool = False,
+    annotate: int = 200,
+    formats: tuple[str, ...] = (),
+) -> JobSpec:
+    """The job's spec, with every URI in canonical form and every default said."""
+    created = now()
+    job_id = new_job_id(created)
+    root = canonical_uri(archive)
+    return JobSpec.model_validate(
+        {
+            "job_id": job_id,
+            "created": created,
+            "photos": canonical_uri(photos) if photos else None,
+            "people": canonical_uri(people) if people else None,
+            "expected": canonical_object(expected) if expected else None,
+            "archive": root,
+            "out": canonical_uri(out) if out else root + JobKeys(job_id).results,
+            "model": settings.model,
+            "all_objects": all_objects,
+            "annotate": annotate,
+            "formats": ("parquet", *(f for f in formats if f != "parquet")),
+            "limits": Limits(
+                max_bytes=settings.max_bytes,
+                max_pixels=settings.max_pixels,
+                shard_photos=settings.shard_photos,
+                shard_bytes=settings.shard_bytes,
+            ),
+        }
+    )
+
+
+def canonical_object(uri: str) -> str:
+    """The canonical URI of one object."""
+    store, key = split_object_uri(uri)
+    return canonical_uri(store) + key
+
+
+def submit(spec: JobSpec, s3: S3Settings) -> Store:
+    """Check the sources, write the spec; gives the archive's store. Raises FatalError."""
+    _check_photos(spec, s3)
+    _check_people(spec, s3)
+    _check_expected(spec, s3)
+    store = open_archive(spec.archive, s3)
+    store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
+    return store
+
+
+def open_archive(uri: str, s3: S3Settings) -> Store:
+    """The archive's store; a local archive's folder is made."""
+    store = open_store(uri, s3)
+    if not uri.startswith("s3://"):
+        return store
+    store.check()
+    return store
+
+
+def _check_photos(spec: JobSpec, s3: S3Settings) -> None:
+    if spec.photos is None:
+        return
+    collection = open_store(spec.photos, s3)
+    collection.check()
+    if not next(iter(collection.list()), None):
+        raise FatalError(f"no photos found in {collection.uri}: it is empty; check the path")
+
+
+def _check_people(spec: JobSpec, s3: S3Settings) -> None:
+    if spec.people is None:
+        return
+    people = open_store(spec.people, s3)
+    people.check()
+    if not list(islice(references_in(people.list()), 1)):
+        raise FatalError(
+            f"no people found in {people.uri}: expected one folder per person with photos in it, "
+            "or photos named after the person (NAME.jpg)"
+        )
+
+
+def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
+    if spec.expected is None:
+        return
+    store, key = split_object_uri(spec.expected)
+    try:
+        open_store(store, s3).stat(key)
+    except ObjectError as error:
+        raise FatalError(f"cannot read the expected people: {error}") from error
+
+
+def interrupted_job(store: Store, spec: JobSpec) -> str | None:
+    """The latest job of the same request that was begun and not finished, if it is the latest."""
+    latest: JobSpec | None = None
+    for info in store.list("jobs/"):
+        if info.key.endswith("/spec.json") and info.key.count("/") == 2:
+            other = find_record(store, info.key, JobSpec)
+            if other and other.photos == spec.photos:
+                latest = other  # job ids sort by time
+    if latest is None or not _same_request(latest, spec):
+        return None
+    finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)
+    return latest.job_id if finished is None or finished.state == "failed" else None
+
+
+def _same_request(one: JobSpec, other: JobSpec) -> bool:
+    apart = {"job_id", "created", "limits"}
+    return one.model_dump(exclude=apart) == other.model_dump(exclude=apart)

@@ -1,0 +1,378 @@
+"""The supervisor: takes a job from its spec to its results, a bounded window of units at a time.
+
+It holds no state that the archive does not hold: stop it anywhere and start it again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from headcount import attempts
+from headcount.broker import Broker
+from headcount.errors import FatalError, TransientError
+from headcount.layout import PREPARE, REDUCE, JobKeys, shard_name
+from headcount.messages import (
+    DoneMarker,
+    FailedMarker,
+    FinishedRecord,
+    JobSpec,
+    PackRecord,
+    PlanRecord,
+    ProgressRecord,
+    UnitMessage,
+    find_record,
+    now,
+    read_record,
+)
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store
+from orchestrator.commit import commit_job
+from orchestrator.plan import plan_job
+
+SNAPSHOT_SECONDS = 2.0
+OUTAGE_SECONDS = 300.0
+"""How long broker or store may be unreachable before the supervisor gives up."""
+IDLE_HINT_SECONDS = 20.0
+MARKER_CHECK_SECONDS = 20.0
+
+
+class Reporter(Protocol):
+    """Whoever shows a person how the job goes."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+        ...
+
+    def progress(self, snapshot: ProgressRecord) -> None:
+        """A new snapshot."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Something a person should know."""
+        ...
+
+
+class Silent:
+    """A reporter that shows nothing."""
+
+    def stage(self, name: str) -> None:
+        """Say nothing."""
+
+    def progress(self, snapshot: ProgressRecord) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(slots=True)
+class Flight:
+    """A unit that was sent and is not done, as far as is known."""
+
+    last_sign: float
+    last_check: float
+    photos: int = 0
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the done markers of a job add up to."""
+
+    shards: int = 0
+    photos: int = 0
+    faces: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, marker: DoneMarker) -> None:
+        """Count one more marker."""
+        self.shards += 1
+        self.photos += marker.photos
+        self.faces += marker.faces
+        for outcome, number in marker.outcomes.items():
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
+
+
+class Supervisor:
+    """Drives one job of one archive."""
+
+    def __init__(
+        self,
+        store: Store,
+        job_id: str,
+        *,
+        broker: Broker,
+        settings: Settings,
+        s3: S3Settings,
+        reporter: Reporter | None = None,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.store = store
+        self.keys = JobKeys(job_id)
+        self.broker = broker
+        self.settings = settings
+        self.s3 = s3
+        self.reporter = reporter or Silent()
+        self._tick = tick
+        self._flights: dict[str, Flight] = {}
+        self._totals = Totals()
+        self._resent = 0
+        self._stage = ""
+        self._snapshot_at = 0.0
+        self._began = time.monotonic()
+        self._began_with = 0
+        self._hinted = False
+
+    def run(self) -> FinishedRecord:
+        """Do what is left of the job. Returns at once where it is finished.
+
+        Raises FatalError where it cannot be finished; the archive then says so too.
+        """
+        finished = find_record(self.store, self.keys.finished, FinishedRecord)
+        if finished is not None and finished.state == "done":
+            return finished
+        spec = read_record(self.store, self.keys.spec, JobSpec)
+        try:
+            return self._finish(spec, self._work(spec))
+        except FatalError as error:
+            ending = self._ending(spec, "failed") | {"message": str(error)}
+            self._end(FinishedRecord.model_validate(ending))
+            raise
+
+    def _work(self, spec: JobSpec) -> DoneMarker:
+        prepared = self._one(PREPARE)
+        if spec.photos is None:
+            return prepared
+        self._enter("plan")
+        plan = find_record(self.store, self.keys.plan, PlanRecord) or plan_job(
+            self.store, spec, self.s3
+        )
+        self._embed(plan)
+        self._enter("commit")
+        commit_job(self.store, spec, plan, _pack_of(prepared), self.s3)
+        return self._one(REDUCE)
+
+    def _embed(self, plan: PlanRecord) -> None:
+        self._enter("embed")
+        units = [shard_name(number) for number in range(plan.shards)]
+        done = self._units_in(self.keys.done_folder)
+        for unit in units:
+            if unit in done:
+                self._totals.add(read_record(self.store, self.keys.done(unit), DoneMarker))
+        self._began, self._began_with = time.monotonic(), self._totals.photos
+        self._drive((unit for unit in units if unit not in done), plan)
+
+    def _one(self, unit: str) -> DoneMarker:
+        """Drive a stage that is a single unit."""
+        self._enter(unit)
+        marker = find_record(self.store, self.keys.done(unit), DoneMarker)
+        if marker is None:
+            self._drive(iter([unit]), None)
+            marker = read_record(self.store, self.keys.done(unit), DoneMarker)
+        return marker
+
+    def _units_in(self, folder: str) -> set[str]:
+        return {PurePosixPath(info.key).stem for info in self.store.list(folder)}
+
+    # -- the window ---------------------------------------------------------------------------
+
+    def _drive(self, units: Iterator[str], plan: PlanRecord | None) -> None:
+        """Send units and wait for them, never more than the window at once."""
+        self._forget_failures()
+        more = True
+        outage_began: float | None = None
+        while more or self._flights:
+            try:
+                while more and len(self._flights) < self.settings.window:
+                    unit = next(units, None)
+                    more = unit is not None
+                    if unit is not None:
+                        self._send(unit)
+                self._look()
+                outage_began = None
+            except TransientError as error:
+                outage_began = outage_began or time.monotonic()
+                if time.monotonic() - outage_began > OUTAGE_SECONDS:
+                    raise FatalError(
+                        f"{error}. It has been unreachable for {OUTAGE_SECONDS / 60:.0f} minutes; "
+                        "nothing is lost: run again when it is back"
+                    ) from error
+                self.reporter.warn(f"{error}; trying again")
+                time.sleep(2)
+            self._snapshot(plan)
+            self._tick()
+            if self._flights:
+                time.sleep(self.settings.poll_seconds)
+        self._snapshot(plan, force=True)
+
+    def _send(self, unit: str) -> None:
+        now_ = time.monotonic()
+        self._flights[unit] = Flight(last_sign=now_, last_check=now_)
+        message = UnitMessage(archive=self.store.uri, job_id=self.keys.job_id, unit=unit)
+        try:
+            self.broker.send(message)
+        except TransientError:
+            self._flights[unit].last_sign = 0.0  # lost at once: it is sent again when possible
+            raise
+
+    def _look(self) -> None:
+        """Take in what became of the units in flight, and send again what was lost."""
+        beats = self.broker.beats(self.keys.job_id, self._flights)
+        silent = []
+        for unit, flight in list(self._flights.items()):
+            beat = beats.get(unit)
+            if beat is None:
+                silent.append(unit)
+                continue
+            flight.last_sign = time.monotonic()
+            flight.photos = int(beat.get("photos", 0))
+            if beat.get("state") in ("done", "failed") or self._due(flight):
+                self._settle(unit)
+        self._look_for_lost(silent)
+
+    def _due(self, flight: Flight) -> bool:
+        """Whether to look at the marker although no sign says so: signs may be lost."""
+        moment = time.monotonic()
+        if moment - flight.last_check < MARKER_CHECK_SECONDS:
+            return False
+        flight.last_check = moment
+        return True
+
+    def _look_for_lost(self, silent: Iterable[str]) -> None:
+        overdue = [
+            unit
+            for unit in silent
+            if time.monotonic() - self._flights[unit].last_sign > self.settings.lost_seconds
+        ]
+        if not overdue:
+            return
+        waiting = self.broker.waiting(self.keys.job_id)
+        for unit in overdue:
+            if self._settle(unit):
+                continue
+            if unit in waiting:
+                self._hint_at_idle_queue()
+                self._flights[unit].last_sign = time.monotonic()
+            else:
+                self._resend(unit)
+
+    def _hint_at_idle_queue(self) -> None:
+        if not self._hinted and not self.broker.workers_seen():
+            self._hinted = True
+            self.reporter.warn(
+                "work is waiting and no worker shows itself: start one with `headcount worker` "
+                "against the same broker and store"
+            )
+
+    def _settle(self, unit: str) -> bool:
+        """Whether the unit is done, by its marker. Raises FatalError where it failed for good."""
+        marker = find_record(self.store, self.keys.done(unit), DoneMarker)
+        if marker is not None:
+            del self._flights[unit]
+            if unit not in (PREPARE, REDUCE):
+                self._totals.add(marker)
+            return True
+        failed = find_record(self.store, self.keys.failed(unit), FailedMarker)
+        if failed is not None:
+            raise FatalError(failed.message)
+        return False
+
+    def _resend(self, unit: str) -> None:
+        made = attempts.count(self.store, self.keys, unit)
+        if not attempts.allowed(self.store, self.keys, unit, made, self.settings.max_attempts):
+            raise FatalError(
+                f"{unit} of job {self.keys.job_id} was tried {made} times and never finished. "
+                "The workers' logs say why; then `headcount resume` goes on from here"
+            )
+        self._resent += 1
+        self.reporter.warn(f"{unit} was lost with its worker; sending it again")
+        self._send(unit)
+
+    def _forget_failures(self) -> None:
+        """A job that is run again gets another chance."""
+        for info in list(self.store.list(self.keys.failed_folder)):
+            self.store.delete(info.key)
+
+    # -- telling ------------------------------------------------------------------------------
+
+    def _enter(self, stage: str) -> None:
+        self._stage = stage
+        self.reporter.stage(stage)
+        self._snapshot(None, force=True)
+
+    def _snapshot(self, plan: PlanRecord | None, *, force: bool = False) -> None:
+        moment = time.monotonic()
+        record = self._progress(plan)
+        self.reporter.progress(record)
+        if force or moment - self._snapshot_at > SNAPSHOT_SECONDS:
+            self._snapshot_at = moment
+            try:
+                self.store.put(self.keys.progress, record.to_bytes())
+            except TransientError as error:
+                self.reporter.warn(str(error))
+
+    def _progress(self, plan: PlanRecord | None) -> ProgressRecord:
+        photos = self._totals.photos + sum(flight.photos for flight in self._flights.values())
+        total = plan.planned_photos if plan else 0
+        elapsed = time.monotonic() - self._began
+        fresh = photos - self._began_with
+        rate = fresh / elapsed if fresh and elapsed > 1 else None
+        return ProgressRecord(
+            job_id=self.keys.job_id,
+            stage=self._stage,
+            updated=now(),
+            photos_total=total,
+            photos_done=min(photos, total) if total else photos,
+            faces=self._totals.faces,
+            outcomes=self._totals.outcomes,
+            shards_total=plan.shards if plan else 0,
+            shards_done=self._totals.shards,
+            shards_in_flight=len(self._flights),
+            resent=self._resent,
+            photos_per_second=rate,
+            seconds_left=(total - photos) / rate if rate and total else None,
+        )
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def _ending(self, spec: JobSpec, state: str) -> dict[str, object]:
+        return {"job_id": spec.job_id, "state": state, "finished": now(), "out": spec.out}
+
+    def _finish(self, spec: JobSpec, last: DoneMarker) -> FinishedRecord:
+        prepared = read_record(self.store, self.keys.done(PREPARE), DoneMarker)
+        bad = [r for r in prepared.references if r.state not in ("enrolled", "known")]
+        record = FinishedRecord.model_validate(
+            self._ending(spec, "done")
+            | {
+                "photos": last.photos if spec.photos else 0,
+                "failures": last.counts.get("failures", 0),
+                "reference_failures": len(bad),
+            }
+        )
+        self._end(record)
+        return record
+
+    def _end(self, record: FinishedRecord) -> None:
+        self.store.put(self.keys.finished, record.to_bytes())
+        self._enter(record.state)
+
+
+def _pack_of(prepared: DoneMarker) -> PackRecord:
+    if prepared.pack is None:
+        raise FatalError("the job's first unit left no model pack: start a new job")
+    return prepared.pack
+
+
+def unfinished_jobs(store: Store) -> list[str]:
+    """The ids of jobs that were submitted and have no end, oldest first."""
+    jobs: dict[str, bool] = {}
+    for info in store.list("jobs/"):
+        parts = PurePosixPath(info.key).parts
+        if len(parts) == 3 and parts[2] == "spec.json":
+            jobs.setdefault(parts[1], True)
+        if len(parts) == 3 and parts[2] == "finished.json":
+            jobs[parts[1]] = False
+    return sorted(job_id for job_id, open_ in jobs.items() if open_)

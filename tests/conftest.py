@@ -1,0 +1,45 @@
+"""Fixtures: real servers, sample photos, and where the developers' own photos lie."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headcount.settings import Settings
+from orchestrator.embedded import embedded_broker
+from orchestrator.samples import fetch_samples
+from tests.servers import s3
+
+__all__ = ["s3"]
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test by accident."""
+    for name in list(os.environ):
+        if name.startswith(("HEADCOUNT_", "AWS_")) and name != "HEADCOUNT_TEST_DATA":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The demo's photos: people/, photos/, expected.csv."""
+    return fetch_samples(Settings().cache_dir)
+
+
+@pytest.fixture
+def broker_url() -> Iterator[str]:
+    """A Valkey of this test's own."""
+    with embedded_broker() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The developers' photos; tests that need them are skipped where they are not."""
+    default = Path(__file__).resolve().parents[1].parent / "shared"
+    folder = Path(os.environ.get("HEADCOUNT_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("no development photos here")
+    return folder

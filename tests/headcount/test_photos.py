@@ -1,0 +1,45 @@
+from headcount.photos import collection_id, is_photo, references_in
+from headcount.records import face_id, person_id
+from headcount.storage import ObjectInfo
+
+
+def references(*keys: str) -> list[tuple[str, str]]:
+    found = references_in(ObjectInfo(key, "e", 1) for key in keys)
+    return [(reference.person, reference.photo.key) for reference in found]
+
+
+def test_photos_are_told_by_their_suffix_in_any_case() -> None:
+    assert is_photo("a/b.JPG")
+    assert is_photo("x.heic")
+    assert not is_photo("notes.txt")
+    assert not is_photo("jpg")
+
+
+def test_hidden_files_are_no_photos() -> None:
+    assert not is_photo("a/._b.jpg")
+
+
+def test_a_folder_is_a_person_and_its_photos_lie_at_any_depth() -> None:
+    assert references("Ada/1.jpg", "Ada/old/2.png", "Ada/notes.txt") == [
+        ("Ada", "Ada/1.jpg"),
+        ("Ada", "Ada/old/2.png"),
+    ]
+
+
+def test_a_photo_at_the_top_is_named_after_the_person() -> None:
+    assert references("Ada Lovelace.jpg", "labels.csv") == [("Ada Lovelace", "Ada Lovelace.jpg")]
+
+
+def test_person_ids_depend_on_the_name_alone_not_on_its_unicode_form() -> None:
+    assert person_id("Jose\u0301") == person_id("Jos\u00e9")
+    assert person_id("Ada") != person_id("ada")
+
+
+def test_face_ids_depend_on_content_pack_and_number() -> None:
+    first = face_id("c1", "p", 0)
+    assert first == face_id("c1", "p", 0)
+    assert len({first, face_id("c1", "p", 1), face_id("c2", "p", 0), face_id("c1", "q", 0)}) == 4
+
+
+def test_collections_have_ids_of_their_own() -> None:
+    assert collection_id("s3://a/") != collection_id("s3://b/")

@@ -1,0 +1,72 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.cluster import cluster, name_clusters
+from workers.neighbours import EXACT_LIMIT, near_pairs
+
+
+def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[np.float32]:
+    """``faces`` noisy descriptors of each of ``count`` random people, side by side."""
+    random = np.random.default_rng(5)
+    centres = random.normal(size=(count, dims))
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    rows = np.repeat(centres, faces, axis=0)
+    rows = rows + noise * random.normal(size=rows.shape) / dims**0.5
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_faces_of_one_person_are_one_cluster_and_others_are_apart() -> None:
+    labels = cluster(people(20, 5, noise=0.5), threshold=0.55)
+    assert len(set(labels.tolist())) == 20
+    assert all(len(set(labels[start : start + 5].tolist())) == 1 for start in range(0, 100, 5))
+
+
+def test_no_faces_and_one_face_are_normal() -> None:
+    assert cluster(np.zeros((0, 8), np.float32), threshold=0.5).tolist() == []
+    assert cluster(people(1, 1, noise=0.0), threshold=0.5).tolist() == [0]
+
+
+def test_more_copies_than_neighbours_are_still_one_cluster() -> None:
+    labels = cluster(people(2, 200, noise=0.05), threshold=0.55)
+    assert len(set(labels.tolist())) == 2
+
+
+def test_above_the_exact_limit_nearly_every_pair_is_found() -> None:
+    descriptors = people(EXACT_LIMIT // 4 + 500, 4, noise=0.4, dims=32)
+    edges = near_pairs(descriptors, neighbours=8, threshold=0.8)
+    within = (edges.first // 4) == (edges.second // 4)
+    expected = len(descriptors) // 4 * 6
+    assert within.sum() > 0.95 * expected
+
+
+def test_each_pair_is_given_once() -> None:
+    edges = near_pairs(people(3, 6, noise=0.3), neighbours=5, threshold=0.0)
+    pairs = list(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    assert all(first < second for first, second in pairs)
+
+
+def names(labels: list[int], faces: list[str], earlier: dict[str, str]) -> list[str]:
+    return name_clusters(np.array(labels, np.int32), faces, earlier)
+
+
+def test_new_clusters_are_named_alike_whatever_the_order() -> None:
+    one = dict(zip("abc", names([0, 1, 0], ["fa", "fb", "fc"], {}), strict=True))
+    other = dict(zip("cba", names([5, 2, 5], ["fc", "fb", "fa"], {}), strict=True))
+    assert one == other
+
+
+def test_a_cluster_that_grows_keeps_its_id() -> None:
+    assert names([0, 0, 0], ["fa", "fb", "fc"], {"fb": "kold", "fc": "kold"}) == ["kold"] * 3
+
+
+def test_of_a_cluster_that_splits_the_larger_part_keeps_the_id() -> None:
+    earlier = dict.fromkeys(["fa", "fb", "fc"], "kfa")
+    found = names([0, 1, 1], ["fa", "fb", "fc"], earlier)
+    assert found[1] == found[2] == "kfa"
+    assert found[0] != "kfa"
+
+
+def test_of_clusters_that_merge_the_larger_id_survives() -> None:
+    earlier = {"fa": "k1", "fb": "k2", "fc": "k2"}
+    assert names([0, 0, 0], ["fa", "fb", "fc"], earlier) == ["k2"] * 3

@@ -1,0 +1,24 @@
+import pytest
+
+from headcount.errors import FatalError
+from workers.expect import missing_from, parse_expected
+
+
+def test_people_who_were_expected_and_not_found_are_missing() -> None:
+    expected = [("a.jpg", "Ada"), ("a.jpg", "Ben"), ("b.jpg", "Ada")]
+    found = [("a.jpg", "Ada"), ("a.jpg", None), ("b.jpg", "Ben")]
+    assert missing_from(expected, found) == {"a.jpg": ("Ben",), "b.jpg": ("Ada",)}
+
+
+def test_a_pair_named_twice_is_missing_once() -> None:
+    assert missing_from([("a", "Ada"), ("a", "Ada")], []) == {"a": ("Ada",)}
+
+
+def test_a_csv_with_other_columns_is_refused_with_what_was_expected() -> None:
+    with pytest.raises(FatalError, match="photo,person"):
+        parse_expected("file,name\na.jpg,Ada\n", "roll.csv")
+
+
+def test_extra_columns_and_empty_lines_do_no_harm() -> None:
+    text = "person,photo,note\nAda,a.jpg,x\n\nBen,b.jpg,\n"
+    assert parse_expected(text, "roll.csv") == [("a.jpg", "Ada"), ("b.jpg", "Ben")]

@@ -1,0 +1,1 @@
+"""The data side: fetches, decodes, detects, embeds, matches, clusters, publishes."""

@@ -1,0 +1,64 @@
+"""``python -m workers``: one worker process, on the queues it is told."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+
+THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m workers")
+    parser.add_argument("--queues", default="embed,reduce")
+    parser.add_argument("--stop-with-parent", action="store_true")
+    parser.add_argument("--doctor", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.stop_with_parent:
+        threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
+    logging.basicConfig(
+        level=os.environ.get("HEADCOUNT_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    if arguments.doctor:
+        from workers.doctor import report
+
+        sys.stdout.write(report())
+        return
+    _serve(arguments.queues.split(","))
+
+
+def _exit_at_end_of_stdin() -> None:
+    """Leave at once when whoever started this process is gone, however it went.
+
+    Nothing is lost: the message is acknowledged only after the work.
+    """
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def _serve(queues: list[str]) -> None:
+    from headcount.broker import Broker, serve
+    from headcount.errors import HeadcountError
+    from headcount.settings import S3Settings, Settings
+    from workers.app import make_worker_app, worker_name
+
+    settings = Settings()
+    if settings.broker_url is None:
+        sys.exit("headcount worker: set HEADCOUNT_BROKER_URL to the broker's redis:// URL")
+    try:
+        broker = Broker(settings.broker_url.get_secret_value())
+        broker.check()
+        app = make_worker_app(settings, S3Settings(), broker)
+    except HeadcountError as error:
+        sys.exit(f"headcount worker: {error}")
+    serve(app, broker, queues, worker_name())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""What a unit of work needs around it: its job, its stores, the models of this process."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from headcount.errors import FatalError, ObjectMissing
+from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.messages import ArchiveRecord, JobSpec, UnitMessage, read_record
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, open_store
+from headcount.tables import Table
+from workers.models.base import ModelPack
+from workers.models.packs import open_pack
+
+
+@dataclass
+class Context:
+    """One worker process: its settings, and the packs it has loaded, each on first use."""
+
+    settings: Settings
+    s3: S3Settings
+    worker: str
+    _packs: dict[str, ModelPack] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def pack(self, name: str) -> ModelPack:
+        """The model pack ``name``, loaded once per process."""
+        with self._lock:
+            if name not in self._packs:
+                self._packs[name] = open_pack(name, self.settings, self.s3)
+            return self._packs[name]
+
+    def open(self, uri: str) -> Store:
+        """A store, with connections enough for this worker's fetchers."""
+        return open_store(uri, self.s3, concurrency=self.settings.fetchers)
+
+
+@dataclass
+class Unit:
+    """One unit of work of one job."""
+
+    context: Context
+    store: Store
+    job_id: str
+    name: str
+    attempt: int = 0
+    photos: int = 0
+    """Photos done so far: what the sign of life tells."""
+
+    @classmethod
+    def of(cls, message: UnitMessage, context: Context) -> Unit:
+        """The unit that a message names."""
+        return cls(context, context.open(message.archive), message.job_id, message.unit)
+
+    @property
+    def keys(self) -> JobKeys:
+        """Where the job's objects lie."""
+        return JobKeys(self.job_id)
+
+    @cached_property
+    def spec(self) -> JobSpec:
+        """The job's spec."""
+        try:
+            return read_record(self.store, self.keys.spec, JobSpec)
+        except ObjectMissing as error:
+            raise FatalError(
+                f"there is no job {self.job_id} in {self.store.uri}: does this worker reach the "
+                "same storage as the one who submitted it?"
+            ) from error
+
+    @cached_property
+    def pack(self) -> ModelPack:
+        """The job's model pack. Raises FatalError where the archive was made with another."""
+        pack = self.context.pack(self.spec.model)
+        require_same_pack(self.store, pack)
+        return pack
+
+    @property
+    def pack_keys(self) -> PackKeys:
+        """Where the pack's tables lie."""
+        return PackKeys(self.pack.record.pack_id)
+
+    def table(self, key: str) -> Table:
+        """A table of the archive."""
+        return Table(self.store.uri, key, self.context.s3)
+
+
+def require_same_pack(store: Store, pack: ModelPack) -> None:
+    """Raise FatalError unless the archive was made with this very pack."""
+    made_with = read_record(store, ARCHIVE, ArchiveRecord).model
+    if made_with.pack_id != pack.record.pack_id:
+        raise FatalError(
+            f"the archive {store.uri} was made with the model pack {made_with.name} "
+            f"({made_with.pack_id}), and this run uses {pack.record.name} "
+            f"({pack.record.pack_id}). Descriptors of different packs cannot be compared: "
+            f"use --model {made_with.name} with the same model files, or another archive"
+        )

@@ -1,0 +1,178 @@
+"""The embed stage: a shard's photos fetched, decoded, detected, embedded, and staged as rows.
+
+A photo that cannot be processed becomes an outcome with a reason; it never fails its shard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from headcount import attempts
+from headcount.errors import ObjectError, PhotoError
+from headcount.messages import (
+    DoneMarker,
+    ManifestPhoto,
+    ShardManifest,
+    SuspectRecord,
+    read_record,
+)
+from headcount.photos import collection_id
+from headcount.records import Outcome, Photo
+from headcount.storage import Blob, Store
+from workers.analyse import Analysis, analyse
+from workers.context import Unit
+from workers.pools import ordered_map
+from workers.rows import face_rows, photo_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A photo's bytes, or why they could not be had."""
+
+    photo: ManifestPhoto
+    blob: Blob | None
+    error: PhotoError | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A photo, its faces where it has any, and where the time went."""
+
+    photo: Photo
+    analysis: Analysis | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def embed_shard(unit: Unit) -> DoneMarker:
+    """Process one shard and stage its rows."""
+    began = time.monotonic()
+    manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
+    pack = unit.pack
+    photos, analyses, stages = _collect(unit, _process(unit, manifest.photos))
+    collection = collection_id(unit.spec.photos or "")
+    write_began = time.monotonic()
+    photo_fragments = unit.table(unit.pack_keys.photos).stage(
+        photo_rows(photos, collection, unit.job_id)
+    )
+    face_fragments = unit.table(unit.pack_keys.faces).stage(
+        face_rows(zip(photos, analyses, strict=True), pack.record, collection, unit.job_id)
+    )
+    stages["write"] = time.monotonic() - write_began
+    return DoneMarker(
+        unit=unit.name,
+        attempt=unit.attempt,
+        worker=unit.context.worker,
+        seconds=time.monotonic() - began,
+        photos=len(photos),
+        faces=sum(photo.faces for photo in photos),
+        bytes=sum(photo.size for photo in photos),
+        outcomes=dict(Counter(photo.outcome.value for photo in photos)),
+        stages=dict(stages),
+        photo_fragments=photo_fragments,
+        face_fragments=face_fragments,
+    )
+
+
+def _collect(
+    unit: Unit, stream: Iterable[Done]
+) -> tuple[list[Photo], list[Analysis | None], Counter[str]]:
+    photos: list[Photo] = []
+    analyses: list[Analysis | None] = []
+    stages: Counter[str] = Counter()
+    for done in stream:
+        photos.append(done.photo)
+        analyses.append(done.analysis)
+        stages.update(done.seconds)
+        unit.photos += 1
+    return photos, analyses, stages
+
+
+def _process(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
+    if unit.attempt >= attempts.CAREFUL_FROM:
+        yield from _one_by_one(unit, photos)
+        return
+    collection = unit.context.open(unit.spec.photos or "")
+    settings = unit.context.settings
+    with (
+        ThreadPoolExecutor(settings.fetchers, "fetch") as fetchers,
+        ThreadPoolExecutor(settings.threads, "embed") as threads,
+    ):
+        fetched = ordered_map(
+            fetchers, lambda photo: _fetch(unit, collection, photo), photos, ahead=settings.fetchers
+        )
+        yield from ordered_map(
+            threads, lambda item: _embed(unit, item), fetched, ahead=2 * settings.threads
+        )
+
+
+def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
+    """The careful mode: earlier attempts died, so each photo is named before it is touched."""
+    collection = unit.context.open(unit.spec.photos or "")
+    killers = attempts.convicted(unit.store, unit.keys, unit.name, unit.attempt - 1)
+    for photo in photos:
+        if photo.key in killers:
+            reason = "the process that worked on it died, twice"
+            yield Done(_failed(photo, None, PhotoError(Outcome.CRASHED, reason)), None)
+            continue
+        suspect = SuspectRecord(photo=photo.key)
+        unit.store.put(unit.keys.suspect(unit.name, unit.attempt), suspect.to_bytes())
+        yield _embed(unit, _fetch(unit, collection, photo))
+
+
+def _fetch(unit: Unit, collection: Store, photo: ManifestPhoto) -> Fetched:
+    began = time.monotonic()
+    blob, error = None, None
+    try:
+        blob = collection.get(photo.key, limit=unit.spec.limits.max_bytes)
+    except ObjectError as failure:
+        error = failure.as_photo_error()
+    return Fetched(photo, blob, error, time.monotonic() - began)
+
+
+def _embed(unit: Unit, fetched: Fetched) -> Done:
+    seconds = {"fetch": fetched.seconds}
+    if fetched.blob is None:
+        error = fetched.error or PhotoError(Outcome.UNREADABLE, "no bytes")
+        return Done(_failed(fetched.photo, None, error), None, seconds)
+    try:
+        analysis = analyse(fetched.blob.data, unit.pack, max_pixels=unit.spec.limits.max_pixels)
+    except PhotoError as error:
+        return Done(_failed(fetched.photo, fetched.blob, error), None, seconds)
+    return Done(_photo(fetched.photo, fetched.blob, analysis), analysis, seconds | analysis.seconds)
+
+
+def _photo(photo: ManifestPhoto, blob: Blob, analysis: Analysis) -> Photo:
+    faces = len(analysis)
+    return Photo(
+        key=photo.key,
+        etag=blob.etag,
+        size=len(blob.data),
+        outcome=Outcome.FACES if faces else Outcome.NO_FACE,
+        width=analysis.width,
+        height=analysis.height,
+        orientation=analysis.orientation,
+        faces=faces,
+        content=content_digest(blob),
+    )
+
+
+def _failed(photo: ManifestPhoto, blob: Blob | None, error: PhotoError) -> Photo:
+    return Photo(
+        key=photo.key,
+        etag=blob.etag if blob else photo.etag,
+        size=len(blob.data) if blob else photo.size,
+        outcome=error.outcome,
+        reason=error.reason,
+        content=content_digest(blob) if blob else "",
+    )
+
+
+def content_digest(blob: Blob) -> str:
+    """The SHA-256 of a photo's bytes."""
+    return hashlib.sha256(blob.data).hexdigest()

@@ -1,0 +1,152 @@
+"""Enrolment: from reference photos, one face each, to the rows of the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.messages import ReferenceReport
+from headcount.photos import Reference, references_in
+from headcount.records import person_id
+from headcount.storage import Store
+from headcount.tables import any_of, gallery_schema, quoted
+from workers.analyse import Analysis, analyse
+from workers.context import Unit
+from workers.pools import ordered_map
+from workers.rows import fixed_lists
+
+DOMINANT = 2.0
+"""In a reference photo of several faces, the largest is taken if it has this many times the
+area of the next; otherwise nobody can know whose reference it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What one reference photo gave."""
+
+    reference: Reference
+    report: ReferenceReport
+    quality: float = 0.0
+    descriptor: NDArray[np.float32] | None = None
+    etag: str = ""
+
+
+def choose_face(analysis: Analysis) -> int | str:
+    """The number of the face to enrol, or what is wrong with the photo, in words."""
+    if not len(analysis):
+        return "no face found"
+    areas = analysis.boxes[:, 2] * analysis.boxes[:, 3]
+    order = np.argsort(-areas, kind="stable")
+    if len(order) > 1 and areas[order[0]] < DOMINANT * areas[order[1]]:
+        return f"{len(order)} faces, and none is clearly the largest: crop it to the person"
+    return int(order[0])
+
+
+def enrol_people(unit: Unit) -> tuple[ReferenceReport, ...]:
+    """Bring the gallery up to the people folder: new and changed references are embedded."""
+    source = unit.context.open(unit.spec.people or "")
+    references = list(references_in(source.list()))
+    if not references:
+        raise FatalError(
+            f"no people found in {source.uri}: expected one folder per person with photos in it, "
+            "or photos named after the person (NAME.jpg)"
+        )
+    known = _known(unit, source.uri)
+    fresh = [r for r in references if known.get((r.person, r.photo.key)) != r.photo.etag]
+    done = {(e.reference.person, e.reference.photo.key): e for e in _embed(unit, source, fresh)}
+    _write(unit, source.uri, list(done.values()))
+    return tuple(
+        done[key].report
+        if (key := (reference.person, reference.photo.key)) in done
+        else ReferenceReport(person=reference.person, photo=reference.photo.key, state="known")
+        for reference in references
+    )
+
+
+def _known(unit: Unit, source: str) -> dict[tuple[str, str], str]:
+    rows = unit.table(unit.pack_keys.gallery).read(
+        ["person", "photo", "etag"], where=f"source = {quoted(source)}"
+    )
+    return {(r["person"], r["photo"]): r["etag"] for r in rows.to_pylist()}
+
+
+def _embed(unit: Unit, source: Store, references: Sequence[Reference]) -> Iterable[Enrolled]:
+    threads = unit.context.settings.threads
+    with ThreadPoolExecutor(threads, "enrol") as pool:
+        for enrolled in ordered_map(
+            pool, lambda r: enrol_one(unit, source, r), references, ahead=2 * threads
+        ):
+            unit.photos += 1
+            yield enrolled
+
+
+def enrol_one(unit: Unit, source: Store, reference: Reference) -> Enrolled:
+    """The face of one reference photo, or the reason why there is none to take."""
+    limits = unit.spec.limits
+    try:
+        blob = source.get(reference.photo.key, limit=limits.max_bytes)
+        analysis = analyse(blob.data, unit.pack, max_pixels=limits.max_pixels, rescue_tight=True)
+    except ObjectError as error:
+        return Enrolled(reference, _report(reference, "unreadable", error.label()))
+    except PhotoError as error:
+        return Enrolled(reference, _report(reference, "unreadable", error.reason))
+    choice = choose_face(analysis)
+    if isinstance(choice, str):
+        return Enrolled(
+            reference, _report(reference, "ambiguous" if len(analysis) else "no_face", choice)
+        )
+    x, y, w, h = (float(value) for value in analysis.boxes[choice])
+    report = ReferenceReport(
+        person=reference.person, photo=reference.photo.key, state="enrolled", box=(x, y, w, h)
+    )
+    quality = float(analysis.qualities[choice])
+    return Enrolled(reference, report, quality, analysis.descriptors[choice], blob.etag)
+
+
+def _report(reference: Reference, state: str, reason: str) -> ReferenceReport:
+    return ReferenceReport.model_validate(
+        {
+            "person": reference.person,
+            "photo": reference.photo.key,
+            "state": state,
+            "reason": reason,
+        }
+    )
+
+
+def _write(unit: Unit, source: str, enrolled: Sequence[Enrolled]) -> None:
+    """Replace the rows of these references; nothing else of the gallery is touched."""
+    table = unit.table(unit.pack_keys.gallery)
+    for part in _batches(enrolled, 1000):
+        keys = any_of("photo", [e.reference.photo.key for e in part])
+        table.delete(f"source = {quoted(source)} AND {keys}")
+    usable = [e for e in enrolled if e.descriptor is not None]
+    if usable:
+        table.append(_rows(usable, source, unit.pack.record.dimensions))
+
+
+def _batches(items: Sequence[Enrolled], size: int) -> Iterable[Sequence[Enrolled]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _rows(enrolled: Sequence[Enrolled], source: str, dimensions: int) -> pa.Table:
+    boxes = [e.report.box or (0.0, 0.0, 0.0, 0.0) for e in enrolled]
+    columns = {
+        "person_id": [person_id(e.reference.person) for e in enrolled],
+        "person": [e.reference.person for e in enrolled],
+        "source": [source] * len(enrolled),
+        "photo": [e.reference.photo.key for e in enrolled],
+        "etag": [e.etag for e in enrolled],
+        **{name: [box[index] for box in boxes] for index, name in enumerate("xywh")},
+        "quality": [e.quality for e in enrolled],
+        "descriptor": fixed_lists(
+            np.stack([e.descriptor for e in enrolled if e.descriptor is not None])
+        ),
+    }
+    return pa.table(columns, schema=gallery_schema(dimensions))

@@ -1,0 +1,144 @@
+"""Writing result tables: Parquet always, CSV and JSON Lines on request, batch by batch."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from headcount.errors import FatalError
+from headcount.storage import Store
+
+ROWS_PER_GROUP = 64_000
+
+
+class _Writer(Protocol):
+    def write(self, table: pa.Table) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Parquet:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Csv:
+    """Lists become JSON text, since CSV has no lists."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        flat = [(f.name, pa.string() if pa.types.is_list(f.type) else f.type) for f in schema]
+        self._schema = pa.schema(flat)
+        self._writer = pacsv.CSVWriter(path, self._schema)
+
+    def write(self, table: pa.Table) -> None:
+        columns = [
+            pa.array([json.dumps(v) for v in column.to_pylist()])
+            if pa.types.is_list(column.type)
+            else column
+            for column in table.columns
+        ]
+        self._writer.write_table(pa.table(columns, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _JsonLines:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._names = schema.names
+        self._file = path.open("w", encoding="utf-8")
+
+    def write(self, table: pa.Table) -> None:
+        for row in table.select(self._names).to_pylist():
+            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+_WRITERS = {"parquet": _Parquet, "csv": _Csv, "jsonl": _JsonLines}
+
+
+class TableFile:
+    """One result table on its way: rows go in, and on leaving the files go to the store, whole."""
+
+    def __init__(
+        self, out: Store, name: str, schema: pa.Schema, formats: Sequence[str], folder: Path
+    ) -> None:
+        self._out = out
+        self._schema = schema
+        kinds = ["parquet", *(f for f in formats if f != "parquet")]
+        self._paths = {f"{name}.{kind}": folder / f"{name}.{kind}" for kind in kinds}
+        self._writers: list[_Writer] = [
+            _WRITERS[path.suffix[1:]](path, schema) for path in self._paths.values()
+        ]
+        self.rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; their columns must be those of the schema."""
+        table = table.select(self._schema.names).cast(self._schema)
+        for writer in self._writers:
+            writer.write(table)
+        self.rows += table.num_rows
+
+    def __enter__(self) -> TableFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for writer in self._writers:
+            writer.close()
+        if kind is None:
+            for name, path in self._paths.items():
+                self._out.put_file(name, path)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for files on their way; a full disk is said plainly."""
+    with ExitStack() as stack:
+        try:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headcount-")))
+            yield folder
+        except OSError as error:
+            if error.errno == 28:
+                raise FatalError(
+                    f"disk full while writing results to {tempfile.gettempdir()}: free some "
+                    "space or set TMPDIR, then run again"
+                ) from error
+            raise
+
+
+def write_table(
+    out: Store,
+    name: str,
+    schema: pa.Schema,
+    tables: Iterable[pa.Table],
+    *,
+    formats: Sequence[str],
+    folder: Path,
+) -> int:
+    """Write a result table from its parts; returns the number of rows."""
+    with TableFile(out, name, schema, formats, folder) as file:
+        for table in tables:
+            file.write(table)
+    return file.rows

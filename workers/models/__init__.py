@@ -1,0 +1,1 @@
+"""Model packs: a detector and a recogniser with their preprocessing, and how they run."""

@@ -1,0 +1,70 @@
+"""What a detector and a recogniser are, whatever network is behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.messages import PackRecord
+
+Image = NDArray[np.uint8]
+"""An upright photo or crop, height x width x 3, RGB."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The faces of one image, best score first.
+
+    ``boxes`` is N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2 (the eye, eye, nose,
+    mouth corner, mouth corner of SCRFD and YuNet, viewer's left first), ``scores`` N in 0..1;
+    all in pixels of the image that was given.
+    """
+
+    boxes: Floats
+    landmarks: Floats
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def none(cls) -> Detections:
+        """No face: a normal result."""
+        return cls(
+            np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)
+        )
+
+
+class Detector(Protocol):
+    """Finds faces. May be called from many threads."""
+
+    def detect(self, image: Image) -> Detections:
+        """Every face of an image."""
+        ...
+
+
+class Recogniser(Protocol):
+    """Turns aligned faces into descriptors. May be called from many threads."""
+
+    @property
+    def dimensions(self) -> int:
+        """The length of a descriptor."""
+        ...
+
+    def embed(self, crops: Image) -> Floats:
+        """Descriptors of N aligned crops (N x 112 x 112 x 3, RGB): N x D, each of unit length."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPack:
+    """A detector and a recogniser, ready to run, and the record of what they are."""
+
+    record: PackRecord
+    detector: Detector
+    recogniser: Recogniser

@@ -1,0 +1,42 @@
+"""The first unit of a job: its model pack, the archive's tables, and the people to enrol."""
+
+from __future__ import annotations
+
+import time
+
+from headcount.errors import FatalError
+from headcount.layout import ARCHIVE
+from headcount.messages import ArchiveRecord, DoneMarker, ModelChoice, now
+from headcount.tables import PHOTOS, faces_schema, gallery_schema
+from workers.context import Unit
+from workers.enrol import enrol_people
+
+
+def prepare_job(unit: Unit) -> DoneMarker:
+    """Make the archive ready for the job's pack and bring its gallery up to the people given."""
+    began = time.monotonic()
+    record = unit.context.pack(unit.spec.model).record
+    first = ArchiveRecord(
+        created=now(), model=ModelChoice(name=record.name, pack_id=record.pack_id)
+    )
+    unit.store.put_new(ARCHIVE, first.to_bytes())
+    keys = unit.pack_keys  # refuses an archive of another pack
+    unit.store.put_new(keys.record, record.to_bytes())
+    unit.table(keys.photos).create(PHOTOS)
+    unit.table(keys.faces).create(faces_schema(record.dimensions))
+    unit.table(keys.gallery).create(gallery_schema(record.dimensions))
+    references = enrol_people(unit) if unit.spec.people else ()
+    if references and not any(r.state in ("enrolled", "known") for r in references):
+        raise FatalError(
+            f"none of the {len(references)} reference photos in {unit.spec.people} shows a face "
+            f"that can be used (the first: {references[0].photo}: {references[0].reason}). "
+            "Give photos that show each person alone, the face at least 40 pixels high"
+        )
+    return DoneMarker(
+        unit=unit.name,
+        attempt=unit.attempt,
+        worker=unit.context.worker,
+        seconds=time.monotonic() - began,
+        pack=record,
+        references=references,
+    )

@@ -1,0 +1,314 @@
+"""Publishing: the annotated photos and the report page, for a bounded number of photos.
+
+Pictures are made from the photos themselves, fetched again; the archive holds no crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount import results
+from headcount.errors import ObjectError, PhotoError
+from headcount.layout import PREPARE
+from headcount.messages import DoneMarker, ReferenceReport, read_record
+from headcount.records import Box, Decision
+from headcount.storage import Store
+from workers.context import Unit
+from workers.decode import Decoded, decode
+from workers.pools import ordered_map
+from workers.report.annotate import annotate, crop, outline, preview
+from workers.report.page import render
+from workers.report.view import (
+    Failure,
+    Report,
+    ShownCluster,
+    ShownFace,
+    ShownPerson,
+    ShownPhoto,
+    ShownReference,
+)
+
+if TYPE_CHECKING:
+    from workers.reduce import Roll
+
+ANNOTATED_LONG_SIDE = 2048
+PREVIEW_LONG_SIDE = 720
+CLUSTERS_SHOWN = 60
+CLUSTER_FACES_SHOWN = 12
+PEOPLE_SHOWN = 100
+REFERENCES_SHOWN = 6
+FAILURE_EXAMPLES = 5
+
+
+def publish(unit: Unit, out: Store, roll: Roll, seconds: Mapping[str, float]) -> dict[str, int]:
+    """Write the annotated photos and the report; says how many of what are shown."""
+    chosen = choose_photos(roll, unit.spec.annotate)
+    clusters = _cluster_members(roll)
+    pictures = _picture_photos(unit, out, roll, chosen, clusters)
+    shown = tuple(pictures[key].shown for key in sorted(chosen) if key in pictures)
+    report = Report(
+        spec=unit.spec,
+        pack=unit.pack.record,
+        photos=roll.photos,
+        outcomes=roll.outcomes,
+        faces=roll.faces.num_rows,
+        decisions=roll.decisions,
+        clusters_total=roll.clusters.num_rows,
+        people=_people(unit, roll),
+        shown=shown,
+        clusters=tuple(_cluster_view(c, pictures) for c in clusters),
+        failures=failures_by_cause(roll.failures),
+        seconds=dict(seconds),
+        missing_total=roll.expectations.missing_total,
+        people_total=roll.people.num_rows,
+        people_found=sum(1 for faces in roll.people["faces"].to_pylist() if faces),
+    )
+    out.put(results.REPORT, render(report).encode())
+    return {"photos": len(shown), "clusters": len(report.clusters), "people": len(report.people)}
+
+
+def choose_photos(roll: Roll, limit: int) -> set[str]:
+    """The photos to show: where somebody is missing, then those with names, then other faces."""
+    matched = pc.equal(roll.faces["decision"], Decision.MATCHED.value)
+    wanted = [
+        *sorted(roll.expectations.missing),
+        *roll.faces.filter(matched)["photo"].to_pylist(),
+        *roll.faces["photo"].to_pylist(),
+    ]
+    return set(list(dict.fromkeys(wanted))[:limit])
+
+
+def failures_by_cause(failures: Iterable[Mapping[str, Any]]) -> tuple[Failure, ...]:
+    """Photos that could not be processed, by outcome and reason, the most frequent first."""
+    causes: dict[tuple[str, str], list[str]] = {}
+    for row in failures:
+        causes.setdefault((row["outcome"], row["reason"] or ""), []).append(row["photo"])
+    return tuple(
+        Failure(outcome, reason, len(photos), tuple(photos[:FAILURE_EXAMPLES]))
+        for (outcome, reason), photos in sorted(causes.items(), key=lambda c: (-len(c[1]), c[0]))
+    )
+
+
+# -- the collection's photos --------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Task:
+    """What is needed of one photo."""
+
+    key: str
+    faces: list[ShownFace]
+    missing: tuple[str, ...]
+    show: bool
+    crops: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """One photo's pictures: how it is shown, and the crops of its faces by face id."""
+
+    shown: ShownPhoto
+    crops: dict[str, bytes]
+
+
+def _picture_photos(
+    unit: Unit, out: Store, roll: Roll, chosen: set[str], clusters: Sequence[_Members]
+) -> dict[str, _Pictures]:
+    tasks = {
+        key: _Task(key, [], roll.expectations.missing.get(key, ()), show=True) for key in chosen
+    }
+    for members in clusters:
+        for key, face in members.faces:
+            tasks.setdefault(key, _Task(key, [], (), show=False)).crops.add(face)
+    needed = pc.is_in(roll.faces["photo"], pa.array(sorted(tasks), pa.string()))
+    for row in roll.faces.filter(needed).to_pylist():
+        tasks[row["photo"]].faces.append(_face(row))
+    collection = unit.context.open(unit.spec.photos or "")
+    with ThreadPoolExecutor(unit.context.settings.threads, "publish") as pool:
+        made = ordered_map(
+            pool,
+            lambda task: _picture(unit, collection, out, task),
+            [tasks[key] for key in sorted(tasks)],
+            ahead=2 * unit.context.settings.threads,
+        )
+        return {pictures.shown.key: pictures for pictures in _counted(unit, made)}
+
+
+def _counted(unit: Unit, made: Iterable[_Pictures]) -> Iterable[_Pictures]:
+    for pictures in made:
+        unit.photos += 1
+        yield pictures
+
+
+def _face(row: Mapping[str, Any]) -> ShownFace:
+    return ShownFace(
+        face_id=row["face_id"],
+        box=Box(row["x"], row["y"], row["w"], row["h"]),
+        decision=Decision(row["decision"]),
+        quality=row["quality"],
+        person=row["person"],
+        nearest=row["nearest"],
+        similarity=row["similarity"],
+        probability=row["probability"],
+        runner_up=row["runner_up"],
+        margin=row["margin"],
+        cluster_id=row["cluster_id"],
+    )
+
+
+def _open_picture(unit: Unit, store: Store, key: str) -> Decoded | None:
+    """The photo, upright and small enough to show; None where it cannot be had any more."""
+    limits = unit.spec.limits
+    try:
+        data = store.get(key, limit=limits.max_bytes).data
+        return decode(data, max_pixels=limits.max_pixels, min_long_side=ANNOTATED_LONG_SIDE)
+    except (ObjectError, PhotoError):
+        return None
+
+
+def _picture(unit: Unit, collection: Store, out: Store, task: _Task) -> _Pictures:
+    decoded = _open_picture(unit, collection, task.key)
+    if decoded is None:
+        bare = ShownPhoto(task.key, 0, 0, tuple(task.faces), task.missing)
+        return _Pictures(bare, {})
+    crops = {
+        face.face_id: crop(decoded.image, _scaled(face.box, decoded.scale))
+        for face in task.faces
+        if task.show or face.face_id in task.crops
+    }
+    faces = tuple(replace(face, crop=crops.get(face.face_id, b"")) for face in task.faces)
+    shown = ShownPhoto(task.key, decoded.width, decoded.height, faces, task.missing)
+    if task.show:
+        shown = _annotated(out, shown, decoded)
+    return _Pictures(shown, crops)
+
+
+def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
+    drawn = annotate(decoded.image, shown.faces, shown.missing, scale=decoded.scale)
+    key = annotated_key(shown.key)
+    out.put(key, preview(drawn, ANNOTATED_LONG_SIDE))
+    return replace(shown, annotated="../" + key, preview=preview(drawn, PREVIEW_LONG_SIDE))
+
+
+def annotated_key(photo: str) -> str:
+    """Where the annotated copy of a photo lies in the results."""
+    return f"{results.ANNOTATED}{photo}.jpg"
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(box.x * scale, box.y * scale, box.w * scale, box.h * scale)
+
+
+# -- clusters -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """A cluster and the faces of it that are shown: photo and face id, the exemplar first."""
+
+    cluster_id: str
+    total_faces: int
+    total_photos: int
+    faces: tuple[tuple[str, str], ...]
+
+
+def _cluster_members(roll: Roll) -> list[_Members]:
+    top = roll.clusters.slice(0, CLUSTERS_SHOWN).to_pylist()
+    inside = pc.is_in(
+        roll.faces["cluster_id"], pa.array([c["cluster_id"] for c in top], pa.string())
+    )
+    rows = roll.faces.filter(inside).select(["cluster_id", "quality", "photo", "face_id"])
+    groups: dict[str, list[tuple[float, str, str]]] = {}
+    for row in rows.to_pylist():
+        group = groups.setdefault(row["cluster_id"], [])
+        group.append((-row["quality"], row["face_id"], row["photo"]))
+    return [
+        _Members(
+            c["cluster_id"],
+            c["faces"],
+            c["photos"],
+            tuple(
+                (photo, face)
+                for _, face, photo in sorted(groups[c["cluster_id"]])[:CLUSTER_FACES_SHOWN]
+            ),
+        )
+        for c in top
+    ]
+
+
+def _cluster_view(members: _Members, pictures: Mapping[str, _Pictures]) -> ShownCluster:
+    crops = tuple(
+        (photo, pictures[photo].crops[face])
+        for photo, face in members.faces
+        if photo in pictures and face in pictures[photo].crops
+    )
+    return ShownCluster(members.cluster_id, members.total_faces, members.total_photos, crops)
+
+
+# -- people -------------------------------------------------------------------------------------
+
+
+def _people(unit: Unit, roll: Roll) -> tuple[ShownPerson, ...]:
+    """The enrolled people with their references; failed references of this job among them."""
+    rows = roll.people.to_pylist()
+    order = sorted(range(len(rows)), key=lambda n: (-rows[n]["faces"], rows[n]["person"]))
+    failed = _failed_references(unit)
+    shown = [
+        ShownPerson(
+            **rows[n], shown=(*_references(unit, roll, n), *failed.pop(rows[n]["person"], ()))
+        )
+        for n in order[:PEOPLE_SHOWN]
+    ]
+    enrolled = {row["person"] for row in rows}
+    shown += [
+        ShownPerson("", person, 0, 0, 0, references)
+        for person, references in failed.items()
+        if person not in enrolled
+    ]
+    return tuple(shown)
+
+
+def _references(unit: Unit, roll: Roll, person: int) -> Iterable[ShownReference]:
+    gallery = roll.gallery
+    for row in gallery.references(person)[:REFERENCES_SHOWN]:
+        x, y, w, h = (float(value) for value in gallery.boxes[row])
+        report = ReferenceReport(
+            person=gallery.names[person],
+            photo=gallery.photos[row],
+            state="enrolled",
+            box=(x, y, w, h),
+        )
+        yield _reference(unit, gallery.sources[row], report)
+
+
+def _failed_references(unit: Unit) -> dict[str, tuple[ShownReference, ...]]:
+    if unit.spec.people is None:
+        return {}
+    prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
+    failed: dict[str, tuple[ShownReference, ...]] = {}
+    for report in prepared.references:
+        if report.state not in ("enrolled", "known"):
+            before = failed.get(report.person, ())
+            if len(before) < REFERENCES_SHOWN:
+                failed[report.person] = (*before, _reference(unit, unit.spec.people, report))
+    return failed
+
+
+def _reference(unit: Unit, source: str, report: ReferenceReport) -> ShownReference:
+    decoded = _open_picture(unit, unit.context.open(source), report.photo)
+    if decoded is None:
+        return ShownReference(report)
+    if report.box is None:
+        return ShownReference(report, preview(decoded.image, 320))
+    box = Box(*report.box)
+    return ShownReference(
+        report,
+        preview(outline(decoded.image, box, scale=decoded.scale), 320),
+        crop(decoded.image, _scaled(box, decoded.scale)),
+    )

@@ -1,0 +1,358 @@
+"""The reduce stage: match, cluster the rest, write the results in the contract's form."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from headcount import __version__, results
+from headcount.errors import ObjectMissing
+from headcount.messages import DoneMarker, PackRecord, now
+from headcount.photos import collection_id
+from headcount.records import Decision, Outcome
+from headcount.storage import Store
+from headcount.tables import quoted
+from workers.cluster import cluster, name_clusters
+from workers.context import Unit
+from workers.expect import Expectations, load_expectations
+from workers.export import scratch, write_table
+from workers.gallery import Gallery, load_gallery
+from workers.match import accepted, match, probability
+from workers.rows import matrix
+
+FACE_COLUMNS = (
+    "photo",
+    "face_id",
+    "x",
+    "y",
+    "w",
+    "h",
+    "landmarks",
+    "detection_score",
+    "quality",
+    "usable",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """What a run says: its faces with their decisions, sorted by photo, and who is in them.
+
+    ``faces`` has the columns of the results contract and ``nearest``, the name of the nearest
+    person even where nobody was matched.
+    """
+
+    faces: pa.Table
+    people: pa.Table
+    clusters: pa.Table
+    outcomes: dict[str, int]
+    failures: list[dict[str, Any]]
+    expectations: Expectations
+    gallery: Gallery
+
+    @property
+    def photos(self) -> int:
+        """Photos of the collection."""
+        return sum(self.outcomes.values())
+
+    @property
+    def decisions(self) -> dict[str, int]:
+        """Faces by decision."""
+        return dict(Counter(self.faces["decision"].to_pylist()))
+
+
+class Clock:
+    """Seconds per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        """Put the time since the last lap down to ``stage``."""
+        moment = time.monotonic()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + moment - self._last
+        self._last = moment
+
+
+def reduce_job(unit: Unit) -> DoneMarker:
+    """Say who every face of the collection is, and write that down; the summary comes last."""
+    from workers.publish import publish  # pictures and templates: only where they are made
+
+    clock = Clock()
+    out = unit.context.open(unit.spec.out)
+    gallery = load_gallery(unit.table(unit.pack_keys.gallery))
+    faces, descriptors = _load_faces(unit)
+    clock.lap("load")
+    faces = _decide(faces, descriptors, gallery, unit.pack.record)
+    clock.lap("match")
+    faces = _cluster(unit, faces, descriptors)
+    clock.lap("cluster")
+    with scratch() as folder:
+        roll = _write_tables(unit, out, faces, gallery, folder)
+    clock.lap("write")
+    shown = publish(unit, out, roll, clock.seconds)
+    clock.lap("publish")
+    summary = _summary(unit, roll, clock.seconds, shown)
+    out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
+    failures = sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed)
+    return DoneMarker(
+        unit=unit.name,
+        attempt=unit.attempt,
+        worker=unit.context.worker,
+        seconds=sum(clock.seconds.values()),
+        photos=roll.photos,
+        faces=roll.faces.num_rows,
+        outcomes=roll.outcomes,
+        stages=clock.seconds,
+        counts={
+            "failures": failures,
+            "people": roll.people.num_rows,
+            "people_found": sum(1 for n in roll.people["faces"].to_pylist() if n),
+            "clusters": roll.clusters.num_rows,
+            "expected_missing": roll.expectations.missing_total,
+            **{f"faces_{decision}": number for decision, number in roll.decisions.items()},
+        },
+    )
+
+
+def _of_collection(unit: Unit) -> str:
+    return f"collection = {quoted(collection_id(unit.spec.photos or ''))}"
+
+
+def _load_faces(unit: Unit) -> tuple[pa.Table, NDArray[np.float32]]:
+    """The collection's faces and their descriptors, sorted by photo, then left to right."""
+    dimensions = unit.pack.record.dimensions
+    tables, parts = [], []
+    scan = unit.table(unit.pack_keys.faces).scan(
+        [*FACE_COLUMNS, "descriptor"], where=_of_collection(unit)
+    )
+    for batch in scan:
+        table = pa.Table.from_batches([batch])
+        parts.append(matrix(table["descriptor"]))
+        tables.append(table.drop_columns(["descriptor"]))
+        unit.photos += 1
+    if not tables:
+        return _no_faces(), np.zeros((0, dimensions), np.float32)
+    faces = pa.concat_tables(tables)
+    order = pc.sort_indices(
+        faces, sort_keys=[("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
+    )
+    descriptors = np.concatenate(parts)[order.to_numpy()]
+    descriptors /= np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-12)
+    return faces.take(order).combine_chunks(), descriptors
+
+
+def _no_faces() -> pa.Table:
+    types = {"photo": pa.string(), "face_id": pa.string(), "usable": pa.bool_()}
+    types["landmarks"] = pa.list_(pa.float32(), 10)
+    return pa.schema([(c, types.get(c, pa.float32())) for c in FACE_COLUMNS]).empty_table()
+
+
+def _decide(
+    faces: pa.Table, descriptors: NDArray[np.float32], gallery: Gallery, pack: PackRecord
+) -> pa.Table:
+    """Add what matching says of each face."""
+    matches = match(descriptors, gallery)
+    usable = faces["usable"].to_numpy(zero_copy_only=False).astype(bool)
+    photo_numbers = faces["photo"].combine_chunks().dictionary_encode().indices
+    good = accepted(
+        matches,
+        usable,
+        photo_numbers.to_numpy(zero_copy_only=False).astype(np.int64),
+        threshold=pack.threshold,
+        margin=pack.margin,
+    )
+    decision = np.where(good, Decision.MATCHED, Decision.UNKNOWN).astype(object)
+    decision[~usable] = Decision.IGNORED.value
+    return _with_columns(
+        faces,
+        {
+            "decision": pa.array([str(d) for d in decision], pa.string()),
+            "person_id": _names(gallery.person_ids, matches.person, good),
+            "person": _names(gallery.names, matches.person, good),
+            "nearest": _names(gallery.names, matches.person, matches.person >= 0),
+            "similarity": _numbers(matches.similarity),
+            "probability": _numbers(probability(matches.similarity, pack.calibration)),
+            "runner_up": _names(gallery.names, matches.runner_up, matches.runner_up >= 0),
+            "margin": _numbers(matches.margin),
+        },
+    )
+
+
+def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    return table
+
+
+def _names(names: tuple[str, ...], which: NDArray[np.int32], where: NDArray[np.bool_]) -> pa.Array:
+    return pa.array(
+        [names[i] if ok else None for i, ok in zip(which, where, strict=True)], pa.string()
+    )
+
+
+def _numbers(values: NDArray[np.float32]) -> pa.Array:
+    return pa.array(values, pa.float32(), from_pandas=True)  # NaN becomes null
+
+
+def _cluster(unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32]) -> pa.Table:
+    """Add the cluster of each unknown face. Copies of one photo share their faces' clusters."""
+    rows = np.flatnonzero(
+        pc.equal(faces["decision"], Decision.UNKNOWN.value).to_numpy(zero_copy_only=False)
+    )
+    ids = faces["face_id"].to_pylist()
+    first: dict[str, int] = {}
+    for row in rows:
+        first.setdefault(ids[row], int(row))
+    unique = sorted(first)
+    labels = cluster(
+        descriptors[[first[face] for face in unique]],
+        threshold=unit.pack.record.cluster_threshold,
+    )
+    names = dict(zip(unique, name_clusters(labels, unique, _earlier_clusters(unit)), strict=True))
+    wanted = set(rows.tolist())
+    column = [names[face] if row in wanted else None for row, face in enumerate(ids)]
+    _remember_clusters(unit, names)
+    return faces.append_column("cluster_id", pa.array(column, pa.string()))
+
+
+def _clusters_key(unit: Unit) -> str:
+    return f"{unit.pack_keys.clusters}{collection_id(unit.spec.photos or '')}.parquet"
+
+
+def _earlier_clusters(unit: Unit) -> dict[str, str]:
+    try:
+        data = unit.store.get(_clusters_key(unit)).data
+    except ObjectMissing:
+        return {}
+    table = pq.read_table(io.BytesIO(data))
+    return dict(zip(table["face_id"].to_pylist(), table["cluster_id"].to_pylist(), strict=True))
+
+
+def _remember_clusters(unit: Unit, names: dict[str, str]) -> None:
+    table = pa.table({"face_id": list(names), "cluster_id": list(names.values())})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    unit.store.put(_clusters_key(unit), buffer.getvalue())
+
+
+def _write_tables(unit: Unit, out: Store, faces: pa.Table, gallery: Gallery, folder: Path) -> Roll:
+    spec = unit.spec
+    outcomes: Counter[str] = Counter()
+    failures: list[dict[str, Any]] = []
+    expectations = load_expectations(unit, faces)
+
+    def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
+        write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
+
+    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
+    write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
+    people, clusters = people_table(faces, gallery), clusters_table(faces)
+    write("people", results.PEOPLE, iter([people]))
+    write("clusters", results.CLUSTERS, iter([clusters]))
+    return Roll(faces, people, clusters, dict(outcomes), failures, expectations, gallery)
+
+
+def _photo_tables(
+    unit: Unit, outcomes: Counter[str], failures: list[dict[str, Any]]
+) -> Iterator[pa.Table]:
+    """The photos in key order; outcomes are counted and failures kept on the way."""
+    scan = unit.table(unit.pack_keys.photos).scan(
+        results.PHOTOS.names, where=_of_collection(unit), order_by=["photo"]
+    )
+    for batch in scan:
+        table = pa.Table.from_batches([batch])
+        outcomes.update(table["outcome"].to_pylist())
+        bad = table.filter(
+            pc.invert(pc.is_in(table["outcome"], pa.array([Outcome.FACES, Outcome.NO_FACE])))
+        )
+        failures.extend(bad.select(["photo", "outcome", "reason"]).to_pylist())
+        yield table
+
+
+def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
+    """One row per enrolled person: how many references, and where the person was found."""
+    found = Counter(p for p in faces["person_id"].to_pylist() if p is not None)
+    photos: dict[str, set[str]] = {}
+    for person, photo in zip(
+        faces["person_id"].to_pylist(), faces["photo"].to_pylist(), strict=True
+    ):
+        if person is not None:
+            photos.setdefault(person, set()).add(photo)
+    columns = {
+        "person_id": list(gallery.person_ids),
+        "person": list(gallery.names),
+        "references": [len(gallery.references(n)) for n in range(len(gallery))],
+        "photos": [len(photos.get(person, ())) for person in gallery.person_ids],
+        "faces": [found[person] for person in gallery.person_ids],
+    }
+    return pa.table(columns, schema=results.PEOPLE)
+
+
+def clusters_table(faces: pa.Table) -> pa.Table:
+    """One row per cluster, the largest first; its exemplar is the face of best quality."""
+    members: dict[str, list[tuple[float, str, str]]] = {}
+    columns = (faces[name].to_pylist() for name in ("cluster_id", "quality", "face_id", "photo"))
+    for name, quality, face, photo in zip(*columns, strict=True):
+        if name is not None:
+            members.setdefault(name, []).append((-quality, face, photo))
+    ranked = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+    table = {
+        "cluster_id": [name for name, _ in ranked],
+        "faces": [len(group) for _, group in ranked],
+        "photos": [len({photo for _, _, photo in group}) for _, group in ranked],
+        "person_id": [None] * len(ranked),
+        "exemplar_face_id": [min(group)[1] for _, group in ranked],
+    }
+    return pa.table(table, schema=results.CLUSTERS)
+
+
+def _summary(
+    unit: Unit, roll: Roll, seconds: dict[str, float], shown: dict[str, int]
+) -> dict[str, Any]:
+    return {
+        "job_id": unit.job_id,
+        "finished": now().isoformat(),
+        "photos": roll.photos,
+        "outcomes": roll.outcomes,
+        "faces": roll.faces.num_rows,
+        "decisions": roll.decisions,
+        "people": roll.people.num_rows,
+        "people_found": sum(1 for n in roll.people["faces"].to_pylist() if n),
+        "clusters": roll.clusters.num_rows,
+        "expected": roll.expectations.total,
+        "expected_missing": roll.expectations.missing_total,
+        "shown": shown,
+        "seconds": {
+            "embed": embed_seconds(unit),
+            "reduce": {stage: round(value, 3) for stage, value in seconds.items()},
+        },
+        "model": unit.pack.record.model_dump(mode="json"),
+        "versions": {"headcount": __version__, "python": platform.python_version()},
+        "spec": unit.spec.model_dump(mode="json"),
+    }
+
+
+def embed_seconds(unit: Unit) -> dict[str, float]:
+    """Seconds per embed stage, summed over the shards of this job and over threads."""
+    from headcount.messages import read_record
+
+    total: Counter[str] = Counter()
+    for info in unit.store.list(unit.keys.done_folder):
+        if "/embed-" in info.key:
+            total.update(read_record(unit.store, info.key, DoneMarker).stages)
+    return {stage: round(value, 3) for stage, value in total.items()}

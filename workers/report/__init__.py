@@ -1,0 +1,1 @@
+"""What a person looks at: annotated photos and the report page."""

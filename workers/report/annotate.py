@@ -1,0 +1,218 @@
+"""Draws on photos what was found in them, and cuts the small pictures of the report."""
+
+from __future__ import annotations
+
+import io
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.ImageDraw import Draw, ImageDraw
+
+from headcount.records import Box, Decision
+from workers.report.fonts import Line, fit, typeset
+from workers.report.labels import Label, Rect, place
+from workers.report.palette import ALERT, BLACK, RGB, TONES, WHITE
+from workers.report.view import ShownFace
+
+Pixels = NDArray[np.uint8]
+"""An upright image, height x width x 3, RGB."""
+
+SURROUNDINGS = 0.3
+"""What a crop shows on each side of the face, of the box's longer side."""
+
+BANNER_LINES = 6
+"""Lines of names of the missing, before the rest is only counted."""
+
+_DRAWING_ORDER = (Decision.IGNORED, Decision.MATCHED, Decision.INFERRED, Decision.UNKNOWN)
+
+
+def annotate(
+    image: Pixels, faces: Sequence[ShownFace], missing: Sequence[str], *, scale: float
+) -> Pixels:
+    """The image with its faces boxed and labelled, and a banner that names who is missing.
+
+    The boxes are in pixels of the upright photo; times ``scale`` they are pixels of ``image``.
+    The image is not changed. Where somebody is missing the result is higher than the image by
+    the banner, which so hides nothing; the pixels of the photo keep their place.
+    """
+    canvas = Image.fromarray(image)
+    draw = Draw(canvas)
+    within = Rect(0, 0, canvas.width, canvas.height)
+    boxes = [_scaled(face.box, scale, within) for face in faces]
+    pen = Pen.of(within, boxes)
+    frames = [pen.frame(box, face.decision, within) for box, face in zip(boxes, faces, strict=True)]
+    for number in _back_to_front(faces):
+        _draw_frame(draw, frames[number], faces[number].decision)
+    outer = [frame.rect for frame in frames]
+    for label in place(faces, outer, size=pen.text, within=within):
+        _draw_label(draw, label)
+    return np.array(_with_banner(canvas, missing, pen) if missing else canvas)
+
+
+def outline(image: Pixels, box: Box, *, scale: float) -> Pixels:
+    """A reference photo with the face that was taken from it in a green box without a label."""
+    canvas = Image.fromarray(image)
+    within = Rect(0, 0, canvas.width, canvas.height)
+    scaled = _scaled(box, scale, within)
+    frame = Pen.of(within, [scaled]).frame(scaled, Decision.MATCHED, within)
+    _draw_frame(Draw(canvas), frame, Decision.MATCHED)
+    return np.array(canvas)
+
+
+def crop(image: Pixels, box: Box, size: int = 96) -> bytes:
+    """A square JPEG of the face at ``box`` (pixels of ``image``) with some surroundings.
+
+    The square is moved, and if need be made smaller, to stay within the image.
+    """
+    height, width = image.shape[:2]
+    side = max(1, min(round(max(box.w, box.h) * (1 + 2 * SURROUNDINGS)), width, height))
+    left = min(max(0, round(box.x + box.w / 2 - side / 2)), width - side)
+    top = min(max(0, round(box.y + box.h / 2 - side / 2)), height - side)
+    square = Image.fromarray(image[top : top + side, left : left + side])
+    return _jpeg(square.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0), 85)
+
+
+def preview(image: Pixels, long_side: int = 960) -> bytes:
+    """A JPEG of the image, made smaller to ``long_side`` pixels where it is larger."""
+    picture = Image.fromarray(image)
+    picture.thumbnail((long_side, long_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return _jpeg(picture, 80)
+
+
+def _jpeg(picture: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The outer edge of a drawn box, its line's width, and the hairline around it."""
+
+    rect: Rect
+    line: int
+    hairline: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """How thick and how large to draw on one image, in pixels."""
+
+    line: int
+    text: int
+
+    @classmethod
+    def of(cls, within: Rect, boxes: Sequence[Rect]) -> Pen:
+        """Sizes that are legible when the image is seen whole, and modest among small faces."""
+        long_side = max(within.width, within.height)
+        typical = statistics.median(box.height for box in boxes) if boxes else 0
+        crowded = 0.62 if len(boxes) > 30 else 0.8 if len(boxes) > 12 else 1.0
+        text = min(max(0.2 * typical, 0.017 * crowded * long_side), 0.026 * long_side)
+        return cls(line=max(2, round(long_side / 350)), text=max(10, round(text)))
+
+    def frame(self, box: Rect, decision: Decision, within: Rect) -> Frame:
+        """The box as it is drawn: the line lies on the box's edge and outside of it."""
+        weight = {Decision.UNKNOWN: 2.0, Decision.IGNORED: 0.5}.get(decision, 1.0)
+        finest = 2 if decision is Decision.UNKNOWN else 1
+        bound = max(finest, round(max(box.width, box.height) / 8))  # small faces stay visible
+        line = min(max(finest, round(self.line * weight)), bound)
+        return Frame(box.grown(line - 1, within), line, min(line - 1, max(1, self.line // 3)))
+
+
+def _scaled(box: Box, scale: float, within: Rect) -> Rect:
+    """A box in pixels of the image, at least one pixel large and inside of it."""
+    left = min(max(round(box.x * scale), 0), within.right - 1)
+    top = min(max(round(box.y * scale), 0), within.bottom - 1)
+    right = min(max(round((box.x + box.w) * scale), left + 1), within.right)
+    bottom = min(max(round((box.y + box.h) * scale), top + 1), within.bottom)
+    return Rect(left, top, right, bottom)
+
+
+def _back_to_front(faces: Sequence[ShownFace]) -> list[int]:
+    """Face numbers, those that matter most drawn last."""
+    return sorted(range(len(faces)), key=lambda n: _DRAWING_ORDER.index(faces[n].decision))
+
+
+def _draw_frame(draw: ImageDraw, frame: Frame, decision: Decision) -> None:
+    """A box: solid, or dashed if inferred, with a hairline that sets it off from the photo."""
+    colour = TONES[decision].fill
+    rect = frame.rect
+    if decision is not Decision.IGNORED and frame.hairline:
+        hairline = WHITE if TONES[decision].ink == WHITE else BLACK
+        width = frame.line + frame.hairline
+        edge = Rect(
+            rect.left - frame.hairline,
+            rect.top - frame.hairline,
+            rect.right + frame.hairline,
+            rect.bottom + frame.hairline,
+        )
+        draw.rectangle(_corners(edge), outline=hairline, width=width)
+    if decision is Decision.INFERRED:
+        _draw_dashes(draw, rect, frame.line, colour)
+    else:
+        draw.rectangle(_corners(rect), outline=colour, width=frame.line)
+
+
+def _draw_dashes(draw: ImageDraw, rect: Rect, line: int, colour: RGB) -> None:
+    """Dashes along the four sides; corners and the middle of each side are always inked."""
+    for start, end in _dashes(rect.left, rect.right, 4 * line):
+        draw.rectangle((start, rect.top, end, rect.top + line - 1), fill=colour)
+        draw.rectangle((start, rect.bottom - line, end, rect.bottom - 1), fill=colour)
+    for start, end in _dashes(rect.top, rect.bottom, 4 * line):
+        draw.rectangle((rect.left, start, rect.left + line - 1, end), fill=colour)
+        draw.rectangle((rect.right - line, start, rect.right - 1, end), fill=colour)
+
+
+def _dashes(start: int, end: int, length: int) -> list[tuple[int, int]]:
+    """Every other piece of a line in 4n+1 pieces of about ``length``: first and last pixels."""
+    pieces = 4 * max(1, round((end - start) / length / 4)) + 1
+    cuts = [start + round((end - start) * piece / pieces) for piece in range(pieces + 1)]
+    return [(a, max(a, b - 1)) for a, b in zip(cuts[::2], cuts[1::2], strict=True)]
+
+
+def _draw_label(draw: ImageDraw, label: Label) -> None:
+    draw.rectangle(_corners(label.rect), fill=label.tone.fill)
+    at = (label.rect.left + label.padding, label.rect.top)
+    draw.text(at, label.line.text, fill=label.tone.ink, font=label.line.font)
+
+
+def _with_banner(canvas: Image.Image, missing: Sequence[str], pen: Pen) -> Image.Image:
+    """The image on top of a red banner that names who is missing."""
+    padding = pen.text // 2
+    lines = _banner_lines(missing, pen.text, canvas.width - 2 * padding)
+    leading = round(pen.text * 1.35)
+    height = max(leading * len(lines), leading) + 2 * padding
+    higher = Image.new("RGB", (canvas.width, canvas.height + height), ALERT.fill)
+    higher.paste(canvas)
+    draw = Draw(higher)
+    for number, line in enumerate(lines):
+        at = (padding, canvas.height + padding + number * leading)
+        draw.text(at, line.text, fill=ALERT.ink, font=line.font)
+    return higher
+
+
+def _banner_lines(missing: Sequence[str], size: int, width: int) -> list[Line]:
+    """The names, filled into lines; a name is only cut where it is longer than a line."""
+    rows: list[list[str]] = [[f"missing: {missing[0]}"]]
+    for name in missing[1:]:
+        longer = ", ".join((*rows[-1], name)) + ","
+        if typeset(longer, size).width <= width:
+            rows[-1].append(name)
+        else:
+            rows.append([name])
+    texts = [", ".join(row) for row in rows[:BANNER_LINES]]
+    if len(rows) > BANNER_LINES:
+        left = sum(len(row) for row in rows[BANNER_LINES - 1 :])
+        texts[-1] = f"and {left:,} more"
+    commas = [*[","] * (len(texts) - 1), ""]
+    lines = (fit(text + comma, size, width) for text, comma in zip(texts, commas, strict=True))
+    return [line for line in lines if line]
+
+
+def _corners(rect: Rect) -> tuple[int, int, int, int]:
+    """As Pillow's rectangles, which include their last row and column."""
+    return rect.left, rect.top, max(rect.left, rect.right - 1), max(rect.top, rect.bottom - 1)

@@ -1,0 +1,184 @@
+"""Where the labels of a photo go: outside their box, off other faces and off each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.records import Decision
+from workers.report.fonts import Line, fit
+from workers.report.palette import TONES, Tone
+from workers.report.view import ShownFace
+
+SHRUNK = (1.0, 0.8, 0.65)
+"""Sizes a label is tried in, of the photo's text size, before it may cover something."""
+
+SMALLEST = 8
+"""Pixels; smaller type cannot be read."""
+
+OVER_LABEL, OVER_FACE, OVER_OWN = 8.0, 4.0, 1.5
+"""What it costs to cover all of a label with another label, a face, or its own face."""
+
+PLACES = 11
+"""Places around a box that are tried, best first."""
+
+_PRIORITY = (Decision.MATCHED, Decision.INFERRED, Decision.UNKNOWN)
+_Rects = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """Whole pixels, right and bottom excluded."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return self.bottom - self.top
+
+    def grown(self, by: int, within: Rect) -> Rect:
+        """Larger on every side, as far as the image goes."""
+        return Rect(
+            max(within.left, self.left - by),
+            max(within.top, self.top - by),
+            min(within.right, self.right + by),
+            min(within.bottom, self.bottom + by),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A line of type on a filled rectangle that lies within the image."""
+
+    rect: Rect
+    line: Line
+    tone: Tone
+    padding: int
+
+
+def short_id(cluster_id: str) -> str:
+    """The first letters of a cluster's id, enough to tell the faces of one photo apart."""
+    return cluster_id[:4]
+
+
+def wordings(face: ShownFace) -> tuple[str, ...]:
+    """What a face's label may say, most telling first; nothing for an ignored face."""
+    if face.decision is Decision.IGNORED:
+        return ()
+    if face.decision is Decision.UNKNOWN:
+        known_as = short_id(face.cluster_id or "")
+        return (f"? unknown {known_as}".rstrip(), f"? {known_as}".rstrip(), "?")
+    sign = "~ " if face.decision is Decision.INFERRED else ""
+    name = sign + (face.person or "unnamed")
+    return (name,) if face.similarity is None else (f"{name} {face.similarity:.2f}", name)
+
+
+def place(
+    faces: Sequence[ShownFace], frames: Sequence[Rect], *, size: int, within: Rect
+) -> list[Label]:
+    """Labels for the faces that have one; ``frames`` are their drawn boxes, in the same order.
+
+    Greedy: named faces choose first. A label that finds no free place is made smaller, then
+    shorter; then it goes where it covers least.
+    """
+    placed: list[Label] = []
+    order = [number for number, face in enumerate(faces) if wordings(face)]
+    order.sort(key=lambda number: _PRIORITY.index(faces[number].decision))
+    boxes = _array(frames)
+    for number in order:
+        others = np.delete(boxes, number, axis=0)
+        taken = _array([label.rect for label in placed])
+        label = _best(faces[number], frames[number], others, taken, size=size, within=within)
+        if label is not None:
+            placed.append(label)
+    return placed
+
+
+def _best(
+    face: ShownFace, frame: Rect, others: _Rects, taken: _Rects, *, size: int, within: Rect
+) -> Label | None:
+    best: Label | None = None
+    least = np.inf
+    for label_size, words in _attempts(wordings(face), size):
+        padding = max(1, label_size // 4)
+        line = fit(words, label_size, within.width - 2 * padding)
+        if line is None or line.height > within.height:
+            continue
+        rects = _places(frame, line, padding, within)
+        costs = _costs(_array(rects), others, taken, _array([frame]))
+        choice = int(np.argmin(costs))
+        if costs[choice] < least:
+            least = float(costs[choice])
+            best = Label(rects[choice], line, TONES[face.decision], padding)
+        if least < 1e-2:  # nothing but the order of preference is left to pay
+            break
+    return best
+
+
+def _attempts(words: Sequence[str], size: int) -> Iterable[tuple[int, str]]:
+    """Sizes and wordings, in the order in which a crowded photo gives them up."""
+    sizes = sorted({max(SMALLEST, round(size * share)) for share in SHRUNK}, reverse=True)
+    for wording in words:
+        for smaller in sizes:
+            yield smaller, wording
+
+
+def _places(frame: Rect, line: Line, padding: int, within: Rect) -> list[Rect]:
+    """Above, below, beside and at last inside the box, each moved into the image."""
+    width, height = line.width + 2 * padding, line.height
+    left, right = frame.left, frame.right - width
+    middle = (left + right) // 2
+    above, below = frame.top - height, frame.bottom
+    spots = [
+        (left, above), (right, above), (middle, above),
+        (left, below), (right, below), (middle, below),
+        (frame.right, frame.top), (left - width, frame.top),
+        (frame.right, frame.bottom - height), (left - width, frame.bottom - height),
+        (left, frame.bottom - height),
+    ]  # fmt: skip
+    return [_inside(x, y, width, height, within) for x, y in spots]
+
+
+def _inside(x: int, y: int, width: int, height: int, within: Rect) -> Rect:
+    left = max(within.left, min(x, within.right - width))
+    top = max(within.top, min(y, within.bottom - height))
+    return Rect(left, top, min(left + width, within.right), min(top + height, within.bottom))
+
+
+def _costs(rects: _Rects, others: _Rects, taken: _Rects, own: _Rects) -> NDArray[np.float64]:
+    """What each place covers, as a share of the label's area, and a little for its rank."""
+    covered: NDArray[np.float64] = (
+        OVER_LABEL * _overlap(rects, taken)
+        + OVER_FACE * _overlap(rects, others)
+        + OVER_OWN * _overlap(rects, own)
+    )
+    areas = np.prod(rects[:, 2:] - rects[:, :2], axis=1)
+    rank: NDArray[np.float64] = np.arange(len(rects)) * 1e-3 / PLACES
+    costs: NDArray[np.float64] = covered / np.maximum(areas, 1) + rank
+    return costs
+
+
+def _overlap(rects: _Rects, obstacles: _Rects) -> NDArray[np.float64]:
+    """Square pixels that each of N rectangles shares with all obstacles together: N."""
+    low = np.maximum(rects[:, None, :2], obstacles[None, :, :2])
+    high = np.minimum(rects[:, None, 2:], obstacles[None, :, 2:])
+    shared: NDArray[np.float64] = np.prod(np.clip(high - low, 0, None), axis=2).sum(axis=1)
+    return shared
+
+
+def _array(rects: Iterable[Rect]) -> _Rects:
+    """As rows of left, top, right, bottom: N x 4."""
+    rows = [(rect.left, rect.top, rect.right, rect.bottom) for rect in rects]
+    return np.array(rows, np.float64).reshape(-1, 4)

@@ -1,0 +1,124 @@
+"""The report page: one HTML file with everything in it, readable without network or server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from headcount.records import Decision
+from workers.report import phrases
+from workers.report.labels import short_id
+from workers.report.palette import TONES, css_variables
+from workers.report.view import Report, ShownPhoto
+
+ROWS_OPEN = 12
+"""Faces of a photo whose rows are open from the start; the rest unfolds."""
+
+_FILTERS = (
+    phrases.number,
+    phrases.count,
+    phrases.score,
+    phrases.percent,
+    phrases.duration,
+    phrases.picture,
+    short_id,
+)
+
+
+def render(report: Report) -> str:
+    """The page as text, to be stored as UTF-8.
+
+    Nothing in it is fetched: pictures are data URIs, and a content security policy forbids all
+    else. Keys and names may hold any character; half surrogates, which UTF-8 cannot, are
+    replaced.
+    """
+    page = _environment().get_template("page.html")
+    text = page.render(
+        report=report,
+        sentence=phrases.sentence(report),
+        why=phrases.why,
+        remedy=phrases.remedy,
+        filter_words=filter_words,
+        people_shown=[person for person in report.people if person.shown],
+        portraits=_portraits(report),
+        cluster_places={c.cluster_id: n for n, c in enumerate(report.clusters, start=1)},
+        filter_names=_filter_names(report),
+        most_seconds=max(report.seconds.values(), default=0.0),
+    )
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def data_uri(picture: bytes) -> str:
+    """A JPEG as the address of itself."""
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")
+
+
+def link(path: str) -> str:
+    """A relative path as the address of a file: no part of it is taken for anything else."""
+    return quote(path.lstrip("/"), safe="/", errors="replace")
+
+
+def along(value: float | None) -> str:
+    """Where a similarity lies on a bar from 0 to 1, in percent for CSS."""
+    return f"{100 * min(max(value or 0.0, 0.0), 1.0):.1f}%"
+
+
+def filter_words(photo: ShownPhoto, names: list[str]) -> str:
+    """What the page's filter can ask of a photo: decisions, and people by their number."""
+    words = {str(face.decision) for face in photo.faces}
+    if photo.missing:
+        words.add("missing")
+    present = {face.person for face in photo.faces} | set(photo.missing)
+    words.update(f"p{number}" for number, name in enumerate(names) if name in present)
+    return " ".join(sorted(words))
+
+
+def _filter_names(report: Report) -> list[str]:
+    """Everybody who is in a shown photo or missing from it, by name."""
+    names = {face.person for photo in report.shown for face in photo.faces if face.person}
+    return sorted(names.union(*(photo.missing for photo in report.shown)))
+
+
+def _portraits(report: Report) -> dict[str, tuple[int, str]]:
+    """For each person with a usable reference: the number of the CSS class, and the crop.
+
+    A person's crop is shown beside each of the person's faces; as a class it is stored once.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    for person in report.people:
+        crop = next((shown.crop for shown in person.shown if shown.crop), b"")
+        if crop:
+            found.setdefault(person.person, (len(found) + 1, data_uri(crop)))
+    return found
+
+
+def _csp_hash(script: str) -> str:
+    """The hash by which the content security policy allows exactly this script."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("workers.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update({function.__name__: function for function in _FILTERS})
+    environment.filters.update(data_uri=data_uri, link=link, along=along, csp_hash=_csp_hash)
+    environment.globals.update(
+        palette=css_variables(),
+        tones=TONES,
+        decisions=tuple(Decision),
+        outcome_words=phrases.OUTCOMES,
+        decision_words=phrases.DECISIONS,
+        state_words=phrases.STATES,
+        rows_open=ROWS_OPEN,
+    )
+    return environment

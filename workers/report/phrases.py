@@ -1,0 +1,127 @@
+"""What the report says in words: counts, durations, and why a face was decided as it was."""
+
+from __future__ import annotations
+
+from headcount.messages import PackRecord, ReferenceReport
+from headcount.records import Decision
+from workers.report.view import Report, ShownFace, ShownPhoto
+
+OUTCOMES = {
+    "faces": "Faces found",
+    "no_face": "No face found",
+    "unreadable": "Unreadable",
+    "too_large": "Too large",
+    "missing": "Gone from the collection",
+    "denied": "Access denied",
+    "crashed": "Crashed the reader",
+}
+
+DECISIONS = {
+    Decision.MATCHED: "Matched",
+    Decision.INFERRED: "Inferred",
+    Decision.UNKNOWN: "Unknown",
+    Decision.IGNORED: "Ignored",
+}
+
+STATES = {
+    "enrolled": "Enrolled",
+    "known": "Already enrolled",
+    "no_face": "No face found",
+    "ambiguous": "Several faces",
+    "unreadable": "Unreadable",
+}
+
+REMEDIES = {
+    "no_face": "Use a sharper or larger photo in which the face is turned to the camera.",
+    "ambiguous": "Crop the photo to this person alone, or use another photo.",
+    "unreadable": "Open the file in a picture program and save it again as JPEG or PNG.",
+}
+
+
+def number(value: int) -> str:
+    """With thousands separators."""
+    return f"{value:,}"
+
+
+def count(value: int, one: str, many: str = "") -> str:
+    """A number and its noun: "1 photo", "31,000 photos"."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def score(value: float) -> str:
+    """A similarity or a margin, two decimals, with a true minus sign."""
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def percent(value: float) -> str:
+    """A probability; never rounded up to certainty."""
+    rounded = f"{value:.0%}".removesuffix("%")
+    if rounded == "100" and value < 1:
+        return "> 99 %"
+    return "< 1 %" if rounded == "0" and value > 0 else f"{rounded} %"
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes, minutes and seconds, or seconds."""
+    whole = round(seconds)
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def sentence(report: Report) -> str:
+    """The run's result in one sentence."""
+    found = f"{count(report.photos, 'photo')}, {count(report.faces, 'face')}"
+    parts = []
+    if report.faces:
+        parts.append(_recognised(report))
+        nobody = count(report.clusters_total, "person", "people")
+        parts.append(f"{nobody} nobody has named")
+    if report.missing_total:
+        parts.append(f"{number(report.missing_total)} expected and not found")
+    if report.unprocessed:
+        parts.append(f"{count(report.unprocessed, 'photo')} could not be read")
+    return f"{found}: {', '.join(parts)}." if parts else f"{found}."
+
+
+def _recognised(report: Report) -> str:
+    if not report.enrolled:
+        return "no people enrolled to recognise"
+    if not report.found:
+        return f"none of {count(report.enrolled, 'person', 'people')} recognised"
+    times = {1: "once", 2: "twice"}.get(report.named, f"{report.named:,} times")
+    return f"{count(report.found, 'person', 'people')} recognised {times}"
+
+
+def why(face: ShownFace, pack: PackRecord) -> str:
+    """Why a face was decided as it was, in one clause."""
+    if face.decision is Decision.IGNORED:
+        return f"Too poor to judge: quality {score(face.quality)}"
+    if face.decision is Decision.INFERRED:
+        return "Not alike enough by itself; grouped with faces that are"
+    if face.decision is Decision.MATCHED:
+        return ""
+    if face.similarity is None or face.nearest is None:
+        return "Nobody to compare it with"
+    if face.similarity >= pack.threshold and face.margin is not None and face.margin < pack.margin:
+        return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
+    return f"Nearest is {face.nearest}, not alike enough"
+
+
+def remedy(reference: ReferenceReport) -> str:
+    """What to do about a reference that could not be used; empty if it could."""
+    return REMEDIES.get(reference.state, "")
+
+
+def picture(photo: ShownPhoto) -> str:
+    """A photo in words, for those who don't see it."""
+    named = [face.person for face in photo.faces if face.person]
+    unknown = sum(face.decision is Decision.UNKNOWN for face in photo.faces)
+    parts = list(dict.fromkeys(named))
+    if unknown:
+        parts.append(f"{number(unknown)} not recognised")
+    whom = f": {', '.join(parts)}" if parts else ""
+    return f"{photo.key}, {count(len(photo.faces), 'face')}{whom}"

@@ -1,0 +1,130 @@
+"""What the report and the annotated photos show, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headcount.messages import JobSpec, PackRecord, ReferenceReport
+from headcount.records import Box, Decision, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFace:
+    """One face of a shown photo. ``nearest`` is the best person even where nobody was matched."""
+
+    face_id: str
+    box: Box
+    decision: Decision
+    quality: float
+    person: str | None = None
+    nearest: str | None = None
+    similarity: float | None = None
+    probability: float | None = None
+    runner_up: str | None = None
+    margin: float | None = None
+    cluster_id: str | None = None
+    crop: bytes = field(default=b"", repr=False)
+    """A square JPEG of the face with some surroundings, about 96 pixels wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPhoto:
+    """A photo of the collection with its faces, left to right, and who was expected in vain."""
+
+    key: str
+    width: int
+    height: int
+    faces: tuple[ShownFace, ...]
+    missing: tuple[str, ...] = ()
+    annotated: str | None = None
+    """Link to the annotated photo, relative to the report page."""
+    preview: bytes = field(default=b"", repr=False)
+    """The annotated photo as a JPEG of at most 960 pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReference:
+    """A reference photo, what became of it, and the face taken from it."""
+
+    report: ReferenceReport
+    preview: bytes = field(default=b"", repr=False)
+    crop: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPerson:
+    """An enrolled person and how often the person was found."""
+
+    person_id: str
+    person: str
+    references: int
+    photos: int
+    faces: int
+    shown: tuple[ShownReference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCluster:
+    """A person nobody has named: counts of the whole cluster, crops of some of its faces."""
+
+    cluster_id: str
+    faces: int
+    photos: int
+    crops: tuple[tuple[str, bytes], ...] = ()
+    """Photo key and JPEG of each shown face, the exemplar first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Photos that could not be processed, by cause."""
+
+    outcome: str
+    reason: str
+    photos: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the page says. Totals are of the whole run; lists may be cut, and say so."""
+
+    spec: JobSpec
+    pack: PackRecord
+    photos: int
+    outcomes: dict[str, int]
+    faces: int
+    decisions: dict[str, int]
+    clusters_total: int
+    people: tuple[ShownPerson, ...]
+    shown: tuple[ShownPhoto, ...]
+    clusters: tuple[ShownCluster, ...]
+    failures: tuple[Failure, ...]
+    seconds: dict[str, float]
+    missing_total: int = 0
+    """Pairs of photo and person that were expected and not found."""
+    people_total: int | None = None
+    """Enrolled people, where ``people`` lists only some of them."""
+    people_found: int | None = None
+    """People who were found at least once, where ``people`` lists only some of them."""
+
+    @property
+    def enrolled(self) -> int:
+        """How many people are enrolled."""
+        return len(self.people) if self.people_total is None else self.people_total
+
+    @property
+    def found(self) -> int:
+        """How many people were found at least once."""
+        if self.people_found is not None:
+            return self.people_found
+        return sum(person.faces > 0 for person in self.people)
+
+    @property
+    def named(self) -> int:
+        """How many faces were given a name."""
+        return self.decisions.get(Decision.MATCHED, 0) + self.decisions.get(Decision.INFERRED, 0)
+
+    @property
+    def unprocessed(self) -> int:
+        """How many photos could not be processed."""
+        return sum(n for outcome, n in self.outcomes.items() if not Outcome(outcome).processed)

@@ -1,0 +1,86 @@
+"""Photos, faces and references as rows of the archive's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headcount.messages import PackRecord
+from headcount.records import Photo, face_id
+from headcount.tables import PHOTOS, faces_schema
+from workers.analyse import Analysis
+
+
+def photo_rows(photos: Sequence[Photo], collection: str, job_id: str) -> pa.Table:
+    """One row per photo."""
+    columns: dict[str, Any] = {
+        "collection": [collection] * len(photos),
+        "job_id": [job_id] * len(photos),
+        "photo": [photo.key for photo in photos],
+        "etag": [photo.etag for photo in photos],
+        "bytes": [photo.size for photo in photos],
+        "width": [photo.width for photo in photos],
+        "height": [photo.height for photo in photos],
+        "orientation": [photo.orientation for photo in photos],
+        "outcome": [photo.outcome.value for photo in photos],
+        "reason": [photo.reason for photo in photos],
+        "faces": [photo.faces for photo in photos],
+        "content": [photo.content for photo in photos],
+    }
+    return pa.table(columns, schema=PHOTOS)
+
+
+def face_rows(
+    pairs: Iterable[tuple[Photo, Analysis | None]],
+    pack: PackRecord,
+    collection: str,
+    job_id: str,
+) -> pa.Table:
+    """One row per face, in the order of the photos and of each photo's faces."""
+    found = [(photo, analysis) for photo, analysis in pairs if analysis is not None]
+    schema = faces_schema(pack.dimensions)
+    photos = [photo.key for photo, analysis in found for _ in range(len(analysis))]
+    if not photos:
+        return schema.empty_table()
+    boxes = _joined([analysis.boxes for _, analysis in found])
+    columns: dict[str, Any] = {
+        "collection": [collection] * len(photos),
+        "job_id": [job_id] * len(photos),
+        "photo": photos,
+        "face_id": [
+            face_id(photo.content, pack.pack_id, number)
+            for photo, analysis in found
+            for number in range(len(analysis))
+        ],
+        **{name: boxes[:, index] for index, name in enumerate("xywh")},
+        "landmarks": fixed_lists(_joined([a.landmarks.reshape(-1, 10) for _, a in found])),
+        "detection_score": _joined([analysis.scores for _, analysis in found]),
+        "quality": _joined([analysis.qualities for _, analysis in found]),
+        "usable": np.concatenate([analysis.usable for _, analysis in found]),
+        "descriptor": fixed_lists(
+            _joined([analysis.descriptors for _, analysis in found]).astype(np.float16)
+        ),
+    }
+    return pa.table(columns, schema=schema)
+
+
+def fixed_lists(rows: NDArray[Any]) -> pa.FixedSizeListArray:
+    """N x D numbers as a column of N lists of length D."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), rows.shape[1])
+
+
+def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
+    """A column of N lists of length D as N x D fp32."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    width = column.type.list_size
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(flat, dtype=np.float32).reshape(-1, width)
+
+
+def _joined(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate(parts).astype(np.float32, copy=False)

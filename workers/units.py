@@ -1,0 +1,122 @@
+"""Running one unit of work: once is enough, signs of life meanwhile, the done marker last."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from headcount import attempts
+from headcount.broker import BEAT_SECONDS, Broker
+from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
+from headcount.layout import REDUCE
+from headcount.messages import DoneMarker, FailedMarker
+from workers.context import Unit
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Unit], DoneMarker]
+
+STALL_SECONDS = 900.0
+"""A unit whose photo count stands still for so long shows no more sign of life: it hangs.
+Not so the reduce stage, whose steps may be long."""
+
+
+class Heartbeat:
+    """Renews a unit's sign of life from a thread while the unit makes progress."""
+
+    def __init__(self, unit: Unit, broker: Broker) -> None:
+        self._unit = unit
+        self._broker = broker
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"beat-{unit.name}", daemon=True)
+        self._seen = (-1, time.monotonic())
+
+    def say(self, state: str) -> None:
+        """One sign; a broker that cannot hear it does not stop the work."""
+        unit = self._unit
+        sign: dict[str, Any] = {
+            "state": state,
+            "photos": unit.photos,
+            "attempt": unit.attempt,
+            "worker": unit.context.worker,
+        }
+        try:
+            self._broker.beat(unit.job_id, unit.name, sign)
+        except HeadcountError as error:
+            log.warning("no sign of life for %s: %s", unit.name, error)
+
+    def _alive(self) -> bool:
+        photos, since = self._seen
+        if self._unit.photos != photos:
+            self._seen = (self._unit.photos, time.monotonic())
+            return True
+        return self._unit.name == REDUCE or time.monotonic() - since < STALL_SECONDS
+
+    def _run(self) -> None:
+        while self._alive():
+            self.say("working")
+            if self._stop.wait(BEAT_SECONDS):
+                return
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
+    """Do a unit unless it is done; leave a done marker, or a failure marker with the reason.
+
+    Raises TransientError, which the queue tries again; never FatalError.
+    """
+    if _exists(unit, unit.keys.done(unit.name)):
+        Heartbeat(unit, broker).say("done")
+        return
+    with Heartbeat(unit, broker) as beat:
+        try:
+            unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
+            log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
+            marker = work(unit)
+            unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
+        except TransientError as error:
+            log.warning("%s/%s: %s; will be tried again", unit.job_id, unit.name, error)
+            raise
+        except Exception as error:  # whatever else happens ends the unit, with its reason
+            _fail(unit, error)
+            state = "failed"
+        else:
+            state = "done"
+            log.info("%s/%s done", unit.job_id, unit.name)
+    beat.say(state)
+
+
+def _fail(unit: Unit, error: Exception) -> None:
+    if isinstance(error, (FatalError, ObjectError)):
+        log.error("%s/%s failed: %s", unit.job_id, unit.name, error)
+        message = str(error)
+    else:
+        log.error("%s/%s failed\n%s", unit.job_id, unit.name, traceback.format_exc())
+        message = f"{unit.name}: {type(error).__name__}: {error} (a defect; see the worker's log)"
+    marker = FailedMarker(unit=unit.name, message=message)
+    unit.store.put(unit.keys.failed(unit.name), marker.to_bytes())
+
+
+def _exists(unit: Unit, key: str) -> bool:
+    try:
+        unit.store.stat(key)
+    except ObjectError:
+        return False
+    return True
