@@ -31,9 +31,9 @@ ROUTES = {
     TASKS["reduce"]: {"queue": REDUCE_QUEUE},
 }
 
-BEAT_SECONDS = 2.0
+BEAT_SECONDS = 1.5
 """How often a worker renews its sign of life for a unit."""
-BEAT_EXPIRY_SECONDS = 15
+BEAT_EXPIRY_SECONDS = 8
 """A sign of life that was not renewed for so long is gone."""
 
 

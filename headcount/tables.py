@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import lance
 import pyarrow as pa
@@ -18,6 +16,7 @@ from lance.fragment import FragmentMetadata, write_fragments
 
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.settings import S3Settings
+from headcount.storage.opening import local_path
 
 PHOTOS = pa.schema(
     [
@@ -119,12 +118,11 @@ class Table:
     """One table of an archive. Safe to make anew in every process; holds no connection."""
 
     def __init__(self, archive: str, key: str, settings: S3Settings) -> None:
-        parts = urlsplit(archive)
-        if parts.scheme == "s3":
+        if archive.startswith("s3://"):
             self.uri = archive + key
             self._options: dict[str, str] | None = storage_options(settings)
         else:
-            self.uri = str(Path(unquote(parts.path)) / key)
+            self.uri = str(local_path(archive) / key)
             self._options = None
 
     @contextmanager

@@ -11,6 +11,7 @@ from headcount import results
 from headcount.messages import FinishedRecord
 from headcount.settings import S3Settings
 from headcount.storage import open_store
+from headcount.storage.opening import local_path
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
@@ -38,9 +39,7 @@ def exit_code(finished: FinishedRecord) -> int:
 
 def readable(uri: str) -> str:
     """A local URI as the path that a person would type."""
-    from urllib.parse import unquote
-
-    return unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
+    return f"{local_path(uri)}/" if uri.startswith("file://") else uri
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:

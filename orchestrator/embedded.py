@@ -93,7 +93,10 @@ class _Child:
 class WorkerPool:
     """Worker processes on this machine: those that die are replaced."""
 
-    def __init__(self, count: int, broker_url: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, count: int, broker_url: str, environment: dict[str, str], *, module: str = "workers"
+    ) -> None:
+        self._module = module
         self._folder = _folder()
         self._environment = dict(os.environ) | environment | {"HEADCOUNT_BROKER_URL": broker_url}
         self._rapid = 0
@@ -108,7 +111,7 @@ class WorkerPool:
     def _spawn(self, number: int) -> _Child:
         log_path = self._folder / f"worker-{number}.log"
         with log_path.open("ab") as log:
-            process = _start(["workers", "--stop-with-parent"], log, self._environment)
+            process = _start([self._module, "--stop-with-parent"], log, self._environment)
         return _Child(process, time.monotonic(), log_path)
 
     def check(self) -> None:
@@ -151,9 +154,11 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def worker_pool(count: int, broker_url: str, environment: dict[str, str]) -> Iterator[WorkerPool]:
-    """Workers for the time of a run."""
-    pool = WorkerPool(count, broker_url, environment)
+def worker_pool(
+    count: int, broker_url: str, environment: dict[str, str], *, module: str = "workers"
+) -> Iterator[WorkerPool]:
+    """Workers for the time of a run; ``module`` is what each runs."""
+    pool = WorkerPool(count, broker_url, environment, module=module)
     try:
         yield pool
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote
 
 from headcount.errors import FatalError
 from headcount.layout import ARCHIVE, JobKeys, PackKeys, shard_name
@@ -132,11 +133,7 @@ def _nothing_found(collection: Store, others: int) -> str:
 
 
 def _photos_of(collection: Store, spec: JobSpec, tally: Tally) -> Iterator[ObjectInfo]:
-    own = tuple(
-        uri[len(collection.uri) :]
-        for uri in (spec.out, spec.archive)
-        if uri.startswith(collection.uri) and uri != collection.uri
-    )
+    own = tuple(key for uri in (spec.out, spec.archive) if (key := _key_below(collection.uri, uri)))
     for info in collection.list():
         if own and info.key.startswith(own):
             continue  # what headcount writes below the collection is not part of it
@@ -145,6 +142,14 @@ def _photos_of(collection: Store, spec: JobSpec, tally: Tally) -> Iterator[Objec
             continue
         tally.bytes += info.size
         yield info
+
+
+def _key_below(collection: str, uri: str) -> str:
+    """The key prefix under which ``uri`` lies in a collection; empty where it does not."""
+    if not uri.startswith(collection):
+        return ""
+    rest = uri[len(collection) :]
+    return rest if collection.startswith("s3://") else unquote(rest)
 
 
 def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-
-from headcount.storage.opening import split_object_uri
+from urllib.parse import quote
 
 from headcount.errors import FatalError, ObjectError
 from headcount.layout import JobKeys
@@ -12,6 +11,7 @@ from headcount.messages import FinishedRecord, JobSpec, Limits, find_record, new
 from headcount.photos import references_in
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri, open_store
+from headcount.storage.opening import split_object_uri
 
 
 def make_spec(
@@ -56,7 +56,7 @@ def make_spec(
 def canonical_object(uri: str) -> str:
     """The canonical URI of one object."""
     store, key = split_object_uri(uri)
-    return canonical_uri(store) + key
+    return store + (key if store.startswith("s3://") else quote(key))
 
 
 def submit(spec: JobSpec, s3: S3Settings) -> Store:

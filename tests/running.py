@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,4 +64,9 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 def worker_processes(pid: int) -> list[psutil.Process]:
     """The worker processes below ``pid``."""
-    return [p for p in descendants(pid) if "workers" in p.cmdline()]
+    found = []
+    for process in descendants(pid):
+        with suppress(psutil.NoSuchProcess):  # a zombie counts as gone
+            if "workers" in process.cmdline():
+                found.append(process)
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -81,14 +81,15 @@ def embed_shard(unit: Unit) -> DoneMarker:
 
 def _collect(
     unit: Unit, stream: Iterable[Done]
-) -> tuple[list[Photo], list[Analysis | None], Counter[str]]:
+) -> tuple[list[Photo], list[Analysis | None], defaultdict[str, float]]:
     photos: list[Photo] = []
     analyses: list[Analysis | None] = []
-    stages: Counter[str] = Counter()
+    stages: defaultdict[str, float] = defaultdict(float)
     for done in stream:
         photos.append(done.photo)
         analyses.append(done.analysis)
-        stages.update(done.seconds)
+        for stage, seconds in done.seconds.items():
+            stages[stage] += seconds
         unit.photos += 1
     return photos, analyses, stages
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -71,7 +71,15 @@ class _JsonLines:
         self._file.close()
 
 
-_WRITERS = {"parquet": _Parquet, "csv": _Csv, "jsonl": _JsonLines}
+_WRITERS: dict[str, Callable[[Path, pa.Schema], _Writer]] = {
+    "parquet": _Parquet,
+    "csv": _Csv,
+    "jsonl": _JsonLines,
+}
+    "parquet": _Parquet,
+    "csv": _Csv,
+    "jsonl": _JsonLines,
+}
 
 
 class TableFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,19 +37,12 @@ def match(descriptors: NDArray[np.float32], gallery: Gallery, *, block: int = 40
     A person is as near as the best of the person's references. Blockwise: memory is
     ``block`` x R.
     """
+    if not len(gallery) or not len(descriptors):
+        return _nobody(len(descriptors))
     parts = [
         _match_block(descriptors[start : start + block], gallery)
         for start in range(0, len(descriptors), block)
     ]
-    if not parts or not len(gallery):
-        return _nobody(len(descriptors))
-    return joined(parts)
-
-
-def joined(parts: Sequence[Matches]) -> Matches:
-    """The matches of several runs of faces, in order."""
-    if not parts:
-        return _nobody(0)
     return Matches(
         *(
             np.concatenate([getattr(part, name) for part in parts])
@@ -66,8 +58,6 @@ def _nobody(count: int) -> Matches:
 
 
 def _match_block(descriptors: NDArray[np.float32], gallery: Gallery) -> Matches:
-    if not len(gallery):
-        return _nobody(len(descriptors))
     by_person = np.maximum.reduceat(descriptors @ gallery.descriptors.T, gallery.starts, axis=1)
     rows = np.arange(len(descriptors))
     best = by_person.argmax(axis=1)
@@ -128,4 +118,5 @@ def probability(
     if calibration is None:
         return np.full(len(similarity), np.nan, np.float32)
     slope, intercept = calibration
-    return (1.0 / (1.0 + np.exp(-(slope * similarity + intercept)))).astype(np.float32)
+    chance: NDArray[np.float32] = 1.0 / (1.0 + np.exp(-(slope * similarity + intercept)))
+    return chance.astype(np.float32)

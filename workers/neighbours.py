@@ -29,7 +29,7 @@ def near_pairs(
 
     ``descriptors`` is N x D, of unit length. Memory is N x D plus ``block`` x neighbours at a
     time. Exact up to EXACT_LIMIT; above it an inverted file of about 4 sqrt(N) cells, of which
-    each vector probes its nearest PROBES (see PERFORMANCE notes in docs/decisions.md).
+    each vector probes its nearest PROBES.
     """
     count = len(descriptors)
     if count < 2:
@@ -49,16 +49,15 @@ def near_pairs(
 
 def _index(descriptors: NDArray[np.float32]) -> faiss.Index:
     count, width = descriptors.shape
+    exact = faiss.IndexFlatIP(width)
     if count <= EXACT_LIMIT:
-        index = faiss.IndexFlatIP(width)
-    else:
-        cells = int(4 * count**0.5)
-        index = faiss.IndexIVFFlat(
-            faiss.IndexFlatIP(width), width, cells, faiss.METRIC_INNER_PRODUCT
-        )
-        sample = np.random.default_rng(0).choice(count, min(count, 40 * cells), replace=False)
-        index.train(descriptors[np.sort(sample)])
-        index.nprobe = PROBES
+        exact.add(descriptors)
+        return exact
+    cells = int(4 * count**0.5)
+    index = faiss.IndexIVFFlat(exact, width, cells, faiss.METRIC_INNER_PRODUCT)
+    sample = np.random.default_rng(0).choice(count, min(count, 40 * cells), replace=False)
+    index.train(descriptors[np.sort(sample)])
+    index.nprobe = PROBES
     index.add(descriptors)
     return index
 

