@@ -125,6 +125,7 @@ class Supervisor:
         self._began = time.monotonic()
         self._began_with = 0
         self._hinted = False
+        self._entered = time.monotonic()
 
     def run(self) -> FinishedRecord:
         """Do what is left of the job. Returns at once where it is finished.
@@ -260,7 +261,8 @@ class Supervisor:
                 self._resend(unit)
 
     def _hint_at_idle_queue(self) -> None:
-        if not self._hinted and not self.broker.workers_seen():
+        waited = time.monotonic() - self._entered > IDLE_HINT_SECONDS
+        if waited and not self._hinted and not self.broker.workers_seen():
             self._hinted = True
             self.reporter.warn(
                 "work is waiting and no worker shows itself: start one with `headcount worker` "
@@ -299,7 +301,7 @@ class Supervisor:
     # -- telling ------------------------------------------------------------------------------
 
     def _enter(self, stage: str) -> None:
-        self._stage = stage
+        self._stage, self._entered = stage, time.monotonic()
         self.reporter.stage(stage)
         self._snapshot(None, force=True)
 

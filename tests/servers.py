@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -87,15 +88,18 @@ def weed_server(folder: Path) -> Iterator[S3Server]:
         f"http://127.0.0.1:{ports['s3']}", secrets.token_hex(10), secrets.token_hex(20)
     )
     (folder / "s3.json").write_text(json.dumps(_identities(server)))
-    with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(
-            _weed_command(folder, ports), stdout=log, stderr=subprocess.STDOUT, cwd=folder
-        )
+    with (
+        (folder / "weed.log").open("wb") as log,
+        tempfile.TemporaryDirectory(prefix="weed-") as sockets,  # their paths must be short
+    ):
+        command = _weed_command(folder, Path(sockets), ports)
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
         try:
             _wait_until_it_stores(server, process, folder / "weed.log")
             yield server
         finally:
-            _stop(process)
+            process.kill()  # asked politely, it takes 10 s; nobody needs its data any more
+            process.wait()
 
 
 def free_ports(count: int) -> list[int]:
@@ -120,7 +124,7 @@ def _identities(server: S3Server) -> dict[str, object]:
     return {"identities": [{"name": "tests", "credentials": [keys], "actions": actions}]}
 
 
-def _weed_command(folder: Path, ports: dict[str, int]) -> list[str]:
+def _weed_command(folder: Path, sockets: Path, ports: dict[str, int]) -> list[str]:
     (folder / "data").mkdir(exist_ok=True)
     options = {
         "dir": folder / "data",
@@ -134,9 +138,8 @@ def _weed_command(folder: Path, ports: dict[str, int]) -> list[str]:
         "s3.config": folder / "s3.json",
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
-        # Socket paths must be short, so they cannot lie in the test's folder.
-        "filer.localSocket": f"/tmp/headcount-filer-{ports['filer']}.sock",
-        "s3.localSocket": f"/tmp/headcount-s3-{ports['s3']}.sock",
+        "filer.localSocket": sockets / "filer.sock",
+        "s3.localSocket": sockets / "s3.sock",
     }
     for name, port in ports.items():
         part, _, grpc = name.partition(".")
@@ -166,12 +169,3 @@ def _wait_until_it_stores(server: S3Server, process: subprocess.Popen[bytes], lo
             time.sleep(0.2)
         else:
             return
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(10)

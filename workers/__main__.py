@@ -8,8 +8,6 @@ import os
 import sys
 import threading
 
-THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
 
 def main() -> None:
     """Serve until told to stop."""
@@ -38,7 +36,8 @@ def _exit_at_end_of_stdin() -> None:
 
     Nothing is lost: the message is acknowledged only after the work.
     """
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     os._exit(0)
 
 

@@ -76,10 +76,6 @@ _WRITERS: dict[str, Callable[[Path, pa.Schema], _Writer]] = {
     "csv": _Csv,
     "jsonl": _JsonLines,
 }
-    "parquet": _Parquet,
-    "csv": _Csv,
-    "jsonl": _JsonLines,
-}
 
 
 class TableFile:

@@ -261,9 +261,10 @@ class DirectoryStore:
                 return above
             if error.errno in _DENIED and key.rstrip("/").rpartition("/")[2] in _SYSTEM_FOLDERS:
                 return above
+            shown, root = os.fsdecode(path).rstrip("/"), os.fsdecode(self._root)
             raise FatalError(
-                f"cannot list the folder {os.fsdecode(path)}: {error.strerror}. Give headcount "
-                f"the right to read it, or move it out of {os.fsdecode(self._root)}"
+                f"cannot list the folder {shown}: {error.strerror}. Give headcount the right to "
+                f"read it, or move it out of {root}"
             ) from error
         return (*above, _Folder(key, identity, iter(names)))
 

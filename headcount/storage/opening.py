@@ -96,7 +96,7 @@ def local_path(uri: str) -> Path:
 
 def directory_uri(path: Path) -> str:
     """The canonical URI of an absolute path of a directory."""
-    return path.as_uri().rstrip("/") + "/"
+    return path.as_uri().removesuffix("/") + "/"
 
 
 def _scheme(uri: str) -> str | None:

@@ -1,0 +1,51 @@
+"""Aligning faces by their five landmarks to the template that recognisers were trained on."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from workers.models.base import Floats, Image
+
+SIZE = 112
+TEMPLATE = np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ],
+    np.float32,
+)
+"""ArcFace's template in a crop of 112 pixels (insightface, utils/face_align.py)."""
+
+
+def similarity_transform(landmarks: Floats) -> Floats:
+    """The 2 x 3 matrix that best maps 5 x 2 landmarks to the template.
+
+    Least squares over rotation, uniform scale and translation:
+    Umeyama 1991, https://doi.org/10.1109/34.88573.
+    """
+    source, target = landmarks.astype(np.float64), TEMPLATE.astype(np.float64)
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    source_part, target_part = source - source_mean, target - target_mean
+    u, singular, vt = np.linalg.svd(target_part.T @ source_part / len(source))
+    signs = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
+    spread = max(source_part.var(axis=0).sum(), 1e-12)
+    scale = float((singular * signs).sum() / spread)
+    linear = scale * (u * signs) @ vt
+    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]]).astype(np.float32)
+
+
+def crop_faces(image: Image, landmarks: Floats) -> Image:
+    """Aligned crops of the faces with these landmarks (N x 5 x 2, pixels): N x 112 x 112 x 3.
+
+    Bilinear, black outside the image, as insightface's norm_crop: where a face is much larger
+    than the crop this aliases a little, which is what the recognisers were trained on.
+    """
+    crops = [
+        cv2.warpAffine(image, similarity_transform(points), (SIZE, SIZE), borderValue=0.0)
+        for points in landmarks
+    ]
+    return np.stack(crops) if crops else np.zeros((0, SIZE, SIZE, 3), np.uint8)

@@ -1,0 +1,111 @@
+"""Inference sessions: the one door to onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when the library is loaded
+
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from headcount.errors import FatalError, TransientError
+from headcount.settings import Provider
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+
+_ASKED = {"cpu": [CPU], "cuda": [CUDA, CPU], "tensorrt": [TENSORRT, CUDA, CPU]}
+_OPTIONS: dict[str, dict[str, str]] = {
+    CPU: {},
+    # HEURISTIC: an exhaustive search costs over half a second for each new input shape.
+    CUDA: {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"},
+    TENSORRT: {"trt_engine_cache_enable": "1", "trt_fp16_enable": "0"},
+}
+
+
+class Session:
+    """A model that runs. May be called from many threads at once."""
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self._session = session
+        self.outputs = [output.name for output in session.get_outputs()]
+
+    @property
+    def provider(self) -> str:
+        """Where it runs, in onnxruntime's words."""
+        return str(self._session.get_providers()[0])
+
+    @property
+    def inputs(self) -> dict[str, list[int | None]]:
+        """The shape of each input; None where an axis is free."""
+        return {
+            value.name: [size if isinstance(size, int) else None for size in value.shape]
+            for value in self._session.get_inputs()
+        }
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Every output for these inputs. Raises TransientError, for a device that gave up."""
+        try:
+            outputs: list[NDArray[Any]] = self._session.run(None, dict(feeds))
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise TransientError(f"inference failed on {self.provider}: {error}") from error
+        return outputs
+
+
+def choose_providers(asked: Provider, available: list[str]) -> list[str]:
+    """The providers to ask for, the first of them required.
+
+    Raises FatalError where a GPU was asked for that this onnxruntime cannot use.
+    """
+    if asked == "auto":
+        return _ASKED["cuda"] if CUDA in available else _ASKED["cpu"]
+    wanted = _ASKED[asked]
+    if wanted[0] not in available:
+        raise FatalError(
+            f"the provider {asked} was asked for, and this onnxruntime has only "
+            f"{', '.join(available)}. Install headcount[gpu] on a machine with an NVIDIA driver "
+            "and CUDA (and uninstall onnxruntime, which hides onnxruntime-gpu), or ask for "
+            "--provider cpu"
+        )
+    return [provider for provider in wanted if provider in available]
+
+
+def open_session(model: bytes | Path, provider: Provider, *, name: str) -> Session:
+    """Load a model. ``name`` is what errors call it.
+
+    Raises FatalError where the model cannot be loaded, or the provider asked for is not the one
+    that would run it: a GPU that silently is a CPU is ten times slower.
+    """
+    if hasattr(ort, "preload_dlls") and provider != "cpu":
+        ort.preload_dlls()
+    providers = choose_providers(provider, ort.get_available_providers())
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        session = ort.InferenceSession(
+            source, _options(), providers=[(p, _OPTIONS[p]) for p in providers]
+        )
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise FatalError(f"the model {name} cannot be loaded: {error}") from error
+    made = Session(session)
+    if made.provider != providers[0] and provider != "auto":
+        raise FatalError(
+            f"the provider {provider} was asked for, and {name} would run on {made.provider}: "
+            "the GPU, its driver or its CUDA libraries are missing. Mend that, or ask for "
+            "--provider cpu"
+        )
+    return made
+
+
+def _options() -> ort.SessionOptions:
+    """One thread per call, without spinning: the workers' own threads are the parallelism."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options

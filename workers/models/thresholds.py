@@ -1,0 +1,62 @@
+"""How alike two faces must be, by recogniser: thresholds and calibration.
+
+Measured by ``benchmarks/measure_thresholds.py`` on a folder of labelled people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.models.base import Image, Recogniser
+
+PROBE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Cosines of one recogniser.
+
+    ``threshold``: from here on a face is matched to a person of the gallery; ``margin``: its lead
+    over the next person; ``cluster``: from here on two unnamed faces are joined;
+    ``calibration``: slope and intercept of the logistic from the cosine of a pair to the chance
+    that it is one person, with as many such pairs as others; None where nobody measured it.
+    """
+
+    threshold: float
+    margin: float
+    cluster: float
+    calibration: tuple[float, float] | None
+
+
+UNKNOWN = Thresholds(threshold=0.45, margin=0.05, cluster=0.55, calibration=None)
+"""Cautious values for an ArcFace recogniser that nobody has measured."""
+
+SFACE_PROBE = (0.085, -0.004, 0.166, 0.12, 0.048, 0.039, 0.086, 0.111, 0.051, -0.091, -0.035, 0.068)
+"""The first values of SFace's descriptor of the probe."""
+
+SFACE = Thresholds(threshold=0.45, margin=0.04, cluster=0.55, calibration=(20.0, -7.0))
+"""Of SFace, the recogniser of the embedded pack."""
+
+KNOWN = ((SFACE_PROBE, SFACE),)
+
+
+def probe() -> Image:
+    """A made-up crop, 1 x 112 x 112 x 3, that tells recognisers apart by what they make of it."""
+    y, x = np.mgrid[:112, :112].astype(np.float64)
+    waves = [np.sin(x / 7 + y / 11), np.sin(x / 13 - y / 5), np.cos((x - 56) * (y - 56) / 900)]
+    return np.asarray(np.stack(waves, axis=-1) * 100 + 128, np.uint8)[None]
+
+
+def thresholds_of(recogniser: Recogniser) -> Thresholds:
+    """The thresholds of a recogniser, cautious ones where it is not known.
+
+    It is known by what it does, not by its file: a folded, rewritten or fp16 form of a network
+    is the same network.
+    """
+    descriptor = recogniser.embed(probe())[0]
+    for known, thresholds in KNOWN:
+        if np.abs(descriptor[: len(known)] - np.array(known)).max() < PROBE_TOLERANCE:
+            return thresholds
+    return UNKNOWN

@@ -1,0 +1,58 @@
+"""How good a face is for recognition, in 0..1, and which faces are too poor to judge.
+
+The quality is the geometric mean of four parts, each in 0..1, so that one bad part is enough:
+
+- size: the face's height in the photo, from 0 at 12 pixels to 1 at 112, the recogniser's crop;
+- sharpness: the deviation of the aligned crop's Laplacian, from 0 to 1 at SHARP (a blurred or
+  enlarged face has no fine structure; https://doi.org/10.1109/ICPR.2000.903548);
+- pose: how far the nose stands between the eyes, 1 from the front, 0 where it leaves them;
+- the detection score.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.models.base import Floats, Image
+
+SMALLEST = 12.0
+FULL_SIZE = 112.0
+SHARP = 24.0
+MINIMUM_HEIGHT = 18.0
+"""Below, in pixels of the photo, a face is enlarged over fivefold to be compared."""
+MINIMUM_QUALITY = 0.25
+
+
+def qualities(boxes: Floats, landmarks: Floats, scores: Floats, crops: Image) -> Floats:
+    """The quality of N faces: boxes N x 4 and landmarks N x 5 x 2 in pixels of the photo."""
+    parts = [
+        np.clip((boxes[:, 3] - SMALLEST) / (FULL_SIZE - SMALLEST), 0, 1),
+        np.array([_sharpness(crop) for crop in crops], np.float32),
+        _frontality(landmarks),
+        np.clip(scores, 0, 1),
+    ]
+    return np.asarray(np.prod(parts, axis=0) ** (1 / len(parts)), np.float32)
+
+
+def usable(boxes: Floats, quality: Floats) -> NDArray[np.bool_]:
+    """Which faces may be named or clustered at all."""
+    return (boxes[:, 3] >= MINIMUM_HEIGHT) & (quality >= MINIMUM_QUALITY)
+
+
+def _sharpness(crop: Image) -> float:
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    centre = grey[20:100, 16:96]  # the face without its surroundings
+    return min(1.0, float(cv2.Laplacian(centre, cv2.CV_32F).std()) / SHARP)
+
+
+def _frontality(landmarks: Floats) -> Floats:
+    """1 where the nose is midway between the eyes along their line, 0 at or beyond an eye."""
+    if not len(landmarks):
+        return np.zeros(0, np.float32)
+    one, other, nose = landmarks[:, 0], landmarks[:, 1], landmarks[:, 2]
+    line = other - one
+    length = np.maximum((line**2).sum(axis=1), 1e-6)
+    along = ((nose - one) * line).sum(axis=1) / length
+    return np.asarray(np.clip(1 - np.abs(along - 0.5) * 2, 0, 1), np.float32)
