@@ -36,8 +36,13 @@ UNKNOWN = Thresholds(threshold=0.45, margin=0.05, cluster=0.55, calibration=None
 SFACE_PROBE = (0.085, -0.004, 0.166, 0.12, 0.048, 0.039, 0.086, 0.111, 0.051, -0.091, -0.035, 0.068)
 """The first values of SFace's descriptor of the probe."""
 
-SFACE = Thresholds(threshold=0.45, margin=0.04, cluster=0.55, calibration=(20.0, -7.0))
-"""Of SFace, the recogniser of the embedded pack."""
+SFACE = Thresholds(threshold=0.45, margin=0.04, cluster=0.55, calibration=(38.95, -13.64))
+"""Of SFace, the recogniser of the embedded pack.
+
+On 5,106 faces of 2,318 people (a part of LFW; 13 million impostor pairs): at 0.413 one impostor
+pair in 10,000 is as alike and 98.6 % of genuine pairs are, at 0.460 one in 100,000 and 97.0 %.
+The calibration was fitted on half of the people; on the other half what it calls 0.90 to 0.99
+was right in 0.996, 0.10 to 0.50 in 0.302: it errs on the side of doubt."""
 
 KNOWN = ((SFACE_PROBE, SFACE),)
 

@@ -13,18 +13,21 @@ from workers.models.session import Session
 STRIDES = (8, 16, 32)
 SCORE = 0.6
 OVERLAP = 0.4
-PASSES = (320, 640, 1280)
+PASSES = (640, 1280)
 """Long sides at which an image is searched, never enlarged; the faces of all are merged.
 
-A large scale alone finds small faces and loses those that fill the frame, a small one the other
-way round. Measured by benchmarks/measure_detection.py."""
+The larger scale finds small faces, the smaller one those that the larger loses: measured by
+benchmarks/measure_detection.py."""
+CLOSE_UP = 256
+"""A face that fills the frame is found at this long side: tried where nothing sure was found."""
+SURE = 0.8
 
 
 class YuNet:
     """The detector of the embedded pack."""
 
     def __init__(self, session: Session, passes: tuple[int, ...] = PASSES) -> None:
-        self._session = session
+        self.session = session
         self._input = next(iter(session.inputs))
         self._passes = passes
 
@@ -32,14 +35,17 @@ class YuNet:
         """Every face of an image, over all passes."""
         longest = max(image.shape[:2])
         scales = sorted({min(1.0, side / longest) for side in self._passes})
-        return merged([self._one_pass(image, scale) for scale in scales], OVERLAP)
+        found = merged([self._one_pass(image, scale) for scale in scales], OVERLAP)
+        if longest <= CLOSE_UP or (len(found) and found.scores[0] >= SURE):
+            return found
+        return merged([found, self._one_pass(image, CLOSE_UP / longest)], OVERLAP)
 
     def _one_pass(self, image: Image, scale: float) -> Detections:
         small = shrunk(image, scale)
         height, width = (-(-side // 32) * 32 for side in small.shape[:2])
         blob = to_blob(padded(small, height, width), bgr=True)
         outputs = dict(
-            zip(self._session.outputs, self._session.run({self._input: blob}), strict=True)
+            zip(self.session.outputs, self.session.run({self._input: blob}), strict=True)
         )
         parts = [
             read_stride([outputs[f"{kind}_{s}"][0] for kind in KINDS], height, width, s)

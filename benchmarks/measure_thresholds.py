@@ -1,0 +1,125 @@
+"""Measures how alike faces of one person and of others are, and what thresholds follow.
+
+    python benchmarks/measure_thresholds.py FOLDER [--model PACK]
+
+FOLDER holds one folder per person with photos whose central face is that person. All pairs of
+photos of one person are genuine, all pairs of photos of different people impostors. The
+calibration (logistic regression of a pair's cosine, both kinds weighted alike) is fitted on half
+of the people and checked on the other half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.errors import PhotoError
+from headcount.settings import S3Settings, Settings
+from workers.analyse import analyse
+from workers.models.packs import open_pack
+
+FMRS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+
+
+def central(boxes: NDArray[np.float32], width: int, height: int) -> int:
+    """The face nearest to the centre of the photo."""
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    return int(np.abs(centres - np.array([width, height]) / 2).sum(axis=1).argmin())
+
+
+def descriptors(folder: Path, model: str) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Person and descriptor of each photo with a face."""
+    pack = open_pack(model, Settings(), S3Settings())
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        try:
+            found = analyse(path.read_bytes(), pack, max_pixels=10**8)
+        except PhotoError:
+            continue
+        if len(found):
+            yield (
+                path.parent.name,
+                found.descriptors[central(found.boxes, found.width, found.height)],
+            )
+
+
+def pairs(
+    people: NDArray[np.int64], vectors: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines of all genuine and of all impostor pairs."""
+    cosines = vectors @ vectors.T
+    upper = np.triu(np.ones(cosines.shape, bool), 1)
+    same = people[:, None] == people[None]
+    return cosines[upper & same], cosines[upper & ~same]
+
+
+def logistic(genuine: NDArray[np.float32], impostor: NDArray[np.float32]) -> tuple[float, float]:
+    """Slope and intercept by Newton's method, both kinds of pairs weighted alike."""
+    x = np.concatenate([genuine, impostor]).astype(np.float64)
+    y = np.concatenate([np.ones(len(genuine)), np.zeros(len(impostor))])
+    weight = np.where(y > 0, 0.5 / len(genuine), 0.5 / len(impostor))
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    beta = np.zeros(2)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-design @ beta))
+        gradient = design.T @ (weight * (y - p))
+        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design
+        step = np.linalg.solve(hessian + 1e-12 * np.eye(2), gradient)
+        beta += step
+        if np.abs(step).max() < 1e-9:
+            break
+    return float(beta[0]), float(beta[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="embedded")
+    arguments = parser.parse_args()
+    rows = list(descriptors(arguments.folder, arguments.model))
+    names = sorted({name for name, _ in rows})
+    people = np.array([names.index(name) for name, _ in rows])
+    vectors = np.stack([vector for _, vector in rows])
+    genuine, impostor = pairs(people, vectors)
+    print(
+        f"{len(rows)} faces of {len(names)} people: {len(genuine):,} genuine pairs, "
+        f"{len(impostor):,} impostor pairs"
+    )
+    ordered = np.sort(impostor)
+    for fmr in FMRS:
+        threshold = ordered[-max(1, int(fmr * len(ordered)))]
+        print(f"FMR {fmr:.0e}: cosine {threshold:.3f}, TMR {(genuine >= threshold).mean():.4f}")
+    half = np.array([hashlib.sha256(n.encode()).digest()[0] % 2 for n in names])[people] == 0
+    beta = logistic(*pairs(people[half], vectors[half]))
+    print(f"calibration (half of the people): slope {beta[0]:.2f}, intercept {beta[1]:.2f}")
+    held_genuine, held_impostor = pairs(people[~half], vectors[~half])
+    check(beta, held_genuine, held_impostor)
+
+
+def check(
+    beta: tuple[float, float], genuine: NDArray[np.float32], impostor: NDArray[np.float32]
+) -> None:
+    """Said and seen shares of genuine pairs on the other half, by band of probability."""
+    cosines = np.concatenate([genuine, impostor])
+    weight = np.concatenate(
+        [np.full(len(genuine), 1 / len(genuine)), np.full(len(impostor), 1 / len(impostor))]
+    )
+    said = 1 / (1 + np.exp(-(beta[0] * cosines + beta[1])))
+    same = np.arange(len(cosines)) < len(genuine)
+    for low, high in ((0, 0.1), (0.1, 0.5), (0.5, 0.9), (0.9, 0.99), (0.99, 1.001)):
+        band = (said >= low) & (said < high)
+        if weight[band].sum():
+            seen = weight[band & same].sum() / weight[band].sum()
+            mean = np.average(said[band], weights=weight[band])
+            print(
+                f"  held out, said {low:.2f}..{min(high, 1):.2f}: mean {mean:.3f}, seen {seen:.3f}"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
