@@ -132,7 +132,7 @@ def _draft(picture: Pillow.Image, min_long_side: int) -> None:
     longest = max(picture.size)
     factor = next((f for f in (8, 4, 2) if longest // f >= min_long_side), 1)
     if factor > 1:
-        picture.draft(None, (picture.width // factor, picture.height // factor))
+        picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
 
 
 def to_rgb(picture: Pillow.Image) -> Pillow.Image:

@@ -24,6 +24,8 @@ from workers.rows import fixed_lists
 DOMINANT = 2.0
 """In a reference photo of several faces, the largest is taken if it has this many times the
 area of the next; otherwise nobody can know whose reference it is."""
+UNSURE = 0.15
+"""A find whose score is so far below the best of its photo is no rival: it may be no face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,15 @@ def choose_face(analysis: Analysis) -> int | str:
     """The number of the face to enrol, or what is wrong with the photo, in words."""
     if not len(analysis):
         return "no face found"
-    areas = analysis.boxes[:, 2] * analysis.boxes[:, 3]
+    sure = analysis.scores >= analysis.scores.max() - UNSURE
+    candidates = np.flatnonzero(analysis.usable & sure)
+    if not len(candidates):
+        return "the face is too small, blurred or turned away to tell who it is"
+    areas = analysis.boxes[candidates, 2] * analysis.boxes[candidates, 3]
     order = np.argsort(-areas, kind="stable")
     if len(order) > 1 and areas[order[0]] < DOMINANT * areas[order[1]]:
         return f"{len(order)} faces, and none is clearly the largest: crop it to the person"
-    return int(order[0])
+    return int(candidates[order[0]])
 
 
 def enrol_people(unit: Unit) -> tuple[ReferenceReport, ...]:
@@ -98,15 +104,17 @@ def enrol_one(unit: Unit, source: Store, reference: Reference) -> Enrolled:
         return Enrolled(reference, _report(reference, "unreadable", error.reason))
     choice = choose_face(analysis)
     if isinstance(choice, str):
-        return Enrolled(
-            reference, _report(reference, "ambiguous" if len(analysis) else "no_face", choice)
-        )
+        return Enrolled(reference, _report(reference, _state(analysis), choice))
     x, y, w, h = (float(value) for value in analysis.boxes[choice])
     report = ReferenceReport(
         person=reference.person, photo=reference.photo.key, state="enrolled", box=(x, y, w, h)
     )
     quality = float(analysis.qualities[choice])
     return Enrolled(reference, report, quality, analysis.descriptors[choice], blob.etag)
+
+
+def _state(analysis: Analysis) -> str:
+    return "ambiguous" if analysis.usable.any() else "no_face"
 
 
 def _report(reference: Reference, state: str, reason: str) -> ReferenceReport:

@@ -21,6 +21,9 @@ benchmarks/measure_detection.py."""
 CLOSE_UP = 256
 """A face that fills the frame is found at this long side: tried where nothing sure was found."""
 SURE = 0.8
+LARGEST_AT_LARGE = 192.0
+"""A pass looks for faces up to this height in its own pixels, unless it is the smallest one:
+larger ones are its false alarms, and the next smaller pass sees them better."""
 
 
 class YuNet:
@@ -35,7 +38,11 @@ class YuNet:
         """Every face of an image, over all passes."""
         longest = max(image.shape[:2])
         scales = sorted({min(1.0, side / longest) for side in self._passes})
-        found = merged([self._one_pass(image, scale) for scale in scales], OVERLAP)
+        smallest, *larger = (self._one_pass(image, scale) for scale in scales)
+        within = [
+            _up_to(found, LARGEST_AT_LARGE / s) for found, s in zip(larger, scales[1:], strict=True)
+        ]
+        found = merged([smallest, *within], OVERLAP)
         if longest <= CLOSE_UP or (len(found) and found.scores[0] >= SURE):
             return found
         return merged([found, self._one_pass(image, CLOSE_UP / longest)], OVERLAP)
@@ -59,6 +66,12 @@ class YuNet:
         return Detections(
             found.boxes * np.tile(factors, 2), found.landmarks * factors, found.scores
         )
+
+
+def _up_to(found: Detections, height: float) -> Detections:
+    """The faces that are no higher than this."""
+    kept = found.boxes[:, 3] <= height
+    return Detections(found.boxes[kept], found.landmarks[kept], found.scores[kept])
 
 
 KINDS = ("cls", "obj", "bbox", "kps")
