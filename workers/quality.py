@@ -5,7 +5,8 @@ The quality is the geometric mean of four parts, each in 0..1, so that one bad p
 - size: the face's height in the photo, from 0 at 12 pixels to 1 at 112, the recogniser's crop;
 - sharpness: the deviation of the aligned crop's Laplacian, from 0 to 1 at SHARP (a blurred or
   enlarged face has no fine structure; https://doi.org/10.1109/ICPR.2000.903548);
-- pose: how far the nose stands between the eyes, 1 from the front, 0 where it leaves them;
+- pose: how far the nose stands between the eyes, 1 from the front, PROFILE where it leaves
+  them (a profile is hard to compare and still worth a try);
 - the detection score.
 """
 
@@ -20,6 +21,7 @@ from workers.models.base import Floats, Image
 SMALLEST = 12.0
 FULL_SIZE = 112.0
 SHARP = 24.0
+PROFILE = 0.1
 MINIMUM_HEIGHT = 18.0
 """Below, in pixels of the photo, a face is enlarged over fivefold to be compared."""
 MINIMUM_QUALITY = 0.25
@@ -48,11 +50,11 @@ def _sharpness(crop: Image) -> float:
 
 
 def _frontality(landmarks: Floats) -> Floats:
-    """1 where the nose is midway between the eyes along their line, 0 at or beyond an eye."""
+    """1 where the nose is midway between the eyes along their line, PROFILE beyond an eye."""
     if not len(landmarks):
         return np.zeros(0, np.float32)
     one, other, nose = landmarks[:, 0], landmarks[:, 1], landmarks[:, 2]
     line = other - one
     length = np.maximum((line**2).sum(axis=1), 1e-6)
     along = ((nose - one) * line).sum(axis=1) / length
-    return np.asarray(np.clip(1 - np.abs(along - 0.5) * 2, 0, 1), np.float32)
+    return np.asarray(np.clip(1 - np.abs(along - 0.5) * 2, PROFILE, 1), np.float32)

@@ -1,0 +1,69 @@
+"""The same run with everything on a real S3 server gives the same results."""
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from headcount.storage import open_store
+from tests.running import comparable, headcount
+from tests.servers import S3Server
+
+pytestmark = pytest.mark.integration
+
+TABLES = ("photos", "faces", "people", "clusters")
+
+
+def upload(server: S3Server, folder: Path, uri: str) -> None:
+    store = open_store(uri, server.settings())
+    for path in folder.rglob("*"):
+        if path.is_file():
+            store.put(path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def test_photos_people_archive_and_results_on_s3_give_what_local_ones_give(
+    s3: S3Server, samples: Path, tmp_path: Path
+) -> None:
+    s3.make_bucket("newsroom")
+    upload(s3, samples / "photos", "s3://newsroom/photos 2024/")
+    upload(s3, samples / "people", "s3://newsroom/people/")
+    upload(s3, samples, "s3://newsroom/lists/")
+    ended = headcount(
+        *("run", "s3://newsroom/photos 2024/", "--people", "s3://newsroom/people/"),
+        *("--expected", "s3://newsroom/lists/expected.csv"),
+        *("--archive", "s3://newsroom/archive/", "--out", "s3://newsroom/out/"),
+        **s3.env(),
+    )
+    assert ended.returncode == 0, ended.stderr
+    local = tmp_path / "out"
+    again = headcount(
+        *("run", str(samples / "photos"), "--people", str(samples / "people")),
+        *("--expected", str(samples / "expected.csv"), "--out", str(local)),
+    )
+    assert again.returncode == 0, again.stderr
+    out = open_store("s3://newsroom/out/", s3.settings())
+    for name in TABLES:
+        remote = pq.read_table(io.BytesIO(out.get(f"{name}.parquet").data)).to_pylist()
+        here = pq.read_table(local / f"{name}.parquet").to_pylist()
+        assert comparable(remote, "etag") == comparable(here, "etag")
+    assert b"Barack Obama" in out.get("report/index.html").data
+    keys = {info.key for info in out.list("annotated/")}
+    assert "annotated/table.jpg.jpg" in keys
+    assert json.loads(out.get("summary.json").data)["photos"] == 7
+
+
+def test_no_secret_is_written_or_said(s3: S3Server, samples: Path) -> None:
+    s3.make_bucket("secretive")
+    upload(s3, samples / "photos", "s3://secretive/photos/")
+    ended = headcount(
+        *("run", "s3://secretive/photos/", "--out", "s3://secretive/out/"), **s3.env()
+    )
+    assert ended.returncode == 0, ended.stderr
+    secrets = (s3.access_key, s3.secret_key)
+    assert not [s for s in secrets if s in ended.stdout + ended.stderr]
+    store = open_store("s3://secretive/out/", s3.settings())
+    for info in store.list():
+        data = store.get(info.key).data
+        assert not [s for s in secrets if s.encode() in data], info.key
