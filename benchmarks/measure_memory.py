@@ -79,8 +79,17 @@ def main() -> int:
         began = time.monotonic()
         command = "from orchestrator.cli import main; main()"
         process = subprocess.Popen(
-            [sys.executable, "-c", command, "run", str(folder / "photos")]
-            + ["--out", str(folder / "out"), "--workers", str(arguments.workers)]
+            [
+                sys.executable,
+                "-c",
+                command,
+                "run",
+                str(folder / "photos"),
+                "--out",
+                str(folder / "out"),
+                "--workers",
+                str(arguments.workers),
+            ]
         )
         peak, course = watch(process)
         seconds = time.monotonic() - began

@@ -186,6 +186,7 @@ class FailedMarker(Record):
 
     unit: str
     message: str
+    detail: str | None = Field(None, description="the traceback, where it is a defect")
 
 
 class AttemptRecord(Record):

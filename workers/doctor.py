@@ -53,7 +53,11 @@ def _runtime() -> dict[str, object]:
     detail = ", ".join(f"{n} {v}" for n, v in found.items())
     if len(found) == len(RUNTIMES):
         return _check("onnxruntime", False, f"{detail}: both overwrite each other, keep one")
-    return _check("onnxruntime", bool(found), detail or "missing: pip install 'headcount[cpu]'")
+    if not found:
+        return _check("onnxruntime", False, "missing: pip install 'headcount[cpu]'")
+    from workers.models.session import available_providers
+
+    return _check("onnxruntime", True, f"{detail}: {', '.join(available_providers())}")
 
 
 def _pack() -> dict[str, object]:

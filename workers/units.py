@@ -106,11 +106,16 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
 def _fail(unit: Unit, error: Exception) -> None:
     if isinstance(error, (FatalError, ObjectError)):
         log.error("%s/%s failed: %s", unit.job_id, unit.name, error)
-        message = str(error)
+        message, detail = str(error), None
     else:
-        log.error("%s/%s failed\n%s", unit.job_id, unit.name, traceback.format_exc())
-        message = f"{unit.name}: {type(error).__name__}: {error} (a defect; see the worker's log)"
-    marker = FailedMarker(unit=unit.name, message=message)
+        detail = traceback.format_exc()
+        log.error("%s/%s failed\n%s", unit.job_id, unit.name, detail)
+        where = unit.store.uri + unit.keys.failed(unit.name)
+        message = (
+            f"{unit.name} failed by a defect of headcount: {type(error).__name__}: {error}. "
+            f"{where} holds the details; please report them"
+        )
+    marker = FailedMarker(unit=unit.name, message=message, detail=detail)
     unit.store.put(unit.keys.failed(unit.name), marker.to_bytes())
 
 

@@ -45,7 +45,8 @@ class Store(Protocol):
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Every object whose key starts with ``prefix``, in UTF-8 byte order of the keys.
 
-        Streams page by page. Only keys greater than ``start_after`` are given.
+        Streams page by page. Only keys greater than ``start_after`` are given. Markers of empty
+        folders are no objects.
         """
         ...
 
@@ -54,7 +55,7 @@ class Store(Protocol):
         ...
 
     def get(self, key: str, *, limit: int | None = None) -> Blob:
-        """The whole object. Raises ObjectMissing, ObjectDenied, ObjectTooLarge.
+        """The whole object. Raises ObjectMissing, ObjectDenied, ObjectTooLarge, ObjectError.
 
         With ``limit``, an object of more bytes is refused before its body is read.
         """
@@ -69,7 +70,10 @@ class Store(Protocol):
         ...
 
     def put_new(self, key: str, data: bytes) -> bool:
-        """Write an object only if there is none; False if there was one. Atomic."""
+        """Write an object only if there is none; False if there was one. Atomic.
+
+        After a TransientError the object may be there: a repeated call may then say False.
+        """
         ...
 
     def put_file(self, key: str, path: Path) -> str:

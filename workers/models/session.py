@@ -57,6 +57,11 @@ class Session:
         return outputs
 
 
+def available_providers() -> list[str]:
+    """What this onnxruntime can run models on, in its own words, the best first."""
+    return list(ort.get_available_providers())
+
+
 def choose_providers(asked: Provider, available: list[str]) -> list[str]:
     """The providers to ask for, the first of them required.
 
@@ -83,7 +88,7 @@ def open_session(model: bytes | Path, provider: Provider, *, name: str) -> Sessi
     """
     if hasattr(ort, "preload_dlls") and provider != "cpu":
         ort.preload_dlls()
-    providers = choose_providers(provider, ort.get_available_providers())
+    providers = choose_providers(provider, available_providers())
     source = model if isinstance(model, bytes) else str(model)
     try:
         session = ort.InferenceSession(
