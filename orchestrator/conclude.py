@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,7 +24,7 @@ def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
         click.echo(line)
     if finished.reference_failures:
         click.echo(
-            f"{finished.reference_failures:,} reference photos could not be used; "
+            f"{counted(finished.reference_failures, 'reference photo')} could not be used; "
             "the report says why"
         )
     click.echo(f"report: {readable(finished.out)}{results.REPORT}")
@@ -39,7 +40,16 @@ def exit_code(finished: FinishedRecord) -> int:
 
 def readable(uri: str) -> str:
     """A local URI as the path that a person would type."""
-    return f"{local_path(uri)}/" if uri.startswith("file://") else uri
+    if not uri.startswith("file://"):
+        return uri
+    path = local_path(uri)
+    here = Path.cwd()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path}/"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number and its noun: 1 photo, 2,000 photos."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:
@@ -47,7 +57,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     outcomes, decisions = summary["outcomes"], summary["decisions"]
     bad = {o: n for o, n in outcomes.items() if o not in ("faces", "no_face")}
     lines = [
-        f"{summary['photos']:,} photos: {outcomes.get('faces', 0):,} with faces, "
+        f"{counted(summary['photos'], 'photo')}: {outcomes.get('faces', 0):,} with faces, "
         f"{outcomes.get('no_face', 0):,} without"
         + (
             f", {sum(bad.values()):,} not processed ("
@@ -56,14 +66,15 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
             if bad
             else ""
         ),
-        f"{summary['faces']:,} faces: {decisions.get('matched', 0):,} matched to "
-        f"{summary['people_found']:,} of {summary['people']:,} enrolled people, "
-        f"{decisions.get('unknown', 0):,} unknown in {summary['clusters']:,} clusters, "
+        f"{counted(summary['faces'], 'face')}: {decisions.get('matched', 0):,} matched to "
+        f"{summary['people_found']:,} of "
+        f"{counted(summary['people'], 'enrolled person', 'enrolled people')}, "
+        f"{decisions.get('unknown', 0):,} unknown in {counted(summary['clusters'], 'cluster')}, "
         f"{decisions.get('ignored', 0):,} too poor to judge",
     ]
     if summary["expected"]:
         lines.append(
-            f"{summary['expected']:,} people expected in photos: "
+            f"{counted(summary['expected'], 'person', 'people')} expected in photos: "
             f"{summary['expected_missing']:,} missing there"
         )
     return lines

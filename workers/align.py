@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.models.base import Floats, Image
 
@@ -19,9 +20,11 @@ TEMPLATE = np.array(
     np.float32,
 )
 """ArcFace's template in a crop of 112 pixels (insightface, utils/face_align.py)."""
+WIDEST = 1 << 15
+"""OpenCV 4 refuses to warp from an image of this width or height: panoramas have it."""
 
 
-def similarity_transform(landmarks: Floats) -> Floats:
+def similarity_transform(landmarks: Floats) -> NDArray[np.float64]:
     """The 2 x 3 matrix that best maps 5 x 2 landmarks to the template.
 
     Least squares over rotation, uniform scale and translation:
@@ -35,7 +38,7 @@ def similarity_transform(landmarks: Floats) -> Floats:
     spread = max(source_part.var(axis=0).sum(), 1e-12)
     scale = float((singular * signs).sum() / spread)
     linear = scale * (u * signs) @ vt
-    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]]).astype(np.float32)
+    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
 
 
 def crop_faces(image: Image, landmarks: Floats) -> Image:
@@ -44,8 +47,24 @@ def crop_faces(image: Image, landmarks: Floats) -> Image:
     Bilinear, black outside the image, as insightface's norm_crop: where a face is much larger
     than the crop this aliases a little, which is what the recognisers were trained on.
     """
-    crops = [
-        cv2.warpAffine(image, similarity_transform(points), (SIZE, SIZE), borderValue=0.0)
-        for points in landmarks
-    ]
+    crops = [_crop(image, similarity_transform(points)) for points in landmarks]
     return np.stack(crops) if crops else np.zeros((0, SIZE, SIZE, 3), np.uint8)
+
+
+def _crop(image: Image, transform: NDArray[np.float64]) -> Image:
+    if max(image.shape[:2]) >= WIDEST:
+        image, transform = _around(image, transform)
+    crop = cv2.warpAffine(image, transform, (SIZE, SIZE), borderValue=0.0)
+    return np.asarray(crop, np.uint8)
+
+
+def _around(image: Image, transform: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
+    """The part of an image that a crop is made of, and the transform for that part."""
+    linear, shift = transform[:, :2], transform[:, 2]
+    corners = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]) - shift
+    seen = corners @ np.linalg.pinv(linear).T
+    limit = np.array([image.shape[1], image.shape[0]]) - 1
+    left, top = np.clip(np.floor(seen.min(axis=0)) - 2, 0, limit).astype(int)
+    right, bottom = np.clip(np.ceil(seen.max(axis=0)) + 2, 0, limit).astype(int)
+    moved = shift + linear @ np.array([left, top])
+    return image[top : bottom + 1, left : right + 1], np.hstack([linear, moved[:, None]])

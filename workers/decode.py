@@ -5,9 +5,12 @@ Sizes are checked before pixels are decoded. Whatever is wrong with a file is a 
 
 from __future__ import annotations
 
+import ctypes
 import io
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,9 @@ FORMATS = (
 )
 """What Pillow may try: formats that run other programs, or are no photos, are left out."""
 
+_SCALABLE = ("JPEG", "MPO")
+"""Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
+
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -35,17 +41,23 @@ _UPRIGHT = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }
-_BROKEN = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
-    *(ArithmeticError, MemoryError, RuntimeError, AttributeError, AssertionError),
-    Pillow.DecompressionBombError,
-)
-"""What decoders raise for broken files; also their own defects, which a photo must not spread."""
+_TURNS = (b"irot", b"imir")
+"""The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
 
 register_heif_opener(thumbnails=False)
 Pillow.init()  # all plug-ins, once; later it would race between threads
 Pillow.MAX_IMAGE_PIXELS = None  # the limit is the caller's, checked before decoding
 warnings.filterwarnings("ignore", module=r"PIL\..*")
+
+
+def _hush_libtiff() -> None:
+    """Keep the libtiff of Pillow's wheel from printing what it thinks of a damaged file."""
+    for library in Path(Pillow.__file__).parents[1].glob("pillow.libs/libtiff*"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(str(library)).TIFFSetErrorHandler(None)
+
+
+_hush_libtiff()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +85,13 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int) -> Decoded:
         raise PhotoError(Outcome.UNREADABLE, "empty file")
     try:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
+            _heed_exif(picture, data)
             return _decoded(picture, max_pixels, min_long_side)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
     except PhotoError:
         raise
-    except _BROKEN as error:
+    except Exception as error:  # struct.error, zlib.error, ...: decoders have no common error
         raise PhotoError(Outcome.UNREADABLE, _reason(error)) from error
 
 
@@ -100,30 +113,42 @@ def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Deco
     if width < 1 or height < 1:
         raise PhotoError(Outcome.UNREADABLE, "an image without pixels")
     kind = picture.format or "?"
-    orientation = _orientation(picture)
-    if kind == "JPEG" and min_long_side:
+    orientation = picture.info.get("original_orientation") or _orientation(picture)
+    if kind in _SCALABLE and min_long_side:
         _draft(picture, min_long_side)
+    picture.load()
+    if kind not in _SCALABLE:  # a damaged HEIC may hold other pixels than its header said
+        width, height = picture.size
+    left = _orientation(picture)  # by now Pillow has turned a TIFF, and pillow_heif a HEIC
     pixels = to_rgb(picture)
     scale = max(pixels.size) / max(width, height)
-    if orientation in _UPRIGHT:
-        pixels = pixels.transpose(_UPRIGHT[orientation])
-    if orientation >= 5:
+    if left in _UPRIGHT:
+        pixels = pixels.transpose(_UPRIGHT[left])
+    if left >= 5:
         width, height = height, width
-    turned = picture.info.get("original_orientation")  # pillow_heif has turned it already
     return Decoded(
         np.asarray(pixels),
-        scale,
-        *(width, height),
-        turned if isinstance(turned, int) and 1 <= turned <= 8 else orientation,
+        *(scale, width, height),
+        orientation if orientation in _UPRIGHT else 1,
         kind,
     )
+
+
+def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
+    """Bring back the EXIF orientation of a HEIC that does not say itself how it is turned.
+
+    pillow_heif sets it aside, since the boxes overrule it; converters copy it without a box.
+    """
+    turned = picture.info.get("original_orientation")
+    if turned and not any(box in data for box in _TURNS):
+        picture.getexif()[_ORIENTATION] = turned
 
 
 def _orientation(picture: Pillow.Image) -> int:
     """The EXIF orientation; 1 where there is none, or none that means something."""
     try:
         value = picture.getexif().get(_ORIENTATION, 1)
-    except _BROKEN:  # damaged metadata of a photo that may be whole
+    except Exception:  # damaged metadata of a photo that may be whole
         return 1
     return value if value in _UPRIGHT else 1
 
@@ -137,7 +162,8 @@ def _draft(picture: Pillow.Image, min_long_side: int) -> None:
 
 def to_rgb(picture: Pillow.Image) -> Pillow.Image:
     """Any mode as 8-bit RGB: deep greys are scaled, not clipped; transparency lies on white."""
-    picture.load()
+    if picture.mode.startswith("I;16"):
+        return Pillow.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     if picture.mode.startswith(("I", "F")):
         return Pillow.fromarray(_scaled(np.asarray(picture, np.float64))).convert("RGB")
     if picture.has_transparency_data:
@@ -148,7 +174,7 @@ def to_rgb(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Greys of any depth in 0..255: 16-bit ones by their range, others by their extremes."""
+    """Deep greys in 0..255: by the depth that their values fit in, others by their extremes."""
     values = np.nan_to_num(values)
     low, high = float(values.min()), float(values.max())
     if low >= 0 and high <= 255:

@@ -16,7 +16,7 @@ from orchestrator.commands.options import (
     model_options,
 )
 from orchestrator.commands.run import crew
-from orchestrator.conclude import exit_code
+from orchestrator.conclude import counted, exit_code
 from orchestrator.progress import make_reporter
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
@@ -70,4 +70,7 @@ def _tell(references: tuple[ReferenceReport, ...]) -> None:
             click.echo(f"not used: {reference.photo} ({reference.person}): {reference.reason}")
     people = len({r.person for r in good})
     fresh = sum(r.state == "enrolled" for r in good)
-    click.echo(f"{people:,} people with {len(good):,} references enrolled, {fresh:,} of them new")
+    click.echo(
+        f"{counted(people, 'person', 'people')} with {counted(len(good), 'reference')} enrolled, "
+        f"{fresh:,} of them new"
+    )

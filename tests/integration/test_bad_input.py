@@ -77,7 +77,7 @@ def test_a_reference_with_two_equal_faces_is_refused_and_the_others_are_used(
     assert ended.returncode == 3, ended.stderr
     assert "twice.jpg" in ended.stdout
     assert "crop it to the person" in ended.stdout
-    assert "1 people with 1 references enrolled" in ended.stdout
+    assert "1 person with 1 reference enrolled" in ended.stdout
 
 
 def test_broker_down(samples: Path, tmp_path: Path) -> None:
