@@ -59,7 +59,7 @@ def stored_turned(picture: Image, orientation: int, kind: str = "JPEG", **option
     exif[0x0112] = orientation
     if kind == "JPEG":
         return jpeg(stored, exif=exif, **options)
-    return encoded(stored, kind, exif=exif, **options)
+    return encoded(stored, kind, exif=exif.tobytes(), **options)  # pillow_heif wants bytes
 
 
 def claiming_png(width: int, height: int) -> bytes:

@@ -11,6 +11,9 @@ from workers.models.session import Session
 
 CROP = 112
 BATCH = 16
+SAME = 0.999
+PROBE = np.random.default_rng(0).integers(0, 256, (3, CROP, CROP, 3), np.uint8)
+"""Different crops by which a network is tried when it is opened."""
 
 
 def input_scaling(graph: onnx.GraphProto) -> tuple[float, float]:
@@ -24,8 +27,18 @@ def input_scaling(graph: onnx.GraphProto) -> tuple[float, float]:
     return (0.0, 1.0) if subtracts and multiplies else (127.5, 127.5)
 
 
+def unit_length(vectors: Floats) -> Floats:
+    """Rows of unit length; zeros where a row has no direction."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    good = np.isfinite(lengths) & (lengths > 0)
+    return np.where(good, vectors / np.where(good, lengths, 1), 0).astype(np.float32)
+
+
 class ArcFace:
-    """Descriptors of aligned faces."""
+    """Descriptors of aligned faces.
+
+    Raises FatalError for a network that is no recogniser of 112 x 112 faces.
+    """
 
     def __init__(self, session: Session, *, mean: float, std: float, name: str) -> None:
         self._session = session
@@ -35,8 +48,8 @@ class ArcFace:
                 f"the recogniser {name} takes {shape}: headcount aligns faces to 112 x 112"
             )
         self._mean, self._std = mean, std
-        self._batch = shape[0] or BATCH
-        self._dimensions = int(self._run(np.zeros((1, CROP, CROP, 3), np.uint8)).shape[1])
+        self._dimensions = self._tried(name)
+        self._batch = BATCH if self._takes_batches() else 1
 
     @property
     def dimensions(self) -> int:
@@ -44,7 +57,11 @@ class ArcFace:
         return self._dimensions
 
     def embed(self, crops: Image) -> Floats:
-        """Descriptors of N crops (N x 112 x 112 x 3, RGB): N x D, each of unit length."""
+        """Descriptors of N crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
+
+        A crop of which the network makes nothing (zeros, or no numbers) gets zeros, which are
+        like no face. Raises TransientError where the device gave up.
+        """
         if not len(crops):
             return np.zeros((0, self._dimensions), np.float32)
         parts = [
@@ -52,10 +69,33 @@ class ArcFace:
             for start in range(0, len(crops), self._batch)
         ]
         descriptors = np.concatenate(parts)
-        lengths = np.linalg.norm(descriptors, axis=1, keepdims=True)
-        if not np.isfinite(lengths).all() or not lengths.all():
-            raise TransientError("the recogniser gave a descriptor without a direction")
-        return np.asarray(descriptors / lengths, np.float32)
+        return unit_length(descriptors)
+
+    def _tried(self, name: str) -> int:
+        """The length of a descriptor. Raises FatalError where the network gives none."""
+        try:
+            output = self._run(PROBE[:1])
+        except TransientError as error:
+            raise FatalError(f"the recogniser {name} cannot embed a face: {error}") from error
+        if output.ndim != 2 or len(output) != 1 or not unit_length(output).any():
+            raise FatalError(
+                f"the recogniser {name} gives {output.shape} numbers for a face, and no descriptor"
+            )
+        return int(output.shape[1])
+
+    def _takes_batches(self) -> bool:
+        """Whether faces embedded together come out as they do alone.
+
+        A free batch axis does not say so: a Reshape within may have been made for one face.
+        """
+        alone = np.concatenate([self._run(crop[None]) for crop in PROBE])
+        try:
+            together = self._run(PROBE)
+        except TransientError:
+            return False
+        return together.shape == alone.shape and bool(
+            ((unit_length(together) * unit_length(alone)).sum(axis=1) > SAME).all()
+        )
 
     def _run(self, crops: Image) -> Floats:
         blob = ((crops.astype(np.float32) - self._mean) / self._std).transpose(0, 3, 1, 2)

@@ -41,13 +41,18 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
 
 
 def merged(parts: Sequence[Detections], overlap: float) -> Detections:
-    """The faces of several passes over one image, each once, best first."""
+    """The faces of several passes over one image, each once, best first.
+
+    What has no finite place, or no extent, is no face: no crop can be made of it.
+    """
     boxes = np.concatenate([part.boxes for part in parts])
     landmarks = np.concatenate([part.landmarks for part in parts])
     scores = np.concatenate([part.scores for part in parts])
-    if not len(scores):
+    numbers = np.concatenate([boxes, landmarks.reshape(-1, 10), scores[:, None]], axis=1)
+    real = np.flatnonzero(np.isfinite(numbers).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1))
+    if not len(real):
         return Detections.none()
-    kept = suppress(boxes, scores, overlap)
+    kept = real[suppress(boxes[real], scores[real], overlap)]
     return Detections(boxes[kept], landmarks[kept], scores[kept])
 
 

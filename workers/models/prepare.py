@@ -44,18 +44,34 @@ def parse(data: bytes, name: str) -> onnx.ModelProto:
 
 def real_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     """The inputs that a caller must give: those that are not weights under another name."""
-    used = {name for node in graph.node for name in node.input}
     weights = {tensor.name for tensor in graph.initializer}
-    return [value for value in graph.input if value.name in used - weights]
+    return [value for value in graph.input if value.name in used_names(graph) - weights]
+
+
+def used_names(graph: onnx.GraphProto) -> set[str]:
+    """Every name that a node of the graph, or of a graph within it, takes, or that it gives."""
+    names = {value.name for value in graph.output}
+    for node in graph.node:
+        names.update(node.input)
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                names |= used_names(inner) if inner.node else set()
+    return names
 
 
 def prepare(data: bytes, name: str, *, free_size: bool) -> bytes:
-    """The prepared form of a model. ``free_size`` frees height and width too, for YuNet."""
+    """The prepared form of a model. ``free_size`` frees height and width too, for YuNet.
+
+    Raises FatalError where the model is not what its operators promise.
+    """
     model = parse(data, name)
-    fold_weights(model)
-    keep_real_inputs(model)
-    rewrite_prelu(model)
-    free_axes(model, size=free_size)
+    try:
+        fold_weights(model)
+        keep_real_inputs(model)
+        rewrite_prelu(model)
+        free_axes(model, size=free_size)
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise FatalError(f"the model {name} cannot be prepared: {error}") from error
     return bytes(model.SerializeToString())
 
 
@@ -72,8 +88,8 @@ def fold_weights(model: onnx.ModelProto) -> None:
         inputs = [numpy_helper.to_array(constants[name]) for name in node.input]
         value = _dequantised(node, inputs) if node.op_type != "Reshape" else _reshaped(inputs)
         constants[node.output[0]] = numpy_helper.from_array(value, node.output[0])
-    used = {name for node in kept for name in node.input}
     _replace(graph.node, kept)
+    used = used_names(graph)
     _replace(graph.initializer, [constants[name] for name in constants if name in used])
 
 
@@ -176,12 +192,12 @@ def prepared(data: bytes, name: str, cache: Path, *, free_size: bool) -> bytes:
     """
     kind = "sized" if free_size else "fixed"
     path = cache / "models" / f"{sha256(data)[:32]}-{kind}-{VERSION}.onnx"
-    found = _read_checked(path)
+    found = read_checked(path)
     if found is not None:
         return found
     made = prepare(data, name, free_size=free_size)
     try:
-        _write_checked(path, made)
+        write_checked(path, made)
     except OSError as error:
         raise FatalError(
             f"cannot keep the prepared model in {path.parent} ({error.strerror}): "
@@ -190,16 +206,18 @@ def prepared(data: bytes, name: str, cache: Path, *, free_size: bool) -> bytes:
     return made
 
 
-def _read_checked(path: Path) -> bytes | None:
+def read_checked(path: Path) -> bytes | None:
+    """A cached file; None where it is not there, or not what was written."""
     try:
         data = path.read_bytes()
-        recorded = path.with_suffix(".sha256").read_text()
+        recorded = path.with_suffix(".sha256").read_bytes()
     except OSError:
         return None
-    return data if sha256(data) == recorded else None
+    return data if sha256(data).encode() == recorded else None
 
 
-def _write_checked(path: Path, data: bytes) -> None:
+def write_checked(path: Path, data: bytes) -> None:
+    """Keep a file in the cache, atomically, with its SHA-256 beside it. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path.with_suffix(".sha256"), sha256(data).encode())
     _write(path, data)

@@ -34,6 +34,7 @@ class Scrfd:
             )
         self._session = session
         self._input, shape = next(iter(session.inputs.items()))
+        self._fixed = shape[2]
         self._size = shape[2] or SIZE
 
     def detect(self, image: Image) -> Detections:
@@ -45,11 +46,12 @@ class Scrfd:
 
     def one_pass(self, image: Image, fit: int) -> Detections:
         """The faces that the network sees with the image fitted into ``fit`` pixels."""
-        fitted, factor = letterbox(image, fit, self._size)
+        size = self._fixed or fit
+        fitted, factor = letterbox(image, fit, size)
         blob = to_blob(fitted, mean=127.5, scale=1 / 128)
         outputs = [o.reshape(-1, o.shape[-1]) for o in self._session.run({self._input: blob})]
         parts = [
-            read_stride(outputs[index :: len(STRIDES)], self._size, stride)
+            read_stride(outputs[index :: len(STRIDES)], size, stride)
             for index, stride in enumerate(STRIDES)
         ]
         found = merged(parts, OVERLAP)
@@ -62,10 +64,11 @@ def letterbox(image: Image, fit: int, size: int) -> tuple[Image, float]:
     Gives the factor of the resize too; rounding and interpolation are insightface's.
     """
     height, width = image.shape[:2]
-    if height > width:
-        new_height, new_width = fit, max(1, int(fit * width / height))
+    ratio = height / width
+    if ratio > 1:
+        new_height, new_width = fit, max(1, int(fit / ratio))
     else:
-        new_height, new_width = max(1, int(fit * height / width)), fit
+        new_height, new_width = max(1, int(fit * ratio)), fit
     resized = np.asarray(cv2.resize(image, (new_width, new_height)), np.uint8)
     return padded(resized, size, size), new_height / height
 

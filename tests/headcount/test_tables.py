@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from headcount.errors import FatalError
+from headcount.settings import S3Settings
+from headcount.tables import PHOTOS, SMALL_FRAGMENTS, Table, any_of, quoted
+
+
+def rows(job: str, *photos: str) -> pa.Table:
+    table = {
+        name: [None] * len(photos) if pa.types.is_string(kind) else [0] * len(photos)
+        for name, kind in zip(PHOTOS.names, PHOTOS.types, strict=True)
+    }
+    table |= {"collection": ["c"] * len(photos), "job_id": [job] * len(photos)}
+    return pa.table(table | {"photo": list(photos)}, schema=PHOTOS)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    made = Table(f"{tmp_path.as_uri()}/", "photos.lance", S3Settings())
+    made.create(PHOTOS)
+    return made
+
+
+def photos(table: Table, where: str | None = None) -> list[str]:
+    batches = table.scan(["photo"], where=where, order_by=["photo"])
+    return [photo for batch in batches for photo in batch.column("photo").to_pylist()]
+
+
+def test_staged_rows_are_seen_only_when_they_are_committed_and_then_all_at_once(
+    table: Table,
+) -> None:
+    fragments = table.stage(rows("j1", "b.jpg")) + table.stage(rows("j1", "a.jpg"))
+    assert photos(table) == []
+    table.commit(fragments)
+    assert photos(table) == ["a.jpg", "b.jpg"]
+
+
+def test_no_rows_make_no_fragment_and_no_version(table: Table) -> None:
+    assert table.stage(rows("j1")) == ()
+    table.commit(())
+    assert table.count() == 0
+
+
+def test_creating_a_table_that_is_there_keeps_its_rows(table: Table) -> None:
+    table.append(rows("j1", "a.jpg"))
+    table.create(PHOTOS)
+    assert table.count() == 1
+
+
+def test_names_with_quotes_can_be_looked_for_and_deleted(table: Table) -> None:
+    table.append(rows("j1", "it's.jpg", "b.jpg", 'say "x".jpg'))
+    assert photos(table, "photo = " + quoted("it's.jpg")) == ["it's.jpg"]
+    table.delete(any_of("photo", ["it's.jpg", 'say "x".jpg']))
+    assert photos(table) == ["b.jpg"]
+
+
+def test_compaction_changes_no_row(table: Table) -> None:
+    names = [f"{n:03d}.jpg" for n in range(SMALL_FRAGMENTS + 2)]
+    table.commit(f for name in names for f in table.stage(rows("j1", name)))
+    table.compact()
+    assert photos(table) == names
+
+
+def test_a_table_that_is_not_there_is_said_plainly(tmp_path: Path) -> None:
+    missing = Table(f"{tmp_path.as_uri()}/", "none.lance", S3Settings())
+    assert not missing.exists()
+    with pytest.raises(FatalError, match=r"none\.lance"):
+        missing.count()

@@ -1,0 +1,49 @@
+import csv
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from headcount.storage.memory import MemoryStore
+from workers.export import write_table
+
+SCHEMA = pa.schema([("photo", pa.string()), ("points", pa.list_(pa.float32()))])
+PARTS = [
+    pa.table({"photo": ["a,b.jpg"], "points": [[1.0, 2.5]]}, schema=SCHEMA),
+    pa.table({"photo": ["é.jpg", None], "points": [[], None]}, schema=SCHEMA),
+]
+
+
+def test_every_format_holds_every_row(tmp_path: Path) -> None:
+    out = MemoryStore()
+    formats = ("parquet", "csv", "jsonl")
+    assert write_table(out, "t", SCHEMA, PARTS, formats=formats, folder=tmp_path) == 3
+    expected = pa.concat_tables(PARTS).to_pylist()
+    (tmp_path / "back.parquet").write_bytes(out.get("t.parquet").data)
+    assert pq.read_table(tmp_path / "back.parquet").to_pylist() == expected
+    lines = out.get("t.jsonl").data.decode().splitlines()
+    assert [json.loads(line) for line in lines] == expected
+    rows = list(csv.DictReader(out.get("t.csv").data.decode().splitlines()))
+    assert [row["photo"] for row in rows] == ["a,b.jpg", "é.jpg", ""]
+    assert json.loads(rows[0]["points"]) == [1.0, 2.5]
+
+
+def test_a_table_without_rows_still_has_its_columns(tmp_path: Path) -> None:
+    out = MemoryStore()
+    write_table(out, "t", SCHEMA, [], formats=("parquet",), folder=tmp_path)
+    assert pq.read_schema(tmp_path / "t.parquet").names == ["photo", "points"]
+    assert out.get("t.parquet").data
+
+
+def test_nothing_is_put_where_writing_fails(tmp_path: Path) -> None:
+    out = MemoryStore()
+
+    def parts() -> "object":
+        yield PARTS[0]
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        write_table(out, "t", SCHEMA, parts(), formats=(), folder=tmp_path)  # type: ignore[arg-type]
+    assert list(out.list()) == []

@@ -1,0 +1,21 @@
+from workers.publish import annotated_key, failures_by_cause
+
+
+def row(photo: str, outcome: str, reason: str | None) -> dict[str, str | None]:
+    return {"photo": photo, "outcome": outcome, "reason": reason}
+
+
+def test_failures_are_counted_by_cause_the_most_frequent_first() -> None:
+    rows = [row(f"{n}.jpg", "unreadable", "truncated file") for n in range(9)]
+    rows += [row("big.tif", "too_large", "x"), row("gone.jpg", "missing", None)]
+    causes = failures_by_cause(rows)
+    assert [(c.outcome, c.reason, c.photos) for c in causes] == [
+        ("unreadable", "truncated file", 9),
+        ("missing", "", 1),
+        ("too_large", "x", 1),
+    ]
+    assert causes[0].examples == ("0.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg")
+
+
+def test_annotated_photos_keep_the_folders_of_their_originals() -> None:
+    assert annotated_key("2024/gala/a.png") == "annotated/2024/gala/a.png.jpg"
