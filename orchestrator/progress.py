@@ -14,9 +14,11 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from headcount.messages import ProgressRecord
 from orchestrator.supervise import Reporter
@@ -43,7 +45,7 @@ def make_reporter(stream: TextIO) -> Iterator[Reporter]:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        Counted(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         console=Console(file=stream),
@@ -70,6 +72,14 @@ def rate(record: ProgressRecord) -> str:
     return text
 
 
+class Counted(MofNCompleteColumn):
+    """How many photos of how many, on the bars that count photos."""
+
+    def render(self, task: Task) -> Text:
+        """The numbers; nothing where a stage counts none."""
+        return super().render(task) if task.total and task.total > 1 else Text("")
+
+
 class Bars:
     """One bar per stage, on a terminal."""
 
@@ -79,10 +89,17 @@ class Bars:
 
     def stage(self, name: str) -> None:
         """Finish the bar of the last stage and begin another."""
-        self._progress.update(self._task, visible=False)
-        if name in ("done", "failed"):
-            return
-        self._task = self._progress.add_task(STAGES.get(name, name), total=None, rate="")
+        self._close()
+        if name not in ("done", "failed"):
+            self._task = self._progress.add_task(STAGES.get(name, name), total=None, rate="")
+
+    def _close(self) -> None:
+        task = self._progress.tasks[self._task]
+        if task.total is None:
+            self._progress.update(self._task, total=1, completed=1)
+        else:
+            self._progress.update(self._task, rate="")
+        self._progress.stop_task(self._task)
 
     def progress(self, snapshot: ProgressRecord) -> None:
         """Move the bar."""

@@ -1,4 +1,4 @@
-"""A job handed to a cluster of plain processes: submit, supervise, worker, status, watch, people."""
+"""A job handed to a cluster of plain processes: submit, supervise, worker, status, watch."""
 
 import json
 import signal
