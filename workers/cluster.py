@@ -7,27 +7,58 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from workers.neighbours import near_pairs
 
 NEIGHBOURS = 32
 
 
-def cluster(descriptors: NDArray[np.float32], *, threshold: float) -> NDArray[np.int32]:
-    """A label, from 0, for each of N faces: connected components of the graph of near pairs.
+def cluster(
+    descriptors: NDArray[np.float32], photos: Sequence[str], *, threshold: float
+) -> NDArray[np.int32]:
+    """A label, from 0, for each of N faces.
 
-    ``descriptors`` is N x D, of unit length; ``threshold`` is the pack's cosine for one person.
+    ``descriptors`` is N x D, of unit length; ``photos`` says in which photo each face is;
+    ``threshold`` is the pack's cosine for one person. Near pairs are joined, the nearest first,
+    unless that would put two faces of one photo together: nobody is in a photo twice.
     """
-    count = len(descriptors)
-    if not count:
-        return np.zeros(0, np.int32)
     edges = near_pairs(descriptors, neighbours=NEIGHBOURS, threshold=threshold)
-    weights = np.ones(len(edges.first), np.int8)
-    graph = coo_matrix((weights, (edges.first, edges.second)), shape=(count, count))
-    _, labels = connected_components(graph, directed=False)
-    return np.asarray(labels, np.int32)
+    groups = Groups(photos)
+    order = np.lexsort((edges.second, edges.first, -edges.similarity))
+    for first, second in zip(
+        edges.first[order].tolist(), edges.second[order].tolist(), strict=True
+    ):
+        groups.join(first, second)
+    roots = [groups.root(face) for face in range(len(photos))]
+    return np.unique(np.array(roots, np.int64), return_inverse=True)[1].astype(np.int32)
+
+
+class Groups:
+    """Disjoint sets of faces, none with two faces of one photo."""
+
+    def __init__(self, photos: Sequence[str]) -> None:
+        self._parent = list(range(len(photos)))
+        self._photos = [{photo} for photo in photos]
+
+    def root(self, face: int) -> int:
+        """The face that stands for the group of ``face``."""
+        parent = self._parent
+        while parent[face] != face:
+            parent[face] = parent[parent[face]]
+            face = parent[face]
+        return face
+
+    def join(self, one: int, other: int) -> None:
+        """Make two groups one, unless a photo is in both."""
+        one, other = self.root(one), self.root(other)
+        if one == other:
+            return
+        if len(self._photos[one]) < len(self._photos[other]):
+            one, other = other, one
+        if self._photos[one].isdisjoint(self._photos[other]):
+            self._parent[other] = one
+            self._photos[one] |= self._photos[other]
+            self._photos[other] = set()
 
 
 def name_clusters(

@@ -8,7 +8,7 @@ from importlib import metadata
 from headcount.errors import HeadcountError
 from headcount.settings import S3Settings, Settings
 
-LIBRARIES = ("numpy", "pillow", "pillow-heif", "opencv-python-headless", "faiss-cpu", "scipy")
+LIBRARIES = ("numpy", "pillow", "pillow-heif", "opencv-python-headless", "faiss-cpu")
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 

@@ -214,13 +214,14 @@ def _cluster(unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32]) -> p
     rows = np.flatnonzero(
         pc.equal(faces["decision"], Decision.UNKNOWN.value).to_numpy(zero_copy_only=False)
     )
-    ids = faces["face_id"].to_pylist()
+    ids, photos = faces["face_id"].to_pylist(), faces["photo"].to_pylist()
     first: dict[str, int] = {}
     for row in rows:
         first.setdefault(ids[row], int(row))
     unique = sorted(first)
     labels = cluster(
         descriptors[[first[face] for face in unique]],
+        [photos[first[face]] for face in unique],
         threshold=unit.pack.record.cluster_threshold,
     )
     names = dict(zip(unique, name_clusters(labels, unique, _earlier_clusters(unit)), strict=True))

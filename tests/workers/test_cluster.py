@@ -15,20 +15,39 @@ def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[n
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+def grouped(descriptors: NDArray[np.float32], threshold: float) -> list[int]:
+    """The labels of faces that are each in a photo of its own."""
+    photos = [f"{n}.jpg" for n in range(len(descriptors))]
+    return cluster(descriptors, photos, threshold=threshold).tolist()
+
+
 def test_faces_of_one_person_are_one_cluster_and_others_are_apart() -> None:
-    labels = cluster(people(20, 5, noise=0.5), threshold=0.55)
-    assert len(set(labels.tolist())) == 20
-    assert all(len(set(labels[start : start + 5].tolist())) == 1 for start in range(0, 100, 5))
+    labels = grouped(people(20, 5, noise=0.5), 0.55)
+    assert len(set(labels)) == 20
+    assert all(len(set(labels[start : start + 5])) == 1 for start in range(0, 100, 5))
 
 
 def test_no_faces_and_one_face_are_normal() -> None:
-    assert cluster(np.zeros((0, 8), np.float32), threshold=0.5).tolist() == []
-    assert cluster(people(1, 1, noise=0.0), threshold=0.5).tolist() == [0]
+    assert grouped(np.zeros((0, 8), np.float32), 0.5) == []
+    assert grouped(people(1, 1, noise=0.0), 0.5) == [0]
 
 
 def test_more_copies_than_neighbours_are_still_one_cluster() -> None:
-    labels = cluster(people(2, 200, noise=0.05), threshold=0.55)
-    assert len(set(labels.tolist())) == 2
+    assert len(set(grouped(people(2, 200, noise=0.05), 0.55))) == 2
+
+
+def test_two_faces_of_one_photo_are_never_one_person_however_alike() -> None:
+    twins = people(1, 4, noise=0.1)
+    labels = cluster(twins, ["a.jpg", "a.jpg", "b.jpg", "b.jpg"], threshold=0.5).tolist()
+    assert labels[0] != labels[1]
+    assert labels[2] != labels[3]
+    assert len(set(labels)) == 2
+
+
+def test_nor_are_they_joined_through_a_third_photo() -> None:
+    labels = cluster(people(1, 3, noise=0.1), ["a.jpg", "b.jpg", "a.jpg"], threshold=0.5).tolist()
+    assert labels[0] != labels[2]
+    assert labels[1] in (labels[0], labels[2])
 
 
 def test_above_the_exact_limit_nearly_every_pair_is_found() -> None:
