@@ -21,6 +21,8 @@ from typing import IO
 
 from headcount.errors import FatalError
 
+WORKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+"""glibc otherwise keeps freed memory in an arena per thread: a quarter more for a worker."""
 RAPID_SECONDS = 20.0
 RAPID_DEATHS = 5
 STOP_SECONDS = 5.0
@@ -98,7 +100,12 @@ class WorkerPool:
     ) -> None:
         self._module = module
         self._folder = _folder()
-        self._environment = dict(os.environ) | environment | {"HEADCOUNT_BROKER_URL": broker_url}
+        self._environment = {
+            **WORKER_ENVIRONMENT,
+            **os.environ,
+            **environment,
+            "HEADCOUNT_BROKER_URL": broker_url,
+        }
         self._rapid = 0
         self.deaths = 0
         self._children = [self._spawn(number) for number in range(count)]

@@ -106,7 +106,7 @@ def _embedded(
         landmarks=landmarks,
         scores=found.scores,
         qualities=quality,
-        usable=usable(boxes, quality),
+        usable=usable(boxes, quality) & descriptors.any(axis=1),
         descriptors=descriptors,
         seconds=stages.seconds,
     )

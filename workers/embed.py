@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from headcount import attempts
-from headcount.errors import ObjectError, PhotoError
+from headcount.errors import ObjectError, PhotoError, TransientError
 from headcount.messages import (
     DoneMarker,
     ManifestPhoto,
@@ -24,6 +26,7 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.records import Outcome, Photo
 from headcount.storage import Blob, Store
+from workers.align import SIZE
 from workers.analyse import Analysis, analyse
 from workers.context import Unit
 from workers.pools import ordered_map
@@ -123,7 +126,19 @@ def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
             continue
         suspect = SuspectRecord(photo=photo.key)
         unit.store.put(unit.keys.suspect(unit.name, unit.attempt), suspect.to_bytes())
-        yield _embed(unit, _fetch(unit, collection, photo))
+        fetched = _fetch(unit, collection, photo)
+        try:
+            yield _embed(unit, fetched)
+        except TransientError as error:
+            _require_working_models(unit)
+            yield Done(_failed(photo, fetched.blob, PhotoError(Outcome.CRASHED, str(error))), None)
+
+
+def _require_working_models(unit: Unit) -> None:
+    """Raise TransientError unless the models run on a picture that is nobody's fault."""
+    grey = np.full((1, SIZE, SIZE, 3), 128, np.uint8)
+    unit.pack.detector.detect(grey[0])
+    unit.pack.recogniser.embed(grey)
 
 
 def _fetch(unit: Unit, collection: Store, photo: ManifestPhoto) -> Fetched:

@@ -11,6 +11,7 @@ import click
 from headcount.errors import FatalError
 from orchestrator.commands.options import load_settings, model_options
 from orchestrator.commands.supervise import open_broker
+from orchestrator.embedded import WORKER_ENVIRONMENT
 
 
 @click.command()
@@ -26,10 +27,14 @@ def command(queues: str, model: str | None, provider: str | None, threads: int |
     settings = load_settings(model=model, provider=provider, threads=threads)
     open_broker(settings)
     require_worker_libraries()
-    environment = os.environ | {
-        "HEADCOUNT_PROVIDER": settings.provider,
-        "HEADCOUNT_THREADS": str(settings.threads),
-    }
+    environment = (
+        WORKER_ENVIRONMENT
+        | dict(os.environ)
+        | {
+            "HEADCOUNT_PROVIDER": settings.provider,
+            "HEADCOUNT_THREADS": str(settings.threads),
+        }
+    )
     arguments = [sys.executable, "-m", "workers", "--queues", queues]
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - replaces this process
 

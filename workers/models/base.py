@@ -57,7 +57,10 @@ class Recogniser(Protocol):
         ...
 
     def embed(self, crops: Image) -> Floats:
-        """Descriptors of N aligned crops (N x 112 x 112 x 3, RGB): N x D, each of unit length."""
+        """Descriptors of N aligned crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
+
+        Zeros where there is none to be had.
+        """
         ...
 
 

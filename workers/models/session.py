@@ -112,5 +112,6 @@ def _options() -> ort.SessionOptions:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # shapes vary: a pattern would be kept for each of them
     options.log_severity_level = 3
     return options

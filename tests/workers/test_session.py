@@ -1,0 +1,114 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from headcount.errors import FatalError, TransientError
+from workers.models.session import (
+    CPU,
+    CUDA,
+    TENSORRT,
+    available_providers,
+    choose_providers,
+    open_session,
+)
+
+EVERYTHING = [TENSORRT, CUDA, CPU]
+
+
+def doubling() -> bytes:
+    """A network that doubles a row of any length."""
+    row = helper.make_tensor_value_info("row", TensorProto.FLOAT, ["N", 3])
+    twice = helper.make_tensor_value_info("twice", TensorProto.FLOAT, ["N", 3])
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["row", "row"], ["twice"])], "g", [row], [twice]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("asked", "available", "chosen"),
+    [
+        ("auto", [CPU], [CPU]),
+        ("auto", [CUDA, CPU], [CUDA, CPU]),
+        ("auto", EVERYTHING, [CUDA, CPU]),  # TensorRT builds engines for minutes: only if asked
+        ("auto", [TENSORRT, CPU], [CPU]),
+        ("auto", ["AzureExecutionProvider", CPU], [CPU]),
+        ("cpu", [CPU], [CPU]),
+        ("cpu", EVERYTHING, [CPU]),
+        ("cuda", [CUDA, CPU], [CUDA, CPU]),
+        ("cuda", EVERYTHING, [CUDA, CPU]),
+        ("tensorrt", EVERYTHING, EVERYTHING),
+        ("tensorrt", [TENSORRT, CPU], [TENSORRT, CPU]),
+    ],
+)
+def test_providers_are_chosen(asked: str, available: list[str], chosen: list[str]) -> None:
+    assert choose_providers(asked, available) == chosen  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "available"),
+    [("cuda", [CPU]), ("cuda", [TENSORRT, CPU]), ("tensorrt", [CPU]), ("tensorrt", [CUDA, CPU])],
+)
+def test_a_gpu_that_was_asked_for_and_is_not_there_stops_the_job(
+    asked: str, available: list[str]
+) -> None:
+    with pytest.raises(FatalError) as caught:
+        choose_providers(asked, available)  # type: ignore[arg-type]
+    told = str(caught.value)
+    assert asked in told
+    assert CPU in told
+    assert "headcount[gpu]" in told
+    assert "--provider cpu" in told
+
+
+@pytest.mark.skipif(CUDA in available_providers(), reason="this onnxruntime has CUDA")
+def test_no_session_is_opened_on_a_cpu_where_cuda_was_asked_for() -> None:
+    with pytest.raises(FatalError, match="--provider cpu"):
+        open_session(doubling(), "cuda", name="doubling.onnx")
+
+
+def test_a_model_from_bytes_and_from_a_file_runs(tmp_path: Path) -> None:
+    path = tmp_path / "doubling.onnx"
+    path.write_bytes(doubling())
+    for source in (doubling(), path):
+        session = open_session(source, "cpu", name="doubling.onnx")
+        assert session.provider == CPU
+        assert session.inputs == {"row": [None, 3]}
+        assert session.outputs == ["twice"]
+        (twice,) = session.run({"row": np.ones((2, 3), np.float32)})
+        np.testing.assert_array_equal(twice, np.full((2, 3), 2))
+
+
+@pytest.mark.parametrize(
+    "model", [b"", b"no model", doubling()[:-20]], ids=["empty", "text", "cut"]
+)
+def test_what_is_no_model_stops_the_job_by_its_name(model: bytes) -> None:
+    with pytest.raises(FatalError, match=r"face\.onnx cannot be loaded"):
+        open_session(model, "cpu", name="face.onnx")
+
+
+def test_a_missing_model_file_stops_the_job_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match=r"face\.onnx cannot be loaded"):
+        open_session(tmp_path / "absent.onnx", "cpu", name="face.onnx")
+
+
+def test_an_inference_that_fails_is_transient() -> None:
+    session = open_session(doubling(), "cpu", name="doubling.onnx")
+    with pytest.raises(TransientError, match=CPU):
+        session.run({"row": np.ones((2, 4), np.float32)})
+
+
+def test_one_session_serves_many_threads() -> None:
+    session, gate = open_session(doubling(), "cpu", name="doubling.onnx"), threading.Barrier(8)
+
+    def run(number: int) -> float:
+        gate.wait(10)
+        return float(session.run({"row": np.full((1, 3), number, np.float32)})[0].sum())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(run, range(8))) == [6.0 * number for number in range(8)]
