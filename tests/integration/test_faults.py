@@ -19,7 +19,7 @@ from headcount.storage import open_store
 from orchestrator.embedded import WorkerPool, worker_pool
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
-from tests.integration.deadly_worker import MARK
+from tests.integration.deadly_worker import MARK, REFUSED
 from tests.running import comparable, headcount, start, summary, table, worker_processes
 
 pytestmark = pytest.mark.integration
@@ -114,6 +114,20 @@ def test_a_photo_that_kills_its_worker_is_crashed_and_its_neighbours_are_done(
     outcomes = {row["photo"]: row["outcome"] for row in table(out, "photos")}
     assert outcomes.pop("deadly.jpg") == "crashed"
     assert set(outcomes.values()) <= {"faces", "no_face"}
+
+
+def test_a_photo_that_the_models_cannot_take_fails_alone(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    photos, out = copies(samples, tmp_path / "photos", 4), tmp_path / "out"
+    (photos / "odd.jpg").write_bytes(REFUSED)
+    spec, settings = job(photos, samples, out)
+    with worker_pool(1, broker_url, {}, module="tests.integration.deadly_worker") as pool:
+        supervise(spec, settings, broker_url, pool.check)
+    one_outcome_each(photos, out)
+    rows = {row["photo"]: (row["outcome"], row["reason"]) for row in table(out, "photos")}
+    assert rows.pop("odd.jpg") == ("crashed", "inference failed")
+    assert {outcome for outcome, _ in rows.values()} <= {"faces", "no_face"}
 
 
 def test_a_shard_delivered_twice_and_to_two_workers_at_once_changes_no_result(
