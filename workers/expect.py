@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
-from headcount.storage.opening import split_object_uri
 
 from headcount.errors import FatalError, ObjectError
+from headcount.storage.opening import split_object_uri
 from workers.context import Unit
 
 

@@ -14,14 +14,16 @@ from workers.models.prepare import parse, prepare
 from workers.models.session import Session, open_session
 from workers.models.thresholds import SFACE, UNKNOWN, thresholds_of
 
-WIDTH = 7
+WIDTH = 16
 
 
-def made_network(batch: int | str, size: int = SIZE, nodes: list[object] | None = None) -> bytes:
+def made_network(
+    batch: int | str, size: int = SIZE, nodes: list[object] | None = None, width: int = WIDTH
+) -> bytes:
     """A recogniser that multiplies the mean colour of a crop by a random matrix."""
-    weights = np.random.default_rng(1).normal(0, 1, (3, WIDTH)).astype(np.float32)
+    weights = np.random.default_rng(1).normal(0, 1, (3, width)).astype(np.float32)
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, size, size])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, WIDTH])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, width])
     tensors = [
         numpy_helper.from_array(weights, "w"),
         numpy_helper.from_array(np.array([1, -1], np.int64), "one row"),
@@ -168,6 +170,10 @@ def test_an_unknown_recogniser_gets_cautious_thresholds_and_no_calibration() -> 
     assert known == UNKNOWN
     assert known.calibration is None
     assert known.threshold >= SFACE.threshold
+
+
+def test_a_recogniser_of_short_descriptors_is_unknown_too() -> None:
+    assert thresholds_of(recogniser(made_network("N", width=7))) == UNKNOWN
 
 
 # -- insightface --------------------------------------------------------------------------------

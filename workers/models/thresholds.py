@@ -62,6 +62,7 @@ def thresholds_of(recogniser: Recogniser) -> Thresholds:
     """
     descriptor = recogniser.embed(probe())[0]
     for known, thresholds in KNOWN:
-        if np.abs(descriptor[: len(known)] - np.array(known)).max() < PROBE_TOLERANCE:
+        start = descriptor[: len(known)]
+        if len(start) == len(known) and np.abs(start - np.array(known)).max() < PROBE_TOLERANCE:
             return thresholds
     return UNKNOWN
