@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.align import crop_faces
-from workers.decode import Decoded, decode
+from workers.decode import Decoded, Picture
 from workers.models.base import Detections, Floats, Image, ModelPack
 from workers.quality import qualities, usable
 
@@ -74,8 +74,9 @@ def analyse(
     Raises PhotoError, for what is wrong with the photo, and TransientError.
     """
     stages = _Stages()
+    picture = Picture(data, max_pixels=max_pixels)
     with stages("decode"):
-        decoded = decode(data, max_pixels=max_pixels, min_long_side=DETECTION_LONG_SIDE)
+        decoded = picture.at_least(DETECTION_LONG_SIDE)
     with stages("detect"):
         found = pack.detector.detect(decoded.image)
         if rescue_tight and not len(found):
@@ -83,7 +84,7 @@ def analyse(
     full = decoded
     if decoded.scale < 1 and len(found) and found.boxes[:, 3].min() < SMALL_FACE:
         with stages("decode"):
-            full = decode(data, max_pixels=max_pixels, min_long_side=0)
+            full = picture.full()
     return _embedded(decoded, full, found, pack, stages)
 
 

@@ -74,6 +74,37 @@ class Decoded:
     orientation: int
     format: str
 
+    def reaches(self, long_side: int) -> bool:
+        """Whether the image is this long, or all there is."""
+        return self.scale >= 1 or max(self.image.shape[:2]) >= long_side
+
+
+class Picture:
+    """A photo's bytes, decoded when pixels are asked for, and again only when more are.
+
+    ``max_pixels`` bounds what is decoded at all. Not for more than one thread at a time.
+    """
+
+    def __init__(self, data: bytes, *, max_pixels: int) -> None:
+        self._data = data
+        self._max_pixels = max_pixels
+        self._decoded: Decoded | None = None
+
+    def at_least(self, long_side: int) -> Decoded:
+        """The photo at the smallest scale whose long side is >= ``long_side``, or in full.
+
+        What was decoded before at that scale or a larger one is given again. Raises PhotoError.
+        """
+        if self._decoded is None or not self._decoded.reaches(long_side):
+            self._decoded = decode(self._data, max_pixels=self._max_pixels, min_long_side=long_side)
+        return self._decoded
+
+    def full(self) -> Decoded:
+        """The photo with every pixel it has. Raises PhotoError."""
+        if self._decoded is None or self._decoded.scale < 1:
+            self._decoded = decode(self._data, max_pixels=self._max_pixels, min_long_side=0)
+        return self._decoded
+
 
 def decode(data: bytes, *, max_pixels: int, min_long_side: int) -> Decoded:
     """Decode a photo, upright, at the smallest scale whose long side is >= ``min_long_side``.

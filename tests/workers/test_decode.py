@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from headcount.errors import PhotoError
 from headcount.records import Outcome
 from tests.workers.pictures import claiming_png, encoded, jpeg, noise, scene, stored_turned
-from workers.decode import Decoded, decode
+from workers.decode import Decoded, Picture, decode
 from workers.models.base import Image
 
 PIXELS = 50_000_000
@@ -305,3 +305,18 @@ def test_pillow_reads_what_the_tests_made() -> None:
     """The helpers' own check: the stored picture is turned, not only labelled."""
     stored = Pillow.open(io.BytesIO(stored_turned(scene(60, 40), 6)))
     assert stored.size == (40, 60)
+
+
+# -- a picture that is decoded on demand ----------------------------------------------------------
+
+
+def test_a_picture_is_decoded_again_only_where_more_pixels_are_asked_for() -> None:
+    picture = Picture(jpeg(noise(1600, 1200)), max_pixels=PIXELS)
+    small = picture.at_least(400)
+    assert small.scale == 0.25
+    assert picture.at_least(300) is small
+    half = picture.at_least(700)
+    assert half.scale == 0.5
+    assert picture.at_least(400) is half
+    assert picture.full().scale == 1
+    assert picture.at_least(10_000) is picture.full()
