@@ -54,9 +54,9 @@ def score(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A probability; never rounded up to certainty."""
+    """A probability; never certainty, also where single precision has rounded it to 1."""
     rounded = f"{value:.0%}".removesuffix("%")
-    if rounded == "100" and value < 1:
+    if rounded == "100":
         return "> 99 %"
     return "< 1 %" if rounded == "0" and value > 0 else f"{rounded} %"
 
