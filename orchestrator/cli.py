@@ -22,6 +22,8 @@ COMMANDS = {
     "watch": "follow a job until it ends",
     "resume": "go on with a job that was interrupted or failed",
     "jobs": "the jobs of an archive",
+    "results": "what a job found, and where its results lie",
+    "export": "a job's result tables in other formats",
     "people": "who is enrolled in an archive",
     "doctor": "check broker, store, models, providers; say how to mend what is wrong",
 }

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from headcount import __version__, results
 from headcount.errors import ObjectMissing
+from headcount.export import scratch, write_table
 from headcount.messages import DoneMarker, PackRecord, now
 from headcount.photos import collection_id
 from headcount.records import Decision, Outcome
@@ -28,7 +29,6 @@ from headcount.tables import quoted
 from workers.cluster import cluster, name_clusters
 from workers.context import Unit
 from workers.expect import Expectations, load_expectations
-from workers.export import scratch, write_table
 from workers.gallery import Gallery, load_gallery
 from workers.match import accepted, match, probability
 from workers.rows import matrix

@@ -1,5 +1,6 @@
 """The main job as a user runs it: one command, real broker, worker, models and photos."""
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -78,6 +79,31 @@ def test_whoever_was_expected_and_not_found_is_counted_and_shown(done: Path) -> 
     assert (done / "annotated" / "vice-president.jpg.jpg").is_file()
 
 
+def test_results_and_export_find_the_latest_job(done: Path, tmp_path: Path) -> None:
+    archive = ("--archive", str(done / "archive"))
+    told = headcount("results", *archive)
+    assert told.returncode == 0, told.stderr
+    assert f"report: {done}/report/index.html" in told.stdout
+    assert json.loads(headcount("results", "--json", *archive).stdout)["summary"] == summary(done)
+    exported = headcount(
+        *("export", *archive, "--to", str(tmp_path / "csv")),
+        *("--format", "csv", "--format", "jsonl", "--table", "faces"),
+    )
+    assert exported.returncode == 0, exported.stderr
+    assert sorted(p.name for p in (tmp_path / "csv").iterdir()) == ["faces.csv", "faces.jsonl"]
+    lines = (tmp_path / "csv" / "faces.jsonl").read_text().splitlines()
+    assert [json.loads(line)["face_id"] for line in lines] == [
+        row["face_id"] for row in table(done, "faces")
+    ]
+
+
+def test_results_of_no_job_say_so(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    told = headcount("results", "--archive", str(tmp_path / "archive"))
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "has results yet" in told.stderr
+
+
 def test_a_second_run_embeds_nothing_and_says_the_same(samples: Path, done: Path) -> None:
     before = [comparable(table(done, name)) for name in ("photos", "faces", "people", "clusters")]
     again = run(samples, done, "--expected", str(samples / "expected.csv"))
@@ -89,8 +115,6 @@ def test_a_second_run_embeds_nothing_and_says_the_same(samples: Path, done: Path
 
 
 def _plans(out: Path) -> list[dict[str, int]]:
-    import json
-
     return [json.loads(p.read_text()) for p in sorted((out / "archive/jobs").glob("*/plan.json"))]
 
 

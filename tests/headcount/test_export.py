@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headcount.errors import ObjectMissing
+from headcount.export import read_table, write_table
 from headcount.storage.memory import MemoryStore
-from workers.export import write_table
 
 SCHEMA = pa.schema([("photo", pa.string()), ("points", pa.list_(pa.float32()))])
 PARTS = [
@@ -45,5 +46,14 @@ def test_nothing_is_put_where_writing_fails(tmp_path: Path) -> None:
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        write_table(out, "t", SCHEMA, parts(), formats=(), folder=tmp_path)  # type: ignore[arg-type]
+        write_table(out, "t", SCHEMA, parts(), formats=("parquet",), folder=tmp_path)  # type: ignore[arg-type]
     assert list(out.list()) == []
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    out = MemoryStore()
+    write_table(out, "t", SCHEMA, PARTS, formats=("parquet",), folder=tmp_path)
+    back = pa.concat_tables(read_table(out, "t.parquet", tmp_path))
+    assert back.to_pylist() == pa.concat_tables(PARTS).to_pylist()
+    with pytest.raises(ObjectMissing):
+        next(read_table(out, "u.parquet", tmp_path))

@@ -1,4 +1,4 @@
-"""Writing result tables: Parquet always, CSV and JSON Lines on request, batch by batch."""
+"""Writing result tables as Parquet, CSV or JSON Lines, batch by batch, and reading them back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from headcount.errors import FatalError
 from headcount.storage import Store
 
 ROWS_PER_GROUP = 64_000
+CHUNK_BYTES = 16 << 20
+"""Bytes of one request when a table is fetched."""
 
 
 class _Writer(Protocol):
@@ -86,8 +88,7 @@ class TableFile:
     ) -> None:
         self._out = out
         self._schema = schema
-        kinds = ["parquet", *(f for f in formats if f != "parquet")]
-        self._paths = {f"{name}.{kind}": folder / f"{name}.{kind}" for kind in kinds}
+        self._paths = {f"{name}.{kind}": folder / f"{name}.{kind}" for kind in formats}
         self._writers: list[_Writer] = [
             _WRITERS[path.suffix[1:]](path, schema) for path in self._paths.values()
         ]
@@ -146,3 +147,18 @@ def write_table(
         for table in tables:
             file.write(table)
     return file.rows
+
+
+def read_table(store: Store, key: str, folder: Path) -> Iterator[pa.Table]:
+    """A Parquet table of a store, part by part; it is fetched into ``folder`` first.
+
+    Raises ObjectMissing where there is none.
+    """
+    path = folder / "fetched.parquet"
+    size = store.stat(key).size
+    with path.open("wb") as file:
+        for offset in range(0, size, CHUNK_BYTES):
+            file.write(store.get_range(key, offset, CHUNK_BYTES))
+    with pq.ParquetFile(path) as table:
+        for batch in table.iter_batches():
+            yield pa.Table.from_batches([batch])

@@ -1,0 +1,73 @@
+"""``headcount results``: what a job found, in a few lines, and where its results lie."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from headcount import results
+from headcount.errors import FatalError, ObjectMissing
+from headcount.layout import JOBS, JobKeys
+from headcount.messages import FinishedRecord, JobSpec, find_record
+from headcount.settings import S3Settings
+from headcount.storage import Store, canonical_uri, open_store
+from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.commands.status import read_status
+from orchestrator.conclude import exit_code, readable, summary_lines
+from orchestrator.submit import open_archive
+
+
+@click.command()
+@click.argument("job", required=False)
+@archive_option
+@json_option
+def command(job: str | None, archive: str, as_json: bool) -> int:
+    """What JOB found, and where its results lie; without JOB, the latest that ended well."""
+    s3 = load_s3()
+    finished = finished_job(open_archive(canonical_uri(archive), s3), job)
+    summary = read_summary(finished, s3)
+    if as_json:
+        click.echo(json.dumps({"out": finished.out, "summary": summary}, indent=1))
+        return exit_code(finished)
+    click.echo(f"job {finished.job_id}, finished {finished.finished:%Y-%m-%d %H:%M} UTC")
+    for line in summary_lines(summary):
+        click.echo(line)
+    click.echo(f"tables and photos: {readable(finished.out)}")
+    click.echo(f"report: {readable(finished.out)}{results.REPORT}")
+    return exit_code(finished)
+
+
+def finished_job(store: Store, job: str | None) -> FinishedRecord:
+    """The end of a job, or of the latest that has results. Raises FatalError without one."""
+    if job is None:
+        return _latest(store)
+    status = read_status(store, job)
+    if status["state"] != "done" or status["photos"] is None:
+        raise FatalError(
+            f"job {job} has no results ({status['state']}): `headcount status {job}` says more"
+        )
+    return FinishedRecord.model_validate(status["finished"])
+
+
+def _latest(store: Store) -> FinishedRecord:
+    ids = sorted(i.key.split("/")[1] for i in store.list(JOBS) if i.key.endswith("/finished.json"))
+    for job_id in reversed(ids):
+        finished = find_record(store, JobKeys(job_id).finished, FinishedRecord)
+        spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+        if finished and finished.state == "done" and spec and spec.photos:
+            return finished
+    raise FatalError(f"no job of {store.uri} has results yet: `headcount jobs` lists those there")
+
+
+def read_summary(finished: FinishedRecord, s3: S3Settings) -> dict[str, Any]:
+    """The summary of a job that is done. Raises FatalError where it was moved away."""
+    try:
+        data = open_store(finished.out, s3).get(results.SUMMARY).data
+    except ObjectMissing as error:
+        raise FatalError(
+            f"the results of job {finished.job_id} are not in {finished.out} any more"
+        ) from error
+    summary: dict[str, Any] = json.loads(data)
+    return summary
