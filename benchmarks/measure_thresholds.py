@@ -33,8 +33,8 @@ def central(boxes: NDArray[np.float32], width: int, height: int) -> int:
     return int(np.abs(centres - np.array([width, height]) / 2).sum(axis=1).argmin())
 
 
-def descriptors(folder: Path, model: str) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Person and descriptor of each photo with a face."""
+def descriptors(folder: Path, model: str) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+    """Person, file and descriptor of each photo with a face."""
     pack = open_pack(model, Settings(), S3Settings())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
@@ -44,6 +44,7 @@ def descriptors(folder: Path, model: str) -> Iterator[tuple[str, NDArray[np.floa
         if len(found):
             yield (
                 path.parent.name,
+                str(path),
                 found.descriptors[central(found.boxes, found.width, found.height)],
             )
 
@@ -84,7 +85,7 @@ def main() -> None:
     rows = list(descriptors(arguments.folder, arguments.model))
     names = sorted({name for name, _ in rows})
     people = np.array([names.index(name) for name, _ in rows])
-    vectors = np.stack([vector for _, vector in rows])
+    vectors = np.stack([vector for _, _, vector in rows])
     genuine, impostor = pairs(people, vectors)
     print(
         f"{len(rows)} faces of {len(names)} people: {len(genuine):,} genuine pairs, "
