@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headcount.errors import FatalError, ObjectMissing
+from headcount.settings import ProfileName
 from headcount.storage.base import Store
 
 
@@ -96,6 +97,7 @@ class JobSpec(Record):
     archive: str
     out: str
     model: str
+    profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
     all_objects: bool = False
     annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
     formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)

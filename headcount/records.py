@@ -81,12 +81,12 @@ def person_id(name: str) -> str:
     return "p" + hashlib.sha256(normal.encode()).hexdigest()[:15]
 
 
-def face_id(content: str, pack_id: str, number: int) -> str:
+def face_id(content: str, pack_id: str, profile: str, number: int) -> str:
     """The id of face ``number`` of a photo: same photo content, same pack, same id.
 
-    Faces are numbered in the detector's order after sorting, which is a pure function of
-    the photo's bytes and the pack. Two copies of one photo therefore share face ids; the pair
-    (photo, face_id) is what is unique in a collection.
+    Faces are numbered best first, which is a pure function of the photo's bytes, the pack and
+    the profile it was searched with; another profile finds others, so its ids are its own. Two
+    copies of one photo share face ids; the pair (photo, face_id) is unique in a collection.
     """
-    digest = hashlib.sha256(f"{content}/{pack_id}/{number}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{content}/{pack_id}/{profile}/{number}".encode()).hexdigest()
     return "f" + digest[:23]

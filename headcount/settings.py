@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
+ProfileName = Literal["fast", "balanced", "thorough"]
+
+
+PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
+"""From the quickest to the most thorough."""
 
 
 class S3Settings(BaseSettings):
@@ -41,6 +46,9 @@ class Settings(BaseSettings):
     )
     model: str = Field("embedded", description="model pack: a name, a folder or an s3:// URI")
     provider: Provider = Field("auto", description="where models run: auto, cpu, cuda, tensorrt")
+    profile: ProfileName = Field(
+        "balanced", description="how hard photos are searched: fast, balanced, thorough"
+    )
     accept_licences: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="model packs, by name, whose licence you accept, comma-separated"
     )

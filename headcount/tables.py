@@ -22,6 +22,7 @@ PHOTOS = pa.schema(
     [
         ("collection", pa.string()),
         ("job_id", pa.string()),
+        ("profile", pa.string()),
         ("photo", pa.string()),
         ("etag", pa.string()),
         ("bytes", pa.int64()),
@@ -51,6 +52,7 @@ def faces_schema(dimensions: int) -> pa.Schema:
             ("landmarks", pa.list_(pa.float32(), 10)),
             ("detection_score", pa.float32()),
             ("quality", pa.float32()),
+            ("pass", pa.string()),
             ("usable", pa.bool_()),
             ("descriptor", pa.list_(pa.float16(), dimensions)),
         ]

@@ -24,7 +24,7 @@ from headcount.messages import (
 )
 from headcount.photos import collection_id, is_photo
 from headcount.records import Outcome
-from headcount.settings import S3Settings
+from headcount.settings import PROFILES, ProfileName, S3Settings
 from headcount.storage import ObjectInfo, Store, open_store
 from headcount.tables import Table, quoted
 
@@ -47,12 +47,21 @@ class Known:
 
     info: ObjectInfo
     outcome: Outcome
+    profile: ProfileName = "balanced"
+
+    def settles(self, info: ObjectInfo, profile: ProfileName) -> bool:
+        """Whether this answers for a photo that is to be searched with ``profile``."""
+        searched = PROFILES.index(self.profile) >= PROFILES.index(profile)
+        return self.info == info and searched and not self.outcome.may_change
 
 
 def compare(
-    listing: Iterable[ObjectInfo], known: Iterable[Known]
+    listing: Iterable[ObjectInfo], known: Iterable[Known], profile: ProfileName
 ) -> Iterator[tuple[State, ObjectInfo]]:
-    """Each photo of either side, once, with its state; both sides must be in key order."""
+    """Each photo of either side, once, with its state; both sides must be in key order.
+
+    A photo that was searched less thoroughly than ``profile`` asks for counts as changed.
+    """
     old = iter(known)
     have = next(old, None)
     for info in listing:
@@ -62,7 +71,7 @@ def compare(
         if have is None or have.info.key > info.key:
             yield State.NEW, info
             continue
-        same = have.info == info and not have.outcome.may_change
+        same = have.settles(info, profile)
         yield (State.KNOWN if same else State.CHANGED), info
         have = next(old, None)
     while have is not None:
@@ -109,7 +118,7 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
     tally = Tally()
     collection = open_store(spec.photos, s3)
     listing = _photos_of(collection, spec, tally)
-    planned = _changed(compare(listing, _known(store, spec, s3)), store, keys, tally)
+    planned = _changed(compare(listing, _known(store, spec, s3), spec.profile), store, keys, tally)
     for shard in cut_shards(planned, spec.limits):
         unit = shard_name(tally.shards)
         photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
@@ -160,15 +169,15 @@ def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:
     if not table.exists():
         return
     rows = table.scan(
-        ["photo", "etag", "bytes", "outcome"],
+        ["photo", "etag", "bytes", "outcome", "profile"],
         where=f"collection = {quoted(collection_id(spec.photos))}",
         order_by=["photo"],
     )
     for batch in rows:
-        for photo, etag, size, outcome in zip(
+        for photo, etag, size, outcome, profile in zip(
             *(column.to_pylist() for column in batch.columns), strict=True
         ):
-            yield Known(ObjectInfo(photo, etag, size), Outcome(outcome))
+            yield Known(ObjectInfo(photo, etag, size), Outcome(outcome), profile)
 
 
 def _changed(

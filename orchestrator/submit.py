@@ -40,6 +40,7 @@ def make_spec(
             "archive": root,
             "out": canonical_uri(out) if out else root + JobKeys(job_id).results,
             "model": settings.model,
+            "profile": settings.profile,
             "all_objects": all_objects,
             "annotate": annotate,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from headcount.settings import ProfileName
 from workers.align import crop_faces
 from workers.decode import Decoded, Picture
-from workers.models.base import Detections, Floats, Image, ModelPack
-from workers.quality import qualities, usable
+from workers.models.base import Detector, Floats, Image, ModelPack
+from workers.quality import MINIMUM_HEIGHT, qualities, usable
+from workers.search import PROFILES, Found, Profile, scaled, search, search_image, shifted
 
-DETECTION_LONG_SIDE = 1600
-"""A JPEG is decoded at the smallest scale that leaves it this long."""
 SMALL_FACE = 112.0
-"""A face smaller than the recogniser's crop is cut from the full photo where there is more."""
+"""A face smaller than the recogniser's crop is cut from a larger decode where there is more."""
 TIGHT_BORDER = 0.5
 """Width of the border laid around a tight crop, in parts of its sides."""
 
@@ -31,8 +31,8 @@ class Analysis:
     """The N faces of one photo, best detection first; all coordinates in its upright pixels.
 
     ``boxes`` N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2, ``scores`` and
-    ``qualities`` N in 0..1, ``usable`` N, ``descriptors`` N x D of unit length; ``seconds`` by
-    stage.
+    ``qualities`` N in 0..1, ``passes`` N names of the pass that found each, ``usable`` N,
+    ``descriptors`` N x D of unit length; ``seconds`` by stage.
     """
 
     width: int
@@ -41,6 +41,7 @@ class Analysis:
     boxes: Floats
     landmarks: Floats
     scores: Floats
+    passes: tuple[str, ...]
     qualities: Floats
     usable: NDArray[np.bool_]
     descriptors: Floats
@@ -65,7 +66,12 @@ class _Stages:
 
 
 def analyse(
-    data: bytes, pack: ModelPack, *, max_pixels: int, rescue_tight: bool = False
+    data: bytes,
+    pack: ModelPack,
+    *,
+    max_pixels: int,
+    profile: ProfileName = "balanced",
+    rescue_tight: bool = False,
 ) -> Analysis:
     """Find and embed every face of a photo.
 
@@ -75,53 +81,61 @@ def analyse(
     """
     stages = _Stages()
     picture = Picture(data, max_pixels=max_pixels)
-    with stages("decode"):
-        decoded = picture.at_least(DETECTION_LONG_SIDE)
     with stages("detect"):
-        found = pack.detector.detect(decoded.image)
+        found = search(picture, pack.detector, PROFILES[profile])
         if rescue_tight and not len(found):
-            found = _detect_tight(decoded.image, pack)
-    full = decoded
-    if decoded.scale < 1 and len(found) and found.boxes[:, 3].min() < SMALL_FACE:
-        with stages("decode"):
-            full = picture.full()
-    return _embedded(decoded, full, found, pack, stages)
-
-
-def _embedded(
-    decoded: Decoded, full: Decoded, found: Detections, pack: ModelPack, stages: _Stages
-) -> Analysis:
-    """The analysis of faces that were found in ``decoded``, their crops cut from ``full``."""
-    factor = np.float32(1 / decoded.scale)
-    boxes, landmarks = found.boxes * factor, found.landmarks * factor
+            found = _search_tight(picture, pack.detector, PROFILES[profile])
     with stages("align"):
-        crops = crop_faces(full.image, landmarks * np.float32(full.scale))
-        quality = qualities(boxes, landmarks, found.scores, crops)
+        decoded = _decoded_for(picture, found)
+        landmarks = found.faces.landmarks * np.float32(decoded.scale)
+        crops = crop_faces(decoded.image, landmarks)
+    stages.seconds["decode"] = picture.seconds
+    stages.seconds["detect"] -= picture.seconds
     with stages("embed"):
         descriptors = pack.recogniser.embed(crops)
+    return _analysis(decoded, found, crops, descriptors, stages)
+
+
+def _decoded_for(picture: Picture, found: Found) -> Decoded:
+    """The photo at the smallest scale that has a crop's pixels for every face that may be named.
+
+    In full, where the photo has no more.
+    """
+    decoded = picture.at_least(1)
+    heights = found.faces.boxes[:, 3]
+    worth = heights[heights >= MINIMUM_HEIGHT]
+    if not len(worth):
+        return decoded
+    smallest = float(worth.min()) * decoded.scale
+    more = SMALL_FACE / max(smallest, 1.0)
+    return picture.at_least(int(max(decoded.image.shape[:2]) * more)) if more > 1 else decoded
+
+
+def _analysis(
+    decoded: Decoded, found: Found, crops: Image, descriptors: Floats, stages: _Stages
+) -> Analysis:
+    faces = found.faces
+    quality = qualities(faces.boxes, faces.landmarks, faces.scores, crops)
     return Analysis(
         width=decoded.width,
         height=decoded.height,
         orientation=decoded.orientation,
-        boxes=boxes,
-        landmarks=landmarks,
-        scores=found.scores,
+        boxes=faces.boxes,
+        landmarks=faces.landmarks,
+        scores=faces.scores,
+        passes=found.passes,
         qualities=quality,
-        usable=usable(boxes, quality) & descriptors.any(axis=1),
+        usable=usable(faces.boxes, quality) & descriptors.any(axis=1),
         descriptors=descriptors,
         seconds=stages.seconds,
     )
 
 
-def _detect_tight(image: Image, pack: ModelPack) -> Detections:
+def _search_tight(picture: Picture, detector: Detector, profile: Profile) -> Found:
     """The faces of a tight crop, seen with a border of its own edge colours around it."""
-    height, width = image.shape[:2]
+    decoded = picture.at_least(profile.passes[-1])
+    height, width = decoded.image.shape[:2]
     down, right = int(height * TIGHT_BORDER), int(width * TIGHT_BORDER)
-    framed = np.asarray(
-        cv2.copyMakeBorder(image, down, down, right, right, cv2.BORDER_REPLICATE), np.uint8
-    )
-    found = pack.detector.detect(framed)
-    shift = np.array([right, down], np.float32)
-    boxes = found.boxes.copy()
-    boxes[:, :2] -= shift
-    return replace(found, boxes=boxes, landmarks=found.landmarks - shift)
+    framed = cv2.copyMakeBorder(decoded.image, down, down, right, right, cv2.BORDER_REPLICATE)
+    found = search_image(np.asarray(framed, np.uint8), detector, profile)
+    return found.moved(lambda faces: scaled(shifted(faces, -right, -down), 1 / decoded.scale))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import time
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ class Picture:
         self._data = data
         self._max_pixels = max_pixels
         self._decoded: Decoded | None = None
+        self.seconds = 0.0
+        """Spent on decoding so far."""
 
     def at_least(self, long_side: int) -> Decoded:
         """The photo at the smallest scale whose long side is >= ``long_side``, or in full.
@@ -96,13 +99,9 @@ class Picture:
         What was decoded before at that scale or a larger one is given again. Raises PhotoError.
         """
         if self._decoded is None or not self._decoded.reaches(long_side):
+            began = time.perf_counter()
             self._decoded = decode(self._data, max_pixels=self._max_pixels, min_long_side=long_side)
-        return self._decoded
-
-    def full(self) -> Decoded:
-        """The photo with every pixel it has. Raises PhotoError."""
-        if self._decoded is None or self._decoded.scale < 1:
-            self._decoded = decode(self._data, max_pixels=self._max_pixels, min_long_side=0)
+            self.seconds += time.perf_counter() - began
         return self._decoded
 
 

@@ -61,10 +61,10 @@ def embed_shard(unit: Unit) -> DoneMarker:
     collection = collection_id(unit.spec.photos or "")
     write_began = time.monotonic()
     photo_fragments = unit.table(unit.pack_keys.photos).stage(
-        photo_rows(photos, collection, unit.job_id)
+        photo_rows(photos, collection, unit.spec)
     )
     face_fragments = unit.table(unit.pack_keys.faces).stage(
-        face_rows(zip(photos, analyses, strict=True), pack.record, collection, unit.job_id)
+        face_rows(zip(photos, analyses, strict=True), pack.record, collection, unit.spec)
     )
     stages["write"] = time.monotonic() - write_began
     return DoneMarker(
@@ -137,7 +137,7 @@ def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
 def _require_working_models(unit: Unit) -> None:
     """Raise TransientError unless the models run on a picture that is nobody's fault."""
     grey = np.full((1, SIZE, SIZE, 3), 128, np.uint8)
-    unit.pack.detector.detect(grey[0])
+    unit.pack.detector.look(grey[0])
     unit.pack.recogniser.embed(grey)
 
 
@@ -157,7 +157,12 @@ def _embed(unit: Unit, fetched: Fetched) -> Done:
         error = fetched.error or PhotoError(Outcome.UNREADABLE, "no bytes")
         return Done(_failed(fetched.photo, None, error), None, seconds)
     try:
-        analysis = analyse(fetched.blob.data, unit.pack, max_pixels=unit.spec.limits.max_pixels)
+        analysis = analyse(
+            fetched.blob.data,
+            unit.pack,
+            max_pixels=unit.spec.limits.max_pixels,
+            profile=unit.spec.profile,
+        )
     except PhotoError as error:
         return Done(_failed(fetched.photo, fetched.blob, error), None, seconds)
     return Done(_photo(fetched.photo, fetched.blob, analysis), analysis, seconds | analysis.seconds)

@@ -97,7 +97,13 @@ def enrol_one(unit: Unit, source: Store, reference: Reference) -> Enrolled:
     limits = unit.spec.limits
     try:
         blob = source.get(reference.photo.key, limit=limits.max_bytes)
-        analysis = analyse(blob.data, unit.pack, max_pixels=limits.max_pixels, rescue_tight=True)
+        analysis = analyse(
+            blob.data,
+            unit.pack,
+            max_pixels=limits.max_pixels,
+            profile=unit.spec.profile,
+            rescue_tight=True,
+        )
     except ObjectError as error:
         return Enrolled(reference, _report(reference, "unreadable", error.label()))
     except PhotoError as error:

@@ -9,17 +9,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.messages import PackRecord
+from headcount.messages import JobSpec, PackRecord
 from headcount.records import Photo, face_id
 from headcount.tables import PHOTOS, faces_schema
 from workers.analyse import Analysis
 
 
-def photo_rows(photos: Sequence[Photo], collection: str, job_id: str) -> pa.Table:
+def photo_rows(photos: Sequence[Photo], collection: str, spec: JobSpec) -> pa.Table:
     """One row per photo."""
     columns: dict[str, Any] = {
         "collection": [collection] * len(photos),
-        "job_id": [job_id] * len(photos),
+        "job_id": [spec.job_id] * len(photos),
+        "profile": [spec.profile] * len(photos),
         "photo": [photo.key for photo in photos],
         "etag": [photo.etag for photo in photos],
         "bytes": [photo.size for photo in photos],
@@ -38,7 +39,7 @@ def face_rows(
     pairs: Iterable[tuple[Photo, Analysis | None]],
     pack: PackRecord,
     collection: str,
-    job_id: str,
+    spec: JobSpec,
 ) -> pa.Table:
     """One row per face, in the order of the photos and of each photo's faces."""
     found = [(photo, analysis) for photo, analysis in pairs if analysis is not None]
@@ -49,10 +50,10 @@ def face_rows(
     boxes = _joined([analysis.boxes for _, analysis in found])
     columns: dict[str, Any] = {
         "collection": [collection] * len(photos),
-        "job_id": [job_id] * len(photos),
+        "job_id": [spec.job_id] * len(photos),
         "photo": photos,
         "face_id": [
-            face_id(photo.content, pack.pack_id, number)
+            face_id(photo.content, pack.pack_id, spec.profile, number)
             for photo, analysis in found
             for number in range(len(analysis))
         ],
@@ -60,6 +61,7 @@ def face_rows(
         "landmarks": fixed_lists(_joined([a.landmarks.reshape(-1, 10) for _, a in found])),
         "detection_score": _joined([analysis.scores for _, analysis in found]),
         "quality": _joined([analysis.qualities for _, analysis in found]),
+        "pass": [name for _, analysis in found for name in analysis.passes],
         "usable": np.concatenate([analysis.usable for _, analysis in found]),
         "descriptor": fixed_lists(
             _joined([analysis.descriptors for _, analysis in found]).astype(np.float16)

@@ -9,7 +9,7 @@ import click
 from pydantic import ValidationError
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.settings import PROFILES, S3Settings, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,6 +46,11 @@ def job_options(command: F) -> F:
         click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
         click.option(
             "--expected", metavar="CSV", help="Who should be in which photo: columns photo,person."
+        ),
+        click.option(
+            "--profile",
+            type=click.Choice(PROFILES),
+            help="How hard photos are searched for faces.  [default: balanced]",
         ),
         click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
         click.option(

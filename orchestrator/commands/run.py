@@ -39,6 +39,7 @@ def command(
     archive: str | None,
     people: str | None,
     expected: str | None,
+    profile: str | None,
     all_objects: bool,
     annotate: int,
     formats: tuple[str, ...],
@@ -52,7 +53,7 @@ def command(
     Starts a broker and a worker of its own and ends them; with HEADCOUNT_BROKER_URL set, the
     workers of that broker do the work. What the archive knows already is not embedded again.
     """
-    settings = load_settings(model=model, provider=provider, threads=threads)
+    settings = load_settings(model=model, provider=provider, profile=profile, threads=threads)
     spec = make_spec(
         photos=photos,
         people=people,

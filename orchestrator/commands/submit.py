@@ -31,6 +31,7 @@ def command(
     model: str | None,
     people: str | None,
     expected: str | None,
+    profile: str | None,
     all_objects: bool,
     annotate: int,
     formats: tuple[str, ...],
@@ -40,7 +41,7 @@ def command(
 
     `headcount supervise` takes it from there, wherever that runs.
     """
-    settings, s3 = load_settings(model=model), load_s3()
+    settings, s3 = load_settings(model=model, profile=profile), load_s3()
     spec = make_spec(
         photos=photos,
         people=people,

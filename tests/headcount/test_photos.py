@@ -36,9 +36,11 @@ def test_person_ids_depend_on_the_name_alone_not_on_its_unicode_form() -> None:
 
 
 def test_face_ids_depend_on_content_pack_and_number() -> None:
-    first = face_id("c1", "p", 0)
-    assert first == face_id("c1", "p", 0)
-    assert len({first, face_id("c1", "p", 1), face_id("c2", "p", 0), face_id("c1", "q", 0)}) == 4
+    first = face_id("c1", "p", "fast", 0)
+    assert first == face_id("c1", "p", "fast", 0)
+    others = [("c1", "p", "fast", 1), ("c2", "p", "fast", 0), ("c1", "q", "fast", 0)]
+    others.append(("c1", "p", "thorough", 0))
+    assert len({first, *(face_id(*other) for other in others)}) == 5
 
 
 def test_collections_have_ids_of_their_own() -> None:

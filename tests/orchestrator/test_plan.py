@@ -13,7 +13,7 @@ def known(key: str, etag: str = "e", outcome: Outcome = Outcome.FACES) -> Known:
 
 
 def states(listing: list[ObjectInfo], have: list[Known]) -> dict[str, str]:
-    return {photo.key: str(state) for state, photo in compare(listing, have)}
+    return {photo.key: str(state) for state, photo in compare(listing, have, "balanced")}
 
 
 def limits(photos: int, size: int) -> Limits:
@@ -72,3 +72,8 @@ def test_shards_end_at_their_bytes_and_a_huge_photo_is_a_shard_of_its_own() -> N
 
 def test_no_photos_give_no_shards() -> None:
     assert list(cut_shards([], limits(3, 100))) == []
+
+
+def test_a_photo_searched_less_thoroughly_than_is_asked_for_is_searched_again() -> None:
+    have = [Known(info("a"), Outcome.FACES, "fast"), Known(info("b"), Outcome.FACES, "thorough")]
+    assert states([info("a"), info("b")], have) == {"a": "changed", "b": "known"}

@@ -318,5 +318,6 @@ def test_a_picture_is_decoded_again_only_where_more_pixels_are_asked_for() -> No
     half = picture.at_least(700)
     assert half.scale == 0.5
     assert picture.at_least(400) is half
-    assert picture.full().scale == 1
-    assert picture.at_least(10_000) is picture.full()
+    full = picture.at_least(10_000)
+    assert full.scale == 1
+    assert picture.at_least(20_000) is full

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from headcount.errors import FatalError
-from tests.workers.pictures import noise, scene
+from tests.workers.pictures import noise
 from tests.workers.test_prepare import shipped
 from workers.models.base import Detections, Floats, Image
-from workers.models.boxes import cell_corners, merged, padded, shrunk, suppress, to_blob
+from workers.models.boxes import cell_corners, merged, overlaps, padded, suppress, to_blob
 from workers.models.prepare import prepare
-from workers.models.scrfd import Scrfd, letterbox
+from workers.models.scrfd import Scrfd
 from workers.models.session import Session, open_session
 from workers.models.yunet import YuNet
+from workers.search import PROFILES, scaled, search_image
 
 SIX_FRIENDS = 6
+THOROUGH = PROFILES["thorough"]
 
 
 def found(*boxes: list[float], scores: list[float] | None = None) -> Detections:
@@ -81,11 +83,11 @@ def test_what_has_no_place_or_no_extent_is_no_face() -> None:
     assert len(merged([Detections.none()], 0.4)) == 0
 
 
-def test_shrinking_never_enlarges_and_never_vanishes() -> None:
-    image = scene(200, 3)
-    assert shrunk(image, 1.5) is image
-    assert shrunk(image, 0.5).shape == (2, 100, 3)
-    assert shrunk(image, 0.01).shape == (1, 2, 3)
+def test_overlap_is_intersection_over_union() -> None:
+    boxes = np.float32([[0, 0, 10, 10], [5, 0, 10, 10], [40, 40, 5, 5], [0, 0, 0, 0]])
+    table = overlaps(boxes[:1], boxes)
+    np.testing.assert_allclose(table, [[1, 1 / 3, 0, 0]], atol=1e-6)
+    assert overlaps(boxes[:0], boxes).shape == (0, 4)
 
 
 def test_padding_is_black_and_to_the_right_and_below() -> None:
@@ -100,25 +102,6 @@ def test_a_blob_is_scaled_and_keeps_or_turns_its_colours() -> None:
     image[0, 0] = 255, 128, 1
     assert to_blob(image, mean=127.5, scale=2).ravel().tolist() == [255, 1, -253]
     assert to_blob(image, bgr=True).ravel().tolist() == [1, 128, 255]
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "inside"),
-    [(1280, 640, (320, 640)), (640, 1280, (640, 320)), (100, 100, (640, 640)), (2000, 3, (1, 640))],
-)
-def test_letterbox_fits_the_longer_side(width: int, height: int, inside: tuple[int, int]) -> None:
-    white = np.full((height, width, 3), 255, np.uint8)
-    fitted, factor = letterbox(white, 640, 640)
-    assert fitted.shape == (640, 640, 3)
-    assert (fitted[: inside[0], : inside[1]] == 255).all()
-    assert fitted.sum() == 3 * 255 * inside[0] * inside[1]
-    assert factor == inside[0] / height
-
-
-def test_letterbox_can_leave_most_of_the_square_black() -> None:
-    fitted, factor = letterbox(np.full((512, 512, 3), 255, np.uint8), 256, 640)
-    assert fitted.sum() == 3 * 255 * 256 * 256
-    assert factor == 0.5
 
 
 # -- networks -----------------------------------------------------------------------------------
@@ -167,7 +150,7 @@ def require_sane(faces: Detections, image: Image) -> None:
 @pytest.mark.insightface
 def test_yunet_finds_six_friends(yunet: YuNet) -> None:
     image = group_photo()
-    faces = yunet.detect(image)
+    faces = search_image(image, yunet, PROFILES["balanced"]).faces
     assert len(faces) == SIX_FRIENDS
     require_sane(faces, image)
 
@@ -177,7 +160,8 @@ def test_one_pass_of_yunet_is_opencvs() -> None:
     image = group_photo()
     height, width = image.shape[:2]
     model = prepare(shipped("yunet"), "yunet", free_size=True)
-    ours = YuNet(open_session(model, "cpu", name="yunet"), passes=(width,)).detect(image)
+    ours = YuNet(open_session(model, "cpu", name="yunet")).look(image)
+    ours = ours.where(ours.scores >= 0.6)
     weights = np.frombuffer(shipped("yunet"), np.uint8)
     theirs = cv2.FaceDetectorYN.create("onnx", weights, np.zeros(0, np.uint8), (width, height))
     theirs.setScoreThreshold(0.6)
@@ -192,7 +176,9 @@ def test_one_pass_of_yunet_is_opencvs() -> None:
 def test_yunet_finds_the_same_faces_at_other_sizes(yunet: YuNet, scale: float) -> None:
     image = group_photo()
     resized = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), np.uint8)
-    there, here = yunet.detect(resized), yunet.detect(image)
+    there, here = (
+        search_image(picture, yunet, PROFILES["balanced"]).faces for picture in (resized, image)
+    )
     assert len(there) == SIX_FRIENDS
     require_same_places(there.boxes / scale, here.boxes, within=25)
 
@@ -209,7 +195,8 @@ def require_same_places(some: Floats, others: Floats, within: float) -> None:
 @pytest.mark.parametrize("size", ["2.5g", "500m"])
 def test_scrfd_finds_six_friends(data: Path, size: str) -> None:
     image = group_photo()
-    faces = scrfd(scrfd_path(data, size)).detect(image)
+    detector = scrfd(scrfd_path(data, size))
+    faces = search_image(image, detector, PROFILES["balanced"]).faces
     assert len(faces) == SIX_FRIENDS
     require_sane(faces, image)
 
@@ -229,13 +216,24 @@ def test_one_pass_of_scrfd_is_insightfaces(data: Path, size: str) -> None:
     theirs.prepare(-1, det_thresh=0.5, input_size=(640, 640))
     for image in some_photos(data):
         boxes, points = theirs.detect(image[:, :, ::-1], input_size=(640, 640))
-        faces = ours.one_pass(image, 640)
+        resized = np.asarray(cv2.resize(image, fitted(image, 640)), np.uint8)
+        scale = resized.shape[0] / image.shape[0]
+        faces = scaled(ours.look(padded(resized, 640, 640)), 1 / scale)
+        faces = faces.where(faces.scores >= 0.5)
         assert len(faces) == len(boxes)
         order = np.argsort(-boxes[:, 4], kind="stable")
         edges = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], 1)
         require_same_places(edges, boxes[order, :4], within=0.5)
         np.testing.assert_allclose(faces.scores, boxes[order, 4], atol=0.005)
         require_same_places(faces.landmarks.reshape(-1, 10), points.reshape(-1, 10), within=0.5)
+
+
+def fitted(image: Image, side: int) -> tuple[int, int]:
+    """Width and height as insightface rounds them."""
+    height, width = image.shape[:2]
+    return (
+        (int(side * width / height), side) if height > width else (side, int(side * height / width))
+    )
 
 
 def detectors(data: Path, yunet: YuNet) -> list[YuNet | Scrfd]:
@@ -247,7 +245,7 @@ def test_a_black_picture_of_any_shape_has_no_face(
     data: Path, yunet: YuNet, size: tuple[int, int]
 ) -> None:
     for detector in detectors(data, yunet):
-        faces = detector.detect(np.zeros((size[1], size[0], 3), np.uint8))
+        faces = search_image(np.zeros((size[1], size[0], 3), np.uint8), detector, THOROUGH).faces
         assert len(faces) == 0
         assert faces.boxes.shape == (0, 4)
         assert faces.landmarks.shape == (0, 5, 2)
@@ -256,7 +254,8 @@ def test_a_black_picture_of_any_shape_has_no_face(
 @pytest.mark.parametrize("size", [(5, 5), (1, 1), (2000, 3), (3, 2000), (33, 31)])
 def test_noise_of_any_shape_does_not_crash(data: Path, yunet: YuNet, size: tuple[int, int]) -> None:
     for detector in detectors(data, yunet):
-        assert np.isfinite(detector.detect(noise(*size)).boxes).all()
+        found = search_image(noise(*size), detector, THOROUGH)
+        assert np.isfinite(found.faces.boxes).all()
 
 
 class _SixOutputs(Session):

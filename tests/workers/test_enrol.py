@@ -15,6 +15,7 @@ def analysis(*faces: tuple[float, float, bool]) -> Analysis:
         boxes=boxes,
         landmarks=np.zeros((count, 5, 2), np.float32),
         scores=np.array([score for _, score, _ in faces], np.float32),
+        passes=("640",) * count,
         qualities=np.full(count, 0.5, np.float32),
         usable=np.array([usable for _, _, usable in faces], bool),
         descriptors=np.zeros((count, 4), np.float32),

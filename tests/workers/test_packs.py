@@ -27,6 +27,7 @@ from workers.models.prepare import prepare, sha256
 from workers.models.scrfd import Scrfd
 from workers.models.thresholds import SFACE, UNKNOWN
 from workers.models.yunet import YuNet
+from workers.search import PROFILES, search_image
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +304,7 @@ def test_a_folder_serves_insightface_and_headcount_alike(
     pack, image = opened(models, settings), group_photo()
     assert isinstance(pack.detector, Scrfd)
     expected = theirs.get(np.ascontiguousarray(image[:, :, ::-1]))
-    faces = pack.detector.detect(image)
+    faces = search_image(image, pack.detector, PROFILES["balanced"]).faces
     assert len(faces) == len(expected) == 6
     ours = pack.recogniser.embed(crop_faces(image, faces.landmarks))
     likeness = ours @ unit_length(np.stack([face.embedding for face in expected])).T

@@ -39,12 +39,44 @@ class Detections:
             np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)
         )
 
+    def where(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
+        """Some of the faces: by a mask, or by their numbers in this order."""
+        return Detections(self.boxes[which], self.landmarks[which], self.scores[which])
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a detector's scores mean.
+
+    A face that one pass sees needs ``alone``; one that two passes see needs ``agreed`` from one
+    of them. Below ``support`` nothing is a find. With a ``sure`` face in it a photo needs no
+    further search.
+    """
+
+    alone: float
+    agreed: float
+    support: float
+    sure: float
+
 
 class Detector(Protocol):
     """Finds faces. May be called from many threads."""
 
-    def detect(self, image: Image) -> Detections:
-        """Every face of an image."""
+    @property
+    def scores(self) -> Scores:
+        """What its scores mean."""
+        ...
+
+    @property
+    def largest(self) -> int | None:
+        """The longest side it can look at in one piece; None where any will do."""
+        ...
+
+    def look(self, image: Image) -> Detections:
+        """What one pass over an image finds, at the image's own scale, best first.
+
+        Unsure finds are among it, down to the score of ``support``.
+        """
         ...
 
 

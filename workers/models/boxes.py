@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -40,8 +41,16 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
     return np.array(kept, np.intp)
 
 
-def merged(parts: Sequence[Detections], overlap: float) -> Detections:
-    """The faces of several passes over one image, each once, best first.
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """Faces of several parts, and the number of the part that each is from."""
+
+    faces: Detections
+    part: NDArray[np.intp]
+
+
+def real_faces(parts: Sequence[Detections]) -> Finds:
+    """The faces of several parts side by side.
 
     What has no finite place, or no extent, is no face: no crop can be made of it.
     """
@@ -49,20 +58,25 @@ def merged(parts: Sequence[Detections], overlap: float) -> Detections:
     landmarks = np.concatenate([part.landmarks for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     numbers = np.concatenate([boxes, landmarks.reshape(-1, 10), scores[:, None]], axis=1)
-    real = np.flatnonzero(np.isfinite(numbers).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1))
-    if not len(real):
-        return Detections.none()
-    kept = real[suppress(boxes[real], scores[real], overlap)]
-    return Detections(boxes[kept], landmarks[kept], scores[kept])
+    real = np.isfinite(numbers).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return Finds(Detections(boxes[real], landmarks[real], scores[real]), part[real])
 
 
-def shrunk(image: Image, scale: float) -> Image:
-    """The image at ``scale`` <= 1, by area averaging."""
-    if scale >= 1:
-        return image
-    height, width = image.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+def merged(parts: Sequence[Detections], overlap: float) -> Detections:
+    """The faces of several parts of one image, each once, best first."""
+    faces = real_faces(parts).faces
+    return faces.where(suppress(faces.boxes, faces.scores, overlap))
+
+
+def overlaps(some: Floats, others: Floats) -> Floats:
+    """Intersection over union of each of N boxes with each of M: N x M."""
+    one, other = some[:, None], others[None]
+    low = np.maximum(one[..., :2], other[..., :2])
+    high = np.minimum(one[..., :2] + one[..., 2:], other[..., :2] + other[..., 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    union = one[..., 2:].prod(axis=-1) + other[..., 2:].prod(axis=-1) - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
 
 
 def padded(image: Image, height: int, width: int) -> Image:

