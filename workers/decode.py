@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import io
+import threading
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,9 @@ from pillow_heif import register_heif_opener
 
 from headcount.errors import PhotoError
 from headcount.records import Outcome
+from workers.bounds import check_headers, check_size
 from workers.models.base import Image
+from workers.raw import Preview, find_preview
 
 FORMATS = (
     *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF"),
@@ -43,6 +47,13 @@ _UPRIGHT = {
 }
 _TURNS = (b"irot", b"imir")
 """The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
+LARGE_PIXELS = 50_000_000
+"""Larger photos are decoded one at a time, whatever the number of threads: while it is decoded, a
+pixel may take 12 bytes (an animated WebP: two canvases, a frame)."""
+BAND_PIXELS = 4_000_000
+"""Pictures are converted in bands of so many pixels: what it takes does not grow with them."""
+
+_one_large = threading.Lock()
 
 register_heif_opener(thumbnails=False)
 Pillow.init()  # all plug-ins, once; later it would race between threads
@@ -115,8 +126,11 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int) -> Decoded:
     if not data:
         raise PhotoError(Outcome.UNREADABLE, "empty file")
     try:
-        with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
+        check_headers(data, max_pixels)
+        preview = find_preview(data)
+        with Pillow.open(io.BytesIO(preview.data if preview else data), formats=FORMATS) as picture:
             _heed_exif(picture, data)
+            _heed_container(picture, preview)
             return _decoded(picture, max_pixels, min_long_side)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
@@ -137,12 +151,17 @@ def _reason(error: BaseException) -> str:
 
 def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Decoded:
     width, height = picture.size
-    if width * height > max_pixels:
-        raise PhotoError(
-            Outcome.TOO_LARGE, f"{width} x {height} pixels, more than the limit of {max_pixels:,}"
-        )
-    if width < 1 or height < 1:
-        raise PhotoError(Outcome.UNREADABLE, "an image without pixels")
+    check_size(width, height, max_pixels)
+    with _memory_for(picture):
+        return _upright(picture, min_long_side)
+
+
+def _memory_for(picture: Pillow.Image) -> AbstractContextManager[object]:
+    return _one_large if picture.width * picture.height > LARGE_PIXELS else nullcontext()
+
+
+def _upright(picture: Pillow.Image, min_long_side: int) -> Decoded:
+    width, height = picture.size
     kind = picture.format or "?"
     orientation = picture.info.get("original_orientation") or _orientation(picture)
     if kind in _SCALABLE and min_long_side:
@@ -175,6 +194,12 @@ def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
         picture.getexif()[_ORIENTATION] = turned
 
 
+def _heed_container(picture: Pillow.Image, preview: Preview | None) -> None:
+    """Turn a preview as its RAW file says, unless it says so itself."""
+    if preview is not None and _ORIENTATION not in picture.getexif():
+        picture.getexif()[_ORIENTATION] = preview.orientation
+
+
 def _orientation(picture: Pillow.Image) -> int:
     """The EXIF orientation; 1 where there is none, or none that means something."""
     try:
@@ -193,21 +218,60 @@ def _draft(picture: Pillow.Image, min_long_side: int) -> None:
 
 def to_rgb(picture: Pillow.Image) -> Pillow.Image:
     """Any mode as 8-bit RGB: deep greys are scaled, not clipped; transparency lies on white."""
+    if picture.mode == "RGB" and not picture.has_transparency_data:
+        return picture
+    return _by_bands(picture, _conversion_of(picture))
+
+
+def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Image]:
     if picture.mode.startswith("I;16"):
-        return Pillow.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+        return _high_bytes
     if picture.mode.startswith(("I", "F")):
-        return Pillow.fromarray(_scaled(np.asarray(picture, np.float64))).convert("RGB")
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        ground = Pillow.new("RGBA", layer.size, "white")
-        return Pillow.alpha_composite(ground, layer).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+        low, high = _extremes(picture)
+        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high))
+    return _on_white if picture.has_transparency_data else lambda band: band.convert("RGB")
 
 
-def _scaled(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Deep greys in 0..255: by the depth that their values fit in, others by their extremes."""
-    values = np.nan_to_num(values)
-    low, high = float(values.min()), float(values.max())
+def _by_bands(
+    picture: Pillow.Image, convert: Callable[[Pillow.Image], Pillow.Image]
+) -> Pillow.Image:
+    if picture.width * picture.height <= BAND_PIXELS:
+        return convert(picture).convert("RGB")
+    whole = Pillow.new("RGB", picture.size)
+    for top, band in _bands(picture):
+        whole.paste(convert(band).convert("RGB"), (0, top))
+    return whole
+
+
+def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
+    """The picture in slices of whole rows, each with its top row's number."""
+    rows = max(1, BAND_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _high_bytes(band: Pillow.Image) -> Pillow.Image:
+    return Pillow.fromarray((np.asarray(band) >> 8).astype(np.uint8))
+
+
+def _on_white(band: Pillow.Image) -> Pillow.Image:
+    layer = band.convert("RGBA")
+    return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer)
+
+
+def _values(band: Pillow.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(band, np.float64))
+
+
+def _extremes(picture: Pillow.Image) -> tuple[float, float]:
+    ends = [
+        (values.min(), values.max()) for _, band in _bands(picture) for values in [_values(band)]
+    ]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+
+def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    """Deep greys in 0..255: by the depth that their extremes fit in, others by these extremes."""
     if low >= 0 and high <= 255:
         top = 1.0 if 0 < high <= 1 else 255.0
         return (values * (255.0 / top)).astype(np.uint8)

@@ -1,0 +1,41 @@
+"""What is refused by its header, before any decoder sees it: pictures that would cost too much.
+
+Most decoders tell a picture's size before they take memory for it. Those that do not are asked
+here, from the format's own header.
+"""
+
+from __future__ import annotations
+
+from headcount.errors import PhotoError
+from headcount.records import Outcome
+
+MAX_SCANS = 256
+"""Scans of one progressive JPEG. Cameras and encoders write about ten; each costs a walk over the
+whole picture, however few bytes it has."""
+
+
+def check_headers(data: bytes, max_pixels: int) -> None:
+    """Raise PhotoError for a file whose header says that decoding would cost too much."""
+    canvas = _webp_canvas(data)
+    if canvas is not None:  # the animation's canvas is taken when the file is opened
+        check_size(*canvas, max_pixels)
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
+        raise PhotoError(Outcome.UNREADABLE, f"a JPEG of more than {MAX_SCANS} scans")
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise PhotoError for a picture of no pixels, or of too many."""
+    if width * height > max_pixels:
+        raise PhotoError(
+            Outcome.TOO_LARGE, f"{width} x {height} pixels, more than the limit of {max_pixels:,}"
+        )
+    if width < 1 or height < 1:
+        raise PhotoError(Outcome.UNREADABLE, "an image without pixels")
+
+
+def _webp_canvas(data: bytes) -> tuple[int, int] | None:
+    """The canvas of an extended WebP (RFC 9649, 2.7)."""
+    if data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8X" or len(data) < 30:
+        return None
+    width, height = int.from_bytes(data[24:27], "little"), int.from_bytes(data[27:30], "little")
+    return width + 1, height + 1
