@@ -5,6 +5,7 @@ Pictures are made from the photos themselves, fetched again; the archive holds n
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from headcount.layout import PREPARE
 from headcount.messages import DoneMarker, ReferenceReport, read_record
 from headcount.records import Box, Decision
 from headcount.storage import Store
+from headcount.storage.base import Reader
+from headcount.storage.keys import is_portable
 from workers.context import Unit
 from workers.decode import Decoded, decode
 from workers.pools import ordered_map
@@ -129,7 +132,7 @@ def _picture_photos(
     needed = pc.is_in(roll.faces["photo"], pa.array(sorted(tasks), pa.string()))
     for row in roll.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))
-    collection = unit.context.open(unit.spec.photos or "")
+    collection = unit.collection
     with ThreadPoolExecutor(unit.context.settings.threads, "publish") as pool:
         made = ordered_map(
             pool,
@@ -162,7 +165,7 @@ def _face(row: Mapping[str, Any]) -> ShownFace:
     )
 
 
-def _open_picture(unit: Unit, store: Store, key: str) -> Decoded | None:
+def _open_picture(unit: Unit, store: Reader, key: str) -> Decoded | None:
     """The photo, upright and small enough to show; None where it cannot be had any more."""
     limits = unit.spec.limits
     try:
@@ -172,7 +175,7 @@ def _open_picture(unit: Unit, store: Store, key: str) -> Decoded | None:
         return None
 
 
-def _picture(unit: Unit, collection: Store, out: Store, task: _Task) -> _Pictures:
+def _picture(unit: Unit, collection: Reader, out: Store, task: _Task) -> _Pictures:
     decoded = _open_picture(unit, collection, task.key)
     if decoded is None:
         bare = ShownPhoto(task.key, 0, 0, tuple(task.faces), task.missing)
@@ -198,7 +201,12 @@ def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
 
 def annotated_key(photo: str) -> str:
     """Where the annotated copy of a photo lies in the results."""
-    return f"{results.ANNOTATED}{photo}.jpg"
+    if is_portable(photo):
+        return f"{results.ANNOTATED}{photo}.jpg"
+    # A manifest's URI, or a name that leads elsewhere: kept readable, below this folder, unique.
+    parts = [part for part in photo.split("/") if part.strip(".")]
+    digest = hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{results.ANNOTATED}{'/'.join(parts).replace(':', '')}-{digest}.jpg"
 
 
 def _scaled(box: Box, scale: float) -> Box:

@@ -40,6 +40,7 @@ def command(
     people: str | None,
     expected: str | None,
     all_objects: bool,
+    archives: bool,
     annotate: int,
     formats: tuple[str, ...],
     model: str | None,
@@ -61,6 +62,7 @@ def command(
         out=out,
         settings=settings,
         all_objects=all_objects,
+        archives=archives,
         annotate=annotate,
         formats=formats,
     )

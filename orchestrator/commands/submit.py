@@ -32,6 +32,7 @@ def command(
     people: str | None,
     expected: str | None,
     all_objects: bool,
+    archives: bool,
     annotate: int,
     formats: tuple[str, ...],
     as_json: bool,
@@ -49,6 +50,7 @@ def command(
         out=out,
         settings=settings,
         all_objects=all_objects,
+        archives=archives,
         annotate=annotate,
         formats=formats,
     )

@@ -75,15 +75,19 @@ def test_a_text_or_profile_that_unpacks_to_a_gigabyte_is_refused(kind: bytes, bo
 
 BOMBS: dict[str, Callable[[], bytes]] = {
     "png": lambda: claiming_png(60_000, 60_000),
-    "bmp": lambda: b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, *[0] * 6),
+    "bmp": lambda: (
+        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, *[0] * 6)
+    ),
     "webp": lambda: webp_canvas(60_000, 60_000),
-    "gif": lambda: b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + encoded(noise(8, 8), "GIF")[10:],
+    "gif": lambda: (
+        b"GIF89a" + struct.pack("<HH", 60_000, 60_000) + encoded(noise(8, 8), "GIF")[10:]
+    ),
     "jpeg": lambda: resized_jpeg(60_000, 60_000),
     "tiff": lambda: resized_tiff(60_000, 60_000),
     "heic": lambda: resized_boxes("HEIF", 60_000),
     "avif": lambda: resized_boxes("AVIF", 60_000),
     "raw": lambda: raws.dng(1, resized_jpeg(60_000, 60_000)),
-}  # fmt: skip
+}
 
 
 def resized_jpeg(width: int, height: int) -> bytes:
@@ -152,11 +156,14 @@ WHOLE: dict[str, Callable[[], bytes]] = {
         for kind in ("PNG", "TIFF", "WEBP", "GIF", "HEIF", "AVIF", "BMP")
     },
     "animation": lambda: encoded(
-        Pillow.fromarray(noise(32, 32)), "PNG", save_all=True, append_images=[Pillow.new("RGB", (32, 32))]
+        Pillow.fromarray(noise(32, 32)),
+        "PNG",
+        save_all=True,
+        append_images=[Pillow.new("RGB", (32, 32))],
     ),
     "nef": lambda: raws.nef(1, jpeg(noise(64, 64))),
     "cr3": lambda: raws.cr3(1, jpeg(noise(64, 64))),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", WHOLE)
