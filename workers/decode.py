@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
+from pillow_heif import options as heif_options
 from pillow_heif import register_heif_opener
 
 from headcount.errors import PhotoError
@@ -55,6 +56,7 @@ BAND_PIXELS = 4_000_000
 
 _one_large = threading.Lock()
 
+heif_options.DECODE_THREADS = 1  # the workers' own threads are the parallelism
 register_heif_opener(thumbnails=False)
 Pillow.init()  # all plug-ins, once; later it would race between threads
 Pillow.MAX_IMAGE_PIXELS = None  # the limit is the caller's, checked before decoding

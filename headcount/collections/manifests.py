@@ -41,12 +41,13 @@ class Manifest:
     def scan(self, reader: Reader, container: ObjectInfo) -> Iterator[Entry]:
         """One entry per row. Raises FatalError for a file that cannot be understood."""
         rows = _reading_of(container.key)(reader, container)
-        number = 0
+        number = 1
         try:
-            for number, row in enumerate(rows, 1):  # noqa: B007 - for the message
+            for row in rows:
                 yield self._entry(row)
+                number += 1
         except (ValueError, csv.Error, TypeError) as error:
-            raise FatalError(f"{self.uri}, row {number + 1}: {error}") from error
+            raise FatalError(f"{self.uri}, row {number}: {error}") from error
 
     def _entry(self, row: Row) -> Entry:
         column = next((name for name in URI_COLUMNS if name in row), None)

@@ -93,7 +93,8 @@ def _members(file: io.BufferedReader, container: ObjectInfo) -> Iterator[Entry]:
         reached = -1
         while (member := tar.next()) is not None:
             held.members.clear()  # tarfile would keep them all
-            if tar.offset <= reached or len(tar.pax_headers) > MAX_GLOBALS:
+            backwards = tar.offset <= reached or member.size < 0
+            if backwards or len(tar.pax_headers) > MAX_GLOBALS:
                 raise tarfile.ReadError("its headers lead nowhere")
             reached = tar.offset
             entry = _entry(member, container)
