@@ -17,7 +17,6 @@ from headcount.collections.manifests import Manifest
 from headcount.errors import (
     FatalError,
     ObjectChanged,
-    ObjectDenied,
     ObjectError,
     ObjectMissing,
     ObjectTooLarge,
@@ -196,7 +195,8 @@ class Listed:
         entries = self._opened().entries(prefix, start_after)
         with ThreadPoolExecutor(LOOKING_UP, "look-up") as pool:
             while part := list(islice(entries, 8 * LOOKING_UP)):
-                yield from pool.map(self._info, part)
+                looked_up = pool.map(self._look_up, (e for e in part if not _is_known(e)))
+                yield from (e.info if _is_known(e) else next(looked_up) for e in part)
 
     def stat(self, key: str) -> ObjectInfo:
         """One photo's info. Raises ObjectMissing, ObjectDenied."""
@@ -213,12 +213,10 @@ class Listed:
         reader, there = self._place(key)
         return reader.get_range(there, offset, length, etag=etag)
 
-    def _info(self, entry: Entry) -> ObjectInfo:
-        if entry.fault or (entry.etag and entry.size):
-            return entry.info
+    def _look_up(self, entry: Entry) -> ObjectInfo:
         try:
             found = self.stat(entry.key)
-        except (ObjectMissing, ObjectDenied, ObjectError) as error:
+        except ObjectError as error:
             return ObjectInfo(entry.key, error.outcome.value, 0)
         return ObjectInfo(entry.key, entry.etag or found.etag, found.size)
 
@@ -247,3 +245,8 @@ class Listed:
                     lambda: self._manifest.scan(self._reader, container),
                 )
             return self._index
+
+
+def _is_known(entry: Entry) -> bool:
+    """Whether a manifest says all that a listing does, or nothing could be found out."""
+    return entry.fault is not None or bool(entry.etag and entry.size)
