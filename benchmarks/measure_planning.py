@@ -48,9 +48,7 @@ def plan(collection: str, archive: str) -> None:
     from orchestrator.submit import make_spec
 
     began = time.monotonic()
-    spec = make_spec(
-        photos=collection, people=None, archive=archive, out=None, settings=Settings()
-    )
+    spec = make_spec(photos=collection, people=None, archive=archive, out=None, settings=Settings())
     done = plan_job(open_store(archive), spec, S3Settings())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"{done.photos} {done.shards} {time.monotonic() - began:.1f} {peak}")

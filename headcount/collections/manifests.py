@@ -61,6 +61,7 @@ class Manifest:
         key = str(row.get("key") or text).strip()
         if not text or not key:
             raise ValueError(f"the column {column} is empty")
+        key.encode()  # JSON can spell what UTF-8 cannot
         etag, size = str(row.get("etag") or ""), _size(row)
         try:
             store, name = self.locate(text)

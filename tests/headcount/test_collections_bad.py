@@ -356,6 +356,7 @@ def test_a_container_that_never_stands_still_is_an_outcome() -> None:
         ("m.csv", b"uri,key\na.jpg,a\n,\n", "row 2: the column uri is empty"),
         ("m.jsonl", b'{"uri": "a.jpg"}\n{"uri": \n', "row 2"),
         ("m.jsonl", b'"a.jpg"\n', "expected an object"),
+        ("m.jsonl", b'{"uri": "a\\ud800.jpg"}\n', "surrogates not allowed"),
         ("m.jsonl", b'{"uri": "a", "x": "' + b"x" * (2 << 20), "more than a megabyte"),
         ("m.parquet", b"PAR1 not really", "no Parquet file"),
     ],
