@@ -50,6 +50,9 @@ def command(
 ) -> int:
     """Take the roll of PHOTOS and write the results to --out.
 
+    PHOTOS is a folder, a tar or ZIP file, or a CSV, JSON Lines or Parquet list of photos: a path
+    or an s3:// URI.
+
     Starts a broker and a worker of its own and ends them; with HEADCOUNT_BROKER_URL set, the
     workers of that broker do the work. What the archive knows already is not embedded again.
     """

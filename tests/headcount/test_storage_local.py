@@ -148,7 +148,8 @@ def test_a_file_that_never_stands_still_is_an_outcome_of_that_photo(
 ) -> None:
     (root / "x.jpg").write_bytes(b"photo")
     monkeypatch.setattr(local, "CHANGE_PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(local, "_etag", lambda found, ticks=count(): str(next(ticks)))
+    ticks = count()
+    monkeypatch.setattr(local, "_etag", lambda found: str(next(ticks)))
     with pytest.raises(ObjectChanged, match="written to while it was read"):
         store.get("x.jpg")
 

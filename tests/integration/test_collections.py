@@ -1,6 +1,7 @@
 """The main job on collections that are no plain folders: the same faces, under stable keys."""
 
 import json
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,24 @@ def test_a_folder_of_shards_good_and_bad(
     assert run(photos, samples, out, "--archives") == 3
     plan = last_plan(out)
     assert [plan[k] for k in ("new", "changed", "known", "removed")] == [1, 0, 5, 1]
+
+
+def test_strange_names_are_photos_and_strange_files_are_none(samples: Path, tmp_path: Path) -> None:
+    photo, root, out = bytes_of(samples)["address.jpg"], tmp_path / "photos", tmp_path / "out"
+    names = [b"line\nbreak.jpg", "\U0001f600/\u00e9.jpg".encode(), b"caf\xe9.jpg", b"q'\"<&>.jpg"]
+    names += [b"a/" * 700 + b"deep.jpg", b"x" * 251 + b".jpg", b"back\\slash.jpg"]
+    for name in names:
+        path = root / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo)
+    os.mkfifo(root / "fifo.jpg")
+    (root / "loop").symlink_to(root)
+    (root / "zero.jpg").symlink_to("/dev/zero")
+    (root / "gone.jpg").symlink_to("/nowhere/at all")
+    assert run(root, samples, out) == 3
+    rows = [row["outcome"] for row in table(out, "photos")]
+    assert sorted(rows) == ["faces"] * len(names) + ["missing"]
+    assert len([path for path in (out / "annotated").rglob("*") if path.is_file()]) == len(names)
 
 
 def test_without_being_told_archives_are_left_alone_and_it_is_said(
