@@ -14,7 +14,9 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
@@ -37,22 +39,24 @@ _SCALABLE = ("JPEG", "MPO")
 """Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
 
 _ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
+_UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
+    2: lambda pixels: cv2.flip(pixels, 1),
+    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
+    4: lambda pixels: cv2.flip(pixels, 0),
+    5: cv2.transpose,
+    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
+    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+"""How to turn pixels that are stored in each EXIF orientation; cv2 does it fastest."""
 _TURNS = (b"irot", b"imir")
 """The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
 LARGE_PIXELS = 50_000_000
 """Larger photos are decoded one at a time, whatever the number of threads: while it is decoded, a
-pixel may take 12 bytes (an animated WebP: two canvases, a frame)."""
-BAND_PIXELS = 4_000_000
-"""Pictures are converted in bands of so many pixels: what it takes does not grow with them."""
+pixel takes 5 to 10 bytes, and 16 in a WebP (benchmarks/measure_decode_memory.py)."""
+WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
+"""Pictures above the first are converted in bands of the second, so that what the conversion takes
+does not grow with them."""
 
 _one_large = threading.Lock()
 
@@ -173,13 +177,14 @@ def _upright(picture: Pillow.Image, min_long_side: int) -> Decoded:
         width, height = picture.size
     left = _orientation(picture)  # by now Pillow has turned a TIFF, and pillow_heif a HEIC
     pixels = to_rgb(picture)
-    scale = max(pixels.size) / max(width, height)
+    picture.close()  # its pixels are not needed any more
+    scale = max(pixels.shape[:2]) / max(width, height)
     if left in _UPRIGHT:
-        pixels = pixels.transpose(_UPRIGHT[left])
+        pixels = np.asarray(_UPRIGHT[left](pixels), np.uint8)
     if left >= 5:
         width, height = height, width
     return Decoded(
-        np.asarray(pixels),
+        pixels,
         *(scale, width, height),
         orientation if orientation in _UPRIGHT else 1,
         kind,
@@ -218,11 +223,15 @@ def _draft(picture: Pillow.Image, min_long_side: int) -> None:
         picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
 
 
-def to_rgb(picture: Pillow.Image) -> Pillow.Image:
+def to_rgb(picture: Pillow.Image) -> Image:
     """Any mode as 8-bit RGB: deep greys are scaled, not clipped; transparency lies on white."""
-    if picture.mode == "RGB" and not picture.has_transparency_data:
-        return picture
-    return _by_bands(picture, _conversion_of(picture))
+    convert = _conversion_of(picture)
+    if picture.width * picture.height <= WHOLE_PIXELS:
+        return np.asarray(convert(picture))
+    whole = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top, band in _bands(picture):
+        whole[top : top + band.height] = np.asarray(convert(band))
+    return whole
 
 
 def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Image]:
@@ -230,19 +239,10 @@ def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Ima
         return _high_bytes
     if picture.mode.startswith(("I", "F")):
         low, high = _extremes(picture)
-        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high))
-    return _on_white if picture.has_transparency_data else lambda band: band.convert("RGB")
-
-
-def _by_bands(
-    picture: Pillow.Image, convert: Callable[[Pillow.Image], Pillow.Image]
-) -> Pillow.Image:
-    if picture.width * picture.height <= BAND_PIXELS:
-        return convert(picture).convert("RGB")
-    whole = Pillow.new("RGB", picture.size)
-    for top, band in _bands(picture):
-        whole.paste(convert(band).convert("RGB"), (0, top))
-    return whole
+        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high)).convert("RGB")
+    if picture.has_transparency_data:
+        return _on_white
+    return lambda band: band if band.mode == "RGB" else band.convert("RGB")
 
 
 def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
@@ -253,12 +253,12 @@ def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
 
 
 def _high_bytes(band: Pillow.Image) -> Pillow.Image:
-    return Pillow.fromarray((np.asarray(band) >> 8).astype(np.uint8))
+    return Pillow.fromarray((np.asarray(band) >> 8).astype(np.uint8)).convert("RGB")
 
 
 def _on_white(band: Pillow.Image) -> Pillow.Image:
     layer = band.convert("RGBA")
-    return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer)
+    return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
 
 
 def _values(band: Pillow.Image) -> NDArray[np.float64]:
