@@ -12,6 +12,9 @@ from headcount.records import Outcome
 MAX_SCANS = 256
 """Scans of one progressive JPEG. Cameras and encoders write about ten; each costs a walk over the
 whole picture, however few bytes it has."""
+MAX_TILE_PIXELS = 1 << 24
+"""Pixels of one tile of a TIFF. Tiles have 256 to 1024 pixels a side; a tile is unpacked in whole,
+even where it reaches far beyond its picture."""
 
 
 def check_headers(data: bytes, max_pixels: int) -> None:
@@ -31,6 +34,12 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
     if width < 1 or height < 1:
         raise PhotoError(Outcome.UNREADABLE, "an image without pixels")
+
+
+def check_tiles(width: object, height: object) -> None:
+    """Raise PhotoError for a TIFF of enormous tiles; one without tiles has no sides."""
+    if isinstance(width, int) and isinstance(height, int) and width * height > MAX_TILE_PIXELS:
+        raise PhotoError(Outcome.UNREADABLE, f"a TIFF whose tiles are {width} x {height} pixels")
 
 
 def _webp_canvas(data: bytes) -> tuple[int, int] | None:

@@ -20,12 +20,13 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import options as heif_options
 from pillow_heif import register_heif_opener
 
 from headcount.errors import PhotoError
 from headcount.records import Outcome
-from workers.bounds import check_headers, check_size
+from workers.bounds import check_headers, check_size, check_tiles
 from workers.models.base import Image
 from workers.raw import Preview, find_preview
 
@@ -39,6 +40,7 @@ _SCALABLE = ("JPEG", "MPO")
 """Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
 
 _ORIENTATION = 0x0112
+_TILE_SIDES = (0x0142, 0x0143)
 _UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
     3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
@@ -158,6 +160,8 @@ def _reason(error: BaseException) -> str:
 def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Decoded:
     width, height = picture.size
     check_size(width, height, max_pixels)
+    if isinstance(picture, TiffImageFile):
+        check_tiles(*(picture.tag_v2.get(tag) for tag in _TILE_SIDES))
     with _memory_for(picture):
         return _upright(picture, min_long_side)
 

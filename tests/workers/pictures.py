@@ -116,6 +116,17 @@ def deep_tiff(picture: Image, tile: int | None = None) -> bytes:
     return _tiff(width, height, blobs, tile)
 
 
+def tiff_of_one_tile(side: int, tile: int) -> bytes:
+    """A deflated grey TIFF of ``side`` squared, cut from one black tile of ``tile`` squared."""
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(bytes(tile)) for _ in range(tile)) + packer.flush()
+    one = {256: side, 257: side, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile, 323: tile}
+    fields = one | {324: 8, 325: len(packed)}
+    head = b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields.items())
+    return head + struct.pack("<H", len(fields)) + directory + bytes(4)
+
+
 def _tiff(width: int, height: int, blobs: list[bytes], tile: int | None) -> bytes:
     data = b"II*\0" + bytes(4)
     starts, sizes = [], [len(blob) for blob in blobs]

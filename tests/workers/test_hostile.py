@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from pillow_heif import options as heif_options
 
 from headcount.errors import PhotoError
 from headcount.records import Outcome
@@ -23,6 +24,7 @@ from tests.workers.pictures import (
     noise,
     png_with,
     scene,
+    tiff_of_one_tile,
     webp_canvas,
     ycck_jpeg,
 )
@@ -129,6 +131,26 @@ def test_a_picture_60000_pixels_wide_and_not_too_large_is_read() -> None:
 def test_transparency_of_a_large_picture_takes_memory_in_proportion() -> None:
     layer = encoded(Pillow.new("RGBA", (6000, 5000)), "PNG")  # 30 MP: 4 + 4 + 3 bytes per pixel
     assert in_a_process_of_its_own(layer, 30 * 14) == "6000 x 5000"
+
+
+def test_a_tiff_whose_tile_is_a_million_times_its_size_is_refused() -> None:
+    said = in_a_process_of_its_own(tiff_of_one_tile(16, 16_000), 40)
+    assert said == "unreadable: a TIFF whose tiles are 16000 x 16000 pixels"
+    assert outcome_of(tiff_of_one_tile(16, 512)) == "16 x 16"
+
+
+@pytest.mark.parametrize("side", [16_000, 60_000])
+def test_a_heic_whose_grid_is_larger_than_its_tiles_is_refused(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heif_options, "GRID_TILE_SIZE", 64)
+    data = encoded(scene(256, 256), "HEIF")
+    grid, sizes = struct.pack(">4B2H", 0, 0, 3, 3, 256, 256), struct.pack(">2I", 256, 256)
+    assert grid in data
+    claiming = data.replace(grid, grid[:4] + struct.pack(">2H", side, side))
+    assert in_a_process_of_its_own(claiming, 40).startswith("unreadable")
+    claiming = claiming.replace(sizes, struct.pack(">2I", side, side))
+    assert in_a_process_of_its_own(claiming, 40).startswith(f"too_large: {side} x {side}")
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused() -> None:
