@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "TIFF float": ("F", "TIFF", {"compression": "tiff_lzw"}),
     "GIF": ("P", "GIF", {}),
     "WebP": ("RGB", "WEBP", {"quality": 10, "method": 0}),
+    "JPEG 2000": ("RGB", "JPEG2000", {}),
     "HEIC": ("RGB", "HEIF", {"quality": 10}),
     "AVIF": ("RGB", "AVIF", {"quality": 10, "speed": 10}),
 }

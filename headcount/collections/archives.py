@@ -14,10 +14,10 @@ from headcount.collections.places import container_of, is_container
 from headcount.errors import ObjectError, ObjectMissing
 from headcount.storage.base import Blob, ObjectInfo, Reader
 
-CONTAINERS_KEPT = 64
+CONTAINERS_KEPT = 16
 INDEXING = 4
 """Containers that are indexed at once."""
-AHEAD = 32
+AHEAD = 8
 """Objects that a listing looks ahead for containers to index."""
 
 

@@ -25,8 +25,9 @@ from headcount.layout import index_folder
 from headcount.storage.base import ObjectInfo, Store
 
 PAGE = 4096
-"""Entries of one page: half a second's worth of photos, a few hundred kilobytes."""
-PAGES_KEPT = 8
+"""Entries of one page: about 2 MB in memory, a tenth of it in the archive."""
+PAGES_KEPT = 4
+"""About 8 MB of each container that is open."""
 
 
 class IndexRecord(BaseModel):
