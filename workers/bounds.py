@@ -10,11 +10,13 @@ from headcount.errors import PhotoError
 from headcount.records import Outcome
 
 MAX_SCANS = 256
-"""Scans of one progressive JPEG. Cameras and encoders write about ten; each costs a walk over the
+"""Scans of one JPEG. Cameras and encoders write about ten; each costs a walk over the
 whole picture, however few bytes it has."""
 MAX_TILE_PIXELS = 1 << 24
 """Pixels of one tile of a TIFF. Tiles have 256 to 1024 pixels a side; a tile is unpacked in whole,
 even where it reaches far beyond its picture."""
+
+_SEQUENTIAL_FRAMES = frozenset((0xC0, 0xC1, 0xC9))
 
 
 def check_headers(data: bytes, max_pixels: int) -> None:
@@ -22,7 +24,7 @@ def check_headers(data: bytes, max_pixels: int) -> None:
     canvas = _webp_canvas(data)
     if canvas is not None:  # the animation's canvas is taken when the file is opened
         check_size(*canvas, max_pixels)
-    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_SCANS:
+    if _has_many_scans(data) and data.count(b"\xff\xda") > MAX_SCANS:
         raise PhotoError(Outcome.UNREADABLE, f"a JPEG of more than {MAX_SCANS} scans")
 
 
@@ -48,3 +50,25 @@ def _webp_canvas(data: bytes) -> tuple[int, int] | None:
         return None
     width, height = int.from_bytes(data[24:27], "little"), int.from_bytes(data[27:30], "little")
     return width + 1, height + 1
+
+
+def _has_many_scans(data: bytes) -> bool:
+    """Whether a JPEG may have more scans than one, by its header (ITU-T T.81, B.2).
+
+    Not so where the first scan of a sequential one holds all its components, as cameras write it:
+    to count the scans of those would take a tenth of the time that decoding takes.
+    """
+    at, components = 2, 0
+    if not data.startswith(b"\xff\xd8"):
+        return False
+    while at + 10 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if marker in _SEQUENTIAL_FRAMES:
+            components = data[at + 9]
+        elif marker == 0xDA:
+            return data[at + 4] < components or not components
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return True

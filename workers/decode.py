@@ -134,9 +134,10 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int) -> Decoded:
     if not data:
         raise PhotoError(Outcome.UNREADABLE, "empty file")
     try:
-        check_headers(data, max_pixels)
         preview = find_preview(data)
-        with Pillow.open(io.BytesIO(preview.data if preview else data), formats=FORMATS) as picture:
+        shown = preview.data if preview else data
+        check_headers(shown, max_pixels)
+        with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
             _heed_exif(picture, data)
             _heed_container(picture, preview)
             return _decoded(picture, max_pixels, min_long_side)

@@ -37,9 +37,9 @@ _PLAIN_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The bytes of a RAW file's largest JPEG, and the EXIF orientation that the file gives it."""
+    """A RAW file from its largest JPEG on, and the EXIF orientation that the file gives it."""
 
-    data: memoryview
+    data: bytes
     orientation: int
 
 
@@ -50,7 +50,7 @@ def find_preview(data: bytes) -> Preview | None:
     found = [(width * height, -start) for start, width, height in _jpegs(data)]
     if not found:
         raise PhotoError(Outcome.UNREADABLE, "a camera RAW file without a JPEG preview in it")
-    return Preview(memoryview(data)[-max(found)[1] :], _orientation(data))
+    return Preview(data[-max(found)[1] :], _orientation(data))
 
 
 def is_raw(data: bytes) -> bool:

@@ -67,11 +67,15 @@ def ycck_jpeg(picture: Image) -> bytes:
     return data[:transform] + b"\2" + data[transform + 1 :]
 
 
-def many_scans(width: int, height: int, scans: int) -> bytes:
-    """A progressive JPEG whose last scan is there ``scans`` times more, without data."""
-    data = encoded(Pillow.new("RGB", (width, height)), "JPEG", progressive=True)
-    last = data.rindex(b"\xff\xda")
-    return data[:-2] + data[last : last + 10] * scans + data[-2:]
+def many_scans(width: int, height: int, scans: int, *, progressive: bool = True) -> bytes:
+    """A JPEG with ``scans`` further scans without data of its first component."""
+    picture = Pillow.new("RGB", (width, height))
+    data = encoded(picture, "JPEG", progressive=progressive)
+    scan = data[(last := data.rindex(b"\xff\xda")) : last + 10]
+    if not progressive:  # a first scan of one component: there must be others
+        scan = b"\xff\xda\0\x08\1\1\0\0\x3f\0"
+        return data[:last] + scan * scans + data[last:]
+    return data[:-2] + scan * scans + data[-2:]
 
 
 def png_with(kind: bytes, body: bytes) -> bytes:

@@ -156,6 +156,8 @@ def test_a_heic_whose_grid_is_larger_than_its_tiles_is_refused(
 def test_a_jpeg_of_a_thousand_scans_is_refused() -> None:
     assert "more than 256 scans" in outcome_of(many_scans(4000, 3000, 1000))
     assert outcome_of(many_scans(400, 300, 20)) == "400 x 300"
+    assert "more than 256 scans" in outcome_of(many_scans(400, 300, 1000, progressive=False))
+    assert "more than 256 scans" in outcome_of(raws.nef(1, many_scans(400, 300, 1000)))
 
 
 @pytest.mark.parametrize(
