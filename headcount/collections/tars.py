@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import posixpath
 import tarfile
 from collections.abc import Iterator
 from typing import Any
 
 from headcount.collections.entries import Entry, unreadable
-from headcount.collections.ranges import buffered
+from headcount.collections.ranges import WINDOW, RangeFile
 from headcount.errors import ObjectError
 from headcount.storage.base import ObjectInfo, Reader
 from headcount.storage.local import key_of
@@ -17,30 +16,48 @@ from headcount.storage.local import key_of
 MAX_HEADER = 1 << 20
 """A longer name or list of attributes is no tar file's; it would be held in memory."""
 MAX_GLOBALS = 1000
+JUMP_WINDOW = 1 << 14
+"""Bytes read where the headers lie megabytes apart."""
 
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 _FAULTS = (tarfile.TarError, ValueError, OverflowError, EOFError, UnicodeError)
 
 
 class Headers:
-    """A file for tarfile that refuses to read more than a header at once."""
+    """A file for tarfile, read in windows: small ones where the members between are large.
 
-    def __init__(self, file: io.BufferedReader) -> None:
+    Refuses to read more than a header at once.
+    """
+
+    def __init__(self, file: RangeFile) -> None:
         self._file = file
+        self._window = b""
+        self._start = self._at = 0
 
     def read(self, size: int = -1) -> bytes:
         """At most ``size`` bytes."""
         if not 0 <= size <= MAX_HEADER:
             raise tarfile.ReadError(f"a header of {size} bytes")
-        return self._file.read(size)
+        if not self._start <= self._at <= self._start + len(self._window) - size:
+            self._load(size)
+        begin = self._at - self._start
+        data = self._window[begin : begin + size]
+        self._at += len(data)
+        return data
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+    def seek(self, offset: int) -> int:
         """Go to a place."""
-        return self._file.seek(offset, whence)
+        self._at = offset
+        return offset
 
     def tell(self) -> int:
         """The place."""
-        return self._file.tell()
+        return self._at
+
+    def _load(self, size: int) -> None:
+        jumped = self._at - (self._start + len(self._window)) > WINDOW
+        self._start = self._file.seek(self._at)
+        self._window = self._file.read(max(size, JUMP_WINDOW if jumped else WINDOW)) or b""
 
 
 class Tar:
@@ -64,7 +81,7 @@ class Tar:
         wrong = self.check(reader, container)
         if wrong is None:
             try:
-                yield from _members(buffered(reader, container), container)
+                yield from _members(Headers(RangeFile(reader, container)), container)
             except _FAULTS as error:
                 wrong = f"the tar file is cut off or damaged: {error}"
         if wrong is not None:
@@ -86,8 +103,8 @@ class Tar:
         return place if isinstance(place, str) else None
 
 
-def _members(file: io.BufferedReader, container: ObjectInfo) -> Iterator[Entry]:
-    source: Any = Headers(file)  # it has all that reading needs
+def _members(file: Headers, container: ObjectInfo) -> Iterator[Entry]:
+    source: Any = file  # it has all that reading needs
     with tarfile.open(fileobj=source, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
         held: Any = tar
         reached = -1
@@ -103,7 +120,7 @@ def _members(file: io.BufferedReader, container: ObjectInfo) -> Iterator[Entry]:
         _require_end(file, tar.offset)
 
 
-def _require_end(file: io.BufferedReader, offset: int) -> None:
+def _require_end(file: Headers, offset: int) -> None:
     """To tarfile a damaged header, or the end of the file, is as good an end as the end mark."""
     file.seek(offset)
     block = file.read(tarfile.BLOCKSIZE)

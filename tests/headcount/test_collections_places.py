@@ -72,3 +72,11 @@ def test_a_photo_of_an_indexed_container_costs_one_range(form: Format, make: obj
     assert worker.get("02000.jpg").data == photos["02000.jpg"]
     assert len(store.ranges) == 1
     assert store.ranges[0] < 3500
+
+
+def test_of_a_tar_file_of_large_photos_little_more_than_the_headers_is_read() -> None:
+    data = tar_of({f"{n}.jpg": bytes(3 << 20) for n in range(10)})
+    store = Counting()
+    store.put("c", data)
+    assert len(list(Container(store, "c", Tar(), MemoryStore()).list())) == 10
+    assert sum(store.ranges) < len(data) / 20
