@@ -5,7 +5,8 @@ HeadcountError
 ├─ ObjectError       one object cannot be read  → its reader decides whose fault that is
 │  ├─ ObjectMissing
 │  ├─ ObjectDenied
-│  └─ ObjectTooLarge
+│  ├─ ObjectTooLarge
+│  └─ ObjectChanged
 ├─ TransientError    storage or device hiccup   → the only one that is tried again
 └─ FatalError        settings, model, archive   → stops the job, says what to do, is not retried
 
@@ -85,6 +86,15 @@ class ObjectTooLarge(ObjectError):
     def label(cls) -> str:
         """What happened, in words."""
         return "too large"
+
+
+class ObjectChanged(ObjectError):
+    """The object is no longer the one that was listed, or is being written to."""
+
+    @classmethod
+    def label(cls) -> str:
+        """What happened, in words."""
+        return "changed while it was read"
 
 
 class TransientError(HeadcountError):

@@ -5,6 +5,7 @@ packs/<pack_id>/pack.json                 the model pack: digests, licence, thre
 packs/<pack_id>/photos.lance              one row per photo
 packs/<pack_id>/faces.lance               one row per face, with its descriptor
 packs/<pack_id>/gallery.lance             one row per reference
+indexes/<id>/                             what lies where in one version of a tar, ZIP or manifest
 jobs/<job_id>/spec.json                   what was asked for
 jobs/<job_id>/plan.json                   written last by planning: counts, number of shards
 jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it covers
@@ -31,6 +32,11 @@ REDUCE = "reduce"
 def shard_name(number: int) -> str:
     """The unit of work that is shard ``number``; names sort as their numbers do."""
     return f"embed-{number:07d}"
+
+
+def index_folder(name: str) -> str:
+    """Where the index of one version of a container lies."""
+    return f"indexes/{name}/"
 
 
 @dataclass(frozen=True, slots=True)

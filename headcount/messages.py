@@ -99,6 +99,7 @@ class JobSpec(Record):
     model: str
     profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
     all_objects: bool = False
+    archives: bool = Field(False, description="look into the tar and ZIP files of a folder")
     annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
     formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
     limits: Limits

@@ -13,7 +13,8 @@ PHOTO_SUFFIXES = frozenset(
     f".{name}"
     for name in (
         *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif"),
-        *("heic", "heif", "hif", "avif"),
+        *("heic", "heif", "hif", "avif", "apng"),
+        *("cr2", "cr3", "nef", "nrw", "arw", "dng", "raf", "orf", "rw2", "pef", "srw"),
     )
 )
 """Suffixes, in lower case, of the image formats that headcount reads."""

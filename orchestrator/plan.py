@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
+from headcount.collections import counts_as_photo, open_collection
+from headcount.collections.places import is_container
 from headcount.errors import FatalError
 from headcount.layout import ARCHIVE, JobKeys, PackKeys, shard_name
 from headcount.messages import (
@@ -22,10 +24,11 @@ from headcount.messages import (
     ShardManifest,
     find_record,
 )
-from headcount.photos import collection_id, is_photo
+from headcount.photos import collection_id
 from headcount.records import Outcome
 from headcount.settings import PROFILES, ProfileName, S3Settings
-from headcount.storage import ObjectInfo, Store, open_store
+from headcount.storage import ObjectInfo, Store
+from headcount.storage.base import Reader
 from headcount.tables import Table, quoted
 
 REPLACED_CHUNK = 2_000
@@ -100,6 +103,7 @@ class Tally:
     def __init__(self) -> None:
         self.states = dict.fromkeys(State, 0)
         self.others = 0
+        self.containers = 0
         self.bytes = 0
         self.planned = 0
         self.planned_bytes = 0
@@ -116,7 +120,7 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         raise FatalError("this job only enrols people: there is nothing to plan")
     keys = JobKeys(spec.job_id)
     tally = Tally()
-    collection = open_store(spec.photos, s3)
+    collection = open_collection(spec.photos, s3, indexes=store, archives=spec.archives)
     listing = _photos_of(collection, spec, tally)
     planned = _changed(compare(listing, _known(store, spec, s3), spec.profile), store, keys, tally)
     for shard in cut_shards(planned, spec.limits):
@@ -126,28 +130,35 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         tally.shards += 1
     plan = _record(tally)
     if not plan.photos:
-        raise FatalError(_nothing_found(collection, plan.other_objects))
+        raise FatalError(_nothing_found(collection.uri, plan.other_objects, tally.containers))
     store.put(keys.plan, plan.to_bytes())
     return plan
 
 
-def _nothing_found(collection: Store, others: int) -> str:
+def _nothing_found(uri: str, others: int, containers: int) -> str:
     hint = "check the path"
-    if others:
+    if containers:
+        hint = (
+            f"it holds {containers:,} tar or ZIP files; to take the photos in them, say --archives"
+        )
+    elif others:
         hint = (
             f"it holds {others:,} other objects; if these are images without the usual suffix, "
             "say --all-objects"
         )
-    return f"no photos found in {collection.uri}: {hint}"
+    return f"no photos found in {uri}: {hint}"
 
 
-def _photos_of(collection: Store, spec: JobSpec, tally: Tally) -> Iterator[ObjectInfo]:
+def _photos_of(collection: Reader, spec: JobSpec, tally: Tally) -> Iterator[ObjectInfo]:
     own = tuple(key for uri in (spec.out, spec.archive) if (key := _key_below(collection.uri, uri)))
     for info in collection.list():
         if own and info.key.startswith(own):
             continue  # what headcount writes below the collection is not part of it
-        if not (spec.all_objects or is_photo(info.key)):
+        if not counts_as_photo(
+            info.key, spec.photos or "", archives=spec.archives, all_objects=spec.all_objects
+        ):
             tally.others += 1
+            tally.containers += is_container(info.key)
             continue
         tally.bytes += info.size
         yield info

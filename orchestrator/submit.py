@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from urllib.parse import quote
 
+from headcount.collections import canonical_collection, open_collection
 from headcount.errors import FatalError, ObjectError
 from headcount.layout import JobKeys
 from headcount.messages import FinishedRecord, JobSpec, Limits, find_record, new_job_id, now
@@ -23,6 +24,7 @@ def make_spec(
     settings: Settings,
     expected: str | None = None,
     all_objects: bool = False,
+    archives: bool = False,
     annotate: int = 200,
     formats: tuple[str, ...] = (),
 ) -> JobSpec:
@@ -34,7 +36,7 @@ def make_spec(
         {
             "job_id": job_id,
             "created": created,
-            "photos": canonical_uri(photos) if photos else None,
+            "photos": canonical_collection(photos) if photos else None,
             "people": canonical_uri(people) if people else None,
             "expected": canonical_object(expected) if expected else None,
             "archive": root,
@@ -42,6 +44,7 @@ def make_spec(
             "model": settings.model,
             "profile": settings.profile,
             "all_objects": all_objects,
+            "archives": archives,
             "annotate": annotate,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),
             "limits": Limits(
@@ -82,8 +85,11 @@ def open_archive(uri: str, s3: S3Settings) -> Store:
 def _check_photos(spec: JobSpec, s3: S3Settings) -> None:
     if spec.photos is None:
         return
+    archive = open_store(spec.archive, s3)
+    open_collection(spec.photos, s3, indexes=archive, archives=spec.archives).check()
+    if not spec.photos.endswith("/"):
+        return
     collection = open_store(spec.photos, s3)
-    collection.check()
     if not next(iter(collection.list()), None):
         raise FatalError(f"no photos found in {collection.uri}: it is empty; check the path")
 

@@ -6,11 +6,13 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from headcount.collections import open_collection
 from headcount.errors import FatalError, ObjectMissing
 from headcount.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.messages import ArchiveRecord, JobSpec, UnitMessage, read_record
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
+from headcount.storage.base import Reader
 from headcount.tables import Table
 from workers.models.base import ModelPack
 from workers.models.packs import open_pack
@@ -77,6 +79,17 @@ class Unit:
         pack = self.context.pack(self.spec.model)
         require_same_pack(self.store, pack)
         return pack
+
+    @cached_property
+    def collection(self) -> Reader:
+        """The job's photos."""
+        return open_collection(
+            self.spec.photos or "",
+            self.context.s3,
+            indexes=self.store,
+            archives=self.spec.archives,
+            concurrency=self.context.settings.fetchers,
+        )
 
     @property
     def pack_keys(self) -> PackKeys:

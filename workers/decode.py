@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import ctypes
 import io
+import threading
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
+from pillow_heif import options as heif_options
 from pillow_heif import register_heif_opener
 
 from headcount.errors import PhotoError
 from headcount.records import Outcome
+from workers.bounds import check_headers, check_size, check_tiles
 from workers.models.base import Image
+from workers.raw import Preview, find_preview
 
 FORMATS = (
     *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF"),
@@ -33,18 +41,29 @@ _SCALABLE = ("JPEG", "MPO")
 """Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
 
 _ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
+_TILE_SIDES = (0x0142, 0x0143)
+_UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
+    2: lambda pixels: cv2.flip(pixels, 1),
+    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
+    4: lambda pixels: cv2.flip(pixels, 0),
+    5: cv2.transpose,
+    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
+    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+"""How to turn pixels that are stored in each EXIF orientation; cv2 does it fastest."""
 _TURNS = (b"irot", b"imir")
 """The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
+LARGE_PIXELS = 50_000_000
+"""Larger photos are decoded one at a time, whatever the number of threads: while it is decoded, a
+pixel takes 5 to 10 bytes, up to 20 in WebP and JPEG 2000 (benchmarks/measure_decode_memory.py)."""
+WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
+"""Pictures above the first are converted in bands of the second, so that what the conversion takes
+does not grow with them."""
 
+_one_large = threading.Lock()
+
+heif_options.DECODE_THREADS = 1  # the workers' own threads are the parallelism
 register_heif_opener(thumbnails=False)
 Pillow.init()  # all plug-ins, once; later it would race between threads
 Pillow.MAX_IMAGE_PIXELS = None  # the limit is the caller's, checked before decoding
@@ -114,8 +133,12 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int) -> Decoded:
     if not data:
         raise PhotoError(Outcome.UNREADABLE, "empty file")
     try:
-        with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
+        preview = find_preview(data)
+        shown = preview.data if preview else data
+        check_headers(shown, max_pixels)
+        with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
             _heed_exif(picture, data)
+            _heed_container(picture, preview)
             return _decoded(picture, max_pixels, min_long_side)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
@@ -136,12 +159,19 @@ def _reason(error: BaseException) -> str:
 
 def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Decoded:
     width, height = picture.size
-    if width * height > max_pixels:
-        raise PhotoError(
-            Outcome.TOO_LARGE, f"{width} x {height} pixels, more than the limit of {max_pixels:,}"
-        )
-    if width < 1 or height < 1:
-        raise PhotoError(Outcome.UNREADABLE, "an image without pixels")
+    check_size(width, height, max_pixels)
+    if isinstance(picture, TiffImageFile):
+        check_tiles(*(picture.tag_v2.get(tag) for tag in _TILE_SIDES))
+    with _memory_for(picture):
+        return _upright(picture, min_long_side)
+
+
+def _memory_for(picture: Pillow.Image) -> AbstractContextManager[object]:
+    return _one_large if picture.width * picture.height > LARGE_PIXELS else nullcontext()
+
+
+def _upright(picture: Pillow.Image, min_long_side: int) -> Decoded:
+    width, height = picture.size
     kind = picture.format or "?"
     orientation = picture.info.get("original_orientation") or _orientation(picture)
     if kind in _SCALABLE and min_long_side:
@@ -151,13 +181,14 @@ def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Deco
         width, height = picture.size
     left = _orientation(picture)  # by now Pillow has turned a TIFF, and pillow_heif a HEIC
     pixels = to_rgb(picture)
-    scale = max(pixels.size) / max(width, height)
+    picture.close()  # its pixels are not needed any more
+    scale = max(pixels.shape[:2]) / max(width, height)
     if left in _UPRIGHT:
-        pixels = pixels.transpose(_UPRIGHT[left])
+        pixels = np.asarray(_UPRIGHT[left](pixels), np.uint8)
     if left >= 5:
         width, height = height, width
     return Decoded(
-        np.asarray(pixels),
+        pixels,
         *(scale, width, height),
         orientation if orientation in _UPRIGHT else 1,
         kind,
@@ -172,6 +203,12 @@ def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
     turned = picture.info.get("original_orientation")
     if turned and not any(box in data for box in _TURNS):
         picture.getexif()[_ORIENTATION] = turned
+
+
+def _heed_container(picture: Pillow.Image, preview: Preview | None) -> None:
+    """Turn a preview as its RAW file says, unless it says so itself."""
+    if preview is not None and _ORIENTATION not in picture.getexif():
+        picture.getexif()[_ORIENTATION] = preview.orientation
 
 
 def _orientation(picture: Pillow.Image) -> int:
@@ -190,23 +227,57 @@ def _draft(picture: Pillow.Image, min_long_side: int) -> None:
         picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
 
 
-def to_rgb(picture: Pillow.Image) -> Pillow.Image:
+def to_rgb(picture: Pillow.Image) -> Image:
     """Any mode as 8-bit RGB: deep greys are scaled, not clipped; transparency lies on white."""
+    convert = _conversion_of(picture)
+    if picture.width * picture.height <= WHOLE_PIXELS:
+        return np.asarray(convert(picture))
+    whole = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top, band in _bands(picture):
+        whole[top : top + band.height] = np.asarray(convert(band))
+    return whole
+
+
+def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Image]:
     if picture.mode.startswith("I;16"):
-        return Pillow.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+        return _high_bytes
     if picture.mode.startswith(("I", "F")):
-        return Pillow.fromarray(_scaled(np.asarray(picture, np.float64))).convert("RGB")
+        low, high = _extremes(picture)
+        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high)).convert("RGB")
     if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        ground = Pillow.new("RGBA", layer.size, "white")
-        return Pillow.alpha_composite(ground, layer).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+        return _on_white
+    return lambda band: band if band.mode == "RGB" else band.convert("RGB")
 
 
-def _scaled(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Deep greys in 0..255: by the depth that their values fit in, others by their extremes."""
-    values = np.nan_to_num(values)
-    low, high = float(values.min()), float(values.max())
+def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
+    """The picture in slices of whole rows, each with its top row's number."""
+    rows = max(1, BAND_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _high_bytes(band: Pillow.Image) -> Pillow.Image:
+    return Pillow.fromarray((np.asarray(band) >> 8).astype(np.uint8)).convert("RGB")
+
+
+def _on_white(band: Pillow.Image) -> Pillow.Image:
+    layer = band.convert("RGBA")
+    return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _values(band: Pillow.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(band, np.float64))
+
+
+def _extremes(picture: Pillow.Image) -> tuple[float, float]:
+    ends = [
+        (values.min(), values.max()) for _, band in _bands(picture) for values in [_values(band)]
+    ]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+
+def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    """Deep greys in 0..255: by the depth that their extremes fit in, others by these extremes."""
     if low >= 0 and high <= 255:
         top = 1.0 if 0 < high <= 1 else 255.0
         return (values * (255.0 / top)).astype(np.uint8)

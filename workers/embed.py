@@ -25,7 +25,8 @@ from headcount.messages import (
 )
 from headcount.photos import collection_id
 from headcount.records import Outcome, Photo
-from headcount.storage import Blob, Store
+from headcount.storage import Blob
+from headcount.storage.base import Reader
 from workers.align import SIZE
 from workers.analyse import Analysis, analyse
 from workers.context import Unit
@@ -101,7 +102,7 @@ def _process(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
     if unit.attempt >= attempts.CAREFUL_FROM:
         yield from _one_by_one(unit, photos)
         return
-    collection = unit.context.open(unit.spec.photos or "")
+    collection = unit.collection
     settings = unit.context.settings
     with (
         ThreadPoolExecutor(settings.fetchers, "fetch") as fetchers,
@@ -117,7 +118,7 @@ def _process(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
 
 def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
     """The careful mode: earlier attempts died, so each photo is named before it is touched."""
-    collection = unit.context.open(unit.spec.photos or "")
+    collection = unit.collection
     killers = attempts.convicted(unit.store, unit.keys, unit.name, unit.attempt - 1)
     for photo in photos:
         if photo.key in killers:
@@ -141,7 +142,7 @@ def _require_working_models(unit: Unit) -> None:
     unit.pack.recogniser.embed(grey)
 
 
-def _fetch(unit: Unit, collection: Store, photo: ManifestPhoto) -> Fetched:
+def _fetch(unit: Unit, collection: Reader, photo: ManifestPhoto) -> Fetched:
     began = time.monotonic()
     blob, error = None, None
     try:

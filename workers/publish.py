@@ -5,6 +5,7 @@ Pictures are made from the photos themselves, fetched again; the archive holds n
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from headcount.layout import PREPARE
 from headcount.messages import DoneMarker, ReferenceReport, read_record
 from headcount.records import Box, Decision
 from headcount.storage import Store
+from headcount.storage.base import Reader
+from headcount.storage.keys import is_portable
 from workers.context import Unit
 from workers.decode import Decoded, decode
 from workers.pools import ordered_map
@@ -44,6 +47,9 @@ CLUSTER_FACES_SHOWN = 12
 PEOPLE_SHOWN = 100
 REFERENCES_SHOWN = 6
 FAILURE_EXAMPLES = 5
+PART_SHOWN, PARTS_SHOWN = 50, 4
+"""Of a photo's key that cannot name a file, what is kept in the name of its annotated copy:
+characters (of up to four bytes) of each part, and parts."""
 
 
 def publish(unit: Unit, out: Store, roll: Roll, seconds: Mapping[str, float]) -> dict[str, int]:
@@ -129,7 +135,7 @@ def _picture_photos(
     needed = pc.is_in(roll.faces["photo"], pa.array(sorted(tasks), pa.string()))
     for row in roll.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))
-    collection = unit.context.open(unit.spec.photos or "")
+    collection = unit.collection
     with ThreadPoolExecutor(unit.context.settings.threads, "publish") as pool:
         made = ordered_map(
             pool,
@@ -162,7 +168,7 @@ def _face(row: Mapping[str, Any]) -> ShownFace:
     )
 
 
-def _open_picture(unit: Unit, store: Store, key: str) -> Decoded | None:
+def _open_picture(unit: Unit, store: Reader, key: str) -> Decoded | None:
     """The photo, upright and small enough to show; None where it cannot be had any more."""
     limits = unit.spec.limits
     try:
@@ -172,7 +178,7 @@ def _open_picture(unit: Unit, store: Store, key: str) -> Decoded | None:
         return None
 
 
-def _picture(unit: Unit, collection: Store, out: Store, task: _Task) -> _Pictures:
+def _picture(unit: Unit, collection: Reader, out: Store, task: _Task) -> _Pictures:
     decoded = _open_picture(unit, collection, task.key)
     if decoded is None:
         bare = ShownPhoto(task.key, 0, 0, tuple(task.faces), task.missing)
@@ -198,7 +204,17 @@ def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
 
 def annotated_key(photo: str) -> str:
     """Where the annotated copy of a photo lies in the results."""
-    return f"{results.ANNOTATED}{photo}.jpg"
+    if is_portable(photo) and _is_short(photo):
+        return f"{results.ANNOTATED}{photo}.jpg"
+    # A manifest's URI, a name that leads elsewhere or one too long: readable, and still unique.
+    parts = [part[:PART_SHOWN] for part in photo.replace(":", "").split("/") if part.strip(".")]
+    digest = hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{results.ANNOTATED}{'/'.join(parts[-PARTS_SHOWN:])}-{digest}.jpg"
+
+
+def _is_short(photo: str) -> bool:
+    """Whether there is room for more: names end at 255 bytes, keys of S3 at 1,024."""
+    return len(photo.encode()) < 700 and all(len(p.encode()) < 240 for p in photo.split("/"))
 
 
 def _scaled(box: Box, scale: float) -> Box:

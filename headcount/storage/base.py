@@ -1,4 +1,7 @@
-"""What headcount asks of a place where objects lie: one protocol, met by S3 and directories."""
+"""What headcount asks of a place where objects lie: to read them, and of a store to write them.
+
+Buckets and directories do both; tar and ZIP files and lists of photos can only be read.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Blob:
     etag: str
 
 
-class Store(Protocol):
+class Reader(Protocol):
     """Objects under one URI. Keys are relative to it, with ``/`` between their parts.
 
     Every method may raise TransientError (a hiccup: try again) and FatalError (no such bucket
@@ -61,9 +64,16 @@ class Store(Protocol):
         """
         ...
 
-    def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """At most ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectDenied."""
+    def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
+        """At most ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectDenied.
+
+        With ``etag``, raises ObjectChanged where the object is no longer the one with that etag.
+        """
         ...
+
+
+class Store(Reader, Protocol):
+    """A reader that can be written to."""
 
     def put(self, key: str, data: bytes) -> str:
         """Write an object atomically (readers see the old or the new one); returns its etag."""

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import BinaryIO
 from headcount.errors import (
     FatalError,
     HeadcountError,
+    ObjectChanged,
     ObjectDenied,
     ObjectMissing,
     ObjectTooLarge,
@@ -33,6 +35,9 @@ from headcount.storage.opening import directory_uri
 
 DANGLING = "dangling"
 """The etag of a symbolic link that leads nowhere: it is listed, and reading it finds it missing."""
+
+CHANGE_PAUSES = (0.05, 0.5)
+"""Seconds to wait for whoever writes to a file that is being read, before each further try."""
 
 _TEMPORARY = re.compile(rb"\.headcount-[0-9a-f]{16}\.tmp")
 _CHUNK = 1 << 20
@@ -170,7 +175,15 @@ class DirectoryStore:
             return _info(key, os.stat(self._path(key)), self._uri)  # noqa: PTH116 - bytes path
 
     def get(self, key: str, *, limit: int | None = None) -> Blob:
-        """The whole object. Raises ObjectMissing, ObjectDenied, ObjectTooLarge."""
+        """The whole object. Raises ObjectMissing, ObjectDenied, ObjectTooLarge, ObjectChanged."""
+        for pause in CHANGE_PAUSES:
+            try:
+                return self._read(key, limit)
+            except ObjectChanged:
+                time.sleep(pause)
+        return self._read(key, limit)
+
+    def _read(self, key: str, limit: int | None) -> Blob:
         with self._opened_file(key) as file:
             info = _info(key, os.fstat(file.fileno()), self._uri)
             if limit is not None and info.size > limit:
@@ -178,14 +191,17 @@ class DirectoryStore:
             data = file.read(info.size)
             after = _info(key, os.fstat(file.fileno()), self._uri)
         if after != info or len(data) != info.size:
-            raise TransientError(f"{self._uri}{key} was written to while it was read")
+            raise ObjectChanged(self._uri + key, "was written to while it was read")
         return Blob(data, info.etag)
 
-    def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """At most ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectDenied."""
+    def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
+        """At most ``length`` bytes from ``offset``; see Reader.get_range."""
         with self._opened_file(key) as file:
             file.seek(offset)
-            return file.read(length)
+            data = file.read(length)
+            if etag and etag != _etag(os.fstat(file.fileno())):
+                raise ObjectChanged(self._uri + key)
+        return data
 
     def put(self, key: str, data: bytes) -> str:
         """Write an object atomically; returns its etag. It is on disk when this returns."""

@@ -8,7 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from headcount.errors import ObjectDenied, ObjectMissing, ObjectTooLarge, TransientError
+from headcount.errors import (
+    ObjectChanged,
+    ObjectDenied,
+    ObjectMissing,
+    ObjectTooLarge,
+    TransientError,
+)
 from headcount.storage.base import Blob, ObjectInfo
 from headcount.storage.keys import require_key
 
@@ -58,9 +64,12 @@ class MemoryStore:
             raise ObjectTooLarge(self._uri + key, f"{len(data)} bytes, {limit} allowed")
         return Blob(data, _etag(data))
 
-    def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """At most ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectDenied."""
-        return self._read(key)[offset : offset + length]
+    def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
+        """At most ``length`` bytes from ``offset``; see Reader.get_range."""
+        data = self._read(key)
+        if etag and etag != _etag(data):
+            raise ObjectChanged(self._uri + key)
+        return data[offset : offset + length]
 
     def put(self, key: str, data: bytes) -> str:
         """Write an object; returns its etag."""

@@ -37,6 +37,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 from headcount.errors import (
     FatalError,
     HeadcountError,
+    ObjectChanged,
     ObjectDenied,
     ObjectError,
     ObjectMissing,
@@ -368,12 +369,14 @@ class S3Store:
             raise TransientError(f"{self._uri}{key}: cut off after {len(data)} of {told} bytes")
         return Blob(data, etag)
 
-    def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """At most ``length`` bytes from ``offset``. Raises ObjectMissing, ObjectDenied."""
+    def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
+        """At most ``length`` bytes from ``offset``; see Reader.get_range."""
         if length <= 0:
             return b""
         try:
             with self._reading(key), self._body(key, offset, length) as response:
+                if etag and etag != response.headers.get("ETag", "").strip('"'):
+                    raise ObjectChanged(self._uri + key)
                 return response.read(decode_content=False)
         except _BeyondEndError:
             return b""

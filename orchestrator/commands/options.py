@@ -54,6 +54,9 @@ def job_options(command: F) -> F:
         ),
         click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
         click.option(
+            "--archives", is_flag=True, help="Look into the tar and ZIP files of the folder too."
+        ),
+        click.option(
             "--annotate",
             type=click.IntRange(min=0),
             default=200,

@@ -41,6 +41,7 @@ def command(
     expected: str | None,
     profile: str | None,
     all_objects: bool,
+    archives: bool,
     annotate: int,
     formats: tuple[str, ...],
     model: str | None,
@@ -49,6 +50,9 @@ def command(
     workers: int,
 ) -> int:
     """Take the roll of PHOTOS and write the results to --out.
+
+    PHOTOS is a folder, a tar or ZIP file, or a CSV, JSON Lines or Parquet list of photos: a path
+    or an s3:// URI.
 
     Starts a broker and a worker of its own and ends them; with HEADCOUNT_BROKER_URL set, the
     workers of that broker do the work. What the archive knows already is not embedded again.
@@ -62,6 +66,7 @@ def command(
         out=out,
         settings=settings,
         all_objects=all_objects,
+        archives=archives,
         annotate=annotate,
         formats=formats,
     )

@@ -33,6 +33,7 @@ def command(
     expected: str | None,
     profile: str | None,
     all_objects: bool,
+    archives: bool,
     annotate: int,
     formats: tuple[str, ...],
     as_json: bool,
@@ -50,6 +51,7 @@ def command(
         out=out,
         settings=settings,
         all_objects=all_objects,
+        archives=archives,
         annotate=annotate,
         formats=formats,
     )

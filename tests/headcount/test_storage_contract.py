@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from headcount.errors import FatalError, HeadcountError, ObjectMissing, ObjectTooLarge
+from headcount.errors import (
+    FatalError,
+    HeadcountError,
+    ObjectChanged,
+    ObjectMissing,
+    ObjectTooLarge,
+)
 from headcount.storage.base import Store
 from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
@@ -162,6 +168,15 @@ def test_a_range_is_cut_at_the_end_of_the_object(store: Store) -> None:
     assert store.get_range("ten", 8, 100) == b"89"
     assert store.get_range("ten", 10, 5) == b""
     assert store.get_range("ten", 3, 0) == b""
+
+
+def test_a_range_is_given_only_of_the_object_that_was_meant(store: Store) -> None:
+    etag = store.put("ten", b"0123456789")
+    assert next(store.list()).etag == etag
+    assert store.get_range("ten", 2, 3, etag=etag) == b"234"
+    store.put("ten", b"9876543210!")
+    with pytest.raises(ObjectChanged):
+        store.get_range("ten", 2, 3, etag=etag)
 
 
 def test_the_etag_changes_with_the_object(store: Store) -> None:

@@ -10,11 +10,19 @@ import socket
 import subprocess
 import sys
 import textwrap
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from headcount.errors import FatalError, ObjectDenied, ObjectMissing, TransientError
+from headcount.errors import (
+    FatalError,
+    ObjectChanged,
+    ObjectDenied,
+    ObjectMissing,
+    TransientError,
+)
+from headcount.storage import local
 from headcount.storage.local import (
     DANGLING,
     DirectoryStore,
@@ -123,6 +131,37 @@ def test_fifos_sockets_and_devices_are_no_objects(
             for read in (store.get, store.stat):
                 with pytest.raises(ObjectMissing):
                     read(key)
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    store: DirectoryStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "x.jpg").write_bytes(b"photo")
+    seen = iter(["1", "2", "3", "3"])  # before and after the first try, and the second
+    monkeypatch.setattr(local, "_etag", lambda found: next(seen))
+    blob = store.get("x.jpg")
+    assert (blob.data, blob.etag) == (b"photo", "3")
+
+
+def test_a_file_that_never_stands_still_is_an_outcome_of_that_photo(
+    store: DirectoryStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "x.jpg").write_bytes(b"photo")
+    monkeypatch.setattr(local, "CHANGE_PAUSES", (0.0, 0.0))
+    ticks = count()
+    monkeypatch.setattr(local, "_etag", lambda found: str(next(ticks)))
+    with pytest.raises(ObjectChanged, match="written to while it was read"):
+        store.get("x.jpg")
+
+
+def test_a_range_of_a_file_that_is_another_by_now_is_refused(
+    store: DirectoryStore, root: Path
+) -> None:
+    etag = store.put("x.tar", b"0123456789")
+    assert store.get_range("x.tar", 2, 3, etag=etag) == b"234"
+    store.put("x.tar", b"01234567890")
+    with pytest.raises(ObjectChanged):
+        store.get_range("x.tar", 2, 3, etag=etag)
 
 
 def test_temporary_files_are_neither_listed_nor_written(store: DirectoryStore, root: Path) -> None:

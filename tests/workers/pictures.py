@@ -50,11 +50,117 @@ def jpeg(picture: Pillow.Image | Image, **options: object) -> bytes:
     return encoded(picture, "JPEG", **{"quality": 95, "subsampling": 0, **options})
 
 
-def stored_turned(picture: Image, orientation: int, kind: str = "JPEG", **options: object) -> bytes:
-    """A file whose pixels are stored turned and whose EXIF orientation says how to turn them."""
+def turned(picture: Image, orientation: int) -> Pillow.Image:
+    """The pixels that a camera stores for EXIF orientation n to turn upright."""
     turn = STORED.get(orientation)
     stored = Pillow.fromarray(picture)
-    stored = stored if turn is None else stored.transpose(turn)
+    return stored if turn is None else stored.transpose(turn)
+
+
+def ycck_jpeg(picture: Image) -> bytes:
+    """A CMYK JPEG as Photoshop writes it: the colours as YCC, all four channels inverted."""
+    cmyk = Pillow.fromarray(picture).convert("CMYK").split()
+    ycc = Pillow.merge("RGB", cmyk[:3]).convert("YCbCr").split()
+    inverted = [band.point(lambda value: 255 - value) for band in ycc]
+    data = jpeg(Pillow.merge("CMYK", [*inverted, cmyk[3]]))
+    transform = data.index(b"Adobe") + 11
+    return data[:transform] + b"\2" + data[transform + 1 :]
+
+
+def many_scans(width: int, height: int, scans: int, *, progressive: bool = True) -> bytes:
+    """A JPEG with ``scans`` further scans without data of its first component."""
+    picture = Pillow.new("RGB", (width, height))
+    data = encoded(picture, "JPEG", progressive=progressive)
+    scan = data[(last := data.rindex(b"\xff\xda")) : last + 10]
+    if not progressive:  # a first scan of one component: there must be others
+        scan = b"\xff\xda\0\x08\1\1\0\0\x3f\0"
+        return data[:last] + scan * scans + data[last:]
+    return data[:-2] + scan * scans + data[-2:]
+
+
+def png_with(kind: bytes, body: bytes) -> bytes:
+    """A small photo as a PNG with one more chunk before its pixels."""
+    data = encoded(noise(32, 32), "PNG")
+    return data[:33] + _chunk(kind, body) + data[33:]
+
+
+def deep_png(picture: Image) -> bytes:
+    """A PNG of 16 bits per channel: each channel's value twice."""
+    height, width = picture.shape[:2]
+    rows = [b"\0" + row.repeat(2).tobytes() for row in picture.reshape(height, -1)]
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
+
+
+def webp_canvas(width: int, height: int) -> bytes:
+    """A tiny animated WebP whose header claims this canvas."""
+    frames = [Pillow.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
+    sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    at = data.index(b"VP8X") + 12
+    return data[:at] + sizes + data[at + 6 :]
+
+
+def deep_tiff(picture: Image, tile: int | None = None) -> bytes:
+    """A TIFF of 16 bits per channel, in one strip or in square tiles."""
+    height, width = picture.shape[:2]
+    deep = picture.astype("<u2") * 257
+    side = tile or max(width, height)
+    parts = [deep]
+    if tile:
+        padded = np.pad(deep, ((0, -height % side), (0, -width % side), (0, 0)))
+        across, down = padded.shape[1] // side, padded.shape[0] // side
+        parts = [
+            padded[y * side : (y + 1) * side, x * side : (x + 1) * side]
+            for y in range(down)
+            for x in range(across)
+        ]
+    blobs = [part.tobytes() for part in parts]
+    return _tiff(width, height, blobs, tile)
+
+
+def tiff_of_one_tile(side: int, tile: int) -> bytes:
+    """A deflated grey TIFF of ``side`` squared, cut from one black tile of ``tile`` squared."""
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(bytes(tile)) for _ in range(tile)) + packer.flush()
+    one = {256: side, 257: side, 258: 8, 259: 8, 262: 1, 277: 1, 322: tile, 323: tile}
+    fields = one | {324: 8, 325: len(packed)}
+    head = b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields.items())
+    return head + struct.pack("<H", len(fields)) + directory + bytes(4)
+
+
+def _tiff(width: int, height: int, blobs: list[bytes], tile: int | None) -> bytes:
+    data = b"II*\0" + bytes(4)
+    starts, sizes = [], [len(blob) for blob in blobs]
+    for blob in blobs:
+        starts.append(len(data))
+        data += blob
+    layout: list[tuple[int, list[int]]] = (
+        [(322, [tile]), (323, [tile]), (324, starts), (325, sizes)]
+        if tile
+        else [(273, starts), (278, [height]), (279, sizes)]
+    )
+    fields = [(256, [width]), (257, [height]), (258, [16, 16, 16]), (259, [1]), (262, [2])]
+    fields = sorted([*fields, (277, [3]), *layout])
+    directory, extra = b"", b""
+    at = len(data) + 2 + 12 * len(fields) + 4
+    for tag, values in fields:
+        kind, letter = (3, "H") if tag == 258 else (4, "I")
+        packed = struct.pack(f"<{len(values)}{letter}", *values)
+        if len(packed) > 4:
+            place, extra = struct.pack("<I", at + len(extra)), extra + packed
+        else:
+            place = packed.ljust(4, b"\0")
+        directory += struct.pack("<HHI", tag, kind, len(values)) + place
+    head = data[:4] + struct.pack("<I", len(data)) + data[8:]
+    return head + struct.pack("<H", len(fields)) + directory + bytes(4) + extra
+
+
+def stored_turned(picture: Image, orientation: int, kind: str = "JPEG", **options: object) -> bytes:
+    """A file whose pixels are stored turned and whose EXIF orientation says how to turn them."""
+    stored = turned(picture, orientation)
     exif = Pillow.Exif()
     exif[0x0112] = orientation
     if kind == "JPEG":

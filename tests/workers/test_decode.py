@@ -7,7 +7,17 @@ from PIL import Image as Pillow
 
 from headcount.errors import PhotoError
 from headcount.records import Outcome
-from tests.workers.pictures import claiming_png, encoded, jpeg, noise, scene, stored_turned
+from tests.workers.pictures import (
+    claiming_png,
+    deep_png,
+    deep_tiff,
+    encoded,
+    jpeg,
+    noise,
+    scene,
+    stored_turned,
+    ycck_jpeg,
+)
 from workers.decode import Decoded, Picture, decode
 from workers.models.base import Image
 
@@ -109,6 +119,38 @@ def test_a_cmyk_jpeg_keeps_its_colours() -> None:
     assert distance(result.image, scene(60, 40)) < 6
 
 
+def test_a_jpeg_of_a_print_shop_keeps_its_colours() -> None:
+    assert distance(decoded(ycck_jpeg(scene(60, 40))).image, scene(60, 40)) < 6
+
+
+@pytest.mark.parametrize("asked", [0, 400])
+def test_a_progressive_jpeg_is_read_at_any_scale(asked: int) -> None:
+    result = decoded(jpeg(scene(1600, 1000), progressive=True), asked)
+    assert (result.width, result.height) == (1600, 1000)
+    assert distance(result.image, scene(result.image.shape[1], result.image.shape[0])) < 4
+
+
+@pytest.mark.parametrize("tile", [None, 16, 32])
+def test_a_tiff_of_16_bits_per_channel_keeps_its_colours(tile: int | None) -> None:
+    np.testing.assert_array_equal(decoded(deep_tiff(noise(70, 50), tile)).image, noise(70, 50))
+
+
+def test_a_png_of_16_bits_per_channel_keeps_its_colours() -> None:
+    np.testing.assert_array_equal(decoded(deep_png(noise(31, 17))).image, noise(31, 17))
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_a_compressed_tiff_comes_back_exactly(compression: str) -> None:
+    data = encoded(noise(31, 17), "TIFF", compression=compression)
+    np.testing.assert_array_equal(decoded(data).image, noise(31, 17))
+
+
+def test_of_many_pages_the_first_counts() -> None:
+    pages = [Pillow.new("RGB", (16, 16), colour) for colour in ("red", "green", "blue")]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert (decoded(data).image == (255, 0, 0)).all()
+
+
 def test_a_grey_jpeg_has_three_equal_channels() -> None:
     image = decoded(jpeg(Pillow.fromarray(scene(60, 40)).convert("L"))).image
     assert image.shape == (40, 60, 3)
@@ -204,6 +246,22 @@ def test_odd_sizes_keep_their_scale(size: tuple[int, int]) -> None:
     assert (result.width, result.height) == size
     assert max(result.image.shape) == pytest.approx(result.scale * max(size), abs=1)
     assert result.scale < 1
+
+
+# -- large pictures are converted in bands ------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "F", "CMYK", "P"])
+def test_bands_leave_no_seam(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workers import decode as module
+
+    picture = Pillow.fromarray(noise(97, 61)).convert({"I;16": "L"}.get(mode, mode))
+    if mode == "I;16":
+        picture = Pillow.fromarray(np.asarray(picture, np.uint16) * 257)
+    whole = module.to_rgb(picture)
+    monkeypatch.setattr(module, "WHOLE_PIXELS", 97 * 7)
+    monkeypatch.setattr(module, "BAND_PIXELS", 97 * 7)
+    np.testing.assert_array_equal(module.to_rgb(picture), whole)
 
 
 # -- what is refused ----------------------------------------------------------------------------

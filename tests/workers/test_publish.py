@@ -1,3 +1,6 @@
+import pytest
+
+from headcount.storage.keys import is_portable
 from workers.publish import annotated_key, failures_by_cause
 
 
@@ -19,3 +22,29 @@ def test_failures_are_counted_by_cause_the_most_frequent_first() -> None:
 
 def test_annotated_photos_keep_the_folders_of_their_originals() -> None:
     assert annotated_key("2024/gala/a.png") == "annotated/2024/gala/a.png.jpg"
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        "s3://bucket/2024/gala.jpg",
+        "../beside/the manifest.jpg",
+        "/absolute.jpg",
+        "a//b.jpg",
+        "x" * 251 + ".jpg",
+        "\U0001f600" * 60 + ".jpg",
+        "deep/" * 300 + "x.jpg",
+        "..",
+    ],
+)
+def test_a_key_that_can_name_no_file_becomes_one_that_can(photo: str) -> None:
+    key = annotated_key(photo)
+    assert key.startswith("annotated/")
+    assert is_portable(key)
+    assert max(len(part.encode()) for part in key.split("/")) < 240
+    assert len(key.encode()) < 1000
+    assert annotated_key(photo + "x") != key
+
+
+def test_keys_that_look_alike_do_not_share_an_annotated_copy() -> None:
+    assert len({annotated_key(key) for key in ("a//b", "/a/b", "a/b", "../a/b", "a:/b")}) == 5

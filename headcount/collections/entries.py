@@ -1,0 +1,61 @@
+"""One photo of a container, as an index keeps it: its key, its tag, and where its bytes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headcount.errors import ObjectDenied, ObjectError
+from headcount.records import Outcome
+from headcount.storage.base import ObjectInfo
+
+Place = tuple[int | str, ...]
+
+_ERRORS = {Outcome.DENIED: ObjectDenied, Outcome.UNREADABLE: ObjectError}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A member of a container.
+
+    ``place`` is for the container's own format to understand; ``fault``, an outcome and a
+    reason, says why the member cannot be read at all. The entry whose key is empty stands for
+    the container itself, and always has a fault.
+    """
+
+    key: str
+    etag: str
+    size: int
+    place: Place = ()
+    fault: tuple[Outcome, str] | None = None
+
+    @property
+    def info(self) -> ObjectInfo:
+        """As a listing gives it."""
+        return ObjectInfo(self.key, self.etag, self.size)
+
+    def require_readable(self, uri: str) -> None:
+        """Raise the ObjectError of its fault, where it has one."""
+        if self.fault is not None:
+            outcome, reason = self.fault
+            raise _ERRORS[outcome](uri, reason)
+
+    def to_row(self) -> list[object]:
+        """As JSON."""
+        return [self.key, self.etag, self.size, self.place, self.fault]
+
+    @classmethod
+    def from_row(cls, row: list[object]) -> Entry:
+        """Back from JSON."""
+        key, etag, size, place, fault = row
+        return cls(
+            str(key),
+            str(etag),
+            int(str(size)),
+            tuple(place),  # type: ignore[arg-type]  # written by to_row
+            (Outcome(fault[0]), str(fault[1])) if isinstance(fault, list) else None,
+        )
+
+
+def unreadable(key: str, etag: str, size: int, reason: str) -> Entry:
+    """An entry that is there and cannot be read."""
+    return Entry(key, etag, size, fault=(Outcome.UNREADABLE, reason))
