@@ -1,6 +1,7 @@
-"""Decoding: from the bytes of a photo to upright RGB pixels, within limits, by Pillow.
+"""Decoding: from the bytes of a photo to upright RGB pixels, within limits.
 
-Sizes are checked before pixels are decoded. Whatever is wrong with a file is a PhotoError.
+Pillow reads every header, and the pixels of all but ordinary JPEGs, which libjpeg-turbo decodes
+directly. Sizes are checked before pixels are decoded. Whatever is wrong is a PhotoError.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import io
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -20,6 +23,7 @@ from pillow_heif import register_heif_opener
 
 from headcount.errors import PhotoError
 from headcount.records import Outcome
+from workers.jpeg import decode_jpeg
 from workers.models.base import Image
 
 FORMATS = (
@@ -32,15 +36,16 @@ _SCALABLE = ("JPEG", "MPO")
 """Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
 
 _ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
+_UPRIGHT: dict[int, Callable[[Image], cv2.typing.MatLike]] = {
+    2: lambda stored: cv2.flip(stored, 1),
+    3: lambda stored: cv2.rotate(stored, cv2.ROTATE_180),
+    4: lambda stored: cv2.flip(stored, 0),
+    5: cv2.transpose,
+    6: lambda stored: cv2.rotate(stored, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda stored: cv2.flip(cv2.transpose(stored), -1),
+    8: lambda stored: cv2.rotate(stored, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+"""How the stored pixels of each EXIF orientation become upright."""
 _TURNS = (b"irot", b"imir")
 """The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
 
@@ -117,7 +122,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int) -> Decoded:
     try:
         with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
             _heed_exif(picture, data)
-            return _decoded(picture, max_pixels, min_long_side)
+            return _decoded(picture, data, max_pixels, min_long_side)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
     except PhotoError:
@@ -135,7 +140,7 @@ def _reason(error: BaseException) -> str:
     return f"damaged: {text or type(error).__name__}"[:120]
 
 
-def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Decoded:
+def _decoded(picture: Pillow.Image, data: bytes, max_pixels: int, min_long_side: int) -> Decoded:
     width, height = picture.size
     if width * height > max_pixels:
         raise PhotoError(
@@ -145,24 +150,36 @@ def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Deco
         raise PhotoError(Outcome.UNREADABLE, "an image without pixels")
     kind = picture.format or "?"
     orientation = picture.info.get("original_orientation") or _orientation(picture)
-    if kind in _SCALABLE and min_long_side:
-        _draft(picture, min_long_side)
-    picture.load()
-    if kind not in _SCALABLE:  # a damaged HEIC may hold other pixels than its header said
-        width, height = picture.size
+    if kind in _SCALABLE:
+        pixels = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
+    else:
+        picture.load()
+        width, height = picture.size  # a damaged HEIC may hold other pixels than its header said
+        pixels = np.asarray(to_rgb(picture))
     left = _orientation(picture)  # by now Pillow has turned a TIFF, and pillow_heif a HEIC
-    pixels = to_rgb(picture)
-    scale = max(pixels.size) / max(width, height)
+    scale = max(pixels.shape[:2]) / max(width, height)
     if left in _UPRIGHT:
-        pixels = pixels.transpose(_UPRIGHT[left])
+        pixels = np.asarray(_UPRIGHT[left](pixels), np.uint8)
     if left >= 5:
         width, height = height, width
     return Decoded(
-        np.asarray(pixels),
+        pixels,
         *(scale, width, height),
         orientation if orientation in _UPRIGHT else 1,
         kind,
     )
+
+
+def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
+    """The stored pixels of a JPEG at 1 / ``factor``: by Pillow unless it is whole and ordinary."""
+    if picture.mode in ("RGB", "L"):
+        pixels = decode_jpeg(data, picture.width, picture.height, factor)
+        if pixels is not None:
+            return pixels
+    if factor > 1:
+        picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
+    picture.load()
+    return np.asarray(to_rgb(picture))
 
 
 def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
@@ -184,11 +201,11 @@ def _orientation(picture: Pillow.Image) -> int:
     return value if value in _UPRIGHT else 1
 
 
-def _draft(picture: Pillow.Image, min_long_side: int) -> None:
-    longest = max(picture.size)
-    factor = next((f for f in (8, 4, 2) if longest // f >= min_long_side), 1)
-    if factor > 1:
-        picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
+def _factor(longest: int, min_long_side: int) -> int:
+    """By how much a JPEG is decoded smaller; a least long side of 0 asks for it in full."""
+    if not min_long_side:
+        return 1
+    return next((factor for factor in (8, 4, 2) if longest // factor >= min_long_side), 1)
 
 
 def to_rgb(picture: Pillow.Image) -> Pillow.Image:
