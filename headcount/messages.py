@@ -176,7 +176,9 @@ class DoneMarker(Record):
     faces: int = 0
     bytes: int = 0
     outcomes: dict[str, int] = {}
-    stages: dict[str, float] = Field({}, description="seconds spent, by stage, over all threads")
+    stages: dict[str, float] = Field(
+        {}, description="seconds spent, by stage, over all threads; wait: those without a photo"
+    )
     photo_fragments: tuple[str, ...] = ()
     face_fragments: tuple[str, ...] = ()
     pack: PackRecord | None = None
@@ -217,6 +219,7 @@ class ProgressRecord(Record):
     photos_done: int = 0
     faces: int = 0
     outcomes: dict[str, int] = {}
+    stages: dict[str, float] = Field({}, description="those of the finished shards, summed")
     shards_total: int = 0
     shards_done: int = 0
     shards_in_flight: int = 0

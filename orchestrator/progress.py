@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -32,6 +32,15 @@ STAGES = {
     "done": "done",
     "failed": "failed",
 }
+BOUNDS = {
+    "wait": "fetch",
+    "decode": "decode",
+    "detect": "detect",
+    "align": "align",
+    "embed": "embed",
+    "write": "write",
+}
+"""What a job is said to be bound by, by the stage that takes its threads' time."""
 LINE_SECONDS = 10.0
 
 
@@ -69,7 +78,23 @@ def rate(record: ProgressRecord) -> str:
     text = f"{record.photos_per_second:.1f} photos/s"
     if record.seconds_left is not None and record.seconds_left > 0:
         text += f", {duration(record.seconds_left)} left"
+    if what := bound(record.stages):
+        text += f", {what}"
     return text
+
+
+def bound(stages: Mapping[str, float]) -> str:
+    """What the embed stage spends most of its threads' time on: ``decode-bound 71 %``.
+
+    Fetching is done beside the analysis, so its own seconds don't count: it bounds a job where
+    the analysing threads wait for photos. Nothing while no shard is done.
+    """
+    spent = {stage: stages.get(stage, 0.0) for stage in BOUNDS}
+    total = sum(spent.values())
+    if not total:
+        return ""
+    stage = max(spent, key=spent.__getitem__)
+    return f"{BOUNDS[stage]}-bound {100 * spent[stage] / total:.0f} %"
 
 
 class Counted(MofNCompleteColumn):

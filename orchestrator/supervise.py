@@ -86,6 +86,7 @@ class Totals:
     photos: int = 0
     faces: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
 
     def add(self, marker: DoneMarker) -> None:
         """Count one more marker."""
@@ -94,6 +95,8 @@ class Totals:
         self.faces += marker.faces
         for outcome, number in marker.outcomes.items():
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
+        for stage, seconds in marker.stages.items():
+            self.stages[stage] = self.stages.get(stage, 0.0) + seconds
 
 
 class Supervisor:
@@ -330,6 +333,7 @@ class Supervisor:
             photos_done=min(photos, total) if total else photos,
             faces=self._totals.faces,
             outcomes=self._totals.outcomes,
+            stages=self._totals.stages,
             shards_total=plan.shards if plan else 0,
             shards_done=self._totals.shards,
             shards_in_flight=len(self._flights),

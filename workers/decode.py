@@ -1,6 +1,7 @@
-"""Decoding: from the bytes of a photo to upright RGB pixels, within limits, by Pillow.
+"""Decoding: from the bytes of a photo to upright RGB pixels, within limits.
 
-Sizes are checked before pixels are decoded. Whatever is wrong with a file is a PhotoError.
+Pillow reads every header, and the pixels of all but ordinary JPEGs, which libjpeg-turbo decodes
+directly. Sizes are checked before pixels are decoded. Whatever is wrong is a PhotoError.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pillow_heif import register_heif_opener
 from headcount.errors import PhotoError
 from headcount.records import Outcome
 from workers.bounds import check_headers, check_size, check_tiles
+from workers.jpeg import decode_jpeg
 from workers.models.base import Image
 from workers.raw import Preview, find_preview
 
@@ -139,7 +141,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int) -> Decoded:
         with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
             _heed_exif(picture, data)
             _heed_container(picture, preview)
-            return _decoded(picture, max_pixels, min_long_side)
+            return _decoded(picture, shown, max_pixels, min_long_side)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
     except PhotoError:
@@ -157,30 +159,30 @@ def _reason(error: BaseException) -> str:
     return f"damaged: {text or type(error).__name__}"[:120]
 
 
-def _decoded(picture: Pillow.Image, max_pixels: int, min_long_side: int) -> Decoded:
+def _decoded(picture: Pillow.Image, data: bytes, max_pixels: int, min_long_side: int) -> Decoded:
     width, height = picture.size
     check_size(width, height, max_pixels)
     if isinstance(picture, TiffImageFile):
         check_tiles(*(picture.tag_v2.get(tag) for tag in _TILE_SIDES))
     with _memory_for(picture):
-        return _upright(picture, min_long_side)
+        return _upright(picture, data, min_long_side)
 
 
 def _memory_for(picture: Pillow.Image) -> AbstractContextManager[object]:
     return _one_large if picture.width * picture.height > LARGE_PIXELS else nullcontext()
 
 
-def _upright(picture: Pillow.Image, min_long_side: int) -> Decoded:
+def _upright(picture: Pillow.Image, data: bytes, min_long_side: int) -> Decoded:
     width, height = picture.size
     kind = picture.format or "?"
     orientation = picture.info.get("original_orientation") or _orientation(picture)
-    if kind in _SCALABLE and min_long_side:
-        _draft(picture, min_long_side)
-    picture.load()
-    if kind not in _SCALABLE:  # a damaged HEIC may hold other pixels than its header said
-        width, height = picture.size
+    if kind in _SCALABLE:
+        pixels = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
+    else:
+        picture.load()
+        width, height = picture.size  # a damaged HEIC may hold other pixels than its header said
+        pixels = to_rgb(picture)
     left = _orientation(picture)  # by now Pillow has turned a TIFF, and pillow_heif a HEIC
-    pixels = to_rgb(picture)
     picture.close()  # its pixels are not needed any more
     scale = max(pixels.shape[:2]) / max(width, height)
     if left in _UPRIGHT:
@@ -193,6 +195,18 @@ def _upright(picture: Pillow.Image, min_long_side: int) -> Decoded:
         orientation if orientation in _UPRIGHT else 1,
         kind,
     )
+
+
+def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
+    """The stored pixels of a JPEG at 1 / ``factor``: by Pillow unless it is whole and ordinary."""
+    if picture.mode in ("RGB", "L"):
+        pixels = decode_jpeg(data, picture.width, picture.height, factor)
+        if pixels is not None:
+            return pixels
+    if factor > 1:
+        picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
+    picture.load()
+    return to_rgb(picture)
 
 
 def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
@@ -220,11 +234,11 @@ def _orientation(picture: Pillow.Image) -> int:
     return value if value in _UPRIGHT else 1
 
 
-def _draft(picture: Pillow.Image, min_long_side: int) -> None:
-    longest = max(picture.size)
-    factor = next((f for f in (8, 4, 2) if longest // f >= min_long_side), 1)
-    if factor > 1:
-        picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
+def _factor(longest: int, min_long_side: int) -> int:
+    """By how much a JPEG is decoded smaller; a least long side of 0 asks for it in full."""
+    if not min_long_side:
+        return 1
+    return next((factor for factor in (8, 4, 2) if longest // factor >= min_long_side), 1)
 
 
 def to_rgb(picture: Pillow.Image) -> Image:

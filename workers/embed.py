@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -32,6 +32,9 @@ from workers.analyse import Analysis, analyse
 from workers.context import Unit
 from workers.pools import ordered_map
 from workers.rows import face_rows, photo_rows
+
+ANALYSING = ("decode", "detect", "align", "embed")
+"""The stages of a photo that an analysing thread goes through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     pack = unit.pack
     photos, analyses, stages = _collect(unit, _process(unit, manifest.photos))
+    stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
     collection = collection_id(unit.spec.photos or "")
     write_began = time.monotonic()
     photo_fragments = unit.table(unit.pack_keys.photos).stage(
@@ -96,6 +100,21 @@ def _collect(
             stages[stage] += seconds
         unit.photos += 1
     return photos, analyses, stages
+
+
+def _threads(unit: Unit) -> int:
+    """How many threads analyse photos in this attempt."""
+    careful = unit.attempt >= attempts.CAREFUL_FROM
+    return 1 if careful else unit.context.settings.threads
+
+
+def idle(stages: Mapping[str, float], elapsed: float, threads: int) -> float:
+    """Seconds for which analysing threads had no photo, of ``threads`` over ``elapsed`` seconds.
+
+    Fetching goes on beside them: where it is slow, this is what grows.
+    """
+    busy = sum(stages.get(stage, 0.0) for stage in ANALYSING)
+    return max(0.0, threads * elapsed - busy)
 
 
 def _process(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:

@@ -18,7 +18,7 @@ from headcount.messages import (
 )
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import archive_option, job_argument, json_option, load_s3
-from orchestrator.progress import STAGES, rate
+from orchestrator.progress import STAGES, bound, rate
 from orchestrator.submit import open_archive
 
 
@@ -74,6 +74,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
         lines.append(finished["message"] or f"results: {finished['out']}")
         if finished["failures"]:
             lines.append(f"{finished['failures']:,} photos could not be processed")
+        if status["progress"] and (what := bound(status["progress"]["stages"])):
+            lines.append(f"finding faces was {what}")
     elif status["progress"] and status["progress"]["photos_total"]:
         record = ProgressRecord.model_validate(status["progress"])
         lines.append(

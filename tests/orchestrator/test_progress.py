@@ -4,7 +4,7 @@ import pytest
 
 from headcount.messages import ProgressRecord, now
 from orchestrator.conclude import counted, summary_lines
-from orchestrator.progress import Lines, duration, rate
+from orchestrator.progress import Lines, bound, duration, rate
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,14 @@ def record(**values: object) -> ProgressRecord:
 def test_a_rate_that_is_not_known_yet_is_not_said() -> None:
     assert rate(record()) == ""
     assert rate(record(photos_per_second=12.34, seconds_left=60)) == "12.3 photos/s, 60 s left"
+
+
+def test_a_job_is_bound_by_what_takes_most_of_its_threads_time() -> None:
+    assert bound({}) == ""
+    assert bound({"fetch": 900, "wait": 9, "decode": 71, "detect": 20}) == "decode-bound 71 %"
+    assert bound({"fetch": 5, "wait": 60, "decode": 40}) == "fetch-bound 60 %"
+    known = record(photos_per_second=2.0, stages={"embed": 3.0, "write": 1.0})
+    assert rate(known) == "2.0 photos/s, embed-bound 75 %"
 
 
 def test_away_from_a_terminal_every_stage_is_a_line() -> None:

@@ -98,6 +98,9 @@ class ArcFace:
         )
 
     def _run(self, crops: Image) -> Floats:
-        blob = ((crops.astype(np.float32) - self._mean) / self._std).transpose(0, 3, 1, 2)
-        (output,) = self._session.run({self._input: np.ascontiguousarray(blob)})
+        blob = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+        if (self._mean, self._std) != (0.0, 1.0):
+            blob -= self._mean
+            blob /= self._std
+        (output,) = self._session.run({self._input: blob})
         return np.asarray(output, np.float32)
