@@ -24,6 +24,7 @@ def make_spec(
     expected: str | None = None,
     all_objects: bool = False,
     annotate: int = 200,
+    purity: float = 0.5,
     formats: tuple[str, ...] = (),
 ) -> JobSpec:
     """The job's spec, with every URI in canonical form and every default said."""
@@ -42,6 +43,7 @@ def make_spec(
             "model": settings.model,
             "all_objects": all_objects,
             "annotate": annotate,
+            "purity": purity,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),
             "limits": Limits(
                 max_bytes=settings.max_bytes,

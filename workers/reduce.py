@@ -26,7 +26,7 @@ from headcount.photos import collection_id
 from headcount.records import Decision, Outcome
 from headcount.storage import Store
 from headcount.tables import quoted
-from workers.cluster import cluster, name_clusters
+from workers.cluster import cluster, join_rule, name_clusters
 from workers.context import Unit
 from workers.expect import Expectations, load_expectations
 from workers.gallery import Gallery, load_gallery
@@ -222,7 +222,13 @@ def _cluster(unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32]) -> p
     labels = cluster(
         descriptors[[first[face] for face in unique]],
         [photos[first[face]] for face in unique],
-        threshold=unit.pack.record.cluster_threshold,
+        rule=join_rule(
+            unit.pack.record.cluster_threshold,
+            unit.pack.record.cluster_group_threshold,
+            faces=len(unique),
+            purity=unit.spec.purity,
+            decade=unit.pack.record.decade,
+        ),
     )
     names = dict(zip(unique, name_clusters(labels, unique, _earlier_clusters(unit)), strict=True))
     wanted = set(rows.tolist())

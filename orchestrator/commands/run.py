@@ -41,6 +41,7 @@ def command(
     expected: str | None,
     all_objects: bool,
     annotate: int,
+    purity: float,
     formats: tuple[str, ...],
     model: str | None,
     provider: str | None,
@@ -62,6 +63,7 @@ def command(
         settings=settings,
         all_objects=all_objects,
         annotate=annotate,
+        purity=purity,
         formats=formats,
     )
     return run_job(spec, settings, load_s3(), workers)

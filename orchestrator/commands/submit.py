@@ -33,6 +33,7 @@ def command(
     expected: str | None,
     all_objects: bool,
     annotate: int,
+    purity: float,
     formats: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -50,6 +51,7 @@ def command(
         settings=settings,
         all_objects=all_objects,
         annotate=annotate,
+        purity=purity,
         formats=formats,
     )
     plan = plan_job(submit(spec, s3), spec, s3)
