@@ -103,6 +103,9 @@ class JobSpec(Record):
     model: str
     all_objects: bool = False
     annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
+    false_positives: float = Field(
+        1e-3, gt=0, lt=1, description="share of strangers that may be taken for a person enrolled"
+    )
     purity: float = Field(
         0.5, ge=0, le=1, description="1: few false joins of clusters; 0: few split people"
     )
