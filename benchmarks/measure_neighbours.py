@@ -1,4 +1,4 @@
-"""Measures the neighbour graph and the clustering of made-up descriptors, beside faiss Flat and IVF.
+"""Measures the neighbour graph and the clustering of made-up descriptors, beside faiss.
 
     python benchmarks/measure_neighbours.py 100000 1000000          growth, memory
     python benchmarks/measure_neighbours.py 200000 --peers          faiss in the same run
