@@ -24,6 +24,7 @@ def make_spec(
     expected: str | None = None,
     all_objects: bool = False,
     annotate: int = 200,
+    false_positives: float = 1e-3,
     purity: float = 0.5,
     formats: tuple[str, ...] = (),
 ) -> JobSpec:
@@ -43,6 +44,7 @@ def make_spec(
             "model": settings.model,
             "all_objects": all_objects,
             "annotate": annotate,
+            "false_positives": false_positives,
             "purity": purity,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),
             "limits": Limits(

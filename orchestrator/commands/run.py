@@ -41,6 +41,7 @@ def command(
     expected: str | None,
     all_objects: bool,
     annotate: int,
+    false_positives: float,
     purity: float,
     formats: tuple[str, ...],
     model: str | None,
@@ -63,6 +64,7 @@ def command(
         settings=settings,
         all_objects=all_objects,
         annotate=annotate,
+        false_positives=false_positives,
         purity=purity,
         formats=formats,
     )
