@@ -72,6 +72,11 @@ class PackRecord(Record):
     threshold: float
     margin: float
     cluster_threshold: float
+    cluster_group_threshold: float = 0.50
+    decade: float = Field(0.05, description="the cosine per power of ten of the false match rate")
+    fmr: tuple[tuple[float, float], ...] = Field(
+        (), description="false match rates of a pair and their cosines"
+    )
     calibration: tuple[float, float] | None = Field(
         None, description="slope and intercept of the logistic from similarity to probability"
     )
@@ -101,6 +106,12 @@ class JobSpec(Record):
     all_objects: bool = False
     archives: bool = Field(False, description="look into the tar and ZIP files of a folder")
     annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
+    false_positives: float = Field(
+        1e-3, gt=0, lt=1, description="share of strangers that may be taken for a person enrolled"
+    )
+    purity: float = Field(
+        0.5, ge=0, le=1, description="1: few false joins of clusters; 0: few split people"
+    )
     formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
     limits: Limits
 

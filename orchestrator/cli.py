@@ -25,6 +25,7 @@ COMMANDS = {
     "results": "what a job found, and where its results lie",
     "export": "a job's result tables in other formats",
     "people": "who is enrolled in an archive",
+    "calibrate": "which threshold gives which error rate, on an archive's own faces",
     "doctor": "check broker, store, models, providers; say how to mend what is wrong",
 }
 

@@ -26,6 +26,8 @@ def make_spec(
     all_objects: bool = False,
     archives: bool = False,
     annotate: int = 200,
+    false_positives: float = 1e-3,
+    purity: float = 0.5,
     formats: tuple[str, ...] = (),
 ) -> JobSpec:
     """The job's spec, with every URI in canonical form and every default said."""
@@ -46,6 +48,8 @@ def make_spec(
             "all_objects": all_objects,
             "archives": archives,
             "annotate": annotate,
+            "false_positives": false_positives,
+            "purity": purity,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),
             "limits": Limits(
                 max_bytes=settings.max_bytes,

@@ -15,6 +15,9 @@ def main() -> None:
     parser.add_argument("--queues", default="embed,reduce")
     parser.add_argument("--stop-with-parent", action="store_true")
     parser.add_argument("--doctor", action="store_true")
+    parser.add_argument("--calibrate", metavar="ARCHIVE")
+    parser.add_argument("--fmr", type=float, default=1e-4)
+    parser.add_argument("--false-positives", type=float, default=1e-3)
     arguments = parser.parse_args()
     if arguments.stop_with_parent:
         threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
@@ -28,6 +31,9 @@ def main() -> None:
 
         sys.stdout.write(report())
         return
+    if arguments.calibrate:
+        _calibrate(arguments.calibrate, arguments.fmr, arguments.false_positives)
+        return
     _serve(arguments.queues.split(","))
 
 
@@ -39,6 +45,16 @@ def _exit_at_end_of_stdin() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os._exit(0)
+
+
+def _calibrate(archive: str, fmr: float, false_positives: float) -> None:
+    from headcount.errors import HeadcountError
+    from workers.calibrate import report
+
+    try:
+        sys.stdout.write(report(archive, fmr, false_positives))
+    except HeadcountError as error:
+        sys.exit(str(error))
 
 
 def _serve(queues: list[str]) -> None:

@@ -2,63 +2,219 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.neighbours import near_pairs
+from workers.neighbours import Edges, near_pairs
 
 NEIGHBOURS = 32
+MIRROR = 0.9
+"""Two faces of one photo as alike as this are one content: a mirror, a collage, a page of prints.
+Siblings and twins are below it."""
+REFERENCE_FACES = 5_000
+"""Faces of the collection at which a pack's cluster thresholds hold as they are."""
+GROUP_GROWTH = 0.5
+"""What is asked of groups grows with the collection this much slower than what is asked of pairs:
+an average over many pairs errs less than one pair."""
+PURITY_DECADES = 4.0
+"""From purity 0 to 1 the odds of a false join fall by so many powers of ten."""
+
+Pairs = NDArray[np.int64]
+"""K x 2 positions of faces."""
+NO_PAIRS: Pairs = np.zeros((0, 2), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRule:
+    """How alike two groups must be to be one person.
+
+    The mean cosine over all pairs of an m-strong and an n-strong group must reach
+    ``group + (pair - group) / sqrt(m n)``: ``pair`` for two single faces, near ``group`` for two
+    large groups, since the mean over impostor pairs scatters less the more pairs there are.
+    """
+
+    pair: float
+    group: float
+
+    def least(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean cosine that is asked of groups of these sizes."""
+        return self.group + (self.pair - self.group) / np.sqrt(first * second)
+
+
+def join_rule(
+    pair: float, group: float, *, faces: int, purity: float = 0.5, decade: float = 0.047
+) -> JoinRule:
+    """The rule for a collection of so many ``faces``.
+
+    Impostor pairs grow as N squared and genuine ones as N, so what one face may be mistaken for
+    must fall as 1 / N. ``decade`` is the pack's cosine per power of ten of its false match rate.
+    ``purity`` 0.5 is the pack's own; 1 asks for few false joins, 0 for few split people.
+    """
+    shift = decade * PURITY_DECADES * (purity - 0.5)
+    growth = decade * max(0.0, math.log10(max(faces, 1) / REFERENCE_FACES))
+    return JoinRule(pair + shift + growth, group + shift + GROUP_GROWTH * growth)
 
 
 def cluster(
-    descriptors: NDArray[np.float32], photos: Sequence[str], *, threshold: float
+    descriptors: NDArray[np.float32],
+    photos: Sequence[str],
+    *,
+    rule: JoinRule,
+    must_link: Pairs = NO_PAIRS,
+    cannot_link: Pairs = NO_PAIRS,
 ) -> NDArray[np.int32]:
     """A label, from 0, for each of N faces.
 
-    ``descriptors`` is N x D, of unit length; ``photos`` says in which photo each face is;
-    ``threshold`` is the pack's cosine for one person. Near pairs are joined, the nearest first,
-    unless that would put two faces of one photo together: nobody is in a photo twice.
+    ``descriptors`` is N x D, of unit length; ``photos`` says in which photo each face is. Faces of
+    one photo are kept apart unless they are as alike as MIRROR: nobody is in a photo twice.
+    ``must_link`` and ``cannot_link`` are decisions, honoured exactly, the former also within a
+    photo. Raises ValueError where they contradict each other. Equal faces in equal order give
+    equal labels; callers sort by face id, so that the order of arrival does not matter.
     """
-    edges = near_pairs(descriptors, neighbours=NEIGHBOURS, threshold=threshold)
-    groups = Groups(photos)
-    order = np.lexsort((edges.second, edges.first, -edges.similarity))
-    for first, second in zip(
-        edges.first[order].tolist(), edges.second[order].tolist(), strict=True
-    ):
-        groups.join(first, second)
-    roots = [groups.root(face) for face in range(len(photos))]
-    return np.unique(np.array(roots, np.int64), return_inverse=True)[1].astype(np.int32)
+    if not len(photos):
+        return np.zeros(0, np.int32)
+    edges = near_pairs(descriptors, neighbours=NEIGHBOURS, threshold=min(rule.group, rule.pair))
+    bound = _bound_groups(len(photos), must_link)
+    if (bound[cannot_link[:, 0]] == bound[cannot_link[:, 1]]).any():
+        raise ValueError("two faces that must be together must also be apart")
+    apart = _of_one_photo(descriptors, photos)
+    apart = apart[bound[apart[:, 0]] != bound[apart[:, 1]]]
+    groups = Groups.begin(descriptors, edges, bound, np.concatenate([apart, cannot_link]))
+    labels = bound
+    while len(pairs := groups.mutually_best(rule)):
+        joined = _joined(len(groups), pairs)
+        labels, groups = joined[labels], groups.joined(joined)
+    return labels.astype(np.int32)
 
 
-class Groups:
-    """Disjoint sets of faces, none with two faces of one photo."""
+def _bound_groups(count: int, pairs: Pairs) -> NDArray[np.int64]:
+    """The connected component of each of ``count`` faces, by the lowest face, numbered from 0."""
+    parent = list(range(count))
 
-    def __init__(self, photos: Sequence[str]) -> None:
-        self._parent = list(range(len(photos)))
-        self._photos = [{photo} for photo in photos]
-
-    def root(self, face: int) -> int:
-        """The face that stands for the group of ``face``."""
-        parent = self._parent
+    def root(face: int) -> int:
         while parent[face] != face:
             parent[face] = parent[parent[face]]
             face = parent[face]
         return face
 
-    def join(self, one: int, other: int) -> None:
-        """Make two groups one, unless a photo is in both."""
-        one, other = self.root(one), self.root(other)
-        if one == other:
-            return
-        if len(self._photos[one]) < len(self._photos[other]):
-            one, other = other, one
-        if self._photos[one].isdisjoint(self._photos[other]):
-            self._parent[other] = one
-            self._photos[one] |= self._photos[other]
-            self._photos[other] = set()
+    for one, other in pairs.tolist():
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    roots = np.arange(count) if not len(pairs) else np.array([root(f) for f in range(count)])
+    return np.asarray(np.unique(roots, return_inverse=True)[1], np.int64)
+
+
+def _of_one_photo(descriptors: NDArray[np.float32], photos: Sequence[str]) -> Pairs:
+    """Pairs of faces of one photo that are not one content."""
+    by_photo: defaultdict[str, list[int]] = defaultdict(list)
+    for face, photo in enumerate(photos):
+        by_photo[photo].append(face)
+    found = [NO_PAIRS]
+    for faces in by_photo.values():
+        if len(faces) > 1:
+            here = descriptors[faces]
+            one, other = np.nonzero(np.triu(here @ here.T < MIRROR, 1))
+            found.append(np.array(faces)[np.stack([one, other], axis=1)])
+    return np.concatenate(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """G groups of faces and the E pairs of them that have neighbours in each other.
+
+    Average linkage by reciprocal best pairs (Sumengen et al. 2021, arXiv 2105.11653): the mean
+    cosine over all pairs of two groups is the product of their descriptors' sums over the product
+    of their sizes, so a group is its sum (``total``, G x D) and its ``size``. ``mean`` is that
+    cosine for each pair ``first`` < ``second``. ``apart`` holds pairs that may not be joined, as
+    first * G + second. All best pairs of a round are joined at once; what two groups do depends
+    on their neighbourhood alone, so that a few more faces elsewhere change nothing here.
+    """
+
+    total: NDArray[np.float32]
+    size: NDArray[np.float64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    mean: NDArray[np.float32]
+    apart: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+    @classmethod
+    def begin(
+        cls,
+        descriptors: NDArray[np.float32],
+        edges: Edges,
+        labels: NDArray[np.int64],
+        apart: Pairs,
+    ) -> Groups:
+        """Groups by ``labels``, mostly of one face each."""
+        total, size = _summed(descriptors, np.ones(len(labels)), labels)
+        near = np.stack([labels[edges.first], labels[edges.second]], axis=1)
+        return cls._of(total, size, near, labels[apart])
+
+    @classmethod
+    def _of(
+        cls, total: NDArray[np.float32], size: NDArray[np.float64], near: Pairs, apart: Pairs
+    ) -> Groups:
+        forbidden = _keys(apart, len(size))
+        keys = _keys(near, len(size))
+        keys = keys[~np.isin(keys, forbidden, assume_unique=True)]
+        first, second = np.divmod(keys, max(len(size), 1))
+        mean = np.empty(len(first), np.float32)
+        step = 1 << 17  # pairs whose sums are held at a time
+        for at in range(0, len(first), step):
+            one, other = first[at : at + step], second[at : at + step]
+            product = np.einsum("ij,ij->i", total[one], total[other])
+            mean[at : at + step] = product / (size[one] * size[other])
+        return cls(total, size, first, second, mean, forbidden)
+
+    def joined(self, labels: NDArray[np.int64]) -> Groups:
+        """The groups after those of equal label became one."""
+        total, size = _summed(self.total, self.size, labels)
+        apart = np.stack(np.divmod(self.apart, len(self)), axis=1)
+        near = np.stack([labels[self.first], labels[self.second]], axis=1)
+        return self._of(total, size, near, labels[apart])
+
+    def mutually_best(self, rule: JoinRule) -> Pairs:
+        """The pairs that satisfy the rule and in which each is the other's nearest, K x 2."""
+        enough = self.mean >= rule.least(self.size[self.first], self.size[self.second])
+        at = np.flatnonzero(enough)
+        at = at[np.lexsort((self.second[at], self.first[at], -self.mean[at]))]
+        first, second, rank = self.first[at], self.second[at], np.arange(len(at))
+        best = np.full(len(self), len(at))
+        np.minimum.at(best, first, rank)
+        np.minimum.at(best, second, rank)
+        mutual = (best[first] == rank) & (best[second] == rank)
+        return np.stack([first[mutual], second[mutual]], axis=1)
+
+
+def _summed(
+    total: NDArray[np.float32], size: NDArray[np.float64], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Sums and sizes of the groups that labels make of groups."""
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    sums = np.add.reduceat(total[order], starts, axis=0)
+    return sums, np.bincount(labels, weights=size).astype(np.float64)
+
+
+def _keys(pairs: Pairs, size: int) -> NDArray[np.int64]:
+    """Pairs of different groups as one number each, sorted, each once."""
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    return np.unique(low[low != high] * size + high[low != high])
+
+
+def _joined(size: int, pairs: Pairs) -> NDArray[np.int64]:
+    """New numbers of ``size`` groups, equal for both groups of a pair."""
+    label = np.arange(size)
+    label[pairs[:, 1]] = pairs[:, 0]
+    return np.asarray(np.unique(label, return_inverse=True)[1], np.int64)
 
 
 def name_clusters(

@@ -26,7 +26,8 @@ from headcount.photos import collection_id
 from headcount.records import Decision, Outcome
 from headcount.storage import Store
 from headcount.tables import quoted
-from workers.cluster import cluster, name_clusters
+from workers.calibrate import search_threshold
+from workers.cluster import cluster, join_rule, name_clusters
 from workers.context import Unit
 from workers.expect import Expectations, load_expectations
 from workers.gallery import Gallery, load_gallery
@@ -97,7 +98,8 @@ def reduce_job(unit: Unit) -> DoneMarker:
     gallery = load_gallery(unit.table(unit.pack_keys.gallery))
     faces, descriptors = _load_faces(unit)
     clock.lap("load")
-    faces = _decide(faces, descriptors, gallery, unit.pack.record)
+    threshold = _threshold(unit, gallery)
+    faces = _decide(faces, descriptors, gallery, unit.pack.record, threshold)
     clock.lap("match")
     faces = _cluster(unit, faces, descriptors)
     clock.lap("cluster")
@@ -162,8 +164,24 @@ def _no_faces() -> pa.Table:
     return pa.schema([(c, types.get(c, pa.float32())) for c in FACE_COLUMNS]).empty_table()
 
 
+def _threshold(unit: Unit, gallery: Gallery) -> float:
+    """The cosine from which on a face is matched, for this gallery's size."""
+    pack = unit.pack.record
+    return search_threshold(
+        pack.threshold,
+        pack.fmr,
+        pack.decade,
+        references=len(gallery.descriptors),
+        false_positives=unit.spec.false_positives,
+    )
+
+
 def _decide(
-    faces: pa.Table, descriptors: NDArray[np.float32], gallery: Gallery, pack: PackRecord
+    faces: pa.Table,
+    descriptors: NDArray[np.float32],
+    gallery: Gallery,
+    pack: PackRecord,
+    threshold: float,
 ) -> pa.Table:
     """Add what matching says of each face."""
     matches = match(descriptors, gallery)
@@ -173,7 +191,7 @@ def _decide(
         matches,
         usable,
         photo_numbers.to_numpy(zero_copy_only=False).astype(np.int64),
-        threshold=pack.threshold,
+        threshold=threshold,
         margin=pack.margin,
     )
     decision = np.where(good, Decision.MATCHED, Decision.UNKNOWN).astype(object)
@@ -222,7 +240,13 @@ def _cluster(unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32]) -> p
     labels = cluster(
         descriptors[[first[face] for face in unique]],
         [photos[first[face]] for face in unique],
-        threshold=unit.pack.record.cluster_threshold,
+        rule=join_rule(
+            unit.pack.record.cluster_threshold,
+            unit.pack.record.cluster_group_threshold,
+            faces=len(unique),
+            purity=unit.spec.purity,
+            decade=unit.pack.record.decade,
+        ),
     )
     names = dict(zip(unique, name_clusters(labels, unique, _earlier_clusters(unit)), strict=True))
     wanted = set(rows.tolist())
@@ -338,6 +362,7 @@ def _summary(
         "expected": roll.expectations.total,
         "expected_missing": roll.expectations.missing_total,
         "shown": shown,
+        "threshold": round(_threshold(unit, roll.gallery), 4),
         "seconds": {
             "embed": embed_seconds(unit),
             "reduce": {stage: round(value, 3) for stage, value in seconds.items()},

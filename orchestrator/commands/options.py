@@ -65,6 +65,20 @@ def job_options(command: F) -> F:
             help="Photos to draw boxes on and show in the report, at most.",
         ),
         click.option(
+            "--false-positives",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=1e-3,
+            show_default=True,
+            help="Share of strangers that may be taken for a person enrolled.",
+        ),
+        click.option(
+            "--purity",
+            type=click.FloatRange(0, 1),
+            default=0.5,
+            show_default=True,
+            help="Clusters: 1 for few false joins, 0 for few split people.",
+        ),
+        click.option(
             "--format",
             "formats",
             multiple=True,

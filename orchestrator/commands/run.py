@@ -43,6 +43,8 @@ def command(
     all_objects: bool,
     archives: bool,
     annotate: int,
+    false_positives: float,
+    purity: float,
     formats: tuple[str, ...],
     model: str | None,
     provider: str | None,
@@ -68,6 +70,8 @@ def command(
         all_objects=all_objects,
         archives=archives,
         annotate=annotate,
+        false_positives=false_positives,
+        purity=purity,
         formats=formats,
     )
     return run_job(spec, settings, load_s3(), workers)

@@ -35,6 +35,8 @@ def command(
     all_objects: bool,
     archives: bool,
     annotate: int,
+    false_positives: float,
+    purity: float,
     formats: tuple[str, ...],
     as_json: bool,
 ) -> int:
@@ -53,6 +55,8 @@ def command(
         all_objects=all_objects,
         archives=archives,
         annotate=annotate,
+        false_positives=false_positives,
+        purity=purity,
         formats=formats,
     )
     plan = plan_job(submit(spec, s3), spec, s3)

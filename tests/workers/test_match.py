@@ -42,6 +42,25 @@ def test_blocks_give_what_one_piece_gives() -> None:
     np.testing.assert_allclose(whole.similarity, parts.similarity, rtol=1e-6)
 
 
+def test_tiles_of_the_gallery_give_what_one_piece_gives_also_where_they_cut_a_person() -> None:
+    random = np.random.default_rng(2)
+    people = {f"p{n}": random.normal(size=(n % 4 + 1, 3)).tolist() for n in range(20)}
+    faces = random.normal(size=(40, 3)).astype(np.float32)
+    whole = match(faces, gallery(people))
+    for tile in (1, 2, 7):
+        parts = match(faces, gallery(people), tile=tile)
+        np.testing.assert_array_equal(whole.person, parts.person)
+        np.testing.assert_array_equal(whole.runner_up, parts.runner_up)
+        np.testing.assert_allclose(whole.margin, parts.margin, rtol=1e-5)
+
+
+def test_the_mean_of_several_references_counts_as_one_more() -> None:
+    people = {"Ada": [unit(1, 0.5, 0), unit(1, -0.5, 0)], "Ben": [[0.0, 0.0, 1.0]]}
+    found = match(np.array([[1.0, 0, 0]], np.float32), gallery(people))
+    assert found.similarity[0] == pytest.approx(1.0)
+    assert found.runner_up[0] == 1
+
+
 def test_an_empty_gallery_knows_nobody() -> None:
     found = match(np.array([[1.0, 0.0, 0.0]], np.float32), gallery({}))
     assert found.person[0] == NOBODY

@@ -285,5 +285,8 @@ def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
         threshold=known.threshold,
         margin=known.margin,
         cluster_threshold=known.cluster,
+        cluster_group_threshold=known.cluster_group,
+        decade=known.decade,
+        fmr=known.fmr,
         calibration=known.calibration,
     )

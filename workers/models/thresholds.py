@@ -19,7 +19,10 @@ class Thresholds:
     """Cosines of one recogniser.
 
     ``threshold``: from here on a face is matched to a person of the gallery; ``margin``: its lead
-    over the next person; ``cluster``: from here on two unnamed faces are joined;
+    over the next person; ``cluster`` and ``cluster_group``: how alike two unnamed faces, and two
+    large groups of them, must be on average to be joined (workers/cluster.py, at 5,000 faces);
+    ``decade``: the cosine by which a threshold rises per power of ten of the false match rate;
+    ``fmr``: the share of impostor pairs that are at least as alike as a cosine, as points;
     ``calibration``: slope and intercept of the logistic from the cosine of a pair to the chance
     that it is one person, with as many such pairs as others; None where nobody measured it.
     """
@@ -27,16 +30,29 @@ class Thresholds:
     threshold: float
     margin: float
     cluster: float
+    cluster_group: float
+    decade: float
     calibration: tuple[float, float] | None
+    fmr: tuple[tuple[float, float], ...] = ()
 
 
-UNKNOWN = Thresholds(threshold=0.45, margin=0.05, cluster=0.55, calibration=None)
+UNKNOWN = Thresholds(
+    threshold=0.45, margin=0.05, cluster=0.55, cluster_group=0.50, decade=0.05, calibration=None
+)
 """Cautious values for an ArcFace recogniser that nobody has measured."""
 
 SFACE_PROBE = (0.085, -0.004, 0.166, 0.12, 0.048, 0.039, 0.086, 0.111, 0.051, -0.091, -0.035, 0.068)
 """The first values of SFace's descriptor of the probe."""
 
-SFACE = Thresholds(threshold=0.45, margin=0.04, cluster=0.55, calibration=(38.95, -13.64))
+SFACE = Thresholds(
+    threshold=0.45,
+    margin=0.04,
+    cluster=0.47,
+    cluster_group=0.40,
+    decade=0.047,
+    calibration=(38.95, -13.64),
+    fmr=((1e-2, 0.292), (1e-3, 0.359), (1e-4, 0.413), (1e-5, 0.460)),
+)
 """Of SFace, the recogniser of the embedded pack.
 
 On 5,106 faces of 2,318 people (a part of LFW; 13 million impostor pairs): at 0.413 one impostor

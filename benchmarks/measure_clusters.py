@@ -1,0 +1,194 @@
+"""Measures clusters of labelled faces beside peers, each at its best setting.
+
+    python benchmarks/measure_clusters.py FOLDER [--distractors 200000] [--peers]
+
+FOLDER holds one folder per person with photos whose central face is that person. Printed are
+B-cubed F, pairwise F and their precisions and recalls: of all people, of both halves of them, and
+of how many faces move to another cluster when 1, 10 or 1,000 photos are added. Distractors are
+people of one face each, drawn from the normal distribution of the folder's people. Peers (the extra
+`bench`) see the same exact pairs; the best of the settings listed in ``peers`` is printed, for each
+of both measures on its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from measure_thresholds import descriptors
+from numpy.typing import NDArray
+
+from headcount.settings import S3Settings, Settings
+from workers.cluster import cluster, join_rule
+from workers.models.packs import open_pack
+
+Labels = NDArray[np.int64]
+SEEDS = range(3)
+
+
+def scores(true: Labels, found: Labels) -> tuple[float, ...]:
+    """B-cubed F, pairwise F, B-cubed precision and recall, pairwise precision and recall."""
+    cells, counts = np.unique(np.stack([true, found]), axis=1, return_counts=True)
+    of_true, of_found = np.bincount(true), np.bincount(found)
+    cubed_p = (counts**2 / of_found[cells[1]]).sum() / len(true)
+    cubed_r = (counts**2 / of_true[cells[0]]).sum() / len(true)
+    both, joined, genuine = (float((n * (n - 1.0) / 2).sum()) for n in (counts, of_found, of_true))
+    pair_p, pair_r = both / max(joined, 1.0), both / genuine
+    return harmonic(cubed_p, cubed_r), harmonic(pair_p, pair_r), cubed_p, cubed_r, pair_p, pair_r
+
+
+def harmonic(one: float, other: float) -> float:
+    return 2 * one * other / max(one + other, 1e-12)
+
+
+def moved(before: Labels, after: Labels) -> float:
+    """The share of faces outside the best one-to-one match of clusters, greedily by overlap."""
+    cells, counts = np.unique(np.stack([before, after]), axis=1, return_counts=True)
+    kept, taken = 0, (set[int](), set[int]())
+    for at in np.argsort(-counts, kind="stable"):
+        one, other = cells[:, at].tolist()
+        if one not in taken[0] and other not in taken[1]:
+            taken[0].add(one)
+            taken[1].add(other)
+            kept += int(counts[at])
+    return 1 - kept / len(before)
+
+
+def distractors(vectors: NDArray[np.float32], people: Labels, count: int) -> NDArray[np.float32]:
+    one_each = vectors[np.unique(people, return_index=True)[1]]
+    root = np.linalg.cholesky(np.cov(one_each.T) + 1e-8 * np.eye(vectors.shape[1]))
+    drawn = np.random.default_rng(7).standard_normal((count, len(root)), np.float32)
+    rows = one_each.mean(axis=0) + drawn @ root.T.astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def peers(vectors: NDArray[np.float32]) -> Iterator[tuple[str, str, Labels]]:
+    """Name, setting and labels."""
+    import hdbscan
+    import igraph
+    import infomap
+    import leidenalg
+    from sklearn.cluster import DBSCAN
+
+    cosines = vectors @ vectors.T
+    distance = np.clip(1 - cosines, 0, 2).astype(np.float64)
+    for least in (0.44, 0.46, 0.48, 0.5, 0.51, 0.52, 0.53, 0.54, 0.56):
+        one, other = np.nonzero(np.triu(cosines >= least, 1))
+        graph = igraph.Graph(len(vectors), np.stack([one, other], axis=1).tolist())
+        weights = cosines[one, other].tolist()
+        yield "connected components", f"{least}", np.array(graph.connected_components().membership)
+        for enough in (2, 3):
+            labels = DBSCAN(eps=1 - least, min_samples=enough, metric="precomputed").fit(distance)
+            yield "DBSCAN", f"{least}, {enough}", alone(labels.labels_)
+        labels = graph.community_label_propagation(weights=weights).membership
+        yield "Chinese Whispers (label propagation)", f"{least}", np.array(labels)
+        for resolution in (0.1, 0.2, 0.3, 0.4):
+            found = leidenalg.find_partition(
+                graph,
+                leidenalg.CPMVertexPartition,
+                weights=weights,
+                resolution_parameter=resolution,
+                seed=1,
+            )
+            yield "Leiden", f"{least}, {resolution}", np.array(found.membership)
+        flow = infomap.Infomap("--two-level --silent --seed 1")
+        flow.add_nodes(range(len(vectors)))
+        flow.add_links(list(zip(one.tolist(), other.tolist(), weights, strict=True)))
+        flow.run()
+        modules = flow.get_modules()
+        yield "Infomap", f"{least}", np.array([modules[n] for n in range(len(vectors))])
+    for epsilon in (0.44, 0.48, 0.52):
+        found = hdbscan.HDBSCAN(
+            min_cluster_size=2, metric="precomputed", cluster_selection_epsilon=1 - epsilon
+        )
+        yield "HDBSCAN", f"{epsilon}", alone(found.fit_predict(distance))
+
+
+def alone(labels: NDArray[np.int64]) -> Labels:
+    """Noise as clusters of one face."""
+    labels = labels.astype(np.int64)
+    noise = labels < 0
+    labels[noise] = labels.max() + 1 + np.arange(noise.sum())
+    return labels
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--cache", type=Path, help="descriptors are kept here between runs")
+    parser.add_argument("--distractors", type=int, default=0)
+    parser.add_argument("--peers", action="store_true")
+    arguments = parser.parse_args()
+    names, vectors = load(arguments.folder, arguments.model, arguments.cache)
+    people = np.unique(names, return_inverse=True)[1]
+    pack = open_pack(arguments.model, Settings(), S3Settings()).record
+
+    def ours(rows: NDArray[np.float32], purity: float = 0.5) -> Labels:
+        rule = join_rule(
+            pack.cluster_threshold,
+            pack.cluster_group_threshold,
+            faces=len(rows),
+            purity=purity,
+            decade=pack.decade,
+        )
+        return cluster(rows, [str(n) for n in range(len(rows))], rule=rule).astype(np.int64)
+
+    say(f"{len(people)} faces of {people.max() + 1} people", people, everybody := ours(vectors))
+    half = np.array([hashlib.sha256(str(n).encode()).digest()[0] % 2 == 0 for n in names])
+    for name, part in (("one half", half), ("the other half", ~half)):
+        say(name, np.unique(people[part], return_inverse=True)[1], ours(vectors[part]))
+    for purity in (0.0, 0.25, 0.75, 1.0):
+        say(f"purity {purity}", people, ours(vectors, purity))
+    for added in (1, 10, 1000):
+        share = []
+        for seed in SEEDS:
+            old = np.sort(np.random.default_rng(seed).permutation(len(people))[added:])
+            share.append(moved(ours(vectors[old]), everybody[old]))
+        print(f"{added} photos more: at most {max(share):.4f} of the old faces move")
+    shuffled = np.random.default_rng(0).permutation(len(people))
+    print(f"another order: {moved(everybody[shuffled], ours(vectors[shuffled])):.4f} move")
+    if arguments.distractors:
+        more = distractors(vectors, people, arguments.distractors)
+        labels = ours(np.concatenate([vectors, more]))
+        strangers = people.max() + 1 + np.arange(len(more))
+        say(f"{len(more):,} distractors", np.concatenate([people, strangers]), labels)
+    if arguments.peers:
+        beside(people, vectors)
+
+
+def beside(people: Labels, vectors: NDArray[np.float32]) -> None:
+    best: dict[tuple[str, int], tuple[float, str, Labels]] = {}
+    for name, setting, labels in peers(vectors):
+        found = scores(people, labels)
+        for measure in (0, 1):
+            if found[measure] > best.get((name, measure), (0.0,))[0]:
+                best[name, measure] = (found[measure], setting, labels)
+    for (name, measure), (_, setting, labels) in sorted(best.items()):
+        say(f"{name} at {setting} (best {('B-cubed', 'pairwise')[measure]})", people, labels)
+
+
+def say(what: str, people: Labels, labels: Labels) -> None:
+    cubed, pair, *rest = scores(people, labels)
+    shares = " ".join(f"{value:.4f}" for value in rest)
+    print(f"{what}: B-cubed F {cubed:.4f}, pairwise F {pair:.4f} (P R P R {shares})", flush=True)
+
+
+def load(
+    folder: Path, model: str, cache: Path | None
+) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
+    if cache is not None and cache.exists():
+        kept = np.load(cache)
+        return kept["names"], kept["vectors"]
+    rows = list(descriptors(folder, model))
+    names, vectors = np.array([name for name, _ in rows]), np.stack([row for _, row in rows])
+    if cache is not None:
+        np.savez(cache, names=names, vectors=vectors)
+    return names, vectors
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""``headcount calibrate``: what an archive's own faces say of thresholds and error rates."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import click
+
+from headcount.errors import FatalError
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, json_option
+from orchestrator.commands.worker import require_worker_libraries
+
+RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command()
+@archive_option
+@click.option(
+    "--fmr", type=RATE, default=1e-4, show_default=True, help="False match rate of one pair."
+)
+@click.option(
+    "--false-positives",
+    type=RATE,
+    default=1e-3,
+    show_default=True,
+    help="Share of strangers that may be taken for somebody of the gallery.",
+)
+@json_option
+def command(archive: str, fmr: float, false_positives: float, as_json: bool) -> int:
+    """Say which threshold gives a false match rate, measured on the archive's own faces.
+
+    Impostor pairs are faces of one photo and references of different people, genuine pairs are
+    references of one person. Nothing is changed.
+    """
+    found = _ask_worker(canonical_uri(archive), fmr, false_positives)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return 0
+    for line in _lines(found):
+        click.echo(line)
+    return 0
+
+
+def _ask_worker(archive: str, fmr: float, false_positives: float) -> dict[str, Any]:
+    """The data side measures, in a process of its own. Raises FatalError."""
+    require_worker_libraries()
+    order = ["--calibrate", archive, "--fmr", str(fmr), "--false-positives", str(false_positives)]
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", *order], capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise FatalError(ended.stderr.strip()[-2000:] or "the calibration failed")
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    pairs = found["impostor_pairs"]
+    lines = [
+        f"{pairs['one_photo']:,} impostor pairs of one photo, {pairs['labelled']:,} of different "
+        f"references, {found['genuine_pairs']:,} genuine pairs of references"
+    ]
+    if not found["measured"]:
+        lines.append(f"too few pairs to measure: these are the figures of the pack {found['pack']}")
+    if found["threshold"] is None:
+        return [*lines, f"nobody has measured the pack {found['pack']}"]
+    lines.append(f"FMR {found['fmr']:.0e}: cosine {found['threshold']:.3f}")
+    for rate in found["rates"]:
+        tmr = "" if rate["tmr"] is None else f", TMR {rate['tmr']:.4f}"
+        lines.append(f"  FMR {rate['fmr']:.0e}: cosine {rate['cosine']:.3f}{tmr}")
+    search = found["search"]
+    rates = [
+        f"{name.upper()} {search[name]:.1e}"
+        for name in ("fpir", "fnir")
+        if search[name] is not None
+    ]
+    lines.append(
+        f"search among {search['references']:,} references, target {search['target']:.0e}: cosine "
+        f"{search['threshold']:.3f}" + (f", expected {', '.join(rates)}" if rates else "")
+    )
+    return lines
