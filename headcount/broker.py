@@ -10,8 +10,10 @@ import base64
 import json
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import redis
@@ -20,15 +22,18 @@ from kombu.exceptions import KombuError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 
 from headcount.errors import FatalError, TransientError
-from headcount.messages import UnitMessage
+from headcount.messages import FireMessage, UnitMessage
 
 EMBED_QUEUE = "embed"
 REDUCE_QUEUE = "reduce"
+SCHEDULE_QUEUE = "schedule"
+FIRE_TASK = "headcount.fire"
 TASKS = {"prepare": "headcount.prepare", "embed": "headcount.embed", "reduce": "headcount.reduce"}
 ROUTES = {
     TASKS["prepare"]: {"queue": EMBED_QUEUE},
     TASKS["embed"]: {"queue": EMBED_QUEUE},
     TASKS["reduce"]: {"queue": REDUCE_QUEUE},
+    FIRE_TASK: {"queue": SCHEDULE_QUEUE},
 }
 
 BEAT_SECONDS = 1.5
@@ -45,7 +50,9 @@ def make_app(broker_url: str) -> Celery:
         task_serializer="json",
         task_routes=ROUTES,
         task_create_missing_queues=False,
-        task_queues={name: {"exchange": name} for name in (EMBED_QUEUE, REDUCE_QUEUE)},
+        task_queues={
+            name: {"exchange": name} for name in (EMBED_QUEUE, REDUCE_QUEUE, SCHEDULE_QUEUE)
+        },
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=False,  # the supervisor sends again, and counts attempts
@@ -127,6 +134,15 @@ class Broker:
                 retry=True,
                 retry_policy={"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5},
             )
+
+    def fired(self) -> list[FireMessage]:
+        """Take the schedules that beat says are due; what is no such message is dropped."""
+        taken = []
+        with self._foreign():
+            while (raw := self._redis.rpop(SCHEDULE_QUEUE)) is not None:
+                with suppress(ValueError):
+                    taken.append(FireMessage.model_validate(_message_of(raw)))
+        return taken
 
     def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The latest sign of life of each unit that a worker has in hand or just finished."""
@@ -224,3 +240,68 @@ def _show(broker: Broker, name: str) -> None:
         with suppress(TransientError, FatalError):
             broker.show_worker(name)
         time.sleep(10)
+
+
+BEAT_LOOP_SECONDS = 20
+"""How often beat looks whether its schedule has changed."""
+
+
+class Beat:
+    """Celery beat with redbeat: fires a message for a schedule at the moment it is told.
+
+    Moments are given one at a time, in UTC: Celery's own crontab knows one time zone for all.
+    Of several beats of one archive the one that holds redbeat's lock fires.
+    """
+
+    def __init__(self, url: str, archive: str) -> None:
+        self.archive = archive
+        self._app = make_app(url)
+        self._app.conf.update(
+            beat_scheduler="redbeat.RedBeatScheduler",
+            beat_max_loop_interval=BEAT_LOOP_SECONDS,
+            redbeat_redis_url=url.replace("redis+socket://", "unix://"),
+            redbeat_redis_options={"retry_period": -1, "socket_timeout": 30},
+            redbeat_key_prefix=f"headcount:redbeat:{archive}:",
+            redbeat_lock_timeout=5 * BEAT_LOOP_SECONDS,
+        )
+        self._set: dict[str, datetime] = {}
+
+    def set(self, moments: dict[str, datetime]) -> None:
+        """Fire each of these schedules at its moment, and no others. Raises TransientError."""
+        with _foreign_beat():
+            for name in self._set.keys() - moments.keys():
+                self._entry(name, self._set.pop(name)).delete()
+            for name, moment in moments.items():
+                if not self._known(name, moment):
+                    self._entry(name, moment).save()
+                    self._set[name] = moment
+
+    def _known(self, name: str, moment: datetime) -> bool:
+        """Whether it is set already, here and in a broker that may have been emptied."""
+        return self._set.get(name) == moment and self._entry(name, moment).rank is not None
+
+    def _entry(self, name: str, moment: datetime) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from redbeat import RedBeatSchedulerEntry
+            from redbeat.schedules import rrule
+        message = FireMessage(archive=self.archive, schedule=name)
+        return RedBeatSchedulerEntry(
+            name=name,
+            task=FIRE_TASK,
+            schedule=rrule("DAILY", dtstart=moment, count=1, app=self._app),
+            kwargs={"message": message.model_dump(mode="json")},
+            app=self._app,
+        )
+
+    def run(self) -> None:
+        """Fire until a signal says stop."""
+        self._app.Beat(loglevel="INFO", quiet=True, pidfile=None).run()
+
+
+@contextmanager
+def _foreign_beat() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise TransientError(f"broker: {error}") from error

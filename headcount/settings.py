@@ -65,7 +65,19 @@ class Settings(BaseSettings):
     )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 
-    @field_validator("accept_licences", mode="before")
+    hook: SecretStr | None = Field(
+        None, description="URL or command of the supervisor's that is told of each night's end"
+    )
+    hook_token: SecretStr | None = Field(None, description="sent to that URL as a bearer token")
+    allowed_uris: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="places a worker may read and write, comma-separated; unset: anywhere",
+    )
+    metrics_host: str = Field("127.0.0.1", description="where --metrics-port listens")
+    log_level: str = Field("INFO", description="what is logged")
+    log_format: Literal["text", "json"] = Field("text", description="how it is logged")
+
+    @field_validator("accept_licences", "allowed_uris", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
 import time
+from functools import partial
 
 import click
 
@@ -12,9 +15,19 @@ from headcount.errors import FatalError, HeadcountError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, load_s3, load_settings
+from orchestrator.hook import call_hook
 from orchestrator.progress import make_reporter
+from orchestrator.schedule import Keeper
 from orchestrator.submit import open_archive
 from orchestrator.supervise import Supervisor, unfinished_jobs
+
+log = logging.getLogger(__name__)
+
+FIRED_SECONDS = 2.0
+"""How often to ask whether beat fired a schedule."""
+LOOK_SECONDS = 120.0
+"""How often to look at the schedules without beat: no night is lost with the broker."""
+TROUBLE_SECONDS = 10.0
 
 
 @click.command()
@@ -34,13 +47,33 @@ def command(jobs: tuple[str, ...], archive: str, once: bool, every: float) -> in
     from headcount.storage import canonical_uri
 
     store = open_archive(canonical_uri(archive), s3)
+    keeper = Keeper(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
+    if not jobs:
+        keeper.look()
+    if not (jobs or once):
+        threading.Thread(target=keep_schedules, args=(keeper, broker), daemon=True).start()
     worst = 0
     while True:
         for job_id in jobs or unfinished_jobs(store):
             worst = max(worst, drive(store, job_id, broker, settings, s3))
         if once or jobs:
+            keeper.tell()
             return worst
         time.sleep(every)
+
+
+def keep_schedules(keeper: Keeper, broker: Broker) -> None:
+    """Begin nights when beat says so, and from time to time without it; tell how they ended."""
+    looked = time.monotonic()
+    pause = threading.Event()
+    while not pause.wait(FIRED_SECONDS):
+        try:
+            if broker.fired() or time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                keeper.look()
+        except HeadcountError as error:
+            log.warning("schedules: %s", error)
+            pause.wait(TROUBLE_SECONDS)
 
 
 def open_broker(settings: Settings) -> Broker:
