@@ -11,8 +11,10 @@ import json
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +37,9 @@ ROUTES = {
     TASKS["reduce"]: {"queue": REDUCE_QUEUE},
     FIRE_TASK: {"queue": SCHEDULE_QUEUE},
 }
+
+UNACKED = "unacked"
+"""The hash in which kombu keeps what was delivered and not acknowledged."""
 
 BEAT_SECONDS = 1.5
 """How often a worker renews its sign of life for a unit."""
@@ -80,6 +85,15 @@ def make_app(broker_url: str) -> Celery:
 def redacted(broker_url: str) -> str:
     """The URL without its password."""
     return str(maybe_sanitize_url(broker_url))
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One queue: units that wait, units in hand, and how long the oldest has waited."""
+
+    waiting: int
+    in_hand: int
+    oldest_seconds: float
 
 
 def beat_key(job_id: str, unit: str) -> str:
@@ -131,6 +145,7 @@ class Broker:
             self._app.send_task(
                 task,
                 kwargs={"message": message.model_dump(mode="json")},
+                headers={"sent": time.time()},
                 retry=True,
                 retry_policy={"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5},
             )
@@ -174,6 +189,19 @@ class Broker:
         with self._foreign():
             return {queue: int(self._redis.llen(queue)) for queue in (EMBED_QUEUE, REDUCE_QUEUE)}
 
+    def queue_states(self) -> dict[str, QueueState]:
+        """What waits in each queue of work, since when, and what workers have in hand."""
+        with self._foreign():
+            in_hand = Counter(_queue_of(raw) for raw in self._redis.hvals(UNACKED))
+            return {
+                queue: QueueState(
+                    waiting=int(self._redis.llen(queue)),
+                    in_hand=in_hand[queue],
+                    oldest_seconds=_age_of(self._redis.lindex(queue, -1)),
+                )
+                for queue in (EMBED_QUEUE, REDUCE_QUEUE)
+            }
+
     def workers_seen(self) -> int:
         """How many worker processes have shown themselves in the last seconds."""
         with self._foreign():
@@ -196,6 +224,23 @@ def _message_of(raw: str) -> dict[str, Any]:
         return dict(kwargs["message"])
     except (ValueError, KeyError, IndexError, TypeError):
         return {}
+
+
+def _queue_of(delivered: str) -> str:
+    """The queue that a delivered message came from; kombu keeps (message, exchange, key)."""
+    try:
+        return str(json.loads(delivered)[2])
+    except (ValueError, IndexError, TypeError, KeyError):
+        return ""
+
+
+def _age_of(raw: str | None) -> float:
+    """Seconds since a queued message was sent; 0 where there is none."""
+    try:
+        sent = float(json.loads(raw or "{}")["headers"]["sent"])
+    except (ValueError, KeyError, TypeError):
+        return 0.0
+    return max(0.0, time.time() - sent)
 
 
 def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> None:

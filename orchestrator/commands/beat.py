@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import click
 
+from headcount import logs
 from headcount.broker import Beat
 from headcount.errors import HeadcountError
 from headcount.messages import now
@@ -33,6 +34,7 @@ def command(archive: str) -> None:
     of them fires. Without any, the supervisor notices a due night by itself, some minutes later.
     """
     settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
     broker = open_broker(settings)
     store = open_archive(canonical_uri(archive), load_s3())
     beat = Beat(broker.url, store.uri)

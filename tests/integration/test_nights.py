@@ -15,6 +15,7 @@ from headcount.broker import Broker
 from headcount.messages import FireMessage
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri, open_store
+from orchestrator.board import Watch
 from orchestrator.commands.supervise import drive
 from orchestrator.schedule import Keeper
 from tests.running import environment, headcount, start, table
@@ -83,7 +84,7 @@ def take_the_roll(store: Store, broker: Broker, moment: datetime) -> dict[str, i
     told: list[dict[str, object]] = []
     keeper = Keeper(store, settings=settings, s3=s3, hook=told.append, clock=lambda: moment)
     (night,) = keeper.look()
-    assert drive(store, night.job_id, broker, settings, s3) == 0
+    assert drive(store, night.job_id, broker, settings, s3, Watch(broker)) == 0
     keeper.tell()
     assert [(body["event"], body["results"]) for body in told] == [("night.done", night.out)]
     plan = json.loads(store.get(f"jobs/{night.job_id}/plan.json").data)
