@@ -264,6 +264,16 @@ class NightRecord(Record):
     out: str
 
 
+class AuditRecord(Record):
+    """Who did what to whom: one line of the audit log. Names no person, only the id."""
+
+    at: datetime
+    actor: str = Field(description="account and machine, or HEADCOUNT_ACTOR")
+    action: Literal["search", "name", "forget", "enroll", "merge", "split", "rename", "export"]
+    subject: str = Field(description="a person's or cluster's id, or what was searched by")
+    detail: dict[str, str | int] = {}
+
+
 class FireMessage(Record):
     """What beat sends: the schedule of this archive is due now. The archive says the rest."""
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
@@ -29,6 +29,18 @@ class S3Settings(BaseSettings):
     endpoint_url: str | None = Field(
         None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     )
+    sse: Literal["AES256", "aws:kms"] | None = Field(
+        None,
+        validation_alias="HEADCOUNT_S3_SSE",
+        description="how S3 is to encrypt what is written; unset: as the bucket says",
+    )
+    sse_kms_key: str | None = Field(None, validation_alias="HEADCOUNT_S3_SSE_KMS_KEY")
+
+    @model_validator(mode="after")
+    def _key_of_kms(self) -> S3Settings:
+        if (self.sse == "aws:kms") != (self.sse_kms_key is not None):
+            raise ValueError("HEADCOUNT_S3_SSE=aws:kms and HEADCOUNT_S3_SSE_KMS_KEY go together")
+        return self
 
 
 class Settings(BaseSettings):

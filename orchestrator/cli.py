@@ -27,6 +27,7 @@ COMMANDS = {
     "results": "what a job found, and where its results lie",
     "export": "a job's result tables in other formats",
     "people": "who is enrolled in an archive",
+    "audit": "who searched, named or forgot whom",
     "doctor": "check broker, store, models, providers; say how to mend what is wrong",
 }
 

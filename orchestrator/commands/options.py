@@ -87,7 +87,10 @@ def load_settings(**overrides: object) -> Settings:
 
 def load_s3() -> S3Settings:
     """S3 settings from the environment."""
-    return S3Settings()
+    try:
+        return S3Settings()
+    except ValidationError as error:
+        raise FatalError(f"S3 settings: {error.errors()[0]['msg']}") from error
 
 
 def _settings_trouble(error: ValidationError) -> str:
