@@ -171,7 +171,7 @@ def _of_broker(board: Board) -> Iterator[Metric]:
 
 def _of_jobs(jobs: list[ProgressRecord]) -> Iterator[Metric]:
     def gauge(name: str, text: str, value: Callable[[ProgressRecord], float | None]) -> Metric:
-        family = GaugeMetricFamily(f"headcount_job_{name}", text, labels=["job"])
+        family = GaugeMetricFamily(f"headcount_job_{name}", text, labels=["job_id"])
         for job in jobs:
             if (number := value(job)) is not None:
                 family.add_metric([job.job_id], number)
@@ -187,7 +187,7 @@ def _of_jobs(jobs: list[ProgressRecord]) -> Iterator[Metric]:
     yield gauge("photos_per_second", "The job's rate.", lambda job: job.photos_per_second)
     yield gauge("seconds_left", "Time to the job's end.", lambda job: job.seconds_left)
     outcomes = GaugeMetricFamily(
-        "headcount_job_outcomes", "Photos of the job by outcome.", labels=["job", "outcome"]
+        "headcount_job_outcomes", "Photos of the job by outcome.", labels=["job_id", "outcome"]
     )
     for job in jobs:
         for outcome, number in job.outcomes.items():

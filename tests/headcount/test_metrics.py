@@ -55,9 +55,9 @@ def test_a_supervisor_shows_the_jobs_it_drives_and_no_others() -> None:
     assert value(text, 'headcount_queue_units{queue="embed",state="in_hand"}') == 2
     assert value(text, 'headcount_queue_oldest_seconds{queue="embed"}') == 41.5
     assert value(text, "headcount_workers") == 4
-    assert value(text, 'headcount_job_photos_done{job="j1"}') == 4
+    assert value(text, 'headcount_job_photos_done{job_id="j1"}') == 4
     board.end("j1", "done")
-    assert b'job="j1"' not in board.text()
+    assert b'job_id="j1"' not in board.text()
     assert value(board.text(), 'headcount_jobs_total{end="done"}') == 1
 
 
