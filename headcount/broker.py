@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 import time
 import warnings
@@ -17,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import redis
 from celery import Celery
@@ -47,9 +49,22 @@ BEAT_EXPIRY_SECONDS = 8
 """A sign of life that was not renewed for so long is gone."""
 
 
+def secured(broker_url: str) -> str:
+    """A ``rediss://`` URL that says whom to trust: SSL_CERT_FILE, or the system's authorities.
+
+    The broker's certificate is always verified; a URL that says otherwise is taken at its word.
+    """
+    if not broker_url.startswith("rediss://") or "ssl_cert_reqs" in broker_url:
+        return broker_url
+    options = {"ssl_cert_reqs": "required"}
+    if authority := os.environ.get("SSL_CERT_FILE"):
+        options["ssl_ca_certs"] = authority
+    return broker_url + ("&" if "?" in broker_url else "?") + urlencode(options)
+
+
 def make_app(broker_url: str) -> Celery:
     """The Celery application, the same for those who send and those who work."""
-    app = Celery("headcount", broker=broker_url, set_as_current=False)
+    app = Celery("headcount", broker=secured(broker_url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -108,7 +123,7 @@ class Broker:
         self.url = url
         self._app = make_app(url)
         self._redis = redis.Redis.from_url(
-            url.replace("redis+socket://", "unix://"),
+            secured(url).replace("redis+socket://", "unix://"),
             socket_timeout=10,
             socket_connect_timeout=5,
             decode_responses=True,
@@ -304,7 +319,7 @@ class Beat:
         self._app.conf.update(
             beat_scheduler="redbeat.RedBeatScheduler",
             beat_max_loop_interval=BEAT_LOOP_SECONDS,
-            redbeat_redis_url=url.replace("redis+socket://", "unix://"),
+            redbeat_redis_url=secured(url).replace("redis+socket://", "unix://"),
             redbeat_redis_options={"retry_period": -1, "socket_timeout": 30},
             redbeat_key_prefix=f"headcount:redbeat:{archive}:",
             redbeat_lock_timeout=5 * BEAT_LOOP_SECONDS,
