@@ -27,9 +27,12 @@ def authority(tmp_path: Path) -> Path:
         pytest.skip("openssl is not installed")
     path = tmp_path / "broker.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1"]
-        + ["-keyout", str(path), "-out", str(tmp_path / "ca.crt")],
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=broker"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(path), "-out", str(tmp_path / "ca.crt")),
+        ],
         check=True,
         capture_output=True,
     )
