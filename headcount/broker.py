@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -302,7 +302,7 @@ def _show(broker: Broker, name: str) -> None:
         time.sleep(10)
 
 
-BEAT_LOOP_SECONDS = 20
+BEAT_LOOP_SECONDS = 5
 """How often beat looks whether its schedule has changed."""
 
 
@@ -319,10 +319,11 @@ class Beat:
         self._app.conf.update(
             beat_scheduler="redbeat.RedBeatScheduler",
             beat_max_loop_interval=BEAT_LOOP_SECONDS,
+            result_expires=None,  # there are no results, and no nightly cleaning of them
             redbeat_redis_url=secured(url).replace("redis+socket://", "unix://"),
             redbeat_redis_options={"retry_period": -1, "socket_timeout": 30},
             redbeat_key_prefix=f"headcount:redbeat:{archive}:",
-            redbeat_lock_timeout=5 * BEAT_LOOP_SECONDS,
+            redbeat_lock_timeout=10 * BEAT_LOOP_SECONDS,
         )
         self._set: dict[str, datetime] = {}
 
@@ -333,7 +334,9 @@ class Beat:
                 self._entry(name, self._set.pop(name)).delete()
             for name, moment in moments.items():
                 if not self._known(name, moment):
-                    self._entry(name, moment).save()
+                    # A moment that has passed is due only if it was not run since.
+                    before = min(datetime.now(UTC), moment - timedelta(seconds=1))
+                    self._entry(name, moment).save().reschedule(before)
                     self._set[name] = moment
 
     def _known(self, name: str, moment: datetime) -> bool:

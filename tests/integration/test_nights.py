@@ -26,11 +26,20 @@ FIRST = datetime(2100, 11, 25, 1, tzinfo=UTC)  # 02:00 in Zurich, after the sche
 DAY = timedelta(days=1)
 
 BEAT = """
-import sys
+import sys, threading, time
 from datetime import UTC, datetime, timedelta
 from headcount.broker import Beat
+
+def seconds(number):
+    return datetime.now(UTC) + timedelta(seconds=number)
+
+def next_night():
+    time.sleep(6)
+    beat.set({"home": seconds(1)})
+
 beat = Beat(sys.argv[1], "file:///archive/")
-beat.set({"home": datetime.now(UTC) + timedelta(seconds=2)})
+beat.set({"home": seconds(2), "late": seconds(-30)})
+threading.Thread(target=next_night, daemon=True).start()
 beat.run()
 """
 
@@ -91,7 +100,7 @@ def take_the_roll(store: Store, broker: Broker, moment: datetime) -> dict[str, i
     return {name: plan[name] for name in ("new", "changed", "known", "removed")}
 
 
-def test_beat_fires_a_schedule_once_at_its_moment(broker_url: str) -> None:
+def test_beat_fires_every_moment_it_is_told_also_one_that_has_passed(broker_url: str) -> None:
     broker = Broker(broker_url)
     process = subprocess.Popen(
         [sys.executable, "-c", BEAT, broker_url],
@@ -100,13 +109,14 @@ def test_beat_fires_a_schedule_once_at_its_moment(broker_url: str) -> None:
         env=environment(),
     )
     fired: list[FireMessage] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     try:
-        while not fired and time.monotonic() < deadline and process.poll() is None:
+        while len(fired) < 3 and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.1)
-            fired = broker.fired()
+            fired += broker.fired()
     finally:
         process.terminate()
         _, errors = process.communicate(timeout=30)
-    assert fired == [FireMessage(archive="file:///archive/", schedule="home")], errors.decode()
+    assert [each.schedule for each in fired] == ["late", "home", "home"], errors.decode()
+    assert {each.archive for each in fired} == {"file:///archive/"}
     assert broker.fired() == []
