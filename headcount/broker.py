@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import os
 import threading
 import time
@@ -27,6 +28,8 @@ from kombu.utils.url import maybe_sanitize_url
 
 from headcount.errors import FatalError, TransientError
 from headcount.messages import FireMessage, UnitMessage
+
+log = logging.getLogger(__name__)
 
 EMBED_QUEUE = "embed"
 REDUCE_QUEUE = "reduce"
@@ -358,8 +361,17 @@ class Beat:
         )
 
     def run(self) -> None:
-        """Fire until a signal says stop."""
-        self._app.Beat(loglevel="INFO", quiet=True, pidfile=None).run()
+        """Fire until a signal says stop; a broker that was emptied is set again."""
+        while True:
+            try:
+                self._app.Beat(loglevel="INFO", quiet=True, pidfile=None).run()
+            except redis.RedisError as error:
+                log.warning("beat begins anew: %s", error)
+                time.sleep(1)
+                with suppress(TransientError):
+                    self.set(dict(self._set))
+            else:
+                return
 
 
 @contextmanager
