@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import os
 import threading
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import redis
 from celery import Celery
@@ -20,16 +27,24 @@ from kombu.exceptions import KombuError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 
 from headcount.errors import FatalError, TransientError
-from headcount.messages import UnitMessage
+from headcount.messages import FireMessage, UnitMessage
+
+log = logging.getLogger(__name__)
 
 EMBED_QUEUE = "embed"
 REDUCE_QUEUE = "reduce"
+SCHEDULE_QUEUE = "schedule"
+FIRE_TASK = "headcount.fire"
 TASKS = {"prepare": "headcount.prepare", "embed": "headcount.embed", "reduce": "headcount.reduce"}
 ROUTES = {
     TASKS["prepare"]: {"queue": EMBED_QUEUE},
     TASKS["embed"]: {"queue": EMBED_QUEUE},
     TASKS["reduce"]: {"queue": REDUCE_QUEUE},
+    FIRE_TASK: {"queue": SCHEDULE_QUEUE},
 }
+
+UNACKED = "unacked"
+"""The hash in which kombu keeps what was delivered and not acknowledged."""
 
 BEAT_SECONDS = 1.5
 """How often a worker renews its sign of life for a unit."""
@@ -37,15 +52,30 @@ BEAT_EXPIRY_SECONDS = 8
 """A sign of life that was not renewed for so long is gone."""
 
 
+def secured(broker_url: str) -> str:
+    """A ``rediss://`` URL that says whom to trust: SSL_CERT_FILE, or the system's authorities.
+
+    The broker's certificate is always verified; a URL that says otherwise is taken at its word.
+    """
+    if not broker_url.startswith("rediss://") or "ssl_cert_reqs" in broker_url:
+        return broker_url
+    options = {"ssl_cert_reqs": "required"}
+    if authority := os.environ.get("SSL_CERT_FILE"):
+        options["ssl_ca_certs"] = authority
+    return broker_url + ("&" if "?" in broker_url else "?") + urlencode(options)
+
+
 def make_app(broker_url: str) -> Celery:
     """The Celery application, the same for those who send and those who work."""
-    app = Celery("headcount", broker=broker_url, set_as_current=False)
+    app = Celery("headcount", broker=secured(broker_url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
         task_routes=ROUTES,
         task_create_missing_queues=False,
-        task_queues={name: {"exchange": name} for name in (EMBED_QUEUE, REDUCE_QUEUE)},
+        task_queues={
+            name: {"exchange": name} for name in (EMBED_QUEUE, REDUCE_QUEUE, SCHEDULE_QUEUE)
+        },
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=False,  # the supervisor sends again, and counts attempts
@@ -75,6 +105,15 @@ def redacted(broker_url: str) -> str:
     return str(maybe_sanitize_url(broker_url))
 
 
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One queue: units that wait, units in hand, and how long the oldest has waited."""
+
+    waiting: int
+    in_hand: int
+    oldest_seconds: float
+
+
 def beat_key(job_id: str, unit: str) -> str:
     """Where a worker says that it is busy with a unit."""
     return f"headcount:beat:{job_id}:{unit}"
@@ -87,7 +126,7 @@ class Broker:
         self.url = url
         self._app = make_app(url)
         self._redis = redis.Redis.from_url(
-            url.replace("redis+socket://", "unix://"),
+            secured(url).replace("redis+socket://", "unix://"),
             socket_timeout=10,
             socket_connect_timeout=5,
             decode_responses=True,
@@ -124,9 +163,19 @@ class Broker:
             self._app.send_task(
                 task,
                 kwargs={"message": message.model_dump(mode="json")},
+                headers={"sent": time.time()},
                 retry=True,
                 retry_policy={"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5},
             )
+
+    def fired(self) -> list[FireMessage]:
+        """Take the schedules that beat says are due; what is no such message is dropped."""
+        taken = []
+        with self._foreign():
+            while (raw := self._redis.rpop(SCHEDULE_QUEUE)) is not None:
+                with suppress(ValueError):
+                    taken.append(FireMessage.model_validate(_message_of(raw)))
+        return taken
 
     def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The latest sign of life of each unit that a worker has in hand or just finished."""
@@ -158,6 +207,19 @@ class Broker:
         with self._foreign():
             return {queue: int(self._redis.llen(queue)) for queue in (EMBED_QUEUE, REDUCE_QUEUE)}
 
+    def queue_states(self) -> dict[str, QueueState]:
+        """What waits in each queue of work, since when, and what workers have in hand."""
+        with self._foreign():
+            in_hand = Counter(_queue_of(raw) for raw in self._redis.hvals(UNACKED))
+            return {
+                queue: QueueState(
+                    waiting=int(self._redis.llen(queue)),
+                    in_hand=in_hand[queue],
+                    oldest_seconds=_age_of(self._redis.lindex(queue, -1)),
+                )
+                for queue in (EMBED_QUEUE, REDUCE_QUEUE)
+            }
+
     def workers_seen(self) -> int:
         """How many worker processes have shown themselves in the last seconds."""
         with self._foreign():
@@ -180,6 +242,23 @@ def _message_of(raw: str) -> dict[str, Any]:
         return dict(kwargs["message"])
     except (ValueError, KeyError, IndexError, TypeError):
         return {}
+
+
+def _queue_of(delivered: str) -> str:
+    """The queue that a delivered message came from; kombu keeps (message, exchange, key)."""
+    try:
+        return str(json.loads(delivered)[2])
+    except (ValueError, IndexError, TypeError, KeyError):
+        return ""
+
+
+def _age_of(raw: str | None) -> float:
+    """Seconds since a queued message was sent; 0 where there is none."""
+    try:
+        sent = float(json.loads(raw or "{}")["headers"]["sent"])
+    except (ValueError, KeyError, TypeError):
+        return 0.0
+    return max(0.0, time.time() - sent)
 
 
 def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> None:
@@ -224,3 +303,80 @@ def _show(broker: Broker, name: str) -> None:
         with suppress(TransientError, FatalError):
             broker.show_worker(name)
         time.sleep(10)
+
+
+BEAT_LOOP_SECONDS = 5
+"""How often beat looks whether its schedule has changed."""
+
+
+class Beat:
+    """Celery beat with redbeat: fires a message for a schedule at the moment it is told.
+
+    Moments are given one at a time, in UTC: Celery's own crontab knows one time zone for all.
+    Of several beats of one archive the one that holds redbeat's lock fires.
+    """
+
+    def __init__(self, url: str, archive: str) -> None:
+        self.archive = archive
+        self._app = make_app(url)
+        self._app.conf.update(
+            beat_scheduler="redbeat.RedBeatScheduler",
+            beat_max_loop_interval=BEAT_LOOP_SECONDS,
+            result_expires=None,  # there are no results, and no nightly cleaning of them
+            redbeat_redis_url=secured(url).replace("redis+socket://", "unix://"),
+            redbeat_redis_options={"retry_period": -1, "socket_timeout": 30},
+            redbeat_key_prefix=f"headcount:redbeat:{archive}:",
+            redbeat_lock_timeout=10 * BEAT_LOOP_SECONDS,
+        )
+        self._set: dict[str, datetime] = {}
+
+    def set(self, moments: dict[str, datetime]) -> None:
+        """Fire each of these schedules at its moment, and no others. Raises TransientError."""
+        with _foreign_beat():
+            for name in self._set.keys() - moments.keys():
+                self._entry(name, self._set.pop(name)).delete()
+            for name, moment in moments.items():
+                if not self._known(name, moment):
+                    # A moment that has passed is due only if it was not run since.
+                    before = min(datetime.now(UTC), moment - timedelta(seconds=1))
+                    self._entry(name, moment).save().reschedule(before)
+                    self._set[name] = moment
+
+    def _known(self, name: str, moment: datetime) -> bool:
+        """Whether it is set already, here and in a broker that may have been emptied."""
+        return self._set.get(name) == moment and self._entry(name, moment).rank is not None
+
+    def _entry(self, name: str, moment: datetime) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from redbeat import RedBeatSchedulerEntry
+            from redbeat.schedules import rrule
+        message = FireMessage(archive=self.archive, schedule=name)
+        return RedBeatSchedulerEntry(
+            name=name,
+            task=FIRE_TASK,
+            schedule=rrule("DAILY", dtstart=moment, count=1, app=self._app),
+            kwargs={"message": message.model_dump(mode="json")},
+            app=self._app,
+        )
+
+    def run(self) -> None:
+        """Fire until a signal says stop; a broker that was emptied is set again."""
+        while True:
+            try:
+                self._app.Beat(loglevel="INFO", quiet=True, pidfile=None).run()
+            except redis.RedisError as error:
+                log.warning("beat begins anew: %s", error)
+                time.sleep(1)
+                with suppress(TransientError):
+                    self.set(dict(self._set))
+            else:
+                return
+
+
+@contextmanager
+def _foreign_beat() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise TransientError(f"broker: {error}") from error

@@ -16,6 +16,11 @@ jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
 jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
 jobs/<job_id>/finished.json               the job's end: counts, state, where the results are
 jobs/<job_id>/results/                    the results, unless `--out` says otherwise
+schedules/<name>.json                     a job that is begun again and again
+schedules/<name>/nights/<n>.json          the n-th time it was begun
+schedules/<name>/told/<n>                 whoever wanted to know was told of that night's end
+nights/<name>/<date>/                     the results of one night
+audit/<date>/<time>-<id>.json             who searched, named or forgot whom; one line each
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ from dataclasses import dataclass
 
 ARCHIVE = "archive.json"
 JOBS = "jobs/"
+SCHEDULES = "schedules/"
+AUDIT = "audit/"
 
 PREPARE = "prepare"
 REDUCE = "reduce"
@@ -154,3 +161,32 @@ class JobKeys:
     def suspect(self, unit: str, number: int) -> str:
         """The photo that one attempt was working on."""
         return f"{self.root}suspects/{unit}/{number:04d}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleKeys:
+    """The keys of one schedule."""
+
+    name: str
+
+    @property
+    def record(self) -> str:
+        """The schedule itself."""
+        return f"{SCHEDULES}{self.name}.json"
+
+    @property
+    def nights(self) -> str:
+        """All its nights; their names sort as their numbers do."""
+        return f"{SCHEDULES}{self.name}/nights/"
+
+    def night(self, number: int) -> str:
+        """One night."""
+        return f"{self.nights}{number:06d}.json"
+
+    def told(self, number: int) -> str:
+        """The sign that one night's end was told."""
+        return f"{SCHEDULES}{self.name}/told/{number:06d}"
+
+    def results(self, label: str) -> str:
+        """The results of one night."""
+        return f"nights/{self.name}/{label}/"

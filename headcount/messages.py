@@ -252,6 +252,52 @@ class FinishedRecord(Record):
     reference_failures: int = 0
 
 
+class ScheduleRecord(Record):
+    """``schedules/<name>.json``: a job that is begun again and again. Never holds a secret."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+    created: datetime
+    cron: str
+    timezone: str
+    photos: str
+    people: str | None = None
+    expected: str | None = None
+    archive: str
+    model: str
+    all_objects: bool = False
+    annotate: int = Field(200, ge=0)
+    formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
+
+
+class NightRecord(Record):
+    """One time that a schedule's job was begun; written before the job is."""
+
+    schedule: str
+    number: int = Field(ge=1)
+    label: str = Field(description="the local date it was due on")
+    due: datetime
+    began: datetime
+    job_id: str
+    out: str
+
+
+class AuditRecord(Record):
+    """Who did what to whom: one line of the audit log. Names no person, only the id."""
+
+    at: datetime
+    actor: str = Field(description="account and machine, or HEADCOUNT_ACTOR")
+    action: Literal["search", "name", "forget", "enroll", "merge", "split", "rename", "export"]
+    subject: str = Field(description="a person's or cluster's id, or what was searched by")
+    detail: dict[str, str | int] = {}
+
+
+class FireMessage(Record):
+    """What beat sends: the schedule of this archive is due now. The archive says the rest."""
+
+    archive: str
+    schedule: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+
+
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
@@ -34,6 +34,18 @@ class S3Settings(BaseSettings):
     endpoint_url: str | None = Field(
         None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     )
+    sse: Literal["AES256", "aws:kms"] | None = Field(
+        None,
+        validation_alias="HEADCOUNT_S3_SSE",
+        description="how S3 is to encrypt what is written; unset: as the bucket says",
+    )
+    sse_kms_key: str | None = Field(None, validation_alias="HEADCOUNT_S3_SSE_KMS_KEY")
+
+    @model_validator(mode="after")
+    def _key_of_kms(self) -> S3Settings:
+        if (self.sse == "aws:kms") != (self.sse_kms_key is not None):
+            raise ValueError("HEADCOUNT_S3_SSE=aws:kms and HEADCOUNT_S3_SSE_KMS_KEY go together")
+        return self
 
 
 class Settings(BaseSettings):
@@ -73,7 +85,19 @@ class Settings(BaseSettings):
     )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 
-    @field_validator("accept_licences", mode="before")
+    hook: SecretStr | None = Field(
+        None, description="URL or command of the supervisor's that is told of each night's end"
+    )
+    hook_token: SecretStr | None = Field(None, description="sent to that URL as a bearer token")
+    allowed_uris: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="places a worker may read and write, comma-separated; unset: anywhere",
+    )
+    metrics_host: str = Field("127.0.0.1", description="where --metrics-port listens")
+    log_level: str = Field("INFO", description="what is logged")
+    log_format: Literal["text", "json"] = Field("text", description="how it is logged")
+
+    @field_validator("accept_licences", "allowed_uris", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

@@ -93,6 +93,10 @@ def storage_options(settings: S3Settings) -> dict[str, str]:
         options["allow_http"] = str(settings.endpoint_url.startswith("http://")).lower()
     else:
         options["aws_virtual_hosted_style_request"] = "true"
+    if settings.sse:
+        options["aws_server_side_encryption"] = settings.sse
+    if settings.sse_kms_key:
+        options["aws_sse_kms_key_id"] = settings.sse_kms_key
     secrets = {
         "aws_access_key_id": settings.access_key_id,
         "aws_secret_access_key": settings.secret_access_key,

@@ -18,6 +18,8 @@ COMMANDS = {
     "submit": "hand a job to a cluster; prints the job id",
     "supervise": "drive submitted jobs to their end",
     "worker": "work for a cluster: fetch, detect, embed, match",
+    "schedule": "jobs that are begun every night",
+    "beat": "wake the supervisor when a schedule is due",
     "status": "how a job stands",
     "watch": "follow a job until it ends",
     "resume": "go on with a job that was interrupted or failed",
@@ -26,6 +28,7 @@ COMMANDS = {
     "export": "a job's result tables in other formats",
     "people": "who is enrolled in an archive",
     "calibrate": "which threshold gives which error rate, on an archive's own faces",
+    "audit": "who searched, named or forgot whom",
     "doctor": "check broker, store, models, providers; say how to mend what is wrong",
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import threading
@@ -14,6 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m workers")
     parser.add_argument("--queues", default="embed,reduce")
     parser.add_argument("--stop-with-parent", action="store_true")
+    parser.add_argument("--metrics-port", type=int)
     parser.add_argument("--doctor", action="store_true")
     parser.add_argument("--calibrate", metavar="ARCHIVE")
     parser.add_argument("--fmr", type=float, default=1e-4)
@@ -21,11 +21,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.stop_with_parent:
         threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
-    logging.basicConfig(
-        level=os.environ.get("HEADCOUNT_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
     if arguments.doctor:
         from workers.doctor import report
 
@@ -34,7 +29,7 @@ def main() -> None:
     if arguments.calibrate:
         _calibrate(arguments.calibrate, arguments.fmr, arguments.false_positives)
         return
-    _serve(arguments.queues.split(","))
+    _serve(arguments.queues.split(","), arguments.metrics_port)
 
 
 def _exit_at_end_of_stdin() -> None:
@@ -57,22 +52,32 @@ def _calibrate(archive: str, fmr: float, false_positives: float) -> None:
         sys.exit(str(error))
 
 
-def _serve(queues: list[str]) -> None:
+def _serve(queues: list[str], metrics_port: int | None) -> None:
+    from headcount import logs
     from headcount.broker import Broker, serve
+    from headcount.endpoint import Endpoint
     from headcount.errors import HeadcountError
     from headcount.settings import S3Settings, Settings
     from workers.app import make_worker_app, worker_name
+    from workers.context import Context
+    from workers.vitals import Vitals
 
     settings = Settings()
+    logs.configure(settings.log_level, settings.log_format)
     if settings.broker_url is None:
         sys.exit("headcount worker: set HEADCOUNT_BROKER_URL to the broker's redis:// URL")
     try:
         broker = Broker(settings.broker_url.get_secret_value())
         broker.check()
-        app = make_worker_app(settings, S3Settings(), broker)
+        context, vitals = Context(settings, S3Settings(), worker_name()), Vitals()
+        app = make_worker_app(context, broker, vitals)
+        if metrics_port is not None:
+            Endpoint(settings.metrics_host, metrics_port, vitals.pages())
+            context.pack(settings.model)  # whoever asks for readiness waits for the models
+        vitals.ready()
     except HeadcountError as error:
         sys.exit(f"headcount worker: {error}")
-    serve(app, broker, queues, worker_name())
+    serve(app, broker, queues, context.worker)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,15 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from headcount import logs
 from headcount.broker import TASKS, Broker, make_app, register
 from headcount.messages import UnitMessage
-from headcount.settings import S3Settings, Settings
 from workers.context import Context, Unit
 from workers.embed import embed_shard
 from workers.prepare import prepare_job
 from workers.reduce import reduce_job
 from workers.units import Work, run_unit
+from workers.vitals import Vitals
 
 WORK: dict[str, Work] = {
     "prepare": prepare_job,
@@ -28,20 +29,23 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
-def task(context: Context, broker: Broker, work: Work) -> Callable[[dict[str, Any]], None]:
+def task(
+    context: Context, broker: Broker, work: Work, vitals: Vitals
+) -> Callable[[dict[str, Any]], None]:
     """The body of a task: validate the message, run the unit."""
 
     def body(raw: dict[str, Any]) -> None:
         message = UnitMessage.model_validate(raw)
-        run_unit(Unit.of(message, context), work, broker)
+        unit = Unit.of(message, context)
+        with logs.bound(job=unit.job_id, shard=unit.name), vitals.at_work(unit):
+            run_unit(unit, vitals.watched(work), broker)
 
     return body
 
 
-def make_worker_app(settings: Settings, s3: S3Settings, broker: Broker) -> Any:  # Celery
+def make_worker_app(context: Context, broker: Broker, vitals: Vitals) -> Any:  # Celery
     """The Celery application with every task registered."""
-    context = Context(settings, s3, worker_name())
     app = make_app(broker.url)
     for stage, name in TASKS.items():
-        register(app, name, task(context, broker, WORK[stage]))
+        register(app, name, task(context, broker, WORK[stage], vitals))
     return app

@@ -13,6 +13,7 @@ from headcount.messages import ArchiveRecord, JobSpec, UnitMessage, read_record
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
+from headcount.storage.opening import is_within
 from headcount.tables import Table
 from workers.models.base import ModelPack
 from workers.models.packs import open_pack
@@ -32,12 +33,26 @@ class Context:
         """The model pack ``name``, loaded once per process."""
         with self._lock:
             if name not in self._packs:
+                if "/" in name and name != self.settings.model:
+                    self._require_allowed(name)
                 self._packs[name] = open_pack(name, self.settings, self.s3)
             return self._packs[name]
 
     def open(self, uri: str) -> Store:
-        """A store, with connections enough for this worker's fetchers."""
+        """A store, with connections enough for this worker's fetchers.
+
+        Raises FatalError for a place outside those that this worker may use.
+        """
+        self._require_allowed(uri)
         return open_store(uri, self.s3, concurrency=self.settings.fetchers)
+
+    def _require_allowed(self, uri: str) -> None:
+        """A message and a job's spec name places; HEADCOUNT_ALLOWED_URIS bounds them."""
+        if not is_within(uri, self.settings.allowed_uris):
+            raise FatalError(
+                f"{uri} is outside the places that this worker may use: HEADCOUNT_ALLOWED_URIS "
+                "lists them"
+            )
 
 
 @dataclass

@@ -52,6 +52,25 @@ def canonical_uri(uri: str) -> str:
     return directory_uri(local_path(uri))
 
 
+def is_within(uri: str, places: tuple[str, ...]) -> bool:
+    """Whether a URI lies in one of ``places``, by whole parts of the path; no places: anywhere.
+
+    Links are followed in local paths, and ``..`` in keys of S3 is never within anything.
+    """
+    if not places:
+        return True
+    return any(_resolved(uri).startswith(_resolved(place)) for place in places)
+
+
+def _resolved(uri: str) -> str:
+    canonical = canonical_uri(uri)
+    if canonical.startswith("s3://"):
+        if any(part in (".", "..") for part in canonical.split("/")):
+            raise FatalError(f"{uri!r} holds a relative part, and is no place")
+        return canonical if canonical.endswith("/") else canonical + "/"
+    return directory_uri(local_path(canonical).resolve())
+
+
 def split_object_uri(uri: str) -> tuple[str, str]:
     """The store and the key of a URI or path that names one object, such as a CSV file."""
     parent, _, name = uri.rpartition("/")

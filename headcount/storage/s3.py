@@ -8,16 +8,17 @@ HTTP client can ask for (``a/../b``): these are listed, and reading them is an O
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
 from enum import Enum, auto
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from xml.etree.ElementTree import ParseError
 
 import certifi
@@ -32,6 +33,9 @@ from minio.credentials.providers import (
 )
 from minio.datatypes import parse_list_objects
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.signer import sign_v4_s3
+from minio.sse import Sse, SseKMS, SseS3
+from minio.time import to_amz_date
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
 from headcount.errors import (
@@ -267,7 +271,16 @@ def endpoint_of(settings: S3Settings) -> str:
     return f"https://s3.{settings.region}.amazonaws.com{suffix}"
 
 
-def make_client(settings: S3Settings, pool: urllib3.PoolManager) -> Minio:
+def encryption_of(settings: S3Settings) -> Sse | None:
+    """How S3 is to encrypt what is written; None leaves it to the bucket."""
+    if settings.sse == "aws:kms":
+        return SseKMS(settings.sse_kms_key or "", {})
+    return SseS3() if settings.sse else None
+
+
+def make_client(
+    settings: S3Settings, pool: urllib3.PoolManager, credentials: Provider | None
+) -> Minio:
     """A client for the endpoint: by path where one was set, by host name at AWS."""
     endpoint = urlsplit(endpoint_of(settings))
     if endpoint.scheme not in ("http", "https") or endpoint.path:
@@ -279,7 +292,7 @@ def make_client(settings: S3Settings, pool: urllib3.PoolManager) -> Minio:
         endpoint.netloc,
         secure=endpoint.scheme == "https",
         region=settings.region,
-        credentials=find_credentials(settings),
+        credentials=credentials,
         http_client=pool,
     )
     if settings.endpoint_url:
@@ -313,7 +326,10 @@ class S3Store:
         self._walks = False
         self._pool = make_pool(concurrency)
         with self._translated(self._uri, "use"):
-            self._client = make_client(settings, self._pool)
+            self._credentials = find_credentials(settings)
+            self._client = make_client(settings, self._pool, self._credentials)
+        self._region = settings.region
+        self._sse = encryption_of(settings)
 
     @property
     def uri(self) -> str:
@@ -387,7 +403,12 @@ class S3Store:
             return self._etag(
                 key,
                 self._client.put_object(
-                    self._bucket, self._prefix + key, BytesIO(data), len(data), part_size=PART_BYTES
+                    self._bucket,
+                    self._prefix + key,
+                    BytesIO(data),
+                    len(data),
+                    sse=self._sse,
+                    part_size=PART_BYTES,
                 ).etag,
             )
 
@@ -396,7 +417,11 @@ class S3Store:
         try:
             with self._writing(key):
                 written = self._client.fput_object(
-                    self._bucket, self._prefix + key, str(path), part_size=PART_BYTES
+                    self._bucket,
+                    self._prefix + key,
+                    str(path),
+                    sse=self._sse,
+                    part_size=PART_BYTES,
                 )
                 return self._etag(key, written.etag)
         except OSError as error:
@@ -421,14 +446,43 @@ class S3Store:
         return True
 
     def _put_once(self, key: str, data: bytes) -> urllib3.BaseHTTPResponse:
-        # minio's put_object takes no conditions; a signed URL takes any header.
-        url = self._client.get_presigned_url(
-            "PUT", self._bucket, self._prefix + key, timedelta(minutes=10)
-        )
+        # minio's put_object takes no conditions, and its other doors try again by themselves.
+        address = self._client.get_presigned_url("PUT", self._bucket, self._prefix + key)
+        url = urlsplit(address)._replace(query="")
         headers = {"If-None-Match": "*", "Content-Type": "application/octet-stream"}
+        headers |= self._sse.headers() if self._sse else {}
         return self._pool.urlopen(
-            "PUT", url, body=data, headers=headers, retries=False, redirect=False
+            "PUT",
+            url.geturl(),
+            body=data,
+            headers=self._signed(url, headers, data),
+            retries=False,
+            redirect=False,
         )
+
+    def _signed(self, url: SplitResult, headers: dict[str, str], data: bytes) -> dict[str, str]:
+        """A PUT's headers with AWS' signature over all of them; as they are where anonymous."""
+        if self._credentials is None:
+            return headers
+        keys, moment = self._credentials.retrieve(), datetime.now(UTC)
+        digest = hashlib.sha256(data).hexdigest()
+        headers |= {
+            "Host": url.netloc,
+            "x-amz-date": to_amz_date(moment),
+            "x-amz-content-sha256": digest,
+        }
+        if keys.session_token:
+            headers["X-Amz-Security-Token"] = keys.session_token
+        signed = sign_v4_s3(
+            method="PUT",
+            url=url,
+            region=self._region,
+            headers=dict(headers),
+            credentials=keys,
+            content_sha256=digest,
+            date=moment,
+        )
+        return {name: str(value) for name, value in signed.items()}
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""

@@ -21,6 +21,13 @@ archive_option = click.option(
     help="The archive: a folder or s3:// URI (or HEADCOUNT_ARCHIVE).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+metrics_option = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    envvar="HEADCOUNT_METRICS_PORT",
+    metavar="PORT",
+    help="Serve /metrics, /healthz and /readyz there (on HEADCOUNT_METRICS_HOST).",
+)
 job_argument = click.argument("job")
 
 
@@ -102,7 +109,10 @@ def load_settings(**overrides: object) -> Settings:
 
 def load_s3() -> S3Settings:
     """S3 settings from the environment."""
-    return S3Settings()
+    try:
+        return S3Settings()
+    except ValidationError as error:
+        raise FatalError(f"S3 settings: {error.errors()[0]['msg']}") from error
 
 
 def _settings_trouble(error: ValidationError) -> str:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
 import time
+from functools import partial
 
 import click
 
+from headcount import logs
 from headcount.broker import Broker
+from headcount.endpoint import Endpoint
 from headcount.errors import FatalError, HeadcountError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
-from orchestrator.commands.options import archive_option, load_s3, load_settings
+from orchestrator.board import Measured, Watch
+from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
+from orchestrator.hook import call_hook
 from orchestrator.progress import make_reporter
+from orchestrator.schedule import Keeper
 from orchestrator.submit import open_archive
 from orchestrator.supervise import Supervisor, unfinished_jobs
+
+log = logging.getLogger(__name__)
+
+FIRED_SECONDS = 2.0
+"""How often to ask whether beat fired a schedule."""
+LOOK_SECONDS = 120.0
+"""How often to look at the schedules without beat: no night is lost with the broker."""
+TROUBLE_SECONDS = 10.0
 
 
 @click.command()
@@ -24,23 +40,51 @@ from orchestrator.supervise import Supervisor, unfinished_jobs
 @click.option(
     "--every", type=float, default=10.0, show_default=True, help="Seconds between looks for jobs."
 )
-def command(jobs: tuple[str, ...], archive: str, once: bool, every: float) -> int:
+@metrics_option
+def command(
+    jobs: tuple[str, ...], archive: str, once: bool, every: float, metrics_port: int | None
+) -> int:
     """Drive JOBs, or every submitted job of the archive, oldest first.
 
     Stop it at any point and start it again: it goes on from what the archive says.
     """
     settings, s3 = load_settings(), load_s3()
+    logs.configure(settings.log_level, settings.log_format)
     broker = open_broker(settings)
+    watch = Watch(broker)
+    if metrics_port is not None:
+        Endpoint(settings.metrics_host, metrics_port, watch.pages())
     from headcount.storage import canonical_uri
 
     store = open_archive(canonical_uri(archive), s3)
+    keeper = Keeper(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
+    if not jobs:
+        keeper.look()
+    if not (jobs or once):
+        threading.Thread(target=keep_schedules, args=(keeper, broker), daemon=True).start()
     worst = 0
     while True:
         for job_id in jobs or unfinished_jobs(store):
-            worst = max(worst, drive(store, job_id, broker, settings, s3))
+            worst = max(worst, drive(store, job_id, broker, settings, s3, watch))
+        watch.moves()
         if once or jobs:
+            keeper.tell()
             return worst
         time.sleep(every)
+
+
+def keep_schedules(keeper: Keeper, broker: Broker) -> None:
+    """Begin nights when beat says so, and from time to time without it; tell how they ended."""
+    looked = time.monotonic()
+    pause = threading.Event()
+    while not pause.wait(FIRED_SECONDS):
+        try:
+            if broker.fired() or time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                keeper.look()
+        except HeadcountError as error:
+            log.warning("schedules: %s", error)
+            pause.wait(TROUBLE_SECONDS)
 
 
 def open_broker(settings: Settings) -> Broker:
@@ -55,16 +99,30 @@ def open_broker(settings: Settings) -> Broker:
     return broker
 
 
-def drive(store: Store, job_id: str, broker: Broker, settings: Settings, s3: S3Settings) -> int:
+def drive(
+    store: Store,
+    job_id: str,
+    broker: Broker,
+    settings: Settings,
+    s3: S3Settings,
+    watch: Watch,
+) -> int:
     """Drive one job; a job that fails is told and does not end the supervisor."""
     click.echo(f"job {job_id}", err=True)
     try:
         with make_reporter(sys.stderr) as reporter:
             finished = Supervisor(
-                store, job_id, broker=broker, settings=settings, s3=s3, reporter=reporter
+                store,
+                job_id,
+                broker=broker,
+                settings=settings,
+                s3=s3,
+                reporter=Measured(reporter, watch),
             ).run()
     except HeadcountError as error:
+        watch.board.end(job_id, "failed")
         click.echo(f"job {job_id} failed: {error}", err=True)
         return 1
+    watch.board.end(job_id, finished.state)
     click.echo(f"job {job_id} done: {finished.out}", err=True)
     return 0

@@ -9,7 +9,7 @@ import sys
 import click
 
 from headcount.errors import FatalError
-from orchestrator.commands.options import load_settings, model_options
+from orchestrator.commands.options import load_settings, metrics_option, model_options
 from orchestrator.commands.supervise import open_broker
 from orchestrator.embedded import WORKER_ENVIRONMENT
 
@@ -18,8 +18,15 @@ from orchestrator.embedded import WORKER_ENVIRONMENT
 @click.option(
     "--queues", default="embed,reduce", show_default=True, help="Which queues to work on."
 )
+@metrics_option
 @model_options
-def command(queues: str, model: str | None, provider: str | None, threads: int | None) -> None:
+def command(
+    queues: str,
+    metrics_port: int | None,
+    model: str | None,
+    provider: str | None,
+    threads: int | None,
+) -> None:
     """Work on a broker's queues until told to stop.
 
     Needs the worker's libraries: pip install 'headcount[cpu]' or 'headcount[gpu]'.
@@ -31,11 +38,14 @@ def command(queues: str, model: str | None, provider: str | None, threads: int |
         WORKER_ENVIRONMENT
         | dict(os.environ)
         | {
+            "HEADCOUNT_MODEL": settings.model,
             "HEADCOUNT_PROVIDER": settings.provider,
             "HEADCOUNT_THREADS": str(settings.threads),
         }
     )
     arguments = [sys.executable, "-m", "workers", "--queues", queues]
+    if metrics_port is not None:
+        arguments += ["--metrics-port", str(metrics_port)]
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - replaces this process
 
 

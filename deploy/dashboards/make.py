@@ -1,0 +1,105 @@
+"""Writes headcount.json, the Grafana dashboard, from the list of panels below."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+SHARE = "sum by (stage) (rate(headcount_stage_seconds_total[5m]))"
+PANELS: list[tuple[str, str, list[tuple[str, str]]]] = [
+    # title, unit, [(query, legend)]
+    ("Photos per second", "ops", [("sum(rate(headcount_photos_total[5m]))", "photos")]),
+    ("Faces per second", "ops", [("sum(rate(headcount_faces_total[5m]))", "faces")]),
+    (
+        "Progress of jobs",
+        "percentunit",
+        [("headcount_job_photos_done / (headcount_job_photos > 0)", "{{job_id}}")],
+    ),
+    ("Time left", "s", [("headcount_job_seconds_left", "{{job_id}}")]),
+    (
+        "Where worker time goes: decode high beside detect and embed = the GPU waits",
+        "percentunit",
+        [(f"{SHARE} / scalar(sum(rate(headcount_stage_seconds_total[5m])))", "{{stage}}")],
+    ),
+    (
+        "Seconds per shard",
+        "s",
+        [
+            (
+                f"histogram_quantile({q}, sum by (le) "
+                '(rate(headcount_unit_seconds_bucket{unit="embed"}[15m])))',
+                f"p{int(q * 100)}",
+            )
+            for q in (0.5, 0.95)
+        ],
+    ),
+    ("Units, waiting and in hand", "short", [("headcount_queue_units", "{{queue}} {{state}}")]),
+    ("Oldest waiting unit", "s", [("headcount_queue_oldest_seconds", "{{queue}}")]),
+    (
+        "Workers",
+        "short",
+        [
+            ("headcount_workers", "seen"),
+            ("sum(headcount_worker_busy)", "busy"),
+            ("sum(headcount_worker_ready)", "ready"),
+        ],
+    ),
+    ("Shards in flight", "short", [("headcount_job_shards_in_flight", "{{job_id}}")]),
+    (
+        "Photos not processed, by cause",
+        "ops",
+        [
+            (
+                'sum by (outcome) (rate(headcount_photos_total{outcome!~"faces|no_face"}[5m]))',
+                "{{outcome}}",
+            )
+        ],
+    ),
+    (
+        "Retries and lost units",
+        "short",
+        [
+            (
+                'sum(increase(headcount_units_total{end!="done"}[5m])) by (unit, end)',
+                "{{unit}} {{end}}",
+            ),
+            ("headcount_job_resent", "sent again, {{job_id}}"),
+        ],
+    ),
+    ("Bytes per second", "Bps", [("sum(rate(headcount_photo_bytes_total[5m]))", "read")]),
+    ("Broker answers", "short", [("headcount_broker_up", "up")]),
+]
+
+
+def panel(number: int, title: str, unit: str, queries: list[tuple[str, str]]) -> dict[str, object]:
+    """One graph, two to a row."""
+    return {
+        "id": number + 1,
+        "type": "timeseries",
+        "title": title,
+        "datasource": {"type": "prometheus", "uid": "prometheus"},
+        "gridPos": {"h": 8, "w": 12, "x": 12 * (number % 2), "y": 8 * (number // 2)},
+        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "targets": [
+            {"refId": chr(65 + n), "expr": expr, "legendFormat": legend}
+            for n, (expr, legend) in enumerate(queries)
+        ],
+    }
+
+
+def dashboard() -> dict[str, object]:
+    """The whole dashboard."""
+    return {
+        "uid": "headcount",
+        "title": "headcount",
+        "schemaVersion": 41,
+        "refresh": "15s",
+        "time": {"from": "now-3h", "to": "now"},
+        "panels": [panel(number, *each) for number, each in enumerate(PANELS)],
+    }
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("headcount.json"))
+    target.write_text(json.dumps(dashboard(), indent=1) + "\n")

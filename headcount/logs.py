@@ -1,0 +1,59 @@
+"""Logging: text or JSON lines, each bound to the job, shard and attempt it is about."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Literal
+
+_bound: ContextVar[dict[str, str | int] | None] = ContextVar("bound", default=None)
+
+TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s%(about)s"
+
+
+@contextmanager
+def bound(**about: str | int) -> Iterator[None]:
+    """Every line logged meanwhile, in this thread, says what it is about."""
+    token = _bound.set((_bound.get() or {}) | about)
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+class _About(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        about = _bound.get() or {}
+        record.bound = about
+        record.about = " [" + " ".join(f"{k}={v}" for k, v in about.items()) + "]" if about else ""
+        return True
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, what it is about, the traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "bound", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure(level: str, form: Literal["text", "json"]) -> None:
+    """Log to standard error, once per process."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_About())
+    handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(TEXT))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

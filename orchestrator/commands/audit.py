@@ -1,0 +1,28 @@
+"""``headcount audit``: who searched, named or forgot whom."""
+
+from __future__ import annotations
+
+import click
+
+from headcount import audit
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.submit import open_archive
+
+
+@click.command()
+@archive_option
+@click.option("--since", default="", metavar="DATE", help="From this day on, such as 2026-11-25.")
+@json_option
+def command(archive: str, since: str, as_json: bool) -> int:
+    """Print the audit log of an archive, oldest first; --json prints JSON lines."""
+    for line in audit.read(open_archive(canonical_uri(archive), load_s3()), since):
+        if as_json:
+            click.echo(line.model_dump_json())
+        else:
+            detail = " ".join(f"{k}={v}" for k, v in line.detail.items())
+            click.echo(
+                f"{line.at:%Y-%m-%d %H:%M:%S}  {line.actor}  {line.action}  "
+                f"{line.subject}  {detail}".rstrip()
+            )
+    return 0

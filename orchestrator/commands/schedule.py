@@ -1,0 +1,130 @@
+"""``headcount schedule``: jobs that are begun again and again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from headcount.errors import FatalError
+from headcount.messages import ScheduleRecord, now
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import (
+    archive_option,
+    job_options,
+    json_option,
+    load_s3,
+    load_settings,
+)
+from orchestrator.cron import Cron
+from orchestrator.schedule import Keeper, add_schedule, remove_schedule, states
+from orchestrator.submit import canonical_object, open_archive
+
+
+@click.group()
+def command() -> None:
+    """Jobs that are begun again and again, by `headcount supervise`."""
+
+
+@command.command()
+@click.argument("name")
+@click.argument("photos")
+@click.option("--cron", required=True, metavar="CRON", help="When: '0 2 * * *' is 02:00 daily.")
+@click.option("--timezone", default="UTC", show_default=True, help="Whose clock that is.")
+@archive_option
+@click.option("--model", metavar="PACK", help="Model pack: name, folder or s3:// URI.")
+@job_options
+def add(
+    name: str,
+    photos: str,
+    cron: str,
+    timezone: str,
+    archive: str,
+    model: str | None,
+    people: str | None,
+    expected: str | None,
+    all_objects: bool,
+    annotate: int,
+    formats: tuple[str, ...],
+) -> int:
+    """Take the roll of PHOTOS whenever CRON says so.
+
+    The results of each time lie in the archive, under nights/NAME/DATE/.
+    """
+    when = Cron.parse(cron, timezone)
+    root = canonical_uri(archive)
+    record = {
+        "name": name,
+        "created": now(),
+        "cron": when.text,
+        "timezone": timezone,
+        "photos": canonical_uri(photos),
+        "people": canonical_uri(people) if people else None,
+        "expected": canonical_object(expected) if expected else None,
+        "archive": root,
+        "model": load_settings(model=model).model,
+        "all_objects": all_objects,
+        "annotate": annotate,
+        "formats": ("parquet", *(f for f in formats if f != "parquet")),
+    }
+    try:
+        schedule = ScheduleRecord.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FatalError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    add_schedule(open_archive(root, load_s3()), schedule)
+    click.echo(f"{name}: due next at {_local(when)}", err=True)
+    return 0
+
+
+def _local(when: Cron) -> str:
+    coming = when.next(now())
+    return f"{coming.astimezone(when.zone):%Y-%m-%d %H:%M %Z}" if coming else "never"
+
+
+@command.command("list")
+@archive_option
+@json_option
+def list_(archive: str, as_json: bool) -> int:
+    """List the schedules of an archive."""
+    found = list(states(open_archive(canonical_uri(archive), load_s3())))
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return 0
+    for state in found:
+        click.echo(_line(state))
+    if not found:
+        click.echo("no schedules", err=True)
+    return 0
+
+
+def _line(state: dict[str, Any]) -> str:
+    when = Cron(state["cron"], state["timezone"])
+    latest = state["latest"]
+    last = f"last {latest['label']}, job {latest['job_id']}" if latest else "not begun yet"
+    return (
+        f"{state['name']}  {state['cron']} {state['timezone']}  {state['state']}  {last}  "
+        f"next {_local(when)}  {state['photos']}"
+    )
+
+
+@command.command()
+@click.argument("name")
+@archive_option
+def remove(name: str, archive: str) -> int:
+    """Remove the schedule NAME; its nights and their results stay."""
+    remove_schedule(open_archive(canonical_uri(archive), load_s3()), name)
+    return 0
+
+
+@command.command("run-now")
+@click.argument("name")
+@archive_option
+def run_now(name: str, archive: str) -> int:
+    """Begin the schedule NAME at once, due or not; prints the job id."""
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
+    click.echo(Keeper(store, settings=load_settings(), s3=s3).begin_now(name).job_id)
+    return 0

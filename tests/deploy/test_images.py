@@ -1,0 +1,83 @@
+"""Dockerfiles and compose.yaml: linted, hardened, and true to the command line."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from orchestrator.cli import COMMANDS, headcount
+
+yaml = pytest.importorskip("yaml")
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+DOCKERFILES = sorted((DEPLOY / "docker").glob("*.Dockerfile"))
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+def tool(name: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    arguments = ["--config", str(DEPLOY / "docker" / "hadolint.yaml"), *map(str, DOCKERFILES)]
+    ended = subprocess.run(
+        [tool("hadolint"), *arguments], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
+def test_an_image_runs_as_nobody_and_is_built_in_stages(path: Path) -> None:
+    text = path.read_text()
+    final = text.rsplit("\nFROM ", 1)[1]
+    assert "USER 10001:10001" in final
+    assert "pip install" not in final
+    assert "COPY --from=build" in final
+    assert ":latest" not in text
+
+
+def test_each_image_takes_its_own_extra() -> None:
+    extras = {p.stem: p.read_text().partition("--no-compile ")[2].split()[0] for p in DOCKERFILES}
+    assert extras == {"orchestrator": ".", "worker-cpu": "'.[cpu]'", "worker-gpu": "'.[gpu]'"}
+
+
+def test_compose_is_what_its_schema_says() -> None:
+    arguments = ["--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")]
+    ended = subprocess.run(
+        [tool("check-jsonschema"), *arguments], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_a_service_is_hardened_and_reached_from_this_machine_only(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert ":latest" not in service["image"]
+
+
+def test_the_commands_of_the_services_exist() -> None:
+    for service in COMPOSE["services"].values():
+        if not service["image"].startswith("headcount-"):
+            continue
+        name, *options = service["command"]
+        assert name in COMMANDS
+        shown = CliRunner().invoke(headcount, [name, "--help"]).output
+        assert all(option in shown for option in options if option.startswith("--"))
+
+
+def test_no_secret_is_written_in_compose() -> None:
+    for service in COMPOSE["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if any(word in name for word in ("PASSWORD", "SECRET", "KEY")):
+                assert str(value).startswith("${"), name

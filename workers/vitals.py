@@ -1,0 +1,83 @@
+"""How a worker process is: alive while it makes progress, ready once its models are loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from headcount import logs
+from headcount.endpoint import Page, Pages, said
+from headcount.errors import TransientError
+from headcount.layout import REDUCE
+from headcount.messages import DoneMarker
+from headcount.metrics import WorkerMetrics
+from workers.context import Unit
+from workers.units import STALL_SECONDS, Work
+
+PROBE_STALL_SECONDS = STALL_SECONDS + 60
+"""A minute after the unit was given up: the process is stuck with it, and is to be replaced."""
+
+
+class Vitals:
+    """What the endpoint tells of a worker process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.metrics = WorkerMetrics()
+        self._clock = clock
+        self._unit: Unit | None = None
+        self._seen = (-1, 0.0)
+        self._ready = False
+
+    def ready(self) -> None:
+        """The models are loaded."""
+        self._ready = True
+        self.metrics.is_ready()
+
+    @contextmanager
+    def at_work(self, unit: Unit) -> Iterator[None]:
+        """A unit is in hand."""
+        self._unit, self._seen = unit, (-1, self._clock())
+        try:
+            yield
+        finally:
+            self._unit = None
+
+    def watched(self, work: Work) -> Work:
+        """``work``, with its end counted and its log lines bound to the attempt."""
+
+        def run(unit: Unit) -> DoneMarker:
+            kind, end = unit.name.split("-")[0], "failed"
+            self.metrics.begins()
+            try:
+                with logs.bound(attempt=unit.attempt):
+                    marker = work(unit)
+            except TransientError:
+                self.metrics.ends(kind, "retried")
+                raise
+            except BaseException:
+                self.metrics.ends(kind, end)
+                raise
+            self.metrics.done(kind, marker)
+            return marker
+
+        return run
+
+    def alive(self) -> Page:
+        """200 unless the unit in hand has made no progress for too long."""
+        unit, moment = self._unit, self._clock()
+        if unit is None:
+            return said(True, "waiting for work")
+        if unit.photos != self._seen[0]:
+            self._seen = (unit.photos, moment)
+        still = moment - self._seen[1]
+        stuck = unit.name != REDUCE and still > PROBE_STALL_SECONDS
+        return said(not stuck, f"{unit.name}: {unit.photos} photos, no progress for {still:.0f} s")
+
+    def pages(self) -> Pages:
+        """Every page of the endpoint."""
+        return {
+            "/metrics": lambda: Page(200, self.metrics.text()),
+            "/healthz": self.alive,
+            "/readyz": lambda: said(self._ready, "ready" if self._ready else "loading models"),
+        }
