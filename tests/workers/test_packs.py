@@ -223,7 +223,6 @@ def test_a_detector_without_landmarks_stops_the_job(folder: Path, settings: Sett
     assert "5 landmarks" in refused(folder, settings)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a name that fits no file is passed over")
 def test_pack_json_that_names_a_missing_detector_stops_the_job(
     folder: Path, settings: Settings
 ) -> None:
@@ -231,7 +230,6 @@ def test_pack_json_that_names_a_missing_detector_stops_the_job(
     assert "yunet_v2.onnx" in refused(folder, settings)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a name that fits no file is passed over")
 def test_a_digest_of_a_missing_file_stops_the_job(folder: Path, settings: Settings) -> None:
     notes(folder, sha256={"mode.onnx": "0" * 64})
     assert "mode.onnx" in refused(folder, settings)

@@ -200,9 +200,9 @@ def choose_files(
 ) -> PackFiles:
     """The detector and the recogniser among a pack's files, told by their structure."""
     by_name = {file.name: file for file in files}
+    _require_named(notes, by_name, place)
     for file_name, digest in notes.sha256.items():
-        if file_name in by_name:
-            _require_digest(by_name[file_name], digest, f"{place}/{file_name}")
+        _require_digest(by_name[file_name], digest, f"{place}/{file_name}")
     kinds = {
         file.name: kind_of(parse(file.data, f"{place}/{file.name}")) for file in by_name.values()
     }
@@ -211,6 +211,15 @@ def choose_files(
         for kind, told in (("detector", notes.detector), ("recogniser", notes.recogniser))
     ]
     return PackFiles(notes.name or name, chosen[0], chosen[1], notes.licence or licence)
+
+
+def _require_named(notes: PackNotes, files: dict[str, ModelFile], place: str) -> None:
+    """Raise FatalError where ``pack.json`` names a file that is not there."""
+    missing = {notes.detector, notes.recogniser, *notes.sha256} - {None, *files}
+    if missing:
+        listed = ", ".join(sorted(files)) or "no .onnx file"
+        named = ", ".join(sorted(str(name) for name in missing))
+        raise FatalError(f"{PACK_FILE} in {place} names {named}, but what is there is {listed}")
 
 
 def _only(
