@@ -91,16 +91,13 @@ class Limits(Record):
     shard_bytes: int
 
 
-class JobSpec(Record):
-    """``spec.json``: what was asked for. Never holds a secret."""
+class JobRequest(Record):
+    """What a person may ask of a job, whether once or every night. Never holds a secret."""
 
-    job_id: str
-    created: datetime
     photos: str | None = Field(description="URI of the collection; None: only enrol people")
-    people: str | None
+    people: str | None = None
     expected: str | None = Field(None, description="URI of a CSV with the columns photo,person")
     archive: str
-    out: str
     model: str
     profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
     all_objects: bool = False
@@ -113,6 +110,14 @@ class JobSpec(Record):
         0.5, ge=0, le=1, description="1: few false joins of clusters; 0: few split people"
     )
     formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
+
+
+class JobSpec(JobRequest):
+    """``spec.json``: one job, with every default said."""
+
+    job_id: str
+    created: datetime
+    out: str
     limits: Limits
 
 
@@ -252,21 +257,13 @@ class FinishedRecord(Record):
     reference_failures: int = 0
 
 
-class ScheduleRecord(Record):
-    """``schedules/<name>.json``: a job that is begun again and again. Never holds a secret."""
+class ScheduleRecord(JobRequest):
+    """``schedules/<name>.json``: a job that is begun again and again."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
     created: datetime
     cron: str
     timezone: str
-    photos: str
-    people: str | None = None
-    expected: str | None = None
-    archive: str
-    model: str
-    all_objects: bool = False
-    annotate: int = Field(200, ge=0)
-    formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
 
 
 class NightRecord(Record):

@@ -26,7 +26,7 @@ from headcount.messages import (
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from orchestrator.cron import Cron
-from orchestrator.submit import make_spec, submit
+from orchestrator.submit import spec_of, submit
 
 log = logging.getLogger(__name__)
 
@@ -147,17 +147,7 @@ class Keeper:
         return False
 
     def _spec(self, schedule: ScheduleRecord, out: str) -> JobSpec:
-        return make_spec(
-            photos=schedule.photos,
-            people=schedule.people,
-            expected=schedule.expected,
-            archive=self.store.uri,
-            out=out,
-            settings=self.settings.model_copy(update={"model": schedule.model}),
-            all_objects=schedule.all_objects,
-            annotate=schedule.annotate,
-            formats=schedule.formats,
-        )
+        return spec_of(schedule.model_copy(update={"archive": self.store.uri}), out, self.settings)
 
     def _begin(
         self, schedule: ScheduleRecord, latest: NightRecord | None, due: datetime | None

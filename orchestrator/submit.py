@@ -3,54 +3,67 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 from urllib.parse import quote
 
 from headcount.collections import canonical_collection, open_collection
 from headcount.errors import FatalError, ObjectError
 from headcount.layout import JobKeys
-from headcount.messages import FinishedRecord, JobSpec, Limits, find_record, new_job_id, now
+from headcount.messages import (
+    FinishedRecord,
+    JobRequest,
+    JobSpec,
+    Limits,
+    find_record,
+    new_job_id,
+    now,
+)
 from headcount.photos import references_in
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.opening import split_object_uri
 
 
-def make_spec(
+def make_request(
     *,
     photos: str | None,
     people: str | None,
     archive: str,
-    out: str | None,
     settings: Settings,
     expected: str | None = None,
-    all_objects: bool = False,
-    archives: bool = False,
-    annotate: int = 200,
-    false_positives: float = 1e-3,
-    purity: float = 0.5,
+    profile: str | None = None,
     formats: tuple[str, ...] = (),
-) -> JobSpec:
-    """The job's spec, with every URI in canonical form and every default said."""
-    created = now()
-    job_id = new_job_id(created)
-    root = canonical_uri(archive)
-    return JobSpec.model_validate(
+    **wishes: Any,
+) -> JobRequest:
+    """What was asked for, with every URI in canonical form.
+
+    ``wishes`` are the other fields of a JobRequest.
+    """
+    return JobRequest.model_validate(
         {
-            "job_id": job_id,
-            "created": created,
             "photos": canonical_collection(photos) if photos else None,
             "people": canonical_uri(people) if people else None,
             "expected": canonical_object(expected) if expected else None,
-            "archive": root,
-            "out": canonical_uri(out) if out else root + JobKeys(job_id).results,
+            "archive": canonical_uri(archive),
             "model": settings.model,
-            "profile": settings.profile,
-            "all_objects": all_objects,
-            "archives": archives,
-            "annotate": annotate,
-            "false_positives": false_positives,
-            "purity": purity,
+            "profile": profile or settings.profile,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),
+            **wishes,
+        }
+    )
+
+
+def spec_of(request: JobRequest, out: str | None, settings: Settings) -> JobSpec:
+    """A job of its own that does what was asked for, with every default said."""
+    created = now()
+    job_id = new_job_id(created)
+    asked = request.model_dump(include=set(JobRequest.model_fields))
+    return JobSpec.model_validate(
+        asked
+        | {
+            "job_id": job_id,
+            "created": created,
+            "out": canonical_uri(out) if out else request.archive + JobKeys(job_id).results,
             "limits": Limits(
                 max_bytes=settings.max_bytes,
                 max_pixels=settings.max_pixels,
@@ -59,6 +72,11 @@ def make_spec(
             ),
         }
     )
+
+
+def make_spec(*, out: str | None, settings: Settings, **request: Any) -> JobSpec:
+    """A job from the arguments of make_request."""
+    return spec_of(make_request(settings=settings, **request), out, settings)
 
 
 def canonical_object(uri: str) -> str:

@@ -44,18 +44,51 @@ def similarity_transform(landmarks: Floats) -> NDArray[np.float64]:
 def crop_faces(image: Image, landmarks: Floats) -> Image:
     """Aligned crops of the faces with these landmarks (N x 5 x 2, pixels): N x 112 x 112 x 3.
 
-    Bilinear, black outside the image, as insightface's norm_crop: where a face is much larger
-    than the crop this aliases a little, which is what the recognisers were trained on.
+    Bilinear, black outside the image, as insightface's norm_crop. A face of more than twice the
+    crop's size is halved first, by area averaging, as often as that holds: sampling it directly
+    would alias, and a photo decoded at a smaller scale would give another descriptor.
     """
     crops = [_crop(image, similarity_transform(points)) for points in landmarks]
     return np.stack(crops) if crops else np.zeros((0, SIZE, SIZE, 3), np.uint8)
 
 
+def rescaled(points: Floats, factor: float | Floats) -> Floats:
+    """Points (... x 2, pixels) of an image in pixels of the same image at ``factor``.
+
+    Coordinates are those of pixel centres: the middle of the first pixel is 0, so the edge of
+    the image is at -0.5 at every scale.
+    """
+    by = np.asarray(factor, np.float32)
+    return np.asarray((points + np.float32(0.5)) * by - np.float32(0.5), np.float32)
+
+
 def _crop(image: Image, transform: NDArray[np.float64]) -> Image:
-    if max(image.shape[:2]) >= WIDEST:
+    halvings = int(max(0.0, np.floor(-np.log2(max(_scale(transform), 1e-6)))))
+    if halvings or max(image.shape[:2]) >= WIDEST:
         image, transform = _around(image, transform)
+    if halvings:
+        image, transform = _halved(image, transform, 2**halvings)
     crop = cv2.warpAffine(image, transform, (SIZE, SIZE), borderValue=0.0)
     return np.asarray(crop, np.uint8)
+
+
+def _scale(transform: NDArray[np.float64]) -> float:
+    """Pixels of the crop for one of the image."""
+    return float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
+
+
+def _halved(
+    image: Image, transform: NDArray[np.float64], factor: int
+) -> tuple[Image, NDArray[np.float64]]:
+    """The image at 1 / ``factor``, a power of two, and the transform for it."""
+    height, width = image.shape[:2]
+    size = (max(1, width // factor), max(1, height // factor))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    # pixel centres: x of the image is (x of the small one + 0.5) * step - 0.5
+    steps = np.array([width / size[0], height / size[1]])
+    linear = transform[:, :2] * steps
+    shift = transform[:, 2] + transform[:, :2] @ (steps / 2 - 0.5)
+    return small, np.hstack([linear, shift[:, None]])
 
 
 def _around(image: Image, transform: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:

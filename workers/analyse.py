@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.settings import ProfileName
-from workers.align import crop_faces
+from workers.align import crop_faces, rescaled
 from workers.decode import Decoded, Picture
 from workers.models.base import Detector, Floats, Image, ModelPack
 from workers.quality import MINIMUM_HEIGHT, qualities, usable
@@ -87,7 +87,7 @@ def analyse(
             found = _search_tight(picture, pack.detector, PROFILES[profile])
     with stages("align"):
         decoded = _decoded_for(picture, found)
-        landmarks = found.faces.landmarks * np.float32(decoded.scale)
+        landmarks = rescaled(found.faces.landmarks, decoded.scale)
         crops = crop_faces(decoded.image, landmarks)
     stages.seconds["decode"] = picture.seconds
     stages.seconds["detect"] -= picture.seconds

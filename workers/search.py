@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.settings import ProfileName
+from workers.align import rescaled
 from workers.decode import Decoded, Picture
 from workers.models.base import Detections, Detector, Floats, Image
 from workers.models.boxes import overlaps, real_faces, suppress
@@ -56,7 +57,7 @@ class Profile:
 
 
 PROFILES: dict[ProfileName, Profile] = {
-    "fast": Profile((1024,)),
+    "fast": Profile((640,)),
     "balanced": Profile((640, 1448), enlarge=1.5, second_look=2896, turns=True),
     "thorough": Profile(
         (640, 1024, 1448, 2048), enlarge=2.0, second_look=4096, always=True, turns=True
@@ -148,23 +149,33 @@ def _look(image: Image, scale: float, detector: Detector) -> Detections:
     factors = np.array(
         [image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]], np.float32
     )
-    return Detections(faces.boxes * np.tile(factors, 2), faces.landmarks * factors, faces.scores)
+    return scaled(faces, factors)
 
 
 def at_scale(image: Image, scale: float) -> Image:
-    """The image resized: by area averaging where it shrinks, bilinear where it grows."""
+    """The image resized: by area averaging where it shrinks, bilinear where it grows.
+
+    It is halved as often as that goes and then shrunk by the rest, so that a JPEG that was
+    decoded at 1/2 or 1/4 gives what the whole one gives.
+    """
     if scale == 1:
         return image
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    while min(image.shape[:2]) > 1 and image.shape[1] >= 2 * size[0]:
+        half = (-(-image.shape[1] // 2), -(-image.shape[0] // 2))
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
-def scaled(faces: Detections, factor: float) -> Detections:
-    """The faces with every coordinate times ``factor``."""
-    by = np.float32(factor)
-    return Detections(faces.boxes * by, faces.landmarks * by, faces.scores)
+def scaled(faces: Detections, factor: float | Floats) -> Detections:
+    """The faces in pixels of the image at ``factor`` (one for both axes, or one for each)."""
+    by = np.broadcast_to(np.asarray(factor, np.float32), 2)
+    corners, sizes = rescaled(faces.boxes[:, :2], by), faces.boxes[:, 2:] * by
+    return Detections(
+        np.concatenate([corners, sizes], axis=1), rescaled(faces.landmarks, by), faces.scores
+    )
 
 
 def shifted(faces: Detections, x: float, y: float) -> Detections:

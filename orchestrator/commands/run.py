@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import click
 
@@ -37,19 +38,11 @@ def command(
     photos: str,
     out: str,
     archive: str | None,
-    people: str | None,
-    expected: str | None,
-    profile: str | None,
-    all_objects: bool,
-    archives: bool,
-    annotate: int,
-    false_positives: float,
-    purity: float,
-    formats: tuple[str, ...],
     model: str | None,
     provider: str | None,
     threads: int | None,
     workers: int,
+    **wishes: Any,
 ) -> int:
     """Take the roll of PHOTOS and write the results to --out.
 
@@ -59,20 +52,13 @@ def command(
     Starts a broker and a worker of its own and ends them; with HEADCOUNT_BROKER_URL set, the
     workers of that broker do the work. What the archive knows already is not embedded again.
     """
-    settings = load_settings(model=model, provider=provider, profile=profile, threads=threads)
+    settings = load_settings(model=model, provider=provider, threads=threads)
     spec = make_spec(
         photos=photos,
-        people=people,
-        expected=expected,
         archive=archive or canonical_uri(out) + "archive",
         out=out,
         settings=settings,
-        all_objects=all_objects,
-        archives=archives,
-        annotate=annotate,
-        false_positives=false_positives,
-        purity=purity,
-        formats=formats,
+        **wishes,
     )
     return run_job(spec, settings, load_s3(), workers)
 

@@ -20,7 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.cron import Cron
 from orchestrator.schedule import Keeper, add_schedule, remove_schedule, states
-from orchestrator.submit import canonical_object, open_archive
+from orchestrator.submit import make_request, open_archive
 
 
 @click.group()
@@ -43,38 +43,27 @@ def add(
     timezone: str,
     archive: str,
     model: str | None,
-    people: str | None,
-    expected: str | None,
-    all_objects: bool,
-    annotate: int,
-    formats: tuple[str, ...],
+    **wishes: Any,
 ) -> int:
     """Take the roll of PHOTOS whenever CRON says so.
 
     The results of each time lie in the archive, under nights/NAME/DATE/.
     """
     when = Cron.parse(cron, timezone)
-    root = canonical_uri(archive)
-    record = {
+    settings = load_settings(model=model)
+    request = make_request(photos=photos, archive=archive, settings=settings, **wishes)
+    record = request.model_dump() | {
         "name": name,
         "created": now(),
         "cron": when.text,
         "timezone": timezone,
-        "photos": canonical_uri(photos),
-        "people": canonical_uri(people) if people else None,
-        "expected": canonical_object(expected) if expected else None,
-        "archive": root,
-        "model": load_settings(model=model).model,
-        "all_objects": all_objects,
-        "annotate": annotate,
-        "formats": ("parquet", *(f for f in formats if f != "parquet")),
     }
     try:
         schedule = ScheduleRecord.model_validate(record)
     except ValidationError as error:
         first = error.errors()[0]
         raise FatalError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    add_schedule(open_archive(root, load_s3()), schedule)
+    add_schedule(open_archive(schedule.archive, load_s3()), schedule)
     click.echo(f"{name}: due next at {_local(when)}", err=True)
     return 0
 

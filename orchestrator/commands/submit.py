@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -29,36 +30,15 @@ def command(
     archive: str,
     out: str | None,
     model: str | None,
-    people: str | None,
-    expected: str | None,
-    profile: str | None,
-    all_objects: bool,
-    archives: bool,
-    annotate: int,
-    false_positives: float,
-    purity: float,
-    formats: tuple[str, ...],
     as_json: bool,
+    **wishes: Any,
 ) -> int:
     """Plan a job over PHOTOS and leave it in the archive; prints the job id.
 
     `headcount supervise` takes it from there, wherever that runs.
     """
-    settings, s3 = load_settings(model=model, profile=profile), load_s3()
-    spec = make_spec(
-        photos=photos,
-        people=people,
-        expected=expected,
-        archive=archive,
-        out=out,
-        settings=settings,
-        all_objects=all_objects,
-        archives=archives,
-        annotate=annotate,
-        false_positives=false_positives,
-        purity=purity,
-        formats=formats,
-    )
+    settings, s3 = load_settings(model=model), load_s3()
+    spec = make_spec(photos=photos, archive=archive, out=out, settings=settings, **wishes)
     plan = plan_job(submit(spec, s3), spec, s3)
     if as_json:
         click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))

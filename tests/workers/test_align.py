@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.workers.pictures import noise, scene
-from workers.align import SIZE, TEMPLATE, WIDEST, crop_faces, similarity_transform
+from workers.align import SIZE, TEMPLATE, WIDEST, crop_faces, rescaled, similarity_transform
 from workers.models.base import Floats
 
 
@@ -90,12 +90,28 @@ def test_a_face_beside_a_panorama_is_black() -> None:
 
 
 @pytest.mark.insightface
-def test_crops_are_those_of_insightface() -> None:
+def test_a_large_face_gives_the_crop_that_it_gives_at_half_the_size() -> None:
+    image = cv2.GaussianBlur(scene(800, 600), (0, 0), 3)
+    half = np.asarray(cv2.resize(image, (400, 300), interpolation=cv2.INTER_AREA), np.uint8)
+    face = moved(TEMPLATE, angle=0.3, scale=4.5, shift=np.array([150.0, 60.0]))
+    whole = crop_faces(image, face[None])[0].astype(int)
+    other = crop_faces(half, rescaled(face, 0.5)[None])[0].astype(int)
+    assert np.abs(whole - other).mean() < 0.2
+
+
+def test_points_are_rescaled_about_the_edge_of_the_image_not_the_first_pixels_middle() -> None:
+    assert rescaled(np.float32([[-0.5, -0.5], [0.5, 7.5]]), 2).tolist() == [
+        [-0.5, -0.5],
+        [1.5, 15.5],
+    ]
+
+
+def test_crops_of_faces_up_to_twice_its_size_are_those_of_insightface() -> None:
     norm_crop = pytest.importorskip("insightface.utils.face_align").norm_crop
     image, random = scene(400, 300), np.random.default_rng(2)
     for _ in range(20):
         shift = random.uniform(0, 250, 2)
-        face = moved(TEMPLATE, angle=random.normal(), scale=random.uniform(0.3, 3), shift=shift)
+        face = moved(TEMPLATE, angle=random.normal(), scale=random.uniform(0.3, 1.8), shift=shift)
         face += random.normal(0, 3, face.shape).astype(np.float32)
         ours = crop_faces(image, face[None])[0].astype(int)
         assert np.abs(ours - norm_crop(image, face)).mean() < 0.1

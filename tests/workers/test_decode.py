@@ -369,7 +369,7 @@ def test_pillow_reads_what_the_tests_made() -> None:
 
 
 def test_a_picture_is_decoded_again_only_where_more_pixels_are_asked_for() -> None:
-    picture = Picture(jpeg(noise(1600, 1200)), max_pixels=PIXELS)
+    picture = Picture(jpeg(noise(1600, 1200)), max_pixels=PIXELS, whole_up_to=0)
     small = picture.at_least(400)
     assert small.scale == 0.25
     assert picture.at_least(300) is small

@@ -14,7 +14,7 @@ from workers.models.prepare import prepare
 from workers.models.scrfd import Scrfd
 from workers.models.session import Session, open_session
 from workers.models.yunet import YuNet
-from workers.search import PROFILES, scaled, search_image
+from workers.search import PROFILES, search_image
 
 SIX_FRIENDS = 6
 THOROUGH = PROFILES["thorough"]
@@ -218,7 +218,8 @@ def test_one_pass_of_scrfd_is_insightfaces(data: Path, size: str) -> None:
         boxes, points = theirs.detect(image[:, :, ::-1], input_size=(640, 640))
         resized = np.asarray(cv2.resize(image, fitted(image, 640)), np.uint8)
         scale = resized.shape[0] / image.shape[0]
-        faces = scaled(ours.look(padded(resized, 640, 640)), 1 / scale)
+        faces = ours.look(padded(resized, 640, 640))
+        faces = Detections(faces.boxes / scale, faces.landmarks / scale, faces.scores)
         faces = faces.where(faces.scores >= 0.5)
         assert len(faces) == len(boxes)
         order = np.argsort(-boxes[:, 4], kind="stable")
