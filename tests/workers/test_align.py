@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -89,7 +90,6 @@ def test_a_face_beside_a_panorama_is_black() -> None:
         assert crop.max() == 0
 
 
-@pytest.mark.insightface
 def test_a_large_face_gives_the_crop_that_it_gives_at_half_the_size() -> None:
     image = cv2.GaussianBlur(scene(800, 600), (0, 0), 3)
     half = np.asarray(cv2.resize(image, (400, 300), interpolation=cv2.INTER_AREA), np.uint8)
@@ -106,6 +106,7 @@ def test_points_are_rescaled_about_the_edge_of_the_image_not_the_first_pixels_mi
     ]
 
 
+@pytest.mark.insightface
 def test_crops_of_faces_up_to_twice_its_size_are_those_of_insightface() -> None:
     norm_crop = pytest.importorskip("insightface.utils.face_align").norm_crop
     image, random = scene(400, 300), np.random.default_rng(2)
