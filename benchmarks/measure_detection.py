@@ -1,11 +1,12 @@
 """Measures what share of labelled faces is found, how many finds are faces, and at what cost.
 
-    python benchmarks/measure_detection.py FOLDER [--model PACK] [--rounds 1]
+    python benchmarks/measure_detection.py FOLDER [--model PACK] [--rounds 1] [--mosaic 5000]
 
 FOLDER holds labels.csv (file,person,x,y,w,h,n_faces,note; boxes in upright pixels) and the photos.
 Faces of at least 20 pixels, intersection over union 0.4; smaller labels neither count nor harm.
 Each profile, and one pass at long side 1024 as the peer, in turn on each photo; the cost is the
-detection time in parts of that pass. Decoding is not in it.
+detection time in parts of that pass. Decoding is not in it. With --mosaic the photos are laid into
+pages of this width, four beside each other in three rows: large group photos.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ import csv
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from headcount.settings import S3Settings, Settings
 from workers.decode import Picture
-from workers.models.base import Detector
+from workers.models.base import Detector, Image
 from workers.models.boxes import overlaps
 from workers.models.packs import open_pack
 from workers.search import PROFILES, Found, Profile, search
 
 SMALLEST, OVERLAP = 20, 0.4
+ROWS, COLUMNS = 3, 4
 PEER = "one pass at 1024"
 
 
@@ -40,6 +45,40 @@ def labels(folder: Path) -> dict[str, NDArray[np.float32]]:
             if row["w"]:
                 found[row["file"]].append([float(row[c]) for c in "xywh"])
     return {name: np.array(boxes, np.float32) for name, boxes in found.items()}
+
+
+Labelled = tuple[bytes, NDArray[np.float32]]
+
+
+def photos_of(folder: Path) -> Iterator[Labelled]:
+    """The bytes and the labels of each photo."""
+    for name, truth in labels(folder).items():
+        yield (folder / name).read_bytes(), truth
+
+
+def pages_of(photos: Iterable[Labelled], width: int) -> Iterator[Labelled]:
+    """Mosaics of twelve photos each, as JPEGs, with the labels of all."""
+    while group := list(islice(photos, ROWS * COLUMNS)):
+        rows, boxes, top = [], [], 0
+        for start in range(0, len(group), COLUMNS):
+            cells = [_cell(*photo, width // COLUMNS) for photo in group[start : start + COLUMNS]]
+            height = max(len(pixels) for pixels, _ in cells)
+            row = np.zeros((height, width, 3), np.uint8)
+            for column, (pixels, truth) in enumerate(cells):
+                left = column * (width // COLUMNS)
+                row[: len(pixels), left : left + pixels.shape[1]] = pixels
+                boxes.append(truth + np.array([left, top, 0, 0], np.float32))
+            rows.append(row)
+            top += height
+        page = cv2.imencode(".jpg", np.concatenate(rows)[:, :, ::-1])[1].tobytes()
+        yield page, np.concatenate(boxes)
+
+
+def _cell(data: bytes, truth: NDArray[np.float32], width: int) -> tuple[Image, NDArray[np.float32]]:
+    image = Picture(data, max_pixels=10**9).at_least(1 << 30).image
+    factor = width / image.shape[1]
+    size = (width, round(image.shape[0] * factor))
+    return np.asarray(cv2.resize(image, size), np.uint8), truth * np.float32(factor)
 
 
 @dataclass
@@ -86,13 +125,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--mosaic", type=int, metavar="WIDTH")
     arguments = parser.parse_args()
     detector = open_pack(arguments.model, Settings(), S3Settings()).detector
     ways: dict[str, Profile] = {PEER: Profile((1024,), enlarge=4.0), **PROFILES}
     scores = {name: Score() for name in ways}
     for round_ in range(arguments.rounds):
-        for name, truth in labels(arguments.folder).items():
-            picture = Picture((arguments.folder / name).read_bytes(), max_pixels=10**9)
+        photos = photos_of(arguments.folder)
+        if arguments.mosaic:
+            photos = pages_of(photos, arguments.mosaic)
+        for data, truth in photos:
+            picture = Picture(data, max_pixels=10**9)
             for way, profile in ways.items():
                 found, seconds = searched(picture, detector, profile)
                 scores[way].seconds.append(seconds)
