@@ -184,7 +184,7 @@ def load(
         kept = np.load(cache)
         return kept["names"], kept["vectors"]
     rows = list(descriptors(folder, model))
-    names, vectors = np.array([name for name, _ in rows]), np.stack([row for _, row in rows])
+    names, vectors = np.array([name for name, _, _ in rows]), np.stack([row for *_, row in rows])
     if cache is not None:
         np.savez(cache, names=names, vectors=vectors)
     return names, vectors
