@@ -5,6 +5,10 @@ packs/<pack_id>/pack.json                 the model pack: digests, licence, thre
 packs/<pack_id>/photos.lance              one row per photo
 packs/<pack_id>/faces.lance               one row per face, with its descriptor
 packs/<pack_id>/gallery.lance             one row per reference
+packs/<pack_id>/rolls/<collection>/<job_id>.parquet    what a job said of every face
+packs/<pack_id>/lineage/<collection>/<job_id>.parquet  what became of clusters in that job
+decisions/<time>-<id>.json                what people said: names, rejections, links
+forgotten/<person_id>.json                who was forgotten, and the receipt of it
 indexes/<id>/                             what lies where in one version of a tar, ZIP or manifest
 jobs/<job_id>/spec.json                   what was asked for
 jobs/<job_id>/plan.json                   written last by planning: counts, number of shards
@@ -31,6 +35,9 @@ ARCHIVE = "archive.json"
 JOBS = "jobs/"
 SCHEDULES = "schedules/"
 AUDIT = "audit/"
+DECISIONS = "decisions/"
+FORGOTTEN = "forgotten/"
+PACKS = "packs/"
 
 PREPARE = "prepare"
 REDUCE = "reduce"
@@ -77,10 +84,21 @@ class PackKeys:
         """The table of references."""
         return f"{self.root}gallery.lance"
 
-    @property
-    def clusters(self) -> str:
-        """Which cluster each unnamed face was last in, by collection."""
-        return f"{self.root}clusters/"
+    def rolls(self, collection: str) -> str:
+        """What each job said of a collection's faces."""
+        return f"{self.root}rolls/{collection}/"
+
+    def roll(self, collection: str, job_id: str) -> str:
+        """What one job said of them."""
+        return f"{self.rolls(collection)}{job_id}.parquet"
+
+    def lineages(self, collection: str) -> str:
+        """What became of a collection's clusters."""
+        return f"{self.root}lineage/{collection}/"
+
+    def lineage(self, collection: str, job_id: str) -> str:
+        """What became of them in one job."""
+        return f"{self.lineages(collection)}{job_id}.parquet"
 
 
 @dataclass(frozen=True, slots=True)
