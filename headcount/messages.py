@@ -286,7 +286,21 @@ class AuditRecord(Record):
 
     at: datetime
     actor: str = Field(description="account and machine, or HEADCOUNT_ACTOR")
-    action: Literal["search", "name", "forget", "enroll", "merge", "split", "rename", "export"]
+    action: Literal[
+        "search",
+        "name",
+        "reject",
+        "forget",
+        "remember",
+        "enroll",
+        "merge",
+        "split",
+        "rename",
+        "export",
+        "rollback",
+        "use",
+        "drop",
+    ]
     subject: str = Field(description="a person's or cluster's id, or what was searched by")
     detail: dict[str, str | int] = {}
 
