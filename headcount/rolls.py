@@ -29,9 +29,14 @@ KEPT = 30
 
 
 def read_table(store: Store, key: str, schema: pa.Schema) -> pa.Table:
-    """A small table; empty where there is none."""
+    """A small table; empty where there is none.
+
+    Read by one thread: pyarrow's own threads, beside Lance's, now and then abort a process that
+    is about to leave.
+    """
     try:
-        return pq.read_table(io.BytesIO(store.get(key).data)).cast(schema)
+        data = io.BytesIO(store.get(key).data)
+        return pq.read_table(data, use_threads=False, pre_buffer=False).cast(schema)
     except ObjectMissing:
         return schema.empty_table()
 

@@ -116,6 +116,28 @@ def test_a_new_reference_names_faces_and_embeds_no_photo_again(
     assert [r for r in table(archive, "faces") if r["person"] == "Barack Obama"]
 
 
+def test_a_photo_that_was_moved_or_copied_is_not_embedded_again(
+    first: Path, archive: Path, tmp_path: Path
+) -> None:
+    photos = Path(shutil.copytree(first / "photos", tmp_path / "photos"))
+    run(photos, archive)
+    rows = {r["face_id"]: r for r in table(archive, "faces") if r["photo"] == "table.jpg"}
+    (photos / "table.jpg").rename(photos / "moved.jpg")
+    shutil.copy(photos / "moved.jpg", photos / "copied.jpg")
+    plan = run(photos, archive)
+    assert (plan["new"], plan["removed"], plan["planned_photos"]) == (2, 1, 2)
+    done = max((archive / "archive/jobs").glob("*/done/embed-0000000.json"), key=str)
+    marker = json.loads(done.read_text())
+    assert marker["counts"]["copied"] == 2
+    assert "embed" not in marker["stages"]
+    for name in ("moved.jpg", "copied.jpg"):
+        again = {r["face_id"]: r for r in table(archive, "faces") if r["photo"] == name}
+        assert again.keys() == rows.keys()
+        for face, row in again.items():
+            assert row == rows[face] | {"photo": name}
+    assert not [r for r in table(archive, "photos") if r["photo"] == "table.jpg"]
+
+
 def test_what_nobody_knows_is_an_error_in_words(archive: Path) -> None:
     uri = ("--archive", str(archive / "archive"))
     for arguments in (("name", "kx", "Ada"), ("reject", obama(archive), "Ada"), ("diff",)):
