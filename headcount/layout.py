@@ -16,6 +16,7 @@ jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it cove
 jobs/<job_id>/attempts/<unit>/<n>.json    one attempt at a unit of work
 jobs/<job_id>/suspects/<unit>/<n>.json    the photo that attempt n was at (careful mode)
 jobs/<job_id>/done/<unit>.json            written last by a unit of work: its report
+jobs/<job_id>/commit.json                 the versions of the tables with this job in them
 jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
 jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
 jobs/<job_id>/finished.json               the job's end: counts, state, where the results are
@@ -24,6 +25,8 @@ schedules/<name>.json                     a job that is begun again and again
 schedules/<name>/nights/<n>.json          the n-th time it was begun
 schedules/<name>/told/<n>                 whoever wanted to know was told of that night's end
 nights/<name>/<date>/                     the results of one night
+rollback.json                             a rollback that is under way
+rollbacks/<time>.json                     a rollback that was done
 audit/<date>/<time>-<id>.json             who searched, named or forgot whom; one line each
 """
 
@@ -36,6 +39,8 @@ JOBS = "jobs/"
 SCHEDULES = "schedules/"
 AUDIT = "audit/"
 DECISIONS = "decisions/"
+ROLLBACK = "rollback.json"
+ROLLBACKS = "rollbacks/"
 FORGOTTEN = "forgotten/"
 PACKS = "packs/"
 
@@ -121,6 +126,11 @@ class JobKeys:
     def plan(self) -> str:
         """The plan's summary; there once every shard manifest is."""
         return f"{self.root}plan.json"
+
+    @property
+    def commit(self) -> str:
+        """The versions of the tables once the job was in them."""
+        return f"{self.root}commit.json"
 
     @property
     def progress(self) -> str:

@@ -160,6 +160,22 @@ class ReplacedRecord(Record):
     photos: tuple[str, ...]
 
 
+class CommitRecord(Record):
+    """``commit.json``: the versions of a pack's tables once a job was in them."""
+
+    pack_id: str
+    photos: int
+    faces: int
+    gallery: int
+
+
+class RollbackRecord(Record):
+    """A rollback: to the tables as they were with this job in them."""
+
+    job_id: str
+    at: datetime
+
+
 class ReferenceReport(BaseModel):
     """What became of one photo of a person."""
 

@@ -31,6 +31,8 @@ COMMANDS = {
     "reject": "say who a face is not",
     "link": "say that two faces are one person, or two",
     "diff": "what differs between two jobs",
+    "rollback": "the archive as it was with an earlier job",
+    "forget": "remove a person from the archive and its results",
     "calibrate": "which threshold gives which error rate, on an archive's own faces",
     "audit": "who searched, named or forgot whom",
     "doctor": "check broker, store, models, providers; say how to mend what is wrong",
