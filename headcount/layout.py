@@ -5,6 +5,10 @@ packs/<pack_id>/pack.json                 the model pack: digests, licence, thre
 packs/<pack_id>/photos.lance              one row per photo
 packs/<pack_id>/faces.lance               one row per face, with its descriptor
 packs/<pack_id>/gallery.lance             one row per reference
+packs/<pack_id>/rolls/<collection>/<job_id>.parquet    what a job said of every face
+packs/<pack_id>/lineage/<collection>/<job_id>.parquet  what became of clusters in that job
+decisions/<time>-<id>.json                what people said: names, rejections, links
+forgotten/<person_id>.json                who was forgotten, and the receipt of it
 indexes/<id>/                             what lies where in one version of a tar, ZIP or manifest
 jobs/<job_id>/spec.json                   what was asked for
 jobs/<job_id>/plan.json                   written last by planning: counts, number of shards
@@ -12,6 +16,7 @@ jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it cove
 jobs/<job_id>/attempts/<unit>/<n>.json    one attempt at a unit of work
 jobs/<job_id>/suspects/<unit>/<n>.json    the photo that attempt n was at (careful mode)
 jobs/<job_id>/done/<unit>.json            written last by a unit of work: its report
+jobs/<job_id>/commit.json                 the versions of the tables with this job in them
 jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
 jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
 jobs/<job_id>/finished.json               the job's end: counts, state, where the results are
@@ -20,6 +25,8 @@ schedules/<name>.json                     a job that is begun again and again
 schedules/<name>/nights/<n>.json          the n-th time it was begun
 schedules/<name>/told/<n>                 whoever wanted to know was told of that night's end
 nights/<name>/<date>/                     the results of one night
+rollback.json                             a rollback that is under way
+rollbacks/<time>.json                     a rollback that was done
 audit/<date>/<time>-<id>.json             who searched, named or forgot whom; one line each
 """
 
@@ -31,6 +38,11 @@ ARCHIVE = "archive.json"
 JOBS = "jobs/"
 SCHEDULES = "schedules/"
 AUDIT = "audit/"
+DECISIONS = "decisions/"
+ROLLBACK = "rollback.json"
+ROLLBACKS = "rollbacks/"
+FORGOTTEN = "forgotten/"
+PACKS = "packs/"
 
 PREPARE = "prepare"
 REDUCE = "reduce"
@@ -77,10 +89,21 @@ class PackKeys:
         """The table of references."""
         return f"{self.root}gallery.lance"
 
-    @property
-    def clusters(self) -> str:
-        """Which cluster each unnamed face was last in, by collection."""
-        return f"{self.root}clusters/"
+    def rolls(self, collection: str) -> str:
+        """What each job said of a collection's faces."""
+        return f"{self.root}rolls/{collection}/"
+
+    def roll(self, collection: str, job_id: str) -> str:
+        """What one job said of them."""
+        return f"{self.rolls(collection)}{job_id}.parquet"
+
+    def lineages(self, collection: str) -> str:
+        """What became of a collection's clusters."""
+        return f"{self.root}lineage/{collection}/"
+
+    def lineage(self, collection: str, job_id: str) -> str:
+        """What became of them in one job."""
+        return f"{self.lineages(collection)}{job_id}.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +126,11 @@ class JobKeys:
     def plan(self) -> str:
         """The plan's summary; there once every shard manifest is."""
         return f"{self.root}plan.json"
+
+    @property
+    def commit(self) -> str:
+        """The versions of the tables once the job was in them."""
+        return f"{self.root}commit.json"
 
     @property
     def progress(self) -> str:

@@ -165,6 +165,22 @@ class ReplacedRecord(Record):
     photos: tuple[str, ...]
 
 
+class CommitRecord(Record):
+    """``commit.json``: the versions of a pack's tables once a job was in them."""
+
+    pack_id: str
+    photos: int
+    faces: int
+    gallery: int
+
+
+class RollbackRecord(Record):
+    """A rollback: to the tables as they were with this job in them."""
+
+    job_id: str
+    at: datetime
+
+
 class ReferenceReport(BaseModel):
     """What became of one photo of a person."""
 
@@ -283,7 +299,21 @@ class AuditRecord(Record):
 
     at: datetime
     actor: str = Field(description="account and machine, or HEADCOUNT_ACTOR")
-    action: Literal["search", "name", "forget", "enroll", "merge", "split", "rename", "export"]
+    action: Literal[
+        "search",
+        "name",
+        "reject",
+        "forget",
+        "remember",
+        "enroll",
+        "merge",
+        "split",
+        "rename",
+        "export",
+        "rollback",
+        "use",
+        "drop",
+    ]
     subject: str = Field(description="a person's or cluster's id, or what was searched by")
     detail: dict[str, str | int] = {}
 

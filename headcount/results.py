@@ -34,6 +34,7 @@ FACES = pa.schema(
         ("runner_up", pa.string()),
         ("margin", pa.float32()),
         ("cluster_id", pa.string()),
+        ("evidence", pa.string()),
     ]
 )
 
@@ -57,6 +58,19 @@ CLUSTERS = pa.schema(
     ]
 )
 
+LINEAGE = pa.schema(
+    [
+        ("job_id", pa.string()),
+        ("change", pa.string()),
+        ("cluster_id", pa.string()),
+        ("earlier_id", pa.string()),
+        ("faces", pa.int32()),
+        ("person_id", pa.string()),
+        ("earlier_person_id", pa.string()),
+    ]
+)
+
+DIFF = "diff.json"
 SUMMARY = "summary.json"
 REPORT = "report/index.html"
 ANNOTATED = "annotated/"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 import lance
 import pyarrow as pa
@@ -190,6 +191,40 @@ class Table:
     def append(self, rows: pa.Table) -> None:
         """Stage and commit in one step, for small tables."""
         self.commit(self.stage(rows))
+
+    @property
+    def version(self) -> int:
+        """The number of the table's latest version."""
+        with self._foreign():
+            return int(self._open().version)
+
+    def has(self, version: int) -> bool:
+        """Whether a version is still there."""
+        with self._foreign():
+            return version in {int(v["version"]) for v in self._open().versions()}
+
+    def restore(self, version: int) -> None:
+        """Make an earlier version the latest again, as a version of its own."""
+        with self._foreign():
+            dataset = self._open()
+            if dataset.version != version:
+                dataset.checkout_version(version).restore()
+
+    def update(self, columns: dict[str, str], where: str) -> None:
+        """Set columns of the rows that match a filter to SQL expressions."""
+        with self._foreign():
+            self._open().update(columns, where=where)
+
+    def purge(self) -> None:
+        """Rewrite the table without what was deleted, and remove all else: every earlier version.
+
+        Rows that were staged and not committed go too: no job may be at work.
+        """
+        with self._foreign():
+            self._open().optimize.compact_files(
+                materialize_deletions=True, materialize_deletions_threshold=0.0
+            )
+            self._open().cleanup_old_versions(timedelta(0), delete_unverified=True)
 
     def delete(self, where: str) -> None:
         """Remove the rows that match a filter."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headcount.errors import FatalError
-from headcount.layout import JobKeys, PackKeys, shard_name
+from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, shard_name
 from headcount.messages import (
+    CommitRecord,
     DoneMarker,
     JobSpec,
     PackRecord,
     PlanRecord,
     ReplacedRecord,
+    RollbackRecord,
+    find_record,
     read_record,
 )
 from headcount.photos import collection_id
@@ -33,6 +36,7 @@ def commit_job(
         Table(store.uri, of_pack.faces, s3),
         Table(store.uri, of_pack.photos, s3),
     )
+    refuse_if_rolled_back(store, spec)
     _refuse_if_overtaken(photos, spec)
     markers = [
         read_record(store, keys.done(shard_name(number)), DoneMarker)
@@ -46,6 +50,26 @@ def commit_job(
         if not table.count(f"job_id = {quoted(spec.job_id)}"):
             table.commit(fragments)
             table.compact()
+    versions = CommitRecord(
+        pack_id=pack.pack_id,
+        photos=photos.version,
+        faces=faces.version,
+        gallery=Table(store.uri, of_pack.gallery, s3).version,
+    )
+    store.put_new(keys.commit, versions.to_bytes())
+
+
+def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
+    """Raise FatalError where the archive is not what it was when the job was begun."""
+    if find_record(store, ROLLBACK, RollbackRecord):
+        raise FatalError("a rollback was interrupted: run `headcount rollback` again to end it")
+    for info in store.list(ROLLBACKS):
+        record = find_record(store, info.key, RollbackRecord)
+        if record and record.at > spec.created:
+            raise FatalError(
+                f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
+                "begun: start a new job"
+            )
 
 
 def _refuse_if_overtaken(photos: Table, spec: JobSpec) -> None:

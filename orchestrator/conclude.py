@@ -69,7 +69,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         f"{counted(summary['faces'], 'face')}: {decisions.get('matched', 0):,} matched to "
         f"{summary['people_found']:,} of "
         f"{counted(summary['people'], 'enrolled person', 'enrolled people')}, "
-        f"{decisions.get('unknown', 0):,} unknown in {counted(summary['clusters'], 'cluster')}, "
+        + (f"{decisions['inferred']:,} inferred, " if decisions.get("inferred") else "")
+        + f"{decisions.get('unknown', 0):,} unknown in {counted(summary['clusters'], 'cluster')}, "
         f"{decisions.get('ignored', 0):,} too poor to judge",
     ]
     if summary["expected"]:

@@ -32,7 +32,8 @@ class Analysis:
 
     ``boxes`` N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2, ``scores`` and
     ``qualities`` N in 0..1, ``passes`` N names of the pass that found each, ``usable`` N,
-    ``descriptors`` N x D of unit length; ``seconds`` by stage.
+    ``descriptors`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
+    in their ids, where some were left out.
     """
 
     width: int
@@ -46,6 +47,7 @@ class Analysis:
     usable: NDArray[np.bool_]
     descriptors: Floats
     seconds: dict[str, float]
+    numbers: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -1,10 +1,10 @@
-"""Clustering the faces nobody has named, and ids that survive the next run."""
+"""Clustering faces, so that each cluster is one person."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,41 +215,3 @@ def _joined(size: int, pairs: Pairs) -> NDArray[np.int64]:
     label = np.arange(size)
     label[pairs[:, 1]] = pairs[:, 0]
     return np.asarray(np.unique(label, return_inverse=True)[1], np.int64)
-
-
-def name_clusters(
-    labels: NDArray[np.int32], face_ids: Sequence[str], earlier: Mapping[str, str]
-) -> list[str]:
-    """The id of each face's cluster. ``earlier`` maps face ids to the ids of the last run.
-
-    A cluster keeps the id that most of its faces had; of two that claim one id the one with
-    more such faces has it. A new cluster is named after its first face id, so that the same
-    faces are named alike whatever their order.
-    """
-    votes = Counter(
-        (int(label), earlier[face])
-        for label, face in zip(labels, face_ids, strict=True)
-        if face in earlier
-    )
-    names: dict[int, str] = {}
-    taken: set[str] = set()
-    for (label, old), _ in sorted(votes.items(), key=lambda vote: (-vote[1], vote[0])):
-        if label not in names and old not in taken:
-            names[label] = old
-            taken.add(old)
-    firsts: dict[int, str] = {}
-    for label, face in zip(labels, face_ids, strict=True):
-        firsts[int(label)] = min(face, firsts.get(int(label), face))
-    for label, face in sorted(firsts.items(), key=lambda item: item[1]):
-        if label not in names:
-            names[label] = _unused("k" + face[1:13], taken)
-            taken.add(names[label])
-    return [names[int(label)] for label in labels]
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    """``name``, or with a number where a cluster of an earlier run carries it already."""
-    candidate, number = name, 2
-    while candidate in taken:
-        candidate, number = f"{name}-{number}", number + 1
-    return candidate

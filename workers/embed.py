@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 
 from headcount import attempts
 from headcount.errors import ObjectError, PhotoError, TransientError
+from headcount.forgotten import Box4, forgotten_places
 from headcount.messages import (
     DoneMarker,
     ManifestPhoto,
@@ -25,11 +27,14 @@ from headcount.messages import (
 )
 from headcount.photos import collection_id
 from headcount.records import Outcome, Photo
+from headcount.settings import ProfileName
 from headcount.storage import Blob
 from headcount.storage.base import Reader
 from workers.align import SIZE
 from workers.analyse import Analysis, analyse
 from workers.context import Unit
+from workers.copies import Twin, as_photo, copied_faces, find_twins
+from workers.forgetting import without_forgotten
 from workers.pools import ordered_map
 from workers.rows import face_rows, photo_rows
 
@@ -54,23 +59,39 @@ class Done:
     photo: Photo
     analysis: Analysis | None
     seconds: dict[str, float] = field(default_factory=dict)
+    twin: Twin | None = None
+    """The photo of equal content whose rows are copied."""
+
+
+@dataclass(slots=True)
+class Shard:
+    """What became of a shard's photos; the analyses are in the order of the photos."""
+
+    photos: list[Photo] = field(default_factory=list)
+    analyses: list[Analysis | None] = field(default_factory=list)
+    profiles: list[ProfileName] = field(default_factory=list)
+    copies: list[tuple[Photo, Twin]] = field(default_factory=list)
+    stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the archive knows before a shard is begun: contents, and forgotten places in them."""
+
+    twins: Mapping[str, Twin]
+    forgotten: Mapping[str, list[Box4]]
 
 
 def embed_shard(unit: Unit) -> DoneMarker:
     """Process one shard and stage its rows."""
     began = time.monotonic()
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
-    pack = unit.pack
-    photos, analyses, stages = _collect(unit, _process(unit, manifest.photos))
+    known = Known(find_twins(unit, manifest.photos), forgotten_places(unit.store))
+    shard = _collect(unit, _process(unit, manifest.photos, known))
+    stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
-    collection = collection_id(unit.spec.photos or "")
     write_began = time.monotonic()
-    photo_fragments = unit.table(unit.pack_keys.photos).stage(
-        photo_rows(photos, collection, unit.spec)
-    )
-    face_fragments = unit.table(unit.pack_keys.faces).stage(
-        face_rows(zip(photos, analyses, strict=True), pack.record, collection, unit.spec)
-    )
+    photo_fragments, face_fragments = _stage(unit, shard)
     stages["write"] = time.monotonic() - write_began
     return DoneMarker(
         unit=unit.name,
@@ -84,22 +105,35 @@ def embed_shard(unit: Unit) -> DoneMarker:
         stages=dict(stages),
         photo_fragments=photo_fragments,
         face_fragments=face_fragments,
+        counts={"copied": len(shard.copies)},
     )
 
 
-def _collect(
-    unit: Unit, stream: Iterable[Done]
-) -> tuple[list[Photo], list[Analysis | None], defaultdict[str, float]]:
-    photos: list[Photo] = []
-    analyses: list[Analysis | None] = []
-    stages: defaultdict[str, float] = defaultdict(float)
+def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the shard's rows where no reader sees them yet; gives the fragments of both tables."""
+    collection, record = collection_id(unit.spec.photos or ""), unit.pack.record
+    faces = unit.table(unit.pack_keys.faces)
+    photo_table = photo_rows(shard.photos, collection, unit.spec, shard.profiles)
+    found = face_rows(zip(shard.photos, shard.analyses, strict=True), record, collection, unit.spec)
+    copied = copied_faces(faces, shard.copies, collection, unit.spec, width=record.dimensions)
+    return (
+        unit.table(unit.pack_keys.photos).stage(photo_table),
+        faces.stage(pa.concat_tables([found, copied])),
+    )
+
+
+def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
+    shard = Shard()
     for done in stream:
-        photos.append(done.photo)
-        analyses.append(done.analysis)
+        shard.photos.append(done.photo)
+        shard.analyses.append(done.analysis)
+        shard.profiles.append(done.twin.profile if done.twin else unit.spec.profile)
+        if done.twin is not None:
+            shard.copies.append((done.photo, done.twin))
         for stage, seconds in done.seconds.items():
-            stages[stage] += seconds
+            shard.stages[stage] += seconds
         unit.photos += 1
-    return photos, analyses, stages
+    return shard
 
 
 def _threads(unit: Unit) -> int:
@@ -117,9 +151,9 @@ def idle(stages: Mapping[str, float], elapsed: float, threads: int) -> float:
     return max(0.0, threads * elapsed - busy)
 
 
-def _process(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
+def _process(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Iterator[Done]:
     if unit.attempt >= attempts.CAREFUL_FROM:
-        yield from _one_by_one(unit, photos)
+        yield from _one_by_one(unit, photos, known)
         return
     collection = unit.collection
     settings = unit.context.settings
@@ -131,11 +165,11 @@ def _process(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
             fetchers, lambda photo: _fetch(unit, collection, photo), photos, ahead=settings.fetchers
         )
         yield from ordered_map(
-            threads, lambda item: _embed(unit, item), fetched, ahead=2 * settings.threads
+            threads, lambda item: _embed(unit, item, known), fetched, ahead=2 * settings.threads
         )
 
 
-def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
+def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Iterator[Done]:
     """The careful mode: earlier attempts died, so each photo is named before it is touched."""
     collection = unit.collection
     killers = attempts.convicted(unit.store, unit.keys, unit.name, unit.attempt - 1)
@@ -148,7 +182,7 @@ def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto]) -> Iterator[Done]:
         unit.store.put(unit.keys.suspect(unit.name, unit.attempt), suspect.to_bytes())
         fetched = _fetch(unit, collection, photo)
         try:
-            yield _embed(unit, fetched)
+            yield _embed(unit, fetched, known)
         except TransientError as error:
             _require_working_models(unit)
             yield Done(_failed(photo, fetched.blob, PhotoError(Outcome.CRASHED, str(error))), None)
@@ -171,11 +205,15 @@ def _fetch(unit: Unit, collection: Reader, photo: ManifestPhoto) -> Fetched:
     return Fetched(photo, blob, error, time.monotonic() - began)
 
 
-def _embed(unit: Unit, fetched: Fetched) -> Done:
+def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
     seconds = {"fetch": fetched.seconds}
     if fetched.blob is None:
         error = fetched.error or PhotoError(Outcome.UNREADABLE, "no bytes")
         return Done(_failed(fetched.photo, None, error), None, seconds)
+    content = content_digest(fetched.blob)
+    if twin := known.twins.get(content):
+        photo = as_photo(twin, fetched.photo, fetched.blob.etag)
+        return Done(photo, None, seconds, twin)
     try:
         analysis = analyse(
             fetched.blob.data,
@@ -185,6 +223,7 @@ def _embed(unit: Unit, fetched: Fetched) -> Done:
         )
     except PhotoError as error:
         return Done(_failed(fetched.photo, fetched.blob, error), None, seconds)
+    analysis = without_forgotten(analysis, known.forgotten.get(content, ()))
     return Done(_photo(fetched.photo, fetched.blob, analysis), analysis, seconds | analysis.seconds)
 
 

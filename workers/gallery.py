@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,27 @@ class Gallery:
         """The reference rows of a person."""
         end = self.starts[person + 1] if person + 1 < len(self.starts) else len(self.photos)
         return range(int(self.starts[person]), int(end))
+
+    def without(self, person_ids: Collection[str]) -> Gallery:
+        """The same gallery with none of these people."""
+        kept = [
+            row
+            for number, person in enumerate(self.person_ids)
+            if person not in person_ids
+            for row in self.references(number)
+        ]
+        people = [n for n, person in enumerate(self.person_ids) if person not in person_ids]
+        counts = [len(self.references(n)) for n in people]
+        starts = np.cumsum([0, *counts[:-1]]) if counts else np.zeros(0)
+        return Gallery(
+            person_ids=tuple(self.person_ids[n] for n in people),
+            names=tuple(self.names[n] for n in people),
+            starts=starts.astype(np.intp),
+            descriptors=self.descriptors[kept],
+            sources=tuple(self.sources[row] for row in kept),
+            photos=tuple(self.photos[row] for row in kept),
+            boxes=self.boxes[kept],
+        )
 
 
 COLUMNS = ("person_id", "person", "source", "photo", "x", "y", "w", "h", "descriptor")

@@ -65,7 +65,7 @@ def publish(unit: Unit, out: Store, roll: Roll, seconds: Mapping[str, float]) ->
         outcomes=roll.outcomes,
         faces=roll.faces.num_rows,
         decisions=roll.decisions,
-        clusters_total=roll.clusters.num_rows,
+        clusters_total=roll.unnamed.num_rows,
         people=_people(unit, roll),
         shown=shown,
         clusters=tuple(_cluster_view(c, pictures) for c in clusters),
@@ -81,10 +81,10 @@ def publish(unit: Unit, out: Store, roll: Roll, seconds: Mapping[str, float]) ->
 
 def choose_photos(roll: Roll, limit: int) -> set[str]:
     """The photos to show: where somebody is missing, then those with names, then other faces."""
-    matched = pc.equal(roll.faces["decision"], Decision.MATCHED.value)
+    named = pc.is_valid(roll.faces["person_id"])
     wanted = [
         *sorted(roll.expectations.missing),
-        *roll.faces.filter(matched)["photo"].to_pylist(),
+        *roll.faces.filter(named)["photo"].to_pylist(),
         *roll.faces["photo"].to_pylist(),
     ]
     return set(list(dict.fromkeys(wanted))[:limit])
@@ -235,7 +235,7 @@ class _Members:
 
 
 def _cluster_members(roll: Roll) -> list[_Members]:
-    top = roll.clusters.slice(0, CLUSTERS_SHOWN).to_pylist()
+    top = roll.unnamed.slice(0, CLUSTERS_SHOWN).to_pylist()
     inside = pc.is_in(
         roll.faces["cluster_id"], pa.array([c["cluster_id"] for c in top], pa.string())
     )

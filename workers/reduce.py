@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from headcount import __version__, results
-from headcount.errors import ObjectMissing
+from headcount import __version__, results, rolls
+from headcount.diff import diff_rolls
 from headcount.export import scratch, write_table
 from headcount.messages import DoneMarker, PackRecord, now
 from headcount.photos import collection_id
@@ -27,11 +25,20 @@ from headcount.records import Decision, Outcome
 from headcount.storage import Store
 from headcount.tables import quoted
 from workers.calibrate import search_threshold
-from workers.cluster import cluster, join_rule, name_clusters
+from workers.cluster import cluster, join_rule
 from workers.context import Unit
+from workers.decisions import Decided, enrol_named, load_decisions
 from workers.expect import Expectations, load_expectations
 from workers.gallery import Gallery, load_gallery
-from workers.match import accepted, match, probability
+from workers.identities import (
+    Naming,
+    Seen,
+    changes,
+    cluster_names,
+    lend_names,
+    name_clusters,
+)
+from workers.match import NOBODY, Matches, accepted, match, probability
 from workers.rows import matrix
 
 FACE_COLUMNS = (
@@ -53,7 +60,7 @@ class Roll:
     """What a run says: its faces with their decisions, sorted by photo, and who is in them.
 
     ``faces`` has the columns of the results contract and ``nearest``, the name of the nearest
-    person even where nobody was matched.
+    person even where nobody was matched. ``clusters`` are all, also those that have a name.
     """
 
     faces: pa.Table
@@ -68,6 +75,11 @@ class Roll:
     def photos(self) -> int:
         """Photos of the collection."""
         return sum(self.outcomes.values())
+
+    @property
+    def unnamed(self) -> pa.Table:
+        """The clusters of people nobody has named."""
+        return self.clusters.filter(pc.is_null(self.clusters["person_id"]))
 
     @property
     def decisions(self) -> dict[str, int]:
@@ -95,16 +107,28 @@ def reduce_job(unit: Unit) -> DoneMarker:
 
     clock = Clock()
     out = unit.context.open(unit.spec.out)
-    gallery = load_gallery(unit.table(unit.pack_keys.gallery))
     faces, descriptors = _load_faces(unit)
+    decided = load_decisions(unit, faces)
+    enrol_named(unit, faces, descriptors, decided)
+    gallery = load_gallery(unit.table(unit.pack_keys.gallery))
     clock.lap("load")
     threshold = _threshold(unit, gallery)
-    faces = _decide(faces, descriptors, gallery, unit.pack.record, threshold)
+    faces = _decide(
+        faces,
+        descriptors,
+        gallery,
+        unit.pack.record,
+        threshold=threshold,
+        rejected=decided.rejected,
+    )
     clock.lap("match")
-    faces = _cluster(unit, faces, descriptors)
+    earlier = _earlier_roll(unit)
+    faces = _cluster(unit, faces, descriptors, earlier, decided)
+    faces, names = _lend(faces, decided.rejected)
     clock.lap("cluster")
     with scratch() as folder:
-        roll = _write_tables(unit, out, faces, gallery, folder)
+        roll = _write_tables(unit, out, faces, gallery, names, folder=folder)
+        _keep(unit, out, earlier, roll, folder)
     clock.lap("write")
     shown = publish(unit, out, roll, clock.seconds)
     clock.lap("publish")
@@ -124,7 +148,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
             "failures": failures,
             "people": roll.people.num_rows,
             "people_found": sum(1 for n in roll.people["faces"].to_pylist() if n),
-            "clusters": roll.clusters.num_rows,
+            "clusters": roll.unnamed.num_rows,
             "expected_missing": roll.expectations.missing_total,
             **{f"faces_{decision}": number for decision, number in roll.decisions.items()},
         },
@@ -181,10 +205,12 @@ def _decide(
     descriptors: NDArray[np.float32],
     gallery: Gallery,
     pack: PackRecord,
+    *,
     threshold: float,
+    rejected: Collection[tuple[str, str]] = (),
 ) -> pa.Table:
-    """Add what matching says of each face."""
-    matches = match(descriptors, gallery)
+    """Add what matching says of each face. Nobody is matched to whom they were rejected for."""
+    matches = _match(faces, descriptors, gallery, rejected)
     usable = faces["usable"].to_numpy(zero_copy_only=False).astype(bool)
     photo_numbers = faces["photo"].combine_chunks().dictionary_encode().indices
     good = accepted(
@@ -196,6 +222,7 @@ def _decide(
     )
     decision = np.where(good, Decision.MATCHED, Decision.UNKNOWN).astype(object)
     decision[~usable] = Decision.IGNORED.value
+    alike = (matches.person != NOBODY) & (np.nan_to_num(matches.similarity, nan=-1) >= threshold)
     return _with_columns(
         faces,
         {
@@ -203,12 +230,39 @@ def _decide(
             "person_id": _names(gallery.person_ids, matches.person, good),
             "person": _names(gallery.names, matches.person, good),
             "nearest": _names(gallery.names, matches.person, matches.person >= 0),
+            "alike": _names(gallery.person_ids, matches.person, alike),
             "similarity": _numbers(matches.similarity),
             "probability": _numbers(probability(matches.similarity, pack.calibration)),
             "runner_up": _names(gallery.names, matches.runner_up, matches.runner_up >= 0),
             "margin": _numbers(matches.margin),
         },
     )
+
+
+def _match(
+    faces: pa.Table,
+    descriptors: NDArray[np.float32],
+    gallery: Gallery,
+    rejected: Collection[tuple[str, str]],
+) -> Matches:
+    """The nearest people of each face, among those it was not rejected for."""
+    matches = match(descriptors, gallery)
+    barred: dict[str, set[str]] = {}
+    for face, person in rejected:
+        barred.setdefault(face, set()).add(person)
+    groups: dict[frozenset[str], list[int]] = {}
+    for row, face in enumerate(faces["face_id"].to_pylist() if barred else ()):
+        if face in barred:
+            groups.setdefault(frozenset(barred[face]), []).append(row)
+    for people, rows in groups.items():
+        rest = gallery.without(people)
+        again = match(descriptors[rows], rest)
+        where = np.array([*(gallery.person_ids.index(p) for p in rest.person_ids), NOBODY])
+        matches.person[rows] = where[again.person]  # NOBODY is the last of them
+        matches.runner_up[rows] = where[again.runner_up]
+        matches.similarity[rows] = again.similarity
+        matches.runner_up_similarity[rows] = again.runner_up_similarity
+    return matches
 
 
 def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
@@ -227,16 +281,22 @@ def _numbers(values: NDArray[np.float32]) -> pa.Array:
     return pa.array(values, pa.float32(), from_pandas=True)  # NaN becomes null
 
 
-def _cluster(unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32]) -> pa.Table:
-    """Add the cluster of each unknown face. Copies of one photo share their faces' clusters."""
-    rows = np.flatnonzero(
-        pc.equal(faces["decision"], Decision.UNKNOWN.value).to_numpy(zero_copy_only=False)
-    )
+def _cluster(
+    unit: Unit,
+    faces: pa.Table,
+    descriptors: NDArray[np.float32],
+    earlier: pa.Table,
+    decided: Decided,
+) -> pa.Table:
+    """Add the cluster of each face that can be judged. Copies of one photo share clusters."""
+    judged = pc.not_equal(faces["decision"], Decision.IGNORED.value)
+    rows = np.flatnonzero(judged.to_numpy(zero_copy_only=False))
     ids, photos = faces["face_id"].to_pylist(), faces["photo"].to_pylist()
     first: dict[str, int] = {}
     for row in rows:
         first.setdefault(ids[row], int(row))
     unique = sorted(first)
+    must, cannot = decided.links({face: n for n, face in enumerate(unique)})
     labels = cluster(
         descriptors[[first[face] for face in unique]],
         [photos[first[face]] for face in unique],
@@ -247,35 +307,95 @@ def _cluster(unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32]) -> p
             purity=unit.spec.purity,
             decade=unit.pack.record.decade,
         ),
+        must_link=must,
+        cannot_link=cannot,
     )
-    names = dict(zip(unique, name_clusters(labels, unique, _earlier_clusters(unit)), strict=True))
+    names = dict(zip(unique, name_clusters(labels, unique, _clusters_in(earlier)), strict=True))
     wanted = set(rows.tolist())
     column = [names[face] if row in wanted else None for row, face in enumerate(ids)]
-    _remember_clusters(unit, names)
     return faces.append_column("cluster_id", pa.array(column, pa.string()))
 
 
-def _clusters_key(unit: Unit) -> str:
-    return f"{unit.pack_keys.clusters}{collection_id(unit.spec.photos or '')}.parquet"
+def _lend(
+    faces: pa.Table, rejected: Collection[tuple[str, str]]
+) -> tuple[pa.Table, dict[str, Naming]]:
+    """Give the faces of clusters that are somebody that name; and who which cluster is."""
+    rows = faces.select(["decision", "person_id", "person", "cluster_id"]).to_pylist()
+    seen = Seen(
+        faces=faces["face_id"].to_pylist(),
+        photos=faces["photo"].to_pylist(),
+        clusters=[row["cluster_id"] for row in rows],
+        matched=[row["person_id"] for row in rows],
+        alike=faces["alike"].to_pylist(),
+        quality=faces["quality"].to_pylist(),
+    )
+    names = cluster_names(seen)
+    lent = lend_names(seen, names, rejected)
+    known = {row["person_id"]: row["person"] for row in rows}
+    evidence: list[str | None] = [None] * len(rows)
+    for at, naming in lent.items():
+        rows[at]["decision"] = Decision.INFERRED.value
+        rows[at]["person_id"], rows[at]["person"] = naming.person_id, known[naming.person_id]
+        evidence[at] = naming.evidence
+    for name in ("decision", "person_id", "person"):
+        column = pa.array([row[name] for row in rows], pa.string())
+        faces = faces.set_column(faces.schema.get_field_index(name), name, column)
+    return faces.append_column("evidence", pa.array(evidence, pa.string())), names
 
 
-def _earlier_clusters(unit: Unit) -> dict[str, str]:
-    try:
-        data = unit.store.get(_clusters_key(unit)).data
-    except ObjectMissing:
-        return {}
-    table = pq.read_table(io.BytesIO(data))
-    return dict(zip(table["face_id"].to_pylist(), table["cluster_id"].to_pylist(), strict=True))
+def _earlier_roll(unit: Unit) -> pa.Table:
+    """What the job before this one said of the collection's faces."""
+    collection = collection_id(unit.spec.photos or "")
+    job = rolls.latest_job(unit.store, unit.pack_keys, collection, before=unit.job_id)
+    return rolls.read_roll(unit.store, unit.pack_keys, collection, job)
 
 
-def _remember_clusters(unit: Unit, names: dict[str, str]) -> None:
-    table = pa.table({"face_id": list(names), "cluster_id": list(names.values())})
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    unit.store.put(_clusters_key(unit), buffer.getvalue())
+def _clusters_in(roll: pa.Table) -> dict[str, str]:
+    """The cluster of each face that has one."""
+    pairs = zip(roll["face_id"].to_pylist(), roll["cluster_id"].to_pylist(), strict=True)
+    return {face: name for face, name in pairs if name is not None}
 
 
-def _write_tables(unit: Unit, out: Store, faces: pa.Table, gallery: Gallery, folder: Path) -> Roll:
+def _people_in(roll: pa.Table) -> dict[str, str]:
+    """The person of each cluster that is somebody."""
+    rows = roll.select(["cluster_id", "person_id", "decision"]).to_pylist()
+    seen = Seen(
+        faces=roll["face_id"].to_pylist(),
+        photos=roll["photo"].to_pylist(),
+        clusters=[row["cluster_id"] for row in rows],
+        matched=[r["person_id"] if r["decision"] == Decision.MATCHED else None for r in rows],
+        alike=[None] * len(rows),
+        quality=[0.0] * len(rows),
+    )
+    return {name: naming.person_id for name, naming in cluster_names(seen).items()}
+
+
+def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -> None:
+    """Keep what this job said, and what that changed: lineage and diff."""
+    collection = collection_id(unit.spec.photos or "")
+    now_said = roll.faces.select(rolls.ROLL.names)
+    found = changes(
+        _clusters_in(earlier), _clusters_in(now_said), _people_in(earlier), _people_in(now_said)
+    )
+    lineage = pa.Table.from_pylist([c.row(unit.job_id) for c in found], schema=results.LINEAGE)
+    key = unit.pack_keys.lineage(collection, unit.job_id)
+    rolls.write_table(unit.store, key, lineage)
+    formats = unit.spec.formats
+    write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
+    difference = diff_rolls(earlier, now_said)
+    out.put(results.DIFF, json.dumps(difference, indent=1, ensure_ascii=False).encode())
+    rolls.write_roll(unit.store, unit.pack_keys, collection, unit.job_id, now_said)
+
+
+def _write_tables(
+    unit: Unit,
+    out: Store,
+    faces: pa.Table,
+    gallery: Gallery,
+    names: Mapping[str, Naming],
+    *,
+    folder: Path,
+) -> Roll:
     spec = unit.spec
     outcomes: Counter[str] = Counter()
     failures: list[dict[str, Any]] = []
@@ -286,7 +406,7 @@ def _write_tables(unit: Unit, out: Store, faces: pa.Table, gallery: Gallery, fol
 
     write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
-    people, clusters = people_table(faces, gallery), clusters_table(faces)
+    people, clusters = people_table(faces, gallery), clusters_table(faces, names)
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
     return Roll(faces, people, clusters, dict(outcomes), failures, expectations, gallery)
@@ -328,7 +448,7 @@ def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
     return pa.table(columns, schema=results.PEOPLE)
 
 
-def clusters_table(faces: pa.Table) -> pa.Table:
+def clusters_table(faces: pa.Table, names: Mapping[str, Naming]) -> pa.Table:
     """One row per cluster, the largest first; its exemplar is the face of best quality."""
     members: dict[str, list[tuple[float, str, str]]] = {}
     columns = (faces[name].to_pylist() for name in ("cluster_id", "quality", "face_id", "photo"))
@@ -340,7 +460,7 @@ def clusters_table(faces: pa.Table) -> pa.Table:
         "cluster_id": [name for name, _ in ranked],
         "faces": [len(group) for _, group in ranked],
         "photos": [len({photo for _, _, photo in group}) for _, group in ranked],
-        "person_id": [None] * len(ranked),
+        "person_id": [names[name].person_id if name in names else None for name, _ in ranked],
         "exemplar_face_id": [min(group)[1] for _, group in ranked],
     }
     return pa.table(table, schema=results.CLUSTERS)
@@ -358,7 +478,7 @@ def _summary(
         "decisions": roll.decisions,
         "people": roll.people.num_rows,
         "people_found": sum(1 for n in roll.people["faces"].to_pylist() if n),
-        "clusters": roll.clusters.num_rows,
+        "clusters": roll.unnamed.num_rows,
         "expected": roll.expectations.total,
         "expected_missing": roll.expectations.missing_total,
         "shown": shown,

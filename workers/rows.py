@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from headcount.messages import JobSpec, PackRecord
 from headcount.records import Photo, face_id
+from headcount.settings import ProfileName
 from headcount.tables import PHOTOS, faces_schema
 from workers.analyse import Analysis
 
 
-def photo_rows(photos: Sequence[Photo], collection: str, spec: JobSpec) -> pa.Table:
-    """One row per photo."""
+def photo_rows(
+    photos: Sequence[Photo], collection: str, spec: JobSpec, profiles: Sequence[ProfileName]
+) -> pa.Table:
+    """One row per photo; ``profiles`` says how thoroughly each was searched."""
     columns: dict[str, Any] = {
         "collection": [collection] * len(photos),
         "job_id": [spec.job_id] * len(photos),
-        "profile": [spec.profile] * len(photos),
+        "profile": list(profiles),
         "photo": [photo.key for photo in photos],
         "etag": [photo.etag for photo in photos],
         "bytes": [photo.size for photo in photos],
@@ -55,7 +58,7 @@ def face_rows(
         "face_id": [
             face_id(photo.content, pack.pack_id, spec.profile, number)
             for photo, analysis in found
-            for number in range(len(analysis))
+            for number in analysis.numbers or range(len(analysis))
         ],
         **{name: boxes[:, index] for index, name in enumerate("xywh")},
         "landmarks": fixed_lists(_joined([a.landmarks.reshape(-1, 10) for _, a in found])),

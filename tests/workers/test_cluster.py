@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from workers.cluster import JoinRule, cluster, join_rule, name_clusters
+from workers.cluster import JoinRule, cluster, join_rule
 from workers.neighbours import EXACT_LIMIT, near_pairs
 
 EASY = JoinRule(pair=0.5, group=0.5)
@@ -115,29 +115,3 @@ def test_each_pair_is_given_once() -> None:
     pairs = list(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     assert all(first < second for first, second in pairs)
-
-
-def names(labels: list[int], faces: list[str], earlier: dict[str, str]) -> list[str]:
-    return name_clusters(np.array(labels, np.int32), faces, earlier)
-
-
-def test_new_clusters_are_named_alike_whatever_the_order() -> None:
-    one = dict(zip("abc", names([0, 1, 0], ["fa", "fb", "fc"], {}), strict=True))
-    other = dict(zip("cba", names([5, 2, 5], ["fc", "fb", "fa"], {}), strict=True))
-    assert one == other
-
-
-def test_a_cluster_that_grows_keeps_its_id() -> None:
-    assert names([0, 0, 0], ["fa", "fb", "fc"], {"fb": "kold", "fc": "kold"}) == ["kold"] * 3
-
-
-def test_of_a_cluster_that_splits_the_larger_part_keeps_the_id() -> None:
-    earlier = dict.fromkeys(["fa", "fb", "fc"], "kfa")
-    found = names([0, 1, 1], ["fa", "fb", "fc"], earlier)
-    assert found[1] == found[2] == "kfa"
-    assert found[0] != "kfa"
-
-
-def test_of_clusters_that_merge_the_larger_id_survives() -> None:
-    earlier = {"fa": "k1", "fb": "k2", "fc": "k2"}
-    assert names([0, 0, 0], ["fa", "fb", "fc"], earlier) == ["k2"] * 3

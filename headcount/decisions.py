@@ -1,0 +1,95 @@
+"""What people said of faces: names, rejections, links. Kept in the archive, applied on every run.
+
+Each decision is an object of its own that is written once. It marks its faces by id and by where
+they are in which content, so that it holds for another model pack or profile too.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from headcount.layout import DECISIONS
+from headcount.messages import Record, find_record, now
+from headcount.storage.base import Store
+
+Action = Literal["name", "reject", "same", "different"]
+
+SAME_PLACE = 0.5
+"""Two boxes in one content that share this (intersection over union) are one face."""
+
+
+class FaceMark(BaseModel):
+    """One face: its id, and its box in the photo whose bytes have the SHA-256 ``content``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    face_id: str
+    content: str
+    box: tuple[float, float, float, float]
+
+
+class DecisionRecord(Record):
+    """One thing that somebody said.
+
+    ``name``: these faces are references of this person. ``reject``: none of them is this person.
+    ``same``: they are all one person. ``different``: no two of them are.
+    """
+
+    at: datetime
+    action: Action
+    faces: tuple[FaceMark, ...]
+    person_id: str | None = None
+    person: str | None = None
+    source: str | None = None
+    """The collection that the faces are in: its URI."""
+
+
+def write(store: Store, decision: DecisionRecord) -> None:
+    """Add a decision."""
+    key = f"{DECISIONS}{decision.at:%Y%m%d-%H%M%S.%f}-{secrets.token_hex(4)}.json"
+    store.put(key, decision.to_bytes())
+
+
+def decide(
+    store: Store,
+    action: Action,
+    faces: tuple[FaceMark, ...],
+    *,
+    person: tuple[str, str | None] | None = None,
+    source: str | None = None,
+) -> DecisionRecord:
+    """Say something of faces; ``person`` is an id and a name."""
+    decision = DecisionRecord(
+        at=now(),
+        action=action,
+        faces=faces,
+        person_id=person[0] if person else None,
+        person=person[1] if person else None,
+        source=source,
+    )
+    write(store, decision)
+    return decision
+
+
+def read(store: Store) -> Iterator[tuple[str, DecisionRecord]]:
+    """Every decision with its key, oldest first."""
+    for info in store.list(DECISIONS):
+        if decision := find_record(store, info.key, DecisionRecord):
+            yield info.key, decision
+
+
+def overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> float:
+    """Intersection over union of two boxes (left, top, width, height)."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (one[2] * one[3] + other[2] * other[3] - shared)

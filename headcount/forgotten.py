@@ -1,0 +1,62 @@
+"""Who was forgotten: what keeps later runs from bringing a person back.
+
+A tombstone holds the person's id (a hash of the name) and where the forgotten faces were: boxes
+in contents. No name, no face id, no vector.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from headcount.layout import FORGOTTEN
+from headcount.messages import Record, find_record
+from headcount.storage.base import Store
+
+Box4 = tuple[float, float, float, float]
+
+
+class Place(BaseModel):
+    """Where a forgotten face was: its box in the photo whose bytes have the SHA-256 ``content``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    content: str
+    box: Box4
+
+
+class ForgottenRecord(Record):
+    """``forgotten/<person_id>.json``: the tombstone and, when all is removed, the receipt."""
+
+    person_id: str
+    at: datetime
+    state: Literal["removing", "done"]
+    faces: tuple[str, ...] = Field((), description="ids of the faces to remove; none when done")
+    photos: tuple[tuple[str, str], ...] = Field(
+        (), description="collection and key of their photos; none when done"
+    )
+    places: tuple[Place, ...] = ()
+    removed: dict[str, int] = Field({}, description="the receipt: what was removed, and how many")
+
+
+def tombstone_key(person_id: str) -> str:
+    """Where a person's tombstone lies."""
+    return f"{FORGOTTEN}{person_id}.json"
+
+
+def is_forgotten(store: Store, person_id: str) -> bool:
+    """Whether a person was forgotten."""
+    return find_record(store, tombstone_key(person_id), ForgottenRecord) is not None
+
+
+def forgotten_places(store: Store) -> dict[str, list[Box4]]:
+    """The boxes of all forgotten faces by content."""
+    places: defaultdict[str, list[Box4]] = defaultdict(list)
+    for info in store.list(FORGOTTEN):
+        if record := find_record(store, info.key, ForgottenRecord):
+            for place in record.places:
+                places[place.content].append(place.box)
+    return dict(places)

@@ -1,0 +1,92 @@
+"""``headcount diff``: what differs between two jobs over one collection."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from headcount.diff import diff_rolls
+from headcount.errors import FatalError
+from headcount.storage import Store, canonical_uri
+from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.conclude import counted
+from orchestrator.said import finished_jobs, roll_of
+from orchestrator.submit import open_archive
+
+SHOWN = 20
+"""Entries of each kind that the text shows."""
+
+
+@click.command()
+@click.argument("job_a", required=False)
+@click.argument("job_b", required=False)
+@archive_option
+@json_option
+def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -> int:
+    """What differs from JOB_A to JOB_B; without them, between the last two jobs.
+
+    New, gone and moved faces, changed names, merged and split clusters.
+    """
+    store = open_archive(canonical_uri(archive), load_s3())
+    one, other = _jobs(store, job_a, job_b)
+    (photos, before), (photos_too, after) = roll_of(store, one), roll_of(store, other)
+    if photos != photos_too:
+        raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
+    found = {"job_a": one, "job_b": other, **diff_rolls(before, after)}
+    if as_json:
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return 0
+    for line in lines(found):
+        click.echo(line)
+    return 0
+
+
+def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
+    """The two jobs: those named, or the last one over the same photos before the latter."""
+    if one and other:
+        return one, other
+    done = finished_jobs(store)
+    last = other or (done[-1] if done else None)
+    if one and last:
+        return one, last
+    if last:
+        photos = roll_of(store, last)[0]
+        for job_id in reversed([job for job in done if job < last]):
+            if roll_of(store, job_id)[0] == photos:
+                return job_id, last
+    raise FatalError(f"{store.uri} has no two jobs over the same photos yet")
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """A diff in words: the counts, then some of each kind."""
+    counts = found["counts"]
+    text = [
+        f"from job {found['job_a']} to {found['job_b']}: "
+        f"{counted(counts['new_faces'], 'new face')}, {counts['gone_faces']:,} gone, "
+        f"{counts['moved_faces']:,} in another cluster, {counts['renamed_faces']:,} renamed; "
+        f"{counted(counts['merged_clusters'], 'cluster')} merged, "
+        f"{counts['split_clusters']:,} split"
+    ]
+    text += [f"new    {f['photo']}  {f['face_id']}" for f in found["new_faces"][:SHOWN]]
+    text += [f"gone   {f['photo']}  {f['face_id']}" for f in found["gone_faces"][:SHOWN]]
+    text += [
+        f"moved  {f['photo']}  {f['face_id']}  {f['before'] or '-'} to {f['after'] or '-'}"
+        for f in found["moved_faces"][:SHOWN]
+    ]
+    text += [
+        f"named  {f['photo']}  {f['face_id']}  {_name(f['before'])} to {_name(f['after'])}"
+        for f in found["renamed_faces"][:SHOWN]
+    ]
+    text += [
+        f"merged {', '.join(c['from'])} into {c['into']}" for c in found["merged_clusters"][:SHOWN]
+    ]
+    text += [
+        f"split  {c['from']} into {', '.join(c['into'])}" for c in found["split_clusters"][:SHOWN]
+    ]
+    return text
+
+
+def _name(person: dict[str, str] | None) -> str:
+    return f"{person['person']} ({person['decision']})" if person else "nobody"

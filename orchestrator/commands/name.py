@@ -1,0 +1,50 @@
+"""``headcount name``: gives a cluster, or a face, a person's name."""
+
+from __future__ import annotations
+
+import click
+
+from headcount import audit, decisions
+from headcount.errors import FatalError
+from headcount.forgotten import is_forgotten
+from headcount.records import person_id
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, load_s3
+from orchestrator.conclude import counted
+from orchestrator.said import find_faces, marks
+from orchestrator.submit import open_archive
+
+BEST = 5
+"""Faces of a cluster that become references."""
+
+
+@click.command()
+@click.argument("cluster")
+@click.argument("name")
+@archive_option
+def command(cluster: str, name: str, archive: str) -> int:
+    """Say that CLUSTER (or a face) is the person NAME.
+
+    Its best faces become references of that person, with the descriptors that the archive has:
+    the next run matches anew and embeds no photo again.
+    """
+    name, s3 = name.strip(), load_s3()
+    if not name:
+        raise FatalError("a person needs a name")
+    store = open_archive(canonical_uri(archive), s3)
+    person = person_id(name)
+    if is_forgotten(store, person):
+        raise FatalError(
+            f"{name} was forgotten: `headcount forget --undo` first, if that is to end"
+        )
+    pointed = find_faces(store, cluster)
+    chosen = marks(store, pointed, s3, best=BEST)
+    if not chosen:
+        raise FatalError(f"no face of {cluster} is good enough to be a reference")
+    audit.record(store, "name", person, cluster=pointed.cluster_id or cluster)
+    decisions.decide(store, "name", chosen, person=(person, name), source=pointed.said.uri)
+    click.echo(
+        f"{counted(len(chosen), 'face')} of {counted(len(pointed.face_ids), 'face')} will be "
+        f"references of {name} ({person}) from the next run on"
+    )
+    return 0

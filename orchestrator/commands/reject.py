@@ -1,0 +1,34 @@
+"""``headcount reject``: a face, or a whole cluster, is not that person."""
+
+from __future__ import annotations
+
+import click
+
+from headcount import audit, decisions
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, load_s3
+from orchestrator.conclude import counted
+from orchestrator.said import find_faces, find_person, marks
+from orchestrator.submit import open_archive
+
+
+@click.command()
+@click.argument("what", metavar="FACE_OR_CLUSTER")
+@click.argument("person")
+@archive_option
+def command(what: str, person: str, archive: str) -> int:
+    """Say that a face, or every face of a cluster, is not PERSON (a name or a person's id).
+
+    No later run gives it that name, by match or by cluster, until `headcount name` does.
+    """
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
+    found = find_person(store, person, s3)
+    pointed = find_faces(store, what)
+    rejected = marks(store, pointed, s3)
+    audit.record(store, "reject", found[0], faces=len(rejected))
+    decisions.decide(store, "reject", rejected, person=found, source=pointed.said.uri)
+    click.echo(
+        f"{counted(len(rejected), 'face')} will not be {found[1]} ({found[0]}) from the next run on"
+    )
+    return 0

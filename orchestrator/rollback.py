@@ -1,0 +1,89 @@
+"""Going back to the archive as it was with an earlier job in it.
+
+What is about to be done is written first and removed last: a rollback that was interrupted is
+ended by the next one, and no job is committed meanwhile.
+"""
+
+from __future__ import annotations
+
+from headcount import audit, rolls
+from headcount.errors import FatalError
+from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys
+from headcount.messages import CommitRecord, RollbackRecord, find_record, now
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from headcount.tables import Table
+from orchestrator.supervise import unfinished_jobs
+
+
+def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
+    """Make the archive what it was when ``job_id`` was done; gives the jobs that are undone.
+
+    Raises FatalError where that version is gone, or jobs are at work. Doing it again changes
+    nothing.
+    """
+    begun = find_record(store, ROLLBACK, RollbackRecord)
+    if begun is not None and begun.job_id != job_id:
+        raise FatalError(
+            f"a rollback to job {begun.job_id} was interrupted: "
+            f"`headcount rollback {begun.job_id}` ends it"
+        )
+    versions = _versions(store, job_id, s3)
+    if begun is None:
+        _refuse_if_at_work(store)
+        begun = RollbackRecord(job_id=job_id, at=now())
+        audit.record(store, "rollback", job_id)
+        store.put(ROLLBACK, begun.to_bytes())
+    keys = PackKeys(versions.pack_id)
+    # Photos first: whatever is known then has its faces, now or when this is begun again.
+    for key, version in (
+        (keys.photos, versions.photos),
+        (keys.faces, versions.faces),
+        (keys.gallery, versions.gallery),
+    ):
+        Table(store.uri, key, s3).restore(version)
+    undone = _remove_later(store, keys, job_id)
+    store.put(f"{ROLLBACKS}{begun.at:%Y%m%d-%H%M%S.%f}.json", begun.to_bytes())
+    store.delete(ROLLBACK)
+    return undone
+
+
+def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
+    record = find_record(store, JobKeys(job_id).commit, CommitRecord)
+    if record is None:
+        raise FatalError(
+            f"no version of the archive was kept for job {job_id}: it took in no photos, or a "
+            "`forget` since has removed what was before it"
+        )
+    keys = PackKeys(record.pack_id)
+    for key, version in (
+        (keys.photos, record.photos),
+        (keys.faces, record.faces),
+        (keys.gallery, record.gallery),
+    ):
+        if not Table(store.uri, key, s3).has(version):
+            raise FatalError(f"version {version} of {key} is not there any more")
+    return record
+
+
+def _refuse_if_at_work(store: Store) -> None:
+    if jobs := unfinished_jobs(store):
+        raise FatalError(
+            f"job {jobs[0]} is not finished: wait for it, or cancel it, before a rollback"
+        )
+
+
+def _remove_later(store: Store, keys: PackKeys, job_id: str) -> list[str]:
+    """Remove what later jobs said of faces, so that the next job compares with ``job_id``."""
+    undone: set[str] = set()
+    for collection in rolls.collections_of(store, keys):
+        for later in rolls.job_ids(store, keys.rolls(collection)):
+            if later > job_id:
+                store.delete(keys.roll(collection, later))
+                undone.add(later)
+        for later in rolls.job_ids(store, keys.lineages(collection)):
+            if later > job_id:
+                store.delete(keys.lineage(collection, later))
+    for later in undone:
+        store.delete(JobKeys(later).commit)
+    return sorted(undone)

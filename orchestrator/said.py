@@ -1,0 +1,193 @@
+"""What the archive's jobs said: rolls by job, and the faces that a person points at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount import rolls
+from headcount.decisions import FaceMark
+from headcount.errors import FatalError
+from headcount.layout import ARCHIVE, JOBS, PREPARE, JobKeys, PackKeys
+from headcount.messages import (
+    ArchiveRecord,
+    DoneMarker,
+    FinishedRecord,
+    JobSpec,
+    ModelChoice,
+    find_record,
+)
+from headcount.photos import collection_id
+from headcount.records import person_id
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from headcount.tables import Table, any_of, quoted
+
+CHUNK = 500
+"""Values of one filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The latest roll of one collection under one pack."""
+
+    keys: PackKeys
+    collection: str
+    job_id: str
+    uri: str
+    roll: pa.Table
+
+
+def active_pack(store: Store) -> ModelChoice:
+    """The pack that an archive goes by. Raises FatalError where no job has run yet."""
+    record = find_record(store, ARCHIVE, ArchiveRecord)
+    if record is None:
+        raise FatalError(f"{store.uri} is no archive yet: `headcount run` makes one")
+    return record.model
+
+
+def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[Said]:
+    """The latest roll of every collection, under the archive's pack unless told otherwise."""
+    keys = keys or PackKeys(active_pack(store).pack_id)
+    for collection in rolls.collections_of(store, keys):
+        job_id = rolls.latest_job(store, keys, collection)
+        if job_id is not None:
+            spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+            roll = rolls.read_roll(store, keys, collection, job_id)
+            yield Said(keys, collection, job_id, (spec.photos if spec else None) or "", roll)
+
+
+def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
+    """The collection of a job, and its roll. Raises FatalError where there is none."""
+    spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+    if spec is None or spec.photos is None:
+        raise FatalError(f"no job {job_id} with photos in {store.uri}: `headcount jobs` lists them")
+    prepared = find_record(store, JobKeys(job_id).done(PREPARE), DoneMarker)
+    collection = collection_id(spec.photos)
+    if prepared is not None and prepared.pack is not None:
+        keys = PackKeys(prepared.pack.pack_id)
+        if job_id in rolls.job_ids(store, keys.rolls(collection)):
+            return spec.photos, rolls.read_roll(store, keys, collection, job_id)
+    raise FatalError(
+        f"job {job_id} left no roll: it did not end, was rolled back, or is older than the last "
+        f"{rolls.KEPT} jobs of its collection"
+    )
+
+
+def finished_jobs(store: Store) -> list[str]:
+    """The jobs that took a roll and ended well, oldest first."""
+    ids = sorted(i.key.split("/")[1] for i in store.list(JOBS) if i.key.endswith("/finished.json"))
+    done = []
+    for job_id in ids:
+        finished = find_record(store, JobKeys(job_id).finished, FinishedRecord)
+        spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+        if finished and finished.state == "done" and spec and spec.photos:
+            done.append(job_id)
+    return done
+
+
+def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | None]:
+    """A person's id and name, by either. Raises FatalError where nobody is called that."""
+    known = people_of(store, s3)
+    wanted = person if person in known else person_id(person)
+    if wanted not in known:
+        raise FatalError(f"nobody called {person} in {store.uri}: `headcount people` lists them")
+    return wanted, known[wanted]
+
+
+def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
+    """Names by id of everybody in the galleries and the rolls of an archive."""
+    known: dict[str, str] = {}
+    for pack_id in pack_ids(store):
+        keys = PackKeys(pack_id)
+        gallery = Table(store.uri, keys.gallery, s3)
+        rows = gallery.read(["person_id", "person"]).to_pylist() if gallery.exists() else []
+        for said in latest_rolls(store, keys):
+            rows += said.roll.select(["person_id", "person"]).to_pylist()
+        known |= {row["person_id"]: row["person"] for row in rows if row["person_id"]}
+    return known
+
+
+def pack_ids(store: Store) -> list[str]:
+    """The packs that an archive has tables of."""
+    return sorted(
+        info.key.split("/")[1]
+        for info in store.list("packs/")
+        if info.key.endswith("/pack.json") and info.key.count("/") == 2
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """The faces that a person pointed at, and the collection they are in."""
+
+    said: Said
+    face_ids: tuple[str, ...]
+    cluster_id: str | None
+
+
+def find_faces(store: Store, what: str) -> Pointed:
+    """The faces that a face id or a cluster id means. Raises FatalError where there are none.
+
+    The id of a cluster that was absorbed means whoever absorbed it.
+    """
+    for said in latest_rolls(store):
+        ids = said.roll["face_id"].to_pylist()
+        if what in ids:
+            return Pointed(said, (what,), None)
+        clusters = said.roll["cluster_id"].to_pylist()
+        lineage = rolls.read_lineage(store, said.keys, said.collection)
+        cluster = rolls.heir(what, {c for c in clusters if c is not None}, lineage)
+        if cluster is not None:
+            inside = said.roll.filter(pc.equal(said.roll["cluster_id"], cluster))
+            faces = tuple(dict.fromkeys(inside["face_id"].to_pylist()))
+            return Pointed(said, faces, cluster)
+    raise FatalError(
+        f"no face and no cluster {what} in the latest results of {store.uri}: "
+        "faces.parquet and clusters.parquet list them"
+    )
+
+
+def marks(store: Store, pointed: Pointed, s3: S3Settings, *, best: int = 0) -> tuple[FaceMark, ...]:
+    """Marks of faces; with ``best``, of so many of the best quality, each in another photo."""
+    keys, of_collection = pointed.said.keys, f"collection = {quoted(pointed.said.collection)}"
+    columns = ["photo", "face_id", "x", "y", "w", "h", "quality", "usable"]
+    rows = _where_in(
+        Table(store.uri, keys.faces, s3), columns, "face_id", pointed.face_ids, of_collection
+    )
+    rows.sort(key=lambda row: (-row["quality"], row["photo"]))
+    if best:
+        rows = [row for row in rows if row["usable"]]
+        rows = list({row["photo"]: row for row in reversed(rows)}.values())
+        rows = sorted(rows, key=lambda row: (-row["quality"], row["photo"]))[:best]
+    photos = [row["photo"] for row in rows]
+    contents = {
+        row["photo"]: row["content"]
+        for row in _where_in(
+            Table(store.uri, keys.photos, s3), ["photo", "content"], "photo", photos, of_collection
+        )
+    }
+    found = {
+        row["face_id"]: FaceMark(
+            face_id=row["face_id"],
+            content=contents.get(row["photo"], ""),
+            box=(row["x"], row["y"], row["w"], row["h"]),
+        )
+        for row in rows
+    }
+    return tuple(found.values())
+
+
+def _where_in(
+    table: Table, columns: list[str], column: str, values: Iterable[str], where: str
+) -> list[dict[str, Any]]:
+    wanted = sorted(set(values))
+    rows: list[dict[str, Any]] = []
+    for at in range(0, len(wanted), CHUNK):
+        part = any_of(column, wanted[at : at + CHUNK])
+        rows += table.read(columns, where=f"{where} AND {part}").to_pylist()
+    return rows

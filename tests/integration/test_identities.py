@@ -1,0 +1,146 @@
+"""Names, rejections, links and diffs over several runs of one archive."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import headcount, table
+
+pytestmark = pytest.mark.integration
+
+
+def run(photos: Path, out: Path, people: Path | None = None) -> dict[str, Any]:
+    """Take the roll; gives the plan of that job."""
+    more = ("--people", str(people)) if people else ()
+    ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0", *more)
+    assert ended.returncode == 0, ended.stderr
+    plan = max((out / "archive/jobs").glob("*/plan.json"), key=lambda path: path.parent.name)
+    loaded: dict[str, Any] = json.loads(plan.read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def first(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A first run over photos that stand beside its results."""
+    folder = tmp_path_factory.mktemp("identities")
+    shutil.copytree(samples / "photos", folder / "photos")
+    run(folder / "photos", folder / "out")
+    return folder
+
+
+@pytest.fixture
+def archive(first: Path, tmp_path: Path) -> Path:
+    """A copy of the first run's results, with the archive below."""
+    return Path(shutil.copytree(first / "out", tmp_path / "out"))
+
+
+def say(out: Path, *arguments: str) -> str:
+    ended = headcount(*arguments, "--archive", str(out / "archive"))
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def obama(out: Path) -> str:
+    """The cluster of the person who is in several photos."""
+    largest = max(table(out, "clusters"), key=lambda row: row["photos"])
+    assert largest["photos"] > 1
+    return str(largest["cluster_id"])
+
+
+def test_a_cluster_that_is_named_is_matched_from_then_on_and_nothing_is_embedded(
+    first: Path, archive: Path
+) -> None:
+    photos, cluster = first / "photos", obama(archive)
+    before = {r["face_id"] for r in table(archive, "faces") if r["cluster_id"] == cluster}
+    told = say(archive, "name", cluster, "Barack Obama")
+    assert "references of Barack Obama" in told
+    assert run(photos, archive)["shards"] == 0
+    named = {r["face_id"]: r for r in table(archive, "faces") if r["person"] == "Barack Obama"}
+    assert before <= named.keys()
+    assert {r["cluster_id"] for r in named.values()} == {cluster}, "the cluster keeps its id"
+    [row] = [r for r in table(archive, "clusters") if r["cluster_id"] == cluster]
+    assert row["person_id"] == next(iter(named.values()))["person_id"]
+    assert "Barack Obama" in say(archive, "people")
+    changed = [r for r in table(archive, "lineage") if r["change"] == "renamed"]
+    assert [(r["cluster_id"], r["person_id"]) for r in changed] == [(cluster, row["person_id"])]
+    found = json.loads((archive / "diff.json").read_text())
+    assert {f["face_id"] for f in found["renamed_faces"]} == named.keys()
+    assert found["counts"]["moved_faces"] == found["counts"]["new_faces"] == 0
+    assert json.loads(say(archive, "diff", "--json"))["counts"] == found["counts"]
+    assert "renamed" in say(archive, "diff")
+
+
+def test_a_rejected_face_is_never_given_that_name_again(first: Path, archive: Path) -> None:
+    photos, cluster = first / "photos", obama(archive)
+    say(archive, "name", cluster, "Barack Obama")
+    run(photos, archive)
+    face = next(r["face_id"] for r in table(archive, "faces") if r["person"] == "Barack Obama")
+    say(archive, "reject", face, "Barack Obama")
+    for _ in range(2):
+        run(photos, archive)
+        [row] = [r for r in table(archive, "faces") if r["face_id"] == face]
+        assert (row["decision"], row["person"]) == ("unknown", None)
+        assert any(r["person"] == "Barack Obama" for r in table(archive, "faces"))
+
+
+def test_links_hold_on_every_run_and_absorbed_ids_still_lead_to_their_faces(
+    first: Path, archive: Path
+) -> None:
+    photos = first / "photos"
+    at_table = [r for r in table(archive, "faces") if r["photo"] == "table.jpg"]
+    kept, gone = sorted({r["cluster_id"] for r in at_table})[:2]
+    say(archive, "link", kept, gone)
+    run(photos, archive)
+    alive = {r["cluster_id"] for r in table(archive, "clusters")}
+    assert len({kept, gone} & alive) == 1
+    [absorbed] = [r for r in table(archive, "lineage") if r["change"] == "absorbed"]
+    assert {absorbed["earlier_id"], absorbed["cluster_id"]} == {kept, gone}
+    assert "references of Somebody" in say(archive, "name", absorbed["earlier_id"], "Somebody")
+    cluster = obama(archive)
+    one, other = [r["face_id"] for r in table(archive, "faces") if r["cluster_id"] == cluster][:2]
+    say(archive, "link", one, other, "--apart")
+    run(photos, archive)
+    clusters = {r["face_id"]: r["cluster_id"] for r in table(archive, "faces")}
+    assert clusters[one] != clusters[other]
+
+
+def test_a_new_reference_names_faces_and_embeds_no_photo_again(
+    samples: Path, first: Path, archive: Path
+) -> None:
+    assert not [r for r in table(archive, "faces") if r["person"]]
+    plan = run(first / "photos", archive, samples / "people")
+    assert (plan["new"], plan["changed"], plan["shards"]) == (0, 0, 0)
+    assert [r for r in table(archive, "faces") if r["person"] == "Barack Obama"]
+
+
+def test_a_photo_that_was_moved_or_copied_is_not_embedded_again(
+    first: Path, archive: Path, tmp_path: Path
+) -> None:
+    photos = Path(shutil.copytree(first / "photos", tmp_path / "photos"))
+    run(photos, archive)
+    rows = {r["face_id"]: r for r in table(archive, "faces") if r["photo"] == "table.jpg"}
+    (photos / "table.jpg").rename(photos / "moved.jpg")
+    shutil.copy(photos / "moved.jpg", photos / "copied.jpg")
+    plan = run(photos, archive)
+    assert (plan["new"], plan["removed"], plan["planned_photos"]) == (2, 1, 2)
+    done = max((archive / "archive/jobs").glob("*/done/embed-0000000.json"), key=str)
+    marker = json.loads(done.read_text())
+    assert marker["counts"]["copied"] == 2
+    assert "embed" not in marker["stages"]
+    for name in ("moved.jpg", "copied.jpg"):
+        again = {r["face_id"]: r for r in table(archive, "faces") if r["photo"] == name}
+        assert again.keys() == rows.keys()
+        for face, row in again.items():
+            assert row == rows[face] | {"photo": name}
+    assert not [r for r in table(archive, "photos") if r["photo"] == "table.jpg"]
+
+
+def test_what_nobody_knows_is_an_error_in_words(archive: Path) -> None:
+    uri = ("--archive", str(archive / "archive"))
+    for arguments in (("name", "kx", "Ada"), ("reject", obama(archive), "Ada"), ("diff",)):
+        ended = headcount(*arguments, *uri)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr.startswith("headcount: ")

@@ -1,0 +1,47 @@
+from headcount.decisions import Action, DecisionRecord, overlap
+from headcount.messages import now
+from workers.decisions import Decided, nearest_place
+
+POSITIONS = {face: n for n, face in enumerate("abcd")}
+
+
+def decided(*said: tuple[Action, str, str | None]) -> Decided:
+    records = tuple(
+        DecisionRecord(at=now(), action=action, faces=(), person_id=person)
+        for action, _, person in said
+    )
+    return Decided(records, tuple(tuple(faces) for _, faces, _ in said))
+
+
+def test_links_are_pairs_of_the_faces_that_are_here() -> None:
+    must, cannot = decided(("same", "abx", None), ("different", "bcd", None)).links(POSITIONS)
+    assert must.tolist() == [[0, 1]]
+    assert cannot.tolist() == [[1, 2], [1, 3], [2, 3]]
+
+
+def test_of_links_that_contradict_each_other_the_latest_holds() -> None:
+    must, cannot = decided(("different", "ac", None), ("same", "abc", None)).links(POSITIONS)
+    assert (len(must), len(cannot)) == (2, 0)
+    must, cannot = decided(("same", "ab", None), ("different", "ab", None)).links(POSITIONS)
+    assert (len(must), len(cannot)) == (0, 1)
+
+
+def test_no_link_joins_two_that_are_apart_by_way_of_a_third() -> None:
+    said = decided(("same", "ab", None), ("same", "bc", None), ("different", "ac", None))
+    must, cannot = said.links(POSITIONS)
+    assert len(must) == 1
+    assert cannot.tolist() == [[0, 2]]
+
+
+def test_a_rejection_holds_until_the_face_is_given_that_name() -> None:
+    assert decided(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
+    assert decided(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
+    assert decided(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
+
+
+def test_a_face_is_found_again_by_its_place() -> None:
+    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == 50 / 150
+    assert overlap((0, 0, 10, 10), (20, 0, 10, 10)) == 0
+    faces = [("far", (50.0, 50.0, 9.0, 9.0)), ("near", (1.0, 1.0, 10.0, 10.0))]
+    assert nearest_place((0, 0, 10, 10), faces) == "near"
+    assert nearest_place((30, 30, 4, 4), faces) is None

@@ -1,0 +1,206 @@
+"""What people said of faces, as this run's faces: whom not to match, what to join or keep apart."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headcount import decisions
+from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
+from headcount.forgotten import is_forgotten
+from headcount.photos import collection_id
+from headcount.tables import any_of, gallery_schema, quoted
+from workers.cluster import Pairs
+from workers.context import Unit
+from workers.rows import fixed_lists
+
+CHUNK = 500
+"""Values of one filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Decisions with the ids of the faces that they mean in this run, oldest first."""
+
+    records: tuple[DecisionRecord, ...] = ()
+    faces: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def rejected(self) -> frozenset[tuple[str, str]]:
+        """Pairs of a face and a person it is not; a later name of that face outweighs it."""
+        pairs: set[tuple[str, str]] = set()
+        for record, faces in zip(self.records, self.faces, strict=True):
+            for face in faces:
+                if record.action == "reject":
+                    pairs.add((face, record.person_id or ""))
+                elif record.action == "name":
+                    pairs.discard((face, record.person_id or ""))
+        return frozenset(pairs)
+
+    def links(self, positions: Mapping[str, int]) -> tuple[Pairs, Pairs]:
+        """Pairs of positions that must and that cannot be together, K x 2 each.
+
+        Of decisions that contradict each other the latest holds.
+        """
+        links = _Links()
+        for record, faces in reversed(list(zip(self.records, self.faces, strict=True))):
+            here = sorted({positions[face] for face in faces if face in positions})
+            if record.action == "same":
+                for one, other in pairwise(here):
+                    links.join(one, other)
+            elif record.action == "different":
+                for one, other in combinations(here, 2):
+                    links.part(one, other)
+        return _pairs(links.joined), _pairs(links.parted)
+
+
+class _Links:
+    """Links as they are taken in; one that contradicts those before it is left out."""
+
+    def __init__(self) -> None:
+        self.joined: list[tuple[int, int]] = []
+        self.parted: list[tuple[int, int]] = []
+        self._parent: dict[int, int] = {}
+
+    def _root(self, face: int) -> int:
+        while (parent := self._parent.get(face, face)) != face:
+            face = parent
+        return face
+
+    def join(self, one: int, other: int) -> None:
+        ends = {self._root(one), self._root(other)}
+        if any({self._root(a), self._root(b)} == ends for a, b in self.parted):
+            return
+        self._parent[max(ends)] = min(ends)
+        self.joined.append((one, other))
+
+    def part(self, one: int, other: int) -> None:
+        if self._root(one) != self._root(other):
+            self.parted.append((one, other))
+
+
+def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
+    return np.array(list(pairs), np.int64).reshape(-1, 2)
+
+
+def load_decisions(unit: Unit, faces: pa.Table) -> Decided:
+    """The archive's decisions; those about other collections mean no face here."""
+    records = tuple(record for _, record in decisions.read(unit.store))
+    marks = {mark.face_id: mark for record in records for mark in record.faces}
+    meant = find_marks(unit, faces, list(marks.values()))
+    return Decided(
+        records,
+        tuple(tuple(meant[m.face_id] for m in r.faces if m.face_id in meant) for r in records),
+    )
+
+
+def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
+    """The face of this run that each mark means, by the mark's face id.
+
+    By id; else, for faces of another pack or profile, by place: the best overlap of boxes in
+    the same content.
+    """
+    here = set(faces["face_id"].to_pylist())
+    meant = {mark.face_id: mark.face_id for mark in marks if mark.face_id in here}
+    others = [mark for mark in marks if mark.face_id not in here and mark.content]
+    if not others:
+        return meant
+    photos = _photos_by_content(unit, {mark.content for mark in others})
+    wanted = pa.array(sorted(set(photos.values())), pa.string())
+    by_photo: defaultdict[str, list[tuple[str, tuple[float, float, float, float]]]]
+    by_photo = defaultdict(list)
+    inside = faces.filter(pc.is_in(faces["photo"], wanted))
+    for row in inside.select(["photo", "face_id", "x", "y", "w", "h"]).to_pylist():
+        box = (row["x"], row["y"], row["w"], row["h"])
+        by_photo[row["photo"]].append((row["face_id"], box))
+    for mark in others:
+        face = nearest_place(mark.box, by_photo.get(photos.get(mark.content, ""), ()))
+        if face is not None:
+            meant[mark.face_id] = face
+    return meant
+
+
+def nearest_place(
+    box: tuple[float, float, float, float],
+    faces: Iterable[tuple[str, tuple[float, float, float, float]]],
+) -> str | None:
+    """The face whose box shares most with ``box``, if that is enough to be the same face."""
+    best, most = None, SAME_PLACE
+    for face, other in faces:
+        shared = overlap(box, other)
+        if shared >= most:
+            best, most = face, shared
+    return best
+
+
+def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
+    """One photo of the collection for each content that is in it."""
+    of_collection = f"collection = {quoted(collection_id(unit.spec.photos or ''))}"
+    found: dict[str, str] = {}
+    wanted = sorted(contents)
+    for at in range(0, len(wanted), CHUNK):
+        where = f"{of_collection} AND {any_of('content', wanted[at : at + CHUNK])}"
+        rows = unit.table(unit.pack_keys.photos).read(["photo", "content"], where=where)
+        for row in rows.to_pylist():
+            found[row["content"]] = min(row["photo"], found.get(row["content"], row["photo"]))
+    return found
+
+
+def enrol_named(
+    unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32], decided: Decided
+) -> None:
+    """Bring the gallery up to the names that were given: faces become references as they are.
+
+    A face that is a reference already is left alone, so that doing it again changes nothing.
+    """
+    named = [
+        (record, face)
+        for record, found in zip(decided.records, decided.faces, strict=True)
+        if record.action == "name"
+        for face in found
+        if (face, record.person_id) not in decided.rejected
+    ]
+    if not named:
+        return
+    table = unit.table(unit.pack_keys.gallery)
+    source = unit.spec.photos or ""
+    rows = table.read(["person_id", "photo"], where=f"source = {quoted(source)}").to_pylist()
+    have = {(row["person_id"], row["photo"]) for row in rows}
+    at: dict[str, int] = {}
+    for row, face in enumerate(faces["face_id"].to_pylist()):
+        at.setdefault(face, row)
+    photos = faces["photo"].to_pylist()
+    fresh: dict[tuple[str, str], tuple[DecisionRecord, int]] = {}
+    for record, face in named:
+        key = (record.person_id or "", photos[at[face]])
+        if key not in have and not is_forgotten(unit.store, key[0]):
+            fresh.setdefault(key, (record, at[face]))
+    if fresh:
+        people = [record for record, _ in fresh.values()]
+        where = [row for _, row in fresh.values()]
+        table.append(_reference_rows(people, faces.take(where), descriptors[where], source))
+
+
+def _reference_rows(
+    people: Sequence[DecisionRecord],
+    faces: pa.Table,
+    descriptors: NDArray[np.float32],
+    source: str,
+) -> pa.Table:
+    columns = {
+        "person_id": [record.person_id for record in people],
+        "person": [record.person for record in people],
+        "source": [source] * len(people),
+        "photo": faces["photo"],
+        "etag": faces["face_id"],
+        **{name: faces[name] for name in ("x", "y", "w", "h", "quality")},
+        "descriptor": fixed_lists(descriptors.astype(np.float32)),
+    }
+    return pa.table(columns, schema=gallery_schema(descriptors.shape[1]))
