@@ -14,6 +14,7 @@ jobs/<job_id>/suspects/<unit>/<n>.json    the photo that attempt n was at (caref
 jobs/<job_id>/done/<unit>.json            written last by a unit of work: its report
 jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
 jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
+jobs/<job_id>/control.json                there while the job is paused or cancelled
 jobs/<job_id>/finished.json               the job's end: counts, state, where the results are
 jobs/<job_id>/results/                    the results, unless `--out` says otherwise
 schedules/<name>.json                     a job that is begun again and again
@@ -108,6 +109,11 @@ class JobKeys:
     def progress(self) -> str:
         """The latest snapshot of the job's progress."""
         return f"{self.root}progress.json"
+
+    @property
+    def control(self) -> str:
+        """What a person said of the job: pause, cancel."""
+        return f"{self.root}control.json"
 
     @property
     def finished(self) -> str:

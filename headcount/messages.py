@@ -244,11 +244,18 @@ class ProgressRecord(Record):
     seconds_left: float | None = None
 
 
+class ControlRecord(Record):
+    """``control.json``: the job is to stand still; nobody begins anything new while it is there."""
+
+    state: Literal["paused", "cancelled"]
+    since: datetime
+
+
 class FinishedRecord(Record):
     """``finished.json``: how a job ended."""
 
     job_id: str
-    state: Literal["done", "failed"]
+    state: Literal["done", "failed", "cancelled"]
     finished: datetime
     message: str | None = None
     out: str

@@ -31,7 +31,10 @@ STAGES = {
     "reduce": "matching, clustering, writing results",
     "done": "done",
     "failed": "failed",
+    "paused": "paused",
+    "cancelled": "cancelled",
 }
+ENDS = ("done", "failed", "paused", "cancelled")
 BOUNDS = {
     "wait": "fetch",
     "decode": "decode",
@@ -115,7 +118,7 @@ class Bars:
     def stage(self, name: str) -> None:
         """Finish the bar of the last stage and begin another."""
         self._close()
-        if name not in ("done", "failed"):
+        if name not in ENDS:
             self._task = self._progress.add_task(STAGES.get(name, name), total=None, rate="")
 
     def _close(self) -> None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from headcount import attempts
-from headcount.broker import Broker
+from headcount import attempts, control
+from headcount.broker import LEFT, Broker
 from headcount.errors import FatalError, TransientError
 from headcount.layout import PREPARE, REDUCE, JobKeys, shard_name
 from headcount.messages import (
@@ -123,6 +125,8 @@ class Supervisor:
         self._flights: dict[str, Flight] = {}
         self._totals = Totals()
         self._resent = 0
+        self._sent_before: set[str] = set()
+        self._heeded = time.monotonic()
         self._stage = ""
         self._snapshot_at = 0.0
         self._began = time.monotonic()
@@ -133,14 +137,21 @@ class Supervisor:
     def run(self) -> FinishedRecord:
         """Do what is left of the job. Returns at once where it is finished.
 
-        Raises FatalError where it cannot be finished; the archive then says so too.
+        Raises JobStopped where a person paused or cancelled it, meanwhile or before, and
+        FatalError where it cannot be finished; the archive then says so too.
         """
         finished = find_record(self.store, self.keys.finished, FinishedRecord)
         if finished is not None and finished.state == "done":
             return finished
         spec = read_record(self.store, self.keys.spec, JobSpec)
         try:
+            control.require_wanted(self.store, self.keys.job_id)
             return self._finish(spec, self._work(spec))
+        except control.JobStopped as stop:
+            if stop.state == "cancelled":
+                control.end_cancelled(self.store, self.keys.job_id)
+            self._enter(stop.state)
+            raise
         except FatalError as error:
             ending = self._ending(spec, "failed") | {"message": str(error)}
             self._end(FinishedRecord.model_validate(ending))
@@ -186,6 +197,7 @@ class Supervisor:
     def _drive(self, units: Iterator[str], plan: PlanRecord | None) -> None:
         """Send units and wait for them, never more than the window at once."""
         self._forget_failures()
+        units = self._adopt(units)
         more = True
         outage_began: float | None = None
         while more or self._flights:
@@ -194,8 +206,9 @@ class Supervisor:
                     unit = next(units, None)
                     more = unit is not None
                     if unit is not None:
-                        self._send(unit)
+                        self._begin(unit)
                 self._look()
+                self._heed()
                 outage_began = None
             except TransientError as error:
                 outage_began = outage_began or time.monotonic()
@@ -211,6 +224,28 @@ class Supervisor:
             if self._flights:
                 time.sleep(self.settings.poll_seconds)
         self._snapshot(plan, force=True)
+
+    def _adopt(self, units: Iterator[str]) -> Iterator[str]:
+        """Note which units an earlier supervisor sent and workers still have: they stay theirs."""
+        first = list(islice(units, self.settings.window))
+        with suppress(TransientError):
+            beats = self.broker.beats(self.keys.job_id, first)
+            in_hand = {unit for unit, beat in beats.items() if beat.get("state") == "working"}
+            self._sent_before = in_hand | self.broker.waiting(self.keys.job_id)
+        return chain(first, units)
+
+    def _begin(self, unit: str) -> None:
+        if unit in self._sent_before:
+            moment = time.monotonic()
+            self._flights[unit] = Flight(last_sign=moment, last_check=moment)
+        else:
+            self._send(unit)
+
+    def _heed(self) -> None:
+        """Raise JobStopped where a person said so; looks now and then."""
+        if time.monotonic() - self._heeded >= control.CHECK_SECONDS:
+            self._heeded = time.monotonic()
+            control.require_wanted(self.store, self.keys.job_id)
 
     def _send(self, unit: str) -> None:
         now_ = time.monotonic()
@@ -235,6 +270,8 @@ class Supervisor:
             flight.photos = int(beat.get("photos", 0))
             if beat.get("state") in ("done", "failed") or self._due(flight):
                 self._settle(unit)
+            elif beat.get("state") == LEFT:
+                self._send_again(unit)
         self._look_for_lost(silent)
 
     def _due(self, flight: Flight) -> bool:
@@ -284,6 +321,12 @@ class Supervisor:
         if failed is not None:
             raise FatalError(failed.message)
         return False
+
+    def _send_again(self, unit: str) -> None:
+        """A worker handed the unit back: nobody died, no attempt was spent."""
+        control.require_wanted(self.store, self.keys.job_id)
+        self.broker.forget_beat(self.keys.job_id, unit)
+        self._send(unit)
 
     def _resend(self, unit: str) -> None:
         made = attempts.count(self.store, self.keys, unit)
@@ -373,12 +416,12 @@ def _pack_of(prepared: DoneMarker) -> PackRecord:
 
 
 def unfinished_jobs(store: Store) -> list[str]:
-    """The ids of jobs that were submitted and have no end, oldest first."""
+    """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
     jobs: dict[str, bool] = {}
     for info in store.list("jobs/"):
         parts = PurePosixPath(info.key).parts
         if len(parts) == 3 and parts[2] == "spec.json":
             jobs.setdefault(parts[1], True)
-        if len(parts) == 3 and parts[2] == "finished.json":
+        if len(parts) == 3 and parts[2] in ("control.json", "finished.json"):
             jobs[parts[1]] = False
     return sorted(job_id for job_id, open_ in jobs.items() if open_)

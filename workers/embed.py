@@ -99,6 +99,7 @@ def _collect(
         for stage, seconds in done.seconds.items():
             stages[stage] += seconds
         unit.photos += 1
+        unit.require_wanted()
     return photos, analyses, stages
 
 

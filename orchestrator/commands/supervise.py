@@ -12,6 +12,7 @@ import click
 
 from headcount import logs
 from headcount.broker import Broker
+from headcount.control import JobStopped
 from headcount.endpoint import Endpoint
 from headcount.errors import FatalError, HeadcountError
 from headcount.settings import S3Settings, Settings
@@ -119,6 +120,10 @@ def drive(
                 s3=s3,
                 reporter=Measured(reporter, watch),
             ).run()
+    except JobStopped as stop:
+        watch.board.end(job_id, stop.state)
+        click.echo(str(stop), err=True)
+        return 0
     except HeadcountError as error:
         watch.board.end(job_id, "failed")
         click.echo(f"job {job_id} failed: {error}", err=True)
