@@ -6,6 +6,9 @@ packs/<pack_id>/photos.lance              one row per photo
 packs/<pack_id>/faces.lance               one row per face, with its descriptor
 packs/<pack_id>/gallery.lance             one row per reference
 indexes/<id>/                             what lies where in one version of a tar, ZIP or manifest
+leases/<name>/<term>.json                 who drives a collection's jobs: the last term
+leases/<name>/<term>.sign                 renewed by that holder
+commits/<collection>.json                 the job whose commit of a collection was the last
 jobs/<job_id>/spec.json                   what was asked for
 jobs/<job_id>/plan.json                   written last by planning: counts, number of shards
 jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it covers
@@ -32,6 +35,7 @@ ARCHIVE = "archive.json"
 JOBS = "jobs/"
 SCHEDULES = "schedules/"
 AUDIT = "audit/"
+LEASES = "leases/"
 
 PREPARE = "prepare"
 REDUCE = "reduce"
@@ -45,6 +49,31 @@ def shard_name(number: int) -> str:
 def index_folder(name: str) -> str:
     """Where the index of one version of a container lies."""
     return f"indexes/{name}/"
+
+
+def commit_key(collection: str) -> str:
+    """Where the last commit of a collection, by its id, is named."""
+    return f"commits/{collection}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseKeys:
+    """The keys of one lease."""
+
+    name: str
+
+    @property
+    def root(self) -> str:
+        """All its terms."""
+        return f"{LEASES}{self.name}/"
+
+    def term(self, number: int) -> str:
+        """Who took it as the ``number``-th; written once."""
+        return f"{self.root}{number:010d}.json"
+
+    def sign(self, number: int) -> str:
+        """That holder's sign of life."""
+        return f"{self.root}{number:010d}.sign"
 
 
 @dataclass(frozen=True, slots=True)

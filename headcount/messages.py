@@ -155,6 +155,7 @@ class PlanRecord(Record):
     removed: int = Field(description="photos the archive knows that are gone from the collection")
     shards: int
     replaced_lists: int = 0
+    after: str = Field("", description="the job whose commit was the last one it has seen")
     planned_photos: int
     planned_bytes: int
 
@@ -242,6 +243,31 @@ class ProgressRecord(Record):
     resent: int = 0
     photos_per_second: float | None = None
     seconds_left: float | None = None
+
+
+class LeaseRecord(Record):
+    """One term of a lease: who took it. Written once, and only if nobody else did."""
+
+    term: int = Field(ge=1)
+    job_id: str
+    host: str
+    pid: int
+    realm: str = Field(description="within which the pid means something; empty: unknown")
+    taken: datetime = Field(description="for people to read: nothing is decided by it")
+
+
+class LeaseSign(Record):
+    """A holder's sign of life: that it changes is what counts, no clock is compared."""
+
+    count: int
+    released: bool = False
+
+
+class CommitRecord(Record):
+    """The last commit of a collection: written before it as not made, and after it as made."""
+
+    job_id: str
+    made: bool
 
 
 class ControlRecord(Record):

@@ -13,9 +13,10 @@ from urllib.parse import unquote
 from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.places import is_container
 from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, JobKeys, PackKeys, shard_name
+from headcount.layout import ARCHIVE, JobKeys, PackKeys, commit_key, shard_name
 from headcount.messages import (
     ArchiveRecord,
+    CommitRecord,
     JobSpec,
     Limits,
     ManifestPhoto,
@@ -120,6 +121,7 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         raise FatalError("this job only enrols people: there is nothing to plan")
     keys = JobKeys(spec.job_id)
     tally = Tally()
+    after = last_commit(store, spec)
     collection = open_collection(spec.photos, s3, indexes=store, archives=spec.archives)
     listing = _photos_of(collection, spec, tally)
     planned = _changed(compare(listing, _known(store, spec, s3), spec.profile), store, keys, tally)
@@ -128,7 +130,7 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
         store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
         tally.shards += 1
-    plan = _record(tally)
+    plan = _record(tally, after)
     if not plan.photos:
         raise FatalError(_nothing_found(collection.uri, plan.other_objects, tally.containers))
     store.put(keys.plan, plan.to_bytes())
@@ -217,7 +219,13 @@ def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally
     tally.replaced_lists += 1
 
 
-def _record(tally: Tally) -> PlanRecord:
+def last_commit(store: Store, spec: JobSpec) -> str:
+    """The job that last committed this collection; empty where none has, or one is at it."""
+    record = find_record(store, commit_key(collection_id(spec.photos or "")), CommitRecord)
+    return record.job_id if record and record.made else ""
+
+
+def _record(tally: Tally, after: str) -> PlanRecord:
     states = tally.states
     return PlanRecord(
         photos=states[State.NEW] + states[State.CHANGED] + states[State.KNOWN],
@@ -229,6 +237,7 @@ def _record(tally: Tally) -> PlanRecord:
         removed=states[State.REMOVED],
         shards=tally.shards,
         replaced_lists=tally.replaced_lists,
+        after=after,
         planned_photos=tally.planned,
         planned_bytes=tally.planned_bytes,
     )

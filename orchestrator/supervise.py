@@ -22,7 +22,6 @@ from headcount.messages import (
     FailedMarker,
     FinishedRecord,
     JobSpec,
-    PackRecord,
     PlanRecord,
     ProgressRecord,
     UnitMessage,
@@ -30,10 +29,11 @@ from headcount.messages import (
     now,
     read_record,
 )
+from headcount.photos import collection_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
-from orchestrator.commit import commit_job
-from orchestrator.plan import plan_job
+from orchestrator.intake import current_plan, pack_of, take_in
+from orchestrator.lease import Lease
 
 SNAPSHOT_SECONDS = 2.0
 OUTAGE_SECONDS = 300.0
@@ -125,6 +125,7 @@ class Supervisor:
         self._flights: dict[str, Flight] = {}
         self._totals = Totals()
         self._resent = 0
+        self._lease = Lease(store, job_id, job_id, patience=settings.lease_seconds)
         self._sent_before: set[str] = set()
         self._heeded = time.monotonic()
         self._stage = ""
@@ -137,16 +138,25 @@ class Supervisor:
     def run(self) -> FinishedRecord:
         """Do what is left of the job. Returns at once where it is finished.
 
-        Raises JobStopped where a person paused or cancelled it, meanwhile or before, and
-        FatalError where it cannot be finished; the archive then says so too.
+        Raises JobStopped where a person paused or cancelled it, meanwhile or before; LeaseLost
+        where another supervisor has taken over; and FatalError where it cannot be finished: the
+        archive then says so too.
         """
-        finished = find_record(self.store, self.keys.finished, FinishedRecord)
-        if finished is not None and finished.state == "done":
-            return finished
         spec = read_record(self.store, self.keys.spec, JobSpec)
         try:
+            return self._end_of_job() or self._in_turn(spec)
+        finally:
+            self._lease.release()
+
+    def _end_of_job(self) -> FinishedRecord | None:
+        finished = find_record(self.store, self.keys.finished, FinishedRecord)
+        return finished if finished is not None and finished.state == "done" else None
+
+    def _in_turn(self, spec: JobSpec) -> FinishedRecord:
+        try:
             control.require_wanted(self.store, self.keys.job_id)
-            return self._finish(spec, self._work(spec))
+            self._take_lease(spec)
+            return self._end_of_job() or self._finish(spec, self._work(spec))
         except control.JobStopped as stop:
             if stop.state == "cancelled":
                 control.end_cancelled(self.store, self.keys.job_id)
@@ -157,17 +167,31 @@ class Supervisor:
             self._end(FinishedRecord.model_validate(ending))
             raise
 
+    def _take_lease(self, spec: JobSpec) -> None:
+        """Wait until this process alone drives the jobs of the collection."""
+        name = collection_id(spec.photos) if spec.photos else spec.job_id
+        self._lease = Lease(self.store, name, spec.job_id, patience=self.settings.lease_seconds)
+        told = False
+        while not self._lease.take():
+            if not told and (holder := self._lease.holder()):
+                told = True
+                self.reporter.warn(
+                    f"job {holder.job_id} has the collection: its supervisor is process "
+                    f"{holder.pid} on {holder.host}; waiting until it ends or falls silent"
+                )
+            self._tick()
+            self._heed()
+            time.sleep(min(1.0, self.settings.poll_seconds))
+
     def _work(self, spec: JobSpec) -> DoneMarker:
         prepared = self._one(PREPARE)
         if spec.photos is None:
             return prepared
         self._enter("plan")
-        plan = find_record(self.store, self.keys.plan, PlanRecord) or plan_job(
-            self.store, spec, self.s3
-        )
+        plan = current_plan(self.store, spec, self.s3, self._lease.confirm)
         self._embed(plan)
         self._enter("commit")
-        commit_job(self.store, spec, plan, _pack_of(prepared), self.s3)
+        take_in(self.store, spec, plan, pack_of(prepared), self.s3, fence=self._lease.confirm)
         return self._one(REDUCE)
 
     def _embed(self, plan: PlanRecord) -> None:
@@ -209,6 +233,7 @@ class Supervisor:
                         self._begin(unit)
                 self._look()
                 self._heed()
+                self._lease.require()
                 outage_began = None
             except TransientError as error:
                 outage_began = outage_began or time.monotonic()
@@ -405,14 +430,9 @@ class Supervisor:
         return record
 
     def _end(self, record: FinishedRecord) -> None:
+        self._lease.confirm()
         self.store.put(self.keys.finished, record.to_bytes())
         self._enter(record.state)
-
-
-def _pack_of(prepared: DoneMarker) -> PackRecord:
-    if prepared.pack is None:
-        raise FatalError("the job's first unit left no model pack: start a new job")
-    return prepared.pack
 
 
 def unfinished_jobs(store: Store) -> list[str]:
