@@ -103,6 +103,9 @@ class JobRequest(Record):
     all_objects: bool = False
     archives: bool = Field(False, description="look into the tar and ZIP files of a folder")
     annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
+    priority: Literal["low", "normal", "high"] = Field(
+        "normal", description="its share of the workers beside other jobs"
+    )
     false_positives: float = Field(
         1e-3, gt=0, lt=1, description="share of strangers that may be taken for a person enrolled"
     )

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
         30.0, gt=0, description="a supervisor silent for so long loses its job to another"
     )
     drain_seconds: float = Field(
-        20.0, ge=0, description="a worker told to stop hands back what it cannot finish in so long"
+        240.0, ge=0, description="a worker told to stop hands back what it cannot finish in so long"
     )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 

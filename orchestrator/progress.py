@@ -147,12 +147,13 @@ class Bars:
 class Lines:
     """A line per stage and one every few seconds, for logs and pipes."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, name: str = "") -> None:
         self._stream = stream
+        self._prefix = f"{name}: " if name else ""
         self._last = 0.0
 
     def _say(self, text: str) -> None:
-        self._stream.write(text + "\n")
+        self._stream.write(f"{self._prefix}{text}\n")
         self._stream.flush()
 
     def stage(self, name: str) -> None:

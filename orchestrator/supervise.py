@@ -34,6 +34,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from orchestrator.intake import current_plan, pack_of, take_in
 from orchestrator.lease import Lease
+from orchestrator.window import Window
 
 SNAPSHOT_SECONDS = 2.0
 OUTAGE_SECONDS = 300.0
@@ -114,6 +115,7 @@ class Supervisor:
         s3: S3Settings,
         reporter: Reporter | None = None,
         tick: Callable[[], None] = lambda: None,
+        window: Window | None = None,
     ) -> None:
         self.store = store
         self.keys = JobKeys(job_id)
@@ -122,6 +124,7 @@ class Supervisor:
         self.s3 = s3
         self.reporter = reporter or Silent()
         self._tick = tick
+        self._window = window or Window(settings.window)
         self._flights: dict[str, Flight] = {}
         self._totals = Totals()
         self._resent = 0
@@ -189,7 +192,8 @@ class Supervisor:
             return prepared
         self._enter("plan")
         plan = current_plan(self.store, spec, self.s3, self._lease.confirm)
-        self._embed(plan)
+        with self._window.shared_by(spec.job_id, spec.priority):
+            self._embed(plan)
         self._enter("commit")
         take_in(self.store, spec, plan, pack_of(prepared), self.s3, fence=self._lease.confirm)
         return self._one(REDUCE)
@@ -226,7 +230,7 @@ class Supervisor:
         outage_began: float | None = None
         while more or self._flights:
             try:
-                while more and len(self._flights) < self.settings.window:
+                while more and len(self._flights) < self._window.share(self.keys.job_id):
                     unit = next(units, None)
                     more = unit is not None
                     if unit is not None:
@@ -433,15 +437,3 @@ class Supervisor:
         self._lease.confirm()
         self.store.put(self.keys.finished, record.to_bytes())
         self._enter(record.state)
-
-
-def unfinished_jobs(store: Store) -> list[str]:
-    """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
-    jobs: dict[str, bool] = {}
-    for info in store.list("jobs/"):
-        parts = PurePosixPath(info.key).parts
-        if len(parts) == 3 and parts[2] == "spec.json":
-            jobs.setdefault(parts[1], True)
-        if len(parts) == 3 and parts[2] in ("control.json", "finished.json"):
-            jobs[parts[1]] = False
-    return sorted(job_id for job_id, open_ in jobs.items() if open_)

@@ -8,8 +8,8 @@ from headcount.layout import JobKeys
 from headcount.messages import FinishedRecord, JobSpec, SuspectRecord, find_record, now
 from headcount.settings import Settings
 from headcount.storage.memory import MemoryStore
+from orchestrator.catalogue import unfinished_jobs
 from orchestrator.submit import make_spec
-from orchestrator.supervise import unfinished_jobs
 
 
 @pytest.fixture

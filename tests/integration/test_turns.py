@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clusters import PHOTOS, Cluster, fake_worker, until
+from headcount.layout import JobKeys
+from tests.clusters import PHOTOS, Cluster, copies_of_one, fake_worker, until
 
 pytestmark = pytest.mark.integration
 
@@ -41,3 +42,19 @@ def test_two_jobs_over_one_collection_planned_at_the_same_time_take_each_photo_i
             assert process.returncode == 0, errors
     for out in (cluster.out, tmp_path / "second"):
         cluster.one_outcome_each(out)
+
+
+def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    cluster = Cluster(samples, tmp_path, broker_url, HEADCOUNT_WINDOW="4")
+    other = copies_of_one(samples, tmp_path / "other", 10)
+    sent = cluster.run("submit", str(other), "--out", str(tmp_path / "small"))
+    small = sent.stdout.strip()
+    with fake_worker(broker_url, tmp_path / "worker.log"):
+        supervisor = cluster.start("supervise", "--once")
+        until(lambda: (cluster.archive / JobKeys(small).finished).exists())
+        assert len(cluster.done()) < PHOTOS / 10
+        _, errors = supervisor.communicate(timeout=100)
+    assert supervisor.returncode == 0, errors
+    cluster.one_outcome_each()
