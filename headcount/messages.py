@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headcount.errors import FatalError, ObjectMissing
+from headcount.records import Outcome
 from headcount.settings import ProfileName
 from headcount.storage.base import Store
 
@@ -122,6 +123,9 @@ class JobSpec(JobRequest):
     created: datetime
     out: str
     limits: Limits
+    retries: tuple[Outcome, ...] = Field(
+        (), description="only photos that the archive knows with one of these outcomes; empty: all"
+    )
 
 
 class ManifestPhoto(BaseModel):

@@ -25,6 +25,7 @@ COMMANDS = {
     "pause": "let a job stand still until it is resumed",
     "cancel": "end a job; what is done is kept",
     "resume": "go on with a job that was paused, cancelled, interrupted, or failed",
+    "retry": "a new job over the photos that failed",
     "jobs": "the jobs of an archive",
     "results": "what a job found, and where its results lie",
     "export": "a job's result tables in other formats",

@@ -5,7 +5,7 @@ Everything streams: the listing and what the archive knows, both in key order, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
@@ -83,6 +83,15 @@ def compare(
         have = next(old, None)
 
 
+def again(
+    known: Iterable[Known], outcomes: Collection[Outcome], tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo the archive knows; those with one of ``outcomes`` are done again."""
+    for have in known:
+        tally.bytes += have.info.size
+        yield (State.CHANGED if have.outcome in outcomes else State.KNOWN), have.info
+
+
 def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
     """Photos in runs of at most ``shard_photos`` and, beyond the first, ``shard_bytes``."""
     shard: list[ObjectInfo] = []
@@ -123,8 +132,12 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
     tally = Tally()
     after = last_commit(store, spec)
     collection = open_collection(spec.photos, s3, indexes=store, archives=spec.archives)
-    listing = _photos_of(collection, spec, tally)
-    planned = _changed(compare(listing, _known(store, spec, s3), spec.profile), store, keys, tally)
+    known = _known(store, spec, s3)
+    if spec.retries:
+        states = again(known, spec.retries, tally)
+    else:
+        states = compare(_photos_of(collection, spec, tally), known, spec.profile)
+    planned = _changed(states, store, keys, tally)
     for shard in cut_shards(planned, spec.limits):
         unit = shard_name(tally.shards)
         photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)

@@ -1,6 +1,5 @@
 """A cluster of plain processes: supervisors, and workers with an engine of known cost."""
 
-import json
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headcount.layout import JobKeys
+from headcount.storage import Store, open_store
+from orchestrator.commands.status import read_status
 from tests.running import environment, headcount, start, summary, table
 
 LATENCY = "0.1"
@@ -76,11 +77,15 @@ class Cluster:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return headcount(*arguments, **self.settings)
 
+    @property
+    def store(self) -> Store:
+        return open_store(str(self.archive))
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return start(*arguments, **self.settings)
 
     def state(self) -> str:
-        return str(json.loads(self.run("status", self.job, "--json").stdout)["state"])
+        return str(read_status(self.store, self.job)["state"])
 
     def done(self) -> list[Path]:
         folder = self.archive / JobKeys(self.job).done_folder

@@ -53,7 +53,7 @@ def test_a_small_job_does_not_wait_for_the_end_of_a_large_one(
     small = sent.stdout.strip()
     with fake_worker(broker_url, tmp_path / "worker.log"):
         supervisor = cluster.start("supervise", "--once")
-        until(lambda: (cluster.archive / JobKeys(small).finished).exists())
+        until((cluster.archive / JobKeys(small).finished).exists)
         assert len(cluster.done()) < PHOTOS / 10
         _, errors = supervisor.communicate(timeout=100)
     assert supervisor.returncode == 0, errors
