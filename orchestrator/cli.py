@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "the main job on sample photos, nothing to set up",
     "run": "take the roll of a collection, on this machine",
     "enroll": "add reference photos of people to an archive",
+    "plan": "what a job would be, before anything is spent",
     "submit": "hand a job to a cluster; prints the job id",
     "supervise": "drive submitted jobs to their end",
     "worker": "work for a cluster: fetch, detect, embed, match",

@@ -131,13 +131,7 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
     keys = JobKeys(spec.job_id)
     tally = Tally()
     after = last_commit(store, spec)
-    collection = open_collection(spec.photos, s3, indexes=store, archives=spec.archives)
-    known = _known(store, spec, s3)
-    if spec.retries:
-        states = again(known, spec.retries, tally)
-    else:
-        states = compare(_photos_of(collection, spec, tally), known, spec.profile)
-    planned = _changed(states, store, keys, tally)
+    planned = _changed(states_of(store, spec, s3, tally), store, keys, tally)
     for shard in cut_shards(planned, spec.limits):
         unit = shard_name(tally.shards)
         photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
@@ -145,9 +139,20 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         tally.shards += 1
     plan = _record(tally, after)
     if not plan.photos:
-        raise FatalError(_nothing_found(collection.uri, plan.other_objects, tally.containers))
+        raise FatalError(_nothing_found(spec.photos, plan.other_objects, tally.containers))
     store.put(keys.plan, plan.to_bytes())
     return plan
+
+
+def states_of(
+    store: Store, spec: JobSpec, s3: S3Settings, tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo of the job's collection with its state; objects that are none go to ``tally``."""
+    known = _known(store, spec, s3)
+    if spec.retries:
+        return again(known, spec.retries, tally)
+    collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
+    return compare(_photos_of(collection, spec, tally), known, spec.profile)
 
 
 def _nothing_found(uri: str, others: int, containers: int) -> str:

@@ -88,12 +88,17 @@ def canonical_object(uri: str) -> str:
 
 def submit(spec: JobSpec, s3: S3Settings) -> Store:
     """Check the sources, write the spec; gives the archive's store. Raises FatalError."""
-    _check_photos(spec, s3)
-    _check_people(spec, s3)
-    _check_expected(spec, s3)
+    check_sources(spec, s3)
     store = open_archive(spec.archive, s3)
     store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
     return store
+
+
+def check_sources(spec: JobSpec, s3: S3Settings) -> None:
+    """Raise FatalError where photos, people or expectations cannot be read at all."""
+    _check_photos(spec, s3)
+    _check_people(spec, s3)
+    _check_expected(spec, s3)
 
 
 def open_archive(uri: str, s3: S3Settings) -> Store:
