@@ -27,6 +27,15 @@ def claim(store: Store, keys: JobKeys, unit: str, worker: str) -> int:
         number += 1
 
 
+def withdraw(store: Store, keys: JobKeys, unit: str, number: int) -> None:
+    """Take an attempt back that was given up on purpose: it convicts nobody and counts for nothing.
+
+    Its suspect goes first: an attempt without one accuses no photo.
+    """
+    store.delete(keys.suspect(unit, number))
+    store.delete(keys.attempt(unit, number))
+
+
 def count(store: Store, keys: JobKeys, unit: str) -> int:
     """How many attempts were made at a unit."""
     return sum(1 for _ in store.list(keys.attempts(unit)))

@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 
 import redis
 from celery import Celery
+from celery.signals import worker_shutting_down
 from kombu.exceptions import KombuError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 
@@ -48,6 +49,8 @@ UNACKED = "unacked"
 
 BEAT_SECONDS = 1.5
 """How often a worker renews its sign of life for a unit."""
+LEFT = "left"
+"""The state of a unit that its worker handed back unfinished, on purpose."""
 BEAT_EXPIRY_SECONDS = 8
 """A sign of life that was not renewed for so long is gone."""
 
@@ -202,6 +205,11 @@ class Broker:
         with self._foreign():
             self._redis.set(beat_key(job_id, unit), json.dumps(state), ex=BEAT_EXPIRY_SECONDS)
 
+    def forget_beat(self, job_id: str, unit: str) -> None:
+        """Drop a unit's last sign, so that an old one is not taken for that of the next attempt."""
+        with self._foreign():
+            self._redis.delete(beat_key(job_id, unit))
+
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait in each queue."""
         with self._foreign():
@@ -281,8 +289,15 @@ def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> 
     )
 
 
-def serve(app: Celery, broker: Broker, queues: list[str], name: str) -> None:
-    """Work on ``queues`` until a signal says stop; a unit in hand is finished first."""
+def serve(
+    app: Celery, broker: Broker, queues: list[str], name: str, *, stopping: Callable[[], None]
+) -> None:
+    """Work on ``queues`` until a signal says stop; ``stopping`` is called when one does."""
+
+    def on_stop(**_: Any) -> None:
+        stopping()
+
+    worker_shutting_down.connect(on_stop, weak=False)
     threading.Thread(target=_show, args=(broker, name), daemon=True).start()
     app.Worker(
         hostname=name,

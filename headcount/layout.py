@@ -10,6 +10,9 @@ packs/<pack_id>/lineage/<collection>/<job_id>.parquet  what became of clusters i
 decisions/<time>-<id>.json                what people said: names, rejections, links
 forgotten/<person_id>.json                who was forgotten, and the receipt of it
 indexes/<id>/                             what lies where in one version of a tar, ZIP or manifest
+leases/<name>/<term>.json                 who drives a collection's jobs: the last term
+leases/<name>/<term>.sign                 renewed by that holder
+commits/<collection>.json                 the job whose commit of a collection was the last
 jobs/<job_id>/spec.json                   what was asked for
 jobs/<job_id>/plan.json                   written last by planning: counts, number of shards
 jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it covers
@@ -19,6 +22,7 @@ jobs/<job_id>/done/<unit>.json            written last by a unit of work: its re
 jobs/<job_id>/commit.json                 the versions of the tables with this job in them
 jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
 jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
+jobs/<job_id>/control.json                there while the job is paused or cancelled
 jobs/<job_id>/finished.json               the job's end: counts, state, where the results are
 jobs/<job_id>/results/                    the results, unless `--out` says otherwise
 schedules/<name>.json                     a job that is begun again and again
@@ -43,6 +47,7 @@ ROLLBACK = "rollback.json"
 ROLLBACKS = "rollbacks/"
 FORGOTTEN = "forgotten/"
 PACKS = "packs/"
+LEASES = "leases/"
 
 PREPARE = "prepare"
 REDUCE = "reduce"
@@ -56,6 +61,31 @@ def shard_name(number: int) -> str:
 def index_folder(name: str) -> str:
     """Where the index of one version of a container lies."""
     return f"indexes/{name}/"
+
+
+def commit_key(collection: str) -> str:
+    """Where the last commit of a collection, by its id, is named."""
+    return f"commits/{collection}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseKeys:
+    """The keys of one lease."""
+
+    name: str
+
+    @property
+    def root(self) -> str:
+        """All its terms."""
+        return f"{LEASES}{self.name}/"
+
+    def term(self, number: int) -> str:
+        """Who took it as the ``number``-th; written once."""
+        return f"{self.root}{number:010d}.json"
+
+    def sign(self, number: int) -> str:
+        """That holder's sign of life."""
+        return f"{self.root}{number:010d}.sign"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +166,11 @@ class JobKeys:
     def progress(self) -> str:
         """The latest snapshot of the job's progress."""
         return f"{self.root}progress.json"
+
+    @property
+    def control(self) -> str:
+        """What a person said of the job: pause, cancel."""
+        return f"{self.root}control.json"
 
     @property
     def finished(self) -> str:

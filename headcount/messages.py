@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headcount.errors import FatalError, ObjectMissing
+from headcount.records import Outcome
 from headcount.settings import ProfileName
 from headcount.storage.base import Store
 
@@ -103,6 +104,9 @@ class JobRequest(Record):
     all_objects: bool = False
     archives: bool = Field(False, description="look into the tar and ZIP files of a folder")
     annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
+    priority: Literal["low", "normal", "high"] = Field(
+        "normal", description="its share of the workers beside other jobs"
+    )
     false_positives: float = Field(
         1e-3, gt=0, lt=1, description="share of strangers that may be taken for a person enrolled"
     )
@@ -119,6 +123,9 @@ class JobSpec(JobRequest):
     created: datetime
     out: str
     limits: Limits
+    retries: tuple[Outcome, ...] = Field(
+        (), description="only photos that the archive knows with one of these outcomes; empty: all"
+    )
 
 
 class ManifestPhoto(BaseModel):
@@ -155,6 +162,7 @@ class PlanRecord(Record):
     removed: int = Field(description="photos the archive knows that are gone from the collection")
     shards: int
     replaced_lists: int = 0
+    after: str = Field("", description="the job whose commit was the last one it has seen")
     planned_photos: int
     planned_bytes: int
 
@@ -260,11 +268,43 @@ class ProgressRecord(Record):
     seconds_left: float | None = None
 
 
+class LeaseRecord(Record):
+    """One term of a lease: who took it. Written once, and only if nobody else did."""
+
+    term: int = Field(ge=1)
+    job_id: str
+    host: str
+    pid: int
+    realm: str = Field(description="within which the pid means something; empty: unknown")
+    taken: datetime = Field(description="for people to read: nothing is decided by it")
+
+
+class LeaseSign(Record):
+    """A holder's sign of life: that it changes is what counts, no clock is compared."""
+
+    count: int
+    released: bool = False
+
+
+class LastCommitRecord(Record):
+    """The last commit of a collection: written before it as not made, and after it as made."""
+
+    job_id: str
+    made: bool
+
+
+class ControlRecord(Record):
+    """``control.json``: the job is to stand still; nobody begins anything new while it is there."""
+
+    state: Literal["paused", "cancelled"]
+    since: datetime
+
+
 class FinishedRecord(Record):
     """``finished.json``: how a job ended."""
 
     job_id: str
-    state: Literal["done", "failed"]
+    state: Literal["done", "failed", "cancelled"]
     finished: datetime
     message: str | None = None
     out: str

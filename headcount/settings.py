@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     lost_seconds: float = Field(
         30.0, gt=0, description="a unit of work with no sign of life for so long is sent again"
     )
+    lease_seconds: float = Field(
+        30.0, gt=0, description="a supervisor silent for so long loses its job to another"
+    )
+    drain_seconds: float = Field(
+        240.0, ge=0, description="a worker told to stop hands back what it cannot finish in so long"
+    )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 
     hook: SecretStr | None = Field(

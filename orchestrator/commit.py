@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from headcount.errors import FatalError
 from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, shard_name
@@ -24,10 +24,17 @@ from headcount.tables import Table, any_of, quoted
 
 
 def commit_job(
-    store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
+    store: Store,
+    spec: JobSpec,
+    plan: PlanRecord,
+    pack: PackRecord,
+    s3: S3Settings,
+    *,
+    fence: Callable[[], None] = lambda: None,
 ) -> None:
     """Bring the archive's tables up to the job. Doing it again changes nothing.
 
+    ``fence`` is asked before each change, and raises where another supervisor has taken over.
     Faces go first: a photo that is known has its faces in place.
     """
     keys = JobKeys(spec.job_id)
@@ -37,7 +44,6 @@ def commit_job(
         Table(store.uri, of_pack.photos, s3),
     )
     refuse_if_rolled_back(store, spec)
-    _refuse_if_overtaken(photos, spec)
     markers = [
         read_record(store, keys.done(shard_name(number)), DoneMarker)
         for number in range(plan.shards)
@@ -46,8 +52,10 @@ def commit_job(
         (faces, [f for marker in markers for f in marker.face_fragments]),
         (photos, [f for marker in markers for f in marker.photo_fragments]),
     ):
+        fence()
         _delete_replaced(table, store, spec, plan)
         if not table.count(f"job_id = {quoted(spec.job_id)}"):
+            fence()
             table.commit(fragments)
             table.compact()
     versions = CommitRecord(
@@ -70,18 +78,6 @@ def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
                 f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
                 "begun: start a new job"
             )
-
-
-def _refuse_if_overtaken(photos: Table, spec: JobSpec) -> None:
-    """A later job has planned without this one; to commit now would add its photos twice."""
-    collection = collection_id(spec.photos or "")
-    mine = f"collection = {quoted(collection)} AND job_id = {quoted(spec.job_id)}"
-    later = f"collection = {quoted(collection)} AND job_id > {quoted(spec.job_id)}"
-    if photos.count(later) and not photos.count(mine):
-        raise FatalError(
-            f"a later job has taken in {spec.photos} since job {spec.job_id} was planned: "
-            "nothing is missing from the archive, start a new job for what is new"
-        )
 
 
 def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:

@@ -32,8 +32,8 @@ def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
 
 
 def exit_code(finished: FinishedRecord) -> int:
-    """0 done, 1 failed, 3 done with photos that could not be processed."""
-    if finished.state == "failed":
+    """0 done, 1 failed or cancelled, 3 done with photos that could not be processed."""
+    if finished.state != "done":
         return FAILED
     return WITH_FAILURES if finished.failures or finished.reference_failures else DONE
 

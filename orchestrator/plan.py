@@ -5,7 +5,7 @@ Everything streams: the listing and what the archive knows, both in key order, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
@@ -13,10 +13,11 @@ from urllib.parse import unquote
 from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.places import is_container
 from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, JobKeys, PackKeys, shard_name
+from headcount.layout import ARCHIVE, JobKeys, PackKeys, commit_key, shard_name
 from headcount.messages import (
     ArchiveRecord,
     JobSpec,
+    LastCommitRecord,
     Limits,
     ManifestPhoto,
     PlanRecord,
@@ -82,6 +83,15 @@ def compare(
         have = next(old, None)
 
 
+def again(
+    known: Iterable[Known], outcomes: Collection[Outcome], tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo the archive knows; those with one of ``outcomes`` are done again."""
+    for have in known:
+        tally.bytes += have.info.size
+        yield (State.CHANGED if have.outcome in outcomes else State.KNOWN), have.info
+
+
 def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
     """Photos in runs of at most ``shard_photos`` and, beyond the first, ``shard_bytes``."""
     shard: list[ObjectInfo] = []
@@ -120,19 +130,29 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         raise FatalError("this job only enrols people: there is nothing to plan")
     keys = JobKeys(spec.job_id)
     tally = Tally()
-    collection = open_collection(spec.photos, s3, indexes=store, archives=spec.archives)
-    listing = _photos_of(collection, spec, tally)
-    planned = _changed(compare(listing, _known(store, spec, s3), spec.profile), store, keys, tally)
+    after = last_commit(store, spec)
+    planned = _changed(states_of(store, spec, s3, tally), store, keys, tally)
     for shard in cut_shards(planned, spec.limits):
         unit = shard_name(tally.shards)
         photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
         store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
         tally.shards += 1
-    plan = _record(tally)
+    plan = _record(tally, after)
     if not plan.photos:
-        raise FatalError(_nothing_found(collection.uri, plan.other_objects, tally.containers))
+        raise FatalError(_nothing_found(spec.photos, plan.other_objects, tally.containers))
     store.put(keys.plan, plan.to_bytes())
     return plan
+
+
+def states_of(
+    store: Store, spec: JobSpec, s3: S3Settings, tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo of the job's collection with its state; objects that are none go to ``tally``."""
+    known = _known(store, spec, s3)
+    if spec.retries:
+        return again(known, spec.retries, tally)
+    collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
+    return compare(_photos_of(collection, spec, tally), known, spec.profile)
 
 
 def _nothing_found(uri: str, others: int, containers: int) -> str:
@@ -217,7 +237,13 @@ def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally
     tally.replaced_lists += 1
 
 
-def _record(tally: Tally) -> PlanRecord:
+def last_commit(store: Store, spec: JobSpec) -> str:
+    """The job that last committed this collection; empty where none has, or one is at it."""
+    record = find_record(store, commit_key(collection_id(spec.photos or "")), LastCommitRecord)
+    return record.job_id if record and record.made else ""
+
+
+def _record(tally: Tally, after: str) -> PlanRecord:
     states = tally.states
     return PlanRecord(
         photos=states[State.NEW] + states[State.CHANGED] + states[State.KNOWN],
@@ -229,6 +255,7 @@ def _record(tally: Tally) -> PlanRecord:
         removed=states[State.REMOVED],
         shards=tally.shards,
         replaced_lists=tally.replaced_lists,
+        after=after,
         planned_photos=tally.planned,
         planned_bytes=tally.planned_bytes,
     )

@@ -31,7 +31,10 @@ STAGES = {
     "reduce": "matching, clustering, writing results",
     "done": "done",
     "failed": "failed",
+    "paused": "paused",
+    "cancelled": "cancelled",
 }
+ENDS = ("done", "failed", "paused", "cancelled")
 BOUNDS = {
     "wait": "fetch",
     "decode": "decode",
@@ -115,7 +118,7 @@ class Bars:
     def stage(self, name: str) -> None:
         """Finish the bar of the last stage and begin another."""
         self._close()
-        if name not in ("done", "failed"):
+        if name not in ENDS:
             self._task = self._progress.add_task(STAGES.get(name, name), total=None, rate="")
 
     def _close(self) -> None:
@@ -144,12 +147,13 @@ class Bars:
 class Lines:
     """A line per stage and one every few seconds, for logs and pipes."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, name: str = "") -> None:
         self._stream = stream
+        self._prefix = f"{name}: " if name else ""
         self._last = 0.0
 
     def _say(self, text: str) -> None:
-        self._stream.write(text + "\n")
+        self._stream.write(f"{self._prefix}{text}\n")
         self._stream.flush()
 
     def stage(self, name: str) -> None:

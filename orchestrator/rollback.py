@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from headcount import audit, rolls
 from headcount.errors import FatalError
-from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys
-from headcount.messages import CommitRecord, RollbackRecord, find_record, now
+from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, commit_key
+from headcount.messages import CommitRecord, LastCommitRecord, RollbackRecord, find_record, now
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.supervise import unfinished_jobs
+from orchestrator.catalogue import unfinished_jobs
 
 
 def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
@@ -84,6 +84,9 @@ def _remove_later(store: Store, keys: PackKeys, job_id: str) -> list[str]:
         for later in rolls.job_ids(store, keys.lineages(collection)):
             if later > job_id:
                 store.delete(keys.lineage(collection, later))
+        last = find_record(store, commit_key(collection), LastCommitRecord)
+        if last is not None and last.job_id > job_id:
+            store.delete(commit_key(collection))  # nobody is to complete a commit that is undone
     for later in undone:
         store.delete(JobKeys(later).commit)
     return sorted(undone)

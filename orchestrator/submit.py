@@ -22,6 +22,7 @@ from headcount.photos import references_in
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.opening import split_object_uri
+from orchestrator.catalogue import job_ids
 
 
 def make_request(
@@ -87,12 +88,17 @@ def canonical_object(uri: str) -> str:
 
 def submit(spec: JobSpec, s3: S3Settings) -> Store:
     """Check the sources, write the spec; gives the archive's store. Raises FatalError."""
-    _check_photos(spec, s3)
-    _check_people(spec, s3)
-    _check_expected(spec, s3)
+    check_sources(spec, s3)
     store = open_archive(spec.archive, s3)
     store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
     return store
+
+
+def check_sources(spec: JobSpec, s3: S3Settings) -> None:
+    """Raise FatalError where photos, people or expectations cannot be read at all."""
+    _check_photos(spec, s3)
+    _check_people(spec, s3)
+    _check_expected(spec, s3)
 
 
 def open_archive(uri: str, s3: S3Settings) -> Store:
@@ -141,11 +147,10 @@ def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
 def interrupted_job(store: Store, spec: JobSpec) -> str | None:
     """The latest job of the same request that was begun and not finished, if it is the latest."""
     latest: JobSpec | None = None
-    for info in store.list("jobs/"):
-        if info.key.endswith("/spec.json") and info.key.count("/") == 2:
-            other = find_record(store, info.key, JobSpec)
-            if other and other.photos == spec.photos:
-                latest = other  # job ids sort by time
+    for job_id in job_ids(store):
+        other = find_record(store, JobKeys(job_id).spec, JobSpec)
+        if other and other.photos == spec.photos:
+            latest = other  # job ids sort by time
     if latest is None or not _same_request(latest, spec):
         return None
     finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from headcount import attempts
-from headcount.broker import Broker
+from headcount import attempts, control
+from headcount.broker import LEFT, Broker
 from headcount.errors import FatalError, TransientError
 from headcount.layout import PREPARE, REDUCE, JobKeys, shard_name
 from headcount.messages import (
@@ -20,7 +22,6 @@ from headcount.messages import (
     FailedMarker,
     FinishedRecord,
     JobSpec,
-    PackRecord,
     PlanRecord,
     ProgressRecord,
     UnitMessage,
@@ -28,10 +29,12 @@ from headcount.messages import (
     now,
     read_record,
 )
+from headcount.photos import collection_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
-from orchestrator.commit import commit_job
-from orchestrator.plan import plan_job
+from orchestrator.intake import current_plan, pack_of, take_in
+from orchestrator.lease import Lease
+from orchestrator.window import Window
 
 SNAPSHOT_SECONDS = 2.0
 OUTAGE_SECONDS = 300.0
@@ -112,6 +115,7 @@ class Supervisor:
         s3: S3Settings,
         reporter: Reporter | None = None,
         tick: Callable[[], None] = lambda: None,
+        window: Window | None = None,
     ) -> None:
         self.store = store
         self.keys = JobKeys(job_id)
@@ -120,9 +124,13 @@ class Supervisor:
         self.s3 = s3
         self.reporter = reporter or Silent()
         self._tick = tick
+        self._window = window or Window(settings.window)
         self._flights: dict[str, Flight] = {}
         self._totals = Totals()
         self._resent = 0
+        self._lease = Lease(store, job_id, job_id, patience=settings.lease_seconds)
+        self._sent_before: set[str] = set()
+        self._heeded = time.monotonic()
         self._stage = ""
         self._snapshot_at = 0.0
         self._began = time.monotonic()
@@ -133,30 +141,61 @@ class Supervisor:
     def run(self) -> FinishedRecord:
         """Do what is left of the job. Returns at once where it is finished.
 
-        Raises FatalError where it cannot be finished; the archive then says so too.
+        Raises JobStopped where a person paused or cancelled it, meanwhile or before; LeaseLost
+        where another supervisor has taken over; and FatalError where it cannot be finished: the
+        archive then says so too.
         """
-        finished = find_record(self.store, self.keys.finished, FinishedRecord)
-        if finished is not None and finished.state == "done":
-            return finished
         spec = read_record(self.store, self.keys.spec, JobSpec)
         try:
-            return self._finish(spec, self._work(spec))
+            return self._end_of_job() or self._in_turn(spec)
+        finally:
+            self._lease.release()
+
+    def _end_of_job(self) -> FinishedRecord | None:
+        finished = find_record(self.store, self.keys.finished, FinishedRecord)
+        return finished if finished is not None and finished.state == "done" else None
+
+    def _in_turn(self, spec: JobSpec) -> FinishedRecord:
+        try:
+            control.require_wanted(self.store, self.keys.job_id)
+            self._take_lease(spec)
+            return self._end_of_job() or self._finish(spec, self._work(spec))
+        except control.JobStopped as stop:
+            if stop.state == "cancelled":
+                control.end_cancelled(self.store, self.keys.job_id)
+            self._enter(stop.state)
+            raise
         except FatalError as error:
             ending = self._ending(spec, "failed") | {"message": str(error)}
             self._end(FinishedRecord.model_validate(ending))
             raise
+
+    def _take_lease(self, spec: JobSpec) -> None:
+        """Wait until this process alone drives the jobs of the collection."""
+        name = collection_id(spec.photos) if spec.photos else spec.job_id
+        self._lease = Lease(self.store, name, spec.job_id, patience=self.settings.lease_seconds)
+        told = False
+        while not self._lease.take():
+            if not told and (holder := self._lease.holder()):
+                told = True
+                self.reporter.warn(
+                    f"job {holder.job_id} has the collection: its supervisor is process "
+                    f"{holder.pid} on {holder.host}; waiting until it ends or falls silent"
+                )
+            self._tick()
+            self._heed()
+            time.sleep(min(1.0, self.settings.poll_seconds))
 
     def _work(self, spec: JobSpec) -> DoneMarker:
         prepared = self._one(PREPARE)
         if spec.photos is None:
             return prepared
         self._enter("plan")
-        plan = find_record(self.store, self.keys.plan, PlanRecord) or plan_job(
-            self.store, spec, self.s3
-        )
-        self._embed(plan)
+        plan = current_plan(self.store, spec, self.s3, self._lease.confirm)
+        with self._window.shared_by(spec.job_id, spec.priority):
+            self._embed(plan)
         self._enter("commit")
-        commit_job(self.store, spec, plan, _pack_of(prepared), self.s3)
+        take_in(self.store, spec, plan, pack_of(prepared), self.s3, fence=self._lease.confirm)
         return self._one(REDUCE)
 
     def _embed(self, plan: PlanRecord) -> None:
@@ -186,16 +225,19 @@ class Supervisor:
     def _drive(self, units: Iterator[str], plan: PlanRecord | None) -> None:
         """Send units and wait for them, never more than the window at once."""
         self._forget_failures()
+        units = self._adopt(units)
         more = True
         outage_began: float | None = None
         while more or self._flights:
             try:
-                while more and len(self._flights) < self.settings.window:
+                while more and len(self._flights) < self._window.share(self.keys.job_id):
                     unit = next(units, None)
                     more = unit is not None
                     if unit is not None:
-                        self._send(unit)
+                        self._begin(unit)
                 self._look()
+                self._heed()
+                self._lease.require()
                 outage_began = None
             except TransientError as error:
                 outage_began = outage_began or time.monotonic()
@@ -211,6 +253,28 @@ class Supervisor:
             if self._flights:
                 time.sleep(self.settings.poll_seconds)
         self._snapshot(plan, force=True)
+
+    def _adopt(self, units: Iterator[str]) -> Iterator[str]:
+        """Note which units an earlier supervisor sent and workers still have: they stay theirs."""
+        first = list(islice(units, self.settings.window))
+        with suppress(TransientError):
+            beats = self.broker.beats(self.keys.job_id, first)
+            in_hand = {unit for unit, beat in beats.items() if beat.get("state") == "working"}
+            self._sent_before = in_hand | self.broker.waiting(self.keys.job_id)
+        return chain(first, units)
+
+    def _begin(self, unit: str) -> None:
+        if unit in self._sent_before:
+            moment = time.monotonic()
+            self._flights[unit] = Flight(last_sign=moment, last_check=moment)
+        else:
+            self._send(unit)
+
+    def _heed(self) -> None:
+        """Raise JobStopped where a person said so; looks now and then."""
+        if time.monotonic() - self._heeded >= control.CHECK_SECONDS:
+            self._heeded = time.monotonic()
+            control.require_wanted(self.store, self.keys.job_id)
 
     def _send(self, unit: str) -> None:
         now_ = time.monotonic()
@@ -235,6 +299,8 @@ class Supervisor:
             flight.photos = int(beat.get("photos", 0))
             if beat.get("state") in ("done", "failed") or self._due(flight):
                 self._settle(unit)
+            elif beat.get("state") == LEFT:
+                self._send_again(unit)
         self._look_for_lost(silent)
 
     def _due(self, flight: Flight) -> bool:
@@ -284,6 +350,12 @@ class Supervisor:
         if failed is not None:
             raise FatalError(failed.message)
         return False
+
+    def _send_again(self, unit: str) -> None:
+        """A worker handed the unit back: nobody died, no attempt was spent."""
+        control.require_wanted(self.store, self.keys.job_id)
+        self.broker.forget_beat(self.keys.job_id, unit)
+        self._send(unit)
 
     def _resend(self, unit: str) -> None:
         made = attempts.count(self.store, self.keys, unit)
@@ -362,23 +434,6 @@ class Supervisor:
         return record
 
     def _end(self, record: FinishedRecord) -> None:
+        self._lease.confirm()
         self.store.put(self.keys.finished, record.to_bytes())
         self._enter(record.state)
-
-
-def _pack_of(prepared: DoneMarker) -> PackRecord:
-    if prepared.pack is None:
-        raise FatalError("the job's first unit left no model pack: start a new job")
-    return prepared.pack
-
-
-def unfinished_jobs(store: Store) -> list[str]:
-    """The ids of jobs that were submitted and have no end, oldest first."""
-    jobs: dict[str, bool] = {}
-    for info in store.list("jobs/"):
-        parts = PurePosixPath(info.key).parts
-        if len(parts) == 3 and parts[2] == "spec.json":
-            jobs.setdefault(parts[1], True)
-        if len(parts) == 3 and parts[2] == "finished.json":
-            jobs[parts[1]] = False
-    return sorted(job_id for job_id, open_ in jobs.items() if open_)

@@ -77,7 +77,7 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
         vitals.ready()
     except HeadcountError as error:
         sys.exit(f"headcount worker: {error}")
-    serve(app, broker, queues, context.worker)
+    serve(app, broker, queues, context.worker, stopping=context.drain)
 
 
 if __name__ == "__main__":

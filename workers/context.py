@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,6 +27,8 @@ class Context:
     settings: Settings
     s3: S3Settings
     worker: str
+    leave_at: float | None = None
+    """When to leave the unit in hand, by time.monotonic: the process was told to stop."""
     _packs: dict[str, ModelPack] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -37,6 +40,10 @@ class Context:
                     self._require_allowed(name)
                 self._packs[name] = open_pack(name, self.settings, self.s3)
             return self._packs[name]
+
+    def drain(self) -> None:
+        """The process is to stop: what is not finished soon is handed back."""
+        self.leave_at = time.monotonic() + self.settings.drain_seconds
 
     def open(self, uri: str) -> Store:
         """A store, with connections enough for this worker's fetchers.
@@ -55,6 +62,13 @@ class Context:
             )
 
 
+class GivenUp(Exception):
+    """The unit in hand is left as if it had never begun: its job stands still, or the worker ends.
+
+    Not an error: what was staged is named by no marker, and another attempt does it all.
+    """
+
+
 @dataclass
 class Unit:
     """One unit of work of one job."""
@@ -66,11 +80,18 @@ class Unit:
     attempt: int = 0
     photos: int = 0
     """Photos done so far: what the sign of life tells."""
+    given_up: threading.Event = field(default_factory=threading.Event)
+    """Set when the unit is to be left at the next photo: see GivenUp."""
 
     @classmethod
     def of(cls, message: UnitMessage, context: Context) -> Unit:
         """The unit that a message names."""
         return cls(context, context.open(message.archive), message.job_id, message.unit)
+
+    def require_wanted(self) -> None:
+        """Raise GivenUp where this unit is to be left; asked between two photos."""
+        if self.given_up.is_set():
+            raise GivenUp
 
     @property
     def keys(self) -> JobKeys:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from headcount import attempts
-from headcount.broker import BEAT_SECONDS, Broker
+from headcount import attempts, control
+from headcount.broker import BEAT_SECONDS, LEFT, Broker
 from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
 from headcount.layout import REDUCE
 from headcount.messages import DoneMarker, FailedMarker
-from workers.context import Unit
+from workers.context import GivenUp, Unit
 
 log = logging.getLogger(__name__)
 
@@ -77,20 +77,73 @@ class Heartbeat:
         self._thread.join()
 
 
+class Attention:
+    """Looks, in a thread, whether the unit in hand is to be left.
+
+    That is where its job was paused or cancelled, or where this process was told to stop and its
+    time to finish is over.
+    """
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._stop = threading.Event()
+        self._looked = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"flag-{unit.name}", daemon=True)
+
+    def _unwanted(self) -> bool:
+        leave_at = self._unit.context.leave_at
+        if leave_at is not None and time.monotonic() >= leave_at:
+            return True
+        if time.monotonic() - self._looked < control.CHECK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        try:
+            return control.stopped(self._unit.store, self._unit.job_id) is not None
+        except HeadcountError as error:
+            log.warning("cannot see whether %s is paused: %s", self._unit.job_id, error)
+            return False
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.25):
+            if self._unwanted():
+                self._unit.given_up.set()
+                return
+
+    def __enter__(self) -> Attention:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()  # not joined: it may wait for a slow store, and has nothing to finish
+
+
 def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
     """Do a unit unless it is done; leave a done marker, or a failure marker with the reason.
 
-    Raises TransientError, which the queue tries again; never FatalError.
+    A unit that is given up leaves nothing, as if it had never begun. Raises TransientError,
+    which the queue tries again; never FatalError.
     """
     if _exists(unit, unit.keys.done(unit.name)):
         Heartbeat(unit, broker).say("done")
         return
-    with Heartbeat(unit, broker) as beat:
+    if control.stopped(unit.store, unit.job_id):
+        Heartbeat(unit, broker).say(LEFT)
+        return
+    with Heartbeat(unit, broker) as beat, Attention(unit):
         try:
             unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
             log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
             marker = work(unit)
             unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
+        except GivenUp:
+            attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
+            log.info("%s/%s handed back", unit.job_id, unit.name)
+            state = LEFT
         except TransientError as error:
             log.warning("%s/%s: %s; will be tried again", unit.job_id, unit.name, error)
             raise

@@ -12,7 +12,7 @@ from headcount.errors import TransientError
 from headcount.layout import REDUCE
 from headcount.messages import DoneMarker
 from headcount.metrics import WorkerMetrics
-from workers.context import Unit
+from workers.context import GivenUp, Unit
 from workers.units import STALL_SECONDS, Work
 
 PROBE_STALL_SECONDS = STALL_SECONDS + 60
@@ -52,6 +52,9 @@ class Vitals:
             try:
                 with logs.bound(attempt=unit.attempt):
                     marker = work(unit)
+            except GivenUp:
+                self.metrics.ends(kind, "handed_back")
+                raise
             except TransientError:
                 self.metrics.ends(kind, "retried")
                 raise

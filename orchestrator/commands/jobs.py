@@ -6,8 +6,8 @@ import json
 
 import click
 
-from headcount.layout import JOBS
 from headcount.storage import canonical_uri
+from orchestrator.catalogue import job_ids
 from orchestrator.commands.options import archive_option, json_option, load_s3
 from orchestrator.commands.status import read_status
 from orchestrator.submit import open_archive
@@ -19,12 +19,7 @@ from orchestrator.submit import open_archive
 def command(archive: str, as_json: bool) -> int:
     """List the jobs of an archive."""
     store = open_archive(canonical_uri(archive), load_s3())
-    ids = [
-        info.key.split("/")[1]
-        for info in store.list(JOBS)
-        if info.key.endswith("/spec.json") and info.key.count("/") == 2
-    ]
-    statuses = [read_status(store, job) for job in ids]
+    statuses = [read_status(store, job) for job in job_ids(store)]
     if as_json:
         click.echo(json.dumps(statuses, indent=1))
         return 0

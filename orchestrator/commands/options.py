@@ -72,6 +72,13 @@ def job_options(command: F) -> F:
             help="Photos to draw boxes on and show in the report, at most.",
         ),
         click.option(
+            "--priority",
+            type=click.Choice(["low", "normal", "high"]),
+            default="normal",
+            show_default=True,
+            help="Share of the workers beside other jobs: 1, 3 or 9 parts.",
+        ),
+        click.option(
             "--false-positives",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
             default=1e-3,

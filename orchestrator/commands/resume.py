@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from headcount.control import let_go_on
 from headcount.layout import JobKeys
 from headcount.messages import JobSpec, read_record
 from headcount.storage import canonical_uri
@@ -28,11 +29,18 @@ from orchestrator.supervise import Supervisor
     show_default=True,
     help="Worker processes to start (where no broker is set).",
 )
-def command(job: str, archive: str, workers: int) -> int:
-    """Go on with JOB; only what is not done is done."""
+@click.option(
+    "--detach", is_flag=True, help="Leave the work to the `headcount supervise` that runs."
+)
+def command(job: str, archive: str, workers: int, detach: bool) -> int:
+    """Go on with JOB, paused, cancelled, failed or interrupted; only what is not done is done."""
     s3 = load_s3()
     store = open_archive(canonical_uri(archive), s3)
-    read_status(store, job)
+    read_status(store, job)  # refuses a job that is not there
+    let_go_on(store, job)
+    if detach:
+        click.echo(f"job {job} goes on as soon as a supervisor sees it")
+        return 0
     spec = read_record(store, JobKeys(job).spec, JobSpec)
     settings = load_settings(model=spec.model)
     with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):

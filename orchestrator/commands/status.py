@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from headcount.control import stopped
 from headcount.errors import FatalError
 from headcount.layout import JobKeys
 from headcount.messages import (
@@ -34,7 +35,7 @@ def command(job: str, archive: str, as_json: bool) -> int:
         click.echo(json.dumps(status, indent=1))
     else:
         click.echo("\n".join(lines_of(status)))
-    return 1 if status["state"] == "failed" else 0
+    return 1 if status["state"] in ("failed", "cancelled") else 0
 
 
 def read_status(store: Store, job: str) -> dict[str, Any]:
@@ -48,7 +49,8 @@ def read_status(store: Store, job: str) -> dict[str, Any]:
     finished = find_record(store, keys.finished, FinishedRecord)
     progress = find_record(store, keys.progress, ProgressRecord)
     plan = find_record(store, keys.plan, PlanRecord)
-    running = progress.stage if progress else "submitted"
+    flag = stopped(store, job)
+    running = flag.state if flag else progress.stage if progress else "submitted"
     return {
         "job_id": job,
         "state": finished.state if finished else running,

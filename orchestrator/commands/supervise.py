@@ -12,17 +12,21 @@ import click
 
 from headcount import logs
 from headcount.broker import Broker
+from headcount.control import JobStopped
 from headcount.endpoint import Endpoint
-from headcount.errors import FatalError, HeadcountError
+from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
+from orchestrator.abreast import Abreast, Tick
 from orchestrator.board import Measured, Watch
+from orchestrator.catalogue import next_jobs
 from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
 from orchestrator.hook import call_hook
-from orchestrator.progress import make_reporter
+from orchestrator.progress import Lines
 from orchestrator.schedule import Keeper
 from orchestrator.submit import open_archive
-from orchestrator.supervise import Supervisor, unfinished_jobs
+from orchestrator.supervise import Supervisor
+from orchestrator.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,9 @@ TROUBLE_SECONDS = 10.0
 def command(
     jobs: tuple[str, ...], archive: str, once: bool, every: float, metrics_port: int | None
 ) -> int:
-    """Drive JOBs, or every submitted job of the archive, oldest first.
+    """Drive JOBs, or every submitted job of the archive, side by side.
+
+    Jobs of one collection take turns, the more urgent first, then the older.
 
     Stop it at any point and start it again: it goes on from what the archive says.
     """
@@ -62,15 +68,30 @@ def command(
         keeper.look()
     if not (jobs or once):
         threading.Thread(target=keep_schedules, args=(keeper, broker), daemon=True).start()
-    worst = 0
-    while True:
-        for job_id in jobs or unfinished_jobs(store):
-            worst = max(worst, drive(store, job_id, broker, settings, s3, watch))
-        watch.moves()
-        if once or jobs:
-            keeper.tell()
-            return worst
-        time.sleep(every)
+    window = Window(settings.window)
+    abreast = Abreast(
+        lambda job_id, tick: drive(store, job_id, broker, settings, s3, watch, window, tick)
+    )
+    abreast.begin(jobs)
+    try:
+        while True:
+            if not jobs:
+                look_for_jobs(abreast, store)
+            watch.moves()
+            if (once or jobs) and not abreast.running():
+                keeper.tell()
+                return abreast.worst
+            abreast.wait(every)
+    finally:
+        abreast.stop()
+
+
+def look_for_jobs(abreast: Abreast, store: Store) -> None:
+    """Drive what was submitted or resumed; a store that does not answer is asked again later."""
+    try:
+        abreast.begin(next_jobs(store))
+    except TransientError as error:
+        log.warning("cannot look for jobs: %s", error)
 
 
 def keep_schedules(keeper: Keeper, broker: Broker) -> None:
@@ -106,19 +127,30 @@ def drive(
     settings: Settings,
     s3: S3Settings,
     watch: Watch,
+    window: Window,
+    tick: Tick,
 ) -> int:
     """Drive one job; a job that fails is told and does not end the supervisor."""
     click.echo(f"job {job_id}", err=True)
     try:
-        with make_reporter(sys.stderr) as reporter:
-            finished = Supervisor(
-                store,
-                job_id,
-                broker=broker,
-                settings=settings,
-                s3=s3,
-                reporter=Measured(reporter, watch),
-            ).run()
+        finished = Supervisor(
+            store,
+            job_id,
+            broker=broker,
+            settings=settings,
+            s3=s3,
+            reporter=Measured(Lines(sys.stderr, job_id), watch),
+            tick=tick,
+            window=window,
+        ).run()
+    except JobStopped as stop:
+        watch.board.end(job_id, stop.state)
+        watch.board.end(job_id, stop.state)
+        watch.board.end(job_id, stop.state)
+        watch.board.end(job_id, stop.state)
+        watch.board.end(job_id, stop.state)
+        click.echo(str(stop), err=True)
+        return 0
     except HeadcountError as error:
         watch.board.end(job_id, "failed")
         click.echo(f"job {job_id} failed: {error}", err=True)

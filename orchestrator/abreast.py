@@ -1,0 +1,72 @@
+"""Jobs driven side by side, each in a thread, until they end or all are told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+JOBS_AT_ONCE = 16
+"""More jobs than this wait for one to end."""
+STOP_SECONDS = 10.0
+
+Tick = Callable[[], None]
+
+
+class Stopping(BaseException):
+    """Raised in a job's thread where the whole process is to end; no error of the job's."""
+
+
+class Abreast:
+    """The jobs that are being driven; ``drive`` drives one, and gives its exit code."""
+
+    def __init__(self, drive: Callable[[str, Tick], int]) -> None:
+        self._drive = drive
+        self._threads: dict[str, threading.Thread] = {}
+        self._stop = threading.Event()
+        self._codes: dict[str, int] = {}
+
+    @property
+    def worst(self) -> int:
+        """The highest of the jobs' last exit codes."""
+        return max(self._codes.values(), default=0)
+
+    def begin(self, job_ids: Iterable[str]) -> None:
+        """Drive these, too, unless they are being driven; the first ones first."""
+        for job_id in job_ids:
+            if job_id not in self.running() and len(self.running()) < JOBS_AT_ONCE:
+                thread = threading.Thread(target=self._run, args=(job_id,), name=job_id)
+                thread.daemon = True  # a hung store must not keep the process
+                self._threads[job_id] = thread
+                thread.start()
+
+    def running(self) -> set[str]:
+        """The jobs that have not ended."""
+        return {job_id for job_id, thread in self._threads.items() if thread.is_alive()}
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a job ends, or for so long."""
+        before = self.running()
+        pause = 0.1
+        for _ in range(max(1, round(seconds / pause))):
+            if self.running() != before:
+                return
+            self._stop.wait(pause)
+
+    def stop(self) -> None:
+        """End all, in order: their leases are released."""
+        self._stop.set()
+        for thread in self._threads.values():
+            thread.join(STOP_SECONDS)
+
+    def _tick(self) -> None:
+        if self._stop.is_set():
+            raise Stopping
+
+    def _run(self, job_id: str) -> None:
+        try:
+            self._codes[job_id] = self._drive(job_id, self._tick)
+        except Stopping:
+            return
+        except BaseException:
+            self._codes[job_id] = 1
+            raise

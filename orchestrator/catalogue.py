@@ -1,0 +1,48 @@
+"""Which jobs an archive holds, and which of them are to be driven, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headcount.control import stopped
+from headcount.layout import JOBS, JobKeys
+from headcount.messages import FinishedRecord, JobSpec, find_record
+from headcount.storage import Store
+
+AFTER_SLASH = "0"
+"""The character that follows the slash: all keys of one folder come before folder + this."""
+RANKS = {"high": 0, "normal": 1, "low": 2}
+
+
+def job_ids(store: Store) -> Iterator[str]:
+    """The ids of all jobs, oldest first; of a job's many objects only the first is looked at."""
+    after = JOBS
+    while (first := next(iter(store.list(JOBS, start_after=after)), None)) is not None:
+        job_id = first.key.removeprefix(JOBS).split("/")[0]
+        yield job_id
+        after = f"{JOBS}{job_id}{AFTER_SLASH}"
+
+
+def unfinished_jobs(store: Store) -> list[str]:
+    """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
+    return [spec.job_id for spec in _open_specs(store)]
+
+
+def next_jobs(store: Store) -> list[str]:
+    """The jobs to drive side by side: of each collection the one whose turn it is.
+
+    The more urgent come first, among these the older.
+    """
+    chosen: dict[str, str] = {}
+    for spec in sorted(_open_specs(store), key=lambda spec: (RANKS[spec.priority], spec.job_id)):
+        chosen.setdefault(spec.photos or spec.job_id, spec.job_id)
+    return list(chosen.values())
+
+
+def _open_specs(store: Store) -> Iterator[JobSpec]:
+    for job_id in job_ids(store):
+        keys = JobKeys(job_id)
+        ended = find_record(store, keys.finished, FinishedRecord) or stopped(store, job_id)
+        spec = None if ended else find_record(store, keys.spec, JobSpec)
+        if spec is not None:
+            yield spec

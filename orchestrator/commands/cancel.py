@@ -1,0 +1,27 @@
+"""``headcount cancel``: ends a job; what it has done stays in the archive."""
+
+from __future__ import annotations
+
+import click
+
+from headcount.control import stop
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, job_argument, load_s3
+from orchestrator.commands.status import read_status
+from orchestrator.submit import open_archive
+
+
+@click.command()
+@job_argument
+@archive_option
+def command(job: str, archive: str) -> int:
+    """End JOB: nothing new is begun, nothing that was done is lost.
+
+    A cancelled job has ended for those who wait for it; `headcount resume` takes that back and
+    embeds only the rest.
+    """
+    store = open_archive(canonical_uri(archive), load_s3())
+    read_status(store, job)  # refuses a job that is not there
+    stop(store, job, "cancelled")
+    click.echo(f"job {job} is cancelled: `headcount resume {job}` goes on with it")
+    return 0

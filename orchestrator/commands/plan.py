@@ -1,0 +1,128 @@
+"""``headcount plan``: what a job would be, before anything is spent."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import click
+
+from headcount.messages import JobSpec, now
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, open_store
+from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
+from orchestrator.commands.run import crew
+from orchestrator.conclude import counted
+from orchestrator.estimate import Sample, run_sample, survey
+from orchestrator.progress import duration, make_reporter
+from orchestrator.submit import check_sources, make_spec
+from orchestrator.supervise import Supervisor
+
+
+@click.command()
+@click.argument("photos")
+@click.option(
+    "--archive", envvar="HEADCOUNT_ARCHIVE", metavar="URI", help="Leave out what this one knows."
+)
+@click.option("--all-objects", is_flag=True, help="Treat every object as a photo.")
+@click.option("--archives", is_flag=True, help="Look into the tar and ZIP files of the folder too.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Let a worker on this machine do N of the photos, for faces and time.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Reckon the end with so many such workers.",
+)
+@model_options
+@json_option
+def command(
+    photos: str,
+    archive: str | None,
+    sample: int,
+    workers: int,
+    model: str | None,
+    provider: str | None,
+    threads: int | None,
+    as_json: bool,
+    **wishes: Any,
+) -> int:
+    """Say what a job over PHOTOS would be. Nothing is written but indexes of tar and ZIP files."""
+    settings, s3 = load_settings(model=model, provider=provider, threads=threads), load_s3()
+    with tempfile.TemporaryDirectory(prefix="headcount-plan-") as nowhere:
+        spec = make_spec(
+            photos=photos,
+            people=None,
+            archive=archive or nowhere,
+            out=None,
+            settings=settings,
+            **wishes,
+        )
+        check_sources(spec, s3)
+        estimate, chosen = survey(open_store(spec.archive, s3), spec, s3, sample)
+    found: dict[str, Any] = estimate.as_dict()
+    if chosen:
+        sampled = run_sample(spec, chosen, partial(work_here, settings=settings, s3=s3))
+        found |= reckoned(sampled, estimate.planned_photos, workers)
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found, workers)))
+    return 0
+
+
+def work_here(store: Store, spec: JobSpec, *, settings: Settings, s3: S3Settings) -> None:
+    """Drive a job with a broker and a worker of this process' own, whatever broker is set."""
+    own = settings.model_copy(update={"broker_url": None})
+    with make_reporter(sys.stderr) as reporter, crew(own, 1) as (broker, pool):
+        Supervisor(
+            store,
+            spec.job_id,
+            broker=broker,
+            settings=own,
+            s3=s3,
+            reporter=reporter,
+            tick=pool.check if pool else lambda: None,
+        ).run()
+
+
+def reckoned(sample: Sample, photos: int, workers: int) -> dict[str, Any]:
+    """Faces, hours and the end of a job of so many photos, were it begun now."""
+    scaled = sample.scaled_to(photos)
+    seconds = scaled["worker_hours"] * 3600 / workers
+    end = now() + timedelta(seconds=seconds)
+    return {"sample": asdict(sample), **scaled, "seconds": seconds, "end": end.isoformat()}
+
+
+def size(number: int) -> str:
+    """Bytes as a person says them."""
+    return f"{number / 2**30:,.1f} GiB" if number >= 2**30 else f"{number / 2**20:,.1f} MiB"
+
+
+def lines_of(found: dict[str, Any], workers: int) -> list[str]:
+    """The estimate for a person."""
+    formats = ", ".join(f"{number:,} {name}" for name, number in found["formats"].items())
+    lines = [
+        f"{counted(found['photos'], 'photo')}, {size(found['bytes'])}: {formats or '-'}; "
+        f"{counted(found['other_objects'], 'other object')} left alone",
+        f"to do: {counted(found['planned_photos'], 'photo')}, "
+        f"{size(found['planned_bytes'])} ({found['new']:,} new, "
+        f"{found['changed']:,} changed); {found['known']:,} known, {found['removed']:,} removed",
+    ]
+    if "sample" not in found:
+        return lines if not found["planned_photos"] else [*lines, "faces and time: --sample 50"]
+    return [
+        *lines,
+        f"about {counted(found['expected_faces'], 'face')}, {found['worker_hours']:,.2f} "
+        f"worker-hours on machines like this one; with {counted(workers, 'worker')} "
+        f"{duration(found['seconds'])}, until {found['end'][:16]} UTC, if begun now "
+        f"(by a sample of {counted(found['sample']['photos'], 'photo')})",
+    ]

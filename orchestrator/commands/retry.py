@@ -1,0 +1,80 @@
+"""``headcount retry``: a new job over the photos that failed, and over no others."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from headcount.errors import FatalError
+from headcount.layout import JobKeys
+from headcount.messages import JobSpec, new_job_id, now, read_record
+from headcount.records import Outcome
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, job_argument, json_option, load_s3
+from orchestrator.commands.status import read_status
+from orchestrator.plan import plan_job
+from orchestrator.submit import open_archive
+
+FAILURES = tuple(outcome.value for outcome in Outcome if not outcome.processed)
+
+
+def parse_outcomes(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> tuple[Outcome, ...]:
+    """The outcomes of a comma-separated list. Raises a usage error for what is none."""
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    wrong = [name for name in names if name not in FAILURES]
+    if wrong or not names:
+        raise click.BadParameter(
+            f"{', '.join(wrong) or value!r}: expected one or more of {', '.join(FAILURES)}",
+            context,
+            parameter,
+        )
+    return tuple(Outcome(name) for name in names)
+
+
+@click.command()
+@job_argument
+@archive_option
+@click.option(
+    "--outcome",
+    "outcomes",
+    default=",".join(FAILURES),
+    show_default=True,
+    callback=parse_outcomes,
+    metavar="LIST",
+    help="Which failures to try again.",
+)
+@click.option("--out", metavar="URI", help="Where the results go.  [default: where JOB's went]")
+@json_option
+def command(
+    job: str, archive: str, outcomes: tuple[Outcome, ...], out: str | None, as_json: bool
+) -> int:
+    """Try the photos of JOB's collection again that ended with one of these outcomes.
+
+    Prints the id of a new job, which `headcount supervise` or `headcount resume` drives; its
+    results cover the whole collection.
+    """
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
+    read_status(store, job)  # refuses a job that is not there
+    earlier = read_record(store, JobKeys(job).spec, JobSpec)
+    if earlier.photos is None:
+        raise FatalError(f"job {job} only enrolled people: it has no photos to try again")
+    created = now()
+    changes: dict[str, object] = {
+        "job_id": new_job_id(created),
+        "created": created,
+        "retries": outcomes,
+        "out": canonical_uri(out) if out else earlier.out,
+    }
+    spec = earlier.model_copy(update=changes)
+    store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
+    plan = plan_job(store, spec, s3)
+    if as_json:
+        click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
+        return 0
+    click.echo(f"{plan.planned_photos:,} of {plan.photos:,} photos are tried again", err=True)
+    click.echo(spec.job_id)
+    return 0

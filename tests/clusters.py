@@ -1,0 +1,103 @@
+"""A cluster of plain processes: supervisors, and workers with an engine of known cost."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from headcount.layout import JobKeys
+from headcount.storage import Store, open_store
+from orchestrator.commands.status import read_status
+from tests.running import environment, headcount, start, summary, table
+
+LATENCY = "0.1"
+PHOTOS = 60
+
+
+def copies_of_one(samples: Path, folder: Path, number: int = PHOTOS) -> Path:
+    """``number`` photos that show the same and are not the same file."""
+    folder.mkdir(parents=True)
+    content = (samples / "photos" / "address.jpg").read_bytes()
+    for n in range(number):
+        (folder / f"{n:03d}.jpg").write_bytes(content + f"copy {n}".encode())
+    return folder
+
+
+@contextmanager
+def fake_worker(broker_url: str, log: Path, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
+    settings = {
+        "HEADCOUNT_BROKER_URL": broker_url,
+        "HEADCOUNT_THREADS": "1",
+        "FAKE_ENGINE_SECONDS": LATENCY,
+    }
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.fake_engine"],
+            stderr=stderr,
+            env=environment(**(settings | extra)),
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(true: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.05)
+
+
+class Cluster:
+    """An archive with one job submitted to it, and the broker it goes through."""
+
+    def __init__(self, samples: Path, folder: Path, broker_url: str, **settings: str) -> None:
+        self.photos = copies_of_one(samples, folder / "photos")
+        self.out = folder / "out"
+        self.archive = folder / "archive"
+        self.settings = {
+            "HEADCOUNT_BROKER_URL": broker_url,
+            "HEADCOUNT_ARCHIVE": str(self.archive),
+            "HEADCOUNT_SHARD_PHOTOS": "10",
+            "HEADCOUNT_POLL_SECONDS": "0.1",
+        } | settings
+        self.job = self.submit(self.out)
+
+    def submit(self, out: Path, *more: str) -> str:
+        """One more job over the same photos; gives its id."""
+        sent = self.run("submit", str(self.photos), "--out", str(out), *more)
+        assert sent.returncode == 0, sent.stderr
+        return sent.stdout.strip()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return headcount(*arguments, **self.settings)
+
+    @property
+    def store(self) -> Store:
+        return open_store(str(self.archive))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return start(*arguments, **self.settings)
+
+    def state(self) -> str:
+        return str(read_status(self.store, self.job)["state"])
+
+    def done(self) -> list[Path]:
+        folder = self.archive / JobKeys(self.job).done_folder
+        return sorted(folder.glob("embed-*.json"))
+
+    def attempts(self) -> int:
+        return len(list((self.archive / JobKeys(self.job).root).glob("attempts/embed-*/*.json")))
+
+    def one_outcome_each(self, out: Path | None = None) -> None:
+        out = out or self.out
+        rows = table(out, "photos")
+        assert Counter(r["photo"] for r in rows) == Counter(p.name for p in self.photos.iterdir())
+        assert sum(summary(out)["outcomes"].values()) == len(rows) == PHOTOS
+        faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
+        assert len(faces) == len(set(faces)) >= PHOTOS

@@ -1,0 +1,37 @@
+import threading
+
+from orchestrator.abreast import Abreast, Tick
+
+
+def test_jobs_are_driven_at_the_same_time_and_the_worst_ending_counts() -> None:
+    together = threading.Barrier(3)
+
+    def drive(job_id: str, _: Tick) -> int:
+        together.wait(20)  # passes only where all three are there at once
+        return {"a": 0, "b": 1, "c": 0}[job_id]
+
+    abreast = Abreast(drive)
+    abreast.begin(["a", "b", "c"])
+    abreast.begin(["a"])  # is being driven already
+    while abreast.running():
+        abreast.wait(0.1)
+    assert abreast.worst == 1
+
+
+def test_stopping_reaches_every_job_at_its_next_tick() -> None:
+    started, left = threading.Event(), []
+
+    def drive(job_id: str, tick: Tick) -> int:
+        try:
+            while True:
+                started.set()
+                tick()
+        finally:
+            left.append(job_id)
+
+    abreast = Abreast(drive)
+    abreast.begin(["a"])
+    started.wait(20)
+    abreast.stop()
+    assert left == ["a"]
+    assert not abreast.running()

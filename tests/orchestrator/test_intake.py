@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from headcount.errors import FatalError
+from headcount.layout import JobKeys, commit_key
+from headcount.messages import JobSpec, LastCommitRecord
+from headcount.photos import collection_id
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, open_store
+from orchestrator.intake import current_plan
+from orchestrator.plan import plan_job
+from orchestrator.submit import make_spec, submit
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> JobSpec:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    return make_spec(
+        photos=str(tmp_path / "photos"),
+        people=None,
+        archive=str(tmp_path / "archive"),
+        out=None,
+        settings=Settings(),
+    )
+
+
+@pytest.fixture
+def store(spec: JobSpec) -> Store:
+    return submit(spec, S3Settings())
+
+
+def committed(store: Store, spec: JobSpec, job_id: str) -> None:
+    key = commit_key(collection_id(spec.photos or ""))
+    store.put(key, LastCommitRecord(job_id=job_id, made=True).to_bytes())
+
+
+def add_photo(spec: JobSpec) -> None:
+    photos = open_store(spec.photos or "")
+    photos.put("b.jpg", b"y")
+
+
+def current(store: Store, spec: JobSpec) -> int:
+    return current_plan(store, spec, S3Settings(), fence=lambda: None).photos
+
+
+def test_a_plan_that_nothing_has_overtaken_stands(store: Store, spec: JobSpec) -> None:
+    plan_job(store, spec, S3Settings())
+    add_photo(spec)
+    assert current(store, spec) == 1
+    committed(store, spec, spec.job_id)
+    assert current(store, spec) == 1
+
+
+def test_a_plan_is_made_again_where_another_job_was_committed_since(
+    store: Store, spec: JobSpec
+) -> None:
+    plan_job(store, spec, S3Settings())
+    add_photo(spec)
+    committed(store, spec, "another")
+    assert current(store, spec) == 2
+
+
+def test_a_plan_that_was_begun_and_overtaken_is_refused(store: Store, spec: JobSpec) -> None:
+    plan_job(store, spec, S3Settings())
+    committed(store, spec, "another")
+    store.put(JobKeys(spec.job_id).attempt("embed-0000000", 1), b"{}")
+    with pytest.raises(FatalError, match="start a new job"):
+        current(store, spec)

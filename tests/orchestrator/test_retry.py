@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+
+from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.messages import (
+    ArchiveRecord,
+    JobSpec,
+    ModelChoice,
+    PlanRecord,
+    ShardManifest,
+    now,
+    read_record,
+)
+from headcount.photos import collection_id
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, open_store
+from headcount.tables import PHOTOS, Table
+from orchestrator.commands.retry import command
+from orchestrator.plan import plan_job
+from orchestrator.submit import make_spec, submit
+
+OUTCOMES = {
+    "a.jpg": "faces",
+    "b.jpg": "unreadable",
+    "c.jpg": "no_face",
+    "d.jpg": "crashed",
+    "e.jpg": "denied",
+}
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> JobSpec:
+    """A job whose photos the archive knows, each with an outcome."""
+    (tmp_path / "photos").mkdir()
+    for name in OUTCOMES:
+        (tmp_path / "photos" / name).write_bytes(b"x")
+    made = make_spec(
+        photos=str(tmp_path / "photos"),
+        people=None,
+        archive=str(tmp_path / "archive"),
+        out=str(tmp_path / "out"),
+        settings=Settings(),
+    )
+    store = submit(made, S3Settings())
+    first = ArchiveRecord(created=now(), model=ModelChoice(name="m", pack_id="m-1"))
+    store.put(ARCHIVE, first.to_bytes())
+    rows = []
+    for info in open_store(made.photos or "").list():
+        row = dict.fromkeys(PHOTOS.names)
+        row |= {
+            "collection": collection_id(made.photos or ""),
+            "photo": info.key,
+            "etag": info.etag,
+            "bytes": info.size,
+            "outcome": OUTCOMES[info.key],
+            "profile": "balanced",
+        }
+        rows.append(row)
+    table = Table(store.uri, PackKeys("m-1").photos, S3Settings())
+    table.create(PHOTOS)
+    table.append(pa.Table.from_pylist(rows, PHOTOS))
+    return made
+
+
+@pytest.fixture
+def store(spec: JobSpec) -> Store:
+    return open_store(spec.archive)
+
+
+def planned(store: Store, job_id: str) -> tuple[PlanRecord, list[str]]:
+    keys = JobKeys(job_id)
+    plan = read_record(store, keys.plan, PlanRecord)
+    manifests = [
+        read_record(store, info.key, ShardManifest) for info in store.list(f"{keys.root}shards/")
+    ]
+    return plan, [photo.key for manifest in manifests for photo in manifest.photos]
+
+
+def test_a_retry_is_a_job_over_exactly_the_photos_with_these_outcomes(
+    store: Store, spec: JobSpec
+) -> None:
+    asked = [spec.job_id, "--archive", spec.archive, "--outcome", "unreadable,crashed"]
+    said = CliRunner().invoke(command, asked)
+    assert said.exit_code == 0, said.output
+    job = said.stdout.strip()
+    plan, photos = planned(store, job)
+    assert photos == ["b.jpg", "d.jpg"]
+    assert (plan.photos, plan.changed, plan.known, plan.replaced_lists) == (5, 2, 3, 1)
+    assert read_record(store, JobKeys(job).spec, JobSpec).out == spec.out
+
+
+def test_what_is_no_failure_cannot_be_retried(spec: JobSpec) -> None:
+    asked = [spec.job_id, "--archive", spec.archive, "--outcome", "faces"]
+    said = CliRunner().invoke(command, asked)
+    assert said.exit_code == 2
+    assert "unreadable" in said.output
+
+
+def test_the_next_run_tries_what_may_have_changed_and_what_was_repaired_and_nothing_else(
+    store: Store, spec: JobSpec
+) -> None:
+    again = spec.model_copy(update={"job_id": "second"})
+    plan_job(store, again, S3Settings())
+    assert planned(store, "second")[1] == ["e.jpg"]  # denied: the same file may be readable now
+    open_store(spec.photos or "").put("b.jpg", b"repaired")
+    third = spec.model_copy(update={"job_id": "third"})
+    plan_job(store, third, S3Settings())
+    assert planned(store, "third")[1] == ["b.jpg", "e.jpg"]
