@@ -19,6 +19,7 @@ from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.board import Watch
 from orchestrator.commands.supervise import drive
 from orchestrator.schedule import Keeper
+from orchestrator.window import Window
 from tests.running import environment, headcount, start, table
 
 pytestmark = pytest.mark.integration
@@ -89,13 +90,18 @@ def test_three_nights_each_with_what_changed(
     assert headcount("schedule", "remove", "home", "--archive", archive).returncode == 0
 
 
+def idle() -> None:
+    """Nothing to look after meanwhile."""
+
+
 def take_the_roll(store: Store, broker: Broker, moment: datetime) -> dict[str, int]:
     """One night at ``moment``: what its plan says."""
     settings, s3 = Settings(poll_seconds=0.1), S3Settings()
     told: list[dict[str, object]] = []
     keeper = Keeper(store, settings=settings, s3=s3, hook=told.append, clock=lambda: moment)
     (night,) = keeper.look()
-    assert drive(store, night.job_id, broker, settings, s3, Watch(broker)) == 0
+    window = Window(settings.window)
+    assert drive(store, night.job_id, broker, settings, s3, Watch(broker), window, idle) == 0
     keeper.tell()
     assert [(body["event"], body["results"]) for body in told] == [("night.done", night.out)]
     plan = json.loads(store.get(f"jobs/{night.job_id}/plan.json").data)
