@@ -87,7 +87,7 @@ def command(
         abreast.stop()
 
 
-def again_later(look: Callable[[], None]) -> bool:
+def again_later(look: Callable[[], object]) -> bool:
     """Look at the archive. False where it did not answer: that is no reason to end."""
     try:
         look()
