@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 import click
@@ -22,6 +23,7 @@ from orchestrator.board import Measured, Watch
 from orchestrator.catalogue import next_jobs
 from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
 from orchestrator.hook import call_hook
+from orchestrator.lease import LeaseLost
 from orchestrator.progress import Lines
 from orchestrator.schedule import Keeper
 from orchestrator.submit import open_archive
@@ -65,7 +67,7 @@ def command(
     store = open_archive(canonical_uri(archive), s3)
     keeper = Keeper(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
     if not jobs:
-        keeper.look()
+        again_later(keeper.look)
     if not (jobs or once):
         threading.Thread(target=keep_schedules, args=(keeper, broker), daemon=True).start()
     window = Window(settings.window)
@@ -75,23 +77,24 @@ def command(
     abreast.begin(jobs)
     try:
         while True:
-            if not jobs:
-                look_for_jobs(abreast, store)
+            seen = bool(jobs) or again_later(lambda: abreast.begin(next_jobs(store)))
             watch.moves()
-            if (once or jobs) and not abreast.running():
-                keeper.tell()
+            if (once or jobs) and seen and not abreast.running():
+                again_later(keeper.tell)
                 return abreast.worst
             abreast.wait(every)
     finally:
         abreast.stop()
 
 
-def look_for_jobs(abreast: Abreast, store: Store) -> None:
-    """Drive what was submitted or resumed; a store that does not answer is asked again later."""
+def again_later(look: Callable[[], object]) -> bool:
+    """Look at the archive. False where it did not answer: that is no reason to end."""
     try:
-        abreast.begin(next_jobs(store))
+        look()
     except TransientError as error:
-        log.warning("cannot look for jobs: %s", error)
+        log.warning("%s; looking again later", error)
+        return False
+    return True
 
 
 def keep_schedules(keeper: Keeper, broker: Broker) -> None:
@@ -151,6 +154,9 @@ def drive(
         watch.board.end(job_id, stop.state)
         click.echo(str(stop), err=True)
         return 0
+    except (TransientError, LeaseLost) as error:
+        click.echo(f"job {job_id} is left as it is: {error}", err=True)
+        return 1
     except HeadcountError as error:
         watch.board.end(job_id, "failed")
         click.echo(f"job {job_id} failed: {error}", err=True)
