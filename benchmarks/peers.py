@@ -42,8 +42,8 @@ class Contestant:
 
 def seen_of(boxes: object, descriptors: object = ()) -> Seen:
     """Boxes and descriptors as arrays."""
-    places = np.asarray(boxes, np.float32).reshape(-1, 4)
-    return Seen(places, np.asarray(descriptors, np.float32).reshape(len(places), -1))
+    places, vectors = np.asarray(boxes, np.float32), np.asarray(descriptors, np.float32)
+    return Seen(places.reshape(-1, 4), vectors.reshape(len(vectors), -1 if vectors.size else 0))
 
 
 def face_analysis(folder: Path) -> Contestant | None:

@@ -219,6 +219,9 @@ def same_descriptors(some: Sequence[Seen], others: Sequence[Seen]) -> float:
     hits = []
     for one, other in zip(some, others, strict=True):
         near = overlaps(one.boxes, other.boxes) >= SAME_FACE
+        if not near.size:
+            hits.append(np.zeros(near.shape[1], bool))
+            continue
         alike = one.descriptors @ other.descriptors.T >= SAME_DESCRIPTOR
         hits.append((near & alike).any(axis=0))
     return float(np.concatenate(hits).mean())
