@@ -33,11 +33,12 @@ Loop = Callable[[Sequence[Path]], list[Seen]]
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """Who takes part; a slow one in the first round alone."""
+    """Who takes part; a slow one in the first round alone, some on photos above so many pixels."""
 
     name: str
     run: Loop
     slow: bool = False
+    least: int = 0
 
 
 def seen_of(boxes: object, descriptors: object = ()) -> Seen:

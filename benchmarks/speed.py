@@ -23,7 +23,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +44,7 @@ from PIL import Image as Pillow
 
 from headcount.settings import ProfileName, S3Settings, Settings
 from workers.analyse import analyse
-from workers.decode import Picture
+from workers.decode import WHOLE_UP_TO, Picture
 from workers.models.arcface import ArcFace, input_scaling
 from workers.models.base import ModelPack
 from workers.models.boxes import overlaps
@@ -169,6 +169,7 @@ def ours(folder: Path, settings: Settings) -> list[Contestant]:
         Contestant("one pass, JPEGs by Pillow", by_pillow(fast)),
         Contestant("one pass, 1 thread", headcount(pack, "fast", 1)),
         Contestant("one pass, recogniser unprepared", headcount(unprepared, "fast", threads)),
+        Contestant("one pass, decoded in full", in_full(fast), least=WHOLE_UP_TO),
     ]
 
 
@@ -203,6 +204,12 @@ def measured(contestants: Sequence[Contestant], photos: Sequence[Path], rounds: 
             each.run(photos)
             seconds[each.name].append(time.perf_counter() - began)
     return Times(seconds)
+
+
+def takes_part(contestant: Contestant, megapixels: int, peers_up_to: int) -> bool:
+    """Whether a contestant is measured at a size."""
+    slow = contestant.slow and megapixels > peers_up_to
+    return not slow and megapixels * 10**6 > contestant.least
 
 
 def same_faces(some: Sequence[Seen], others: Sequence[Seen]) -> float:
@@ -258,7 +265,9 @@ def heading(*names: str) -> list[str]:
     return [row(names), row(["---"] * len(names))]
 
 
-def speed_rows(megapixels: int, contestants: Sequence[Contestant], times: Times, number: int):
+def speed_rows(
+    megapixels: int, contestants: Sequence[Contestant], times: Times, number: int
+) -> Iterator[str]:
     """A line for each contestant."""
     best = contestants[0].name
     for each in contestants:
@@ -311,12 +320,13 @@ def main() -> None:
         every = [*ours(folder, settings), *(peer for peer in peers if peer)]
         for megapixels in map(int, asked.megapixels.split(",")):
             photos = [enlarged(photo, megapixels, Path(scratch)) for photo in chosen]
-            part = [c for c in every if not c.slow or megapixels <= asked.peers_up_to]
+            part = [c for c in every if takes_part(c, megapixels, asked.peers_up_to)]
             times = measured(part, photos, asked.rounds)
             speeds += speed_rows(megapixels, part, times, len(photos))
+            print("\n".join(speeds), flush=True)
+            speeds.clear()
             found.append(agreement(megapixels, part, photos))
-            print(f"{megapixels} MP measured", file=sys.stderr)
-    print("\n".join([*speeds, "", *found]))
+    print("\n".join(["", *found]), flush=True)
     if asked.s3_photos:
         from measure_pipeline import table
 
