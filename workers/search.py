@@ -146,8 +146,9 @@ def _look(image: Image, scale: float, detector: Detector) -> Detections:
     else:
         faces = detector.look(resized)
     # the exact factors of a resize that rounds to whole pixels
+    step = 2 ** _halvings(image, scale)
     factors = np.array(
-        [image.shape[1] / resized.shape[1], image.shape[0] / resized.shape[0]], np.float32
+        [-(-image.shape[axis] // step) * step / resized.shape[axis] for axis in (1, 0)], np.float32
     )
     return scaled(faces, factors)
 
@@ -162,11 +163,35 @@ def at_scale(image: Image, scale: float) -> Image:
         return image
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    while min(image.shape[:2]) > 1 and image.shape[1] >= 2 * size[0]:
-        half = (-(-image.shape[1] // 2), -(-image.shape[0] // 2))
-        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
+    for _ in range(_halvings(image, scale)):
+        image = _halved(image)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+
+
+def _halvings(image: Image, scale: float) -> int:
+    """How often an image is halved on its way to ``scale``."""
+    side, shorter = image.shape[1], min(image.shape[:2])
+    wanted, times = max(1, round(side * scale)), 0
+    while shorter > 1 and side >= 2 * wanted:
+        side, shorter, times = -(-side // 2), -(-shorter // 2), times + 1
+    return times
+
+
+def _halved(image: Image) -> Image:
+    """The image at 1/2; an odd last row or column counts twice, as in a JPEG decoded at 1/2.
+
+    OpenCV averages two by two pixels ten times as fast as nearly two by two.
+    """
+    down, right = (side // 2 for side in image.shape[:2])
+    small = np.empty((-(-image.shape[0] // 2), -(-image.shape[1] // 2), 3), np.uint8)
+    even = image[: 2 * down, : 2 * right]
+    cv2.resize(even, (right, down), small[:down, :right], interpolation=cv2.INTER_AREA)
+    if image.shape[1] % 2:
+        small[:, -1:] = _halved(np.repeat(image[:, -1:], 2, axis=1))
+    if image.shape[0] % 2:
+        small[-1:] = _halved(np.repeat(image[-1:], 2, axis=0))
+    return small
 
 
 def scaled(faces: Detections, factor: float | Floats) -> Detections:

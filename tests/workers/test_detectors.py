@@ -39,6 +39,13 @@ def test_cells_come_row_by_row_each_as_often_as_there_are_anchors() -> None:
     assert corners.tolist() == row + [[x, 8] for x, _ in row]
 
 
+@pytest.mark.parametrize(("mean", "scale", "bgr"), [(0.0, 1.0, True), (127.5, 1 / 128, False)])
+def test_a_blob_is_opencvs(mean: float, scale: float, bgr: bool) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (33, 64, 3), np.uint8)
+    theirs = cv2.dnn.blobFromImage(image, scale, mean=(mean,) * 3, swapRB=bgr)
+    assert np.array_equal(to_blob(image, mean=mean, scale=scale, bgr=bgr), theirs)
+
+
 def test_of_two_overlapping_boxes_the_better_stays() -> None:
     assert kept([[0, 0, 10, 10], [1, 1, 10, 10]], [0.6, 0.9]) == [1]
 

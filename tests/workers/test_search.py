@@ -2,13 +2,22 @@
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import pytest
 
 from tests.workers.pictures import encoded, jpeg, stored_turned
 from workers.decode import Picture
 from workers.models.base import Detections, Image, Scores
-from workers.search import PROFILES, Found, Profile, search, search_image, unturned
+from workers.search import (
+    PROFILES,
+    Found,
+    Profile,
+    at_scale,
+    search,
+    search_image,
+    unturned,
+)
 
 BALANCED, THOROUGH = PROFILES["balanced"], PROFILES["thorough"]
 SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
@@ -221,3 +230,23 @@ def test_boxes_are_in_pixels_of_the_full_photo() -> None:
     image = photo(4000, 3000, (1000, 500, 800, 0.9))
     found = search(Picture(jpeg(image), max_pixels=10**8), Blobs(), BALANCED)
     require_boxes(found, (1000, 500, 800), within=8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 60), (41, 60), (40, 61), (43, 61)])
+def test_an_odd_edge_counts_twice_where_an_image_is_halved(height: int, width: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    twice = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    pairs = twice.reshape(-(-height // 2), 2, -(-width // 2), 2, 3).astype(int)
+    half = np.round(pairs.mean(axis=(1, 3))).astype(np.uint8)
+    shown = at_scale(image, 0.4)
+    theirs = cv2.resize(half, shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(shown.astype(int) - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("side", [4000, 4001, 4003])
+def test_a_face_at_the_far_edge_of_an_image_of_odd_size_is_where_it_is(side: int) -> None:
+    image = np.zeros((600, side, 3), np.uint8)
+    image[300:460, side - 160 :] = 255
+    found = search_image(image, Blobs(), PROFILES["fast"])
+    box = found.faces.boxes[0]
+    assert box == pytest.approx([side - 160, 300, 160, 160], abs=7)
