@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     models = errands.add_parser("models")
     models.add_argument("action", choices=["list", "prepare", "verify"])
     models.add_argument("--model")
+    models.add_argument("--variant")
+    models.add_argument("--gate", metavar="FOLDER")
+    models.add_argument("--to", metavar="URI")
     models.set_defaults(run=_models)
     return parser
 
@@ -76,7 +79,14 @@ def _models(arguments: argparse.Namespace) -> str:
         return json.dumps(shelf.contents())
     if arguments.action == "verify":
         return json.dumps(shelf.verify(name))
-    return json.dumps(shelf.prepare(name))
+    if arguments.gate is not None:
+        found = shelf.gate(name, arguments.variant, arguments.gate)
+        name += f"+{arguments.variant}"
+    else:
+        found = shelf.prepare(name)
+    if arguments.to is not None and found["files"]:
+        found["to"] = shelf.share(name, arguments.to)
+    return json.dumps(found)
 
 
 def _exit_at_end_of_stdin() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from headcount.errors import FatalError, HeadcountError
+from headcount.errors import FatalError, HeadcountError, ObjectMissing
 from headcount.settings import S3Settings, Settings
+from headcount.storage import canonical_uri, open_store
+from workers.gate import collect, gate_variant
 from workers.models.base import ModelPack
 from workers.models.packs import (
     EMBEDDED,
@@ -20,16 +22,20 @@ from workers.models.packs import (
     EMBEDDED_PACKAGE,
     INSIGHTFACE_LICENCE,
     INSIGHTFACE_PACKS,
+    PACK_FILE,
     ModelFile,
     PackFiles,
+    PackNotes,
     is_yunet,
     load_pack,
+    open_detector,
     ready_form,
     resolve_pack,
+    with_variant,
 )
-from workers.models.prepare import prepared_path, read_checked, sha256
+from workers.models.prepare import VERSION, prepared_path, read_checked, sha256
 from workers.models.thresholds import probe
-from workers.models.variants import VariantRecord
+from workers.models.variants import VariantName, VariantRecord, keep_variant
 
 Found = dict[str, Any]
 
@@ -60,7 +66,54 @@ class Shelf:
 
     def prepare(self, name: str) -> Found:
         """Bring the prepared form of both models of a pack into the cache. Raises FatalError."""
+        return self._ready_pack(resolve_pack(name, self._settings, self._s3))
+
+    def share(self, name: str, uri: str) -> str:
+        """Copy a pack to a folder or bucket, ready to run: a pack of the same id.
+
+        Returns the URI. Raises FatalError, also where another pack lies there: what was shared
+        stays as it is, since archives may have been made with it.
+        """
         files = resolve_pack(name, self._settings, self._s3)
+        store = open_store(canonical_uri(uri), self._s3)
+        shared = {file.name: self._run_form(role, file) for role, file in _roles(files)}
+        notes = _notes_of(files, shared).model_dump_json(indent=1, exclude_defaults=True).encode()
+        try:
+            there = store.get(PACK_FILE).data
+        except ObjectMissing:
+            there = None
+        if there not in (None, notes):
+            raise FatalError(f"{store.uri} holds another pack: share this one elsewhere")
+        for file_name, file in shared.items():
+            store.put(file_name, file.data)
+        store.put(PACK_FILE, notes)
+        return store.uri
+
+    def _run_form(self, role: str, file: ModelFile) -> ModelFile:
+        """A model as it is run, which still knows what it was made from."""
+        if self._path(role, file) is None:
+            return file
+        return ModelFile(file.name, self._ready(role, file), ready=True, source=file.identity)
+
+    def gate(self, name: str, variant: VariantName, folder: str) -> Found:
+        """Make a low-precision variant of a pack, through its gate; what was found is kept.
+
+        ``folder`` is a path or URI with one folder of photos per person. Raises FatalError.
+        Where no form passes, the record says by what, and there is no pack.
+        """
+        files = resolve_pack(name, self._settings, self._s3)
+        if files.variant is not None:
+            raise FatalError(f"the pack {name} is itself a variant: give the one it was made of")
+        source = open_store(canonical_uri(folder), self._s3, concurrency=self._settings.threads)
+        source.check()
+        faces = collect(source, open_detector(files.detector, self._settings), self._settings)
+        data, record = gate_variant(files, variant, faces, self._settings)
+        keep_variant(self._settings.cache_dir, data, record)
+        if data is None:
+            return {"model": files.name, "files": [], "variant": _variant(record)}
+        return self._ready_pack(with_variant(files, data, record))
+
+    def _ready_pack(self, files: PackFiles) -> Found:
         pack = load_pack(files, self._settings)
         return {
             "model": files.name,
@@ -111,6 +164,19 @@ class Shelf:
     def _self_test(self, files: PackFiles) -> str:
         pack = load_pack(files, self._settings)
         return f"{files.name} {pack.record.pack_id}: {_tried(pack)}"
+
+
+def _notes_of(files: PackFiles, shared: dict[str, ModelFile]) -> PackNotes:
+    return PackNotes(
+        name=files.name,
+        licence=files.licence,
+        detector=files.detector.name,
+        recogniser=files.recogniser.name,
+        sha256={name: file.digest for name, file in shared.items()},
+        preparation=VERSION,
+        prepared_from={name: file.source for name, file in shared.items() if file.source},
+        variant=files.variant,
+    )
 
 
 def _known(name: str, licence: str, *, ready: bool) -> Found:

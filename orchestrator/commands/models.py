@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
+from headcount.storage import canonical_uri
 from orchestrator.commands.options import json_option
 from orchestrator.commands.worker import ask_worker
+
+VARIANTS = ("int8",)
 
 model_option = click.option(
     "--model",
@@ -36,12 +39,35 @@ def list_packs(as_json: bool) -> int:
 
 @command.command()
 @model_option
+@click.option("--variant", type=click.Choice(VARIANTS), help="A low-precision recogniser.")
+@click.option(
+    "--gate",
+    metavar="PEOPLE",
+    help="Make the variant and judge it on these photos: a folder per person.",
+)
+@click.option("--to", metavar="URI", help="Copy the pack there too, ready for other machines.")
 @json_option
-def prepare(model: str, as_json: bool) -> int:
-    """Bring the prepared form of a pack's models into the cache."""
-    found = ask_worker("models", "prepare", "--model", model)
+def prepare(
+    model: str, variant: str | None, gate: str | None, to: str | None, as_json: bool
+) -> int:
+    """Bring the prepared form of a pack's models into the cache.
+
+    With --variant, make a faster recogniser of lower precision. It can be chosen, as
+    --model PACK+VARIANT, once it has passed its gate: half of the people in the folder calibrate
+    it, and on the other half it must tell pairs apart as well as the original does.
+    """
+    order = ["models", "prepare"]
+    if gate is not None:
+        if variant is None:
+            raise click.UsageError("--gate needs --variant: which variant is it to judge?")
+        order += ["--variant", variant, "--gate", canonical_uri(gate)]
+    elif variant is not None:
+        model = f"{model}+{variant}"
+    if to is not None:
+        order += ["--to", canonical_uri(to)]
+    found = ask_worker(*order, "--model", model)
     _show(found, _prepared(found), as_json)
-    return 0
+    return 0 if found["files"] else 1
 
 
 @command.command()
@@ -76,14 +102,19 @@ def _listed(found: dict[str, Any]) -> list[str]:
 
 
 def _prepared(found: dict[str, Any]) -> list[str]:
-    lines = [f"{found['model']} {found['pack_id']}, licence: {found['licence']}"]
+    lines = []
+    if found["files"]:
+        lines = [f"{found['model']} {found['pack_id']}, licence: {found['licence']}"]
     for file in found["files"]:
         place = file["prepared"] or "runs as it is"
         lines += [
             f"{file['role']} {file['name']}  {_megabytes(file['bytes'])}  SHA-256 {file['sha256']}",
             f"  {place}  {_megabytes(file['prepared_bytes'])}  SHA-256 {file['prepared_sha256']}",
         ]
-    return lines + (_judged(found["variant"]) if found["variant"] else [])
+    lines += _judged(found["variant"]) if found["variant"] else []
+    return lines + (
+        [f"copied to {found['to']}: use --model {found['to']}"] if "to" in found else []
+    )
 
 
 def _judged(variant: dict[str, Any]) -> list[str]:

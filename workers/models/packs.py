@@ -326,14 +326,14 @@ def kind_of(model: onnx.ModelProto) -> str:
 
 def load_pack(files: PackFiles, settings: Settings) -> ModelPack:
     """Prepare both models and open them on the provider that is set."""
-    detector = _open_detector(files.detector, settings)
+    detector = open_detector(files.detector, settings)
     recogniser = open_recogniser(files.recogniser, settings)
     if files.variant is not None:
         require_same_arithmetic(recogniser, files.variant)
     return ModelPack(pack_record(files, recogniser), detector, recogniser)
 
 
-def open_recogniser(file: ModelFile, settings: Settings) -> Recogniser:
+def open_recogniser(file: ModelFile, settings: Settings) -> ArcFace:
     """Prepare a recogniser, unless it is ready, and open it on the provider that is set."""
     data = ready_form(file, settings, free_size=False)
     mean, std = input_scaling(parse(data, file.name).graph)
@@ -353,7 +353,8 @@ def is_yunet(file: ModelFile) -> bool:
     return len(parse(file.data, file.name).graph.output) == _YUNET_OUTPUTS
 
 
-def _open_detector(file: ModelFile, settings: Settings) -> Detector:
+def open_detector(file: ModelFile, settings: Settings) -> Detector:
+    """Prepare a detector, where that is needed, and open it on the provider that is set."""
     if is_yunet(file):
         ready = ready_form(file, settings, free_size=True)
         return YuNet(open_session(ready, settings.provider, name=file.name))
