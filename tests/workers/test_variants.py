@@ -228,12 +228,13 @@ def test_the_record_says_how_the_variant_was_judged(passed: VariantRecord) -> No
     assert VariantRecord.model_validate_json(passed.to_bytes()) == passed
 
 
-def test_what_8_bits_spoil_fails_and_every_form_is_told(settings: Settings) -> None:
-    files = pack_of(made_network(outlier=3e4))
+@pytest.mark.parametrize("outlier", [1e3, 1e6], ids=["much is lost", "all is lost"])
+def test_what_8_bits_spoil_fails_and_every_form_is_told(settings: Settings, outlier: float) -> None:
+    files = pack_of(made_network(outlier=outlier))
     data, record = gate.gate_variant(files, "int8", made_faces(), settings)
     assert data is None
     assert not record.passed
-    assert [judgement.form for judgement in record.judgements] == list(FORMS[:2])
+    assert [judgement.form for judgement in record.judgements] == forms_of(made_network())
     assert all("cosine to fp32" in judgement.faults[0] for judgement in record.judgements)
     keep_variant(settings.cache_dir, data, record)
     with pytest.raises(FatalError, match="failed its gate"):
@@ -249,8 +250,12 @@ def test_a_failed_gate_takes_an_earlier_variant_away(
 
 
 def test_forms_that_are_one_are_tried_once() -> None:
-    assert forms_of(made_network()) == list(FORMS[:2])
-    assert forms_of(made_network(separable=True)) == [FORMS[0], FORMS[1], FORMS[2]]
+    assert forms_of(made_network()) == ["everything", "layers but the first and the last"]
+    assert forms_of(made_network(separable=True)) == [
+        "everything",
+        "layers but the first and the last",
+        "layers but separable ones",
+    ]
 
 
 def test_too_few_pairs_judge_nothing(settings: Settings) -> None:
@@ -362,7 +367,7 @@ def test_sface_in_8_bits_is_nearly_sface(
     data = quantise(ready, [base.blob(crop[None]) for crop in crops], FORMS[0])
     assert len(data) < len(ready) / 3
     tried = open_recogniser(ModelFile("sface", data, ready=True), settings)
-    assert (tried.embed(crops) * base.embed(crops)).sum(axis=1).min() > 0.97
+    assert (tried.embed(crops) * base.embed(crops)).sum(axis=1).min() > 0.93
 
 
 # -- the shelf ----------------------------------------------------------------------------------

@@ -21,10 +21,17 @@ from onnxruntime.quantization import (
 from headcount.errors import FatalError
 from workers.models.prepare import parse, real_inputs
 
-FORMS = ("all layers", "first and last layers in fp32", "separable layers in fp32")
-"""From the quickest to the mildest. Of the last, what convolves each channel by itself, where one
-scale serves few weights, stays in fp32."""
-QUANTISED = ("Conv", "Gemm", "MatMul")
+LAYERS = ("Conv", "Gemm", "MatMul")
+BETWEEN = ("Relu", "Mul", "Add")
+"""What stands between layers, as PRelu is rewritten. In fp32, all outputs are converted twice."""
+
+EVERYTHING = "everything"
+ALL_LAYERS = "layers"
+INNER_LAYERS = "layers but the first and the last"
+DENSE_LAYERS = "layers but separable ones"
+"""Separable convolutions see one channel each: what is lost of it, nothing makes up for."""
+FORMS = (EVERYTHING, ALL_LAYERS, INNER_LAYERS, DENSE_LAYERS)
+"""What is quantised, from the quickest to the mildest."""
 
 Blob = NDArray[np.float32]
 
@@ -40,17 +47,14 @@ def forms_of(model: bytes) -> list[str]:
     Raises FatalError where there is none.
     """
     graph = parse(model, "the recogniser").graph
-    layers = _layers(graph)
-    kept = {form: [id(node) for node in _kept(layers, form)] for form in FORMS}
-    forms = [
-        form
-        for number, form in enumerate(FORMS)
-        if len(kept[form]) < len(layers)
-        and kept[form] not in [kept[before] for before in FORMS[:number]]
-    ]
+    forms: dict[tuple[int, ...], str] = {}
+    for form in FORMS:
+        chosen = tuple(n for n, node in enumerate(graph.node) if _takes(graph, node, form))
+        if chosen:
+            forms.setdefault(chosen, form)
     if not forms:
         raise FatalError("the recogniser has no layer that could be quantised")
-    return forms
+    return list(forms.values())
 
 
 def quantise(model: bytes, blobs: list[Blob], form: str) -> bytes:
@@ -61,7 +65,7 @@ def quantise(model: bytes, blobs: list[Blob], form: str) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         source = _with_fused_layers(model, Path(folder))
-        excluded = [node.name for node in _kept(_layers(source.graph), form)]
+        chosen = [node for node in source.graph.node if _takes(source.graph, node, form)]
         made = Path(folder) / "quantised.onnx"
         reader = _Reader(real_inputs(source.graph)[0].name, blobs)
         try:
@@ -71,11 +75,11 @@ def quantise(model: bytes, blobs: list[Blob], form: str) -> bytes:
                     made,
                     reader,
                     quant_format=QuantFormat.QDQ,
-                    op_types_to_quantize=list(QUANTISED),
+                    op_types_to_quantize=[*LAYERS, *BETWEEN],
                     per_channel=True,
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
-                    nodes_to_exclude=excluded,
+                    nodes_to_quantize=[node.name for node in chosen],
                 )
         except Exception as error:  # the quantiser's exceptions share no base class
             raise FatalError(f"the recogniser cannot be quantised: {error}") from error
@@ -91,19 +95,18 @@ def _with_fused_layers(model: bytes, folder: Path) -> onnx.ModelProto:
     ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     fused = parse((folder / "fused.onnx").read_bytes(), "the recogniser")
     for number, node in enumerate(fused.graph.node):
-        node.name = node.name or f"{node.op_type}_{number}"  # the quantiser excludes by name
+        node.name = node.name or f"{node.op_type}_{number}"  # the quantiser chooses by name
     return fused
 
 
-def _layers(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    return [node for node in graph.node if node.op_type in QUANTISED]
-
-
-def _kept(layers: list[onnx.NodeProto], form: str) -> list[onnx.NodeProto]:
-    """The layers that stay in fp32."""
-    if form == FORMS[1]:
-        return [layers[0], layers[-1]] if layers else []
-    return [node for node in layers if form == FORMS[2] and _groups(node) > 1]
+def _takes(graph: onnx.GraphProto, node: onnx.NodeProto, form: str) -> bool:
+    """Whether a form quantises this node."""
+    if node.op_type not in LAYERS:
+        return form == EVERYTHING and node.op_type in BETWEEN
+    if form == INNER_LAYERS:
+        layers = [other.name for other in graph.node if other.op_type in LAYERS]
+        return node.name not in (layers[0], layers[-1])
+    return form != DENSE_LAYERS or _groups(node) == 1
 
 
 def _groups(node: onnx.NodeProto) -> int:
