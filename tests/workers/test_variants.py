@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
+from tests.servers import S3Server
 from tests.workers.test_prepare import shipped
 from workers import gate
 from workers.align import SIZE
@@ -452,6 +453,17 @@ def test_a_shared_variant_takes_its_gate_along(
     assert record == own
     again = shelf.share(there, str(tmp_path / "again"))
     assert open_pack(again, elsewhere, S3Settings()).record == own
+
+
+@pytest.mark.integration
+def test_a_variant_is_shared_through_a_bucket(
+    s3: S3Server, folder: Path, tmp_path: Path, settings: Settings, passed: VariantRecord
+) -> None:
+    uri = f"s3://{s3.make_bucket()}/packs/mine/"
+    assert Shelf(settings, s3.settings()).share(f"{folder}+int8", uri) == uri
+    elsewhere = settings.model_copy(update={"cache_dir": tmp_path / "elsewhere"})
+    record = open_pack(uri, elsewhere, s3.settings()).record
+    assert record == open_pack(f"{folder}+int8", settings, S3Settings()).record
 
 
 def test_a_shared_variant_with_another_gate_is_refused(
