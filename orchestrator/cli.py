@@ -38,6 +38,7 @@ COMMANDS = {
     "rollback": "the archive as it was with an earlier job",
     "forget": "remove a person from the archive and its results",
     "calibrate": "which threshold gives which error rate, on an archive's own faces",
+    "models": "model packs: listed, prepared ahead of time, verified",
     "audit": "who searched, named or forgot whom",
     "doctor": "check broker, store, models, providers; say how to mend what is wrong",
 }

@@ -1,4 +1,7 @@
-"""``python -m workers``: one worker process, on the queues it is told."""
+"""``python -m workers``: one worker process, on the queues it is told; or one errand, then the end.
+
+An errand (``doctor``, ``calibrate``, ``models``) prints JSON for the program that asked for it.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +12,81 @@ import threading
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until told to stop, or run one errand."""
+    arguments = _parser().parse_args()
+    if arguments.errand is not None:
+        _run_errand(arguments)
+        return
+    if arguments.stop_with_parent:
+        threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
+    _serve(arguments.queues.split(","), arguments.metrics_port)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workers")
     parser.add_argument("--queues", default="embed,reduce")
     parser.add_argument("--stop-with-parent", action="store_true")
     parser.add_argument("--metrics-port", type=int)
-    parser.add_argument("--doctor", action="store_true")
-    parser.add_argument("--calibrate", metavar="ARCHIVE")
-    parser.add_argument("--fmr", type=float, default=1e-4)
-    parser.add_argument("--false-positives", type=float, default=1e-3)
-    arguments = parser.parse_args()
-    if arguments.stop_with_parent:
-        threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
-    if arguments.doctor:
-        from workers.doctor import report
+    errands = parser.add_subparsers(dest="errand", metavar="ERRAND")
+    errands.add_parser("doctor").set_defaults(run=_doctor)
+    calibrate = errands.add_parser("calibrate")
+    calibrate.add_argument("archive")
+    calibrate.add_argument("--fmr", type=float, default=1e-4)
+    calibrate.add_argument("--false-positives", type=float, default=1e-3)
+    calibrate.set_defaults(run=_calibrate)
+    models = errands.add_parser("models")
+    models.add_argument("action", choices=["list", "prepare", "verify"])
+    models.add_argument("--model")
+    models.add_argument("--variant")
+    models.add_argument("--gate", metavar="FOLDER")
+    models.add_argument("--to", metavar="URI")
+    models.set_defaults(run=_models)
+    return parser
 
-        sys.stdout.write(report())
-        return
-    if arguments.calibrate:
-        _calibrate(arguments.calibrate, arguments.fmr, arguments.false_positives)
-        return
-    _serve(arguments.queues.split(","), arguments.metrics_port)
+
+def _run_errand(arguments: argparse.Namespace) -> None:
+    """Print what an errand found; an error meant for people goes to stderr, with exit code 1."""
+    from headcount.errors import HeadcountError
+
+    try:
+        sys.stdout.write(arguments.run(arguments))
+    except HeadcountError as error:
+        sys.exit(str(error))
+
+
+def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every errand
+    from workers.doctor import report
+
+    return report()
+
+
+def _calibrate(arguments: argparse.Namespace) -> str:
+    from workers.calibrate import report
+
+    return report(arguments.archive, arguments.fmr, arguments.false_positives)
+
+
+def _models(arguments: argparse.Namespace) -> str:
+    import json
+
+    from headcount.settings import S3Settings, Settings
+    from workers.shelf import Shelf
+
+    settings = Settings()
+    shelf = Shelf(settings, S3Settings())
+    name = arguments.model or settings.model
+    if arguments.action == "list":
+        return json.dumps(shelf.contents())
+    if arguments.action == "verify":
+        return json.dumps(shelf.verify(name))
+    if arguments.gate is not None:
+        found = shelf.gate(name, arguments.variant, arguments.gate)
+        name += f"+{arguments.variant}"
+    else:
+        found = shelf.prepare(name)
+    if arguments.to is not None and found["files"]:
+        found["to"] = shelf.share(name, arguments.to)
+    return json.dumps(found)
 
 
 def _exit_at_end_of_stdin() -> None:
@@ -40,16 +97,6 @@ def _exit_at_end_of_stdin() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os._exit(0)
-
-
-def _calibrate(archive: str, fmr: float, false_positives: float) -> None:
-    from headcount.errors import HeadcountError
-    from workers.calibrate import report
-
-    try:
-        sys.stdout.write(report(archive, fmr, false_positives))
-    except HeadcountError as error:
-        sys.exit(str(error))
 
 
 def _serve(queues: list[str], metrics_port: int | None) -> None:

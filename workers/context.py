@@ -18,6 +18,7 @@ from headcount.storage.opening import is_within
 from headcount.tables import Table
 from workers.models.base import ModelPack
 from workers.models.packs import open_pack
+from workers.models.variants import split_name
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Context:
         with self._lock:
             if name not in self._packs:
                 if "/" in name and name != self.settings.model:
-                    self._require_allowed(name)
+                    self._require_allowed(split_name(name)[0])
                 self._packs[name] = open_pack(name, self.settings, self.s3)
             return self._packs[name]
 

@@ -122,7 +122,7 @@ def _worker(settings: Settings) -> Iterator[Check]:
         "HEADCOUNT_PROVIDER": settings.provider,
     }
     ended = subprocess.run(
-        [sys.executable, "-m", "workers", "--doctor"],
+        [sys.executable, "-m", "workers", "doctor"],
         capture_output=True,
         text=True,
         env=environment,

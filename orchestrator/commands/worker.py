@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import subprocess
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -57,3 +61,22 @@ def require_worker_libraries() -> None:
             f"this installation has no worker in it ({', '.join(missing)} missing): "
             "pip install 'headcount[cpu]', or 'headcount[gpu]' on a machine with CUDA"
         )
+
+
+def ask_worker(*errand: str, environment: Mapping[str, str] | None = None) -> Any:
+    """What the data side answers to an errand, run in a process of its own: its JSON.
+
+    ``environment`` is laid over this process's own. Raises FatalError, with the words of the
+    error that ended the errand.
+    """
+    require_worker_libraries()
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", *errand],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ) | dict(environment or {}),
+        check=False,
+    )
+    if ended.returncode:
+        raise FatalError(ended.stderr.strip()[-2000:] or f"the worker's {errand[0]} failed")
+    return json.loads(ended.stdout)

@@ -97,10 +97,14 @@ class ArcFace:
             ((unit_length(together) * unit_length(alone)).sum(axis=1) > SAME).all()
         )
 
-    def _run(self, crops: Image) -> Floats:
+    def blob(self, crops: Image) -> Floats:
+        """Crops as the network takes them: N x 3 x 112 x 112."""
         blob = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
         if (self._mean, self._std) != (0.0, 1.0):
             blob -= self._mean
             blob /= self._std
-        (output,) = self._session.run({self._input: blob})
+        return blob
+
+    def _run(self, crops: Image) -> Floats:
+        (output,) = self._session.run({self._input: self.blob(crops)})
         return np.asarray(output, np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -21,6 +21,13 @@ from workers.models.prepare import VERSION, parse, prepared, real_inputs, sha256
 from workers.models.scrfd import Scrfd
 from workers.models.session import open_session
 from workers.models.thresholds import thresholds_of
+from workers.models.variants import (
+    MARK,
+    VariantRecord,
+    find_variant,
+    require_same_arithmetic,
+    split_name,
+)
 from workers.models.yunet import YuNet
 
 EMBEDDED = "embedded"
@@ -46,31 +53,48 @@ _SCRFD_OUTPUTS = (6, 9)
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One ONNX file of a pack."""
+    """One ONNX file of a pack.
+
+    ``ready``: it runs as it is. ``source``: the SHA-256 of the file that it was prepared from.
+    """
 
     name: str
     data: bytes
+    ready: bool = False
+    source: str | None = None
 
     @property
     def digest(self) -> str:
         """Its SHA-256."""
         return sha256(self.data)
 
+    @property
+    def identity(self) -> str:
+        """What it is known by, prepared or not: the SHA-256 of what was shipped."""
+        return self.source or self.digest
+
 
 @dataclass(frozen=True, slots=True)
 class PackFiles:
-    """The two models of a pack, and under which licence they come."""
+    """The two models of a pack, and under which licence they come.
+
+    With ``variant`` the recogniser is a low-precision one that passed its gate.
+    """
 
     name: str
     detector: ModelFile
     recogniser: ModelFile
     licence: str
+    variant: VariantRecord | None = None
 
 
 class PackNotes(BaseModel):
     """``pack.json`` in a pack's folder; every field may be left out.
 
-    With ``sha256`` the files named are checked each time the pack is opened.
+    With ``sha256`` the files named are checked each time the pack is opened. ``preparation``,
+    ``prepared_from`` and ``variant`` are written by ``headcount models prepare --to``: by which
+    version of workers/models/prepare.py files were made ready, from which shipped files (by
+    SHA-256), and the gate's record of a low-precision recogniser.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +104,9 @@ class PackNotes(BaseModel):
     detector: str | None = None
     recogniser: str | None = None
     sha256: dict[str, str] = {}
+    preparation: str | None = None
+    prepared_from: dict[str, str] = {}
+    variant: VariantRecord | None = None
 
 
 def open_pack(name: str, settings: Settings, s3: S3Settings) -> ModelPack:
@@ -88,7 +115,17 @@ def open_pack(name: str, settings: Settings, s3: S3Settings) -> ModelPack:
 
 
 def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
-    """The files of a pack: by name, folder or ``s3://`` URI."""
+    """The files of a pack: by name, folder or ``s3://`` URI, with ``+int8`` for its variant.
+
+    Raises FatalError: unknown, damaged, unaccepted, or a variant that passed no gate.
+    """
+    base, variant = split_name(name)
+    if variant is not None:
+        files = resolve_pack(base, settings, s3)
+        if files.variant is not None:
+            raise FatalError(f"the pack {base} is itself a variant: use --model {base}")
+        found = find_variant(settings.cache_dir, base, files.recogniser.identity, variant)
+        return with_variant(files, found.data, found.record)
     if name == EMBEDDED:
         return _embedded_files()
     if name in INSIGHTFACE_PACKS:
@@ -102,6 +139,15 @@ def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
             f"{', '.join(INSIGHTFACE_PACKS)}, a folder with ONNX files, or an s3:// URI"
         )
     return _from_folder(folder, folder.resolve().name)
+
+
+def with_variant(files: PackFiles, data: bytes, record: VariantRecord) -> PackFiles:
+    """The same pack with a low-precision recogniser in place of its own."""
+    stem = Path(files.recogniser.name).stem
+    recogniser = ModelFile(f"{stem}{MARK}{record.variant}.onnx", data, ready=True)
+    return replace(
+        files, name=f"{files.name}{MARK}{record.variant}", recogniser=recogniser, variant=record
+    )
 
 
 # -- where packs come from ----------------------------------------------------------------------
@@ -199,7 +245,7 @@ def choose_files(
     name: str, files: Iterable[ModelFile], notes: PackNotes, place: str, licence: str = "unknown"
 ) -> PackFiles:
     """The detector and the recogniser among a pack's files, told by their structure."""
-    by_name = {file.name: file for file in files}
+    by_name = {file.name: _noted(file, notes, place) for file in files}
     _require_named(notes, by_name, place)
     for file_name, digest in notes.sha256.items():
         _require_digest(by_name[file_name], digest, f"{place}/{file_name}")
@@ -210,7 +256,33 @@ def choose_files(
         _only(by_name, kinds, kind, told, place)
         for kind, told in (("detector", notes.detector), ("recogniser", notes.recogniser))
     ]
-    return PackFiles(notes.name or name, chosen[0], chosen[1], notes.licence or licence)
+    _require_gate(notes, chosen[1], place)
+    return PackFiles(
+        notes.name or name, chosen[0], chosen[1], notes.licence or licence, notes.variant
+    )
+
+
+def _noted(file: ModelFile, notes: PackNotes, place: str) -> ModelFile:
+    """A file, with what ``pack.json`` says of its preparation. Raises FatalError."""
+    if notes.variant is not None and file.name == notes.recogniser:
+        return replace(file, ready=True)
+    if file.name not in notes.prepared_from:
+        return file
+    if notes.preparation != VERSION or file.name not in notes.sha256:
+        raise FatalError(
+            f"the pack in {place} was prepared by another version of headcount: prepare it again "
+            "with `headcount models prepare --to`"
+        )
+    return replace(file, ready=True, source=notes.prepared_from[file.name])
+
+
+def _require_gate(notes: PackNotes, recogniser: ModelFile, place: str) -> None:
+    """Raise FatalError unless the variant is the one that passed its gate."""
+    if notes.variant is not None and notes.variant.sha256 != recogniser.digest:
+        raise FatalError(
+            f"the variant {recogniser.name} in {place} is not the one that passed its gate: "
+            "copy it again with `headcount models prepare --to`"
+        )
 
 
 def _require_named(notes: PackNotes, files: dict[str, ModelFile], place: str) -> None:
@@ -254,19 +326,37 @@ def kind_of(model: onnx.ModelProto) -> str:
 
 def load_pack(files: PackFiles, settings: Settings) -> ModelPack:
     """Prepare both models and open them on the provider that is set."""
-    detector = _open_detector(files.detector, settings)
-    name = files.recogniser.name
-    ready = prepared(files.recogniser.data, name, settings.cache_dir, free_size=False)
-    mean, std = input_scaling(parse(ready, name).graph)
-    session = open_session(ready, settings.provider, name=name)
-    recogniser = ArcFace(session, mean=mean, std=std, name=name)
+    detector = open_detector(files.detector, settings)
+    recogniser = open_recogniser(files.recogniser, settings)
+    if files.variant is not None:
+        require_same_arithmetic(recogniser, files.variant)
     return ModelPack(pack_record(files, recogniser), detector, recogniser)
 
 
-def _open_detector(file: ModelFile, settings: Settings) -> Detector:
-    outputs = len(parse(file.data, file.name).graph.output)
-    if outputs == _YUNET_OUTPUTS:
-        ready = prepared(file.data, file.name, settings.cache_dir, free_size=True)
+def open_recogniser(file: ModelFile, settings: Settings) -> ArcFace:
+    """Prepare a recogniser, unless it is ready, and open it on the provider that is set."""
+    data = ready_form(file, settings, free_size=False)
+    mean, std = input_scaling(parse(data, file.name).graph)
+    session = open_session(data, settings.provider, name=file.name)
+    return ArcFace(session, mean=mean, std=std, name=file.name)
+
+
+def ready_form(file: ModelFile, settings: Settings, *, free_size: bool) -> bytes:
+    """A model as it is run: its own bytes where it is ready, else prepared, through the cache."""
+    if file.ready:
+        return file.data
+    return prepared(file.data, file.name, settings.cache_dir, free_size=free_size)
+
+
+def is_yunet(file: ModelFile) -> bool:
+    """Whether a detector is YuNet, which is prepared; SCRFD runs as it is."""
+    return len(parse(file.data, file.name).graph.output) == _YUNET_OUTPUTS
+
+
+def open_detector(file: ModelFile, settings: Settings) -> Detector:
+    """Prepare a detector, where that is needed, and open it on the provider that is set."""
+    if is_yunet(file):
+        ready = ready_form(file, settings, free_size=True)
         return YuNet(open_session(ready, settings.provider, name=file.name))
     return Scrfd(open_session(file.data, settings.provider, name=file.name), name=file.name)
 
@@ -274,21 +364,21 @@ def _open_detector(file: ModelFile, settings: Settings) -> Detector:
 def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
     """What is recorded of a pack. Its digest covers all that changes boxes or descriptors."""
     parts = {
-        "detector": files.detector.digest,
-        "recogniser": files.recogniser.digest,
+        "detector": files.detector.identity,
+        "recogniser": files.recogniser.identity,
         "pipeline": PIPELINE,
         "preparation": VERSION,
     }
     digest = sha256(json.dumps(parts, sort_keys=True).encode())
-    known = thresholds_of(recogniser)
+    known = files.variant.thresholds if files.variant else thresholds_of(recogniser)
     return PackRecord(
         name=files.name,
         pack_id=digest[:16],
         digest=digest,
         detector=files.detector.name,
-        detector_sha256=files.detector.digest,
+        detector_sha256=files.detector.identity,
         recogniser=files.recogniser.name,
-        recogniser_sha256=files.recogniser.digest,
+        recogniser_sha256=files.recogniser.identity,
         dimensions=recogniser.dimensions,
         licence=files.licence,
         threshold=known.threshold,

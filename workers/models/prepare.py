@@ -185,13 +185,18 @@ def _replace(field: Any, values: list[Any]) -> None:  # a protobuf repeated fiel
     field.extend(values)
 
 
+def prepared_path(cache: Path, digest: str, *, free_size: bool) -> Path:
+    """Where the prepared form of the model with this SHA-256 lies in the cache."""
+    kind = "sized" if free_size else "fixed"
+    return cache / "models" / f"{digest[:32]}-{kind}-{VERSION}.onnx"
+
+
 def prepared(data: bytes, name: str, cache: Path, *, free_size: bool) -> bytes:
     """The prepared form of a model, from the cache where it is there and whole.
 
     Raises FatalError where the model cannot be prepared, or the cache cannot be written.
     """
-    kind = "sized" if free_size else "fixed"
-    path = cache / "models" / f"{sha256(data)[:32]}-{kind}-{VERSION}.onnx"
+    path = prepared_path(cache, sha256(data), free_size=free_size)
     found = read_checked(path)
     if found is not None:
         return found

@@ -1,0 +1,134 @@
+"""Recognisers in 8-bit integers: the one door to onnxruntime's quantiser."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from headcount.errors import FatalError
+from workers.models.prepare import parse, real_inputs
+
+LAYERS = ("Conv", "Gemm", "MatMul")
+BETWEEN = ("Relu", "Mul", "Add")
+"""What stands between layers, as PRelu is rewritten. In fp32, all outputs are converted twice."""
+
+EVERYTHING = "everything"
+ALL_LAYERS = "layers"
+INNER_LAYERS = "layers but the first and the last"
+DENSE_LAYERS = "layers but separable ones"
+"""Separable convolutions see one channel each: what is lost of it, nothing makes up for."""
+FORMS = (EVERYTHING, ALL_LAYERS, INNER_LAYERS, DENSE_LAYERS)
+"""What is quantised, from the quickest to the mildest."""
+
+Blob = NDArray[np.float32]
+
+
+def runtime() -> str:
+    """What quantises, for the record."""
+    return f"onnxruntime {ort.__version__}"
+
+
+def forms_of(model: bytes) -> list[str]:
+    """The forms that differ for this recogniser and quantise any of it, the quickest first.
+
+    Raises FatalError where there is none.
+    """
+    graph = parse(model, "the recogniser").graph
+    forms: dict[tuple[int, ...], str] = {}
+    for form in FORMS:
+        chosen = tuple(n for n, node in enumerate(graph.node) if _takes(graph, node, form))
+        if chosen:
+            forms.setdefault(chosen, form)
+    if not forms:
+        raise FatalError("the recogniser has no layer that could be quantised")
+    return list(forms.values())
+
+
+def quantise(model: bytes, blobs: list[Blob], form: str) -> bytes:
+    """A prepared recogniser with weights (per channel) and activations in 8 bits, as QDQ.
+
+    ``blobs`` are inputs of the network, N x 3 x 112 x 112 each, from which the ranges of the
+    activations are taken. Raises FatalError where the quantiser gives up.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source = _with_fused_layers(model, Path(folder))
+        chosen = [node for node in source.graph.node if _takes(source.graph, node, form)]
+        made = Path(folder) / "quantised.onnx"
+        reader = _Reader(real_inputs(source.graph)[0].name, blobs)
+        try:
+            with _Quiet():
+                quantize_static(
+                    source,
+                    made,
+                    reader,
+                    quant_format=QuantFormat.QDQ,
+                    op_types_to_quantize=[*LAYERS, *BETWEEN],
+                    per_channel=True,
+                    activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8,
+                    nodes_to_quantize=[node.name for node in chosen],
+                )
+        except Exception as error:  # the quantiser's exceptions share no base class
+            raise FatalError(f"the recogniser cannot be quantised: {error}") from error
+        return made.read_bytes()
+
+
+def _with_fused_layers(model: bytes, folder: Path) -> onnx.ModelProto:
+    """Batch normalisation folded into convolutions: between two roundings it costs accuracy."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(folder / "fused.onnx")
+    options.log_severity_level = 3
+    ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    fused = parse((folder / "fused.onnx").read_bytes(), "the recogniser")
+    for number, node in enumerate(fused.graph.node):
+        node.name = node.name or f"{node.op_type}_{number}"  # the quantiser chooses by name
+    return fused
+
+
+def _takes(graph: onnx.GraphProto, node: onnx.NodeProto, form: str) -> bool:
+    """Whether a form quantises this node."""
+    if node.op_type not in LAYERS:
+        return form == EVERYTHING and node.op_type in BETWEEN
+    if form == INNER_LAYERS:
+        layers = [other.name for other in graph.node if other.op_type in LAYERS]
+        return node.name not in (layers[0], layers[-1])
+    return form != DENSE_LAYERS or _groups(node) == 1
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == "group"), 1)
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]  # the library ships no types
+    """Hands the quantiser its inputs, one at a time."""
+
+    def __init__(self, name: str, blobs: list[Blob]) -> None:
+        self._feeds: Iterator[dict[str, Blob]] = iter([{name: blob} for blob in blobs])
+
+    def get_next(self) -> dict[str, Blob] | None:
+        """The next input; None at the end."""
+        return next(self._feeds, None)
+
+
+class _Quiet:
+    """No advice of the quantiser's among what a person reads."""
+
+    def __enter__(self) -> None:
+        logging.disable(logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        logging.disable(logging.NOTSET)
