@@ -52,7 +52,9 @@ PART_SHOWN, PARTS_SHOWN = 50, 4
 characters (of up to four bytes) of each part, and parts."""
 
 
-def publish(unit: Unit, out: Store, roll: Roll, seconds: Mapping[str, float]) -> dict[str, int]:
+def publish(
+    unit: Unit, out: Store, roll: Roll, seconds: Mapping[str, float], *, threshold: float
+) -> dict[str, int]:
     """Write the annotated photos and the report; says how many of what are shown."""
     chosen = choose_photos(roll, unit.spec.annotate)
     clusters = _cluster_members(roll)
@@ -61,6 +63,7 @@ def publish(unit: Unit, out: Store, roll: Roll, seconds: Mapping[str, float]) ->
     report = Report(
         spec=unit.spec,
         pack=unit.pack.record,
+        threshold=threshold,
         photos=roll.photos,
         outcomes=roll.outcomes,
         faces=roll.faces.num_rows,

@@ -130,7 +130,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         roll = _write_tables(unit, out, faces, gallery, names, folder=folder)
         _keep(unit, out, earlier, roll, folder)
     clock.lap("write")
-    shown = publish(unit, out, roll, clock.seconds)
+    shown = publish(unit, out, roll, clock.seconds, threshold=threshold)
     clock.lap("publish")
     summary = _summary(unit, roll, clock.seconds, shown)
     out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())

@@ -77,7 +77,8 @@ PHOTO = ShownPhoto(
     missing=("Mary Anning",), annotated="../annotated/trip/day 1.jpg", preview=b"preview",
 )  # fmt: skip
 EMPTY = Report(
-    spec=SPEC, pack=PACK, photos=0, outcomes={}, faces=0, decisions={}, clusters_total=0,
+    spec=SPEC, pack=PACK, threshold=PACK.threshold,
+    photos=0, outcomes={}, faces=0, decisions={}, clusters_total=0,
     people=(), shown=(), clusters=(), failures=(), seconds={},
 )  # fmt: skip
 
@@ -310,12 +311,18 @@ def test_every_outcome_has_words():
 
 
 def test_why_a_face_is_not_named():
-    assert phrases.why(UNKNOWN, PACK) == "Nearest is Grace Hopper, not alike enough"
+    assert (
+        phrases.why(UNKNOWN, PACK.threshold, PACK.margin)
+        == "Nearest is Grace Hopper, not alike enough"
+    )
     close = replace(UNKNOWN, similarity=0.5)
-    assert phrases.why(close, PACK).startswith("Too close to call")
-    assert phrases.why(face(Decision.UNKNOWN), PACK) == "Nobody to compare it with"
-    assert phrases.why(IGNORED, PACK) == "Too poor to judge: quality 0.07"
-    assert phrases.why(MATCHED, PACK) == ""
+    assert phrases.why(close, PACK.threshold, PACK.margin).startswith("Too close to call")
+    assert (
+        phrases.why(face(Decision.UNKNOWN), PACK.threshold, PACK.margin)
+        == "Nobody to compare it with"
+    )
+    assert phrases.why(IGNORED, PACK.threshold, PACK.margin) == "Too poor to judge: quality 0.07"
+    assert phrases.why(MATCHED, PACK.threshold, PACK.margin) == ""
 
 
 def test_without_calibration_there_is_no_probability():

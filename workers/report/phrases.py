@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headcount.messages import PackRecord, ReferenceReport
+from headcount.messages import ReferenceReport
 from headcount.records import Decision
 from workers.report.view import Report, ShownFace, ShownPhoto
 
@@ -96,8 +96,8 @@ def _recognised(report: Report) -> str:
     return f"{count(report.found, 'person', 'people')} recognised {times}"
 
 
-def why(face: ShownFace, pack: PackRecord) -> str:
-    """Why a face was decided as it was, in one clause."""
+def why(face: ShownFace, threshold: float, margin: float) -> str:
+    """Why a face was decided as it was, in one clause; matches need this similarity and lead."""
     if face.decision is Decision.IGNORED:
         return f"Too poor to judge: quality {score(face.quality)}"
     if face.decision is Decision.INFERRED:
@@ -106,7 +106,7 @@ def why(face: ShownFace, pack: PackRecord) -> str:
         return ""
     if face.similarity is None or face.nearest is None:
         return "Nobody to compare it with"
-    if face.similarity >= pack.threshold and face.margin is not None and face.margin < pack.margin:
+    if face.similarity >= threshold and face.margin is not None and face.margin < margin:
         return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
     return f"Nearest is {face.nearest}, not alike enough"
 

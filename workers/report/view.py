@@ -90,6 +90,8 @@ class Report:
 
     spec: JobSpec
     pack: PackRecord
+    threshold: float
+    """From this similarity on a face was matched: it grows with the gallery."""
     photos: int
     outcomes: dict[str, int]
     faces: int
