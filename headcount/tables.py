@@ -221,9 +221,13 @@ class Table:
         Rows that were staged and not committed go too: no job may be at work.
         """
         with self._foreign():
+            dataset = self._open()
+            for index in dataset.describe_indices():
+                dataset.drop_index(index.name)  # it holds codes of the rows
             self._open().optimize.compact_files(
                 materialize_deletions=True, materialize_deletions_threshold=0.0
             )
+            self._open().restore()  # the latest version may quote the filter of a deletion
             self._open().cleanup_old_versions(timedelta(0), delete_unverified=True)
 
     def delete(self, where: str) -> None:

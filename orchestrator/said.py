@@ -128,6 +128,7 @@ class Pointed:
     said: Said
     face_ids: tuple[str, ...]
     cluster_id: str | None
+    """The cluster that is meant, or that the face is in."""
 
 
 def find_faces(store: Store, what: str) -> Pointed:
@@ -136,10 +137,9 @@ def find_faces(store: Store, what: str) -> Pointed:
     The id of a cluster that was absorbed means whoever absorbed it.
     """
     for said in latest_rolls(store):
-        ids = said.roll["face_id"].to_pylist()
+        ids, clusters = (said.roll[name].to_pylist() for name in ("face_id", "cluster_id"))
         if what in ids:
-            return Pointed(said, (what,), None)
-        clusters = said.roll["cluster_id"].to_pylist()
+            return Pointed(said, (what,), clusters[ids.index(what)])
         lineage = rolls.read_lineage(store, said.keys, said.collection)
         cluster = rolls.heir(what, {c for c in clusters if c is not None}, lineage)
         if cluster is not None:

@@ -406,7 +406,10 @@ def _write_tables(
 
     write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
-    people, clusters = people_table(faces, gallery), clusters_table(faces, names)
+    people, clusters = (
+        people_table(faces, gallery),
+        results.clusters_table(faces, {name: naming.person_id for name, naming in names.items()}),
+    )
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
     return Roll(faces, people, clusters, dict(outcomes), failures, expectations, gallery)
@@ -446,24 +449,6 @@ def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
         "faces": [found[person] for person in gallery.person_ids],
     }
     return pa.table(columns, schema=results.PEOPLE)
-
-
-def clusters_table(faces: pa.Table, names: Mapping[str, Naming]) -> pa.Table:
-    """One row per cluster, the largest first; its exemplar is the face of best quality."""
-    members: dict[str, list[tuple[float, str, str]]] = {}
-    columns = (faces[name].to_pylist() for name in ("cluster_id", "quality", "face_id", "photo"))
-    for name, quality, face, photo in zip(*columns, strict=True):
-        if name is not None:
-            members.setdefault(name, []).append((-quality, face, photo))
-    ranked = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
-    table = {
-        "cluster_id": [name for name, _ in ranked],
-        "faces": [len(group) for _, group in ranked],
-        "photos": [len({photo for _, _, photo in group}) for _, group in ranked],
-        "person_id": [names[name].person_id if name in names else None for name, _ in ranked],
-        "exemplar_face_id": [min(group)[1] for _, group in ranked],
-    }
-    return pa.table(table, schema=results.CLUSTERS)
 
 
 def _summary(
