@@ -16,6 +16,10 @@ def main() -> None:
     parser.add_argument("--metrics-port", type=int)
     parser.add_argument("--doctor", action="store_true")
     parser.add_argument("--calibrate", metavar="ARCHIVE")
+    parser.add_argument("--search", nargs=2, metavar=("ARCHIVE", "PHOTO"))
+    parser.add_argument("--index", metavar="ARCHIVE")
+    parser.add_argument("--face", type=int)
+    parser.add_argument("--at-least", type=float)
     parser.add_argument("--fmr", type=float, default=1e-4)
     parser.add_argument("--false-positives", type=float, default=1e-3)
     arguments = parser.parse_args()
@@ -28,6 +32,9 @@ def main() -> None:
         return
     if arguments.calibrate:
         _calibrate(arguments.calibrate, arguments.fmr, arguments.false_positives)
+        return
+    if arguments.search or arguments.index:
+        _search(arguments)
         return
     _serve(arguments.queues.split(","), arguments.metrics_port)
 
@@ -48,6 +55,20 @@ def _calibrate(archive: str, fmr: float, false_positives: float) -> None:
 
     try:
         sys.stdout.write(report(archive, fmr, false_positives))
+    except HeadcountError as error:
+        sys.exit(str(error))
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    from headcount.errors import HeadcountError
+    from workers.lookup import build_index, report
+
+    try:
+        if arguments.index:
+            sys.stdout.write(build_index(arguments.index))
+        else:
+            archive, photo = arguments.search
+            sys.stdout.write(report(archive, photo, arguments.face, arguments.at_least))
     except HeadcountError as error:
         sys.exit(str(error))
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import click
 
-from headcount.errors import FatalError
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import archive_option, json_option
-from orchestrator.commands.worker import require_worker_libraries
+from orchestrator.commands.worker import ask_worker
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -36,26 +33,14 @@ def command(archive: str, fmr: float, false_positives: float, as_json: bool) -> 
     Impostor pairs are faces of one photo and references of different people, genuine pairs are
     references of one person. Nothing is changed.
     """
-    found = _ask_worker(canonical_uri(archive), fmr, false_positives)
+    order = ["--calibrate", canonical_uri(archive), "--fmr", str(fmr)]
+    found = ask_worker([*order, "--false-positives", str(false_positives)])
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return 0
     for line in _lines(found):
         click.echo(line)
     return 0
-
-
-def _ask_worker(archive: str, fmr: float, false_positives: float) -> dict[str, Any]:
-    """The data side measures, in a process of its own. Raises FatalError."""
-    require_worker_libraries()
-    order = ["--calibrate", archive, "--fmr", str(fmr), "--false-positives", str(false_positives)]
-    ended = subprocess.run(
-        [sys.executable, "-m", "workers", *order], capture_output=True, text=True, check=False
-    )
-    if ended.returncode:
-        raise FatalError(ended.stderr.strip()[-2000:] or "the calibration failed")
-    found: dict[str, Any] = json.loads(ended.stdout)
-    return found
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

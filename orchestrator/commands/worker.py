@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import subprocess
 import sys
+from typing import Any
 
 import click
 
 from headcount.errors import FatalError
+from headcount.settings import Settings
 from orchestrator.commands.options import load_settings, metrics_option, model_options
 from orchestrator.commands.supervise import open_broker
 from orchestrator.embedded import WORKER_ENVIRONMENT
@@ -57,3 +61,29 @@ def require_worker_libraries() -> None:
             f"this installation has no worker in it ({', '.join(missing)} missing): "
             "pip install 'headcount[cpu]', or 'headcount[gpu]' on a machine with CUDA"
         )
+
+
+def ask_worker(arguments: list[str], settings: Settings | None = None) -> dict[str, Any]:
+    """What the data side says to ``python -m workers ARGUMENTS``, in a process of its own.
+
+    Raises FatalError with its last words where it fails.
+    """
+    require_worker_libraries()
+    environment = dict(os.environ)
+    if settings is not None:
+        environment |= {
+            "HEADCOUNT_MODEL": settings.model,
+            "HEADCOUNT_PROVIDER": settings.provider,
+            "HEADCOUNT_THREADS": str(settings.threads),
+        }
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    if ended.returncode:
+        raise FatalError(ended.stderr.strip()[-2000:] or "the worker process failed")
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found

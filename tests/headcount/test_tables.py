@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -100,3 +101,32 @@ def test_an_earlier_version_is_restored_as_a_new_one(tmp_path: Path) -> None:
         assert table.read(["number"]).to_pylist() == [{"number": 1}]
     table.purge()
     assert not table.has(then)
+
+
+def test_the_nearest_rows_are_the_same_with_an_index_and_after_more_rows(tmp_path: Path) -> None:
+    table = Table(f"file://{tmp_path}/", "t.lance", S3Settings())
+    random = np.random.default_rng(2)
+    vectors = random.normal(size=(400, 32)).astype(np.float16)
+
+    def batch(first: int, last: int) -> pa.Table:
+        flat = pa.array(vectors[first:last].reshape(-1))
+        column = pa.FixedSizeListArray.from_arrays(flat, 32)
+        return pa.table({"number": list(range(first, last)), "v": column})
+
+    table.create(batch(0, 1).schema)
+    table.append(batch(0, 300))
+
+    def nearest() -> list[int]:
+        found = table.nearest("v", vectors[7], ["number"], count=1, where="number > 3")
+        return found["number"].to_pylist()
+
+    assert nearest() == [7]
+    table.index("v")
+    assert nearest() == [7]
+    table.append(batch(300, 400))
+    table.index("v")
+    found = table.nearest("v", vectors[350], ["number"], count=1)
+    assert found["number"].to_pylist() == [350]
+    assert found["_distance"][0].as_py() < 1e-3
+    table.purge()
+    assert nearest() == [7]

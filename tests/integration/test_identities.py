@@ -138,6 +138,28 @@ def test_a_photo_that_was_moved_or_copied_is_not_embedded_again(
     assert not [r for r in table(archive, "photos") if r["photo"] == "table.jpg"]
 
 
+def test_a_search_finds_every_photo_of_the_person_and_says_who_was_found(
+    samples: Path, archive: Path
+) -> None:
+    uri = ("--archive", str(archive / "archive"))
+    reference = next((samples / "people").rglob("*.*"))
+    cluster = obama(archive)
+    wanted = {r["photo"] for r in table(archive, "faces") if r["cluster_id"] == cluster}
+    found = json.loads(headcount("search", str(reference), *uri, "--json").stdout)["found"]
+    assert {row["photo"] for row in found} == wanted
+    similarities = [row["similarity"] for row in found]
+    assert similarities == sorted(similarities, reverse=True)
+    assert {row["cluster_id"] for row in found} == {cluster}
+    group = str(samples / "photos" / "table.jpg")
+    ambiguous = headcount("search", group, *uri)
+    assert ambiguous.returncode == 1
+    assert "--face N" in ambiguous.stderr
+    one = json.loads(headcount("search", group, *uri, "--face", "1", "--json").stdout)["found"]
+    assert one[0]["photo"] == "table.jpg"
+    assert one[0]["similarity"] > 0.99
+    assert headcount("audit", *uri).stdout.count("search") == 2 + 1
+
+
 def test_what_nobody_knows_is_an_error_in_words(archive: Path) -> None:
     uri = ("--archive", str(archive / "archive"))
     for arguments in (("name", "kx", "Ada"), ("reject", obama(archive), "Ada"), ("diff",)):
