@@ -38,6 +38,7 @@ COMMANDS = {
     "diff": "what differs between two jobs",
     "rollback": "the archive as it was with an earlier job",
     "forget": "remove a person from the archive and its results",
+    "packs": "the model packs of an archive: list, use, drop",
     "calibrate": "which threshold gives which error rate, on an archive's own faces",
     "audit": "who searched, named or forgot whom",
     "doctor": "check broker, store, models, providers; say how to mend what is wrong",

@@ -18,14 +18,22 @@ from headcount import audit, decisions, results, rolls
 from headcount.decisions import DecisionRecord
 from headcount.errors import FatalError
 from headcount.forgotten import ForgottenRecord, Place, tombstone_key
-from headcount.layout import JOBS, PREPARE, JobKeys, PackKeys
-from headcount.messages import DoneMarker, FailedMarker, FinishedRecord, JobSpec, find_record, now
+from headcount.layout import COMMITS, PREPARE, JobKeys, PackKeys
+from headcount.messages import (
+    DoneMarker,
+    FailedMarker,
+    FinishedRecord,
+    JobSpec,
+    LastCommitRecord,
+    find_record,
+    now,
+)
 from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, quoted
+from orchestrator.catalogue import job_ids, unfinished_jobs
 from orchestrator.said import find_person, latest_rolls, pack_ids
-from orchestrator.supervise import unfinished_jobs
 from orchestrator.withdraw import withdraw, without_name, without_person
 
 CHUNK = 500
@@ -48,6 +56,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
     """
     if jobs := unfinished_jobs(store):
         raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, first")
+    _refuse_half_commits(store)
     stone = _begin(store, person, s3)
     removed = Counter(stone.removed)
     removed["decisions"] += _forget_decisions(store, stone)
@@ -68,6 +77,16 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
     )
     store.put(tombstone_key(stone.person_id), done.to_bytes())
     return done
+
+
+def _refuse_half_commits(store: Store) -> None:
+    for info in store.list(COMMITS):
+        last = find_record(store, info.key, LastCommitRecord)
+        if last is not None and not last.made:
+            raise FatalError(
+                f"job {last.job_id} was interrupted while it was committed: "
+                f"`headcount resume {last.job_id}` first"
+            )
 
 
 def remember(store: Store, person: str) -> str:
@@ -237,28 +256,23 @@ def _forget_rolls(store: Store, keys: PackKeys, stone: ForgottenRecord) -> dict[
 def _specs(store: Store) -> list[JobSpec]:
     """The spec of the last job that wrote to each place."""
     last: dict[str, JobSpec] = {}
-    for job_id in _job_ids(store):
+    for job_id in job_ids(store):
         spec = find_record(store, JobKeys(job_id).spec, JobSpec)
         if spec is not None and spec.photos is not None:
             last[spec.out] = spec
     return list(last.values())
 
 
-def _job_ids(store: Store) -> list[str]:
-    keys = (info.key for info in store.list(JOBS))
-    return sorted({key.split("/")[1] for key in keys if key.endswith("/spec.json")})
-
-
 def _forget_jobs(store: Store, stone: ForgottenRecord) -> dict[str, int]:
     """Names go from what jobs noted; no version that is gone can be gone back to."""
     changed = 0
-    for job_id in _job_ids(store):
+    for job_id in list(job_ids(store)):
         keys = JobKeys(job_id)
         store.delete(keys.commit)
         changed += _forget_references(store, keys, stone)
         changed += _forget_messages(store, keys, stone)
         finished = find_record(store, keys.finished, FinishedRecord)
-        if finished is not None and finished.state == "failed":
+        if finished is None or finished.state != "done":
             for info in list(store.list(f"{keys.done_folder}embed-")):
                 store.delete(info.key)  # its rows were staged, and are gone: done anew on resume
     return {"job records": changed}

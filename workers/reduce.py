@@ -25,6 +25,7 @@ from headcount.records import Decision, Outcome
 from headcount.storage import Store
 from headcount.tables import quoted
 from workers.calibrate import search_threshold
+from workers.carry import earlier_roll
 from workers.cluster import cluster, join_rule
 from workers.context import Unit
 from workers.decisions import Decided, enrol_named, load_decisions
@@ -122,7 +123,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         rejected=decided.rejected,
     )
     clock.lap("match")
-    earlier = _earlier_roll(unit)
+    earlier = earlier_roll(unit, faces)
     faces = _cluster(unit, faces, descriptors, earlier, decided)
     faces, names = _lend(faces, decided.rejected)
     clock.lap("cluster")
@@ -341,13 +342,6 @@ def _lend(
         column = pa.array([row[name] for row in rows], pa.string())
         faces = faces.set_column(faces.schema.get_field_index(name), name, column)
     return faces.append_column("evidence", pa.array(evidence, pa.string())), names
-
-
-def _earlier_roll(unit: Unit) -> pa.Table:
-    """What the job before this one said of the collection's faces."""
-    collection = collection_id(unit.spec.photos or "")
-    job = rolls.latest_job(unit.store, unit.pack_keys, collection, before=unit.job_id)
-    return rolls.read_roll(unit.store, unit.pack_keys, collection, job)
 
 
 def _clusters_in(roll: pa.Table) -> dict[str, str]:

