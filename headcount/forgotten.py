@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,6 +35,7 @@ class ForgottenRecord(Record):
     person_id: str
     at: datetime
     state: Literal["removing", "done"]
+    person: str | None = Field(None, description="the name, while its traces are looked for")
     faces: tuple[str, ...] = Field((), description="ids of the faces to remove; none when done")
     photos: tuple[tuple[str, str], ...] = Field(
         (), description="collection and key of their photos; none when done"
@@ -50,6 +52,11 @@ def tombstone_key(person_id: str) -> str:
 def is_forgotten(store: Store, person_id: str) -> bool:
     """Whether a person was forgotten."""
     return find_record(store, tombstone_key(person_id), ForgottenRecord) is not None
+
+
+def forgotten_people(store: Store) -> frozenset[str]:
+    """The ids of everybody who was forgotten."""
+    return frozenset(PurePosixPath(info.key).stem for info in store.list(FORGOTTEN))
 
 
 def forgotten_places(store: Store) -> dict[str, list[Box4]]:

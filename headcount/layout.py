@@ -48,6 +48,7 @@ ROLLBACKS = "rollbacks/"
 FORGOTTEN = "forgotten/"
 PACKS = "packs/"
 LEASES = "leases/"
+COMMITS = "commits/"
 
 PREPARE = "prepare"
 REDUCE = "reduce"
@@ -65,7 +66,7 @@ def index_folder(name: str) -> str:
 
 def commit_key(collection: str) -> str:
     """Where the last commit of a collection, by its id, is named."""
-    return f"commits/{collection}.json"
+    return f"{COMMITS}{collection}.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,9 @@ class JobRequest(Record):
     profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
     all_objects: bool = False
     archives: bool = Field(False, description="look into the tar and ZIP files of a folder")
+    beside: bool = Field(
+        False, description="embed with this model pack beside the one that the archive goes by"
+    )
     annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
     priority: Literal["low", "normal", "high"] = Field(
         "normal", description="its share of the workers beside other jobs"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 import pyarrow as pa
+
+from headcount.storage.keys import is_portable
 
 PHOTOS = pa.schema(
     [
@@ -74,3 +79,43 @@ DIFF = "diff.json"
 SUMMARY = "summary.json"
 REPORT = "report/index.html"
 ANNOTATED = "annotated/"
+
+PART_SHOWN, PARTS_SHOWN = 50, 4
+"""Of a photo's key that cannot name a file, what is kept in the name of its annotated copy:
+characters (of up to four bytes) of each part, and parts."""
+
+
+def clusters_table(faces: pa.Table, people: Mapping[str, str]) -> pa.Table:
+    """One row per cluster, the largest first; its exemplar is the face of best quality.
+
+    ``people`` says which cluster is whom.
+    """
+    members: dict[str, list[tuple[float, str, str]]] = {}
+    columns = (faces[name].to_pylist() for name in ("cluster_id", "quality", "face_id", "photo"))
+    for name, quality, face, photo in zip(*columns, strict=True):
+        if name is not None:
+            members.setdefault(name, []).append((-quality, face, photo))
+    ranked = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
+    table = {
+        "cluster_id": [name for name, _ in ranked],
+        "faces": [len(group) for _, group in ranked],
+        "photos": [len({photo for _, _, photo in group}) for _, group in ranked],
+        "person_id": [people.get(name) for name, _ in ranked],
+        "exemplar_face_id": [min(group)[1] for _, group in ranked],
+    }
+    return pa.table(table, schema=CLUSTERS)
+
+
+def annotated_key(photo: str) -> str:
+    """Where the annotated copy of a photo lies in the results."""
+    if is_portable(photo) and _is_short(photo):
+        return f"{ANNOTATED}{photo}.jpg"
+    # A manifest's URI, a name that leads elsewhere or one too long: readable, and still unique.
+    parts = [part[:PART_SHOWN] for part in photo.replace(":", "").split("/") if part.strip(".")]
+    digest = hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{ANNOTATED}{'/'.join(parts[-PARTS_SHOWN:])}-{digest}.jpg"
+
+
+def _is_short(photo: str) -> bool:
+    """Whether there is room for more: names end at 255 bytes, keys of S3 at 1,024."""
+    return len(photo.encode()) < 700 and all(len(p.encode()) < 240 for p in photo.split("/"))

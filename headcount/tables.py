@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import lance
 import pyarrow as pa
@@ -36,6 +37,9 @@ PHOTOS = pa.schema(
         ("content", pa.string()),
     ]
 )
+
+INDEX_PROBES, INDEX_REFINE = 32, 10
+"""Of an index: cells that a search looks into, and candidates ranked per row that is wanted."""
 
 SMALL_FRAGMENTS = 64
 """A table of more fragments than this is compacted after a commit: readers open each of them."""
@@ -221,9 +225,13 @@ class Table:
         Rows that were staged and not committed go too: no job may be at work.
         """
         with self._foreign():
+            dataset = self._open()
+            for index in dataset.describe_indices():
+                dataset.drop_index(index.name)  # it holds codes of the rows
             self._open().optimize.compact_files(
                 materialize_deletions=True, materialize_deletions_threshold=0.0
             )
+            self._open().restore()  # the latest version may quote the filter of a deletion
             self._open().cleanup_old_versions(timedelta(0), delete_unverified=True)
 
     def delete(self, where: str) -> None:
@@ -260,6 +268,45 @@ class Table:
                 batch_size=batch_rows,
             )
             yield from scanner.to_batches()
+
+    def nearest(
+        self,
+        column: str,
+        query: Any,  # an array; numpy stays out of this module
+        columns: Sequence[str],
+        *,
+        count: int,
+        where: str | None = None,
+    ) -> pa.Table:
+        """The rows whose vectors are nearest by cosine, and ``_distance``: 1 less the cosine.
+
+        Exact, unless the table has an index of that column; candidates of an index are ranked
+        by their own vectors.
+        """
+        nearest = {
+            "column": column,
+            "q": query,
+            "k": count,
+            "metric": "cosine",
+            "nprobes": INDEX_PROBES,
+            "refine_factor": INDEX_REFINE,
+        }
+        with self._foreign():
+            return self._open().to_table(
+                columns=[*columns, "_distance"], filter=where, prefilter=True, nearest=nearest
+            )
+
+    def index(self, column: str) -> None:
+        """Make an index of a column's vectors, or bring the one there is up to the table."""
+        with self._foreign():
+            dataset = self._open()
+            if list(dataset.describe_indices()):
+                dataset.optimize.optimize_indices()
+                return
+            cells = max(1, int(dataset.count_rows() ** 0.5))
+            dataset.create_index(
+                column, "IVF_PQ", metric="cosine", num_partitions=cells, num_sub_vectors=16
+            )
 
     def read(self, columns: Sequence[str], *, where: str | None = None) -> pa.Table:
         """The rows that match a filter, at once: for small tables."""

@@ -13,9 +13,10 @@ from urllib.parse import unquote
 from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.places import is_container
 from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, JobKeys, PackKeys, commit_key, shard_name
+from headcount.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
 from headcount.messages import (
     ArchiveRecord,
+    DoneMarker,
     JobSpec,
     LastCommitRecord,
     Limits,
@@ -193,10 +194,10 @@ def _key_below(collection: str, uri: str) -> str:
 
 
 def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:
-    archive = find_record(store, ARCHIVE, ArchiveRecord)
-    if archive is None or spec.photos is None:
+    pack_id = _pack_id(store, spec)
+    if pack_id is None or spec.photos is None:
         return
-    table = Table(store.uri, PackKeys(archive.model.pack_id).photos, s3)
+    table = Table(store.uri, PackKeys(pack_id).photos, s3)
     if not table.exists():
         return
     rows = table.scan(
@@ -209,6 +210,15 @@ def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:
             *(column.to_pylist() for column in batch.columns), strict=True
         ):
             yield Known(ObjectInfo(photo, etag, size), Outcome(outcome), profile)
+
+
+def _pack_id(store: Store, spec: JobSpec) -> str | None:
+    """The pack that the job embeds with: as its first unit found, or the archive's own."""
+    prepared = find_record(store, JobKeys(spec.job_id).done(PREPARE), DoneMarker)
+    if prepared is not None and prepared.pack is not None:
+        return prepared.pack.pack_id
+    archive = find_record(store, ARCHIVE, ArchiveRecord)
+    return archive.model.pack_id if archive else None
 
 
 def _changed(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from headcount import rolls
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, JOBS, PREPARE, JobKeys, PackKeys
+from headcount.layout import ARCHIVE, PREPARE, JobKeys, PackKeys
 from headcount.messages import (
     ArchiveRecord,
     DoneMarker,
@@ -26,6 +26,7 @@ from headcount.records import person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, quoted
+from orchestrator.catalogue import job_ids
 
 CHUNK = 500
 """Values of one filter."""
@@ -80,9 +81,8 @@ def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
 
 def finished_jobs(store: Store) -> list[str]:
     """The jobs that took a roll and ended well, oldest first."""
-    ids = sorted(i.key.split("/")[1] for i in store.list(JOBS) if i.key.endswith("/finished.json"))
     done = []
-    for job_id in ids:
+    for job_id in job_ids(store):
         finished = find_record(store, JobKeys(job_id).finished, FinishedRecord)
         spec = find_record(store, JobKeys(job_id).spec, JobSpec)
         if finished and finished.state == "done" and spec and spec.photos:
@@ -128,6 +128,7 @@ class Pointed:
     said: Said
     face_ids: tuple[str, ...]
     cluster_id: str | None
+    """The cluster that is meant, or that the face is in."""
 
 
 def find_faces(store: Store, what: str) -> Pointed:
@@ -136,10 +137,9 @@ def find_faces(store: Store, what: str) -> Pointed:
     The id of a cluster that was absorbed means whoever absorbed it.
     """
     for said in latest_rolls(store):
-        ids = said.roll["face_id"].to_pylist()
+        ids, clusters = (said.roll[name].to_pylist() for name in ("face_id", "cluster_id"))
         if what in ids:
-            return Pointed(said, (what,), None)
-        clusters = said.roll["cluster_id"].to_pylist()
+            return Pointed(said, (what,), clusters[ids.index(what)])
         lineage = rolls.read_lineage(store, said.keys, said.collection)
         cluster = rolls.heir(what, {c for c in clusters if c is not None}, lineage)
         if cluster is not None:

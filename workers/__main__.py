@@ -34,6 +34,15 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--fmr", type=float, default=1e-4)
     calibrate.add_argument("--false-positives", type=float, default=1e-3)
     calibrate.set_defaults(run=_calibrate)
+    search = errands.add_parser("search")
+    search.add_argument("archive")
+    search.add_argument("photo")
+    search.add_argument("--face", type=int)
+    search.add_argument("--at-least", type=float)
+    search.set_defaults(run=_search)
+    index = errands.add_parser("index")
+    index.add_argument("archive")
+    index.set_defaults(run=_index)
     models = errands.add_parser("models")
     models.add_argument("action", choices=["list", "prepare", "verify"])
     models.add_argument("--model")
@@ -64,6 +73,18 @@ def _calibrate(arguments: argparse.Namespace) -> str:
     from workers.calibrate import report
 
     return report(arguments.archive, arguments.fmr, arguments.false_positives)
+
+
+def _search(arguments: argparse.Namespace) -> str:
+    from workers.lookup import report
+
+    return report(arguments.archive, arguments.photo, arguments.face, arguments.at_least)
+
+
+def _index(arguments: argparse.Namespace) -> str:
+    from workers.lookup import build_index
+
+    return build_index(arguments.archive)
 
 
 def _models(arguments: argparse.Namespace) -> str:

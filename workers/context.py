@@ -112,9 +112,13 @@ class Unit:
 
     @cached_property
     def pack(self) -> ModelPack:
-        """The job's model pack. Raises FatalError where the archive was made with another."""
+        """The job's model pack. Raises FatalError where the archive goes by another.
+
+        Unless the job is to embed with it beside that one.
+        """
         pack = self.context.pack(self.spec.model)
-        require_same_pack(self.store, pack)
+        if not self.spec.beside:
+            require_same_pack(self.store, pack)
         return pack
 
     @cached_property
@@ -146,5 +150,6 @@ def require_same_pack(store: Store, pack: ModelPack) -> None:
             f"the archive {store.uri} was made with the model pack {made_with.name} "
             f"({made_with.pack_id}), and this run uses {pack.record.name} "
             f"({pack.record.pack_id}). Descriptors of different packs cannot be compared: "
-            f"use --model {made_with.name} with the same model files, or another archive"
+            f"use --model {made_with.name} with the same model files, --beside to embed with "
+            "both, or another archive"
         )

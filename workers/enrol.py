@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.forgotten import forgotten_people
 from headcount.messages import ReferenceReport
 from headcount.photos import Reference, references_in
 from headcount.records import person_id
@@ -55,7 +56,10 @@ def choose_face(analysis: Analysis) -> int | str:
 
 
 def enrol_people(unit: Unit) -> tuple[ReferenceReport, ...]:
-    """Bring the gallery up to the people folder: new and changed references are embedded."""
+    """Bring the gallery up to the people folder: new and changed references are embedded.
+
+    Whoever was forgotten stays so, whatever the folder holds.
+    """
     source = unit.context.open(unit.spec.people or "")
     references = list(references_in(source.list()))
     if not references:
@@ -63,6 +67,8 @@ def enrol_people(unit: Unit) -> tuple[ReferenceReport, ...]:
             f"no people found in {source.uri}: expected one folder per person with photos in it, "
             "or photos named after the person (NAME.jpg)"
         )
+    forgotten = forgotten_people(unit.store)
+    references = [r for r in references if person_id(r.person) not in forgotten]
     known = _known(unit, source.uri)
     fresh = [r for r in references if known.get((r.person, r.photo.key)) != r.photo.etag]
     done = {(e.reference.person, e.reference.photo.key): e for e in _embed(unit, source, fresh)}

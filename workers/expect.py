@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from headcount.errors import FatalError, ObjectError
+from headcount.forgotten import forgotten_people
+from headcount.records import person_id
 from headcount.storage.opening import split_object_uri
 from workers.context import Unit
 
@@ -59,6 +61,8 @@ def load_expectations(unit: Unit, faces: pa.Table) -> Expectations:
         text = unit.context.open(store_uri).get(key).data.decode("utf-8-sig")
     except (ObjectError, UnicodeDecodeError) as error:
         raise FatalError(f"cannot read the expected people from {source}: {error}") from error
-    expected = list(dict.fromkeys(parse_expected(text, source)))
+    forgotten = forgotten_people(unit.store)
+    pairs = dict.fromkeys(parse_expected(text, source))
+    expected = [pair for pair in pairs if person_id(pair[1]) not in forgotten]
     found = zip(faces["photo"].to_pylist(), faces["person"].to_pylist(), strict=True)
     return Expectations(len(expected), missing_from(expected, found))

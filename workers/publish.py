@@ -5,7 +5,6 @@ Pictures are made from the photos themselves, fetched again; the archive holds n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,9 +18,9 @@ from headcount.errors import ObjectError, PhotoError
 from headcount.layout import PREPARE
 from headcount.messages import DoneMarker, ReferenceReport, read_record
 from headcount.records import Box, Decision
+from headcount.results import annotated_key
 from headcount.storage import Store
 from headcount.storage.base import Reader
-from headcount.storage.keys import is_portable
 from workers.context import Unit
 from workers.decode import Decoded, decode
 from workers.pools import ordered_map
@@ -47,9 +46,6 @@ CLUSTER_FACES_SHOWN = 12
 PEOPLE_SHOWN = 100
 REFERENCES_SHOWN = 6
 FAILURE_EXAMPLES = 5
-PART_SHOWN, PARTS_SHOWN = 50, 4
-"""Of a photo's key that cannot name a file, what is kept in the name of its annotated copy:
-characters (of up to four bytes) of each part, and parts."""
 
 
 def publish(
@@ -203,21 +199,6 @@ def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
     key = annotated_key(shown.key)
     out.put(key, preview(drawn, ANNOTATED_LONG_SIDE))
     return replace(shown, annotated="../" + key, preview=preview(drawn, PREVIEW_LONG_SIDE))
-
-
-def annotated_key(photo: str) -> str:
-    """Where the annotated copy of a photo lies in the results."""
-    if is_portable(photo) and _is_short(photo):
-        return f"{results.ANNOTATED}{photo}.jpg"
-    # A manifest's URI, a name that leads elsewhere or one too long: readable, and still unique.
-    parts = [part[:PART_SHOWN] for part in photo.replace(":", "").split("/") if part.strip(".")]
-    digest = hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{results.ANNOTATED}{'/'.join(parts[-PARTS_SHOWN:])}-{digest}.jpg"
-
-
-def _is_short(photo: str) -> bool:
-    """Whether there is room for more: names end at 255 bytes, keys of S3 at 1,024."""
-    return len(photo.encode()) < 700 and all(len(p.encode()) < 240 for p in photo.split("/"))
 
 
 def _scaled(box: Box, scale: float) -> Box:

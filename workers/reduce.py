@@ -25,6 +25,7 @@ from headcount.records import Decision, Outcome
 from headcount.storage import Store
 from headcount.tables import quoted
 from workers.calibrate import search_threshold
+from workers.carry import earlier_roll
 from workers.cluster import cluster, join_rule
 from workers.context import Unit
 from workers.decisions import Decided, enrol_named, load_decisions
@@ -122,7 +123,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         rejected=decided.rejected,
     )
     clock.lap("match")
-    earlier = _earlier_roll(unit)
+    earlier = earlier_roll(unit, faces)
     faces = _cluster(unit, faces, descriptors, earlier, decided)
     faces, names = _lend(faces, decided.rejected)
     clock.lap("cluster")
@@ -343,13 +344,6 @@ def _lend(
     return faces.append_column("evidence", pa.array(evidence, pa.string())), names
 
 
-def _earlier_roll(unit: Unit) -> pa.Table:
-    """What the job before this one said of the collection's faces."""
-    collection = collection_id(unit.spec.photos or "")
-    job = rolls.latest_job(unit.store, unit.pack_keys, collection, before=unit.job_id)
-    return rolls.read_roll(unit.store, unit.pack_keys, collection, job)
-
-
 def _clusters_in(roll: pa.Table) -> dict[str, str]:
     """The cluster of each face that has one."""
     pairs = zip(roll["face_id"].to_pylist(), roll["cluster_id"].to_pylist(), strict=True)
@@ -406,7 +400,10 @@ def _write_tables(
 
     write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
-    people, clusters = people_table(faces, gallery), clusters_table(faces, names)
+    people, clusters = (
+        people_table(faces, gallery),
+        results.clusters_table(faces, {name: naming.person_id for name, naming in names.items()}),
+    )
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
     return Roll(faces, people, clusters, dict(outcomes), failures, expectations, gallery)
@@ -446,24 +443,6 @@ def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
         "faces": [found[person] for person in gallery.person_ids],
     }
     return pa.table(columns, schema=results.PEOPLE)
-
-
-def clusters_table(faces: pa.Table, names: Mapping[str, Naming]) -> pa.Table:
-    """One row per cluster, the largest first; its exemplar is the face of best quality."""
-    members: dict[str, list[tuple[float, str, str]]] = {}
-    columns = (faces[name].to_pylist() for name in ("cluster_id", "quality", "face_id", "photo"))
-    for name, quality, face, photo in zip(*columns, strict=True):
-        if name is not None:
-            members.setdefault(name, []).append((-quality, face, photo))
-    ranked = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
-    table = {
-        "cluster_id": [name for name, _ in ranked],
-        "faces": [len(group) for _, group in ranked],
-        "photos": [len({photo for _, _, photo in group}) for _, group in ranked],
-        "person_id": [names[name].person_id if name in names else None for name, _ in ranked],
-        "exemplar_face_id": [min(group)[1] for _, group in ranked],
-    }
-    return pa.table(table, schema=results.CLUSTERS)
 
 
 def _summary(

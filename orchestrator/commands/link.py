@@ -30,7 +30,8 @@ def command(one: str, other: str, apart: bool, archive: str) -> int:
         raise FatalError(f"{one} and {other} are not two faces that can be judged")
     if pointed[0].said.collection != pointed[1].said.collection:
         raise FatalError(f"{one} and {other} are faces of two collections")
-    audit.record(store, "split" if apart else "merge", one, other=other)
+    clusters = [faces.cluster_id or "" for faces in pointed]
+    audit.record(store, "split" if apart else "merge", clusters[0], other=clusters[1])
     decisions.decide(store, "different" if apart else "same", chosen, source=pointed[0].said.uri)
     click.echo(
         f"{one} and {other} will be {'two people' if apart else 'one person'} from the next run on"

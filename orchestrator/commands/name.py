@@ -41,7 +41,7 @@ def command(cluster: str, name: str, archive: str) -> int:
     chosen = marks(store, pointed, s3, best=BEST)
     if not chosen:
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
-    audit.record(store, "name", person, cluster=pointed.cluster_id or cluster)
+    audit.record(store, "name", person, cluster=pointed.cluster_id or "")
     decisions.decide(store, "name", chosen, person=(person, name), source=pointed.said.uri)
     click.echo(
         f"{counted(len(chosen), 'face')} of {counted(len(pointed.face_ids), 'face')} will be "

@@ -64,6 +64,11 @@ def job_options(command: F) -> F:
             "--archives", is_flag=True, help="Look into the tar and ZIP files of the folder too."
         ),
         click.option(
+            "--beside",
+            is_flag=True,
+            help="Embed with --model beside the pack that the archive goes by (see `packs`).",
+        ),
+        click.option(
             "--annotate",
             type=click.IntRange(min=0),
             default=200,

@@ -39,7 +39,11 @@ def command(
     """
     settings, s3 = load_settings(model=model), load_s3()
     spec = make_spec(photos=photos, archive=archive, out=out, settings=settings, **wishes)
-    plan = plan_job(submit(spec, s3), spec, s3)
+    store = submit(spec, s3)
+    if spec.beside:  # what another pack knows is told by the first worker
+        click.echo(json.dumps({"job_id": spec.job_id}) if as_json else spec.job_id)
+        return 0
+    plan = plan_job(store, spec, s3)
     if as_json:
         click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
         return 0

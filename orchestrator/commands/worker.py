@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from headcount.errors import FatalError
+from headcount.settings import Settings
 from orchestrator.commands.options import load_settings, metrics_option, model_options
 from orchestrator.commands.supervise import open_broker
 from orchestrator.embedded import WORKER_ENVIRONMENT
@@ -38,19 +39,20 @@ def command(
     settings = load_settings(model=model, provider=provider, threads=threads)
     open_broker(settings)
     require_worker_libraries()
-    environment = (
-        WORKER_ENVIRONMENT
-        | dict(os.environ)
-        | {
-            "HEADCOUNT_MODEL": settings.model,
-            "HEADCOUNT_PROVIDER": settings.provider,
-            "HEADCOUNT_THREADS": str(settings.threads),
-        }
-    )
+    environment = WORKER_ENVIRONMENT | dict(os.environ) | environment_of(settings)
     arguments = [sys.executable, "-m", "workers", "--queues", queues]
     if metrics_port is not None:
         arguments += ["--metrics-port", str(metrics_port)]
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - replaces this process
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What a process of the data side is told of these settings."""
+    return {
+        "HEADCOUNT_MODEL": settings.model,
+        "HEADCOUNT_PROVIDER": settings.provider,
+        "HEADCOUNT_THREADS": str(settings.threads),
+    }
 
 
 def require_worker_libraries() -> None:

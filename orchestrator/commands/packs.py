@@ -1,0 +1,118 @@
+"""``headcount packs``: the model packs of an archive, and which of them it goes by."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from headcount import audit
+from headcount.errors import FatalError
+from headcount.layout import ARCHIVE, PackKeys
+from headcount.messages import ArchiveRecord, ModelChoice, PackRecord, read_record
+from headcount.settings import S3Settings
+from headcount.storage import Store, canonical_uri
+from headcount.tables import Table
+from orchestrator.catalogue import unfinished_jobs
+from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.said import active_pack, pack_ids
+from orchestrator.submit import open_archive
+
+
+@click.group()
+def command() -> None:
+    """The model packs of an archive: compare, cut over to one, drop one.
+
+    `headcount run --model PACK --beside` embeds with another pack beside the one in use. Vectors
+    of different packs are never compared; cluster ids and names are carried over by face.
+    """
+
+
+@command.command(name="list")
+@archive_option
+@json_option
+def list_(archive: str, as_json: bool) -> int:
+    """The packs, with their photos, faces and references."""
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
+    active = active_pack(store).pack_id
+    rows = [_row(store, pack_id, s3) | {"used": pack_id == active} for pack_id in pack_ids(store)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return 0
+    for row in rows:
+        click.echo(
+            f"{'*' if row['used'] else ' '} {row['pack_id']}  {row['photos']:>9,} photos  "
+            f"{row['faces']:>9,} faces  {row['references']:>7,} references  {row['name']}"
+        )
+    return 0
+
+
+def _row(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str | int]:
+    keys = PackKeys(pack_id)
+    tables = {"photos": keys.photos, "faces": keys.faces, "references": keys.gallery}
+    counts = {name: Table(store.uri, key, s3) for name, key in tables.items()}
+    return {
+        "pack_id": pack_id,
+        "name": read_record(store, keys.record, PackRecord).name,
+        **{name: table.count() if table.exists() else 0 for name, table in counts.items()},
+    }
+
+
+@command.command()
+@click.argument("pack")
+@archive_option
+def use(pack: str, archive: str) -> int:
+    """From now on the archive goes by PACK (an id or a name): runs need no --beside for it."""
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
+    record = _find(store, pack)
+    _refuse_if_at_work(store)
+    if not Table(store.uri, PackKeys(record.pack_id).photos, s3).count():
+        raise FatalError(f"{record.name} has no photos in {store.uri}: run with --beside first")
+    before = read_record(store, ARCHIVE, ArchiveRecord)
+    choice = ModelChoice(name=record.name, pack_id=record.pack_id)
+    audit.record(store, "use", record.pack_id)
+    store.put(ARCHIVE, before.model_copy(update={"model": choice}).to_bytes())
+    click.echo(f"{store.uri} goes by {record.name} ({record.pack_id})")
+    return 0
+
+
+@command.command()
+@click.argument("pack")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@archive_option
+def drop(pack: str, yes: bool, archive: str) -> int:
+    """Remove everything that was made by PACK: its faces, vectors, references and rolls."""
+    store = open_archive(canonical_uri(archive), load_s3())
+    record = _find(store, pack)
+    if record.pack_id == active_pack(store).pack_id:
+        raise FatalError(f"{record.name} is the pack in use: `headcount packs use` another first")
+    _refuse_if_at_work(store)
+    if not yes:
+        click.confirm(
+            f"Remove all that {record.name} ({record.pack_id}) made in {store.uri}?",
+            abort=True,
+            err=True,
+        )
+    audit.record(store, "drop", record.pack_id)
+    keys = PackKeys(record.pack_id)
+    for info in sorted(store.list(keys.root), key=lambda info: info.key == keys.record):
+        store.delete(info.key)  # the record last: until then the pack can be dropped again
+    click.echo(f"dropped {record.name} ({record.pack_id})")
+    return 0
+
+
+def _find(store: Store, pack: str) -> PackRecord:
+    """A pack of the archive by id or name. Raises FatalError unless exactly one is meant."""
+    records = [read_record(store, PackKeys(p).record, PackRecord) for p in pack_ids(store)]
+    meant = [r for r in records if pack in (r.pack_id, r.name)]
+    if len(meant) != 1:
+        known = ", ".join(f"{r.name} ({r.pack_id})" for r in records)
+        raise FatalError(f"{len(meant)} packs called {pack} in {store.uri}; it has {known}")
+    return meant[0]
+
+
+def _refuse_if_at_work(store: Store) -> None:
+    if jobs := unfinished_jobs(store):
+        raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, first")

@@ -1,0 +1,72 @@
+"""``headcount search``: every photo of an archive with the person in a photo."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import click
+
+from headcount import audit
+from headcount.storage import canonical_uri
+from orchestrator.commands.options import (
+    archive_option,
+    json_option,
+    load_s3,
+    load_settings,
+    model_options,
+)
+from orchestrator.commands.worker import ask_worker, environment_of
+from orchestrator.conclude import counted
+from orchestrator.submit import canonical_object, open_archive
+
+
+@click.command()
+@click.argument("photo", required=False)
+@archive_option
+@click.option("--face", type=click.IntRange(min=1), help="Of several faces the N-th from the left.")
+@click.option("--at-least", type=click.FloatRange(-1, 1), help="Cosine from which on to find.")
+@click.option("--build-index", is_flag=True, help="Index the faces: for many millions of them.")
+@model_options
+@json_option
+def command(
+    photo: str | None,
+    archive: str,
+    face: int | None,
+    at_least: float | None,
+    build_index: bool,
+    model: str | None,
+    provider: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Find the photos with the person in PHOTO, the most alike first.
+
+    PHOTO is a path or an s3:// URI; it is not kept. Every search leaves a line in the audit log.
+    """
+    settings = load_settings(model=model, provider=provider, threads=threads)
+    uri = canonical_uri(archive)
+    if build_index:
+        done = ask_worker("index", uri, environment=environment_of(settings))
+        click.echo(f"{counted(done['faces'], 'face')} indexed", err=True)
+    if photo is None:
+        if build_index:
+            return 0
+        raise click.UsageError("whom to search for? Name a photo")
+    source = canonical_object(photo)
+    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+    audit.record(open_archive(uri, load_s3()), "search", f"photo-{digest}")
+    more = [] if face is None else ["--face", str(face)]
+    more += [] if at_least is None else ["--at-least", str(at_least)]
+    found = ask_worker("search", uri, source, *more, environment=environment_of(settings))
+    if as_json:
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return 0
+    for row in found["found"]:
+        who = row["person"] or row["cluster_id"] or "-"
+        click.echo(f"{row['similarity']:.3f}  {row['photo']}  {who}")
+    click.echo(
+        f"{counted(len(found['found']), 'photo')} at cosine {found['threshold']:.2f} or more",
+        err=True,
+    )
+    return 0

@@ -1,0 +1,305 @@
+"""Forgetting a person: vectors, crops and names leave the archive and its jobs' results for good.
+
+What is to be removed is written first (the tombstone, state ``removing``), and the tombstone is
+stripped last: a `forget` that was interrupted is ended by the next one. Every step may be done
+again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.compute as pc
+
+from headcount import audit, decisions, results, rolls
+from headcount.decisions import DecisionRecord
+from headcount.errors import FatalError
+from headcount.forgotten import ForgottenRecord, Place, tombstone_key
+from headcount.layout import COMMITS, PREPARE, JobKeys, PackKeys
+from headcount.messages import (
+    DoneMarker,
+    FailedMarker,
+    FinishedRecord,
+    JobSpec,
+    LastCommitRecord,
+    find_record,
+    now,
+)
+from headcount.records import Outcome, person_id
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from headcount.tables import Table, any_of, quoted
+from orchestrator.catalogue import job_ids, unfinished_jobs
+from orchestrator.said import find_person, latest_rolls, pack_ids
+from orchestrator.withdraw import withdraw, without_name, without_person
+
+CHUNK = 500
+"""Values of one filter."""
+
+
+@dataclass(slots=True)
+class _Traces:
+    """What is to go: face ids, the photos they are in (collection and key), and their places."""
+
+    faces: set[str] = field(default_factory=set)
+    photos: set[tuple[str, str]] = field(default_factory=set)
+    places: dict[tuple[str, tuple[float, ...]], Place] = field(default_factory=dict)
+
+
+def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
+    """Remove a person, by name or id; gives the receipt. Doing it again finds nothing more.
+
+    Raises FatalError where nobody is called that, or jobs are at work.
+    """
+    if jobs := unfinished_jobs(store):
+        raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, first")
+    _refuse_half_commits(store)
+    stone = _begin(store, person, s3)
+    removed = Counter(stone.removed)
+    removed["decisions"] += _forget_decisions(store, stone)
+    for pack_id in pack_ids(store):
+        removed.update(_forget_rows(store, PackKeys(pack_id), stone, s3))
+        removed.update(_forget_rolls(store, PackKeys(pack_id), stone))
+    removed.update(_forget_jobs(store, stone))
+    for spec in _specs(store):
+        removed.update(withdraw(spec, stone, s3))
+    done = stone.model_copy(
+        update={
+            "state": "done",
+            "person": None,
+            "faces": (),
+            "photos": (),
+            "removed": {name: number for name, number in sorted(removed.items()) if number},
+        }
+    )
+    store.put(tombstone_key(stone.person_id), done.to_bytes())
+    return done
+
+
+def _refuse_half_commits(store: Store) -> None:
+    for info in store.list(COMMITS):
+        last = find_record(store, info.key, LastCommitRecord)
+        if last is not None and not last.made:
+            raise FatalError(
+                f"job {last.job_id} was interrupted while it was committed: "
+                f"`headcount resume {last.job_id}` first"
+            )
+
+
+def remember(store: Store, person: str) -> str:
+    """Lift a tombstone: from now on the person may be enrolled again. Gives the person's id."""
+    for wanted in (person, person_id(person)):
+        if stone := find_record(store, tombstone_key(wanted), ForgottenRecord):
+            if stone.state == "removing":
+                raise FatalError(f"{person} is being forgotten: `headcount forget` ends that first")
+            audit.record(store, "remember", wanted)
+            store.delete(tombstone_key(wanted))
+            return wanted
+    raise FatalError(f"nobody called {person} was forgotten in {store.uri}")
+
+
+def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
+    """The tombstone, with everything that is to go."""
+    for wanted in (person, person_id(person)):
+        earlier = find_record(store, tombstone_key(wanted), ForgottenRecord)
+        if earlier is not None and earlier.state == "removing":
+            return earlier
+    known, name = find_person(store, person, s3)
+    traces = _Traces()
+    for pack_id in pack_ids(store):
+        _trace(store, PackKeys(pack_id), known, traces, s3)
+    before = find_record(store, tombstone_key(known), ForgottenRecord)
+    stone = ForgottenRecord(
+        person_id=known,
+        at=now(),
+        state="removing",
+        person=name,
+        faces=tuple(sorted(traces.faces)),
+        photos=tuple(sorted(traces.photos)),
+        places=(*(before.places if before else ()), *traces.places.values()),
+    )
+    audit.record(store, "forget", known)
+    store.put(tombstone_key(known), stone.to_bytes())
+    return stone
+
+
+def _trace(store: Store, keys: PackKeys, person: str, traces: _Traces, s3: S3Settings) -> None:
+    """What the latest rolls of a pack call by this name, wherever in the archive it is."""
+    named = {
+        row["face_id"]
+        for said in latest_rolls(store, keys)
+        for row in said.roll.filter(pc.equal(said.roll["person_id"], person)).to_pylist()
+    }
+    faces = _rows(
+        Table(store.uri, keys.faces, s3),
+        ["collection", "photo", "face_id", "x", "y", "w", "h"],
+        "face_id",
+        named,
+    )
+    photos = {(row["collection"], row["photo"]) for row in faces}
+    contents = {
+        (row["collection"], row["photo"]): row["content"]
+        for row in _rows(
+            Table(store.uri, keys.photos, s3),
+            ["collection", "photo", "content"],
+            "photo",
+            {photo for _, photo in photos},
+        )
+    }
+    traces.faces |= named
+    traces.photos |= photos
+    for row in faces:
+        box = (row["x"], row["y"], row["w"], row["h"])
+        content = contents.get((row["collection"], row["photo"]), "")
+        if content:
+            traces.places[content, box] = Place(content=content, box=box)
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    wanted = sorted(set(values))
+    return (wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK))
+
+
+def _rows(
+    table: Table, columns: list[str], column: str, values: Iterable[str]
+) -> list[dict[str, Any]]:
+    return [
+        row
+        for part in _chunks(values)
+        for row in table.read(columns, where=any_of(column, part)).to_pylist()
+    ]
+
+
+# -- the archive --------------------------------------------------------------------------------
+
+
+def _forget_decisions(store: Store, stone: ForgottenRecord) -> int:
+    """Decisions about the person go; others lose the forgotten faces."""
+    gone = 0
+    for key, decision in list(decisions.read(store)):
+        left = tuple(mark for mark in decision.faces if mark.face_id not in set(stone.faces))
+        if decision.person_id == stone.person_id or not left:
+            store.delete(key)
+        elif len(left) < len(decision.faces):
+            rest: DecisionRecord = decision.model_copy(update={"faces": left})
+            store.put(key, rest.to_bytes())
+        else:
+            continue
+        gone += 1
+    return gone
+
+
+def _forget_rows(
+    store: Store, keys: PackKeys, stone: ForgottenRecord, s3: S3Settings
+) -> dict[str, int]:
+    """Faces and references go from a pack's tables, and all versions that had them."""
+    gallery, faces, photos = (
+        Table(store.uri, key, s3) for key in (keys.gallery, keys.faces, keys.photos)
+    )
+    if not (gallery.exists() and faces.exists() and photos.exists()):
+        return {}
+    mine = f"person_id = {quoted(stone.person_id)}"
+    removed = {"references": gallery.count(mine), "faces": 0}
+    gallery.delete(mine)
+    for part in _chunks(stone.faces):
+        removed["faces"] += faces.count(any_of("face_id", part))
+        faces.delete(any_of("face_id", part))
+    _count_again(faces, photos, stone)
+    for table in (gallery, faces, photos):
+        table.purge()
+    return removed
+
+
+def _count_again(faces: Table, photos: Table, stone: ForgottenRecord) -> None:
+    """Say of the photos how many faces they have left."""
+    of: defaultdict[str, list[str]] = defaultdict(list)
+    for collection, photo in stone.photos:
+        of[collection].append(photo)
+    for collection, keys in sorted(of.items()):
+        for part in _chunks(keys):
+            where = f"collection = {quoted(collection)} AND "
+            left = Counter(
+                faces.read(["photo"], where=where + any_of("photo", part))["photo"].to_pylist()
+            )
+            for number in sorted({left[photo] for photo in part}):
+                same = [photo for photo in part if left[photo] == number]
+                looked_at = f" AND outcome = {quoted(Outcome.FACES)}"
+                columns = {"faces": str(number)}
+                if not number:
+                    columns["outcome"] = quoted(Outcome.NO_FACE)
+                photos.update(columns, where + any_of("photo", same) + looked_at)
+
+
+def _forget_rolls(store: Store, keys: PackKeys, stone: ForgottenRecord) -> dict[str, int]:
+    """Faces and names go from what every job said."""
+    changed = 0
+    for collection in rolls.collections_of(store, keys):
+        for job_id in rolls.job_ids(store, keys.rolls(collection)):
+            roll = rolls.read_roll(store, keys, collection, job_id)
+            left = without_person(roll, stone)
+            if not left.equals(roll):
+                rolls.write_table(store, keys.roll(collection, job_id), left)
+                changed += 1
+        for job_id in rolls.job_ids(store, keys.lineages(collection)):
+            key = keys.lineage(collection, job_id)
+            lineage = rolls.read_table(store, key, results.LINEAGE)
+            rolls.write_table(store, key, without_name(lineage, stone))
+    return {"rolls": changed}
+
+
+# -- jobs ---------------------------------------------------------------------------------------
+
+
+def _specs(store: Store) -> list[JobSpec]:
+    """The spec of the last job that wrote to each place."""
+    last: dict[str, JobSpec] = {}
+    for job_id in job_ids(store):
+        spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+        if spec is not None and spec.photos is not None:
+            last[spec.out] = spec
+    return list(last.values())
+
+
+def _forget_jobs(store: Store, stone: ForgottenRecord) -> dict[str, int]:
+    """Names go from what jobs noted; no version that is gone can be gone back to."""
+    changed = 0
+    for job_id in list(job_ids(store)):
+        keys = JobKeys(job_id)
+        store.delete(keys.commit)
+        changed += _forget_references(store, keys, stone)
+        changed += _forget_messages(store, keys, stone)
+        finished = find_record(store, keys.finished, FinishedRecord)
+        if finished is None or finished.state != "done":
+            for info in list(store.list(f"{keys.done_folder}embed-")):
+                store.delete(info.key)  # its rows were staged, and are gone: done anew on resume
+    return {"job records": changed}
+
+
+def _forget_references(store: Store, keys: JobKeys, stone: ForgottenRecord) -> int:
+    marker = find_record(store, keys.done(PREPARE), DoneMarker)
+    if marker is None:
+        return 0
+    left = tuple(r for r in marker.references if person_id(r.person) != stone.person_id)
+    if len(left) == len(marker.references):
+        return 0
+    store.put(keys.done(PREPARE), marker.model_copy(update={"references": left}).to_bytes())
+    return 1
+
+
+def _forget_messages(store: Store, keys: JobKeys, stone: ForgottenRecord) -> int:
+    """Error messages quote what they are about."""
+    changed = 0
+    finished = find_record(store, keys.finished, FinishedRecord)
+    if finished and finished.message and stone.person and stone.person in finished.message:
+        text = finished.message.replace(stone.person, stone.person_id)
+        store.put(keys.finished, finished.model_copy(update={"message": text}).to_bytes())
+        changed += 1
+    for info in list(store.list(keys.failed_folder)):
+        failed = find_record(store, info.key, FailedMarker)
+        if failed and stone.person and stone.person in failed.model_dump_json():
+            store.delete(info.key)
+            changed += 1
+    return changed

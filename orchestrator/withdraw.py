@@ -1,0 +1,167 @@
+"""Taking a forgotten person out of the results that a job wrote: tables, pictures, report."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount import results
+from headcount.errors import HeadcountError, ObjectError, ObjectMissing
+from headcount.export import read_table, scratch, write_table
+from headcount.forgotten import ForgottenRecord
+from headcount.messages import JobSpec
+from headcount.records import Decision, Outcome, person_id
+from headcount.settings import S3Settings
+from headcount.storage import Store, open_store
+from headcount.storage.opening import split_object_uri
+
+NOTICE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>headcount</title>
+<p>This report was withdrawn, since somebody in it was forgotten. The tables beside it are without
+that person; the next run writes the report anew.</p></html>
+"""
+
+
+def withdraw(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> dict[str, int]:
+    """Remove a person from the results where a job wrote them; says what was removed.
+
+    The tables go last: until then they say which pictures are to go, and all can be done again.
+    """
+    out = open_store(spec.out, s3)
+    with scratch() as folder:
+        faces = _read(out, "faces", results.FACES, folder)
+        if faces is None:
+            return {}
+        gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
+        shown = set(gone["photo"].to_pylist()) | _expected(spec, stone, s3)
+        pictures = sum(_delete(out, results.annotated_key(photo)) for photo in sorted(shown))
+        reports = _withdraw_report(out, stone, bool(gone.num_rows))
+        _delete(out, results.DIFF)
+        _rewrite_tables(out, spec, faces, stone, folder)
+    return {"result rows": gone.num_rows, "pictures": pictures, "reports": int(reports)}
+
+
+def without_person(faces: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    """Rows of faces less the forgotten ones; whoever else bore the name bears none."""
+    gone = pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string()))
+    faces = faces.filter(pc.invert(gone))
+    mine = pc.fill_null(pc.equal(faces["person_id"], stone.person_id), False)
+    unknown = pa.scalar(Decision.UNKNOWN.value, pa.string())
+    at = faces.schema.get_field_index("decision")
+    decision = pc.if_else(mine, unknown, faces["decision"])
+    return without_name(faces.set_column(at, "decision", decision), stone)
+
+
+def without_name(table: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    """A table with null wherever a column of people has this one, by id or by name."""
+    for name in ("person_id", "earlier_person_id", "person", "runner_up"):
+        at = table.schema.get_field_index(name)
+        if at >= 0:
+            wanted = stone.person_id if name.endswith("_id") else stone.person
+            mine = pc.fill_null(pc.equal(table[name], wanted or ""), False)
+            nothing = pa.scalar(None, pa.string())
+            table = table.set_column(at, name, pc.if_else(mine, nothing, table[name]))
+    return table
+
+
+def _read(out: Store, name: str, schema: pa.Schema, folder: Path) -> pa.Table | None:
+    try:
+        parts = list(read_table(out, f"{name}.parquet", folder))
+    except ObjectMissing:
+        return None
+    table = pa.concat_tables(parts) if parts else schema.empty_table()
+    return (
+        table.select(schema.names).cast(schema)
+        if set(schema.names) <= set(table.schema.names)
+        else None
+    )
+
+
+def _rewrite_tables(
+    out: Store, spec: JobSpec, faces: pa.Table, stone: ForgottenRecord, folder: Path
+) -> None:
+    left = without_person(faces, stone)
+    clusters = _read(out, "clusters", results.CLUSTERS, folder)
+    people = {} if clusters is None else _people_of(without_name(clusters, stone))
+    changes: list[tuple[str, pa.Schema, Callable[[pa.Table], pa.Table]]] = [
+        ("clusters", results.CLUSTERS, lambda _: results.clusters_table(left, people)),
+        ("people", results.PEOPLE, lambda rows: _without_row(rows, stone)),
+        ("lineage", results.LINEAGE, lambda rows: without_name(rows, stone)),
+        ("photos", results.PHOTOS, lambda rows: _counted(rows, faces, left)),
+        ("faces", results.FACES, lambda _: left),  # last: until then this can be begun again
+    ]
+    for name, schema, change in changes:
+        rows = _read(out, name, schema, folder)
+        if rows is not None:
+            changed = iter([change(rows)])
+            write_table(out, name, schema, changed, formats=spec.formats, folder=folder)
+
+
+def _people_of(clusters: pa.Table) -> dict[str, str]:
+    rows = clusters.select(["cluster_id", "person_id"]).to_pylist()
+    return {row["cluster_id"]: row["person_id"] for row in rows if row["person_id"]}
+
+
+def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    return people.filter(pc.not_equal(people["person_id"], stone.person_id))
+
+
+def _counted(photos: pa.Table, before: pa.Table, left: pa.Table) -> pa.Table:
+    """The photos with the number of faces they have left."""
+    had, have = (
+        dict(zip(*(c.to_pylist() for c in t["photo"].value_counts().flatten()), strict=True))
+        for t in (before.combine_chunks(), left.combine_chunks())
+    )
+    rows = photos.to_pylist()
+    for row in rows:
+        if had.get(row["photo"]) != have.get(row["photo"]):
+            row["faces"] = have.get(row["photo"], 0)
+            if not row["faces"]:
+                row["outcome"] = Outcome.NO_FACE.value
+    return pa.Table.from_pylist(rows, schema=results.PHOTOS)
+
+
+def _expected(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> set[str]:
+    """The photos in which the person was expected: their pictures may bear the name."""
+    if spec.expected is None:
+        return set()
+    store, key = split_object_uri(spec.expected)
+    try:
+        text = open_store(store, s3).get(key).data.decode("utf-8-sig", "replace")
+    except (ObjectError, HeadcountError):
+        return set()
+    rows = csv.DictReader(io.StringIO(text))
+    return {
+        (row.get("photo") or "").strip()
+        for row in rows
+        if person_id(row.get("person") or "") == stone.person_id
+    }
+
+
+def _delete(out: Store, key: str) -> bool:
+    try:
+        out.stat(key)
+    except ObjectError:
+        return False
+    out.delete(key)
+    return True
+
+
+def _withdraw_report(out: Store, stone: ForgottenRecord, shows: bool) -> bool:
+    """Whether there was a report with the person in it; a notice is in its place now."""
+    try:
+        page = out.get(results.REPORT).data.decode("utf-8", "replace")
+    except ObjectError:
+        return False
+    names = [stone.person, escape(stone.person)] if stone.person else []
+    if not shows and not any(name in page for name in (*names, *stone.faces)):
+        return False
+    if page == NOTICE:
+        return False
+    out.put(results.REPORT, NOTICE.encode())
+    return True
