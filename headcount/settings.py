@@ -14,10 +14,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 ProfileName = Literal["fast", "balanced", "thorough"]
+VariantName = Literal["int8"]
 
 
 PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
 """From the quickest to the most thorough."""
+VARIANTS: tuple[VariantName, ...] = get_args(VariantName)
+"""Low-precision forms of a model pack's recogniser."""
 
 
 class S3Settings(BaseSettings):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.photos import Reference, references_in
-from headcount.settings import Settings
+from headcount.settings import Settings, VariantName
 from headcount.storage import Store
 from workers.align import crop_faces, rescaled
 from workers.calibrate import Cosines, labelled_pairs
@@ -31,7 +32,7 @@ from workers.models.packs import (
 from workers.models.prepare import sha256
 from workers.models.quantise import forms_of, quantise, runtime
 from workers.models.thresholds import probe, thresholds_of
-from workers.models.variants import Judgement, VariantName, VariantRecord
+from workers.models.variants import Judgement, VariantRecord
 from workers.pools import ordered_map
 from workers.search import PROFILES, search
 
@@ -46,6 +47,8 @@ MOST_SHIFT = 0.01
 longer the variant's."""
 LEAST_PAIRS = 200
 """Genuine pairs (and as many impostors): with fewer, one pair is more than what may be lost."""
+MOST_PHOTOS = 10_000
+"""Further photos are passed over: crops are kept in memory, 38 kB each."""
 MOST_CALIBRATION = 128
 ROUNDS = 5
 TIMED = 64
@@ -100,7 +103,7 @@ def collect(source: Store, detector: Detector, settings: Settings) -> Faces:
         found = ordered_map(
             pool,
             lambda reference: _central_crop(source, reference, detector, settings),
-            references_in(source.list()),
+            islice(references_in(source.list()), MOST_PHOTOS),
             ahead=2 * threads,
         )
         for name, crop in found:

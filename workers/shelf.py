@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from headcount.errors import FatalError, HeadcountError, ObjectMissing
-from headcount.settings import S3Settings, Settings
+from headcount.settings import S3Settings, Settings, VariantName
 from headcount.storage import canonical_uri, open_store
 from workers.gate import collect, gate_variant
 from workers.models.base import ModelPack
@@ -35,7 +35,7 @@ from workers.models.packs import (
 )
 from workers.models.prepare import VERSION, prepared_path, read_checked, sha256
 from workers.models.thresholds import probe
-from workers.models.variants import VariantName, VariantRecord, keep_variant
+from workers.models.variants import VariantRecord, keep_variant
 
 Found = dict[str, Any]
 

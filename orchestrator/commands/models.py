@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
+from headcount.settings import VARIANTS
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import json_option
 from orchestrator.commands.worker import ask_worker
-
-VARIANTS = ("int8",)
 
 model_option = click.option(
     "--model",

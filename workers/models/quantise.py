@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when the library is loaded
 
 import numpy as np
 import onnx
@@ -64,26 +67,28 @@ def quantise(model: bytes, blobs: list[Blob], form: str) -> bytes:
     activations are taken. Raises FatalError where the quantiser gives up.
     """
     with tempfile.TemporaryDirectory() as folder:
-        source = _with_fused_layers(model, Path(folder))
-        chosen = [node for node in source.graph.node if _takes(source.graph, node, form)]
-        made = Path(folder) / "quantised.onnx"
-        reader = _Reader(real_inputs(source.graph)[0].name, blobs)
         try:
-            with _Quiet():
-                quantize_static(
-                    source,
-                    made,
-                    reader,
-                    quant_format=QuantFormat.QDQ,
-                    op_types_to_quantize=[*LAYERS, *BETWEEN],
-                    per_channel=True,
-                    activation_type=QuantType.QUInt8,
-                    weight_type=QuantType.QInt8,
-                    nodes_to_quantize=[node.name for node in chosen],
-                )
-        except Exception as error:  # the quantiser's exceptions share no base class
-            raise FatalError(f"the recogniser cannot be quantised: {error}") from error
-        return made.read_bytes()
+            source = _with_fused_layers(model, Path(folder))
+            return _quantised(source, blobs, form, Path(folder) / "quantised.onnx")
+        except Exception as error:  # the library's exceptions share no base class
+            raise FatalError(f"the recogniser cannot be quantised ({form}): {error}") from error
+
+
+def _quantised(source: onnx.ModelProto, blobs: list[Blob], form: str, made: Path) -> bytes:
+    chosen = [node.name for node in source.graph.node if _takes(source.graph, node, form)]
+    with _Quiet():
+        quantize_static(
+            source,
+            made,
+            _Reader(real_inputs(source.graph)[0].name, blobs),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=[*LAYERS, *BETWEEN],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_quantize=chosen,
+        )
+    return made.read_bytes()
 
 
 def _with_fused_layers(model: bytes, folder: Path) -> onnx.ModelProto:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from pydantic import ValidationError
 
 from headcount.errors import FatalError
 from headcount.messages import Record
+from headcount.settings import VARIANTS, VariantName
 from workers.models.base import Recogniser
 from workers.models.prepare import VERSION, read_checked, sha256, write_checked
 from workers.models.thresholds import Thresholds, probe
 
-VariantName = Literal["int8"]
-VARIANTS: tuple[VariantName, ...] = ("int8",)
 MARK = "+"
 """Between a pack's name and its variant's: ``embedded+int8``."""
 SAME = 0.999
