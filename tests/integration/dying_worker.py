@@ -1,0 +1,35 @@
+"""A worker that kills itself once at each of some points of the reduce stage."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workers import reduce
+from workers.__main__ import main
+
+POINTS = ("enrol_named", "write_lineage", "write_roll")
+DEATHS = "HEADCOUNT_TEST_DEATHS"
+
+
+def die_once_after(point: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    """Like ``work``, and the first process that is through with it dies."""
+
+    def body(*arguments: Any, **options: Any) -> Any:
+        result = work(*arguments, **options)
+        grave = Path(os.environ[DEATHS]) / point
+        if not grave.exists():
+            grave.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return body
+
+
+reduce.enrol_named = die_once_after("enrol_named", reduce.enrol_named)
+reduce.rolls.write_table = die_once_after("write_lineage", reduce.rolls.write_table)
+reduce.rolls.write_roll = die_once_after("write_roll", reduce.rolls.write_roll)
+
+if __name__ == "__main__":
+    main()
