@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import results
-from headcount.errors import ObjectError, PhotoError
+from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.layout import PREPARE
 from headcount.messages import DoneMarker, ReferenceReport, read_record
 from headcount.records import Box, Decision
@@ -301,7 +301,7 @@ def _failed_references(unit: Unit) -> dict[str, tuple[ShownReference, ...]]:
 
 
 def _reference(unit: Unit, source: str, report: ReferenceReport) -> ShownReference:
-    decoded = _open_picture(unit, unit.context.open(source), report.photo)
+    decoded = _open_reference(unit, source, report.photo)
     if decoded is None:
         return ShownReference(report)
     if report.box is None:
@@ -312,3 +312,13 @@ def _reference(unit: Unit, source: str, report: ReferenceReport) -> ShownReferen
         preview(outline(decoded.image, box, scale=decoded.scale), 320),
         crop(decoded.image, _scaled(box, decoded.scale)),
     )
+
+
+def _open_reference(unit: Unit, source: str, photo: str) -> Decoded | None:
+    """A reference's photo; one that was named is a photo of a collection, maybe of another one."""
+    if source == unit.spec.photos:
+        return _open_picture(unit, unit.collection, photo)
+    try:
+        return _open_picture(unit, unit.context.open(source), photo)
+    except FatalError:
+        return None
