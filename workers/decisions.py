@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from headcount import decisions
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
-from headcount.forgotten import is_forgotten
+from headcount.forgotten import forgotten_people
 from headcount.photos import collection_id
 from headcount.tables import any_of, gallery_schema, quoted
 from workers.cluster import Pairs
@@ -158,34 +158,48 @@ def enrol_named(
 ) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
-    A face that is a reference already is left alone, so that doing it again changes nothing.
+    A face that is a reference already is left alone, and one that was rejected since is none any
+    more, so that doing it again changes nothing.
     """
-    named = [
-        (record, face)
-        for record, found in zip(decided.records, decided.faces, strict=True)
-        if record.action == "name"
-        for face in found
-        if (face, record.person_id) not in decided.rejected
-    ]
-    if not named:
-        return
     table = unit.table(unit.pack_keys.gallery)
     source = unit.spec.photos or ""
-    rows = table.read(["person_id", "photo"], where=f"source = {quoted(source)}").to_pylist()
-    have = {(row["person_id"], row["photo"]) for row in rows}
+    columns = ["person_id", "photo", "etag"]
+    rows = table.read(columns, where=f"source = {quoted(source)}").to_pylist()
+    for row in rows:
+        if (row["etag"], row["person_id"]) in decided.rejected:
+            mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
+            table.delete(f"source = {quoted(source)} AND {mine}")
+    have = {
+        (row["person_id"], row["photo"])
+        for row in rows
+        if (row["etag"], row["person_id"]) not in decided.rejected
+    }
     at: dict[str, int] = {}
     for row, face in enumerate(faces["face_id"].to_pylist()):
         at.setdefault(face, row)
     photos = faces["photo"].to_pylist()
+    forgotten = forgotten_people(unit.store)
     fresh: dict[tuple[str, str], tuple[DecisionRecord, int]] = {}
-    for record, face in named:
+    for record, face in _named(decided):
         key = (record.person_id or "", photos[at[face]])
-        if key not in have and not is_forgotten(unit.store, key[0]):
+        if key not in have and key[0] not in forgotten:
             fresh.setdefault(key, (record, at[face]))
     if fresh:
         people = [record for record, _ in fresh.values()]
         where = [row for _, row in fresh.values()]
         table.append(_reference_rows(people, faces.take(where), descriptors[where], source))
+
+
+def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
+    """The names that were given and not taken back, with each of their faces."""
+    rejected = decided.rejected
+    return [
+        (record, face)
+        for record, found in zip(decided.records, decided.faces, strict=True)
+        if record.action == "name"
+        for face in found
+        if (face, record.person_id) not in rejected
+    ]
 
 
 def _reference_rows(

@@ -55,10 +55,11 @@ def choose_face(analysis: Analysis) -> int | str:
     return int(candidates[order[0]])
 
 
-def enrol_people(unit: Unit) -> tuple[ReferenceReport, ...]:
+def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     """Bring the gallery up to the people folder: new and changed references are embedded.
 
-    Whoever was forgotten stays so, whatever the folder holds.
+    Gives what became of each, and how many were passed over: whoever was forgotten stays so,
+    whatever the folder holds.
     """
     source = unit.context.open(unit.spec.people or "")
     references = list(references_in(source.list()))
@@ -68,17 +69,19 @@ def enrol_people(unit: Unit) -> tuple[ReferenceReport, ...]:
             "or photos named after the person (NAME.jpg)"
         )
     forgotten = forgotten_people(unit.store)
+    found = len(references)
     references = [r for r in references if person_id(r.person) not in forgotten]
     known = _known(unit, source.uri)
     fresh = [r for r in references if known.get((r.person, r.photo.key)) != r.photo.etag]
     done = {(e.reference.person, e.reference.photo.key): e for e in _embed(unit, source, fresh)}
     _write(unit, source.uri, list(done.values()))
-    return tuple(
+    reports = tuple(
         done[key].report
         if (key := (reference.person, reference.photo.key)) in done
         else ReferenceReport(person=reference.person, photo=reference.photo.key, state="known")
         for reference in references
     )
+    return reports, found - len(references)
 
 
 def _known(unit: Unit, source: str) -> dict[tuple[str, str], str]:

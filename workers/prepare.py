@@ -25,7 +25,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
     unit.table(keys.photos).create(PHOTOS)
     unit.table(keys.faces).create(faces_schema(record.dimensions))
     unit.table(keys.gallery).create(gallery_schema(record.dimensions))
-    references = enrol_people(unit) if unit.spec.people else ()
+    references, passed_over = enrol_people(unit) if unit.spec.people else ((), 0)
     if references and not any(r.state in ("enrolled", "known") for r in references):
         raise FatalError(
             f"none of the {len(references)} reference photos in {unit.spec.people} shows a face "
@@ -39,4 +39,5 @@ def prepare_job(unit: Unit) -> DoneMarker:
         seconds=time.monotonic() - began,
         pack=record,
         references=references,
+        counts={"forgotten_references": passed_over},
     )

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,27 +19,25 @@ from numpy.typing import NDArray
 from headcount import __version__, results, rolls
 from headcount.diff import diff_rolls
 from headcount.export import scratch, write_table
-from headcount.messages import DoneMarker, PackRecord, now
+from headcount.messages import DoneMarker, now
 from headcount.photos import collection_id
-from headcount.records import Decision, Outcome
+from headcount.records import Outcome
 from headcount.storage import Store
 from headcount.tables import quoted
-from workers.calibrate import search_threshold
 from workers.carry import earlier_roll
-from workers.cluster import cluster, join_rule
 from workers.context import Unit
-from workers.decisions import Decided, enrol_named, load_decisions
+from workers.decide import (
+    add_clusters,
+    add_lent_names,
+    applied_threshold,
+    clusters_in,
+    decide,
+    people_in,
+)
+from workers.decisions import enrol_named, load_decisions
 from workers.expect import Expectations, load_expectations
 from workers.gallery import Gallery, load_gallery
-from workers.identities import (
-    Naming,
-    Seen,
-    changes,
-    cluster_names,
-    lend_names,
-    name_clusters,
-)
-from workers.match import NOBODY, Matches, accepted, match, probability
+from workers.identities import Naming, changes
 from workers.rows import matrix
 
 FACE_COLUMNS = (
@@ -113,8 +111,8 @@ def reduce_job(unit: Unit) -> DoneMarker:
     enrol_named(unit, faces, descriptors, decided)
     gallery = load_gallery(unit.table(unit.pack_keys.gallery))
     clock.lap("load")
-    threshold = _threshold(unit, gallery)
-    faces = _decide(
+    threshold = applied_threshold(unit, gallery)
+    faces = decide(
         faces,
         descriptors,
         gallery,
@@ -124,8 +122,8 @@ def reduce_job(unit: Unit) -> DoneMarker:
     )
     clock.lap("match")
     earlier = earlier_roll(unit, faces)
-    faces = _cluster(unit, faces, descriptors, earlier, decided)
-    faces, names = _lend(faces, decided.rejected)
+    faces = add_clusters(unit, faces, descriptors, earlier, decided)
+    faces, names = add_lent_names(faces, decided.rejected)
     clock.lap("cluster")
     with scratch() as folder:
         roll = _write_tables(unit, out, faces, gallery, names, folder=folder)
@@ -189,187 +187,12 @@ def _no_faces() -> pa.Table:
     return pa.schema([(c, types.get(c, pa.float32())) for c in FACE_COLUMNS]).empty_table()
 
 
-def _threshold(unit: Unit, gallery: Gallery) -> float:
-    """The cosine from which on a face is matched, for this gallery's size."""
-    pack = unit.pack.record
-    return search_threshold(
-        pack.threshold,
-        pack.fmr,
-        pack.decade,
-        references=len(gallery.descriptors),
-        false_positives=unit.spec.false_positives,
-    )
-
-
-def _decide(
-    faces: pa.Table,
-    descriptors: NDArray[np.float32],
-    gallery: Gallery,
-    pack: PackRecord,
-    *,
-    threshold: float,
-    rejected: Collection[tuple[str, str]] = (),
-) -> pa.Table:
-    """Add what matching says of each face. Nobody is matched to whom they were rejected for."""
-    matches = _match(faces, descriptors, gallery, rejected)
-    usable = faces["usable"].to_numpy(zero_copy_only=False).astype(bool)
-    photo_numbers = faces["photo"].combine_chunks().dictionary_encode().indices
-    good = accepted(
-        matches,
-        usable,
-        photo_numbers.to_numpy(zero_copy_only=False).astype(np.int64),
-        threshold=threshold,
-        margin=pack.margin,
-    )
-    decision = np.where(good, Decision.MATCHED, Decision.UNKNOWN).astype(object)
-    decision[~usable] = Decision.IGNORED.value
-    alike = (matches.person != NOBODY) & (np.nan_to_num(matches.similarity, nan=-1) >= threshold)
-    return _with_columns(
-        faces,
-        {
-            "decision": pa.array([str(d) for d in decision], pa.string()),
-            "person_id": _names(gallery.person_ids, matches.person, good),
-            "person": _names(gallery.names, matches.person, good),
-            "nearest": _names(gallery.names, matches.person, matches.person >= 0),
-            "alike": _names(gallery.person_ids, matches.person, alike),
-            "similarity": _numbers(matches.similarity),
-            "probability": _numbers(probability(matches.similarity, pack.calibration)),
-            "runner_up": _names(gallery.names, matches.runner_up, matches.runner_up >= 0),
-            "margin": _numbers(matches.margin),
-        },
-    )
-
-
-def _match(
-    faces: pa.Table,
-    descriptors: NDArray[np.float32],
-    gallery: Gallery,
-    rejected: Collection[tuple[str, str]],
-) -> Matches:
-    """The nearest people of each face, among those it was not rejected for."""
-    matches = match(descriptors, gallery)
-    barred: dict[str, set[str]] = {}
-    for face, person in rejected:
-        barred.setdefault(face, set()).add(person)
-    groups: dict[frozenset[str], list[int]] = {}
-    for row, face in enumerate(faces["face_id"].to_pylist() if barred else ()):
-        if face in barred:
-            groups.setdefault(frozenset(barred[face]), []).append(row)
-    for people, rows in groups.items():
-        rest = gallery.without(people)
-        again = match(descriptors[rows], rest)
-        where = np.array([*(gallery.person_ids.index(p) for p in rest.person_ids), NOBODY])
-        matches.person[rows] = where[again.person]  # NOBODY is the last of them
-        matches.runner_up[rows] = where[again.runner_up]
-        matches.similarity[rows] = again.similarity
-        matches.runner_up_similarity[rows] = again.runner_up_similarity
-    return matches
-
-
-def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
-    for name, column in columns.items():
-        table = table.append_column(name, column)
-    return table
-
-
-def _names(names: tuple[str, ...], which: NDArray[np.int32], where: NDArray[np.bool_]) -> pa.Array:
-    return pa.array(
-        [names[i] if ok else None for i, ok in zip(which, where, strict=True)], pa.string()
-    )
-
-
-def _numbers(values: NDArray[np.float32]) -> pa.Array:
-    return pa.array(values, pa.float32(), from_pandas=True)  # NaN becomes null
-
-
-def _cluster(
-    unit: Unit,
-    faces: pa.Table,
-    descriptors: NDArray[np.float32],
-    earlier: pa.Table,
-    decided: Decided,
-) -> pa.Table:
-    """Add the cluster of each face that can be judged. Copies of one photo share clusters."""
-    judged = pc.not_equal(faces["decision"], Decision.IGNORED.value)
-    rows = np.flatnonzero(judged.to_numpy(zero_copy_only=False))
-    ids, photos = faces["face_id"].to_pylist(), faces["photo"].to_pylist()
-    first: dict[str, int] = {}
-    for row in rows:
-        first.setdefault(ids[row], int(row))
-    unique = sorted(first)
-    must, cannot = decided.links({face: n for n, face in enumerate(unique)})
-    labels = cluster(
-        descriptors[[first[face] for face in unique]],
-        [photos[first[face]] for face in unique],
-        rule=join_rule(
-            unit.pack.record.cluster_threshold,
-            unit.pack.record.cluster_group_threshold,
-            faces=len(unique),
-            purity=unit.spec.purity,
-            decade=unit.pack.record.decade,
-        ),
-        must_link=must,
-        cannot_link=cannot,
-    )
-    names = dict(zip(unique, name_clusters(labels, unique, _clusters_in(earlier)), strict=True))
-    wanted = set(rows.tolist())
-    column = [names[face] if row in wanted else None for row, face in enumerate(ids)]
-    return faces.append_column("cluster_id", pa.array(column, pa.string()))
-
-
-def _lend(
-    faces: pa.Table, rejected: Collection[tuple[str, str]]
-) -> tuple[pa.Table, dict[str, Naming]]:
-    """Give the faces of clusters that are somebody that name; and who which cluster is."""
-    rows = faces.select(["decision", "person_id", "person", "cluster_id"]).to_pylist()
-    seen = Seen(
-        faces=faces["face_id"].to_pylist(),
-        photos=faces["photo"].to_pylist(),
-        clusters=[row["cluster_id"] for row in rows],
-        matched=[row["person_id"] for row in rows],
-        alike=faces["alike"].to_pylist(),
-        quality=faces["quality"].to_pylist(),
-    )
-    names = cluster_names(seen)
-    lent = lend_names(seen, names, rejected)
-    known = {row["person_id"]: row["person"] for row in rows}
-    evidence: list[str | None] = [None] * len(rows)
-    for at, naming in lent.items():
-        rows[at]["decision"] = Decision.INFERRED.value
-        rows[at]["person_id"], rows[at]["person"] = naming.person_id, known[naming.person_id]
-        evidence[at] = naming.evidence
-    for name in ("decision", "person_id", "person"):
-        column = pa.array([row[name] for row in rows], pa.string())
-        faces = faces.set_column(faces.schema.get_field_index(name), name, column)
-    return faces.append_column("evidence", pa.array(evidence, pa.string())), names
-
-
-def _clusters_in(roll: pa.Table) -> dict[str, str]:
-    """The cluster of each face that has one."""
-    pairs = zip(roll["face_id"].to_pylist(), roll["cluster_id"].to_pylist(), strict=True)
-    return {face: name for face, name in pairs if name is not None}
-
-
-def _people_in(roll: pa.Table) -> dict[str, str]:
-    """The person of each cluster that is somebody."""
-    rows = roll.select(["cluster_id", "person_id", "decision"]).to_pylist()
-    seen = Seen(
-        faces=roll["face_id"].to_pylist(),
-        photos=roll["photo"].to_pylist(),
-        clusters=[row["cluster_id"] for row in rows],
-        matched=[r["person_id"] if r["decision"] == Decision.MATCHED else None for r in rows],
-        alike=[None] * len(rows),
-        quality=[0.0] * len(rows),
-    )
-    return {name: naming.person_id for name, naming in cluster_names(seen).items()}
-
-
 def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -> None:
     """Keep what this job said, and what that changed: lineage and diff."""
     collection = collection_id(unit.spec.photos or "")
     now_said = roll.faces.select(rolls.ROLL.names)
     found = changes(
-        _clusters_in(earlier), _clusters_in(now_said), _people_in(earlier), _people_in(now_said)
+        clusters_in(earlier), clusters_in(now_said), people_in(earlier), people_in(now_said)
     )
     lineage = pa.Table.from_pylist([c.row(unit.job_id) for c in found], schema=results.LINEAGE)
     key = unit.pack_keys.lineage(collection, unit.job_id)
@@ -461,7 +284,7 @@ def _summary(
         "expected": roll.expectations.total,
         "expected_missing": roll.expectations.missing_total,
         "shown": shown,
-        "threshold": round(_threshold(unit, roll.gallery), 4),
+        "threshold": round(applied_threshold(unit, roll.gallery), 4),
         "seconds": {
             "embed": embed_seconds(unit),
             "reduce": {stage: round(value, 3) for stage, value in seconds.items()},

@@ -60,6 +60,11 @@ def command(
         click.echo(done.model_dump_json(include={"references", "pack"}, indent=1))
     else:
         _tell(done.references)
+        if passed := done.counts.get("forgotten_references"):
+            click.echo(
+                f"{counted(passed, 'reference')} passed over: of people who were forgotten "
+                "(`headcount forget --undo` ends that)"
+            )
     return exit_code(finished)
 
 

@@ -27,9 +27,8 @@ def die_once_after(point: str, work: Callable[..., Any]) -> Callable[..., Any]:
     return body
 
 
-reduce.enrol_named = die_once_after("enrol_named", reduce.enrol_named)
-reduce.rolls.write_table = die_once_after("write_lineage", reduce.rolls.write_table)
-reduce.rolls.write_roll = die_once_after("write_roll", reduce.rolls.write_roll)
-
-if __name__ == "__main__":
+if __name__ == "__main__":  # a test that imports this module is to live
+    reduce.enrol_named = die_once_after("enrol_named", reduce.enrol_named)
+    reduce.rolls.write_table = die_once_after("write_lineage", reduce.rolls.write_table)
+    reduce.rolls.write_roll = die_once_after("write_roll", reduce.rolls.write_roll)
     main()

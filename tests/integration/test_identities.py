@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import lance
 import onnx
 import pytest
 
@@ -43,6 +44,12 @@ def say(out: Path, *arguments: str) -> str:
     ended = headcount(*arguments, "--archive", str(out / "archive"))
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
+
+
+def gallery(out: Path) -> list[dict[str, Any]]:
+    [path] = (out / "archive/packs").glob("*/gallery.lance")
+    rows: list[dict[str, Any]] = lance.dataset(str(path)).to_table(["etag"]).to_pylist()
+    return rows
 
 
 def obama(out: Path) -> str:
@@ -85,6 +92,7 @@ def test_a_rejected_face_is_never_given_that_name_again(first: Path, archive: Pa
         run(photos, archive)
         [row] = [r for r in table(archive, "faces") if r["face_id"] == face]
         assert (row["decision"], row["person"]) == ("unknown", None)
+        assert face not in str(gallery(archive)), "nor is it a reference any more"
         assert any(r["person"] == "Barack Obama" for r in table(archive, "faces"))
 
 

@@ -67,3 +67,33 @@ def test_no_secret_is_written_or_said(s3: S3Server, samples: Path) -> None:
     for info in store.list():
         data = store.get(info.key).data
         assert not [s for s in secrets if s.encode() in data], info.key
+
+
+def test_rollback_search_and_forget_work_on_s3_as_on_disk(s3: S3Server, samples: Path) -> None:
+    s3.make_bucket("club")
+    upload(s3, samples / "photos", "s3://club/photos/")
+    upload(s3, samples / "people", "s3://club/people/")
+    ended = headcount(
+        *("run", "s3://club/photos/", "--people", "s3://club/people/"),
+        *("--archive", "s3://club/archive/", "--out", "s3://club/out/"),
+        **s3.env(),
+    )
+    assert ended.returncode == 0, ended.stderr
+    archive, out = (open_store(f"s3://club/{n}/", s3.settings()) for n in ("archive", "out"))
+    [job] = {info.key.split("/")[1] for info in archive.list("jobs/")}
+    there = ("--archive", "s3://club/archive/")
+    faces = pq.read_table(io.BytesIO(out.get("faces.parquet").data)).to_pylist()
+    ids = [row["face_id"].encode() for row in faces if row["person"]]
+    table = next(row["photo"] for row in faces if row["person"])
+    for arguments in (
+        ("rollback", job, *there),
+        ("search", f"s3://club/photos/{table}", *there),
+        ("forget", "Barack Obama", "--yes", *there),
+    ):
+        ended = headcount(*arguments, **s3.env())
+        assert ended.returncode == 0, ended.stderr
+    assert len(ids) > 1
+    for store in (archive, out):
+        for info in store.list():
+            data = store.get(info.key).data
+            assert not [w for w in (b"Barack Obama", *ids) if w in data], info.key
