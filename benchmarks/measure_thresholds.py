@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from headcount.errors import PhotoError
 from headcount.settings import S3Settings, Settings
 from workers.analyse import analyse
+from workers.calibrate import logistic
 from workers.models.packs import open_pack
 
 FMRS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -59,32 +60,14 @@ def pairs(
     return cosines[upper & same], cosines[upper & ~same]
 
 
-def logistic(genuine: NDArray[np.float32], impostor: NDArray[np.float32]) -> tuple[float, float]:
-    """Slope and intercept by Newton's method, both kinds of pairs weighted alike."""
-    x = np.concatenate([genuine, impostor]).astype(np.float64)
-    y = np.concatenate([np.ones(len(genuine)), np.zeros(len(impostor))])
-    weight = np.where(y > 0, 0.5 / len(genuine), 0.5 / len(impostor))
-    design = np.stack([x, np.ones_like(x)], axis=1)
-    beta = np.zeros(2)
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-design @ beta))
-        gradient = design.T @ (weight * (y - p))
-        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design
-        step = np.linalg.solve(hessian + 1e-12 * np.eye(2), gradient)
-        beta += step
-        if np.abs(step).max() < 1e-9:
-            break
-    return float(beta[0]), float(beta[1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
     arguments = parser.parse_args()
     rows = list(descriptors(arguments.folder, arguments.model))
-    names = sorted({name for name, _ in rows})
-    people = np.array([names.index(name) for name, _ in rows])
+    names = sorted({name for name, _, _ in rows})
+    people = np.array([names.index(name) for name, _, _ in rows])
     vectors = np.stack([vector for _, _, vector in rows])
     genuine, impostor = pairs(people, vectors)
     print(
