@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -44,10 +44,11 @@ ANALYSING = ("decode", "detect", "align", "embed")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A photo's bytes, or why they could not be had."""
+    """A photo's bytes and their SHA-256, or why they could not be had."""
 
     photo: ManifestPhoto
     blob: Blob | None
+    content: str
     error: PhotoError | None
     seconds: float
 
@@ -177,7 +178,7 @@ def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> It
     for photo in photos:
         if photo.key in killers:
             reason = "the process that worked on it died, twice"
-            yield Done(_failed(photo, None, PhotoError(Outcome.CRASHED, reason)), None)
+            yield Done(_unread(photo, PhotoError(Outcome.CRASHED, reason)), None)
             continue
         suspect = SuspectRecord(photo=photo.key)
         unit.store.put(unit.keys.suspect(unit.name, unit.attempt), suspect.to_bytes())
@@ -186,7 +187,7 @@ def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> It
             yield _embed(unit, fetched, known)
         except TransientError as error:
             _require_working_models(unit)
-            yield Done(_failed(photo, fetched.blob, PhotoError(Outcome.CRASHED, str(error))), None)
+            yield Done(_failed(fetched, PhotoError(Outcome.CRASHED, str(error))), None)
 
 
 def _require_working_models(unit: Unit) -> None:
@@ -203,16 +204,16 @@ def _fetch(unit: Unit, collection: Reader, photo: ManifestPhoto) -> Fetched:
         blob = collection.get(photo.key, limit=unit.spec.limits.max_bytes)
     except ObjectError as failure:
         error = failure.as_photo_error()
-    return Fetched(photo, blob, error, time.monotonic() - began)
+    content = content_digest(blob) if blob else ""
+    return Fetched(photo, blob, content, error, time.monotonic() - began)
 
 
 def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
     seconds = {"fetch": fetched.seconds}
     if fetched.blob is None:
         error = fetched.error or PhotoError(Outcome.UNREADABLE, "no bytes")
-        return Done(_failed(fetched.photo, None, error), None, seconds)
-    content = content_digest(fetched.blob)
-    if twin := known.twins.get(content):
+        return Done(_failed(fetched, error), None, seconds)
+    if twin := known.twins.get(fetched.content):
         photo = as_photo(twin, fetched.photo, fetched.blob.etag)
         return Done(photo, None, seconds, twin)
     try:
@@ -223,15 +224,16 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
             profile=unit.spec.profile,
         )
     except PhotoError as error:
-        return Done(_failed(fetched.photo, fetched.blob, error), None, seconds)
-    analysis = without_forgotten(analysis, known.forgotten.get(content, ()))
-    return Done(_photo(fetched.photo, fetched.blob, analysis), analysis, seconds | analysis.seconds)
+        return Done(_failed(fetched, error), None, seconds)
+    analysis = without_forgotten(analysis, known.forgotten.get(fetched.content, ()))
+    photo = _photo(fetched, fetched.blob, analysis)
+    return Done(photo, analysis, seconds | analysis.seconds)
 
 
-def _photo(photo: ManifestPhoto, blob: Blob, analysis: Analysis) -> Photo:
+def _photo(fetched: Fetched, blob: Blob, analysis: Analysis) -> Photo:
     faces = len(analysis)
     return Photo(
-        key=photo.key,
+        key=fetched.photo.key,
         etag=blob.etag,
         size=len(blob.data),
         outcome=Outcome.FACES if faces else Outcome.NO_FACE,
@@ -239,18 +241,29 @@ def _photo(photo: ManifestPhoto, blob: Blob, analysis: Analysis) -> Photo:
         height=analysis.height,
         orientation=analysis.orientation,
         faces=faces,
-        content=content_digest(blob),
+        content=fetched.content,
     )
 
 
-def _failed(photo: ManifestPhoto, blob: Blob | None, error: PhotoError) -> Photo:
+def _failed(fetched: Fetched, error: PhotoError) -> Photo:
+    if fetched.blob is None:
+        return _unread(fetched.photo, error)
+    return replace(
+        _unread(fetched.photo, error),
+        etag=fetched.blob.etag,
+        size=len(fetched.blob.data),
+        content=fetched.content,
+    )
+
+
+def _unread(photo: ManifestPhoto, error: PhotoError) -> Photo:
+    """A photo of which no byte was seen: it is what the listing said."""
     return Photo(
         key=photo.key,
-        etag=blob.etag if blob else photo.etag,
-        size=len(blob.data) if blob else photo.size,
+        etag=photo.etag,
+        size=photo.size,
         outcome=error.outcome,
         reason=error.reason,
-        content=content_digest(blob) if blob else "",
     )
 
 
