@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -51,6 +51,22 @@ class Analysis:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def where(self, rows: Sequence[int]) -> Analysis:
+        """Some of the faces, in this order; they keep their numbers."""
+        kept = list(rows)
+        numbers = range(len(self)) if self.numbers is None else self.numbers
+        return replace(
+            self,
+            boxes=self.boxes[kept],
+            landmarks=self.landmarks[kept],
+            scores=self.scores[kept],
+            passes=tuple(self.passes[row] for row in kept),
+            qualities=self.qualities[kept],
+            usable=self.usable[kept],
+            descriptors=self.descriptors[kept],
+            numbers=tuple(numbers[row] for row in kept),
+        )
 
 
 class _Stages:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from headcount.decisions import SAME_PLACE, overlap
 from headcount.forgotten import Box4
@@ -19,14 +18,4 @@ def without_forgotten(analysis: Analysis, places: Sequence[Box4]) -> Analysis:
         for number, (x, y, w, h) in enumerate(analysis.boxes.tolist())
         if all(overlap((x, y, w, h), place) < SAME_PLACE for place in places)
     ]
-    return replace(
-        analysis,
-        boxes=analysis.boxes[kept],
-        landmarks=analysis.landmarks[kept],
-        scores=analysis.scores[kept],
-        passes=tuple(analysis.passes[number] for number in kept),
-        qualities=analysis.qualities[kept],
-        usable=analysis.usable[kept],
-        descriptors=analysis.descriptors[kept],
-        numbers=tuple(kept),
-    )
+    return analysis.where(kept)

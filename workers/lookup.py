@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,22 +76,7 @@ def _analysis(photo: str, pack: ModelPack, settings: Settings, s3: S3Settings) -
         raise FatalError(f"cannot read {photo}: {error.label()}") from error
     except PhotoError as error:
         raise FatalError(f"cannot read {photo}: {error.reason}") from error
-    order = np.argsort(found.boxes[:, 0], kind="stable")
-    return _ordered(found, order)
-
-
-def _ordered(analysis: Analysis, order: NDArray[np.intp]) -> Analysis:
-    """The same faces, from left to right."""
-    return replace(
-        analysis,
-        boxes=analysis.boxes[order],
-        landmarks=analysis.landmarks[order],
-        scores=analysis.scores[order],
-        passes=tuple(analysis.passes[n] for n in order),
-        qualities=analysis.qualities[order],
-        usable=analysis.usable[order],
-        descriptors=analysis.descriptors[order],
-    )
+    return found.where(np.argsort(found.boxes[:, 0], kind="stable").tolist())  # left to right
 
 
 def _chosen(analysis: Analysis, face: int | None) -> int:
