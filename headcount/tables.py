@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import lance
 import pyarrow as pa
@@ -41,6 +42,10 @@ PHOTOS = pa.schema(
 INDEX_PROBES, INDEX_REFINE = 32, 10
 """Of an index: cells that a search looks into, and candidates ranked per row that is wanted."""
 
+Value = TypeVar("Value")
+
+FILTER_VALUES = 500
+"""Values of one filter."""
 SMALL_FRAGMENTS = 64
 """A table of more fragments than this is compacted after a commit: readers open each of them."""
 
@@ -88,6 +93,18 @@ def quoted(text: str) -> str:
 def any_of(column: str, values: Sequence[str]) -> str:
     """A filter: ``column`` is one of ``values``."""
     return f"{column} IN ({', '.join(quoted(value) for value in values)})"
+
+
+def in_collection(collection: str) -> str:
+    """A filter: the row is of the collection with this id."""
+    return f"collection = {quoted(collection)}"
+
+
+def parts(values: Iterable[Value], size: int = FILTER_VALUES) -> Iterator[list[Value]]:
+    """The values in lists of at most ``size``: a filter is no longer than that."""
+    left = iter(values)
+    while part := list(islice(left, size)):
+        yield part
 
 
 def storage_options(settings: S3Settings) -> dict[str, str]:

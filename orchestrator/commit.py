@@ -20,7 +20,7 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, quoted
+from headcount.tables import Table, any_of, in_collection, quoted
 
 
 def commit_job(
@@ -84,7 +84,7 @@ def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord
     """The rows that earlier jobs left of photos which changed or are gone."""
     for photos in _replaced(store, spec, plan):
         table.delete(
-            f"collection = {quoted(collection_id(spec.photos or ''))} "
+            f"{in_collection(collection_id(spec.photos or ''))} "
             f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
         )
 

@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,13 +31,10 @@ from headcount.messages import (
 from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, quoted
+from headcount.tables import Table, any_of, in_collection, parts, quoted
 from orchestrator.catalogue import job_ids, unfinished_jobs
 from orchestrator.said import find_person, latest_rolls, pack_ids
 from orchestrator.withdraw import withdraw, without_name, without_person
-
-CHUNK = 500
-"""Values of one filter."""
 
 
 @dataclass(slots=True)
@@ -158,17 +155,12 @@ def _trace(store: Store, keys: PackKeys, person: str, traces: _Traces, s3: S3Set
             traces.places[content, box] = Place(content=content, box=box)
 
 
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    wanted = sorted(set(values))
-    return (wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK))
-
-
 def _rows(
     table: Table, columns: list[str], column: str, values: Iterable[str]
 ) -> list[dict[str, Any]]:
     return [
         row
-        for part in _chunks(values)
+        for part in parts(sorted(set(values)))
         for row in table.read(columns, where=any_of(column, part)).to_pylist()
     ]
 
@@ -204,7 +196,7 @@ def _forget_rows(
     mine = f"person_id = {quoted(stone.person_id)}"
     removed = {"references": gallery.count(mine), "faces": 0}
     gallery.delete(mine)
-    for part in _chunks(stone.faces):
+    for part in parts(sorted(set(stone.faces))):
         removed["faces"] += faces.count(any_of("face_id", part))
         faces.delete(any_of("face_id", part))
     _count_again(faces, photos, stone)
@@ -219,8 +211,8 @@ def _count_again(faces: Table, photos: Table, stone: ForgottenRecord) -> None:
     for collection, photo in stone.photos:
         of[collection].append(photo)
     for collection, keys in sorted(of.items()):
-        for part in _chunks(keys):
-            where = f"collection = {quoted(collection)} AND "
+        for part in parts(sorted(set(keys))):
+            where = f"{in_collection(collection)} AND "
             left = Counter(
                 faces.read(["photo"], where=where + any_of("photo", part))["photo"].to_pylist()
             )

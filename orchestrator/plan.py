@@ -31,7 +31,7 @@ from headcount.records import Outcome
 from headcount.settings import PROFILES, ProfileName, S3Settings
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
-from headcount.tables import Table, quoted
+from headcount.tables import Table, in_collection
 
 REPLACED_CHUNK = 2_000
 """Keys of one object that lists photos whose old rows go."""
@@ -202,7 +202,7 @@ def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:
         return
     rows = table.scan(
         ["photo", "etag", "bytes", "outcome", "profile"],
-        where=f"collection = {quoted(collection_id(spec.photos))}",
+        where=in_collection(collection_id(spec.photos)),
         order_by=["photo"],
     )
     for batch in rows:

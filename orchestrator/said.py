@@ -25,10 +25,9 @@ from headcount.photos import collection_id
 from headcount.records import person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, quoted
+from headcount.tables import Table, any_of, in_collection, parts
 from orchestrator.catalogue import job_ids
 
-CHUNK = 500
 """Values of one filter."""
 
 
@@ -154,7 +153,7 @@ def find_faces(store: Store, what: str) -> Pointed:
 
 def marks(store: Store, pointed: Pointed, s3: S3Settings, *, best: int = 0) -> tuple[FaceMark, ...]:
     """Marks of faces; with ``best``, of so many of the best quality, each in another photo."""
-    keys, of_collection = pointed.said.keys, f"collection = {quoted(pointed.said.collection)}"
+    keys, of_collection = pointed.said.keys, in_collection(pointed.said.collection)
     columns = ["photo", "face_id", "x", "y", "w", "h", "quality", "usable"]
     rows = _where_in(
         Table(store.uri, keys.faces, s3), columns, "face_id", pointed.face_ids, of_collection
@@ -185,9 +184,7 @@ def marks(store: Store, pointed: Pointed, s3: S3Settings, *, best: int = 0) -> t
 def _where_in(
     table: Table, columns: list[str], column: str, values: Iterable[str], where: str
 ) -> list[dict[str, Any]]:
-    wanted = sorted(set(values))
     rows: list[dict[str, Any]] = []
-    for at in range(0, len(wanted), CHUNK):
-        part = any_of(column, wanted[at : at + CHUNK])
-        rows += table.read(columns, where=f"{where} AND {part}").to_pylist()
+    for part in parts(sorted(set(values))):
+        rows += table.read(columns, where=f"{where} AND {any_of(column, part)}").to_pylist()
     return rows

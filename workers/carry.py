@@ -10,7 +10,7 @@ from headcount import rolls
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, PlanRecord, find_record, read_record
 from headcount.photos import collection_id
-from headcount.tables import quoted
+from headcount.tables import in_collection
 from workers.context import Unit
 from workers.decisions import nearest_place
 
@@ -81,7 +81,7 @@ def _placed(faces: pa.Table) -> dict[str, list[Placed]]:
 
 
 def _of_collection(unit: Unit) -> str:
-    return f"collection = {quoted(collection_id(unit.spec.photos or ''))}"
+    return in_collection(collection_id(unit.spec.photos or ""))
 
 
 def _faces_of(unit: Unit, keys: PackKeys) -> pa.Table:

@@ -14,11 +14,9 @@ import pyarrow as pa
 from headcount.messages import JobSpec, ManifestPhoto
 from headcount.records import Outcome, Photo
 from headcount.settings import PROFILES, ProfileName
-from headcount.tables import Table, any_of, faces_schema, quoted
+from headcount.tables import Table, any_of, faces_schema, in_collection, parts
 from workers.context import Unit
 
-CHUNK = 500
-"""Values of one filter."""
 COLUMNS = (
     *("collection", "profile", "photo", "bytes", "width", "height", "orientation"),
     *("outcome", "faces", "content"),
@@ -47,8 +45,8 @@ def find_twins(unit: Unit, photos: Iterable[ManifestPhoto]) -> dict[str, Twin]:
     profiles = PROFILES[PROFILES.index(unit.spec.profile) :]
     looked_at = any_of("outcome", [o.value for o in Outcome if o.processed])
     twins: dict[str, Twin] = {}
-    for at in range(0, len(sizes), CHUNK):
-        wanted = ", ".join(str(size) for size in sizes[at : at + CHUNK])
+    for part in parts(sizes):
+        wanted = ", ".join(str(size) for size in part)
         where = f"bytes IN ({wanted}) AND {looked_at} AND {any_of('profile', profiles)}"
         for row in table.read(COLUMNS, where=where).to_pylist():
             twin = _twin(row)
@@ -106,9 +104,9 @@ def copied_faces(
 def _rows(
     table: Table, schema: pa.Schema, collection: str, photos: list[str]
 ) -> Iterator[pa.Table]:
-    for at in range(0, len(photos), CHUNK):
-        part = any_of("photo", photos[at : at + CHUNK])
-        yield table.read(schema.names, where=f"collection = {quoted(collection)} AND {part}")
+    for part in parts(photos):
+        where = f"{in_collection(collection)} AND {any_of('photo', part)}"
+        yield table.read(schema.names, where=where)
 
 
 def _relabelled(

@@ -16,13 +16,10 @@ from headcount import decisions
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.forgotten import forgotten_people
 from headcount.photos import collection_id
-from headcount.tables import any_of, gallery_schema, quoted
+from headcount.tables import any_of, gallery_schema, in_collection, parts, quoted
 from workers.cluster import Pairs
 from workers.context import Unit
 from workers.rows import fixed_lists
-
-CHUNK = 500
-"""Values of one filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +139,10 @@ def nearest_place(
 
 def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
     """One photo of the collection for each content that is in it."""
-    of_collection = f"collection = {quoted(collection_id(unit.spec.photos or ''))}"
+    of_collection = in_collection(collection_id(unit.spec.photos or ""))
     found: dict[str, str] = {}
-    wanted = sorted(contents)
-    for at in range(0, len(wanted), CHUNK):
-        where = f"{of_collection} AND {any_of('content', wanted[at : at + CHUNK])}"
+    for part in parts(sorted(contents)):
+        where = f"{of_collection} AND {any_of('content', part)}"
         rows = unit.table(unit.pack_keys.photos).read(["photo", "content"], where=where)
         for row in rows.to_pylist():
             found[row["content"]] = min(row["photo"], found.get(row["content"], row["photo"]))

@@ -16,7 +16,7 @@ from headcount.messages import ReferenceReport
 from headcount.photos import Reference, references_in
 from headcount.records import person_id
 from headcount.storage import Store
-from headcount.tables import any_of, gallery_schema, quoted
+from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.analyse import Analysis, analyse
 from workers.context import Unit
 from workers.pools import ordered_map
@@ -146,16 +146,12 @@ def _report(reference: Reference, state: str, reason: str) -> ReferenceReport:
 def _write(unit: Unit, source: str, enrolled: Sequence[Enrolled]) -> None:
     """Replace the rows of these references; nothing else of the gallery is touched."""
     table = unit.table(unit.pack_keys.gallery)
-    for part in _batches(enrolled, 1000):
+    for part in parts(enrolled):
         keys = any_of("photo", [e.reference.photo.key for e in part])
         table.delete(f"source = {quoted(source)} AND {keys}")
     usable = [e for e in enrolled if e.descriptor is not None]
     if usable:
         table.append(_rows(usable, source, unit.pack.record.dimensions))
-
-
-def _batches(items: Sequence[Enrolled], size: int) -> Iterable[Sequence[Enrolled]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _rows(enrolled: Sequence[Enrolled], source: str, dimensions: int) -> pa.Table:

@@ -23,7 +23,7 @@ from headcount.messages import DoneMarker, now
 from headcount.photos import collection_id
 from headcount.records import Outcome
 from headcount.storage import Store
-from headcount.tables import quoted
+from headcount.tables import in_collection
 from workers.carry import earlier_roll
 from workers.context import Unit
 from workers.decide import (
@@ -155,7 +155,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
 
 
 def _of_collection(unit: Unit) -> str:
-    return f"collection = {quoted(collection_id(unit.spec.photos or ''))}"
+    return in_collection(collection_id(unit.spec.photos or ""))
 
 
 def _load_faces(unit: Unit) -> tuple[pa.Table, NDArray[np.float32]]:
