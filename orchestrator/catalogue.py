@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headcount.control import stopped
+from headcount.errors import FatalError
 from headcount.layout import JOBS, JobKeys
 from headcount.messages import FinishedRecord, JobSpec, find_record
 from headcount.storage import Store
@@ -26,6 +27,12 @@ def job_ids(store: Store) -> Iterator[str]:
 def unfinished_jobs(store: Store) -> list[str]:
     """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
     return [spec.job_id for spec in _open_specs(store)]
+
+
+def require_idle(store: Store, *, purpose: str) -> None:
+    """Raise FatalError where a job is not finished; ``purpose`` ends the sentence."""
+    if jobs := unfinished_jobs(store):
+        raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, {purpose}")
 
 
 def next_jobs(store: Store) -> list[str]:

@@ -32,7 +32,7 @@ from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, parts, quoted
-from orchestrator.catalogue import job_ids, unfinished_jobs
+from orchestrator.catalogue import job_ids, require_idle
 from orchestrator.said import find_person, latest_rolls, pack_ids
 from orchestrator.withdraw import withdraw, without_name, without_person
 
@@ -51,8 +51,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
 
     Raises FatalError where nobody is called that, or jobs are at work.
     """
-    if jobs := unfinished_jobs(store):
-        raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, first")
+    require_idle(store, purpose="first")
     _refuse_half_commits(store)
     stone = _begin(store, person, s3)
     removed = Counter(stone.removed)

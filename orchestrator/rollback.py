@@ -13,7 +13,7 @@ from headcount.messages import CommitRecord, LastCommitRecord, RollbackRecord, f
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.catalogue import unfinished_jobs
+from orchestrator.catalogue import require_idle
 
 
 def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
@@ -30,7 +30,7 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
         )
     versions = _versions(store, job_id, s3)
     if begun is None:
-        _refuse_if_at_work(store)
+        require_idle(store, purpose="before a rollback")
         begun = RollbackRecord(job_id=job_id, at=now())
         audit.record(store, "rollback", job_id)
         store.put(ROLLBACK, begun.to_bytes())
@@ -64,13 +64,6 @@ def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
         if not Table(store.uri, key, s3).has(version):
             raise FatalError(f"version {version} of {key} is not there any more")
     return record
-
-
-def _refuse_if_at_work(store: Store) -> None:
-    if jobs := unfinished_jobs(store):
-        raise FatalError(
-            f"job {jobs[0]} is not finished: wait for it, or cancel it, before a rollback"
-        )
 
 
 def _remove_later(store: Store, keys: PackKeys, job_id: str) -> list[str]:

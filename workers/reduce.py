@@ -131,7 +131,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock.lap("write")
     shown = publish(unit, out, roll, clock.seconds, threshold=threshold)
     clock.lap("publish")
-    summary = _summary(unit, roll, clock.seconds, shown)
+    summary = _summary(unit, roll, clock.seconds, shown, threshold=threshold)
     out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
     failures = sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed)
     return DoneMarker(
@@ -269,7 +269,12 @@ def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
 
 
 def _summary(
-    unit: Unit, roll: Roll, seconds: dict[str, float], shown: dict[str, int]
+    unit: Unit,
+    roll: Roll,
+    seconds: dict[str, float],
+    shown: dict[str, int],
+    *,
+    threshold: float,
 ) -> dict[str, Any]:
     return {
         "job_id": unit.job_id,
@@ -284,7 +289,7 @@ def _summary(
         "expected": roll.expectations.total,
         "expected_missing": roll.expectations.missing_total,
         "shown": shown,
-        "threshold": round(applied_threshold(unit, roll.gallery), 4),
+        "threshold": round(threshold, 4),
         "seconds": {
             "embed": embed_seconds(unit),
             "reduce": {stage: round(value, 3) for stage, value in seconds.items()},

@@ -13,7 +13,7 @@ from headcount.messages import ArchiveRecord, ModelChoice, PackRecord, read_reco
 from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri
 from headcount.tables import Table
-from orchestrator.catalogue import unfinished_jobs
+from orchestrator.catalogue import require_idle
 from orchestrator.commands.options import archive_option, json_option, load_s3
 from orchestrator.said import active_pack, pack_ids
 from orchestrator.submit import open_archive
@@ -67,7 +67,7 @@ def use(pack: str, archive: str) -> int:
     s3 = load_s3()
     store = open_archive(canonical_uri(archive), s3)
     record = _find(store, pack)
-    _refuse_if_at_work(store)
+    require_idle(store, purpose="first")
     if not Table(store.uri, PackKeys(record.pack_id).photos, s3).count():
         raise FatalError(f"{record.name} has no photos in {store.uri}: run with --beside first")
     before = read_record(store, ARCHIVE, ArchiveRecord)
@@ -88,7 +88,7 @@ def drop(pack: str, yes: bool, archive: str) -> int:
     record = _find(store, pack)
     if record.pack_id == active_pack(store).pack_id:
         raise FatalError(f"{record.name} is the pack in use: `headcount packs use` another first")
-    _refuse_if_at_work(store)
+    require_idle(store, purpose="first")
     if not yes:
         click.confirm(
             f"Remove all that {record.name} ({record.pack_id}) made in {store.uri}?",
@@ -111,8 +111,3 @@ def _find(store: Store, pack: str) -> PackRecord:
         known = ", ".join(f"{r.name} ({r.pack_id})" for r in records)
         raise FatalError(f"{len(meant)} packs called {pack} in {store.uri}; it has {known}")
     return meant[0]
-
-
-def _refuse_if_at_work(store: Store) -> None:
-    if jobs := unfinished_jobs(store):
-        raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, first")

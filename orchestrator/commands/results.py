@@ -9,13 +9,14 @@ import click
 
 from headcount import results
 from headcount.errors import FatalError, ObjectMissing
-from headcount.layout import JOBS, JobKeys
-from headcount.messages import FinishedRecord, JobSpec, find_record
+from headcount.layout import JobKeys
+from headcount.messages import FinishedRecord, read_record
 from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.options import archive_option, json_option, load_s3
 from orchestrator.commands.status import read_status
 from orchestrator.conclude import exit_code, readable, summary_lines
+from orchestrator.said import finished_jobs
 from orchestrator.submit import open_archive
 
 
@@ -52,12 +53,8 @@ def finished_job(store: Store, job: str | None) -> FinishedRecord:
 
 
 def _latest(store: Store) -> FinishedRecord:
-    ids = sorted(i.key.split("/")[1] for i in store.list(JOBS) if i.key.endswith("/finished.json"))
-    for job_id in reversed(ids):
-        finished = find_record(store, JobKeys(job_id).finished, FinishedRecord)
-        spec = find_record(store, JobKeys(job_id).spec, JobSpec)
-        if finished and finished.state == "done" and spec and spec.photos:
-            return finished
+    if done := finished_jobs(store):
+        return read_record(store, JobKeys(done[-1]).finished, FinishedRecord)
     raise FatalError(f"no job of {store.uri} has results yet: `headcount jobs` lists those there")
 
 
