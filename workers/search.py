@@ -34,9 +34,10 @@ DISTINCT = 1.15
 MANY_FACES = 8
 SMALL_FACE = 32.0
 """A photo with so many faces, or one so small in pixels of the largest pass, gets a second look."""
-TILE = 1536
-"""Long and short side of a tile of the second look: what bounds its memory."""
+TILE = 1664
+"""The longest side of a tile of the second look: what bounds its memory."""
 TILE_OVERLAP = 0.2
+"""By how much tiles overlap, in parts of the longest side, and at most by LARGEST pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,11 @@ def _look(image: Image, scale: float, detector: Detector) -> Detections:
 
 
 def at_scale(image: Image, scale: float) -> Image:
-    """The image resized: by area averaging where it shrinks, bilinear where it grows.
+    """The image resized: halved as often as that goes, by area averaging, the rest bilinear.
 
-    It is halved as often as that goes and then shrunk by the rest, so that a JPEG that was
-    decoded at 1/2 or 1/4 gives what the whole one gives.
+    A JPEG that was decoded at 1/2 or 1/4 so gives what the whole one gives. What is left is less
+    than a factor of two, where each pixel still counts: area averaging finds no more faces and
+    takes seven times as long.
     """
     if scale == 1:
         return image
@@ -165,8 +167,9 @@ def at_scale(image: Image, scale: float) -> Image:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     for _ in range(_halvings(image, scale)):
         image = _halved(image)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    if size == image.shape[1::-1]:
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _halvings(image: Image, scale: float) -> int:
@@ -268,9 +271,10 @@ def _second_look(picture: Picture, decoded: Decoded, detector: Detector, profile
 
 
 def _look_at_tiles(image: Image, detector: Detector, edge: int) -> Detections:
-    """The faces of an image, tile by tile; those cut by a tile's inner edge are left to the next.
+    """The faces of an image, in tiles with sides of at most ``edge``, evenly laid.
 
-    Tiles overlap, so that a face up to the overlap's size lies whole in one of them.
+    Tiles overlap, so that a face up to the overlap's size lies whole in one of them; those that
+    are cut by a tile's inner edge are left to the next.
     """
     parts = []
     for top, bottom in _spans(image.shape[0], edge):
@@ -283,13 +287,12 @@ def _look_at_tiles(image: Image, detector: Detector, edge: int) -> Detections:
 
 
 def _spans(length: int, edge: int) -> Iterator[tuple[int, int]]:
-    """Starts and ends of tiles along one side, evenly laid."""
-    if length <= edge:
-        yield 0, length
-        return
-    count = int(np.ceil((length - edge) / (edge * (1 - TILE_OVERLAP)))) + 1
-    for start in np.linspace(0, length - edge, count).astype(int).tolist():
-        yield start, start + edge
+    """Starts and ends of as few tiles as cover one side, each as short as the overlap allows."""
+    overlap = int(min(LARGEST, TILE_OVERLAP * edge))
+    count = max(1, -(-(length - overlap) // (edge - overlap)))
+    side = -(-(length + (count - 1) * overlap) // count)
+    for start in np.linspace(0, length - side, count).astype(int).tolist():
+        yield start, start + side
 
 
 def _whole(faces: Detections, tile: tuple[int, int, int, int], image: Image) -> NDArray[np.bool_]:

@@ -44,7 +44,7 @@ EMBEDDED_FILES = {
 INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2")
 INSIGHTFACE_LICENCE = "InsightFace model licence: non-commercial research purposes only"
 PACK_FILE = "pack.json"
-PIPELINE = "3"
+PIPELINE = "4"
 """Raised when detection, alignment or embedding change what comes out: other descriptors."""
 
 _YUNET_OUTPUTS = 12
