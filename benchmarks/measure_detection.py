@@ -1,12 +1,14 @@
 """Measures what share of labelled faces is found, how many finds are faces, and at what cost.
 
     python benchmarks/measure_detection.py FOLDER [--model PACK] [--rounds 1] [--mosaic 5000]
+        [--face-recognition PYTHON] [--face-api FOLDER]
 
 FOLDER holds labels.csv (file,person,x,y,w,h,n_faces,note; boxes in upright pixels) and the photos.
 Faces of at least 20 pixels, intersection over union 0.4; smaller labels neither count nor harm.
 Each profile, and one pass at long side 1024 as the peer, in turn on each photo; the cost is the
 detection time in parts of that pass. Decoding is not in it. With --mosaic the photos are laid into
-pages of this width, four beside each other in three rows: large group photos.
+pages of this width, four beside each other in three rows: large group photos. Other programs
+(peers.py) are asked for their faces alone, what they cost is measured by speed.py.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from peers import Contestant, face_api, face_recognition
 
 from headcount.settings import S3Settings, Settings
 from workers.decode import Picture
@@ -92,9 +95,8 @@ class Score:
     seconds: list[float] = field(default_factory=list)
     passes: Counter[str] = field(default_factory=Counter)
 
-    def add(self, truth: NDArray[np.float32], faces: Found) -> None:
+    def add(self, truth: NDArray[np.float32], boxes: NDArray[np.float32]) -> None:
         """Hold one photo's finds against its labels."""
-        boxes = faces.faces.boxes
         table = overlaps(truth, boxes)
         large = truth[:, 3] >= SMALLEST
         counted = boxes[:, 3] >= SMALLEST
@@ -102,14 +104,12 @@ class Score:
         self.hit += int((table[large].max(axis=1, initial=0) >= OVERLAP).sum())
         self.found += int(counted.sum())
         self.right += int((table.max(axis=0, initial=0)[counted] >= OVERLAP).sum())
-        self.passes.update(faces.passes)
 
     def told(self, peer: float) -> str:
         """One row of a table."""
-        return (
-            f"{1 - self.hit / self.wanted:6.1%} | {self.right / max(self.found, 1):6.1%} | "
-            f"{sum(self.seconds) / peer:5.2f}"
-        )
+        cost = f"{sum(self.seconds) / peer:5.2f}" if self.seconds else "-"
+        missed, precision = 1 - self.hit / self.wanted, self.right / max(self.found, 1)
+        return f"{missed:6.1%} | {precision:6.1%} | {cost}"
 
 
 def searched(picture: Picture, detector: Detector, profile: Profile) -> tuple[Found, float]:
@@ -120,12 +120,23 @@ def searched(picture: Picture, detector: Detector, profile: Profile) -> tuple[Fo
     return found, time.perf_counter() - began
 
 
+def score_of(peer: Contestant, folder: Path) -> Score:
+    """What another program finds on the photos."""
+    score, truth = Score(), labels(folder)
+    seen = peer.run([folder / name for name in truth])
+    for boxes, found in zip(truth.values(), seen, strict=True):
+        score.add(boxes, found.boxes)
+    return score
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--mosaic", type=int, metavar="WIDTH")
+    parser.add_argument("--face-recognition", type=Path, metavar="PYTHON")
+    parser.add_argument("--face-api", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
     detector = open_pack(arguments.model, Settings(), S3Settings()).detector
     ways: dict[str, Profile] = {PEER: Profile((1024,), enlarge=4.0), **PROFILES}
@@ -140,14 +151,20 @@ def main() -> None:
                 found, seconds = searched(picture, detector, profile)
                 scores[way].seconds.append(seconds)
                 if not round_:
-                    scores[way].add(truth, found)
+                    scores[way].add(truth, found.faces.boxes)
+                    scores[way].passes.update(found.passes)
+    others = [face_recognition(arguments.face_recognition), face_api(arguments.face_api)]
+    for other in others if not arguments.mosaic else ():
+        if other is not None:
+            scores[other.name] = score_of(other, arguments.folder)
     peer = sum(scores[PEER].seconds)
     print("way | missed | precision | cost\n--- | --- | --- | ---")
     for way, score in scores.items():
         print(f"{way} | {score.told(peer)}")
     print(f"{scores[PEER].wanted} labelled faces; the passes that found them:")
     for way, score in scores.items():
-        print(f"  {way}: {dict(score.passes.most_common(6))}")
+        if score.passes:
+            print(f"  {way}: {dict(score.passes.most_common(6))}")
 
 
 if __name__ == "__main__":

@@ -81,6 +81,9 @@ class PackRecord(Record):
     calibration: tuple[float, float] | None = Field(
         None, description="slope and intercept of the logistic from similarity to probability"
     )
+    feature_lengths: tuple[float, float] | None = Field(
+        None, description="of a recogniser's features for no face and for a good one"
+    )
 
 
 class Limits(Record):

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from headcount.settings import ProfileName
 from workers.align import crop_faces, rescaled
 from workers.decode import Decoded, Picture
-from workers.models.base import Detector, Floats, Image, ModelPack
-from workers.quality import MINIMUM_HEIGHT, qualities, usable
+from workers.models.arcface import unit_length
+from workers.models.base import Detector, Floats, ModelPack
+from workers.quality import MINIMUM_HEIGHT, certainty, qualities, usable
 from workers.search import PROFILES, Found, Profile, scaled, search, search_image, shifted
 
 SMALL_FACE = 112.0
@@ -110,8 +111,11 @@ def analyse(
     stages.seconds["decode"] = picture.seconds
     stages.seconds["detect"] -= picture.seconds
     with stages("embed"):
-        descriptors = pack.recogniser.embed(crops)
-    return _analysis(decoded, found, crops, descriptors, stages)
+        features = pack.recogniser.features(crops)
+    sure = certainty(features, pack.record.feature_lengths)
+    faces = found.faces
+    quality = qualities(faces.boxes, faces.landmarks, faces.scores, crops, sure)
+    return _analysis(decoded, found, quality, unit_length(features), stages)
 
 
 def _decoded_for(picture: Picture, found: Found) -> Decoded:
@@ -130,10 +134,9 @@ def _decoded_for(picture: Picture, found: Found) -> Decoded:
 
 
 def _analysis(
-    decoded: Decoded, found: Found, crops: Image, descriptors: Floats, stages: _Stages
+    decoded: Decoded, found: Found, quality: Floats, descriptors: Floats, stages: _Stages
 ) -> Analysis:
     faces = found.faces
-    quality = qualities(faces.boxes, faces.landmarks, faces.scores, crops)
     return Analysis(
         width=decoded.width,
         height=decoded.height,

@@ -1,13 +1,20 @@
 """How good a face is for recognition, in 0..1, and which faces are too poor to judge.
 
-The quality is the geometric mean of four parts, each in 0..1, so that one bad part is enough:
+The quality is the weighted geometric mean of five parts, each in 0..1, so that one part that is
+nothing is enough:
 
 - size: the face's height in the photo, from 0 at 12 pixels to 1 at 112, the recogniser's crop;
 - sharpness: the deviation of the aligned crop's Laplacian, from 0 to 1 at SHARP (a blurred or
   enlarged face has no fine structure; https://doi.org/10.1109/ICPR.2000.903548);
 - pose: how far the nose stands between the eyes, 1 from the front, PROFILE where it leaves
   them (a profile is hard to compare and still worth a try);
-- the detection score.
+- the detection score;
+- certainty: the length of the recogniser's features before they are made a descriptor. Networks
+  trained by softmax give long ones to faces they can tell apart
+  (https://arxiv.org/abs/2103.06627, https://arxiv.org/abs/2204.00964). It is left out for a
+  recogniser of which nobody has measured how long they are.
+
+The weights follow how well each part alone foretells a failed match: benchmarks/measure_quality.py.
 """
 
 from __future__ import annotations
@@ -24,18 +31,56 @@ SHARP = 24.0
 PROFILE = 0.1
 MINIMUM_HEIGHT = 18.0
 """Below, in pixels of the photo, a face is enlarged over fivefold to be compared."""
-MINIMUM_QUALITY = 0.25
+MINIMUM_QUALITY = 0.4
+"""Of degraded faces below it none was matched to another photo of the person."""
+WEIGHTS = {"size": 1, "sharpness": 1, "pose": 1, "score": 4, "certainty": 8}
 
 
-def qualities(boxes: Floats, landmarks: Floats, scores: Floats, crops: Image) -> Floats:
-    """The quality of N faces: boxes N x 4 and landmarks N x 5 x 2 in pixels of the photo."""
-    parts = [
-        np.clip((boxes[:, 3] - SMALLEST) / (FULL_SIZE - SMALLEST), 0, 1),
-        np.array([_sharpness(crop) for crop in crops], np.float32),
-        _frontality(landmarks),
-        np.clip(scores, 0, 1),
-    ]
-    return np.asarray(np.prod(parts, axis=0) ** (1 / len(parts)), np.float32)
+def qualities(
+    boxes: Floats,
+    landmarks: Floats,
+    scores: Floats,
+    crops: Image,
+    certainties: Floats | None = None,
+) -> Floats:
+    """The quality of N faces: boxes N x 4 and landmarks N x 5 x 2 in pixels of the photo.
+
+    ``certainties`` are what ``certainty`` makes of the recogniser's features, None where it
+    cannot.
+    """
+    parts = quality_parts(boxes, landmarks, scores, crops, certainties)
+    total = sum(WEIGHTS[name] for name in parts)
+    weighted = [part ** (WEIGHTS[name] / total) for name, part in parts.items()]
+    return np.asarray(np.prod(weighted, axis=0), np.float32)
+
+
+def quality_parts(
+    boxes: Floats,
+    landmarks: Floats,
+    scores: Floats,
+    crops: Image,
+    certainties: Floats | None = None,
+) -> dict[str, Floats]:
+    """The parts of the quality of N faces by name, each N in 0..1."""
+    parts = {
+        "size": np.clip((boxes[:, 3] - SMALLEST) / (FULL_SIZE - SMALLEST), 0, 1),
+        "sharpness": np.array([_sharpness(crop) for crop in crops], np.float32),
+        "pose": _frontality(landmarks),
+        "score": np.clip(scores, 0, 1),
+    }
+    return parts if certainties is None else parts | {"certainty": certainties}
+
+
+def certainty(features: Floats, lengths: tuple[float, float] | None) -> Floats | None:
+    """How sure a recogniser is of N faces, in 0..1, by its N x D features' lengths.
+
+    ``lengths`` are those that count as 0 and as 1; None where nobody measured them.
+    """
+    if lengths is None:
+        return None
+    least, full = lengths
+    norms = np.nan_to_num(np.linalg.norm(features, axis=1))
+    return np.asarray(np.clip((norms - least) / (full - least), 0, 1), np.float32)
 
 
 def usable(boxes: Floats, quality: Floats) -> NDArray[np.bool_]:

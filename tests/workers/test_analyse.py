@@ -10,6 +10,7 @@ from headcount.records import Outcome
 from tests.workers.pictures import encoded, jpeg, stored_turned
 from workers.align import SIZE, TEMPLATE
 from workers.analyse import SMALL_FACE, Analysis, analyse
+from workers.models.arcface import unit_length
 from workers.models.base import Detections, Floats, Image, ModelPack, Scores
 from workers.search import scaled
 
@@ -53,14 +54,16 @@ class Remembering:
     dimensions: int = 3
 
     def embed(self, crops: Image) -> Floats:
+        return unit_length(self.features(crops))
+
+    def features(self, crops: Image) -> Floats:
         self.crops.append(crops)
         colours = crops.reshape(len(crops), SIZE * SIZE, 3).mean(axis=1, dtype=np.float32) + 1
-        lengths = np.linalg.norm(colours, axis=1, keepdims=True)
-        return np.asarray(colours / np.maximum(lengths, 1e-6), np.float32)
+        return np.asarray(colours, np.float32)
 
 
 class BrokenDevice(Remembering):
-    def embed(self, crops: Image) -> Floats:
+    def features(self, crops: Image) -> Floats:
         raise TransientError("the device gave up")
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.workers.pictures import noise
 from workers.align import SIZE, TEMPLATE
 from workers.models.base import Floats, Image
-from workers.quality import MINIMUM_HEIGHT, MINIMUM_QUALITY, qualities, usable
+from workers.quality import MINIMUM_HEIGHT, MINIMUM_QUALITY, certainty, qualities, usable
 
 FRONT = TEMPLATE.copy()
 FRONT[2, 0] = FRONT[:2, 0].mean()
@@ -18,14 +18,20 @@ def textured(blur: float = 0.0) -> Image:
 
 
 def quality(
-    *, height: float = 200, nose: float = 0.5, blur: float = 0.0, score: float = 0.9
+    *,
+    height: float = 200,
+    nose: float = 0.5,
+    blur: float = 0.0,
+    score: float = 0.9,
+    sure: float | None = None,
 ) -> float:
     """The quality of one face; ``nose``: where it stands from one eye (0) to the other (1)."""
     landmarks = FRONT.copy()
     landmarks[2, 0] = FRONT[0, 0] + nose * (FRONT[1, 0] - FRONT[0, 0])
     box = np.array([[10, 10, height * 0.8, height]], np.float32)
     crops = textured(blur)[None]
-    return float(qualities(box, landmarks[None], np.float32([score]), crops)[0])
+    certainties = None if sure is None else np.float32([sure])
+    return float(qualities(box, landmarks[None], np.float32([score]), crops, certainties)[0])
 
 
 def test_a_large_sharp_frontal_sure_face_is_of_full_quality() -> None:
@@ -50,6 +56,25 @@ def test_quality_falls_as_the_nose_leaves_the_middle(side: int) -> None:
 
 def test_quality_falls_with_the_detection_score() -> None:
     assert quality(score=0.9) > quality(score=0.6)
+
+
+def test_quality_falls_with_the_recognisers_certainty_most_of_all() -> None:
+    sure, unsure = quality(score=1, sure=1), quality(score=1, sure=0.5)
+    assert sure == pytest.approx(1, abs=0.01)
+    assert unsure < min(quality(score=0.5, sure=1), quality(height=62, sure=1))
+
+
+def test_a_recogniser_is_the_surer_the_longer_its_features_are() -> None:
+    features = np.float32([[0, 0], [3, 4], [6, 8], [9, 12], [60, 80]])
+    assert certainty(features, (5.0, 15.0)) == pytest.approx([0, 0, 0.5, 1, 1])
+
+
+def test_features_that_are_no_numbers_are_of_no_certainty() -> None:
+    assert certainty(np.float32([[np.nan, 1]]), (5.0, 15.0)) == pytest.approx([0])
+
+
+def test_nothing_is_said_of_the_certainty_of_a_recogniser_that_nobody_measured() -> None:
+    assert certainty(np.float32([[3, 4]]), None) is None
 
 
 def test_pose_does_not_depend_on_how_the_head_is_tilted() -> None:

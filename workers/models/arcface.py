@@ -62,14 +62,20 @@ class ArcFace:
         A crop of which the network makes nothing (zeros, or no numbers) gets zeros, which are
         like no face. Raises TransientError where the device gave up.
         """
+        return unit_length(self.features(crops))
+
+    def features(self, crops: Image) -> Floats:
+        """What the network gives for N crops (N x 112 x 112 x 3, RGB), N x D.
+
+        Raises TransientError where the device gave up.
+        """
         if not len(crops):
             return np.zeros((0, self._dimensions), np.float32)
         parts = [
             self._run(crops[start : start + self._batch])
             for start in range(0, len(crops), self._batch)
         ]
-        descriptors = np.concatenate(parts)
-        return unit_length(descriptors)
+        return np.concatenate(parts)
 
     def _tried(self, name: str) -> int:
         """The length of a descriptor. Raises FatalError where the network gives none."""

@@ -95,6 +95,13 @@ class Recogniser(Protocol):
         """
         ...
 
+    def features(self, crops: Image) -> Floats:
+        """What the network gives for N such crops, N x D: descriptors before they are scaled.
+
+        The longer, the surer the network is. They may hold what is no number.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ModelPack:

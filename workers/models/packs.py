@@ -388,4 +388,5 @@ def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
         decade=known.decade,
         fmr=known.fmr,
         calibration=known.calibration,
+        feature_lengths=known.feature_lengths,
     )

@@ -24,7 +24,9 @@ class Thresholds:
     ``decade``: the cosine by which a threshold rises per power of ten of the false match rate;
     ``fmr``: the share of impostor pairs that are at least as alike as a cosine, as points;
     ``calibration``: slope and intercept of the logistic from the cosine of a pair to the chance
-    that it is one person, with as many such pairs as others; None where nobody measured it.
+    that it is one person, with as many such pairs as others; ``feature_lengths``: of features
+    that say nothing and of those of a good face (workers/quality.py). None where nobody measured
+    them.
     """
 
     threshold: float
@@ -34,6 +36,7 @@ class Thresholds:
     decade: float
     calibration: tuple[float, float] | None
     fmr: tuple[tuple[float, float], ...] = ()
+    feature_lengths: tuple[float, float] | None = None
 
 
 UNKNOWN = Thresholds(
@@ -52,6 +55,7 @@ SFACE = Thresholds(
     decade=0.047,
     calibration=(38.95, -13.64),
     fmr=((1e-2, 0.292), (1e-3, 0.359), (1e-4, 0.413), (1e-5, 0.460)),
+    feature_lengths=(4.0, 13.0),
 )
 """Of SFace, the recogniser of the embedded pack.
 
