@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py PHOTOS DETECTOR.onnx [--photos 8] [--rounds 5]
         [--megapixels 1,12,24] [--peers-up-to 12]
-        [--face-recognition PYTHON] [--face-api FOLDER] [--s3-photos 200]
+        [--face-recognition PYTHON] [--face-api FOLDER] [--gate LABELLED] [--chart FILE.svg]
+        [--s3-photos 200]
 
 Photos evenly chosen from the folder PHOTOS are enlarged to each size and encoded again (JPEG,
 quality 90). DETECTOR is an SCRFD with landmarks: headcount and insightface run it with the
@@ -10,8 +11,10 @@ embedded recogniser, and every contestant is warm. All take turns in each round,
 moves on; a ratio is the median of the rounds' ratios. Peers that are slow take part in the first
 round alone, and only up to a size; who is not installed is left out, and said to be.
 
-With --s3-photos the main job is then run on so many photos of 1 MP on a real S3 server, beside
-the same work in one process (measure_pipeline.py).
+With --gate the recogniser's int8 form takes part, once it has passed the gate on that folder of
+labelled people (`headcount models prepare --variant int8`). --chart draws the table as SVG. With
+--s3-photos the main job is then run on so many photos of 1 MP on a real S3 server, beside the same
+work in one process (measure_pipeline.py).
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from chart import Bar, chart
 from peers import (
     Contestant,
     Loop,
@@ -51,6 +55,7 @@ from workers.models.boxes import overlaps
 from workers.models.packs import EMBEDDED, load_pack, resolve_pack
 from workers.models.prepare import fold_weights, keep_real_inputs, parse
 from workers.models.session import open_session
+from workers.shelf import Shelf
 
 MOST_PIXELS = 10**9
 SAME_FACE = 0.5
@@ -154,21 +159,33 @@ def in_full(loop: Loop) -> Loop:
     return run
 
 
+def int8(folder: Path, settings: Settings, gate: Path) -> Contestant | None:
+    """The quick search with the recogniser in int8, if the gate lets it pass."""
+    judged = Shelf(settings, S3Settings()).gate(str(folder), "int8", str(gate))
+    if not judged["files"]:
+        print(f"int8 is left out: {judged}", file=sys.stderr)
+        return None
+    pack = opened(f"{folder}+int8", settings)
+    return Contestant("one pass, recogniser in int8", headcount(pack, "fast", settings.threads))
+
+
 def ours(folder: Path, settings: Settings) -> list[Contestant]:
-    """Headcount as it is, then each lever of its quick search undone alone."""
+    """Headcount as it is; then the way to its quick search, one lever after the other."""
     pack, threads = opened(str(folder), settings), settings.threads
     fast = headcount(pack, "fast", threads)
-    unprepared = with_plain_recogniser(pack, settings)
+    naive = headcount(with_plain_recogniser(pack, settings), "fast", 1)
+    embedded = opened(EMBEDDED, settings)
     return [
         Contestant("headcount, one pass at 640", fast),
+        Contestant("one pass, embedded pack", headcount(embedded, "fast", threads)),
         Contestant("headcount, balanced", headcount(pack, "balanced", threads)),
         Contestant(
             "headcount, balanced, embedded pack",
-            headcount(opened(EMBEDDED, settings), "balanced", threads),
+            headcount(embedded, "balanced", threads),
         ),
-        Contestant("one pass, JPEGs by Pillow", by_pillow(fast)),
-        Contestant("one pass, 1 thread", headcount(pack, "fast", 1)),
-        Contestant("one pass, recogniser unprepared", headcount(unprepared, "fast", threads)),
+        Contestant("one pass: 1 thread, by Pillow, unprepared", by_pillow(naive)),
+        Contestant("+ JPEGs by libjpeg-turbo", naive),
+        Contestant("+ recogniser prepared (+ threads: the first line)", headcount(pack, "fast", 1)),
         Contestant("one pass, decoded in full", in_full(fast), least=WHOLE_UP_TO),
     ]
 
@@ -283,6 +300,16 @@ def speed_rows(
         )
 
 
+def bars(contestants: Sequence[Contestant], times: Times) -> list[Bar]:
+    """How many times as fast as the peer each contestant is."""
+    theirs = {PEER, *(c.name for c in contestants if c.slow or "finds only" in c.name)}
+    return [
+        Bar(each.name, times.ratio(each.name, PEER), own=each.name not in theirs)
+        for each in contestants
+        if PEER in times.seconds
+    ]
+
+
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -295,6 +322,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers-up-to", type=int, default=12, metavar="MEGAPIXELS")
     parser.add_argument("--face-recognition", type=Path, metavar="PYTHON")
     parser.add_argument("--face-api", type=Path, metavar="FOLDER")
+    parser.add_argument("--gate", type=Path, metavar="LABELLED")
+    parser.add_argument("--chart", type=Path, metavar="FILE")
     parser.add_argument("--s3-photos", type=int, default=0)
     return parser.parse_args()
 
@@ -317,7 +346,9 @@ def main() -> None:
             face_recognition(asked.face_recognition),
             face_api(asked.face_api),
         ]
-        every = [*ours(folder, settings), *(peer for peer in peers if peer)]
+        low = int8(folder, settings, asked.gate) if asked.gate else None
+        every = [*ours(folder, settings), *(each for each in [low, *peers] if each)]
+        drawn: list[tuple[str, list[Bar]]] = []
         for megapixels in map(int, asked.megapixels.split(",")):
             photos = [enlarged(photo, megapixels, Path(scratch)) for photo in chosen]
             part = [c for c in every if takes_part(c, megapixels, asked.peers_up_to)]
@@ -325,8 +356,11 @@ def main() -> None:
             speeds += speed_rows(megapixels, part, times, len(photos))
             print("\n".join(speeds), flush=True)
             speeds.clear()
+            drawn.append((f"photos of {megapixels} MP", bars(part, times)))
             found.append(agreement(megapixels, part, photos))
     print("\n".join(["", *found]), flush=True)
+    if asked.chart:
+        asked.chart.write_text(chart(f"Photos per second, {PEER} = 1", drawn))
     if asked.s3_photos:
         from measure_pipeline import table
 
