@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 
 import click
 
 from headcount import __version__
+from orchestrator import interrupt
 
 COMMANDS = {
     "demo": "the main job on sample photos, nothing to set up",
@@ -83,7 +83,7 @@ def headcount() -> None:
 
 def main() -> None:
     """The entry point: errors meant for people become one line and exit code 1."""
-    signal.signal(signal.SIGTERM, _stop)
+    interrupt.listen()
     try:
         code = headcount.main(standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -101,11 +101,6 @@ def main() -> None:
             raise
         _leave(str(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _stop(number: int, frame: object) -> None:  # noqa: ARG001 - signal's signature
-    """Leave as Ctrl-C does, ending what was started."""
-    raise KeyboardInterrupt
 
 
 def _leave(message: str, code: int) -> None:

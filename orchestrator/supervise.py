@@ -32,6 +32,7 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
+from orchestrator import interrupt
 from orchestrator.intake import current_plan, pack_of, take_in
 from orchestrator.lease import Lease
 from orchestrator.window import Window
@@ -182,6 +183,7 @@ class Supervisor:
                     f"job {holder.job_id} has the collection: its supervisor is process "
                     f"{holder.pid} on {holder.host}; waiting until it ends or falls silent"
                 )
+            interrupt.heed()
             self._tick()
             self._heed()
             time.sleep(min(1.0, self.settings.poll_seconds))
@@ -249,6 +251,7 @@ class Supervisor:
                 self.reporter.warn(f"{error}; trying again")
                 time.sleep(2)
             self._snapshot(plan)
+            interrupt.heed()
             self._tick()
             if self._flights:
                 time.sleep(self.settings.poll_seconds)
