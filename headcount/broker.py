@@ -290,9 +290,18 @@ def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> 
 
 
 def serve(
-    app: Celery, broker: Broker, queues: list[str], name: str, *, stopping: Callable[[], None]
+    app: Celery,
+    broker: Broker,
+    queues: list[str],
+    name: str,
+    *,
+    stopping: Callable[[], None],
+    at_once: int = 1,
 ) -> None:
-    """Work on ``queues`` until a signal says stop; ``stopping`` is called when one does."""
+    """Work on ``queues`` until a signal says stop; ``stopping`` is called when one does.
+
+    So many units ``at_once``, each in a thread of this process.
+    """
 
     def on_stop(**_: Any) -> None:
         stopping()
@@ -303,7 +312,7 @@ def serve(
         hostname=name,
         queues=queues,
         pool="threads",
-        concurrency=1,
+        concurrency=at_once,
         loglevel="INFO",
         without_mingle=True,
         without_gossip=True,

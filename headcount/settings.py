@@ -61,6 +61,14 @@ class Settings(BaseSettings):
     )
     model: str = Field("embedded", description="model pack: a name, a folder or an s3:// URI")
     provider: Provider = Field("auto", description="where models run: auto, cpu, cuda, tensorrt")
+    batching: Literal["auto", "on", "off"] = Field(
+        "auto", description="whether photos share batches; auto: on a GPU, where it pays"
+    )
+    gpu_device: int = Field(0, ge=0, description="which GPU, as CUDA counts them")
+    gpu_memory: int = Field(0, ge=0, description="bytes of the GPU's memory at most; 0: all")
+    shards_at_once: int | None = Field(
+        None, ge=1, description="shards that one worker works on; unset: 2 on a GPU, otherwise 1"
+    )
     profile: ProfileName = Field(
         "balanced", description="how hard photos are searched: fast, balanced, thorough"
     )

@@ -128,6 +128,7 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
     from headcount.settings import S3Settings, Settings
     from workers.app import make_worker_app, worker_name
     from workers.context import Context
+    from workers.models.session import units_at_once
     from workers.vitals import Vitals
 
     settings = Settings()
@@ -143,9 +144,10 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
             Endpoint(settings.metrics_host, metrics_port, vitals.pages())
             context.pack(settings.model)  # whoever asks for readiness waits for the models
         vitals.ready()
+        at_once = units_at_once(settings) if "embed" in queues else 1
     except HeadcountError as error:
         sys.exit(f"headcount worker: {error}")
-    serve(app, broker, queues, context.worker, stopping=context.drain)
+    serve(app, broker, queues, context.worker, stopping=context.drain, at_once=at_once)
 
 
 if __name__ == "__main__":

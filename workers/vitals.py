@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from headcount import logs
 from headcount.endpoint import Page, Pages, said
@@ -19,14 +20,28 @@ PROBE_STALL_SECONDS = STALL_SECONDS + 60
 """A minute after the unit was given up: the process is stuck with it, and is to be replaced."""
 
 
+@dataclass(slots=True)
+class _Seen:
+    """A unit in hand: its photos when it was last looked at, and since when it has had so many."""
+
+    unit: Unit
+    photos: int
+    since: float
+
+    def still(self, moment: float) -> float:
+        """Seconds without progress. A reduce stage makes none that can be seen."""
+        if self.unit.photos != self.photos:
+            self.photos, self.since = self.unit.photos, moment
+        return moment - self.since
+
+
 class Vitals:
     """What the endpoint tells of a worker process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.metrics = WorkerMetrics()
         self._clock = clock
-        self._unit: Unit | None = None
-        self._seen = (-1, 0.0)
+        self._units: dict[str, _Seen] = {}
         self._ready = False
 
     def ready(self) -> None:
@@ -36,12 +51,13 @@ class Vitals:
 
     @contextmanager
     def at_work(self, unit: Unit) -> Iterator[None]:
-        """A unit is in hand."""
-        self._unit, self._seen = unit, (-1, self._clock())
+        """A unit is in hand, maybe one of several."""
+        name = f"{unit.job_id}/{unit.name}"
+        self._units[name] = _Seen(unit, -1, self._clock())
         try:
             yield
         finally:
-            self._unit = None
+            self._units.pop(name, None)
 
     def watched(self, work: Work) -> Work:
         """``work``, with its end counted and its log lines bound to the attempt."""
@@ -67,15 +83,15 @@ class Vitals:
         return run
 
     def alive(self) -> Page:
-        """200 unless the unit in hand has made no progress for too long."""
-        unit, moment = self._unit, self._clock()
-        if unit is None:
+        """200 unless a unit in hand has made no progress for too long."""
+        moment, seen = self._clock(), list(self._units.values())
+        if not seen:
             return said(True, "waiting for work")
-        if unit.photos != self._seen[0]:
-            self._seen = (unit.photos, moment)
-        still = moment - self._seen[1]
-        stuck = unit.name != REDUCE and still > PROBE_STALL_SECONDS
-        return said(not stuck, f"{unit.name}: {unit.photos} photos, no progress for {still:.0f} s")
+        stuck = [s for s in seen if s.still(moment) > PROBE_STALL_SECONDS and s.unit.name != REDUCE]
+        stillest = max(stuck or seen, key=lambda one: one.still(moment))
+        unit, still = stillest.unit, stillest.still(moment)
+        words = f"{unit.name}: {unit.photos} photos, no progress for {still:.0f} s"
+        return said(not stuck, words)
 
     def pages(self) -> Pages:
         """Every page of the endpoint."""

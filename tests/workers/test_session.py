@@ -7,13 +7,16 @@ import pytest
 from onnx import TensorProto, helper
 
 from headcount.errors import FatalError, TransientError
+from headcount.settings import Settings
 from workers.models.session import (
     CPU,
     CUDA,
     TENSORRT,
+    Gpu,
     available_providers,
     choose_providers,
     open_session,
+    units_at_once,
 )
 
 EVERYTHING = [TENSORRT, CUDA, CPU]
@@ -112,3 +115,19 @@ def test_one_session_serves_many_threads() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(run, range(8))) == [6.0 * number for number in range(8)]
+
+
+def test_a_gpu_is_told_which_one_it_is_and_what_it_may_take(tmp_path: Path) -> None:
+    gpu = Gpu(device=1, memory=8 << 30, engines=tmp_path)
+    assert gpu.options(CPU) == {}
+    cuda = gpu.options(CUDA)
+    assert (cuda["device_id"], cuda["gpu_mem_limit"]) == ("1", str(8 << 30))
+    assert cuda["cudnn_conv_algo_search"] == "HEURISTIC"
+    assert "gpu_mem_limit" not in Gpu().options(CUDA)
+    assert gpu.options(TENSORRT)["trt_engine_cache_path"] == str(tmp_path)
+    assert "trt_engine_cache_path" not in Gpu().options(TENSORRT)
+
+
+def test_a_worker_without_a_gpu_has_one_shard_in_hand_unless_it_is_told() -> None:
+    assert units_at_once(Settings(provider="cpu")) == 1
+    assert units_at_once(Settings(provider="cpu", shards_at_once=3)) == 3

@@ -32,6 +32,19 @@ def test_a_worker_is_alive_while_its_unit_gets_on(unit: Unit) -> None:
     assert vitals.alive().status == 200
 
 
+def test_of_two_units_in_hand_the_one_that_stands_still_counts(unit: Unit) -> None:
+    moment = [0.0]
+    vitals = Vitals(clock=lambda: moment[0])
+    other = Unit(unit.context, unit.store, "j1", "embed-0000001")
+    with vitals.at_work(unit), vitals.at_work(other):
+        assert vitals.alive().status == 200
+        moment[0] += PROBE_STALL_SECONDS + 1
+        unit.photos = 1
+        page = vitals.alive()
+    assert page.status == 503
+    assert b"embed-0000001" in page.body
+
+
 def test_a_worker_is_ready_once_its_models_are_loaded() -> None:
     vitals = Vitals()
     ready = vitals.pages()["/readyz"]

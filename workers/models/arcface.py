@@ -7,10 +7,11 @@ import onnx
 
 from headcount.errors import FatalError, TransientError
 from workers.models.base import Floats, Image
-from workers.models.session import Session
+from workers.models.session import Network
 
 CROP = 112
 BATCH = 16
+"""Faces of one request; on a GPU requests are run together (batching.py)."""
 SAME = 0.999
 PROBE = np.random.default_rng(0).integers(0, 256, (3, CROP, CROP, 3), np.uint8)
 """Different crops by which a network is tried when it is opened."""
@@ -40,7 +41,7 @@ class ArcFace:
     Raises FatalError for a network that is no recogniser of 112 x 112 faces.
     """
 
-    def __init__(self, session: Session, *, mean: float, std: float, name: str) -> None:
+    def __init__(self, session: Network, *, mean: float, std: float, name: str) -> None:
         self._session = session
         self._input, shape = next(iter(session.inputs.items()))
         if shape[2] != CROP or shape[3] != CROP or len(session.outputs) != 1:
@@ -49,7 +50,8 @@ class ArcFace:
             )
         self._mean, self._std = mean, std
         self._dimensions = self._tried(name)
-        self._batch = BATCH if self._takes_batches() else 1
+        self.takes_batches = self._tells_apart()
+        self._batch = BATCH if self.takes_batches else 1
 
     @property
     def dimensions(self) -> int:
@@ -89,7 +91,7 @@ class ArcFace:
             )
         return int(output.shape[1])
 
-    def _takes_batches(self) -> bool:
+    def _tells_apart(self) -> bool:
         """Whether faces embedded together come out as they do alone.
 
         A free batch axis does not say so: a Reshape within may have been made for one face.

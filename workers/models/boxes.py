@@ -79,6 +79,11 @@ def overlaps(some: Floats, others: Floats) -> Floats:
     return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
 
 
+def filled(side: int, multiple: int) -> int:
+    """The least multiple that a side fits into."""
+    return -(-side // multiple) * multiple
+
+
 def padded(image: Image, height: int, width: int) -> Image:
     """The image in the upper left corner of a black one of this size."""
     canvas = np.zeros((height, width, 3), np.uint8)

@@ -8,18 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from headcount.errors import FatalError, ObjectError
+from headcount.errors import FatalError, ObjectError, TransientError
 from headcount.messages import PackRecord
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from workers.models.arcface import ArcFace, input_scaling
 from workers.models.base import Detector, ModelPack, Recogniser
+from workers.models.batching import Batched
 from workers.models.prepare import VERSION, parse, prepared, real_inputs, sha256
-from workers.models.scrfd import Scrfd
-from workers.models.session import open_session
+from workers.models.scrfd import Scrfd, by_image
+from workers.models.session import CPU, Gpu, Network, Session, open_session
 from workers.models.thresholds import thresholds_of
 from workers.models.variants import (
     MARK,
@@ -46,6 +48,10 @@ INSIGHTFACE_LICENCE = "InsightFace model licence: non-commercial research purpos
 PACK_FILE = "pack.json"
 PIPELINE = "4"
 """Raised when detection, alignment or embedding change what comes out: other descriptors."""
+
+FINE, COARSE = 32, 128
+"""Images are filled up to multiples of so many pixels; of the second for TensorRT, which takes long
+over each new shape. One face of 200 at the edge of what is found then comes or goes."""
 
 _YUNET_OUTPUTS = 12
 _SCRFD_OUTPUTS = (6, 9)
@@ -337,8 +343,19 @@ def open_recogniser(file: ModelFile, settings: Settings) -> ArcFace:
     """Prepare a recogniser, unless it is ready, and open it on the provider that is set."""
     data = ready_form(file, settings, free_size=False)
     mean, std = input_scaling(parse(data, file.name).graph)
-    session = open_session(data, settings.provider, name=file.name)
-    return ArcFace(session, mean=mean, std=std, name=file.name)
+    session = _opened(data, file, settings)
+    recogniser = ArcFace(session, mean=mean, std=std, name=file.name)
+    if not (recogniser.takes_batches and wants_batches(settings, session)):
+        return recogniser
+    return ArcFace(Batched(session), mean=mean, std=std, name=file.name)
+
+
+def _opened(data: bytes, file: ModelFile, settings: Settings) -> Session:
+    engines = settings.cache_dir / "engines" / sha256(data)[:32]
+    if settings.provider == "tensorrt":
+        engines.mkdir(parents=True, exist_ok=True)
+    gpu = Gpu(settings.gpu_device, settings.gpu_memory, engines)
+    return open_session(data, settings.provider, name=file.name, gpu=gpu)
 
 
 def ready_form(file: ModelFile, settings: Settings, *, free_size: bool) -> bytes:
@@ -355,10 +372,48 @@ def is_yunet(file: ModelFile) -> bool:
 
 def open_detector(file: ModelFile, settings: Settings) -> Detector:
     """Prepare a detector, where that is needed, and open it on the provider that is set."""
-    if is_yunet(file):
-        ready = ready_form(file, settings, free_size=True)
-        return YuNet(open_session(ready, settings.provider, name=file.name))
-    return Scrfd(open_session(file.data, settings.provider, name=file.name), name=file.name)
+    yunet = is_yunet(file)
+    session = _opened(
+        ready_form(file, settings, free_size=True) if yunet else file.data, file, settings
+    )
+    multiple = COARSE if settings.provider == "tensorrt" else FINE
+    batches = wants_batches(settings, session)
+    if yunet:
+        return YuNet(Batched(session) if batches else session, multiple=multiple)
+    if not batches:
+        return Scrfd(session, name=file.name, multiple=multiple)
+    freed = _opened(ready_form(file, settings, free_size=False), file, settings)
+    if not same_together(session, freed):
+        return Scrfd(session, name=file.name, multiple=multiple)
+    return Scrfd(Batched(freed, by_image), name=file.name, multiple=multiple)
+
+
+def wants_batches(settings: Settings, session: Network) -> bool:
+    """Whether requests are run together: as the settings say, by themselves where it pays."""
+    if settings.batching == "auto":
+        return session.provider != CPU
+    return settings.batching == "on"
+
+
+def same_together(session: Network, freed: Network) -> bool:
+    """Whether an SCRFD whose batch axis was freed says of each of several images what it did.
+
+    ``session`` is the network as it is shipped. Where its batch was folded in another way than
+    by_image unfolds, or is part of a constant, it is run image by image.
+    """
+    name, shape = next(iter(session.inputs.items()))
+    height, width = (side or 128 for side in shape[2:])
+    images = np.random.default_rng(0).normal(0, 1, (3, 3, height, width)).astype(np.float32)
+    try:
+        together = by_image(freed.run({name: images}), len(images))
+    except (TransientError, ValueError):
+        return False
+    for number, image in enumerate(images):
+        alone = session.run({name: image[None]})
+        for one, other in zip(alone, together, strict=True):
+            if not np.allclose(one.reshape(other[number].shape), other[number], atol=1e-3):
+                return False
+    return True
 
 
 def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from workers.models.base import Detections, Floats, Image, Scores
-from workers.models.boxes import cell_corners, merged, padded, to_blob
-from workers.models.session import Session
+from workers.models.boxes import cell_corners, filled, merged, padded, to_blob
+from workers.models.session import Network
 
 OVERLAP = 0.4
 STRIDES = (8, 16, 32)
@@ -20,12 +22,13 @@ OUTPUTS = 9
 class Scrfd:
     """The detector of insightface's packs.
 
-    Raises FatalError for a network without landmarks.
+    Images are filled up to multiples of ``multiple`` pixels. Raises FatalError for a network
+    without landmarks.
     """
 
     scores = Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7)
 
-    def __init__(self, session: Session, *, name: str) -> None:
+    def __init__(self, session: Network, *, name: str, multiple: int = 32) -> None:
         if len(session.outputs) != OUTPUTS:
             raise FatalError(
                 f"the detector {name} has {len(session.outputs)} outputs: headcount needs an SCRFD "
@@ -34,10 +37,11 @@ class Scrfd:
         self._session = session
         self._input, shape = next(iter(session.inputs.items()))
         self.largest = shape[2]
+        self._multiple = multiple
 
     def look(self, image: Image) -> Detections:
         """What one pass over an image finds; it lies in the upper left of the network's input."""
-        height, width = (self.largest or -(-side // 32) * 32 for side in image.shape[:2])
+        height, width = (self.largest or filled(side, self._multiple) for side in image.shape[:2])
         blob = to_blob(padded(image, height, width), mean=127.5, scale=1 / 128)
         outputs = [o.reshape(-1, o.shape[-1]) for o in self._session.run({self._input: blob})]
         parts = [
@@ -45,6 +49,22 @@ class Scrfd:
             for index, stride in enumerate(STRIDES)
         ]
         return merged(parts, OVERLAP)
+
+
+def by_image(outputs: list[NDArray[Any]], count: int) -> list[NDArray[Any]]:
+    """The outputs of a batch of ``count`` images with the image as the first axis.
+
+    A network whose batch axis was freed folds it between cells and anchors: the rows of all
+    images of a cell lie beside each other, and are interleaved, not lost.
+    """
+    return [
+        output
+        if output.ndim == 3
+        else output.reshape(-1, count, ANCHORS, output.shape[-1])
+        .transpose(1, 0, 2, 3)
+        .reshape(count, -1, output.shape[-1])
+        for output in outputs
+    ]
 
 
 def read_stride(outputs: Sequence[Floats], height: int, width: int, stride: int) -> Detections:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when the library is loaded
 
@@ -13,19 +14,74 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from headcount.errors import FatalError, TransientError
-from headcount.settings import Provider
+from headcount.settings import Provider, Settings
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
 _ASKED = {"cpu": [CPU], "cuda": [CUDA, CPU], "tensorrt": [TENSORRT, CUDA, CPU]}
-_OPTIONS: dict[str, dict[str, str]] = {
-    CPU: {},
-    # HEURISTIC: an exhaustive search costs over half a second for each new input shape.
-    CUDA: {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"},
-    TENSORRT: {"trt_engine_cache_enable": "1", "trt_fp16_enable": "0"},
-}
+
+
+class Network(Protocol):
+    """A model that runs. May be called from many threads at once."""
+
+    @property
+    def provider(self) -> str:
+        """Where it runs, in onnxruntime's words."""
+        ...
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the outputs."""
+        ...
+
+    @property
+    def inputs(self) -> dict[str, list[int | None]]:
+        """The shape of each input; None where an axis is free."""
+        ...
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Every output for these inputs. Raises TransientError, for a device that gave up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """What a GPU is told: which one, how many bytes of it at most (0: all), where engines are kept.
+
+    ``engines`` is a folder for TensorRT's engines, which take minutes to build; TensorRT names
+    them after the network, its own version and the GPU.
+    """
+
+    device: int = 0
+    memory: int = 0
+    engines: Path | None = None
+
+    def options(self, provider: str) -> dict[str, str]:
+        """The options of a provider.
+
+        HEURISTIC: an exhaustive search costs over half a second for each new input shape.
+        https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
+        """
+        if provider == CPU:
+            return {}
+        told = {"device_id": str(self.device)}
+        if provider == CUDA:
+            told |= {
+                "cudnn_conv_algo_search": "HEURISTIC",
+                "arena_extend_strategy": "kSameAsRequested",
+            }
+            return told | ({"gpu_mem_limit": str(self.memory)} if self.memory else {})
+        told |= {"trt_fp16_enable": "0"}
+        if self.engines is not None:
+            told |= {
+                "trt_engine_cache_enable": "1",
+                "trt_engine_cache_path": str(self.engines),
+                "trt_timing_cache_enable": "1",
+                "trt_timing_cache_path": str(self.engines),
+            }
+        return told
 
 
 class Session:
@@ -80,7 +136,17 @@ def choose_providers(asked: Provider, available: list[str]) -> list[str]:
     return [provider for provider in wanted if provider in available]
 
 
-def open_session(model: bytes | Path, provider: Provider, *, name: str) -> Session:
+def units_at_once(settings: Settings) -> int:
+    """How many shards a worker works on: two keep a GPU's batches full while one of them ends."""
+    if settings.shards_at_once is not None:
+        return settings.shards_at_once
+    chosen = choose_providers(settings.provider, available_providers())
+    return 1 if chosen[0] == CPU else 2
+
+
+def open_session(
+    model: bytes | Path, provider: Provider, *, name: str, gpu: Gpu | None = None
+) -> Session:
     """Load a model. ``name`` is what errors call it.
 
     Raises FatalError where the model cannot be loaded, or the provider asked for is not the one
@@ -90,9 +156,10 @@ def open_session(model: bytes | Path, provider: Provider, *, name: str) -> Sessi
         ort.preload_dlls()
     providers = choose_providers(provider, available_providers())
     source = model if isinstance(model, bytes) else str(model)
+    told = gpu or Gpu()
     try:
         session = ort.InferenceSession(
-            source, _options(), providers=[(p, _OPTIONS[p]) for p in providers]
+            source, _options(), providers=[(p, told.options(p)) for p in providers]
         )
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise FatalError(f"the model {name} cannot be loaded: {error}") from error

@@ -7,26 +7,30 @@ from collections.abc import Sequence
 import numpy as np
 
 from workers.models.base import Detections, Floats, Image, Scores
-from workers.models.boxes import cell_corners, merged, padded, suppress, to_blob
-from workers.models.session import Session
+from workers.models.boxes import cell_corners, filled, merged, padded, suppress, to_blob
+from workers.models.session import Network
 
 STRIDES = (8, 16, 32)
 OVERLAP = 0.4
 
 
 class YuNet:
-    """The detector of the embedded pack."""
+    """The detector of the embedded pack.
+
+    Images are filled up to multiples of ``multiple`` pixels.
+    """
 
     scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
     largest = None
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Network, *, multiple: int = 32) -> None:
         self.session = session
+        self._multiple = multiple
         self._input = next(iter(session.inputs))
 
     def look(self, image: Image) -> Detections:
         """What one pass over an image finds."""
-        height, width = (-(-side // 32) * 32 for side in image.shape[:2])
+        height, width = (filled(side, self._multiple) for side in image.shape[:2])
         blob = to_blob(padded(image, height, width), bgr=True)
         outputs = dict(
             zip(self.session.outputs, self.session.run({self._input: blob}), strict=True)

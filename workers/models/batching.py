@@ -1,0 +1,141 @@
+"""Requests of many threads to one network, run together: what fills a GPU.
+
+A GPU does sixteen faces in little more time than one, and no single photo has that many. Whatever
+waits when the network is free is its next batch: no request is held back for others to come.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.errors import TransientError
+from workers.models.session import Network
+
+SIZES = (1, 4, 8, 16, 32, 64)
+"""Batches are filled up to one of these: a GPU chooses its algorithms anew for every new shape."""
+MOST_VALUES = 3 * 16_000_000
+"""Input values of a batch of several, at most: 32 images of 640 x 640, 4 of 1448 x 1448."""
+
+Array = NDArray[Any]
+Split = Callable[[list[Array], int], list[Array]]
+"""Makes outputs of a batch of so many into arrays whose first axis is the batch."""
+
+
+def by_first_axis(outputs: list[Array], count: int) -> list[Array]:
+    """The outputs as they are. Raises TransientError where they are not those of ``count``."""
+    if any(len(output) != count for output in outputs):
+        raise TransientError(f"the network gave other than {count} results for a batch of {count}")
+    return outputs
+
+
+class Batched:
+    """A network of one input whose requests, N x ..., are run together where they are alike.
+
+    May be called from many threads. A request that fails among others is run alone, so that
+    nobody suffers for another's; its error is its own.
+    """
+
+    def __init__(self, network: Network, split: Split = by_first_axis) -> None:
+        self._network, self._split = network, split
+        self.provider, self.inputs, self.outputs = (
+            network.provider,
+            network.inputs,
+            network.outputs,
+        )
+        self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._runner = threading.Thread(target=self._serve, name="batches", daemon=True)
+        self._runner.start()
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Every output for this input. Raises TransientError, for a device that gave up."""
+        [(name, values)] = feeds.items()
+        request = _Request(name, values)
+        self._asked.put(request)
+        return request.answer.result()
+
+    @property
+    def waiting(self) -> int:
+        """About how many requests wait for the next batch."""
+        return self._asked.qsize()
+
+    def close(self) -> None:
+        """Answer what was asked, then take no more."""
+        self._asked.put(None)
+        self._runner.join()
+
+    def _serve(self) -> None:
+        waiting: deque[_Request] = deque()
+        while True:
+            if not waiting:
+                request = self._asked.get()
+                if request is None:
+                    return
+                waiting.append(request)
+            while not self._asked.empty():
+                request = self._asked.get()
+                if request is None:
+                    self._asked.put(None)  # after the last batch
+                    break
+                waiting.append(request)
+            batch = _alike(waiting)
+            self._answer(batch)
+
+    def _answer(self, batch: Sequence[_Request]) -> None:
+        try:
+            for request, outputs in zip(batch, self._run(batch), strict=True):
+                request.answer.set_result(outputs)
+        except BaseException as error:
+            if len(batch) == 1:
+                batch[0].answer.set_exception(error)
+                return
+            for request in batch:
+                self._answer([request])
+
+    def _run(self, batch: Sequence[_Request]) -> list[list[Array]]:
+        values = _filled(np.concatenate([request.values for request in batch]))
+        outputs = self._split(self._network.run({batch[0].name: values}), len(values))
+        ends = np.cumsum([len(request.values) for request in batch])
+        each = [np.split(output, ends)[:-1] for output in outputs]  # the last is what was filled in
+        return [list(parts) for parts in zip(*each, strict=True)]
+
+
+class _Request:
+    """One thread's input, N x ..., and the answer it waits for."""
+
+    def __init__(self, name: str, values: Array) -> None:
+        self.name, self.values = name, values
+        self.answer: Future[list[Array]] = Future()
+
+
+def _alike(waiting: deque[_Request]) -> list[_Request]:
+    """Take the first request and those of its shape that fit into one batch with it."""
+    first = waiting.popleft()
+    fits = MOST_VALUES // max(1, first.values[:1].size)
+    room = max((size for size in SIZES if size <= fits), default=1) - len(first.values)
+    batch, others = [first], deque[_Request]()
+    while waiting:
+        request = waiting.popleft()
+        alike = request.name == first.name and request.values.shape[1:] == first.values.shape[1:]
+        if alike and len(request.values) <= room:
+            batch.append(request)
+            room -= len(request.values)
+        else:
+            others.append(request)
+    waiting.extend(others)
+    return batch
+
+
+def _filled(values: Array) -> Array:
+    """The batch with rows of zeros up to the next of SIZES."""
+    size = next((size for size in SIZES if size >= len(values)), len(values))
+    if size == len(values):
+        return values
+    return np.concatenate([values, np.zeros((size - len(values), *values.shape[1:]), values.dtype)])
