@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from headcount import attempts, control
 from headcount.broker import LEFT, Broker
@@ -80,6 +80,8 @@ class Flight:
     last_sign: float
     last_check: float
     photos: int = 0
+    sign: dict[str, Any] | None = None
+    """The last sign of life, which stays for a while where its worker died."""
 
 
 @dataclass(slots=True)
@@ -250,6 +252,7 @@ class Supervisor:
                     ) from error
                 self.reporter.warn(f"{error}; trying again")
                 time.sleep(2)
+                self._excuse_silence()
             self._snapshot(plan)
             interrupt.heed()
             self._tick()
@@ -295,16 +298,22 @@ class Supervisor:
         silent = []
         for unit, flight in list(self._flights.items()):
             beat = beats.get(unit)
-            if beat is None:
+            if beat is None or beat == flight.sign:  # every sign has a number of its own
                 silent.append(unit)
                 continue
-            flight.last_sign = time.monotonic()
+            flight.sign, flight.last_sign = beat, time.monotonic()
             flight.photos = int(beat.get("photos", 0))
             if beat.get("state") in ("done", "failed") or self._due(flight):
                 self._settle(unit)
             elif beat.get("state") == LEFT:
                 self._send_again(unit)
         self._look_for_lost(silent)
+
+    def _excuse_silence(self) -> None:
+        """No sign could be heard, so nobody is lost yet, but for what could not be sent."""
+        for flight in self._flights.values():
+            if flight.last_sign:
+                flight.last_sign = time.monotonic()
 
     def _due(self, flight: Flight) -> bool:
         """Whether to look at the marker although no sign says so: signs may be lost."""

@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from headcount.layout import JobKeys
 from headcount.storage import Store, open_store
 from orchestrator.commands.status import read_status
-from tests.running import environment, headcount, start, summary, table
+from orchestrator.embedded import embedded_broker
+from tests.running import comparable, environment, headcount, start, summary, table
 
 LATENCY = "0.1"
 PHOTOS = 60
+TABLES = ("photos", "faces", "people", "clusters")
 
 
 def copies_of_one(samples: Path, folder: Path, number: int = PHOTOS) -> Path:
@@ -27,7 +31,9 @@ def copies_of_one(samples: Path, folder: Path, number: int = PHOTOS) -> Path:
 
 
 @contextmanager
-def fake_worker(broker_url: str, log: Path, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
+def fake_worker(
+    broker_url: str, log: Path, *, module: str = "tests.integration.fake_engine", **extra: str
+) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
         "HEADCOUNT_BROKER_URL": broker_url,
         "HEADCOUNT_THREADS": "1",
@@ -35,7 +41,7 @@ def fake_worker(broker_url: str, log: Path, **extra: str) -> Iterator[subprocess
     }
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.fake_engine"],
+            [sys.executable, "-m", module],
             stderr=stderr,
             env=environment(**(settings | extra)),
         )
@@ -70,7 +76,7 @@ class Cluster:
 
     def submit(self, out: Path, *more: str) -> str:
         """One more job over the same photos; gives its id."""
-        sent = self.run("submit", str(self.photos), "--out", str(out), *more)
+        sent = self.run("submit", str(self.photos), "--out", str(out), "--annotate", "0", *more)
         assert sent.returncode == 0, sent.stderr
         return sent.stdout.strip()
 
@@ -101,3 +107,23 @@ class Cluster:
         assert sum(summary(out)["outcomes"].values()) == len(rows) == PHOTOS
         faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
         assert len(faces) == len(set(faces)) >= PHOTOS
+
+    def same_results(self, calm: Path) -> None:
+        """What came out is what came out of the undisturbed run, whose results are ``calm``."""
+        self.one_outcome_each()
+        for name in TABLES:
+            here, there = (comparable(table(out, name), "etag") for out in (self.out, calm))
+            assert here == there, name
+
+
+@pytest.fixture(scope="session")
+def calm(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a cluster's job that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("calm")
+    with embedded_broker() as url:
+        cluster = Cluster(samples, folder, url)
+        with fake_worker(url, folder / "worker.log", FAKE_ENGINE_SECONDS="0"):
+            ended = cluster.run("supervise", "--once")
+    assert ended.returncode == 0, ended.stderr
+    cluster.one_outcome_each()
+    return cluster.out

@@ -148,10 +148,6 @@ def drive(
         ).run()
     except JobStopped as stop:
         watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
         click.echo(str(stop), err=True)
         return 0
     except (TransientError, LeaseLost) as error:

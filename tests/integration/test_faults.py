@@ -16,10 +16,11 @@ from headcount.layout import JobKeys, shard_name
 from headcount.messages import DoneMarker, JobSpec, UnitMessage, read_record
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
+from orchestrator import embedded
 from orchestrator.embedded import WorkerPool, worker_pool
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
-from tests.integration.deadly_worker import MARK, REFUSED
+from tests.integration.deadly_worker import GREEDY, KILLS, REFUSED, SEGFAULTS
 from tests.running import comparable, headcount, start, summary, table, worker_processes
 
 pytestmark = pytest.mark.integration
@@ -102,31 +103,37 @@ def test_a_worker_killed_twice_mid_shard_loses_no_photo_and_doubles_none(
         assert comparable(table(out, name)) == comparable(table(undisturbed, name))
 
 
-def test_a_photo_that_kills_its_worker_is_crashed_and_its_neighbours_are_done(
-    samples: Path, tmp_path: Path, broker_url: str
+def test_photos_that_bring_their_worker_down_are_crashed_and_their_neighbours_are_done(
+    samples: Path, tmp_path: Path, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(embedded, "RAPID_DEATHS", 9)  # two deaths that accuse nobody, two for each
     photos, out = copies(samples, tmp_path / "photos", 6), tmp_path / "out"
-    (photos / "deadly.jpg").write_bytes(MARK)
+    (photos / "killed.jpg").write_bytes(KILLS)
+    (photos / "segfault.jpg").write_bytes(SEGFAULTS)
     spec, settings = job(photos, samples, out)
     with worker_pool(1, broker_url, {}, module="tests.integration.deadly_worker") as pool:
         supervise(spec, settings, broker_url, pool.check)
+        assert pool.deaths == 6
     one_outcome_each(photos, out)
     outcomes = {row["photo"]: row["outcome"] for row in table(out, "photos")}
-    assert outcomes.pop("deadly.jpg") == "crashed"
+    assert outcomes.pop("killed.jpg") == outcomes.pop("segfault.jpg") == "crashed"
     assert set(outcomes.values()) <= {"faces", "no_face"}
 
 
-def test_a_photo_that_the_models_cannot_take_fails_alone(
+def test_photos_that_models_or_memory_cannot_take_fail_alone(
     samples: Path, tmp_path: Path, broker_url: str
 ) -> None:
     photos, out = copies(samples, tmp_path / "photos", 4), tmp_path / "out"
     (photos / "odd.jpg").write_bytes(REFUSED)
+    (photos / "huge.jpg").write_bytes(GREEDY)
     spec, settings = job(photos, samples, out)
     with worker_pool(1, broker_url, {}, module="tests.integration.deadly_worker") as pool:
         supervise(spec, settings, broker_url, pool.check)
+        assert pool.deaths == 0
     one_outcome_each(photos, out)
     rows = {row["photo"]: (row["outcome"], row["reason"]) for row in table(out, "photos")}
     assert rows.pop("odd.jpg") == ("crashed", "inference failed")
+    assert rows.pop("huge.jpg") == ("crashed", "too little memory to work on it")
     assert {outcome for outcome, _ in rows.values()} <= {"faces", "no_face"}
 
 
