@@ -32,7 +32,12 @@ def copies_of_one(samples: Path, folder: Path, number: int = PHOTOS) -> Path:
 
 @contextmanager
 def fake_worker(
-    broker_url: str, log: Path, *, module: str = "tests.integration.fake_engine", **extra: str
+    broker_url: str,
+    log: Path,
+    *,
+    module: str = "tests.integration.fake_engine",
+    queues: str = "embed,reduce",
+    **extra: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
         "HEADCOUNT_BROKER_URL": broker_url,
@@ -41,7 +46,7 @@ def fake_worker(
     }
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", module, "--queues", queues],
             stderr=stderr,
             env=environment(**(settings | extra)),
         )
@@ -62,10 +67,18 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
 class Cluster:
     """An archive with one job submitted to it, and the broker it goes through."""
 
-    def __init__(self, samples: Path, folder: Path, broker_url: str, **settings: str) -> None:
+    def __init__(
+        self,
+        samples: Path,
+        folder: Path,
+        broker_url: str,
+        *,
+        archive: Path | None = None,
+        **settings: str,
+    ) -> None:
         self.photos = copies_of_one(samples, folder / "photos")
         self.out = folder / "out"
-        self.archive = folder / "archive"
+        self.archive = archive or folder / "archive"
         self.settings = {
             "HEADCOUNT_BROKER_URL": broker_url,
             "HEADCOUNT_ARCHIVE": str(self.archive),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.running import headcount, table
-from tests.servers import S3Server
+from tests.servers import S3Server, small_disk
 
 pytestmark = pytest.mark.integration
 
@@ -133,17 +133,8 @@ def test_an_archive_that_is_damaged(samples: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk(samples: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no small disk can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "200k") as disk:
         refused(run(samples / "photos", disk / "out"), "disk full")
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
 def test_no_such_bucket_and_a_wrong_key(s3: S3Server, samples: Path, tmp_path: Path) -> None:

@@ -1,18 +1,18 @@
 """What is killed, sent twice or broken, and that every photo still has one outcome."""
 
+import os
 import shutil
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
-from headcount.broker import Broker
-from headcount.layout import JobKeys, shard_name
+from headcount.broker import TIMEOUT_SECONDS, Broker
+from headcount.layout import PREPARE, REDUCE, JobKeys, shard_name
 from headcount.messages import DoneMarker, JobSpec, UnitMessage, read_record
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
@@ -20,8 +20,10 @@ from orchestrator import embedded
 from orchestrator.embedded import WorkerPool, worker_pool
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
+from tests.clusters import Cluster, fake_worker, until
 from tests.integration.deadly_worker import GREEDY, KILLS, REFUSED, SEGFAULTS
 from tests.running import comparable, headcount, start, summary, table, worker_processes
+from tests.servers import Valkey, small_disk
 
 pytestmark = pytest.mark.integration
 
@@ -137,18 +139,16 @@ def test_photos_that_models_or_memory_cannot_take_fail_alone(
     assert {outcome for outcome, _ in rows.values()} <= {"faces", "no_face"}
 
 
-def test_a_shard_delivered_twice_and_to_two_workers_at_once_changes_no_result(
+def test_a_shard_delivered_twice_late_and_to_two_workers_at_once_changes_no_result(
     samples: Path, tmp_path: Path, broker_url: str
 ) -> None:
     photos, out = copies(samples, tmp_path / "photos", 20), tmp_path / "out"
     spec, settings = job(photos, samples, out, shard_photos=5)
-    broker = Broker(broker_url)
+    broker, shards = Broker(broker_url), [shard_name(number) for number in range(4)]
 
-    def also_send() -> None:
-        for number in range(4):
-            broker.send(
-                UnitMessage(archive=spec.archive, job_id=spec.job_id, unit=shard_name(number))
-            )
+    def also_send(*units: str) -> None:
+        for unit in units:
+            broker.send(UnitMessage(archive=spec.archive, job_id=spec.job_id, unit=unit))
 
     sent: list[bool] = []
 
@@ -157,14 +157,28 @@ def test_a_shard_delivered_twice_and_to_two_workers_at_once_changes_no_result(
         planned = (out / "archive" / JobKeys(spec.job_id).plan).exists()
         if planned and not sent:
             sent.append(True)
-            also_send()
+            also_send(*shards)
 
     with worker_pool(2, broker_url, {"HEADCOUNT_THREADS": "1"}) as pool:
         supervise(spec, settings, broker_url, lambda: tick_with(pool))
-    assert sent
-    one_outcome_each(photos, out)
-    faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
-    assert len(faces) == len(set(faces)) > 20
+        assert sent
+        one_outcome_each(photos, out)
+        faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
+        assert len(faces) == len(set(faces)) > 20
+        until(lambda: drained(broker))
+        before = contents(out)
+        also_send(PREPARE, *shards, REDUCE)  # what a broker kept is delivered after the job's end
+        until(lambda: drained(broker))
+    assert contents(out) == before
+
+
+def drained(broker: Broker) -> bool:
+    return not any(state.waiting + state.in_hand for state in broker.queue_states().values())
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder, archive and results alike."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_supervisor_that_is_stopped_and_started_again_does_only_the_rest(
@@ -219,30 +233,73 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(samples: Path, tmp_
     one_outcome_each(photos, out)
 
 
-def test_valkey_that_loses_everything_loses_no_result(samples: Path, tmp_path: Path) -> None:
-    photos, out = copies(samples, tmp_path / "photos", 30), tmp_path / "out"
-    process = start(
-        *("run", str(photos), "--people", str(samples / "people"), "--out", str(out)),
-        HEADCOUNT_SHARD_PHOTOS="5",
-        HEADCOUNT_LOST_SECONDS="3",
-    )
-    flush_broker_of(process.pid, out)
-    _, errors = process.communicate(timeout=200)
-    assert process.returncode == 0, errors
-    one_outcome_each(photos, out)
+def test_a_broker_that_hangs_and_one_that_dies_and_comes_back_empty_lose_no_result(
+    samples: Path, tmp_path: Path, calm: Path
+) -> None:
+    with Valkey(tmp_path / "valkey").running() as valkey:
+        cluster = Cluster(samples, tmp_path, valkey.url, HEADCOUNT_LOST_SECONDS="3")
+        with (
+            fake_worker(valkey.url, tmp_path / "busy.log", queues="embed") as busy,
+            fake_worker(valkey.url, tmp_path / "idle.log", queues="reduce") as idle,
+        ):
+            supervisor = cluster.start("supervise", "--once")
+            until(lambda: len(cluster.done()) >= 1)
+            with valkey.frozen():
+                time.sleep(TIMEOUT_SECONDS + 1)
+            until(lambda: len(cluster.done()) >= 3)
+            valkey.kill()
+            time.sleep(3)  # for as long everybody is refused
+            valkey.start()
+            _, errors = supervisor.communicate(timeout=150)
+            assert busy.poll() is idle.poll() is None, "they outlive their broker"
+    assert supervisor.returncode == 0, errors
+    assert "Timeout" in errors
+    assert "Traceback" not in errors
+    cluster.same_results(calm)
 
 
-def flush_broker_of(pid: int, out: Path) -> None:
-    import redis
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_that_is_full_in_the_middle_of_a_job_and_is_freed_loses_no_result(
+    samples: Path, tmp_path: Path, broker_url: str, calm: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        cluster = Cluster(samples, tmp_path, broker_url, archive=disk / "archive")
+        with fake_worker(broker_url, tmp_path / "worker.log"):
+            supervisor = cluster.start("supervise", "--once")
+            until(lambda: len(cluster.done()) >= 1)
+            ballast = fill(disk)
+            _, errors = supervisor.communicate(timeout=100)
+            assert supervisor.returncode == 1
+            assert "disk full" in errors
+            assert "Traceback" not in errors
+            ballast.unlink()
+            resumed = cluster.run("resume", cluster.job)
+        assert resumed.returncode == 0, resumed.stderr
+        assert "disk full" in (tmp_path / "worker.log").read_text()
+        cluster.same_results(calm)
 
-    for _ in range(600):
-        if list(out.glob(f"archive/jobs/*/done/{shard_name(0)}.json")):
-            break
-        time.sleep(0.05)
-    hosts = [p for p in psutil.Process(pid).children() if "orchestrator.broker_host" in p.cmdline()]
-    client = redis.Redis(unix_socket_path=hosts[0].cmdline()[-1])
-    threading.Timer(0.2, client.flushall).start()
-    client.flushall()
+
+def fill(disk: Path) -> Path:
+    """A file that leaves no room on the disk."""
+    ballast = disk / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return ballast
+
+
+def test_workers_whose_clocks_are_hours_apart_change_no_result(
+    samples: Path, tmp_path: Path, broker_url: str, calm: Path
+) -> None:
+    cluster = Cluster(samples, tmp_path, broker_url)
+    with ExitStack() as stack:
+        for hours in (-8, 8):  # beyond the time after which a message counts as lost
+            skewed = {"module": "tests.integration.skewed_worker", "HOURS_AHEAD": str(hours)}
+            stack.enter_context(fake_worker(broker_url, tmp_path / f"{hours}.log", **skewed))
+        ended = cluster.run("supervise", "--once")
+    assert ended.returncode == 0, ended.stderr
+    assert all("done" in (tmp_path / f"{hours}.log").read_text() for hours in (-8, 8))
+    cluster.same_results(calm)
 
 
 def test_an_archive_moved_away_in_the_middle_is_said_plainly(samples: Path, tmp_path: Path) -> None:
