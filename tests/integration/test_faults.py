@@ -263,19 +263,20 @@ def test_a_disk_that_is_full_in_the_middle_of_a_job_and_is_freed_loses_no_result
     samples: Path, tmp_path: Path, broker_url: str, calm: Path
 ) -> None:
     with small_disk(tmp_path / "disk", "8m") as disk:
-        cluster = Cluster(samples, tmp_path, broker_url, archive=disk / "archive")
+        small = {"archive": disk / "archive", "HEADCOUNT_LOST_SECONDS": "3"}
+        cluster = Cluster(samples, tmp_path, broker_url, **small)
         with fake_worker(broker_url, tmp_path / "worker.log"):
             supervisor = cluster.start("supervise", "--once")
             until(lambda: len(cluster.done()) >= 1)
             ballast = fill(disk)
             _, errors = supervisor.communicate(timeout=100)
             assert supervisor.returncode == 1
+            until(lambda: "disk full" in (tmp_path / "worker.log").read_text())
             assert "disk full" in errors
             assert "Traceback" not in errors
             ballast.unlink()
             resumed = cluster.run("resume", cluster.job)
         assert resumed.returncode == 0, resumed.stderr
-        assert "disk full" in (tmp_path / "worker.log").read_text()
         cluster.same_results(calm)
 
 
