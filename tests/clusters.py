@@ -1,11 +1,13 @@
 """A cluster of plain processes: supervisors, and workers with an engine of known cost."""
 
+import os
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ from headcount.storage import Store, open_store
 from orchestrator.commands.status import read_status
 from orchestrator.embedded import embedded_broker
 from tests.running import comparable, environment, headcount, start, summary, table
+from tests.servers import S3Server
+
+Settings = dict[str, str]
 
 LATENCY = "0.1"
 PHOTOS = 60
@@ -140,3 +145,24 @@ def calm(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert ended.returncode == 0, ended.stderr
     cluster.one_outcome_each()
     return cluster.out
+
+
+@pytest.fixture(scope="session")
+def crew_settings(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A broker and a worker for the whole session, as settings of a command that uses them."""
+    log = tmp_path_factory.mktemp("crew") / "worker.log"
+    threads = str(os.cpu_count())
+    with (
+        embedded_broker() as url,
+        fake_worker(url, log, module="workers", HEADCOUNT_THREADS=threads, **s3.env()) as worker,
+    ):
+        yield {"HEADCOUNT_BROKER_URL": url, "HEADCOUNT_POLL_SECONDS": "0.1"}
+        assert worker.poll() is None, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def crew(request: pytest.FixtureRequest, crew_settings: Settings) -> Iterator[None]:
+    """The module's ``headcount`` gives its work to the session's worker: none has to be started."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(request.module, "headcount", partial(headcount, **crew_settings))
+        yield

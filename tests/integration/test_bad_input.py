@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import running
 from tests.running import headcount, table
 from tests.servers import S3Server, small_disk
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 
 def refused(ended: subprocess.CompletedProcess[str], *words: str) -> str:
@@ -111,7 +112,8 @@ def test_a_licence_that_was_not_accepted(samples: Path, tmp_path: Path) -> None:
 
 
 def test_a_gpu_that_is_not_there(samples: Path, tmp_path: Path) -> None:
-    ended = run(samples / "photos", tmp_path / "out", "--provider", "cuda")
+    own_worker = ("run", str(samples / "photos"), "--out", str(tmp_path / "out"))
+    ended = running.headcount(*own_worker, "--provider", "cuda")
     refused(ended, "cuda", "--provider cpu")
 
 

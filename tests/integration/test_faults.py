@@ -49,6 +49,7 @@ def job(photos: Path, samples: Path, out: Path, **settings: object) -> tuple[Job
         archive=str(out / "archive"),
         out=str(out),
         settings=made,
+        annotate=0,
     )
     return spec, made
 
@@ -87,11 +88,10 @@ def kill_worker_in_shard(out: Path, pid: int, attempt: int) -> None:
 def test_a_worker_killed_twice_mid_shard_loses_no_photo_and_doubles_none(
     samples: Path, tmp_path: Path
 ) -> None:
-    photos, out = copies(samples, tmp_path / "photos", 60), tmp_path / "out"
-    process = start(
-        *("run", str(photos), "--people", str(samples / "people"), "--out", str(out)),
-        HEADCOUNT_SHARD_PHOTOS="30",
-    )
+    photos, out = copies(samples, tmp_path / "photos", 30), tmp_path / "out"
+    wishes = ("run", str(photos), "--people", str(samples / "people"), "--annotate", "0", "--out")
+    slowly = {"HEADCOUNT_THREADS": "1", "HEADCOUNT_LOST_SECONDS": "3"}
+    process = start(*wishes, str(out), **slowly)
     kill_worker_in_shard(out, process.pid, 1)
     kill_worker_in_shard(out, process.pid, 2)
     _, errors = process.communicate(timeout=200)
@@ -99,8 +99,7 @@ def test_a_worker_killed_twice_mid_shard_loses_no_photo_and_doubles_none(
     assert "sending it again" in errors
     one_outcome_each(photos, out)
     undisturbed = tmp_path / "undisturbed"
-    people = ("--people", str(samples / "people"))
-    assert headcount("run", str(photos), "--out", str(undisturbed), *people).returncode == 0
+    assert headcount(*wishes, str(undisturbed)).returncode == 0
     for name in ("photos", "faces", "people", "clusters"):
         assert comparable(table(out, name)) == comparable(table(undisturbed, name))
 
@@ -216,8 +215,8 @@ def test_a_supervisor_that_is_stopped_and_started_again_does_only_the_rest(
 
 
 def test_a_run_that_was_interrupted_goes_on_where_it_stopped(samples: Path, tmp_path: Path) -> None:
-    photos, out = copies(samples, tmp_path / "photos", 40), tmp_path / "out"
-    arguments = ("run", str(photos), "--people", str(samples / "people"), "--out", str(out))
+    photos, out = copies(samples, tmp_path / "photos", 20), tmp_path / "out"
+    arguments = ("run", str(photos), "--annotate", "0", "--out", str(out))
     process = start(*arguments, HEADCOUNT_SHARD_PHOTOS="4", HEADCOUNT_WINDOW="1")
     done = f"archive/jobs/*/done/{shard_name(1)}.json"
     while not list(out.glob(done)):
