@@ -339,7 +339,7 @@ def serve(
         queues=queues,
         pool="threads",
         concurrency=1,
-        loglevel="INFO",
+        loglevel=logging.getLogger().level,  # as it was set before
         without_mingle=True,
         without_gossip=True,
         without_heartbeat=True,

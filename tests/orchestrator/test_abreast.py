@@ -4,15 +4,17 @@ from orchestrator.abreast import AGAIN_SECONDS, Abreast, Tick
 
 
 def test_jobs_are_driven_at_the_same_time_and_the_worst_ending_counts() -> None:
-    together = threading.Barrier(3)
+    together, asked_again = threading.Barrier(3), threading.Event()
 
     def drive(job_id: str, _: Tick) -> int:
         together.wait(20)  # passes only where all three are there at once
+        asked_again.wait(20)
         return {"a": 0, "b": 1, "c": 0}[job_id]
 
     abreast = Abreast(drive)
     abreast.begin(["a", "b", "c"])
     abreast.begin(["a"])  # is being driven already
+    asked_again.set()
     while abreast.running():
         abreast.wait(0.1)
     assert abreast.worst == 1
