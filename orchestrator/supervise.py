@@ -233,6 +233,7 @@ class Supervisor:
         more = True
         outage_began: float | None = None
         while more or self._flights:
+            looked = time.monotonic()
             try:
                 while more and len(self._flights) < self._window.share(self.keys.job_id):
                     unit = next(units, None)
@@ -252,7 +253,7 @@ class Supervisor:
                     ) from error
                 self.reporter.warn(f"{error}; trying again")
                 time.sleep(2)
-                self._excuse_silence()
+                self._excuse_silence(time.monotonic() - looked)
             self._snapshot(plan)
             interrupt.heed()
             self._tick()
@@ -309,11 +310,11 @@ class Supervisor:
                 self._send_again(unit)
         self._look_for_lost(silent)
 
-    def _excuse_silence(self) -> None:
-        """No sign could be heard, so nobody is lost yet, but for what could not be sent."""
+    def _excuse_silence(self, seconds: float) -> None:
+        """No sign could be heard for so long: that counts for nobody who was in hand."""
         for flight in self._flights.values():
-            if flight.last_sign:
-                flight.last_sign = time.monotonic()
+            if flight.last_sign:  # else it could not be sent
+                flight.last_sign += seconds
 
     def _due(self, flight: Flight) -> bool:
         """Whether to look at the marker although no sign says so: signs may be lost."""
