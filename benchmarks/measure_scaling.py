@@ -1,7 +1,7 @@
 """How throughput grows with workers, what orchestration takes of their time, what the broker holds.
 
     python benchmarks/measure_scaling.py scale --workers 1 2 4 8 16 32 64
-    python benchmarks/measure_scaling.py broker --shards 200 2000 --window 16 64
+    python benchmarks/measure_scaling.py broker --shards 200 1000 --window 16 128
 
 Real jobs: submitted, planned, supervised, committed and reduced, through a real Valkey and real
 worker processes with their Celery. Only the engine is made up: it sleeps for a known time per
@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +162,7 @@ def run(
     photos.mkdir(parents=True)
     for number in range(shards * PHOTOS):
         (photos / f"{number:07}.jpg").write_bytes(b"photo %d" % number)
-    settings = Settings(shard_photos=PHOTOS, window=window)
+    settings = Settings(shard_photos=PHOTOS, window=window, poll_seconds=0.2)
     spec = make_spec(
         photos=str(photos),
         people=None,
@@ -232,31 +232,32 @@ def scale(counts: list[int], seconds: float, each: int) -> None:
 
 
 @contextmanager
-def watched(broker_url: str) -> Iterator[Callable[[], int]]:
-    """Gives how many bytes more than before Valkey has held at most, by looking all the time."""
+def watched(broker_url: str) -> Iterator[dict[str, int]]:
+    """The most bytes that Valkey holds in the block, in all and as data, by looking all the time.
+
+    The rest is mostly the buffers of its connections.
+    """
     client = redis.Redis(unix_socket_path=broker_url.removeprefix("redis+socket://"))
-
-    def used() -> int:
-        return int(client.info("memory")["used_memory"])
-
-    before, most, stop = used(), 0, threading.Event()
+    most, stop = {"used_memory": 0, "used_memory_dataset": 0}, threading.Event()
 
     def look() -> None:
-        nonlocal most
         while not stop.wait(0.02):
             with suppress(redis.RedisError):
-                most = max(most, used())
+                told = client.info("memory")
+                most.update({name: max(most[name], int(told[name])) for name in most})
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
-    yield lambda: most - before
-    stop.set()
-    thread.join()
+    try:
+        yield most
+    finally:
+        stop.set()
+        thread.join()
 
 
 def broker(sizes: list[int], windows: list[int], count: int) -> None:
     """Jobs of several sizes, with several windows; what the broker held at most of each."""
-    print("window  shards  Valkey's used_memory at most, KiB above that with idle workers")
+    print("window  shards  Valkey's used_memory at most, KiB  of it data, KiB")
     for window in windows:
         for shards in sizes:
             with (
@@ -266,7 +267,8 @@ def broker(sizes: list[int], windows: list[int], count: int) -> None:
                 watched(url) as most,
             ):
                 run(Path(folder), shards, url, window, workers)
-                print(f"{window:6}  {shards:6}  {most() / 1024:10.0f}", flush=True)
+                held = [number / 1024 for number in most.values()]
+                print(f"{window:6}  {shards:6}  {held[0]:33.0f}  {held[1]:15.0f}", flush=True)
 
 
 def main() -> None:
@@ -277,8 +279,8 @@ def main() -> None:
     scaling.add_argument("--seconds", type=float, default=5.0)
     scaling.add_argument("--each", type=int, default=5)
     holding = commands.add_parser("broker")
-    holding.add_argument("--shards", type=int, nargs="+", default=[200, 2000])
-    holding.add_argument("--window", type=int, nargs="+", default=[16, 64])
+    holding.add_argument("--shards", type=int, nargs="+", default=[200, 1000])
+    holding.add_argument("--window", type=int, nargs="+", default=[16, 128])
     holding.add_argument("--workers", type=int, default=4)
     arguments = parser.parse_args()
     os.environ["PYTHONWARNINGS"] = "ignore"  # of every fork: that it runs as root, or was forked

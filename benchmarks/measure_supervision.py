@@ -98,6 +98,9 @@ class Idle:
         self.signs += 1
         return {unit: {"state": "working", "number": self.signs, "photos": 1} for unit in units}
 
+    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:  # noqa: ARG002
+        assert not units
+
     def waiting(self, job_id: str) -> set[str]:  # noqa: ARG002
         return set()
 

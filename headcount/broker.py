@@ -208,10 +208,11 @@ class Broker:
         with self._foreign():
             self._redis.set(beat_key(job_id, unit), json.dumps(state), ex=BEAT_EXPIRY_SECONDS)
 
-    def forget_beat(self, job_id: str, unit: str) -> None:
-        """Drop a unit's last sign, so that an old one is not taken for that of the next attempt."""
-        with self._foreign():
-            self._redis.delete(beat_key(job_id, unit))
+    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:
+        """Drop the last signs of units that are done, or whose next attempt is to be seen."""
+        if keys := [beat_key(job_id, unit) for unit in units]:
+            with self._foreign():
+                self._redis.delete(*keys)
 
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait in each queue."""

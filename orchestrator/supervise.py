@@ -296,7 +296,7 @@ class Supervisor:
     def _look(self) -> None:
         """Take in what became of the units in flight, and send again what was lost."""
         beats = self.broker.beats(self.keys.job_id, self._flights)
-        silent = []
+        silent, settled = [], []
         for unit, flight in list(self._flights.items()):
             beat = beats.get(unit)
             if beat is None or beat == flight.sign:  # every sign has a number of its own
@@ -305,9 +305,11 @@ class Supervisor:
             flight.sign, flight.last_sign = beat, time.monotonic()
             flight.photos = int(beat.get("photos", 0))
             if beat.get("state") in ("done", "failed") or self._due(flight):
-                self._settle(unit)
+                if self._settle(unit):
+                    settled.append(unit)
             elif beat.get("state") == LEFT:
                 self._send_again(unit)
+        self.broker.forget_beats(self.keys.job_id, settled)
         self._look_for_lost(silent)
 
     def _excuse_silence(self, seconds: float) -> None:
@@ -367,7 +369,7 @@ class Supervisor:
     def _send_again(self, unit: str) -> None:
         """A worker handed the unit back: nobody died, no attempt was spent."""
         control.require_wanted(self.store, self.keys.job_id)
-        self.broker.forget_beat(self.keys.job_id, unit)
+        self.broker.forget_beats(self.keys.job_id, [unit])
         self._send(unit)
 
     def _resend(self, unit: str) -> None:
