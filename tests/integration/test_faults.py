@@ -296,6 +296,7 @@ def test_workers_whose_clocks_are_hours_apart_change_no_result(
         for hours in (-8, 8):  # beyond the time after which a message counts as lost
             skewed = {"module": "tests.integration.skewed_worker", "HOURS_AHEAD": str(hours)}
             stack.enter_context(fake_worker(broker_url, tmp_path / f"{hours}.log", **skewed))
+        until(lambda: Broker(broker_url).workers_seen() == 2)
         ended = cluster.run("supervise", "--once")
     assert ended.returncode == 0, ended.stderr
     assert all("done" in (tmp_path / f"{hours}.log").read_text() for hours in (-8, 8))

@@ -43,7 +43,7 @@ def test_a_supervisor_killed_before_everything_that_it_does_changes_no_result(
     with fake_worker(broker_url, tmp_path / "worker.log", FAKE_ENGINE_SECONDS="0.01"):
         while 0 not in ends:
             arguments = (str(cluster.archive), cluster.job, broker_url, graves)
-            supervisor = context.Process(target=drive, args=arguments)
+            supervisor = context.Process(target=drive, args=arguments, daemon=True)
             supervisor.start()
             supervisor.join(100)
             ends.append(supervisor.exitcode)
