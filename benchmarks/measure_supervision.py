@@ -89,13 +89,17 @@ class Idle:
     """A broker whose workers are busy for ever, but for those units that are finished."""
 
     def __init__(self) -> None:
-        self.sent = 0
+        self.sent = self.signs = 0
 
     def send(self, message: object) -> None:  # noqa: ARG002
         self.sent += 1
 
     def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, object]]:  # noqa: ARG002
-        return {unit: {"state": "working", "photos": 1} for unit in units}
+        self.signs += 1
+        return {unit: {"state": "working", "number": self.signs, "photos": 1} for unit in units}
+
+    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:  # noqa: ARG002
+        assert not units
 
     def waiting(self, job_id: str) -> set[str]:  # noqa: ARG002
         return set()

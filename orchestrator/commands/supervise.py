@@ -132,8 +132,11 @@ def drive(
     watch: Watch,
     window: Window,
     tick: Tick,
-) -> int:
-    """Drive one job; a job that fails is told and does not end the supervisor."""
+) -> int | None:
+    """Drive one job; a job that fails is told and does not end the supervisor.
+
+    Gives its exit code, or None where it is left as it is, to be taken up again.
+    """
     click.echo(f"job {job_id}", err=True)
     try:
         finished = Supervisor(
@@ -148,15 +151,11 @@ def drive(
         ).run()
     except JobStopped as stop:
         watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
-        watch.board.end(job_id, stop.state)
         click.echo(str(stop), err=True)
         return 0
     except (TransientError, LeaseLost) as error:
         click.echo(f"job {job_id} is left as it is: {error}", err=True)
-        return 1
+        return None
     except HeadcountError as error:
         watch.board.end(job_id, "failed")
         click.echo(f"job {job_id} failed: {error}", err=True)

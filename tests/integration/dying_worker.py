@@ -1,11 +1,11 @@
 """A worker that kills itself once at each of some points of the reduce stage."""
 
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.integration.graves import die_once
 from workers import reduce
 from workers.__main__ import main
 
@@ -18,10 +18,7 @@ def die_once_after(point: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
     def body(*arguments: Any, **options: Any) -> Any:
         result = work(*arguments, **options)
-        grave = Path(os.environ[DEATHS]) / point
-        if not grave.exists():
-            grave.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        die_once(Path(os.environ[DEATHS]), point)
         return result
 
     return body

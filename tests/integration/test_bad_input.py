@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests import running
 from tests.running import headcount, table
-from tests.servers import S3Server
+from tests.servers import S3Server, small_disk
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 
 def refused(ended: subprocess.CompletedProcess[str], *words: str) -> str:
@@ -111,7 +112,8 @@ def test_a_licence_that_was_not_accepted(samples: Path, tmp_path: Path) -> None:
 
 
 def test_a_gpu_that_is_not_there(samples: Path, tmp_path: Path) -> None:
-    ended = run(samples / "photos", tmp_path / "out", "--provider", "cuda")
+    own_worker = ("run", str(samples / "photos"), "--out", str(tmp_path / "out"))
+    ended = running.headcount(*own_worker, "--provider", "cuda")
     refused(ended, "cuda", "--provider cpu")
 
 
@@ -133,17 +135,8 @@ def test_an_archive_that_is_damaged(samples: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk(samples: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no small disk can be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "200k") as disk:
         refused(run(samples / "photos", disk / "out"), "disk full")
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
 def test_no_such_bucket_and_a_wrong_key(s3: S3Server, samples: Path, tmp_path: Path) -> None:

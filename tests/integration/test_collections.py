@@ -12,7 +12,7 @@ from tests.headcount.containers import manifest_of, tar_of, zip_of
 from tests.running import headcount, summary, table
 from tests.servers import S3Server
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 NAMES = ("address.jpg", "blue-room.jpg", "portrait.png", "table.jpg")
 
@@ -44,7 +44,9 @@ def last_plan(out: Path) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def expected(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
+def expected(
+    crew: None, samples: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[Any, ...]]:
     """The faces of the same photos in a plain folder."""
     folder = tmp_path_factory.mktemp("plain")
     for name, data in bytes_of(samples).items():

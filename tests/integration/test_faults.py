@@ -1,26 +1,29 @@
 """What is killed, sent twice or broken, and that every photo still has one outcome."""
 
+import os
 import shutil
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
-from headcount.broker import Broker
-from headcount.layout import JobKeys, shard_name
+from headcount.broker import TIMEOUT_SECONDS, Broker
+from headcount.layout import PREPARE, REDUCE, JobKeys, shard_name
 from headcount.messages import DoneMarker, JobSpec, UnitMessage, read_record
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
+from orchestrator import embedded
 from orchestrator.embedded import WorkerPool, worker_pool
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
-from tests.integration.deadly_worker import MARK, REFUSED
+from tests.clusters import Cluster, fake_worker, until
+from tests.integration.deadly_worker import GREEDY, KILLS, REFUSED, SEGFAULTS
 from tests.running import comparable, headcount, start, summary, table, worker_processes
+from tests.servers import Valkey, small_disk
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +49,7 @@ def job(photos: Path, samples: Path, out: Path, **settings: object) -> tuple[Job
         archive=str(out / "archive"),
         out=str(out),
         settings=made,
+        annotate=0,
     )
     return spec, made
 
@@ -84,11 +88,10 @@ def kill_worker_in_shard(out: Path, pid: int, attempt: int) -> None:
 def test_a_worker_killed_twice_mid_shard_loses_no_photo_and_doubles_none(
     samples: Path, tmp_path: Path
 ) -> None:
-    photos, out = copies(samples, tmp_path / "photos", 60), tmp_path / "out"
-    process = start(
-        *("run", str(photos), "--people", str(samples / "people"), "--out", str(out)),
-        HEADCOUNT_SHARD_PHOTOS="30",
-    )
+    photos, out = copies(samples, tmp_path / "photos", 30), tmp_path / "out"
+    wishes = ("run", str(photos), "--people", str(samples / "people"), "--annotate", "0", "--out")
+    slowly = {"HEADCOUNT_THREADS": "1", "HEADCOUNT_LOST_SECONDS": "3"}
+    process = start(*wishes, str(out), **slowly)
     kill_worker_in_shard(out, process.pid, 1)
     kill_worker_in_shard(out, process.pid, 2)
     _, errors = process.communicate(timeout=200)
@@ -96,52 +99,55 @@ def test_a_worker_killed_twice_mid_shard_loses_no_photo_and_doubles_none(
     assert "sending it again" in errors
     one_outcome_each(photos, out)
     undisturbed = tmp_path / "undisturbed"
-    people = ("--people", str(samples / "people"))
-    assert headcount("run", str(photos), "--out", str(undisturbed), *people).returncode == 0
+    assert headcount(*wishes, str(undisturbed)).returncode == 0
     for name in ("photos", "faces", "people", "clusters"):
         assert comparable(table(out, name)) == comparable(table(undisturbed, name))
 
 
-def test_a_photo_that_kills_its_worker_is_crashed_and_its_neighbours_are_done(
-    samples: Path, tmp_path: Path, broker_url: str
+def test_photos_that_bring_their_worker_down_are_crashed_and_their_neighbours_are_done(
+    samples: Path, tmp_path: Path, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(embedded, "RAPID_DEATHS", 9)  # two deaths that accuse nobody, two for each
     photos, out = copies(samples, tmp_path / "photos", 6), tmp_path / "out"
-    (photos / "deadly.jpg").write_bytes(MARK)
+    (photos / "killed.jpg").write_bytes(KILLS)
+    (photos / "segfault.jpg").write_bytes(SEGFAULTS)
     spec, settings = job(photos, samples, out)
     with worker_pool(1, broker_url, {}, module="tests.integration.deadly_worker") as pool:
         supervise(spec, settings, broker_url, pool.check)
+        assert pool.deaths == 6
     one_outcome_each(photos, out)
     outcomes = {row["photo"]: row["outcome"] for row in table(out, "photos")}
-    assert outcomes.pop("deadly.jpg") == "crashed"
+    assert outcomes.pop("killed.jpg") == outcomes.pop("segfault.jpg") == "crashed"
     assert set(outcomes.values()) <= {"faces", "no_face"}
 
 
-def test_a_photo_that_the_models_cannot_take_fails_alone(
+def test_photos_that_models_or_memory_cannot_take_fail_alone(
     samples: Path, tmp_path: Path, broker_url: str
 ) -> None:
     photos, out = copies(samples, tmp_path / "photos", 4), tmp_path / "out"
     (photos / "odd.jpg").write_bytes(REFUSED)
+    (photos / "huge.jpg").write_bytes(GREEDY)
     spec, settings = job(photos, samples, out)
     with worker_pool(1, broker_url, {}, module="tests.integration.deadly_worker") as pool:
         supervise(spec, settings, broker_url, pool.check)
+        assert pool.deaths == 0
     one_outcome_each(photos, out)
     rows = {row["photo"]: (row["outcome"], row["reason"]) for row in table(out, "photos")}
     assert rows.pop("odd.jpg") == ("crashed", "inference failed")
+    assert rows.pop("huge.jpg") == ("crashed", "too little memory to work on it")
     assert {outcome for outcome, _ in rows.values()} <= {"faces", "no_face"}
 
 
-def test_a_shard_delivered_twice_and_to_two_workers_at_once_changes_no_result(
+def test_a_shard_delivered_twice_late_and_to_two_workers_at_once_changes_no_result(
     samples: Path, tmp_path: Path, broker_url: str
 ) -> None:
     photos, out = copies(samples, tmp_path / "photos", 20), tmp_path / "out"
     spec, settings = job(photos, samples, out, shard_photos=5)
-    broker = Broker(broker_url)
+    broker, shards = Broker(broker_url), [shard_name(number) for number in range(4)]
 
-    def also_send() -> None:
-        for number in range(4):
-            broker.send(
-                UnitMessage(archive=spec.archive, job_id=spec.job_id, unit=shard_name(number))
-            )
+    def also_send(*units: str) -> None:
+        for unit in units:
+            broker.send(UnitMessage(archive=spec.archive, job_id=spec.job_id, unit=unit))
 
     sent: list[bool] = []
 
@@ -150,14 +156,28 @@ def test_a_shard_delivered_twice_and_to_two_workers_at_once_changes_no_result(
         planned = (out / "archive" / JobKeys(spec.job_id).plan).exists()
         if planned and not sent:
             sent.append(True)
-            also_send()
+            also_send(*shards)
 
     with worker_pool(2, broker_url, {"HEADCOUNT_THREADS": "1"}) as pool:
         supervise(spec, settings, broker_url, lambda: tick_with(pool))
-    assert sent
-    one_outcome_each(photos, out)
-    faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
-    assert len(faces) == len(set(faces)) > 20
+        assert sent
+        one_outcome_each(photos, out)
+        faces = [(r["photo"], r["face_id"]) for r in table(out, "faces")]
+        assert len(faces) == len(set(faces)) > 20
+        until(lambda: drained(broker))
+        before = contents(out)
+        also_send(PREPARE, *shards, REDUCE)  # what a broker kept is delivered after the job's end
+        until(lambda: drained(broker))
+    assert contents(out) == before
+
+
+def drained(broker: Broker) -> bool:
+    return not any(state.waiting + state.in_hand for state in broker.queue_states().values())
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder, archive and results alike."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_supervisor_that_is_stopped_and_started_again_does_only_the_rest(
@@ -195,8 +215,8 @@ def test_a_supervisor_that_is_stopped_and_started_again_does_only_the_rest(
 
 
 def test_a_run_that_was_interrupted_goes_on_where_it_stopped(samples: Path, tmp_path: Path) -> None:
-    photos, out = copies(samples, tmp_path / "photos", 40), tmp_path / "out"
-    arguments = ("run", str(photos), "--people", str(samples / "people"), "--out", str(out))
+    photos, out = copies(samples, tmp_path / "photos", 20), tmp_path / "out"
+    arguments = ("run", str(photos), "--annotate", "0", "--out", str(out))
     process = start(*arguments, HEADCOUNT_SHARD_PHOTOS="4", HEADCOUNT_WINDOW="1")
     done = f"archive/jobs/*/done/{shard_name(1)}.json"
     while not list(out.glob(done)):
@@ -212,30 +232,75 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(samples: Path, tmp_
     one_outcome_each(photos, out)
 
 
-def test_valkey_that_loses_everything_loses_no_result(samples: Path, tmp_path: Path) -> None:
-    photos, out = copies(samples, tmp_path / "photos", 30), tmp_path / "out"
-    process = start(
-        *("run", str(photos), "--people", str(samples / "people"), "--out", str(out)),
-        HEADCOUNT_SHARD_PHOTOS="5",
-        HEADCOUNT_LOST_SECONDS="3",
-    )
-    flush_broker_of(process.pid, out)
-    _, errors = process.communicate(timeout=200)
-    assert process.returncode == 0, errors
-    one_outcome_each(photos, out)
+def test_a_broker_that_hangs_and_one_that_dies_and_comes_back_empty_lose_no_result(
+    samples: Path, tmp_path: Path, calm: Path
+) -> None:
+    with Valkey(tmp_path / "valkey").running() as valkey:
+        cluster = Cluster(samples, tmp_path, valkey.url, HEADCOUNT_LOST_SECONDS="3")
+        with (
+            fake_worker(valkey.url, tmp_path / "busy.log", queues="embed") as busy,
+            fake_worker(valkey.url, tmp_path / "idle.log", queues="reduce") as idle,
+        ):
+            supervisor = cluster.start("supervise", "--once")
+            until(lambda: len(cluster.done()) >= 1)
+            with valkey.frozen():
+                time.sleep(TIMEOUT_SECONDS + 1)
+            until(lambda: len(cluster.done()) >= 3)
+            valkey.kill()
+            time.sleep(3)  # for as long everybody is refused
+            valkey.start()
+            _, errors = supervisor.communicate(timeout=150)
+            assert busy.poll() is idle.poll() is None, "they outlive their broker"
+    assert supervisor.returncode == 0, errors
+    assert "Timeout" in errors
+    assert "Traceback" not in errors
+    cluster.same_results(calm)
 
 
-def flush_broker_of(pid: int, out: Path) -> None:
-    import redis
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_that_is_full_in_the_middle_of_a_job_and_is_freed_loses_no_result(
+    samples: Path, tmp_path: Path, broker_url: str, calm: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        small = {"archive": disk / "archive", "HEADCOUNT_LOST_SECONDS": "3"}
+        cluster = Cluster(samples, tmp_path, broker_url, **small)
+        with fake_worker(broker_url, tmp_path / "worker.log"):
+            supervisor = cluster.start("supervise", "--once")
+            until(lambda: len(cluster.done()) >= 1)
+            ballast = fill(disk)
+            _, errors = supervisor.communicate(timeout=100)
+            assert supervisor.returncode == 1
+            until(lambda: "disk full" in (tmp_path / "worker.log").read_text())
+            assert "disk full" in errors
+            assert "Traceback" not in errors
+            ballast.unlink()
+            resumed = cluster.run("resume", cluster.job)
+        assert resumed.returncode == 0, resumed.stderr
+        cluster.same_results(calm)
 
-    for _ in range(600):
-        if list(out.glob(f"archive/jobs/*/done/{shard_name(0)}.json")):
-            break
-        time.sleep(0.05)
-    hosts = [p for p in psutil.Process(pid).children() if "orchestrator.broker_host" in p.cmdline()]
-    client = redis.Redis(unix_socket_path=hosts[0].cmdline()[-1])
-    threading.Timer(0.2, client.flushall).start()
-    client.flushall()
+
+def fill(disk: Path) -> Path:
+    """A file that leaves no room on the disk."""
+    ballast = disk / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return ballast
+
+
+def test_workers_whose_clocks_are_hours_apart_change_no_result(
+    samples: Path, tmp_path: Path, broker_url: str, calm: Path
+) -> None:
+    cluster = Cluster(samples, tmp_path, broker_url)
+    with ExitStack() as stack:
+        for hours in (-8, 8):  # beyond the time after which a message counts as lost
+            skewed = {"module": "tests.integration.skewed_worker", "HOURS_AHEAD": str(hours)}
+            stack.enter_context(fake_worker(broker_url, tmp_path / f"{hours}.log", **skewed))
+        until(lambda: Broker(broker_url).workers_seen() == 2)
+        ended = cluster.run("supervise", "--once")
+    assert ended.returncode == 0, ended.stderr
+    assert all("done" in (tmp_path / f"{hours}.log").read_text() for hours in (-8, 8))
+    cluster.same_results(calm)
 
 
 def test_an_archive_moved_away_in_the_middle_is_said_plainly(samples: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from headcount.storage import canonical_uri, open_store
 from orchestrator import forget as forgetting
 from tests.running import comparable, headcount, table
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 NAME = "Barack Obama"
 
@@ -35,7 +35,7 @@ def say(out: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def done(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(crew: None, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of two runs: with the person enrolled, and expected in some photos."""
     folder = tmp_path_factory.mktemp("forget")
     shutil.copytree(samples / "photos", folder / "photos")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.running import headcount, table
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 
 def run(photos: Path, out: Path, people: Path | None = None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def run(photos: Path, out: Path, people: Path | None = None) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def first(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(crew: None, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A first run over photos that stand beside its results."""
     folder = tmp_path_factory.mktemp("identities")
     shutil.copytree(samples / "photos", folder / "photos")

@@ -1,18 +1,20 @@
 import threading
 
-from orchestrator.abreast import Abreast, Tick
+from orchestrator.abreast import AGAIN_SECONDS, Abreast, Tick
 
 
 def test_jobs_are_driven_at_the_same_time_and_the_worst_ending_counts() -> None:
-    together = threading.Barrier(3)
+    together, asked_again = threading.Barrier(3), threading.Event()
 
     def drive(job_id: str, _: Tick) -> int:
         together.wait(20)  # passes only where all three are there at once
+        asked_again.wait(20)
         return {"a": 0, "b": 1, "c": 0}[job_id]
 
     abreast = Abreast(drive)
     abreast.begin(["a", "b", "c"])
     abreast.begin(["a"])  # is being driven already
+    asked_again.set()
     while abreast.running():
         abreast.wait(0.1)
     assert abreast.worst == 1
@@ -35,3 +37,26 @@ def test_stopping_reaches_every_job_at_its_next_tick() -> None:
     abreast.stop()
     assert left == ["a"]
     assert not abreast.running()
+
+
+def test_a_job_that_failed_without_an_end_waits_before_it_is_driven_again() -> None:
+    moment, driven = [0.0], []
+
+    def drive(job_id: str, _: Tick) -> int | None:
+        driven.append(job_id)
+        return {"failed": 1, "left": None}[job_id]
+
+    abreast = Abreast(drive, clock=lambda: moment[0])
+
+    def begin() -> list[str]:
+        driven.clear()
+        abreast.begin(["failed", "left"])
+        while abreast.running():
+            abreast.wait(0.1)
+        return sorted(driven)
+
+    assert begin() == ["failed", "left"]
+    assert begin() == ["left"]
+    moment[0] += AGAIN_SECONDS
+    assert begin() == ["failed", "left"]
+    assert abreast.worst == 1
