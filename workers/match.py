@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.descriptors import Rows
 from workers.gallery import Gallery
 from workers.pools import ordered_map
 
@@ -67,9 +68,7 @@ class Sheet:
         return cls(descriptors, owner[order], ends - rows, ends)
 
 
-def match(
-    descriptors: NDArray[np.float32], gallery: Gallery, *, block: int = 512, tile: int = 16_384
-) -> Matches:
+def match(descriptors: Rows, gallery: Gallery, *, block: int = 512, tile: int = 16_384) -> Matches:
     """The two nearest people of each face. ``descriptors`` is N x D, of unit length.
 
     A person is as near as the best of the person's references and their mean. Blockwise over
@@ -78,13 +77,13 @@ def match(
     if not len(gallery) or not len(descriptors):
         return _nobody(len(descriptors))
     sheet, threads = Sheet.of(gallery), os.cpu_count() or 1
-    blocks = (descriptors[at : at + block] for at in range(0, len(descriptors), block))
+
+    def work(at: int) -> Matches:
+        return _match_block(descriptors[at : at + block], sheet, tile)
+
     with ThreadPoolExecutor(threads) as pool:
-        parts = list(
-            ordered_map(
-                pool, lambda faces: _match_block(faces, sheet, tile), blocks, ahead=2 * threads
-            )
-        )
+        starts = range(0, len(descriptors), block)
+        parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
     names = ("person", "similarity", "runner_up", "runner_up_similarity")
     return Matches(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
