@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from workers.descriptors import Rows
 from workers.gallery import Gallery
@@ -72,7 +73,9 @@ def match(descriptors: Rows, gallery: Gallery, *, block: int = 512, tile: int = 
     """The two nearest people of each face. ``descriptors`` is N x D, of unit length.
 
     A person is as near as the best of the person's references and their mean. Blockwise over
-    faces and over references: memory is ``block`` x ``tile`` cosines per thread.
+    faces and over references: memory is ``block`` x ``tile`` cosines per thread. Each thread has
+    a product of its own; were each product cut up for all cores once more, they would wait for
+    each other.
     """
     if not len(gallery) or not len(descriptors):
         return _nobody(len(descriptors))
@@ -81,7 +84,7 @@ def match(descriptors: Rows, gallery: Gallery, *, block: int = 512, tile: int = 
     def work(at: int) -> Matches:
         return _match_block(descriptors[at : at + block], sheet, tile)
 
-    with ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         starts = range(0, len(descriptors), block)
         parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
     names = ("person", "similarity", "runner_up", "runner_up_similarity")
