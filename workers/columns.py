@@ -70,6 +70,11 @@ def truth(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
     return np.asarray(values.to_numpy(zero_copy_only=False), bool)
 
 
+def free_unused() -> None:
+    """Give the memory of columns that are gone back to the system, which else Arrow keeps."""
+    pa.default_memory_pool().release_unused()
+
+
 def first_of_each(numbers: Numbers) -> Numbers:
     """Where each distinct number comes first, in the order of the numbers."""
     return np.unique(numbers, return_index=True)[1]

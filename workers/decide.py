@@ -16,6 +16,7 @@ from workers.calibrate import search_threshold
 from workers.cluster import cluster, join_rule
 from workers.columns import (
     NONE,
+    Numbers,
     codes,
     first_of_each,
     is_one_of,
@@ -116,33 +117,39 @@ def _numbers(values: NDArray[np.float32]) -> pa.Array:
     return pa.array(values, pa.float32(), from_pandas=True)  # NaN becomes null
 
 
-def find_clusters(
-    unit: Unit, faces: pa.Table, descriptors: Rows, decided: Decided
-) -> tuple[pa.Array, NDArray[np.int32]]:
-    """The ids of all faces that can be judged, sorted, and the number of each one's cluster.
+def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
+    """The rows of the faces that can be judged, by face id, and these ids.
 
     Each id is there once: copies of one photo share clusters.
     """
     rows = np.flatnonzero(_judged(faces))
-    number, face_ids = sorted_codes(faces["face_id"].take(pa.array(rows)))
-    rows = rows[first_of_each(number)]
-    photo, photos = codes(faces["photo"].take(pa.array(rows)))
-    keys = photos.to_pylist()  # a text for each photo; faces share it
+    number, face_ids = sorted_codes(faces["face_id"].take(rows))
+    return rows[first_of_each(number)], face_ids
+
+
+def find_clusters(
+    unit: Unit,
+    photos: pa.ChunkedArray,
+    face_ids: pa.Array,
+    descriptors: NDArray[np.float32],
+    decided: Decided,
+) -> NDArray[np.int32]:
+    """The number of each face's cluster."""
+    photo, keys = codes(photos)
     must, cannot = decided.links(_positions_of(face_ids, decided))
-    labels = cluster(
-        descriptors[rows],
-        [keys[n] for n in photo.tolist()],
+    return cluster(
+        descriptors,
+        np.array(keys.to_pylist(), object)[photo].tolist(),  # faces of a photo share its text
         rule=join_rule(
             unit.pack.record.cluster_threshold,
             unit.pack.record.cluster_group_threshold,
-            faces=len(rows),
+            faces=len(face_ids),
             purity=unit.spec.purity,
             decade=unit.pack.record.decade,
         ),
         must_link=must,
         cannot_link=cannot,
     )
-    return face_ids, labels
 
 
 def _judged(faces: pa.Table) -> NDArray[np.bool_]:

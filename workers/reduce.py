@@ -24,6 +24,7 @@ from headcount.records import Outcome
 from headcount.storage import Store
 from headcount.tables import in_collection
 from workers.carry import earlier_roll
+from workers.columns import Numbers, free_unused
 from workers.context import Unit
 from workers.decide import (
     add_clusters,
@@ -33,6 +34,7 @@ from workers.decide import (
     decide,
     find_clusters,
     people_in,
+    to_cluster,
 )
 from workers.decisions import enrol_named, load_decisions
 from workers.descriptors import Descriptors
@@ -139,8 +141,12 @@ def reduce_job(unit: Unit) -> DoneMarker:
         rejected=decided.rejected,
     )
     clock.lap("match")
-    face_ids, labels = find_clusters(unit, faces, descriptors, decided)
-    del descriptors  # the larger part of the memory: nobody needs them any more
+    rows, face_ids = to_cluster(faces)
+    chosen = descriptors[rows]
+    del descriptors  # half of the memory of those that were chosen
+    free_unused()
+    labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided)
+    del chosen
     earlier = earlier_roll(unit, faces)
     ids = name_clusters(labels, face_ids, clusters_in(earlier))
     faces = add_clusters(faces, face_ids, ids)
@@ -181,24 +187,32 @@ def _of_collection(unit: Unit) -> str:
 
 def _load_faces(unit: Unit) -> tuple[pa.Table, Descriptors]:
     """The collection's faces and their descriptors, sorted by photo, then left to right."""
-    dimensions = unit.pack.record.dimensions
-    tables, parts = [], [np.zeros((0, dimensions), np.float16)]
+    tables, stored = [_no_faces()], np.zeros((0, unit.pack.record.dimensions), np.float16)
     scan = unit.table(unit.pack_keys.faces).scan(
         [*FACE_COLUMNS, "descriptor"], where=_of_collection(unit)
     )
     for batch in scan:
-        table = pa.Table.from_batches([batch])
-        parts.append(stored_matrix(table["descriptor"]))
-        tables.append(table.drop_columns(["descriptor"]))
+        tables.append(_copy(pa.Table.from_batches([batch]).drop_columns(["descriptor"])))
+        start = len(stored)  # they grow where they are: no second copy of all of them
+        stored.resize((start + batch.num_rows, stored.shape[1]), refcheck=False)
+        stored[start:] = stored_matrix(batch.column("descriptor"))
         unit.photos += 1
-    descriptors = np.concatenate(parts)
-    del parts
-    faces = pa.concat_tables([_no_faces(), *tables])
-    order = pc.sort_indices(
-        faces, sort_keys=[("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
-    )
-    faces = faces.take(order).combine_chunks()
-    return faces, Descriptors(descriptors, order.to_numpy().astype(np.int64))
+    faces, order = _sorted(pa.concat_tables(tables))
+    del tables
+    free_unused()
+    return faces, Descriptors(stored, order)
+
+
+def _copy(table: pa.Table) -> pa.Table:
+    """The same rows in memory of their own, so that those of the scan can be used again."""
+    return table.take(np.arange(len(table)))
+
+
+def _sorted(faces: pa.Table) -> tuple[pa.Table, Numbers]:
+    """The faces by photo, then left to right, and which row each was."""
+    keys = [("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
+    order = pc.sort_indices(faces, sort_keys=keys)
+    return faces.take(order).combine_chunks(), order.to_numpy().astype(np.int64)
 
 
 def _no_faces() -> pa.Table:
