@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.rolls import face_keys
+
 LISTED = 1000
 """Entries of each list, at most; the counts say how many there are."""
 
@@ -25,7 +27,7 @@ def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
     A face is known by photo and face id. Clusters are compared over the faces of both rolls.
     Only what is listed becomes objects: rolls may be of millions of faces.
     """
-    old, new = _keys(before), _keys(after)
+    old, new = face_keys(before), face_keys(after)
     was = pc.index_in(new, value_set=old)
     there = pc.is_valid(was)
     both = _side_by_side(before.take(was.drop_null()), after.filter(there))
@@ -42,12 +44,6 @@ def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
         "counts": {name: count for name, (count, _) in lists.items()},
         **{name: entries for name, (_, entries) in lists.items()},
     }
-
-
-def _keys(roll: pa.Table) -> pa.Array:
-    """One text for each face."""
-    keys = pc.binary_join_element_wise(roll["photo"], roll["face_id"], "\0")
-    return keys.combine_chunks()
 
 
 def _side_by_side(before: pa.Table, after: pa.Table) -> pa.Table:
