@@ -1,12 +1,15 @@
 """The reduce stage on made-up faces: seconds and peak memory of each step, by number of faces.
 
-    python benchmarks/measure_reduce.py 30000 300000 [--keep FOLDER]
+    python benchmarks/measure_reduce.py 30000 300000 [--keep FOLDER] [--made-up-clusters]
 
 Each number is an archive of so many faces, three to a photo, one photo in a hundred unreadable.
 Descriptors are those of measure_neighbours.py; 1,000 of the people are enrolled, by one reference
 each. Two jobs are reduced, each by a process of its own: the first, and one more on the same
-faces, which compares itself with the first. Peaks are those of each step (Linux counts them); their
-slope is the growth in bytes per face from the number before. FOLDER keeps what the jobs wrote.
+faces, which compares itself with the first. Peaks are those of each step (Linux counts them), and
+beside them is the growth in bytes per face from the number before. `cluster()` is the clustering
+itself, `order` what comes before it, `cluster` what comes after it; its seconds are of all three.
+With --made-up-clusters nothing is clustered: the rest of the stage alone is measured, with clusters
+of the same sizes at random. FOLDER keeps what the jobs wrote.
 """
 
 from __future__ import annotations
@@ -24,20 +27,31 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from measure_neighbours import people
+from numpy.typing import NDArray
+
+from headcount.layout import JobKeys
+from headcount.messages import JobSpec
+from headcount.photos import collection_id
+from headcount.records import Outcome, Photo, person_id
+from headcount.settings import S3Settings, Settings
+from headcount.storage import open_store
+from headcount.tables import faces_schema, gallery_schema
+from orchestrator.submit import make_spec
+from workers import decide
+from workers import reduce as stage
+from workers.context import Context, Unit
+from workers.prepare import prepare_job
+from workers.rows import fixed_lists, photo_rows
 
 PEOPLE, BLOCK, OF_PHOTO = 1_000, 60_000, 3
 JOBS = ("1-first", "2-again")
+Figures = dict[str, tuple[float, int]]
+"""Seconds and peak bytes by step."""
 
 
 def make_archive(folder: Path, count: int) -> None:
     """An archive with the tables that so many faces make, and the specs of two jobs."""
-    from measure_neighbours import people
-
-    from headcount.layout import JobKeys
-    from headcount.settings import Settings
-    from orchestrator.submit import make_spec
-    from workers.prepare import prepare_job
-
     archive = folder / "archive"
     archive.mkdir()
     for job_id in JOBS:
@@ -62,12 +76,8 @@ def make_archive(folder: Path, count: int) -> None:
     unit.table(unit.pack_keys.gallery).append(references(rows[enrolled[:PEOPLE]]))
 
 
-def unit_of(folder: Path, job_id: str) -> Any:
+def unit_of(folder: Path, job_id: str) -> Unit:
     """The unit of work ``reduce`` of one of the jobs."""
-    from headcount.settings import S3Settings, Settings
-    from headcount.storage import open_store
-    from workers.context import Context, Unit
-
     context = Context(Settings(), S3Settings(), "benchmark")
     return Unit(context, open_store(str(folder / "archive")), job_id, "reduce")
 
@@ -80,14 +90,10 @@ def digest(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def faces(spec: Any, numbers: Any, descriptors: Any) -> pa.Table:
-    from headcount.photos import collection_id
-    from headcount.tables import faces_schema
-    from workers.rows import fixed_lists
-
+def faces(spec: JobSpec, numbers: NDArray[np.int64], descriptors: NDArray[np.float32]) -> pa.Table:
     random, count = np.random.default_rng(numbers[0]), len(numbers)
     columns = {
-        "collection": [collection_id(spec.photos)] * count,
+        "collection": [collection_id(spec.photos or "")] * count,
         "job_id": [spec.job_id] * count,
         "photo": [key(photo) for photo in (numbers // OF_PHOTO).tolist()],
         "face_id": [f"f{digest(number)[:23]}" for number in numbers.tolist()],
@@ -102,10 +108,7 @@ def faces(spec: Any, numbers: Any, descriptors: Any) -> pa.Table:
     return pa.table(columns, schema=faces_schema(descriptors.shape[1]))
 
 
-def photos(spec: Any, numbers: Any) -> pa.Table:
-    from headcount.records import Outcome, Photo
-    from workers.rows import photo_rows
-
+def photos(spec: JobSpec, numbers: NDArray[np.int64]) -> pa.Table:
     found = [
         Photo(key(n), digest(-n)[:32], 3_000_000, Outcome.FACES, None, 4000, 3000, 1, OF_PHOTO)
         for n in numbers.tolist()
@@ -114,17 +117,11 @@ def photos(spec: Any, numbers: Any) -> pa.Table:
         Photo(key(n) + ".png", digest(-n)[:32], 9_000, Outcome.UNREADABLE, "truncated file")
         for n in numbers[::100].tolist()
     ]
-    from headcount.photos import collection_id
-
     every = found + poor
-    return photo_rows(every, collection_id(spec.photos), spec, ["balanced"] * len(every))
+    return photo_rows(every, collection_id(spec.photos or ""), spec, ["balanced"] * len(every))
 
 
-def references(descriptors: Any) -> pa.Table:
-    from headcount.records import person_id
-    from headcount.tables import gallery_schema
-    from workers.rows import fixed_lists
-
+def references(descriptors: NDArray[np.float32]) -> pa.Table:
     count = len(descriptors)
     names = [f"Person {number:04}" for number in range(count)]
     columns = {
@@ -150,11 +147,15 @@ class Meter:
         return int(line.split()[1]) << 10
 
 
-def reduce(folder: Path, job_id: str) -> None:
-    """Reduce a job, in this process, and print seconds and peak bytes of each step."""
-    from workers import decide
-    from workers import reduce as stage
+def made_up(descriptors: NDArray[np.float32], *_: Any, **__: Any) -> NDArray[np.int32]:
+    """Clusters at random, of the sizes that people have."""
+    random, count = np.random.default_rng(3), len(descriptors)
+    sizes = np.minimum(random.zipf(1.9, size=count), 500)
+    return random.permutation(np.repeat(np.arange(count, dtype=np.int32), sizes)[:count])
 
+
+def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
+    """Reduce a job, in this process, and print seconds and peak bytes of each step."""
     unit, meter, peaks = unit_of(folder, job_id), Meter(), {}
     unit.pack  # loaded once per process, by the first unit that it does  # noqa: B018
     peaks["before"] = meter.peak()
@@ -172,7 +173,7 @@ def reduce(folder: Path, job_id: str) -> None:
         peaks["cluster()"] = meter.peak()
         return labels
 
-    actual, inside = decide.cluster, {}
+    actual, inside = decide.cluster if clustered else made_up, {}
     decide.cluster, stage.Clock = cluster, Clock  # type: ignore[assignment, misc]
     seconds = stage.reduce_job(unit).stages | inside
     print(json.dumps({name: (seconds.get(name, 0.0), peak) for name, peak in peaks.items()}))
@@ -184,22 +185,22 @@ def child(*arguments: str) -> str:
     ).stdout
 
 
-def measure(count: int, keep: Path | None) -> dict[str, dict[str, tuple[float, int]]]:
+def measure(count: int, keep: Path | None, *options: str) -> dict[str, Figures]:
     """Both jobs of an archive of so many faces."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         child("--make", str(count), name)
-        said = {job_id: json.loads(child("--reduce", name, job_id)) for job_id in JOBS}
+        said = {job_id: json.loads(child("--reduce", name, job_id, *options)) for job_id in JOBS}
         if keep is not None:
             for job_id in JOBS:
                 shutil.copytree(folder / job_id, keep / f"{count}-{job_id}")
     return said
 
 
-def say(count: int, job_id: str, now: Any, before: tuple[int, Any] | None) -> None:
+def say(count: int, job_id: str, now: Figures, before: tuple[int, Figures] | None) -> None:
     print(f"{count:,} faces, {job_id[2:]}:")
     for step, (seconds, peak) in now.items():
-        line = f"  {step:8} {seconds:7.1f} s  peak {peak >> 20:6,} MB"
+        line = f"  {step:9} {seconds:7.1f} s  peak {peak >> 20:6,} MB"
         if before:
             growth = (peak - before[1][step][1]) / (count - before[0])
             line += f"  {growth:7.0f} bytes per face more"
@@ -210,16 +211,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("counts", type=int, nargs="*")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--made-up-clusters", action="store_true")
     parser.add_argument("--make", nargs=2, metavar=("COUNT", "FOLDER"), help=argparse.SUPPRESS)
     parser.add_argument("--reduce", nargs=2, metavar=("FOLDER", "JOB"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
         make_archive(Path(options.make[1]), int(options.make[0]))
     if options.reduce:
-        reduce(Path(options.reduce[0]), options.reduce[1])
-    before = None
+        reduce(Path(options.reduce[0]), options.reduce[1], clustered=not options.made_up_clusters)
+    before, how = None, ("--made-up-clusters",) if options.made_up_clusters else ()
     for count in options.counts:
-        said = measure(count, options.keep)
+        said = measure(count, options.keep, *how)
         for job_id in JOBS:
             say(count, job_id, said[job_id], before and (before[0], before[1][job_id]))
         before = (count, said)

@@ -143,7 +143,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock.lap("match")
     rows, face_ids = to_cluster(faces)
     chosen = descriptors[rows]
-    del descriptors  # half of the memory of those that were chosen
+    del descriptors  # clustering needs the memory
     free_unused()
     labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided)
     del chosen
@@ -160,18 +160,21 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock.lap("publish")
     summary = _summary(unit, roll, clock.seconds, shown, threshold=threshold)
     out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
-    failures = sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed)
+    return _done(unit, roll, clock.seconds)
+
+
+def _done(unit: Unit, roll: Roll, seconds: dict[str, float]) -> DoneMarker:
     return DoneMarker(
         unit=unit.name,
         attempt=unit.attempt,
         worker=unit.context.worker,
-        seconds=sum(clock.seconds.values()),
+        seconds=sum(seconds.values()),
         photos=roll.photos,
         faces=roll.faces.num_rows,
         outcomes=roll.outcomes,
-        stages=clock.seconds,
+        stages=seconds,
         counts={
-            "failures": failures,
+            "failures": sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed),
             "people": roll.people.num_rows,
             "people_found": roll.people_found,
             "clusters": roll.unnamed.num_rows,
