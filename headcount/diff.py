@@ -3,69 +3,100 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount.rolls import face_keys
 
 LISTED = 1000
 """Entries of each list, at most; the counts say how many there are."""
 
 Row = dict[str, Any]
+Listed = tuple[int, list[Row]]
+"""How many entries there are, and the first LISTED of them."""
+
+SAID = ("cluster_id", "person_id", "person", "decision")
 
 
 def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
     """The differences of two rolls: counts of everything, and lists of at most LISTED entries.
 
     A face is known by photo and face id. Clusters are compared over the faces of both rolls.
+    Only what is listed becomes objects: rolls may be of millions of faces.
     """
-    old, new = _by_face(before), _by_face(after)
-    both = sorted(old.keys() & new.keys())
-    moved = [
-        {**_face(key), "before": old[key]["cluster_id"], "after": new[key]["cluster_id"]}
-        for key in both
-        if old[key]["cluster_id"] != new[key]["cluster_id"]
-    ]
-    renamed = [
-        {**_face(key), "before": _named(old[key]), "after": _named(new[key])}
-        for key in both
-        if old[key]["person_id"] != new[key]["person_id"]
-    ]
-    pairs = {(old[key]["cluster_id"], new[key]["cluster_id"]) for key in both}
+    old, new = face_keys(before), face_keys(after)
+    was = pc.index_in(new, value_set=old)
+    there = pc.is_valid(was)
+    both = _side_by_side(before.take(was.drop_null()), after.filter(there))
+    pairs = both.group_by(["cluster_id", "new_cluster_id"]).aggregate([]).drop_null()
     lists = {
-        "new_faces": [_face(key) for key in sorted(new.keys() - old.keys())],
-        "gone_faces": [_face(key) for key in sorted(old.keys() - new.keys())],
-        "moved_faces": moved,
-        "renamed_faces": renamed,
-        "merged_clusters": [
-            {"into": one, "from": others} for one, others in _several((b, a) for a, b in pairs)
-        ],
-        "split_clusters": [{"from": one, "into": others} for one, others in _several(pairs)],
+        "new_faces": _faces(after.filter(pc.invert(there))),
+        "gone_faces": _faces(before.filter(pc.invert(pc.is_in(old, value_set=new)))),
+        "moved_faces": _changed(both, "cluster_id", _cluster),
+        "renamed_faces": _changed(both, "person_id", _named),
+        "merged_clusters": _several(pairs, "new_cluster_id", "cluster_id", ("into", "from")),
+        "split_clusters": _several(pairs, "cluster_id", "new_cluster_id", ("from", "into")),
     }
     return {
-        "counts": {name: len(entries) for name, entries in lists.items()},
-        **{name: entries[:LISTED] for name, entries in lists.items()},
+        "counts": {name: count for name, (count, _) in lists.items()},
+        **{name: entries for name, (_, entries) in lists.items()},
     }
 
 
-def _by_face(roll: pa.Table) -> dict[tuple[str, str], Row]:
-    return {(row["photo"], row["face_id"]): row for row in roll.to_pylist()}
+def _side_by_side(before: pa.Table, after: pa.Table) -> pa.Table:
+    """What both rolls say of the same faces, row by row; ``new_`` is what the later one says."""
+    for name in SAID:
+        before = before.append_column(f"new_{name}", after[name])
+    return before
 
 
-def _face(key: tuple[str, str]) -> dict[str, str]:
-    return {"photo": key[0], "face_id": key[1]}
+def _first(faces: pa.Table) -> list[Row]:
+    """The first LISTED faces by photo and face id."""
+    order = [("photo", "ascending"), ("face_id", "ascending")]
+    return faces.take(pc.select_k_unstable(faces, LISTED, order)).to_pylist()  # type: ignore[no-any-return]
 
 
-def _named(row: Row) -> dict[str, str] | None:
-    if row["person_id"] is None:
+def _faces(faces: pa.Table) -> Listed:
+    return len(faces), _first(faces.select(["photo", "face_id"]))
+
+
+def _changed(both: pa.Table, name: str, said: Callable[[Row, str], Any]) -> Listed:
+    """The faces of which another ``name`` is said, with what is said of them."""
+    one, other = (pc.fill_null(both[column], "") for column in (name, f"new_{name}"))
+    found = both.filter(pc.not_equal(one, other))
+    return len(found), [
+        {
+            "photo": row["photo"],
+            "face_id": row["face_id"],
+            "before": said(row, ""),
+            "after": said(row, "new_"),
+        }
+        for row in _first(found)
+    ]
+
+
+def _cluster(row: Row, side: str) -> str | None:
+    cluster: str | None = row[f"{side}cluster_id"]
+    return cluster
+
+
+def _named(row: Row, side: str) -> dict[str, str] | None:
+    if row[f"{side}person_id"] is None:
         return None
-    return {"person_id": row["person_id"], "person": row["person"], "decision": row["decision"]}
+    return {name: row[f"{side}{name}"] for name in ("person_id", "person", "decision")}
 
 
-def _several(pairs: Iterable[tuple[str | None, str | None]]) -> list[tuple[str, list[str]]]:
-    """What each first is paired with, where that is more than one; None is no cluster."""
+def _several(pairs: pa.Table, one: str, other: str, words: tuple[str, str]) -> Listed:
+    """The clusters of one side that are paired with more than one of the other side."""
+    counts = pairs.group_by(one).aggregate([(other, "count")])
+    found = counts.filter(pc.greater(counts[f"{other}_count"], 1)).sort_by(one)
+    listed = found[one][:LISTED]
     groups: defaultdict[str, list[str]] = defaultdict(list)
-    for one, other in pairs:
-        if one is not None and other is not None:
-            groups[one].append(other)
-    return [(one, sorted(others)) for one, others in sorted(groups.items()) if len(others) > 1]
+    for row in pairs.filter(pc.is_in(pairs[one], value_set=listed)).to_pylist():
+        groups[row[one]].append(row[other])
+    return len(found), [
+        {words[0]: name, words[1]: sorted(groups[name])} for name in listed.to_pylist()
+    ]

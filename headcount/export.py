@@ -96,9 +96,11 @@ class TableFile:
 
     def write(self, table: pa.Table) -> None:
         """Add rows; their columns must be those of the schema."""
-        table = table.select(self._schema.names).cast(self._schema)
-        for writer in self._writers:
-            writer.write(table)
+        for start in range(0, max(1, table.num_rows), ROWS_PER_GROUP):
+            part = table.slice(start, ROWS_PER_GROUP).select(self._schema.names)
+            part = part.cast(self._schema)  # a part at a time: a large table is not copied whole
+            for writer in self._writers:
+                writer.write(part)
         self.rows += table.num_rows
 
     def __enter__(self) -> TableFile:

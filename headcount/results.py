@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headcount.storage.keys import is_portable
 
@@ -85,25 +85,36 @@ PART_SHOWN, PARTS_SHOWN = 50, 4
 characters (of up to four bytes) of each part, and parts."""
 
 
-def clusters_table(faces: pa.Table, people: Mapping[str, str]) -> pa.Table:
+def clusters_table(faces: pa.Table, people: pa.Table) -> pa.Table:
     """One row per cluster, the largest first; its exemplar is the face of best quality.
 
-    ``people`` says which cluster is whom.
+    ``people`` says, by ``cluster_id`` and ``person_id``, which cluster is whom.
     """
-    members: dict[str, list[tuple[float, str, str]]] = {}
-    columns = (faces[name].to_pylist() for name in ("cluster_id", "quality", "face_id", "photo"))
-    for name, quality, face, photo in zip(*columns, strict=True):
-        if name is not None:
-            members.setdefault(name, []).append((-quality, face, photo))
-    ranked = sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
-    table = {
-        "cluster_id": [name for name, _ in ranked],
-        "faces": [len(group) for _, group in ranked],
-        "photos": [len({photo for _, _, photo in group}) for _, group in ranked],
-        "person_id": [people.get(name) for name, _ in ranked],
-        "exemplar_face_id": [min(group)[1] for _, group in ranked],
-    }
-    return pa.table(table, schema=CLUSTERS)
+    columns = ["cluster_id", "quality", "face_id", "photo"]
+    members = faces.select(columns).filter(pc.is_valid(faces["cluster_id"]))
+    measures = [("quality", "max"), ("photo", "count"), ("photo", "count_distinct")]
+    groups = members.group_by("cluster_id").aggregate(measures)
+    order = [("photo_count", "descending"), ("cluster_id", "ascending")]
+    groups = groups.sort_by(order).combine_chunks()
+    ids = groups["cluster_id"].combine_chunks()
+    best = groups["quality_max"].take(pc.index_in(members["cluster_id"], value_set=ids))
+    exemplars = members.filter(pc.equal(members["quality"], best)).group_by("cluster_id")
+    exemplars = exemplars.aggregate([("face_id", "min")])
+    return pa.table(
+        {
+            "cluster_id": ids,
+            "faces": groups["photo_count"].cast(pa.int32()),
+            "photos": groups["photo_count_distinct"].cast(pa.int32()),
+            "person_id": _found(people, "cluster_id", ids, "person_id"),
+            "exemplar_face_id": _found(exemplars, "cluster_id", ids, "face_id_min"),
+        },
+        schema=CLUSTERS,
+    )
+
+
+def _found(table: pa.Table, key: str, keys: pa.Array, column: str) -> pa.ChunkedArray:
+    """What a column has in the row of each key, null where there is none."""
+    return table[column].take(pc.index_in(keys, value_set=table[key].combine_chunks()))
 
 
 def annotated_key(photo: str) -> str:

@@ -10,6 +10,7 @@ import io
 from pathlib import PurePosixPath
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headcount import results
@@ -26,6 +27,12 @@ ROLL = pa.schema(
 
 KEPT = 30
 """Rolls of one collection that are kept; older ones go as new ones come."""
+
+
+def face_keys(faces: pa.Table) -> pa.Array:
+    """What each row's face is known by within a collection, as one text: photo and face id."""
+    keys = pc.binary_join_element_wise(faces["photo"], faces["face_id"], "\0")
+    return keys.combine_chunks()
 
 
 def read_table(store: Store, key: str, schema: pa.Schema) -> pa.Table:

@@ -87,7 +87,9 @@ def _rewrite_tables(
 ) -> None:
     left = without_person(faces, stone)
     clusters = _read(out, "clusters", results.CLUSTERS, folder)
-    people = {} if clusters is None else _people_of(without_name(clusters, stone))
+    if clusters is None:
+        clusters = results.CLUSTERS.empty_table()
+    people = without_name(clusters, stone)
     changes: list[tuple[str, pa.Schema, Callable[[pa.Table], pa.Table]]] = [
         ("clusters", results.CLUSTERS, lambda _: results.clusters_table(left, people)),
         ("people", results.PEOPLE, lambda rows: _without_row(rows, stone)),
@@ -100,11 +102,6 @@ def _rewrite_tables(
         if rows is not None:
             changed = iter([change(rows)])
             write_table(out, name, schema, changed, formats=spec.formats, folder=folder)
-
-
-def _people_of(clusters: pa.Table) -> dict[str, str]:
-    rows = clusters.select(["cluster_id", "person_id"]).to_pylist()
-    return {row["cluster_id"]: row["person_id"] for row in rows if row["person_id"]}
 
 
 def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:

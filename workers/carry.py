@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headcount import rolls
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, PlanRecord, find_record, read_record
 from headcount.photos import collection_id
 from headcount.tables import in_collection
+from workers.columns import NONE, Numbers, one_array, pick, positions
 from workers.context import Unit
 from workers.decisions import nearest_place
 
 Placed = tuple[str, tuple[float, float, float, float]]
 """A face id and its box."""
+PLACED = ("photo", "face_id", "x", "y", "w", "h")
+PHOTOS_AT_ONCE = 10_000
+"""Photos whose faces are compared, as objects, before the next ones are."""
+MEANINGS = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "meaning")])
 
 
 def earlier_roll(unit: Unit, faces: pa.Table) -> pa.Table:
@@ -40,44 +48,83 @@ def _job_before(unit: Unit, keys: PackKeys, collection: str) -> str | None:
     return rolls.latest_job(unit.store, keys, collection, before=unit.job_id)
 
 
-def carried(roll: pa.Table, meanings: dict[tuple[str, str], str]) -> pa.Table:
-    """A roll with the face ids of another pack, by photo and face id; other rows are left out."""
-    rows = [
-        row | {"face_id": meanings[row["photo"], row["face_id"]]}
-        for row in roll.to_pylist()
-        if (row["photo"], row["face_id"]) in meanings
+def carried(roll: pa.Table, meanings: pa.Table) -> pa.Table:
+    """A roll with the face ids of another pack; rows that have none are left out.
+
+    ``meanings`` has the ``meaning`` of each ``photo`` and ``face_id``.
+    """
+    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
+    roll = roll.filter(pa.array(at != NONE))
+    ids = pick(meanings["meaning"], at[at != NONE])
+    return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
+
+
+def _meanings(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table:
+    """Which face of this pack each face of the other pack is."""
+    photos = _same_photos(_contents(unit, unit.pack_keys), _contents(unit, base))
+    return same_places(_faces_of(unit, base), faces, photos)
+
+
+def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
+    """MEANINGS of the faces of these photos under two packs: by place, each at most once."""
+    one, other = _placed(theirs, photos), _placed(mine, photos)
+    parts = [
+        _meant(one.of_photos(first), other.of_photos(first))
+        for first in range(0, len(photos), PHOTOS_AT_ONCE)
     ]
-    return pa.Table.from_pylist(rows, schema=rolls.ROLL)
+    return pa.concat_tables([MEANINGS.empty_table(), *parts])
 
 
-def _meanings(unit: Unit, base: PackKeys, faces: pa.Table) -> dict[tuple[str, str], str]:
-    """Which face of this pack each face of the other pack is: by place, in the same content."""
-    contents, other_contents = (_contents(unit, keys) for keys in (unit.pack_keys, base))
-    mine = _placed(faces)
-    theirs = _placed(_faces_of(unit, base))
-    found: dict[tuple[str, str], str] = {}
-    for photo, placed in theirs.items():
-        if photo in mine and contents.get(photo, "") == other_contents.get(photo):
-            found |= _pairs(photo, placed, mine[photo])
-    return found
+def _same_photos(contents: pa.Table, others: pa.Table) -> pa.Array:
+    """The photos that have the same content in both tables."""
+    at = positions(contents["photo"], others["photo"])
+    same = pc.equal(contents["content"], pick(others["content"], at))
+    return one_array(contents["photo"].filter(pc.fill_null(same, False)))
 
 
-def _pairs(photo: str, theirs: list[Placed], mine: list[Placed]) -> dict[tuple[str, str], str]:
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """The faces of some photos, by photo, and the number of each one's photo."""
+
+    faces: pa.Table
+    photo: Numbers
+
+    def of_photos(self, first: int) -> dict[str, list[Placed]]:
+        """The faces of PHOTOS_AT_ONCE photos, by photo."""
+        start, end = np.searchsorted(self.photo, [first, first + PHOTOS_AT_ONCE])
+        by_photo: defaultdict[str, list[Placed]] = defaultdict(list)
+        for row in self.faces.slice(start, end - start).to_pylist():
+            box = (row["x"], row["y"], row["w"], row["h"])
+            by_photo[row["photo"]].append((row["face_id"], box))
+        return by_photo
+
+
+def _placed(faces: pa.Table, photos: pa.Array) -> _Placed:
+    photo = positions(faces["photo"], photos)
+    order = np.argsort(photo, kind="stable")
+    order = order[np.searchsorted(photo[order], 0) :]  # NONE comes before all photos
+    return _Placed(faces.select(PLACED).take(order), photo[order])
+
+
+def _meant(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa.Table:
+    rows = [
+        {"photo": photo, "face_id": face, "meaning": meaning}
+        for photo, placed in theirs.items()
+        if photo in mine
+        for face, meaning in _pairs(placed, mine[photo]).items()
+    ]
+    return pa.Table.from_pylist(rows, schema=MEANINGS)
+
+
+def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:
     """Each face of one photo under both packs, every face at most once."""
     left, found = dict(mine), {}
     for face, box in theirs:
         same = nearest_place(box, left.items())
         if same is not None:
-            found[photo, face] = same
+            found[face] = same
             del left[same]
     return found
-
-
-def _placed(faces: pa.Table) -> dict[str, list[Placed]]:
-    by_photo: defaultdict[str, list[Placed]] = defaultdict(list)
-    for row in faces.select(["photo", "face_id", "x", "y", "w", "h"]).to_pylist():
-        by_photo[row["photo"]].append((row["face_id"], (row["x"], row["y"], row["w"], row["h"])))
-    return by_photo
 
 
 def _of_collection(unit: Unit) -> str:
@@ -85,10 +132,8 @@ def _of_collection(unit: Unit) -> str:
 
 
 def _faces_of(unit: Unit, keys: PackKeys) -> pa.Table:
-    columns = ["photo", "face_id", "x", "y", "w", "h"]
-    return unit.table(keys.faces).read(columns, where=_of_collection(unit))
+    return unit.table(keys.faces).read(PLACED, where=_of_collection(unit))
 
 
-def _contents(unit: Unit, keys: PackKeys) -> dict[str, str]:
-    rows = unit.table(keys.photos).read(["photo", "content"], where=_of_collection(unit))
-    return dict(zip(rows["photo"].to_pylist(), rows["content"].to_pylist(), strict=True))
+def _contents(unit: Unit, keys: PackKeys) -> pa.Table:
+    return unit.table(keys.photos).read(["photo", "content"], where=_of_collection(unit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 
 import numpy as np
@@ -13,16 +14,22 @@ from headcount.messages import PackRecord
 from headcount.records import Decision
 from workers.calibrate import search_threshold
 from workers.cluster import cluster, join_rule
+from workers.columns import (
+    NONE,
+    Numbers,
+    codes,
+    first_of_each,
+    is_one_of,
+    pick,
+    positions,
+    sorted_codes,
+    truth,
+)
 from workers.context import Unit
 from workers.decisions import Decided
+from workers.descriptors import Rows
 from workers.gallery import Gallery
-from workers.identities import (
-    Naming,
-    Seen,
-    cluster_names,
-    lend_names,
-    name_clusters,
-)
+from workers.identities import PARTITION, cluster_names, evidence, lend_names
 from workers.match import NOBODY, Matches, accepted, match, probability
 
 
@@ -40,7 +47,7 @@ def applied_threshold(unit: Unit, gallery: Gallery) -> float:
 
 def decide(
     faces: pa.Table,
-    descriptors: NDArray[np.float32],
+    descriptors: Rows,
     gallery: Gallery,
     pack: PackRecord,
     *,
@@ -49,29 +56,27 @@ def decide(
 ) -> pa.Table:
     """Add what matching says of each face. Nobody is matched to whom they were rejected for."""
     matches = _match(faces, descriptors, gallery, rejected)
-    usable = faces["usable"].to_numpy(zero_copy_only=False).astype(bool)
-    photo_numbers = faces["photo"].combine_chunks().dictionary_encode().indices
+    usable = truth(faces["usable"])
     good = accepted(
-        matches,
-        usable,
-        photo_numbers.to_numpy(zero_copy_only=False).astype(np.int64),
-        threshold=threshold,
-        margin=pack.margin,
+        matches, usable, codes(faces["photo"])[0], threshold=threshold, margin=pack.margin
     )
-    decision = np.where(good, Decision.MATCHED, Decision.UNKNOWN).astype(object)
-    decision[~usable] = Decision.IGNORED.value
+    decision = np.where(usable, np.where(good, 0, 1), 2)
     alike = (matches.person != NOBODY) & (np.nan_to_num(matches.similarity, nan=-1) >= threshold)
+    matched = np.where(good, matches.person, NONE)
+    ids, names = (pa.array(texts, pa.string()) for texts in (gallery.person_ids, gallery.names))
     return _with_columns(
         faces,
         {
-            "decision": pa.array([str(d) for d in decision], pa.string()),
-            "person_id": _names(gallery.person_ids, matches.person, good),
-            "person": _names(gallery.names, matches.person, good),
-            "nearest": _names(gallery.names, matches.person, matches.person >= 0),
-            "alike": _names(gallery.person_ids, matches.person, alike),
+            "decision": pick(
+                pa.array([Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED]), decision
+            ),
+            "person_id": pick(ids, matched),
+            "person": pick(names, matched),
+            "nearest": pick(names, matches.person),
+            "alike": pick(ids, np.where(alike, matches.person, NONE)),
             "similarity": _numbers(matches.similarity),
             "probability": _numbers(probability(matches.similarity, pack.calibration)),
-            "runner_up": _names(gallery.names, matches.runner_up, matches.runner_up >= 0),
+            "runner_up": pick(names, matches.runner_up),
             "margin": _numbers(matches.margin),
         },
     )
@@ -79,23 +84,22 @@ def decide(
 
 def _match(
     faces: pa.Table,
-    descriptors: NDArray[np.float32],
+    descriptors: Rows,
     gallery: Gallery,
     rejected: Collection[tuple[str, str]],
 ) -> Matches:
     """The nearest people of each face, among those it was not rejected for."""
     matches = match(descriptors, gallery)
-    barred: dict[str, set[str]] = {}
+    barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
-        barred.setdefault(face, set()).add(person)
-    groups: dict[frozenset[str], list[int]] = {}
-    for row, face in enumerate(faces["face_id"].to_pylist() if barred else ()):
-        if face in barred:
-            groups.setdefault(frozenset(barred[face]), []).append(row)
+        barred[face].add(person)
+    groups: defaultdict[frozenset[str], list[int]] = defaultdict(list)
+    for row in np.flatnonzero(truth(is_one_of(faces["face_id"], barred))).tolist():
+        groups[frozenset(barred[faces["face_id"][row].as_py()])].append(row)
     for people, rows in groups.items():
         rest = gallery.without(people)
-        again = match(descriptors[rows], rest)
-        where = np.array([*(gallery.person_ids.index(p) for p in rest.person_ids), NOBODY])
+        again = match(descriptors[np.array(rows)], rest)
+        where = np.append(gallery.positions_without(people), NOBODY)
         matches.person[rows] = where[again.person]  # NOBODY is the last of them
         matches.runner_up[rows] = where[again.runner_up]
         matches.similarity[rows] = again.similarity
@@ -109,93 +113,93 @@ def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
     return table
 
 
-def _names(names: tuple[str, ...], which: NDArray[np.int32], where: NDArray[np.bool_]) -> pa.Array:
-    return pa.array(
-        [names[i] if ok else None for i, ok in zip(which, where, strict=True)], pa.string()
-    )
-
-
 def _numbers(values: NDArray[np.float32]) -> pa.Array:
     return pa.array(values, pa.float32(), from_pandas=True)  # NaN becomes null
 
 
-def add_clusters(
+def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
+    """The rows of the faces that can be judged, by face id, and these ids.
+
+    Each id is there once: copies of one photo share clusters.
+    """
+    rows = np.flatnonzero(_judged(faces))
+    number, face_ids = sorted_codes(faces["face_id"].take(rows))
+    return rows[first_of_each(number)], face_ids
+
+
+def find_clusters(
     unit: Unit,
-    faces: pa.Table,
+    photos: pa.ChunkedArray,
+    face_ids: pa.Array,
     descriptors: NDArray[np.float32],
-    earlier: pa.Table,
     decided: Decided,
-) -> pa.Table:
-    """Add the cluster of each face that can be judged. Copies of one photo share clusters."""
-    judged = pc.not_equal(faces["decision"], Decision.IGNORED.value)
-    rows = np.flatnonzero(judged.to_numpy(zero_copy_only=False))
-    ids, photos = faces["face_id"].to_pylist(), faces["photo"].to_pylist()
-    first: dict[str, int] = {}
-    for row in rows:
-        first.setdefault(ids[row], int(row))
-    unique = sorted(first)
-    must, cannot = decided.links({face: n for n, face in enumerate(unique)})
-    labels = cluster(
-        descriptors[[first[face] for face in unique]],
-        [photos[first[face]] for face in unique],
+) -> NDArray[np.int32]:
+    """The number of each face's cluster."""
+    photo, keys = codes(photos)
+    must, cannot = decided.links(_positions_of(face_ids, decided))
+    return cluster(
+        descriptors,
+        np.array(keys.to_pylist(), object)[photo].tolist(),  # faces of a photo share its text
         rule=join_rule(
             unit.pack.record.cluster_threshold,
             unit.pack.record.cluster_group_threshold,
-            faces=len(unique),
+            faces=len(face_ids),
             purity=unit.spec.purity,
             decade=unit.pack.record.decade,
         ),
         must_link=must,
         cannot_link=cannot,
     )
-    names = dict(zip(unique, name_clusters(labels, unique, clusters_in(earlier)), strict=True))
-    wanted = set(rows.tolist())
-    column = [names[face] if row in wanted else None for row, face in enumerate(ids)]
-    return faces.append_column("cluster_id", pa.array(column, pa.string()))
+
+
+def _judged(faces: pa.Table) -> NDArray[np.bool_]:
+    return truth(pc.not_equal(faces["decision"], Decision.IGNORED.value))
+
+
+def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
+    """Where the faces that decisions are about stand."""
+    about = {face for faces in decided.faces for face in faces}
+    at = np.flatnonzero(truth(is_one_of(face_ids, about)))
+    return {face_ids[n].as_py(): n for n in at.tolist()}
+
+
+def add_clusters(faces: pa.Table, face_ids: pa.Array, names: pa.Array) -> pa.Table:
+    """Add the cluster of each face that can be judged; ``names`` are those of ``face_ids``."""
+    at = np.where(_judged(faces), positions(faces["face_id"], face_ids), NONE)
+    return faces.append_column("cluster_id", pick(names, at))
 
 
 def add_lent_names(
     faces: pa.Table, rejected: Collection[tuple[str, str]]
-) -> tuple[pa.Table, dict[str, Naming]]:
+) -> tuple[pa.Table, pa.Table]:
     """Give the faces of clusters that are somebody that name; and who which cluster is."""
-    rows = faces.select(["decision", "person_id", "person", "cluster_id"]).to_pylist()
-    seen = Seen(
-        faces=faces["face_id"].to_pylist(),
-        photos=faces["photo"].to_pylist(),
-        clusters=[row["cluster_id"] for row in rows],
-        matched=[row["person_id"] for row in rows],
-        alike=faces["alike"].to_pylist(),
-        quality=faces["quality"].to_pylist(),
-    )
-    names = cluster_names(seen)
-    lent = lend_names(seen, names, rejected)
-    known = {row["person_id"]: row["person"] for row in rows}
-    evidence: list[str | None] = [None] * len(rows)
-    for at, naming in lent.items():
-        rows[at]["decision"] = Decision.INFERRED.value
-        rows[at]["person_id"], rows[at]["person"] = naming.person_id, known[naming.person_id]
-        evidence[at] = naming.evidence
-    for name in ("decision", "person_id", "person"):
-        column = pa.array([row[name] for row in rows], pa.string())
-        faces = faces.set_column(faces.schema.get_field_index(name), name, column)
-    return faces.append_column("evidence", pa.array(evidence, pa.string())), names
+    names = cluster_names(faces)
+    lent = lend_names(faces, names, rejected)
+    known = faces.select(["person_id", "person"]).filter(pc.is_valid(faces["person_id"]))
+    known = known.group_by("person_id").aggregate([("person", "min")])
+    called = pick(known["person_min"], positions(names["person_id"], known["person_id"]))
+    inferred = pa.array(lent != NONE)
+    given = {
+        "decision": pa.scalar(Decision.INFERRED.value),
+        "person_id": pick(names["person_id"], lent),
+        "person": pick(called, lent),
+    }
+    for name, column in given.items():
+        at = faces.schema.get_field_index(name)
+        faces = faces.set_column(at, name, pc.if_else(inferred, column, faces[name]))
+    return faces.append_column("evidence", pick(evidence(names), lent)), names
 
 
-def clusters_in(roll: pa.Table) -> dict[str, str]:
-    """The cluster of each face that has one."""
-    pairs = zip(roll["face_id"].to_pylist(), roll["cluster_id"].to_pylist(), strict=True)
-    return {face: name for face, name in pairs if name is not None}
+def clusters_in(roll: pa.Table) -> pa.Table:
+    """The cluster of each face that has one: a PARTITION."""
+    inside = roll.select(PARTITION.names).filter(pc.is_valid(roll["cluster_id"]))
+    once = inside.group_by("face_id", use_threads=False).aggregate([("cluster_id", "last")])
+    return once.rename_columns(PARTITION.names)
 
 
-def people_in(roll: pa.Table) -> dict[str, str]:
-    """The person of each cluster that is somebody."""
-    rows = roll.select(["cluster_id", "person_id", "decision"]).to_pylist()
-    seen = Seen(
-        faces=roll["face_id"].to_pylist(),
-        photos=roll["photo"].to_pylist(),
-        clusters=[row["cluster_id"] for row in rows],
-        matched=[r["person_id"] if r["decision"] == Decision.MATCHED else None for r in rows],
-        alike=[None] * len(rows),
-        quality=[0.0] * len(rows),
-    )
-    return {name: naming.person_id for name, naming in cluster_names(seen).items()}
+def people_in(roll: pa.Table) -> pa.Table:
+    """The person of each cluster that is somebody: NAMINGS."""
+    matched = pc.equal(roll["decision"], Decision.MATCHED.value)
+    nobody = pa.scalar(None, pa.string())
+    person = pc.if_else(matched, roll["person_id"], nobody)
+    return cluster_names(roll.select(["cluster_id"]).append_column("person_id", person))

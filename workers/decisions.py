@@ -18,7 +18,9 @@ from headcount.forgotten import forgotten_people
 from headcount.photos import collection_id
 from headcount.tables import any_of, gallery_schema, in_collection, parts, quoted
 from workers.cluster import Pairs
+from workers.columns import is_one_of, truth
 from workers.context import Unit
+from workers.descriptors import Descriptors
 from workers.rows import fixed_lists
 
 
@@ -104,8 +106,9 @@ def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[s
     By id; else, for faces of another pack or profile, by place: the best overlap of boxes in
     the same content.
     """
-    here = set(faces["face_id"].to_pylist())
-    meant = {mark.face_id: mark.face_id for mark in marks if mark.face_id in here}
+    ids = {mark.face_id for mark in marks}
+    here = set(faces["face_id"].filter(is_one_of(faces["face_id"], ids)).to_pylist())
+    meant = {face: face for face in ids & here}
     others = [mark for mark in marks if mark.face_id not in here and mark.content]
     if not others:
         return meant
@@ -149,9 +152,7 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
     return found
 
 
-def enrol_named(
-    unit: Unit, faces: pa.Table, descriptors: NDArray[np.float32], decided: Decided
-) -> None:
+def enrol_named(unit: Unit, faces: pa.Table, descriptors: Descriptors, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
     A face that is a reference already is left alone, and one that was rejected since is none any
@@ -170,20 +171,26 @@ def enrol_named(
         for row in rows
         if (row["etag"], row["person_id"]) not in decided.rejected
     }
-    at: dict[str, int] = {}
-    for row, face in enumerate(faces["face_id"].to_pylist()):
-        at.setdefault(face, row)
-    photos = faces["photo"].to_pylist()
+    named = _named(decided)
+    at = _first_rows(faces, {face for _, face in named})
     forgotten = forgotten_people(unit.store)
     fresh: dict[tuple[str, str], tuple[DecisionRecord, int]] = {}
-    for record, face in _named(decided):
-        key = (record.person_id or "", photos[at[face]])
+    for record, face in named:
+        key = (record.person_id or "", faces["photo"][at[face]].as_py())
         if key not in have and key[0] not in forgotten:
             fresh.setdefault(key, (record, at[face]))
     if fresh:
         people = [record for record, _ in fresh.values()]
         where = [row for _, row in fresh.values()]
-        table.append(_reference_rows(people, faces.take(where), descriptors[where], source))
+        found = descriptors[np.array(where)]
+        table.append(_reference_rows(people, faces.take(where), found, source))
+
+
+def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
+    """The first row of each of a few faces."""
+    rows = np.flatnonzero(truth(is_one_of(faces["face_id"], wanted)))
+    found = faces["face_id"].take(pa.array(rows)).to_pylist()
+    return dict(reversed(list(zip(found, rows.tolist(), strict=True))))
 
 
 def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:

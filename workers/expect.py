@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headcount.errors import FatalError, ObjectError
 from headcount.forgotten import forgotten_people
 from headcount.records import person_id
 from headcount.storage.opening import split_object_uri
+from workers.columns import is_one_of
 from workers.context import Unit
 
 
@@ -64,5 +66,7 @@ def load_expectations(unit: Unit, faces: pa.Table) -> Expectations:
     forgotten = forgotten_people(unit.store)
     pairs = dict.fromkeys(parse_expected(text, source))
     expected = [pair for pair in pairs if person_id(pair[1]) not in forgotten]
-    found = zip(faces["photo"].to_pylist(), faces["person"].to_pylist(), strict=True)
+    named = faces.select(["photo", "person"]).filter(pc.is_valid(faces["person"]))
+    named = named.filter(is_one_of(named["photo"], {photo for photo, _ in expected}))
+    found = zip(named["photo"].to_pylist(), named["person"].to_pylist(), strict=True)
     return Expectations(len(expected), missing_from(expected, found))

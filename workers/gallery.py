@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headcount.tables import Table
+from workers.columns import codes, first_of_each
 from workers.rows import matrix
 
 
@@ -38,15 +39,15 @@ class Gallery:
         end = self.starts[person + 1] if person + 1 < len(self.starts) else len(self.photos)
         return range(int(self.starts[person]), int(end))
 
+    def positions_without(self, person_ids: Collection[str]) -> NDArray[np.intp]:
+        """The positions of everybody else."""
+        people = [n for n, person in enumerate(self.person_ids) if person not in person_ids]
+        return np.array(people, np.intp)
+
     def without(self, person_ids: Collection[str]) -> Gallery:
         """The same gallery with none of these people."""
-        kept = [
-            row
-            for number, person in enumerate(self.person_ids)
-            if person not in person_ids
-            for row in self.references(number)
-        ]
-        people = [n for n, person in enumerate(self.person_ids) if person not in person_ids]
+        people = self.positions_without(person_ids).tolist()
+        kept = [row for number in people for row in self.references(number)]
         counts = [len(self.references(n)) for n in people]
         starts = np.cumsum([0, *counts[:-1]]) if counts else np.zeros(0)
         return Gallery(
@@ -60,25 +61,30 @@ class Gallery:
         )
 
 
+NOBODY_ENROLLED = Gallery(
+    (), (), np.zeros(0, np.intp), np.zeros((0, 1), np.float32), (), (), np.zeros((0, 4), np.float32)
+)
+
 COLUMNS = ("person_id", "person", "source", "photo", "x", "y", "w", "h", "descriptor")
 
 
 def load_gallery(table: Table) -> Gallery:
     """Read the gallery, sorted by person; a reference that was written twice counts once."""
-    rows: pa.Table = table.read(COLUMNS)
-    meta = rows.drop_columns(["descriptor"]).to_pylist()
-    unique = {(m["person_id"], m["source"], m["photo"]): row for row, m in enumerate(meta)}
-    order = [unique[key] for key in sorted(unique)]
-    meta = [meta[row] for row in order]
-    ids = [m["person_id"] for m in meta]
-    starts = [row for row, pid in enumerate(ids) if row == 0 or ids[row - 1] != pid]
-    descriptors = matrix(rows["descriptor"])[order] if order else np.zeros((0, 1), np.float32)
+    read: pa.Table = table.read(COLUMNS)
+    if not read.num_rows:
+        return NOBODY_ENROLLED
+    keys = ["person_id", "source", "photo"]
+    numbered = read.select(keys).append_column("row", pa.array(np.arange(read.num_rows)))
+    once = numbered.group_by(keys).aggregate([("row", "max")])
+    rows = read.take(once.sort_by([(key, "ascending") for key in keys])["row_max"])
+    starts = first_of_each(codes(rows["person_id"])[0])
+    people = rows.select(["person_id", "person"]).take(pa.array(starts))
     return Gallery(
-        person_ids=tuple(ids[row] for row in starts),
-        names=tuple(meta[row]["person"] for row in starts),
-        starts=np.array(starts, np.intp),
-        descriptors=descriptors,
-        sources=tuple(m["source"] for m in meta),
-        photos=tuple(m["photo"] for m in meta),
-        boxes=np.array([[m[c] for c in "xywh"] for m in meta], np.float32).reshape(-1, 4),
+        person_ids=tuple(people["person_id"].to_pylist()),
+        names=tuple(people["person"].to_pylist()),
+        starts=starts.astype(np.intp),
+        descriptors=matrix(rows["descriptor"]),
+        sources=tuple(rows["source"].to_pylist()),
+        photos=tuple(rows["photo"].to_pylist()),
+        boxes=np.stack([rows[c].to_numpy() for c in "xywh"], axis=1).astype(np.float32),
     )

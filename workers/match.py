@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from workers.descriptors import Rows
 from workers.gallery import Gallery
 from workers.pools import ordered_map
 
@@ -67,24 +69,24 @@ class Sheet:
         return cls(descriptors, owner[order], ends - rows, ends)
 
 
-def match(
-    descriptors: NDArray[np.float32], gallery: Gallery, *, block: int = 512, tile: int = 16_384
-) -> Matches:
+def match(descriptors: Rows, gallery: Gallery, *, block: int = 512, tile: int = 16_384) -> Matches:
     """The two nearest people of each face. ``descriptors`` is N x D, of unit length.
 
     A person is as near as the best of the person's references and their mean. Blockwise over
-    faces and over references: memory is ``block`` x ``tile`` cosines per thread.
+    faces and over references: memory is ``block`` x ``tile`` cosines per thread. Each thread has
+    a product of its own; were each product cut up for all cores once more, they would wait for
+    each other.
     """
     if not len(gallery) or not len(descriptors):
         return _nobody(len(descriptors))
     sheet, threads = Sheet.of(gallery), os.cpu_count() or 1
-    blocks = (descriptors[at : at + block] for at in range(0, len(descriptors), block))
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(
-            ordered_map(
-                pool, lambda faces: _match_block(faces, sheet, tile), blocks, ahead=2 * threads
-            )
-        )
+
+    def work(at: int) -> Matches:
+        return _match_block(descriptors[at : at + block], sheet, tile)
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        starts = range(0, len(descriptors), block)
+        parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
     names = ("person", "similarity", "runner_up", "runner_up_similarity")
     return Matches(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 

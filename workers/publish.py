@@ -5,7 +5,8 @@ Pictures are made from the photos themselves, fetched again; the archive holds n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from headcount.records import Box, Decision
 from headcount.results import annotated_key
 from headcount.storage import Store
 from headcount.storage.base import Reader
+from workers.columns import is_one_of
 from workers.context import Unit
 from workers.decode import Decoded, decode
 from workers.pools import ordered_map
@@ -46,6 +48,7 @@ CLUSTER_FACES_SHOWN = 12
 PEOPLE_SHOWN = 100
 REFERENCES_SHOWN = 6
 FAILURE_EXAMPLES = 5
+ROWS_AT_ONCE = 8192
 
 
 def publish(
@@ -68,11 +71,11 @@ def publish(
         people=_people(unit, roll),
         shown=shown,
         clusters=tuple(_cluster_view(c, pictures) for c in clusters),
-        failures=failures_by_cause(roll.failures),
+        failures=failures_by_cause(_rows_of(roll.failures)),
         seconds=dict(seconds),
         missing_total=roll.expectations.missing_total,
         people_total=roll.people.num_rows,
-        people_found=sum(1 for faces in roll.people["faces"].to_pylist() if faces),
+        people_found=roll.people_found,
     )
     out.put(results.REPORT, render(report).encode())
     return {"photos": len(shown), "clusters": len(report.clusters), "people": len(report.people)}
@@ -80,24 +83,34 @@ def publish(
 
 def choose_photos(roll: Roll, limit: int) -> set[str]:
     """The photos to show: where somebody is missing, then those with names, then other faces."""
-    named = pc.is_valid(roll.faces["person_id"])
+    photos = roll.faces["photo"]
+    named = photos.filter(pc.is_valid(roll.faces["person_id"]))
     wanted = [
         *sorted(roll.expectations.missing),
-        *roll.faces.filter(named)["photo"].to_pylist(),
-        *roll.faces["photo"].to_pylist(),
+        *(key for some in (named, photos) for key in some.unique()[:limit].to_pylist()),
     ]
     return set(list(dict.fromkeys(wanted))[:limit])
 
 
 def failures_by_cause(failures: Iterable[Mapping[str, Any]]) -> tuple[Failure, ...]:
     """Photos that could not be processed, by outcome and reason, the most frequent first."""
-    causes: dict[tuple[str, str], list[str]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    examples: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for row in failures:
-        causes.setdefault((row["outcome"], row["reason"] or ""), []).append(row["photo"])
+        cause = row["outcome"], row["reason"] or ""
+        counts[cause] += 1
+        if len(examples[cause]) < FAILURE_EXAMPLES:
+            examples[cause].append(row["photo"])
     return tuple(
-        Failure(outcome, reason, len(photos), tuple(photos[:FAILURE_EXAMPLES]))
-        for (outcome, reason), photos in sorted(causes.items(), key=lambda c: (-len(c[1]), c[0]))
+        Failure(*cause, photos, tuple(examples[cause]))
+        for cause, photos in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
+
+
+def _rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """The rows of a table that may be long, a few thousand of them at a time."""
+    for batch in table.to_batches(max_chunksize=ROWS_AT_ONCE):
+        yield from batch.to_pylist()
 
 
 # -- the collection's photos --------------------------------------------------------------------
@@ -219,27 +232,22 @@ class _Members:
 
 
 def _cluster_members(roll: Roll) -> list[_Members]:
-    top = roll.unnamed.slice(0, CLUSTERS_SHOWN).to_pylist()
-    inside = pc.is_in(
-        roll.faces["cluster_id"], pa.array([c["cluster_id"] for c in top], pa.string())
-    )
-    rows = roll.faces.filter(inside).select(["cluster_id", "quality", "photo", "face_id"])
-    groups: dict[str, list[tuple[float, str, str]]] = {}
-    for row in rows.to_pylist():
-        group = groups.setdefault(row["cluster_id"], [])
-        group.append((-row["quality"], row["face_id"], row["photo"]))
+    top = roll.unnamed.slice(0, CLUSTERS_SHOWN)
+    columns = ["cluster_id", "quality", "photo", "face_id"]
+    rows = roll.faces.select(columns)
+    rows = rows.filter(is_one_of(rows["cluster_id"], top["cluster_id"].to_pylist()))
     return [
-        _Members(
-            c["cluster_id"],
-            c["faces"],
-            c["photos"],
-            tuple(
-                (photo, face)
-                for _, face, photo in sorted(groups[c["cluster_id"]])[:CLUSTER_FACES_SHOWN]
-            ),
-        )
-        for c in top
+        _Members(c["cluster_id"], c["faces"], c["photos"], _best_faces(rows, c["cluster_id"]))
+        for c in top.to_pylist()
     ]
+
+
+def _best_faces(rows: pa.Table, cluster: str) -> tuple[tuple[str, str], ...]:
+    """Photo and face id of the faces of a cluster that are shown."""
+    rows = rows.filter(pc.equal(rows["cluster_id"], cluster))
+    order = [("quality", "descending"), ("face_id", "ascending"), ("photo", "ascending")]
+    best = rows.take(pc.select_k_unstable(rows, CLUSTER_FACES_SHOWN, order)).to_pylist()
+    return tuple((row["photo"], row["face_id"]) for row in best)
 
 
 def _cluster_view(members: _Members, pictures: Mapping[str, _Pictures]) -> ShownCluster:

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from headcount import __version__, results, rolls
 from headcount.diff import diff_rolls
@@ -25,6 +24,7 @@ from headcount.records import Outcome
 from headcount.storage import Store
 from headcount.tables import in_collection
 from workers.carry import earlier_roll
+from workers.columns import Numbers, free_unused
 from workers.context import Unit
 from workers.decide import (
     add_clusters,
@@ -32,13 +32,16 @@ from workers.decide import (
     applied_threshold,
     clusters_in,
     decide,
+    find_clusters,
     people_in,
+    to_cluster,
 )
 from workers.decisions import enrol_named, load_decisions
+from workers.descriptors import Descriptors
 from workers.expect import Expectations, load_expectations
 from workers.gallery import Gallery, load_gallery
-from workers.identities import Naming, changes
-from workers.rows import matrix
+from workers.identities import changes, name_clusters
+from workers.rows import stored_matrix
 
 FACE_COLUMNS = (
     "photo",
@@ -54,19 +57,23 @@ FACE_COLUMNS = (
 )
 
 
+_FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
+
+
 @dataclass(frozen=True, slots=True)
 class Roll:
     """What a run says: its faces with their decisions, sorted by photo, and who is in them.
 
     ``faces`` has the columns of the results contract and ``nearest``, the name of the nearest
     person even where nobody was matched. ``clusters`` are all, also those that have a name.
+    ``failures`` has the photos that could not be processed: ``photo``, ``outcome``, ``reason``.
     """
 
     faces: pa.Table
     people: pa.Table
     clusters: pa.Table
     outcomes: dict[str, int]
-    failures: list[dict[str, Any]]
+    failures: pa.Table
     expectations: Expectations
     gallery: Gallery
 
@@ -83,7 +90,20 @@ class Roll:
     @property
     def decisions(self) -> dict[str, int]:
         """Faces by decision."""
-        return dict(Counter(self.faces["decision"].to_pylist()))
+        return counted(self.faces["decision"])
+
+    @property
+    def people_found(self) -> int:
+        """People who are in a photo."""
+        return sum(1 for faces in self.people["faces"].to_numpy() if faces)
+
+
+def counted(column: pa.ChunkedArray) -> dict[str, int]:
+    """How often each text is there, in the order in which they come first."""
+    pairs = column.value_counts()
+    return dict(
+        zip(pairs.field("values").to_pylist(), pairs.field("counts").to_pylist(), strict=True)
+    )
 
 
 class Clock:
@@ -121,8 +141,15 @@ def reduce_job(unit: Unit) -> DoneMarker:
         rejected=decided.rejected,
     )
     clock.lap("match")
+    rows, face_ids = to_cluster(faces)
+    chosen = descriptors[rows]
+    del descriptors  # clustering needs the memory
+    free_unused()
+    labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided)
+    del chosen
     earlier = earlier_roll(unit, faces)
-    faces = add_clusters(unit, faces, descriptors, earlier, decided)
+    ids = name_clusters(labels, face_ids, clusters_in(earlier))
+    faces = add_clusters(faces, face_ids, ids)
     faces, names = add_lent_names(faces, decided.rejected)
     clock.lap("cluster")
     with scratch() as folder:
@@ -133,20 +160,23 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock.lap("publish")
     summary = _summary(unit, roll, clock.seconds, shown, threshold=threshold)
     out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
-    failures = sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed)
+    return _done(unit, roll, clock.seconds)
+
+
+def _done(unit: Unit, roll: Roll, seconds: dict[str, float]) -> DoneMarker:
     return DoneMarker(
         unit=unit.name,
         attempt=unit.attempt,
         worker=unit.context.worker,
-        seconds=sum(clock.seconds.values()),
+        seconds=sum(seconds.values()),
         photos=roll.photos,
         faces=roll.faces.num_rows,
         outcomes=roll.outcomes,
-        stages=clock.seconds,
+        stages=seconds,
         counts={
-            "failures": failures,
+            "failures": sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed),
             "people": roll.people.num_rows,
-            "people_found": sum(1 for n in roll.people["faces"].to_pylist() if n),
+            "people_found": roll.people_found,
             "clusters": roll.unnamed.num_rows,
             "expected_missing": roll.expectations.missing_total,
             **{f"faces_{decision}": number for decision, number in roll.decisions.items()},
@@ -158,27 +188,34 @@ def _of_collection(unit: Unit) -> str:
     return in_collection(collection_id(unit.spec.photos or ""))
 
 
-def _load_faces(unit: Unit) -> tuple[pa.Table, NDArray[np.float32]]:
+def _load_faces(unit: Unit) -> tuple[pa.Table, Descriptors]:
     """The collection's faces and their descriptors, sorted by photo, then left to right."""
-    dimensions = unit.pack.record.dimensions
-    tables, parts = [], []
+    tables, stored = [_no_faces()], np.zeros((0, unit.pack.record.dimensions), np.float16)
     scan = unit.table(unit.pack_keys.faces).scan(
         [*FACE_COLUMNS, "descriptor"], where=_of_collection(unit)
     )
     for batch in scan:
-        table = pa.Table.from_batches([batch])
-        parts.append(matrix(table["descriptor"]))
-        tables.append(table.drop_columns(["descriptor"]))
+        tables.append(_copy(pa.Table.from_batches([batch]).drop_columns(["descriptor"])))
+        start = len(stored)  # they grow where they are: no second copy of all of them
+        stored.resize((start + batch.num_rows, stored.shape[1]), refcheck=False)
+        stored[start:] = stored_matrix(batch.column("descriptor"))
         unit.photos += 1
-    if not tables:
-        return _no_faces(), np.zeros((0, dimensions), np.float32)
-    faces = pa.concat_tables(tables)
-    order = pc.sort_indices(
-        faces, sort_keys=[("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
-    )
-    descriptors = np.concatenate(parts)[order.to_numpy()]
-    descriptors /= np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-12)
-    return faces.take(order).combine_chunks(), descriptors
+    faces, order = _sorted(pa.concat_tables(tables))
+    del tables
+    free_unused()
+    return faces, Descriptors(stored, order)
+
+
+def _copy(table: pa.Table) -> pa.Table:
+    """The same rows in memory of their own, so that those of the scan can be used again."""
+    return table.take(np.arange(len(table)))
+
+
+def _sorted(faces: pa.Table) -> tuple[pa.Table, Numbers]:
+    """The faces by photo, then left to right, and which row each was."""
+    keys = [("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
+    order = pc.sort_indices(faces, sort_keys=keys)
+    return faces.take(order).combine_chunks(), order.to_numpy().astype(np.int64)
 
 
 def _no_faces() -> pa.Table:
@@ -194,7 +231,7 @@ def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -
     found = changes(
         clusters_in(earlier), clusters_in(now_said), people_in(earlier), people_in(now_said)
     )
-    lineage = pa.Table.from_pylist([c.row(unit.job_id) for c in found], schema=results.LINEAGE)
+    lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
     rolls.write_table(unit.store, key, lineage)
     formats = unit.spec.formats
@@ -209,13 +246,13 @@ def _write_tables(
     out: Store,
     faces: pa.Table,
     gallery: Gallery,
-    names: Mapping[str, Naming],
+    names: pa.Table,
     *,
     folder: Path,
 ) -> Roll:
     spec = unit.spec
     outcomes: Counter[str] = Counter()
-    failures: list[dict[str, Any]] = []
+    failures = [_FAILURES.empty_table()]
     expectations = load_expectations(unit, faces)
 
     def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
@@ -225,15 +262,16 @@ def _write_tables(
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
     people, clusters = (
         people_table(faces, gallery),
-        results.clusters_table(faces, {name: naming.person_id for name, naming in names.items()}),
+        results.clusters_table(faces, names),
     )
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
-    return Roll(faces, people, clusters, dict(outcomes), failures, expectations, gallery)
+    failed = pa.concat_tables(failures)
+    return Roll(faces, people, clusters, dict(outcomes), failed, expectations, gallery)
 
 
 def _photo_tables(
-    unit: Unit, outcomes: Counter[str], failures: list[dict[str, Any]]
+    unit: Unit, outcomes: Counter[str], failures: list[pa.Table]
 ) -> Iterator[pa.Table]:
     """The photos in key order; outcomes are counted and failures kept on the way."""
     scan = unit.table(unit.pack_keys.photos).scan(
@@ -241,29 +279,27 @@ def _photo_tables(
     )
     for batch in scan:
         table = pa.Table.from_batches([batch])
-        outcomes.update(table["outcome"].to_pylist())
+        outcomes.update(counted(table["outcome"]))
         bad = table.filter(
             pc.invert(pc.is_in(table["outcome"], pa.array([Outcome.FACES, Outcome.NO_FACE])))
         )
-        failures.extend(bad.select(["photo", "outcome", "reason"]).to_pylist())
+        failures.append(bad.select(_FAILURES.names))
         yield table
 
 
 def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
     """One row per enrolled person: how many references, and where the person was found."""
-    found = Counter(p for p in faces["person_id"].to_pylist() if p is not None)
-    photos: dict[str, set[str]] = {}
-    for person, photo in zip(
-        faces["person_id"].to_pylist(), faces["photo"].to_pylist(), strict=True
-    ):
-        if person is not None:
-            photos.setdefault(person, set()).add(photo)
+    named = faces.select(["person_id", "photo"]).filter(pc.is_valid(faces["person_id"]))
+    count = [("photo", "count"), ("photo", "count_distinct")]
+    found = named.group_by("person_id").aggregate(count)
+    ids = pa.array(gallery.person_ids, pa.string())
+    at = pc.index_in(ids, value_set=found["person_id"].combine_chunks())
     columns = {
-        "person_id": list(gallery.person_ids),
-        "person": list(gallery.names),
-        "references": [len(gallery.references(n)) for n in range(len(gallery))],
-        "photos": [len(photos.get(person, ())) for person in gallery.person_ids],
-        "faces": [found[person] for person in gallery.person_ids],
+        "person_id": ids,
+        "person": pa.array(gallery.names, pa.string()),
+        "references": pa.array(np.diff(gallery.starts, append=len(gallery.photos)), pa.int32()),
+        "photos": found["photo_count_distinct"].take(at).fill_null(0).cast(pa.int32()),
+        "faces": found["photo_count"].take(at).fill_null(0).cast(pa.int32()),
     }
     return pa.table(columns, schema=results.PEOPLE)
 
@@ -284,7 +320,7 @@ def _summary(
         "faces": roll.faces.num_rows,
         "decisions": roll.decisions,
         "people": roll.people.num_rows,
-        "people_found": sum(1 for n in roll.people["faces"].to_pylist() if n),
+        "people_found": roll.people_found,
         "clusters": roll.unnamed.num_rows,
         "expected": roll.expectations.total,
         "expected_missing": roll.expectations.missing_total,

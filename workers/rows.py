@@ -14,6 +14,7 @@ from headcount.records import Photo, face_id
 from headcount.settings import ProfileName
 from headcount.tables import PHOTOS, faces_schema
 from workers.analyse import Analysis
+from workers.columns import one_array
 
 
 def photo_rows(
@@ -80,11 +81,14 @@ def fixed_lists(rows: NDArray[Any]) -> pa.FixedSizeListArray:
 
 def matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
     """A column of N lists of length D as N x D fp32."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    width = column.type.list_size
+    return np.ascontiguousarray(stored_matrix(column), dtype=np.float32)
+
+
+def stored_matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
+    """A column of N lists of length D as N x D numbers of their own type, not copied."""
+    column = one_array(column)
     flat = column.flatten().to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(flat, dtype=np.float32).reshape(-1, width)
+    return np.asarray(flat).reshape(-1, column.type.list_size)
 
 
 def _joined(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -1,0 +1,80 @@
+"""Columns of texts as numbers, which are sorted, counted and joined without an object for each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+NONE = -1
+"""The number of no text."""
+
+
+def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column in one piece."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def codes(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
+    """The number of each text, and the texts by number: in the order in which they come first."""
+    encoded = one_array(column).dictionary_encode()
+    return _numbers(encoded.indices), encoded.dictionary
+
+
+def sorted_codes(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
+    """Like codes, and the numbers are in the order of the texts."""
+    number, distinct = codes(column)
+    order = pc.sort_indices(distinct)
+    rank = np.empty(len(order), np.int64)
+    rank[order.to_numpy()] = np.arange(len(order))
+    return look_up(rank, number), distinct.take(order)
+
+
+def positions(column: pa.ChunkedArray | pa.Array, texts: pa.ChunkedArray | pa.Array) -> Numbers:
+    """Where each text of a column stands among other ``texts`` that are there once each."""
+    return _numbers(one_array(pc.index_in(column, value_set=one_array(texts))))
+
+
+def _numbers(indices: pa.Array) -> Numbers:
+    numbers = indices.fill_null(NONE).to_numpy(zero_copy_only=False)
+    return np.asarray(numbers, np.int64)
+
+
+def look_up(values: Numbers, at: Numbers) -> Numbers:
+    """``values`` at these positions, NONE at NONE."""
+    return np.append(values, NONE)[at]
+
+
+def pick(texts: pa.ChunkedArray | pa.Array | Sequence[str], at: NDArray[np.integer]) -> pa.Array:
+    """The texts at these positions; null at NONE."""
+    values = (
+        texts if isinstance(texts, (pa.Array, pa.ChunkedArray)) else pa.array(texts, pa.string())
+    )
+    return one_array(values).take(pa.array(at, pa.int64(), mask=at == NONE))
+
+
+def is_one_of(
+    column: pa.ChunkedArray | pa.Array, texts: Collection[str]
+) -> pa.ChunkedArray | pa.Array:
+    """Which texts of a column are one of a few."""
+    return pc.is_in(column, value_set=pa.array(sorted(texts), pa.string()))
+
+
+def truth(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
+    """A column of booleans; null is no."""
+    values = pc.fill_null(one_array(column), False)
+    return np.asarray(values.to_numpy(zero_copy_only=False), bool)
+
+
+def free_unused() -> None:
+    """Give the memory of columns that are gone back to the system, which else Arrow keeps."""
+    pa.default_memory_pool().release_unused()
+
+
+def first_of_each(numbers: Numbers) -> Numbers:
+    """Where each distinct number comes first, in the order of the numbers."""
+    return np.unique(numbers, return_index=True)[1]

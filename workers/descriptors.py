@@ -1,0 +1,44 @@
+"""Descriptors of many faces, held as the archive stores them and read by parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+PART = 1 << 14
+"""Descriptors that are converted at a time."""
+
+
+class Rows(Protocol):
+    """N x D descriptors of unit length that are read by parts, as fp32: an array is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, where: slice | NDArray[np.int64], /) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptors:
+    """N descriptors in fp16, half the memory of what they are read as: fp32, of unit length.
+
+    ``stored`` is N x D in the order in which they were read, ``order`` (N) says where each is.
+    """
+
+    stored: NDArray[np.float16]
+    order: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, where: slice | NDArray[np.int64], /) -> NDArray[np.float32]:
+        """Some of them, K x D."""
+        at = self.order[where]
+        rows = np.empty((len(at), self.stored.shape[1]), np.float32)
+        for start in range(0, len(at), PART):
+            part = rows[start : start + PART]
+            part[:] = self.stored[at[start : start + PART]]
+            part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+        return rows
