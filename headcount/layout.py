@@ -106,6 +106,11 @@ class PackKeys:
         return f"{self.root}pack.json"
 
     @property
+    def calibration(self) -> str:
+        """The thresholds that were measured on this archive, where somebody kept them."""
+        return f"{self.root}calibration.json"
+
+    @property
     def photos(self) -> str:
         """The table of photos."""
         return f"{self.root}photos.lance"

@@ -86,6 +86,21 @@ class PackRecord(Record):
     )
 
 
+class CalibrationRecord(Record):
+    """``calibration.json``: what an archive's own faces said, to be used in place of the pack's."""
+
+    made: datetime
+    threshold: float = Field(description="the least cosine at which a face is matched")
+    rate: float = Field(description="the false match rate that this cosine was measured to have")
+    fmr: tuple[tuple[float, float], ...]
+    calibration: tuple[float, float] | None
+
+    def applied(self, pack: PackRecord) -> PackRecord:
+        """The pack with these figures in place of its own."""
+        figures = {"threshold": self.threshold, "fmr": self.fmr, "calibration": self.calibration}
+        return pack.model_copy(update=figures)
+
+
 class Limits(Record):
     """What a photo may be before it is refused unread, and what a shard may hold."""
 
@@ -357,6 +372,8 @@ class AuditRecord(Record):
         "rename",
         "export",
         "rollback",
+        "calibrate",
+        "uncalibrate",
         "use",
         "drop",
     ]

@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("archive")
     calibrate.add_argument("--fmr", type=float, default=1e-4)
     calibrate.add_argument("--false-positives", type=float, default=1e-3)
+    calibrate.add_argument("--keep", action="store_true")
     calibrate.set_defaults(run=_calibrate)
     search = errands.add_parser("search")
     search.add_argument("archive")
@@ -72,7 +73,7 @@ def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every er
 def _calibrate(arguments: argparse.Namespace) -> str:
     from workers.calibrate import report
 
-    return report(arguments.archive, arguments.fmr, arguments.false_positives)
+    return report(arguments.archive, arguments.fmr, arguments.false_positives, kept=arguments.keep)
 
 
 def _search(arguments: argparse.Namespace) -> str:

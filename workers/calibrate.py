@@ -14,7 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headcount.errors import FatalError
+from headcount.layout import ARCHIVE, PackKeys
+from headcount.messages import (
+    ArchiveRecord,
+    CalibrationRecord,
+    PackRecord,
+    find_record,
+    now,
+    read_record,
+)
+from headcount.settings import S3Settings
+from headcount.storage import Store, open_store
+from headcount.tables import Table
 from workers.cluster import MIRROR
+from workers.gallery import load_gallery
+from workers.rows import matrix
 
 ENOUGH = 30
 """A quantile with so many impostor pairs beyond it is read off; further out the tail is normal."""
@@ -161,58 +176,109 @@ class Calibration:
 # -- of an archive --------------------------------------------------------------------------------
 
 
-def report(archive: str, fmr: float, false_positives: float) -> str:
-    """What an archive's own faces say of its pack's thresholds, as JSON. Raises FatalError."""
-    from headcount.errors import FatalError
-    from headcount.layout import ARCHIVE, PackKeys
-    from headcount.messages import ArchiveRecord, PackRecord, find_record, read_record
-    from headcount.settings import S3Settings
-    from headcount.storage import open_store
-    from headcount.tables import Table
-    from workers.gallery import load_gallery
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An archive's own pairs, beside what its pack says of itself."""
 
+    store: Store
+    keys: PackKeys
+    pack: PackRecord
+    calibration: Calibration
+    labelled: int
+    references: int
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """False match rates and cosines: the archive's, the pack's where it has too few pairs."""
+        return self.calibration.points() if self.calibration.enough else tuple(self.pack.fmr)
+
+    @property
+    def probability(self) -> tuple[float, float] | None:
+        """Slope and intercept from cosine to probability."""
+        if not self.calibration.enough:
+            return self.pack.calibration
+        return self.calibration.probability(self.pack.calibration, self.pack.fmr, self.pack.decade)
+
+
+def measure(archive: str) -> Measured:
+    """The pairs of an archive's own faces and references. Raises FatalError."""
     s3 = S3Settings()
     store = open_store(archive, s3)
     record = find_record(store, ARCHIVE, ArchiveRecord)
     if record is None:
         raise FatalError(f"there is no archive at {store.uri}: `headcount run` makes one")
     keys = PackKeys(record.model.pack_id)
-    pack = read_record(store, keys.record, PackRecord)
     gallery = load_gallery(Table(store.uri, keys.gallery, s3))
     counts = np.diff(gallery.starts, append=len(gallery.descriptors))
     genuine, others = labelled_pairs(
         gallery.descriptors, np.repeat(np.arange(len(gallery)), counts).astype(np.int64)
     )
     free = free_negatives(_photo_groups(Table(store.uri, keys.faces, s3)))
-    calibration = Calibration(genuine, np.concatenate([others, free]))
-    points = calibration.points() if calibration.enough else tuple(pack.fmr)
-    references = len(gallery.descriptors)
-    threshold = cosine_at(fmr, points, pack.decade) if points else None
+    return Measured(
+        store,
+        keys,
+        read_record(store, keys.record, PackRecord),
+        Calibration(genuine, np.concatenate([others, free])),
+        labelled=len(others),
+        references=len(gallery.descriptors),
+    )
+
+
+def keep(measured: Measured, fmr: float) -> None:
+    """Have the archive's later runs match by what was measured. Raises FatalError."""
+    calibration = measured.calibration
+    if not calibration.enough:
+        raise FatalError(
+            f"{len(calibration.impostor)} impostor pairs are too few to go by ({FEWEST} are "
+            "needed): the pack's own figures stay. Enrol more people, or take in more photos "
+            "with several faces"
+        )
+    record = CalibrationRecord(
+        made=now(),
+        threshold=cosine_at(fmr, measured.points, measured.pack.decade),
+        rate=fmr,
+        fmr=measured.points,
+        calibration=measured.probability,
+    )
+    measured.store.put(measured.keys.calibration, record.to_bytes())
+
+
+def report(archive: str, fmr: float, false_positives: float, *, kept: bool = False) -> str:
+    """What an archive's own faces say of its pack's thresholds, as JSON. Raises FatalError.
+
+    With ``kept`` later runs go by it.
+    """
+    measured = measure(archive)
+    if kept:
+        keep(measured, fmr)
+    calibration, pack, points = measured.calibration, measured.pack, measured.points
     found: dict[str, Any] = {
         "pack": pack.name,
         "pack_threshold": pack.threshold,
         "measured": calibration.enough,
-        "genuine_pairs": len(genuine),
-        "impostor_pairs": {"labelled": len(others), "one_photo": len(free)},
+        "kept": kept,
+        "genuine_pairs": len(calibration.genuine),
+        "impostor_pairs": {
+            "labelled": measured.labelled,
+            "one_photo": len(calibration.impostor) - measured.labelled,
+        },
         "fmr": fmr,
-        "threshold": threshold,
+        "threshold": cosine_at(fmr, points, pack.decade) if points else None,
         "rates": [
             {"fmr": rate, "cosine": cosine, "tmr": calibration.tmr(cosine)}
             for rate, cosine in points
         ],
-        "probability": calibration.probability(pack.calibration, pack.fmr, pack.decade)
-        if calibration.enough
-        else pack.calibration,
+        "probability": measured.probability,
         "search": _search(
             calibration,
             search_threshold(
                 pack.threshold,
                 points,
                 pack.decade,
-                references=references,
+                references=measured.references,
                 false_positives=false_positives,
             ),
-            references,
+            measured.references,
             false_positives,
         ),
     }
@@ -240,10 +306,8 @@ def _search(
     }
 
 
-def _photo_groups(table: Any) -> Iterator[NDArray[np.float32]]:
+def _photo_groups(table: Table) -> Iterator[NDArray[np.float32]]:
     """The descriptors of the usable faces of each photo that has several."""
-    from workers.rows import matrix
-
     held: list[NDArray[np.float32]] = []
     current = None
     scan = table.scan(

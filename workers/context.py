@@ -10,7 +10,15 @@ from functools import cached_property
 from headcount.collections import open_collection
 from headcount.errors import FatalError, ObjectMissing
 from headcount.layout import ARCHIVE, JobKeys, PackKeys
-from headcount.messages import ArchiveRecord, JobSpec, UnitMessage, read_record
+from headcount.messages import (
+    ArchiveRecord,
+    CalibrationRecord,
+    JobSpec,
+    PackRecord,
+    UnitMessage,
+    find_record,
+    read_record,
+)
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
@@ -120,6 +128,13 @@ class Unit:
         if not self.spec.beside:
             require_same_pack(self.store, pack)
         return pack
+
+    @cached_property
+    def figures(self) -> PackRecord:
+        """The pack's record, with the thresholds measured on this archive where they are kept."""
+        kept = find_record(self.store, self.pack_keys.calibration, CalibrationRecord)
+        record = self.pack.record
+        return record if kept is None else kept.applied(record)
 
     @cached_property
     def collection(self) -> Reader:

@@ -35,7 +35,7 @@ from workers.match import NOBODY, Matches, accepted, match, probability
 
 def applied_threshold(unit: Unit, gallery: Gallery) -> float:
     """The cosine from which on a face is matched, for this gallery's size."""
-    pack = unit.pack.record
+    pack = unit.figures
     return search_threshold(
         pack.threshold,
         pack.fmr,

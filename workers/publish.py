@@ -61,7 +61,7 @@ def publish(
     shown = tuple(pictures[key].shown for key in sorted(chosen) if key in pictures)
     report = Report(
         spec=unit.spec,
-        pack=unit.pack.record,
+        pack=unit.figures,
         threshold=threshold,
         photos=roll.photos,
         outcomes=roll.outcomes,

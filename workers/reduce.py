@@ -136,7 +136,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         faces,
         descriptors,
         gallery,
-        unit.pack.record,
+        unit.figures,
         threshold=threshold,
         rejected=decided.rejected,
     )

@@ -7,9 +7,13 @@ from typing import Any
 
 import click
 
+from headcount import audit
+from headcount.layout import ARCHIVE, PackKeys
+from headcount.messages import ArchiveRecord, read_record
 from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, json_option
+from orchestrator.commands.options import archive_option, json_option, load_s3
 from orchestrator.commands.worker import ask_worker
+from orchestrator.submit import open_archive
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -26,17 +30,32 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
     show_default=True,
     help="Share of strangers that may be taken for somebody of the gallery.",
 )
+@click.option(
+    "--keep", is_flag=True, help="Let later runs match by what was measured, from --fmr's cosine."
+)
+@click.option("--drop", is_flag=True, help="Let them match by the model pack's own figures again.")
 @json_option
-def command(archive: str, fmr: float, false_positives: float, as_json: bool) -> int:
+def command(
+    archive: str, fmr: float, false_positives: float, keep: bool, drop: bool, as_json: bool
+) -> int:
     """Say which threshold gives a false match rate, measured on the archive's own faces.
 
     Impostor pairs are faces of one photo and references of different people, genuine pairs are
-    references of one person. Nothing is changed.
+    references of one person. Nothing is changed, unless --keep or --drop is given.
     """
+    if keep and drop:
+        raise click.UsageError("--keep and --drop exclude each other")
+    uri = canonical_uri(archive)
+    if drop:
+        _drop(uri)
+        return 0
+    if keep:
+        audit.record(open_archive(uri, load_s3()), "calibrate", f"{fmr:.0e}")
     found = ask_worker(
         "calibrate",
-        canonical_uri(archive),
+        uri,
         *("--fmr", str(fmr), "--false-positives", str(false_positives)),
+        *(["--keep"] if keep else []),
     )
     if as_json:
         click.echo(json.dumps(found, indent=1))
@@ -44,6 +63,14 @@ def command(archive: str, fmr: float, false_positives: float, as_json: bool) -> 
     for line in _lines(found):
         click.echo(line)
     return 0
+
+
+def _drop(uri: str) -> None:
+    store = open_archive(uri, load_s3())
+    pack = read_record(store, ARCHIVE, ArchiveRecord).model
+    audit.record(store, "uncalibrate", pack.pack_id)
+    store.delete(PackKeys(pack.pack_id).calibration)
+    click.echo(f"later runs match by the figures of the pack {pack.name}")
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
@@ -60,6 +87,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for rate in found["rates"]:
         tmr = "" if rate["tmr"] is None else f", TMR {rate['tmr']:.4f}"
         lines.append(f"  FMR {rate['fmr']:.0e}: cosine {rate['cosine']:.3f}{tmr}")
+    if found["kept"]:
+        lines.append("kept: later runs match by these figures; no photo is embedded again")
     search = found["search"]
     rates = [
         f"{name.upper()} {search[name]:.1e}"

@@ -10,6 +10,7 @@ import lance
 import onnx
 import pytest
 
+from headcount.messages import CalibrationRecord, now
 from tests.running import headcount, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
@@ -218,3 +219,26 @@ def test_another_pack_runs_beside_and_takes_over_with_the_same_identities(
     again = headcount(*where, *pack)
     assert again.returncode == 0, again.stderr
     assert {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")} == before
+
+
+def threshold_of(out: Path) -> float:
+    return float(json.loads((out / "summary.json").read_text())["threshold"])
+
+
+def test_what_was_measured_on_an_archive_is_matched_by_until_it_is_dropped(
+    first: Path, archive: Path
+) -> None:
+    photos, own = first / "photos", threshold_of(archive)
+    refused = headcount("calibrate", "--keep", "--archive", str(archive / "archive"))
+    assert refused.returncode == 1
+    assert "too few to go by" in refused.stderr
+    [pack] = (archive / "archive/packs").glob("*/pack.json")
+    measured = CalibrationRecord(
+        made=now(), threshold=0.9, rate=1e-4, fmr=((1e-4, 0.9),), calibration=None
+    )
+    (pack.parent / "calibration.json").write_bytes(measured.to_bytes())
+    assert run(photos, archive)["shards"] == 0
+    assert threshold_of(archive) == 0.9
+    say(archive, "calibrate", "--drop")
+    run(photos, archive)
+    assert threshold_of(archive) == own

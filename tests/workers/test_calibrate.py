@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from headcount.messages import CalibrationRecord, PackRecord, now
 from workers.calibrate import (
     Calibration,
     cosine_at,
@@ -81,3 +82,20 @@ def test_without_labels_the_packs_curve_moves_with_its_impostors() -> None:
     assert found[0] == 40.0
     assert found[1] == pytest.approx(-14.0 - 40.0 * 0.1, abs=0.4)
     assert Calibration(nobody, nobody).tmr(0.5) is None
+
+
+def test_kept_figures_stand_in_for_those_of_the_pack_and_nothing_else() -> None:
+    pack = PackRecord(
+        **dict.fromkeys(("name", "pack_id", "digest", "detector", "detector_sha256"), "a"),
+        **dict.fromkeys(("recogniser", "recogniser_sha256", "licence"), "b"),
+        dimensions=3,
+        threshold=0.45,
+        margin=0.05,
+        cluster_threshold=0.5,
+    )
+    kept = CalibrationRecord(
+        made=now(), threshold=0.5, rate=1e-4, fmr=((1e-4, 0.5),), calibration=(30.0, -12.0)
+    )
+    applied = kept.applied(pack)
+    changed = {k for k, v in applied.model_dump().items() if v != pack.model_dump()[k]}
+    assert changed == {"threshold", "fmr", "calibration"}
