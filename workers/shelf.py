@@ -26,7 +26,6 @@ from workers.models.packs import (
     ModelFile,
     PackFiles,
     PackNotes,
-    is_yunet,
     load_pack,
     open_detector,
     ready_form,
@@ -142,7 +141,7 @@ class Shelf:
 
     def _path(self, role: str, file: ModelFile) -> Path | None:
         """Where a model's prepared form lies in the cache; None for one that runs as it is."""
-        if file.ready or (role == "detector" and not is_yunet(file)):
+        if file.ready:
             return None
         free_size = role == "detector"
         return prepared_path(self._settings.cache_dir, file.digest, free_size=free_size)

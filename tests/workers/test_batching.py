@@ -16,7 +16,7 @@ from tests.workers.test_detectors import group_photo, scrfd_path
 from workers.analyse import Analysis, analyse
 from workers.models.base import ModelPack
 from workers.models.batching import MOST_VALUES, SIZES, Batched
-from workers.models.packs import load_pack, resolve_pack, same_together
+from workers.models.packs import load_pack, resolve_pack, same_when_freed
 from workers.models.scrfd import by_image
 from workers.models.session import open_session
 
@@ -166,4 +166,6 @@ def test_an_scrfd_that_was_shipped_for_one_image_takes_batches(data: Path, tmp_p
     alone = analysed(pack(str(folder), "off", tmp_path), photos)
     require_same(analysed(pack(str(folder), "on", tmp_path), photos), alone)
     session = open_session(path, "cpu", name=path.name)
-    assert not same_together(session, session), "as it is shipped it takes one image"
+    assert session.inputs["images"] == [1, 3, 640, 640]
+    assert pack(str(folder), "off", tmp_path).detector.largest is None, "one piece of any size"
+    assert not same_when_freed(session, session), "as it is shipped it takes one image"

@@ -20,7 +20,7 @@ from workers.models.arcface import ArcFace, input_scaling
 from workers.models.base import Detector, ModelPack, Recogniser
 from workers.models.batching import Batched
 from workers.models.prepare import VERSION, parse, prepared, real_inputs, sha256
-from workers.models.scrfd import Scrfd, by_image
+from workers.models.scrfd import ANCHORS, STRIDES, Scrfd, by_image
 from workers.models.session import CPU, Gpu, Network, Session, open_session
 from workers.models.thresholds import thresholds_of
 from workers.models.variants import (
@@ -366,26 +366,32 @@ def ready_form(file: ModelFile, settings: Settings, *, free_size: bool) -> bytes
 
 
 def is_yunet(file: ModelFile) -> bool:
-    """Whether a detector is YuNet, which is prepared; SCRFD runs as it is."""
+    """Whether a detector is YuNet; otherwise it is an SCRFD."""
     return len(parse(file.data, file.name).graph.output) == _YUNET_OUTPUTS
 
 
 def open_detector(file: ModelFile, settings: Settings) -> Detector:
-    """Prepare a detector, where that is needed, and open it on the provider that is set."""
-    yunet = is_yunet(file)
-    session = _opened(
-        ready_form(file, settings, free_size=True) if yunet else file.data, file, settings
-    )
+    """Prepare a detector and open it on the provider that is set."""
     multiple = COARSE if settings.provider == "tensorrt" else FINE
+    if not is_yunet(file):
+        return _open_scrfd(file, settings, multiple)
+    session = _opened(ready_form(file, settings, free_size=True), file, settings)
     batches = wants_batches(settings, session)
-    if yunet:
-        return YuNet(Batched(session) if batches else session, multiple=multiple)
-    if not batches:
-        return Scrfd(session, name=file.name, multiple=multiple)
-    freed = _opened(ready_form(file, settings, free_size=False), file, settings)
-    if not same_together(session, freed):
-        return Scrfd(session, name=file.name, multiple=multiple)
-    return Scrfd(Batched(freed, by_image), name=file.name, multiple=multiple)
+    return YuNet(Batched(session) if batches else session, multiple=multiple)
+
+
+def _open_scrfd(file: ModelFile, settings: Settings, multiple: int) -> Scrfd:
+    """An SCRFD with its axes freed, where it then sees the same; otherwise as it is shipped."""
+    shipped = _opened(file.data, file, settings)
+    try:
+        freed = _opened(ready_form(file, settings, free_size=True), file, settings)
+    except FatalError:
+        return Scrfd(shipped, name=file.name, multiple=multiple)
+    if not same_when_freed(shipped, freed):
+        return Scrfd(shipped, name=file.name, multiple=multiple)
+    batches = wants_batches(settings, freed)
+    network = Batched(freed, by_image) if batches else freed
+    return Scrfd(network, name=file.name, multiple=multiple)
 
 
 def wants_batches(settings: Settings, session: Network) -> bool:
@@ -395,25 +401,28 @@ def wants_batches(settings: Settings, session: Network) -> bool:
     return settings.batching == "on"
 
 
-def same_together(session: Network, freed: Network) -> bool:
-    """Whether an SCRFD whose batch axis was freed says of each of several images what it did.
+def same_when_freed(shipped: Network, freed: Network) -> bool:
+    """Whether an SCRFD whose axes were freed says of two images together what it said of each.
 
-    ``session`` is the network as it is shipped. Where its batch was folded in another way than
-    by_image unfolds, or is part of a constant, it is run image by image.
+    And whether it looks at an image of another size at all. Where the batch was folded in another
+    way than by_image unfolds, or a size is part of a constant, it does not.
     """
-    name, shape = next(iter(session.inputs.items()))
+    name, shape = next(iter(shipped.inputs.items()))
     height, width = (side or 128 for side in shape[2:])
-    images = np.random.default_rng(0).normal(0, 1, (3, 3, height, width)).astype(np.float32)
+    images = np.random.default_rng(0).normal(0, 1, (2, 3, height, width)).astype(np.float32)
+    larger = np.zeros((1, 3, height + 96, width + 32), np.float32)
     try:
         together = by_image(freed.run({name: images}), len(images))
+        cells = [output.size // output.shape[-1] for output in freed.run({name: larger})]
     except (TransientError, ValueError):
         return False
     for number, image in enumerate(images):
-        alone = session.run({name: image[None]})
+        alone = shipped.run({name: image[None]})
         for one, other in zip(alone, together, strict=True):
             if not np.allclose(one.reshape(other[number].shape), other[number], atol=1e-3):
                 return False
-    return True
+    wanted = [ANCHORS * (larger[0, 0].size // stride**2) for stride in STRIDES]
+    return cells == wanted * (len(cells) // len(STRIDES))
 
 
 def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
