@@ -158,8 +158,10 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
             return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
-    except (PhotoError, MemoryError):
+    except PhotoError:
         raise
+    except MemoryError as error:
+        raise PhotoError(Outcome.CRASHED, "too little memory to decode it") from error
     except Exception as error:  # struct.error, zlib.error, ...: decoders have no common error
         raise PhotoError(Outcome.UNREADABLE, _reason(error)) from error
 

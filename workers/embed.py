@@ -223,10 +223,12 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
             max_pixels=unit.spec.limits.max_pixels,
             profile=unit.spec.profile,
         )
-    except PhotoError as error:
-        return Done(_failed(fetched, error), None, seconds)
-    except MemoryError as error:  # the photo may be at fault, or those beside it: careful mode says
+    except MemoryError as error:
         raise TransientError("too little memory to work on it") from error
+    except PhotoError as error:
+        if error.outcome is Outcome.CRASHED:  # or those beside it took the memory: alone it shows
+            raise TransientError(error.reason) from error
+        return Done(_failed(fetched, error), None, seconds)
     analysis = without_forgotten(analysis, known.forgotten.get(fetched.content, ()))
     photo = _photo(fetched, fetched.blob, analysis)
     return Done(photo, analysis, seconds | analysis.seconds)

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngImageFile
 
 from headcount.errors import PhotoError
 from headcount.records import Outcome
@@ -379,3 +380,14 @@ def test_a_picture_is_decoded_again_only_where_more_pixels_are_asked_for() -> No
     full = picture.at_least(10_000)
     assert full.scale == 1
     assert picture.at_least(20_000) is full
+
+
+def test_a_photo_for_which_memory_does_not_suffice_is_not_called_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(PngImageFile, "load", load)
+    error = refused(encoded(scene(60, 40), "PNG"))
+    assert (error.outcome, error.reason) == (Outcome.CRASHED, "too little memory to decode it")
