@@ -14,6 +14,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from measure_thresholds import descriptors
 from numpy.typing import NDArray
 
@@ -22,8 +24,16 @@ from headcount.settings import S3Settings, Settings
 from workers import identities
 from workers.calibrate import search_threshold
 from workers.cluster import cluster, join_rule
+from workers.columns import NONE
 from workers.gallery import Gallery
-from workers.identities import Seen, changes, cluster_names, lend_names, name_clusters
+from workers.identities import (
+    NAMINGS,
+    PARTITION,
+    changes,
+    cluster_names,
+    lend_names,
+    name_clusters,
+)
 from workers.match import NOBODY, accepted, match
 from workers.models.packs import open_pack
 
@@ -53,21 +63,25 @@ def labelled(pack: PackRecord, vectors: Vectors) -> NDArray[np.int32]:
     return cluster(vectors, [str(n) for n in range(len(vectors))], rule=rule)
 
 
+def partition(faces: pa.Array, clusters: pa.Array) -> pa.Table:
+    return pa.table([faces, clusters], schema=PARTITION)
+
+
 def say_stability(pack: PackRecord, vectors: Vectors) -> None:
-    ids = [f"f{n:023d}" for n in range(len(vectors))]
-    everybody = labelled(pack, vectors)
+    ids = pa.array([f"f{n:023d}" for n in range(len(vectors))])
+    everybody, nobody = labelled(pack, vectors), PARTITION.empty_table()
     for added in (1, 10, 1000):
         shares = []
         for seed in SEEDS:
             old = np.sort(np.random.default_rng(seed).permutation(len(vectors))[added:])
-            faces = [ids[n] for n in old]
-            before = dict(
-                zip(faces, name_clusters(labelled(pack, vectors[old]), faces, {}), strict=True)
-            )
-            after = dict(zip(ids, name_clusters(everybody, ids, before), strict=True))
-            other = sum(before[face] != after[face] for face in faces)
-            told = sum(c.faces for c in changes(before, after, {}, {}) if c.change in WENT)
-            assert told == other, "the lineage tells of every face"
+            faces = ids.take(pa.array(old))
+            before = name_clusters(labelled(pack, vectors[old]), faces, nobody)
+            after = name_clusters(everybody, ids, partition(faces, before))
+            other = pc.sum(pc.not_equal(before, after.take(pa.array(old)))).as_py()
+            named = NAMINGS.empty_table()
+            told = changes(partition(faces, before), partition(ids, after), named, named)
+            went = told.filter(pc.is_in(told["change"], pa.array(WENT)))
+            assert (pc.sum(went["faces"]).as_py() or 0) == other, "the lineage tells of every face"
             shares.append(other / len(faces))
         print(
             f"{added} photos more: at most {max(shares):.4f} of the old faces have another id, "
@@ -105,9 +119,18 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
     alike = [
         p if s >= threshold else None for p, s in zip(near, found.similarity.tolist(), strict=True)
     ]
-    faces = [f"f{n:023d}" for n in probes]
-    clusters = name_clusters(labelled(pack, vectors[probes]), faces, {})
-    seen = Seen(faces, faces, clusters, matched, alike, [0.5] * len(probes))
+    faces = pa.array([f"f{n:023d}" for n in probes])
+    clusters = name_clusters(labelled(pack, vectors[probes]), faces, PARTITION.empty_table())
+    seen = pa.table(
+        {
+            "face_id": faces,
+            "photo": faces,
+            "cluster_id": clusters,
+            "person_id": pa.array(matched, pa.string()),
+            "alike": pa.array(alike, pa.string()),
+            "quality": np.full(len(probes), 0.5, np.float32),
+        }
+    )
     truth = [names[n] for n in probes]
     of_enrolled = sum(person in set(enrolled) for person in truth)
     right = sum(m == t for m, t in zip(matched, truth, strict=True))
@@ -117,8 +140,11 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
     )
     for share in (0.0, 0.1, 0.2, 0.33, 0.5):
         identities.LEAST_SHARE = share
-        lent = lend_names(seen, cluster_names(seen), ())
-        right = sum(naming.person_id == truth[n] for n, naming in lent.items())
+        names_of = cluster_names(seen)
+        row = lend_names(seen, names_of, ())
+        lent = np.flatnonzero(row != NONE)
+        given = names_of["person_id"].to_pylist()
+        right = sum(given[row[n]] == truth[n] for n in lent)
         print(f"least share {share}: {len(lent)} names lent, {right} rightly")
 
 

@@ -53,7 +53,7 @@ from workers.models.arcface import ArcFace, input_scaling
 from workers.models.base import ModelPack
 from workers.models.boxes import overlaps
 from workers.models.packs import EMBEDDED, load_pack, resolve_pack
-from workers.models.prepare import fold_weights, keep_real_inputs, parse
+from workers.models.prepare import fold_weights, keep_real_inputs, parse, take_pixels
 from workers.models.session import open_session
 from workers.shelf import Shelf
 
@@ -120,8 +120,9 @@ def with_plain_recogniser(pack: ModelPack, settings: Settings) -> ModelPack:
     """The pack with the embedded recogniser unprepared."""
     data, name = plain_recogniser(), "recogniser.onnx"
     mean, std = input_scaling(parse(data, name).graph)
-    session = open_session(data, settings.provider, name=name)
-    return replace(pack, recogniser=ArcFace(session, mean=mean, std=std, name=name))
+    taking = take_pixels(data, name, mean=mean, scale=1 / std)
+    session = open_session(taking, settings.provider, name=name)
+    return replace(pack, recogniser=ArcFace(session, name=name))
 
 
 def headcount(pack: ModelPack, profile: ProfileName, threads: int) -> Loop:

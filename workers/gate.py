@@ -21,7 +21,7 @@ from headcount.storage import Store
 from workers.align import crop_faces, rescaled
 from workers.calibrate import Cosines, labelled_pairs
 from workers.decode import Picture
-from workers.models.arcface import ArcFace
+from workers.models.arcface import ArcFace, blob, input_scaling
 from workers.models.base import Detector, Floats, Image, Recogniser
 from workers.models.packs import (
     ModelFile,
@@ -29,7 +29,7 @@ from workers.models.packs import (
     open_recogniser,
     ready_form,
 )
-from workers.models.prepare import sha256
+from workers.models.prepare import parse, sha256
 from workers.models.quantise import forms_of, quantise, runtime
 from workers.models.thresholds import probe, thresholds_of
 from workers.models.variants import Judgement, VariantRecord
@@ -158,7 +158,8 @@ class _Bench:
         self.base = open_recogniser(files.recogniser, settings)
         step = max(1, len(calibration.crops) // MOST_CALIBRATION)
         chosen = calibration.crops[::step][:MOST_CALIBRATION]
-        self.blobs = [self.base.blob(crop[None]) for crop in chosen]
+        scaling = input_scaling(parse(self.ready, files.recogniser.name).graph)
+        self.blobs = [blob(crop[None], *scaling) for crop in chosen]
         self._expected = self.base.embed(judged.crops)
 
     def opened(self, data: bytes) -> ArcFace:

@@ -9,9 +9,9 @@ from headcount.errors import FatalError
 from tests.workers.pictures import noise
 from tests.workers.test_prepare import shipped
 from workers.models.base import Detections, Floats, Image
-from workers.models.boxes import cell_corners, merged, overlaps, padded, suppress, to_blob
-from workers.models.prepare import prepare
-from workers.models.scrfd import Scrfd
+from workers.models.boxes import cell_corners, merged, overlaps, padded, suppress
+from workers.models.prepare import prepare, take_pixels
+from workers.models.scrfd import MEAN, SCALE, Scrfd
 from workers.models.session import Session, open_session
 from workers.models.yunet import YuNet
 from workers.search import PROFILES, search_image
@@ -37,13 +37,6 @@ def test_cells_come_row_by_row_each_as_often_as_there_are_anchors() -> None:
     corners = cell_corners(16, 24, 8, anchors=2)
     row = [[0, 0], [0, 0], [8, 0], [8, 0], [16, 0], [16, 0]]
     assert corners.tolist() == row + [[x, 8] for x, _ in row]
-
-
-@pytest.mark.parametrize(("mean", "scale", "bgr"), [(0.0, 1.0, True), (127.5, 1 / 128, False)])
-def test_a_blob_is_opencvs(mean: float, scale: float, bgr: bool) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (33, 64, 3), np.uint8)
-    theirs = cv2.dnn.blobFromImage(image, scale, mean=(mean,) * 3, swapRB=bgr)
-    assert np.array_equal(to_blob(image, mean=mean, scale=scale, bgr=bgr), theirs)
 
 
 def test_of_two_overlapping_boxes_the_better_stays() -> None:
@@ -104,13 +97,6 @@ def test_padding_is_black_and_to_the_right_and_below() -> None:
     assert canvas.sum() == image.sum()
 
 
-def test_a_blob_is_scaled_and_keeps_or_turns_its_colours() -> None:
-    image = np.zeros((1, 1, 3), np.uint8)
-    image[0, 0] = 255, 128, 1
-    assert to_blob(image, mean=127.5, scale=2).ravel().tolist() == [255, 1, -253]
-    assert to_blob(image, bgr=True).ravel().tolist() == [1, 128, 255]
-
-
 # -- networks -----------------------------------------------------------------------------------
 
 
@@ -122,7 +108,8 @@ def scrfd_path(data: Path, size: str) -> Path:
 
 
 def scrfd(path: Path) -> Scrfd:
-    return Scrfd(open_session(path, "cpu", name=path.name), name=path.name)
+    data = take_pixels(path.read_bytes(), path.name, mean=MEAN, scale=SCALE)
+    return Scrfd(open_session(data, "cpu", name=path.name), name=path.name)
 
 
 def group_photo() -> Image:
@@ -141,7 +128,7 @@ def group_photo() -> Image:
 @pytest.fixture(scope="module")
 def yunet() -> YuNet:
     model = prepare(shipped("yunet"), "yunet", free_size=True)
-    return YuNet(open_session(model, "cpu", name="yunet"))
+    return YuNet(open_session(take_pixels(model, "yunet", bgr=True), "cpu", name="yunet"))
 
 
 def require_sane(faces: Detections, image: Image) -> None:
@@ -163,11 +150,10 @@ def test_yunet_finds_six_friends(yunet: YuNet) -> None:
 
 
 @pytest.mark.insightface
-def test_one_pass_of_yunet_is_opencvs() -> None:
+def test_one_pass_of_yunet_is_opencvs(yunet: YuNet) -> None:
     image = group_photo()
     height, width = image.shape[:2]
-    model = prepare(shipped("yunet"), "yunet", free_size=True)
-    ours = YuNet(open_session(model, "cpu", name="yunet")).look(image)
+    ours = yunet.look(image)
     ours = ours.where(ours.scores >= 0.6)
     weights = np.frombuffer(shipped("yunet"), np.uint8)
     theirs = cv2.FaceDetectorYN.create("onnx", weights, np.zeros(0, np.uint8), (width, height))

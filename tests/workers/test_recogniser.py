@@ -10,7 +10,7 @@ from tests.workers.test_prepare import shipped
 from workers.align import SIZE
 from workers.models.arcface import ArcFace, input_scaling, unit_length
 from workers.models.base import Floats, Image
-from workers.models.prepare import parse, prepare
+from workers.models.prepare import parse, prepare, take_pixels
 from workers.models.session import Session, open_session
 from workers.models.thresholds import SFACE, UNKNOWN, thresholds_of
 
@@ -38,12 +38,13 @@ def made_network(
     return bytes(model.SerializeToString())
 
 
-def opened(data: bytes) -> Session:
-    return open_session(data, "cpu", name="made.onnx")
+def opened(data: bytes, mean: float, std: float) -> Session:
+    taking = take_pixels(data, "made.onnx", mean=mean, scale=1 / std)
+    return open_session(taking, "cpu", name="made.onnx")
 
 
 def recogniser(data: bytes) -> ArcFace:
-    return ArcFace(opened(data), mean=127.5, std=127.5, name="made.onnx")
+    return ArcFace(opened(data, 127.5, 127.5), name="made.onnx")
 
 
 def crops(count: int) -> Image:
@@ -55,7 +56,7 @@ def crops(count: int) -> Image:
 def sface() -> ArcFace:
     ready = prepare(shipped("sface"), "sface", free_size=False)
     mean, std = input_scaling(parse(ready, "sface").graph)
-    return ArcFace(opened(ready), mean=mean, std=std, name="sface")
+    return ArcFace(opened(ready, mean, std), name="sface")
 
 
 def cosines(some: Floats, others: Floats) -> Floats:
@@ -125,7 +126,7 @@ def test_a_network_that_gives_nothing_stops_the_job_by_name() -> None:
 
 def test_a_crop_without_a_direction_gets_zeros_and_spares_the_others() -> None:
     faces = crops(3)
-    plain = ArcFace(opened(made_network("N")), mean=0, std=1, name="made.onnx")
+    plain = ArcFace(opened(made_network("N"), 0, 1), name="made.onnx")
     expected = plain.embed(faces)
     faces[1] = 0  # a black crop, of which this network makes zeros
     descriptors = plain.embed(faces)

@@ -15,7 +15,7 @@ from tests.workers.test_prepare import shipped
 from workers import gate
 from workers.align import SIZE
 from workers.gate import Faces, Measured, accuracy, collect, compare, faults_of, halves
-from workers.models.arcface import unit_length
+from workers.models.arcface import blob, unit_length
 from workers.models.base import Floats
 from workers.models.packs import (
     ModelFile,
@@ -365,7 +365,7 @@ def test_sface_in_8_bits_is_nearly_sface(
     file = ModelFile("sface", shipped("sface"))
     base = open_recogniser(file, settings)
     ready = ready_form(file, settings, free_size=False)
-    data = quantise(ready, [base.blob(crop[None]) for crop in crops], FORMS[0])
+    data = quantise(ready, [blob(crop[None], 0, 1) for crop in crops], FORMS[0])
     assert len(data) < len(ready) / 3
     tried = open_recogniser(ModelFile("sface", data, ready=True), settings)
     assert (tried.embed(crops) * base.embed(crops)).sum(axis=1).min() > 0.93

@@ -28,6 +28,12 @@ def input_scaling(graph: onnx.GraphProto) -> tuple[float, float]:
     return (0.0, 1.0) if subtracts and multiplies else (127.5, 127.5)
 
 
+def blob(crops: Image, mean: float, std: float) -> Floats:
+    """N crops as a network takes them that does not take pixels: N x 3 x 112 x 112."""
+    values = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    return (values - np.float32(mean)) / np.float32(std)
+
+
 def unit_length(vectors: Floats) -> Floats:
     """Rows of unit length; zeros where a row has no direction."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
@@ -36,19 +42,18 @@ def unit_length(vectors: Floats) -> Floats:
 
 
 class ArcFace:
-    """Descriptors of aligned faces.
+    """Descriptors of aligned faces, by a network that takes pixels (``take_pixels``).
 
     Raises FatalError for a network that is no recogniser of 112 x 112 faces.
     """
 
-    def __init__(self, session: Network, *, mean: float, std: float, name: str) -> None:
+    def __init__(self, session: Network, *, name: str) -> None:
         self._session = session
         self._input, shape = next(iter(session.inputs.items()))
-        if shape[2] != CROP or shape[3] != CROP or len(session.outputs) != 1:
+        if shape[1] != CROP or shape[2] != CROP or len(session.outputs) != 1:
             raise FatalError(
                 f"the recogniser {name} takes {shape}: headcount aligns faces to 112 x 112"
             )
-        self._mean, self._std = mean, std
         self._dimensions = self._tried(name)
         self.takes_batches = self._tells_apart()
         self._batch = BATCH if self.takes_batches else 1
@@ -105,14 +110,6 @@ class ArcFace:
             ((unit_length(together) * unit_length(alone)).sum(axis=1) > SAME).all()
         )
 
-    def blob(self, crops: Image) -> Floats:
-        """Crops as the network takes them: N x 3 x 112 x 112."""
-        blob = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
-        if (self._mean, self._std) != (0.0, 1.0):
-            blob -= self._mean
-            blob /= self._std
-        return blob
-
     def _run(self, crops: Image) -> Floats:
-        (output,) = self._session.run({self._input: self.blob(crops)})
+        (output,) = self._session.run({self._input: crops})
         return np.asarray(output, np.float32)

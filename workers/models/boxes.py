@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,20 +88,3 @@ def padded(image: Image, height: int, width: int) -> Image:
     canvas = np.zeros((height, width, 3), np.uint8)
     canvas[: image.shape[0], : image.shape[1]] = image
     return canvas
-
-
-def to_blob(image: Image, *, mean: float = 0.0, scale: float = 1.0, bgr: bool = False) -> Floats:
-    """1 x 3 x H x W, ``(value - mean) * scale``.
-
-    As cv2.dnn.blobFromImage, whose pixel by pixel loop takes four to eight times as long.
-    """
-    blob = np.empty((1, 3, *image.shape[:2]), np.float32)
-    for channel, plane in enumerate(cv2.split(image)):
-        values = blob[0, 2 - channel if bgr else channel]
-        if mean:
-            np.subtract(plane, np.float32(mean), out=values, casting="unsafe")
-        else:
-            values[:] = plane
-        if scale != 1:
-            values *= np.float32(scale)
-    return blob

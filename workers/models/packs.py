@@ -19,8 +19,8 @@ from headcount.storage import open_store
 from workers.models.arcface import ArcFace, input_scaling
 from workers.models.base import Detector, ModelPack, Recogniser
 from workers.models.batching import Batched
-from workers.models.prepare import VERSION, parse, prepared, real_inputs, sha256
-from workers.models.scrfd import ANCHORS, STRIDES, Scrfd, by_image
+from workers.models.prepare import VERSION, parse, prepared, real_inputs, sha256, take_pixels
+from workers.models.scrfd import ANCHORS, MEAN, SCALE, STRIDES, Scrfd, by_image
 from workers.models.session import CPU, Gpu, Network, Session, open_session
 from workers.models.thresholds import thresholds_of
 from workers.models.variants import (
@@ -343,11 +343,11 @@ def open_recogniser(file: ModelFile, settings: Settings) -> ArcFace:
     """Prepare a recogniser, unless it is ready, and open it on the provider that is set."""
     data = ready_form(file, settings, free_size=False)
     mean, std = input_scaling(parse(data, file.name).graph)
-    session = _opened(data, file, settings)
-    recogniser = ArcFace(session, mean=mean, std=std, name=file.name)
+    session = _opened(take_pixels(data, file.name, mean=mean, scale=1 / std), file, settings)
+    recogniser = ArcFace(session, name=file.name)
     if not (recogniser.takes_batches and wants_batches(settings, session)):
         return recogniser
-    return ArcFace(Batched(session), mean=mean, std=std, name=file.name)
+    return ArcFace(Batched(session), name=file.name)
 
 
 def _opened(data: bytes, file: ModelFile, settings: Settings) -> Session:
@@ -375,16 +375,21 @@ def open_detector(file: ModelFile, settings: Settings) -> Detector:
     multiple = COARSE if settings.provider == "tensorrt" else FINE
     if not is_yunet(file):
         return _open_scrfd(file, settings, multiple)
-    session = _opened(ready_form(file, settings, free_size=True), file, settings)
+    ready = take_pixels(ready_form(file, settings, free_size=True), file.name, bgr=True)
+    session = _opened(ready, file, settings)
     batches = wants_batches(settings, session)
     return YuNet(Batched(session) if batches else session, multiple=multiple)
 
 
 def _open_scrfd(file: ModelFile, settings: Settings, multiple: int) -> Scrfd:
     """An SCRFD with its axes freed, where it then sees the same; otherwise as it is shipped."""
-    shipped = _opened(file.data, file, settings)
+
+    def opened(data: bytes) -> Session:
+        return _opened(take_pixels(data, file.name, mean=MEAN, scale=SCALE), file, settings)
+
+    shipped = opened(file.data)
     try:
-        freed = _opened(ready_form(file, settings, free_size=True), file, settings)
+        freed = opened(ready_form(file, settings, free_size=True))
     except FatalError:
         return Scrfd(shipped, name=file.name, multiple=multiple)
     if not same_when_freed(shipped, freed):
@@ -408,9 +413,9 @@ def same_when_freed(shipped: Network, freed: Network) -> bool:
     way than by_image unfolds, or a size is part of a constant, it does not.
     """
     name, shape = next(iter(shipped.inputs.items()))
-    height, width = (side or 128 for side in shape[2:])
-    images = np.random.default_rng(0).normal(0, 1, (2, 3, height, width)).astype(np.float32)
-    larger = np.zeros((1, 3, height + 96, width + 32), np.float32)
+    height, width = (side or 128 for side in shape[1:3])
+    images = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
+    larger = np.zeros((1, height + 96, width + 32, 3), np.uint8)
     try:
         together = by_image(freed.run({name: images}), len(images))
         cells = [output.size // output.shape[-1] for output in freed.run({name: larger})]
@@ -421,7 +426,7 @@ def same_when_freed(shipped: Network, freed: Network) -> bool:
         for one, other in zip(alone, together, strict=True):
             if not np.allclose(one.reshape(other[number].shape), other[number], atol=1e-3):
                 return False
-    wanted = [ANCHORS * (larger[0, 0].size // stride**2) for stride in STRIDES]
+    wanted = [ANCHORS * (larger[0, ..., 0].size // stride**2) for stride in STRIDES]
     return cells == wanted * (len(cells) // len(STRIDES))
 
 

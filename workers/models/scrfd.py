@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from workers.models.base import Detections, Floats, Image, Scores
-from workers.models.boxes import cell_corners, filled, merged, padded, to_blob
+from workers.models.boxes import cell_corners, filled, merged, padded
 from workers.models.session import Network
 
 OVERLAP = 0.4
 STRIDES = (8, 16, 32)
 ANCHORS = 2
 OUTPUTS = 9
+MEAN, SCALE = 127.5, 1 / 128
 
 
 class Scrfd:
     """The detector of insightface's packs.
 
-    Images are filled up to multiples of ``multiple`` pixels. Raises FatalError for a network
-    without landmarks.
+    The network takes pixels, scaled by MEAN and SCALE (``take_pixels``). Images are filled up to
+    multiples of ``multiple`` pixels. Raises FatalError for a network without landmarks.
     """
 
     scores = Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7)
@@ -36,14 +37,14 @@ class Scrfd:
             )
         self._session = session
         self._input, shape = next(iter(session.inputs.items()))
-        self.largest = shape[2]
+        self.largest = shape[1]
         self._multiple = multiple
 
     def look(self, image: Image) -> Detections:
         """What one pass over an image finds; it lies in the upper left of the network's input."""
         height, width = (self.largest or filled(side, self._multiple) for side in image.shape[:2])
-        blob = to_blob(padded(image, height, width), mean=127.5, scale=1 / 128)
-        outputs = [o.reshape(-1, o.shape[-1]) for o in self._session.run({self._input: blob})]
+        pixels = padded(image, height, width)[None]
+        outputs = [o.reshape(-1, o.shape[-1]) for o in self._session.run({self._input: pixels})]
         parts = [
             read_stride(outputs[index :: len(STRIDES)], height, width, stride)
             for index, stride in enumerate(STRIDES)

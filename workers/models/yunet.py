@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workers.models.base import Detections, Floats, Image, Scores
-from workers.models.boxes import cell_corners, filled, merged, padded, suppress, to_blob
+from workers.models.boxes import cell_corners, filled, merged, padded, suppress
 from workers.models.session import Network
 
 STRIDES = (8, 16, 32)
@@ -17,7 +17,8 @@ OVERLAP = 0.4
 class YuNet:
     """The detector of the embedded pack.
 
-    Images are filled up to multiples of ``multiple`` pixels.
+    The network takes pixels, RGB (``take_pixels``). Images are filled up to multiples of
+    ``multiple`` pixels.
     """
 
     scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
@@ -31,9 +32,9 @@ class YuNet:
     def look(self, image: Image) -> Detections:
         """What one pass over an image finds."""
         height, width = (filled(side, self._multiple) for side in image.shape[:2])
-        blob = to_blob(padded(image, height, width), bgr=True)
+        pixels = padded(image, height, width)[None]
         outputs = dict(
-            zip(self.session.outputs, self.session.run({self._input: blob}), strict=True)
+            zip(self.session.outputs, self.session.run({self._input: pixels}), strict=True)
         )
         parts = [
             read_stride([outputs[f"{kind}_{s}"][0] for kind in KINDS], height, width, s)
