@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,7 +61,7 @@ def join_rule(
 
 def cluster(
     descriptors: NDArray[np.float32],
-    photos: Sequence[str],
+    photos: Sequence[str] | NDArray[np.int64],
     *,
     rule: JoinRule,
     must_link: Pairs = NO_PAIRS,
@@ -70,8 +69,8 @@ def cluster(
 ) -> NDArray[np.int32]:
     """A label, from 0, for each of N faces.
 
-    ``descriptors`` is N x D, of unit length; ``photos`` says in which photo each face is. Faces of
-    one photo are kept apart unless they are as alike as MIRROR: nobody is in a photo twice.
+    ``descriptors`` is N x D, of unit length; ``photos`` names or numbers each face's photo. Faces
+    of one photo are kept apart unless they are as alike as MIRROR: nobody is in a photo twice.
     ``must_link`` and ``cannot_link`` are decisions, honoured exactly, the former also within a
     photo. Raises ValueError where they contradict each other. Equal faces in equal order give
     equal labels; callers sort by face id, so that the order of arrival does not matter.
@@ -109,17 +108,20 @@ def _bound_groups(count: int, pairs: Pairs) -> NDArray[np.int64]:
     return np.asarray(np.unique(roots, return_inverse=True)[1], np.int64)
 
 
-def _of_one_photo(descriptors: NDArray[np.float32], photos: Sequence[str]) -> Pairs:
+def _of_one_photo(
+    descriptors: NDArray[np.float32], photos: Sequence[str] | NDArray[np.int64]
+) -> Pairs:
     """Pairs of faces of one photo that are not one content."""
-    by_photo: defaultdict[str, list[int]] = defaultdict(list)
-    for face, photo in enumerate(photos):
-        by_photo[photo].append(face)
+    number = np.unique(np.asarray(photos), return_inverse=True)[1]
+    order = np.argsort(number, kind="stable")
+    starts = np.flatnonzero(np.diff(number[order], prepend=-1, append=-1))
+    several = np.flatnonzero(np.diff(starts) > 1)
     found = [NO_PAIRS]
-    for faces in by_photo.values():
-        if len(faces) > 1:
-            here = descriptors[faces]
-            one, other = np.nonzero(np.triu(here @ here.T < MIRROR, 1))
-            found.append(np.array(faces)[np.stack([one, other], axis=1)])
+    for begin, end in zip(starts[several].tolist(), starts[several + 1].tolist(), strict=True):
+        faces = order[begin:end]
+        here = descriptors[faces]
+        one, other = np.nonzero(np.triu(here @ here.T < MIRROR, 1))
+        found.append(np.stack([faces[one], faces[other]], axis=1))
     return np.concatenate(found)
 
 

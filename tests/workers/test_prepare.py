@@ -143,6 +143,48 @@ def test_a_rewritten_prelu_gives_the_same(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(result(model, x), before, atol=1e-5)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_a_convolution_takes_over_a_factor_of_the_prelu_before_it(groups: int) -> None:
+    slope = RANDOM.uniform(-0.5, 0.9, (6, 1, 1)).astype(np.float32)
+    weights = RANDOM.normal(0, 1, (12, 6 // groups, 3, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node("PRelu", ["x", "a"], ["p"]),
+        helper.make_node("Conv", ["p", "w"], ["y"], group=groups, pads=[1, 1, 1, 1]),
+    ]
+    model = network(nodes, {"a": slope, "w": weights})
+    x = RANDOM.normal(0, 5, (2, 6, 4, 5)).astype(np.float32)
+    before = result(model, x)
+    rewrite_prelu(model)
+    assert [node.op_type for node in model.graph.node] == ["Relu", "Mul", "Add", "Conv"]
+    np.testing.assert_allclose(result(model, x), before, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("slope", "also"),
+    [
+        (np.full((6, 1, 1), 0.99, np.float32), []),
+        (np.full(5, 0.5, np.float32), []),
+        (np.full((6, 1, 1), 0.5, np.float32), [helper.make_node("Relu", ["p"], ["q"])]),
+    ],
+)
+def test_a_convolution_takes_over_nothing_that_it_cannot(
+    slope: NDArray[np.float32], also: list[Any]
+) -> None:
+    weights = RANDOM.normal(0, 1, (4, 6, 1, 1)).astype(np.float32)
+    nodes = [
+        helper.make_node("PRelu", ["x", "a"], ["p"]),
+        helper.make_node("Conv", ["p", "w"], ["y"]),
+        *also,
+    ]
+    model = network(nodes, {"a": slope, "w": weights})
+    x = RANDOM.normal(0, 5, (2, 6, 4, 5)).astype(np.float32)
+    before = result(model, x)
+    rewrite_prelu(model)
+    kept = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}["w"]
+    np.testing.assert_array_equal(kept, weights)
+    np.testing.assert_allclose(result(model, x), before, rtol=1e-4, atol=1e-3)
+
+
 def test_a_prelu_with_a_computed_slope_is_left_alone() -> None:
     nodes = [helper.make_node("Abs", ["x"], ["a"]), helper.make_node("PRelu", ["x", "a"], ["y"])]
     model = network(nodes, {})
