@@ -86,8 +86,8 @@ def cluster(
     groups = Groups.begin(descriptors, edges, bound, np.concatenate([apart, cannot_link]))
     labels = bound
     while len(pairs := groups.mutually_best(rule)):
-        joined = _joined(len(groups), pairs)
-        labels, groups = joined[labels], groups.joined(joined)
+        numbers, groups = groups.joined(pairs)
+        labels = numbers[labels]
     return labels.astype(np.int32)
 
 
@@ -156,64 +156,92 @@ class Groups:
         apart: Pairs,
     ) -> Groups:
         """Groups by ``labels``, mostly of one face each."""
-        total, size = _summed(descriptors, np.ones(len(labels)), labels)
+        total, size = _summed(descriptors, labels)
+        forbidden = _keys(labels[apart], len(size))
         near = np.stack([labels[edges.first], labels[edges.second]], axis=1)
-        return cls._of(total, size, near, labels[apart])
-
-    @classmethod
-    def _of(
-        cls, total: NDArray[np.float32], size: NDArray[np.float64], near: Pairs, apart: Pairs
-    ) -> Groups:
-        forbidden = _keys(apart, len(size))
-        keys = _keys(near, len(size))
-        keys = keys[~np.isin(keys, forbidden, assume_unique=True)]
-        first, second = np.divmod(keys, max(len(size), 1))
-        mean = np.empty(len(first), np.float32)
-        step = 1 << 17  # pairs whose sums are held at a time
-        for at in range(0, len(first), step):
-            one, other = first[at : at + step], second[at : at + step]
-            product = np.einsum("ij,ij->i", total[one], total[other])
-            mean[at : at + step] = product / (size[one] * size[other])
+        keys = _without(_keys(near, len(size)), forbidden)
+        first, second = np.divmod(keys, len(size))
+        mean = _means(total, size, first, second)
         return cls(total, size, first, second, mean, forbidden)
 
-    def joined(self, labels: NDArray[np.int64]) -> Groups:
-        """The groups after those of equal label became one."""
-        total, size = _summed(self.total, self.size, labels)
-        apart = np.stack(np.divmod(self.apart, len(self)), axis=1)
-        near = np.stack([labels[self.first], labels[self.second]], axis=1)
-        return self._of(total, size, near, labels[apart])
+    def joined(self, pairs: Pairs) -> tuple[NDArray[np.int64], Groups]:
+        """The new number of each group after each pair of groups became one, and the new groups.
+
+        Numbers keep their order, so that what did not change stays sorted as it is.
+        """
+        one, other = pairs.T
+        kept, changed = np.ones(len(self), bool), np.zeros(len(self), bool)
+        kept[other], changed[pairs] = False, True
+        labels = np.cumsum(kept) - 1
+        labels[other] = labels[one]
+        total, size = self.total[kept], self.size[kept]
+        total[labels[one]] += self.total[other]
+        size[labels[one]] += self.size[other]
+        forbidden = np.stack(np.divmod(self.apart, len(self)), axis=1)
+        forbidden = _keys(labels[forbidden], len(size))
+        anew = changed[self.first] | changed[self.second]
+        same = labels[self.first[~anew]] * len(size) + labels[self.second[~anew]]
+        near = np.stack([labels[self.first[anew]], labels[self.second[anew]]], axis=1)
+        keys = _without(_keys(near, len(size)), forbidden)
+        mean = _means(total, size, *np.divmod(keys, len(size)))
+        places = np.searchsorted(same, keys)
+        first, second = np.divmod(np.insert(same, places, keys), len(size))
+        mean = np.insert(self.mean[~anew], places, mean)
+        return labels, Groups(total, size, first, second, mean, forbidden)
 
     def mutually_best(self, rule: JoinRule) -> Pairs:
-        """The pairs that satisfy the rule and in which each is the other's nearest, K x 2."""
+        """The pairs that satisfy the rule and in which each is the other's nearest, K x 2.
+
+        Of several that are equally near it is the first.
+        """
         enough = self.mean >= rule.least(self.size[self.first], self.size[self.second])
-        at = np.flatnonzero(enough)
-        at = at[np.lexsort((self.second[at], self.first[at], -self.mean[at]))]
-        first, second, rank = self.first[at], self.second[at], np.arange(len(at))
-        best = np.full(len(self), len(at))
-        np.minimum.at(best, first, rank)
-        np.minimum.at(best, second, rank)
-        mutual = (best[first] == rank) & (best[second] == rank)
+        first, second, mean = self.first[enough], self.second[enough], self.mean[enough]
+        best = np.full(len(self), -np.inf, np.float32)
+        place, rank = np.full(len(self), len(mean)), np.arange(len(mean))
+        for side in (first, second):
+            np.maximum.at(best, side, mean)
+        for side in (first, second):
+            top = mean == best[side]
+            np.minimum.at(place, side[top], rank[top])
+        mutual = (place[first] == rank) & (place[second] == rank)
         return np.stack([first[mutual], second[mutual]], axis=1)
 
 
+def _means(
+    total: NDArray[np.float32],
+    size: NDArray[np.float64],
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """The mean cosine over all pairs of two groups, for some pairs of groups."""
+    mean = np.empty(len(first), np.float32)
+    step = 1 << 14  # pairs whose sums are held at a time
+    for at in range(0, len(first), step):
+        one, other = first[at : at + step], second[at : at + step]
+        product = np.einsum("ij,ij->i", total[one], total[other])
+        mean[at : at + step] = product / (size[one] * size[other])
+    return mean
+
+
 def _summed(
-    total: NDArray[np.float32], size: NDArray[np.float64], labels: NDArray[np.int64]
+    descriptors: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Sums and sizes of the groups that labels make of groups."""
+    """Sums and sizes of the groups that labels make of faces."""
     order = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    sums = np.add.reduceat(total[order], starts, axis=0)
-    return sums, np.bincount(labels, weights=size).astype(np.float64)
+    sums = np.add.reduceat(descriptors[order], starts, axis=0)
+    return sums, np.bincount(labels).astype(np.float64)
 
 
 def _keys(pairs: Pairs, size: int) -> NDArray[np.int64]:
     """Pairs of different groups as one number each, sorted, each once."""
     low, high = pairs.min(axis=1), pairs.max(axis=1)
-    return np.unique(low[low != high] * size + high[low != high])
+    keys = (low * size + high)[low != high]
+    keys.sort()  # numpy's unique hashes, which takes four times as long
+    return np.asarray(keys[np.diff(keys, prepend=-1) > 0], np.int64)
 
 
-def _joined(size: int, pairs: Pairs) -> NDArray[np.int64]:
-    """New numbers of ``size`` groups, equal for both groups of a pair."""
-    label = np.arange(size)
-    label[pairs[:, 1]] = pairs[:, 0]
-    return np.asarray(np.unique(label, return_inverse=True)[1], np.int64)
+def _without(keys: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sorted keys that are not among other sorted ones."""
+    at = np.searchsorted(others, keys)
+    return np.asarray(keys[np.append(others, -1)[at] != keys], np.int64)
