@@ -1,52 +1,59 @@
 """Nearest neighbours among descriptors, by joining cells: the one door to faiss.
 
-Coarse pivots cut the descriptors into cells; a point is a member of the cell of its nearest pivot
-and looks for neighbours in the cells of its nearest few. Pairing whole cells by their pivots
-instead loses half of the pairs. A cell is one matrix product, independent of every other, and the
-cells keep their size as N grows, so that the work grows little faster than N.
+Pivots cut the descriptors into small cells. A point is a member of the cell of its nearest pivot
+and looks for neighbours in the cells of all pivots that are nearly as near: a few for a face amid
+many of one person, dozens for one that is far from everybody. A cell is one matrix product,
+independent of every other. Pivots in turn lie in regions, and a point is compared with those of
+the regions near it. Cells and regions keep their size as N grows.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from workers.pools import ordered_map
 
 EXACT_LIMIT = 20_000
 """Up to so many vectors every pair is compared; above, cells are joined."""
-CELL = 128
-"""Members of a cell, on average."""
-PROBES = 16
-"""Cells that a point looks into."""
-BLOCK = 1 << 18
-"""Similarities held at a time by one thread: they stay in its cache."""
+CELL, REGION = 64, 32
+"""Members of a cell and pivots of a region, on average."""
+PROBES, REGIONS = 12, 16
+"""Cells that a point of the sample looks into and regions whose pivots it is compared with, on
+average. Others look into more: the pivots were made from the sample, and lie nearer to it."""
 SAMPLED, ROUNDS = 20, 4
 """Descriptors per pivot that k-means sees, and how often."""
-DIRECT_PIVOTS = 1024
-"""Up to so many pivots are all compared; above, only those near the nearest coarse pivots."""
+MEASURED = 256
+"""Descriptors from which it is measured how far a point has to look."""
+BLOCK = 1 << 17
+"""Similarities held at a time by one thread: they stay in its cache."""
+GROUPS = 64
+"""Units of work that the cells are joined in."""
+SHELF = 12
+"""Finds are put in order 2 ** SHELF lookers at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Pairs of vectors (``first`` < ``second``), each once, and their cosine."""
+    """Pairs of vectors (``first`` < ``second``), each once, in order."""
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    similarity: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.first)
 
 
-Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+Found = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 """Of each find: who looked, who was found, and their cosine."""
+NOTHING: Found = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,14 @@ class Cells:
     def __len__(self) -> int:
         return len(self.member_starts) - 1
 
+    def inside(self, cell: int) -> NDArray[np.int32]:
+        """The points that lie in a cell."""
+        return self.members[self.member_starts[cell] : self.member_starts[cell + 1]]
+
+    def looking(self, cell: int) -> NDArray[np.int32]:
+        """The points that look into a cell."""
+        return self.lookers[self.looker_starts[cell] : self.looker_starts[cell + 1]]
+
 
 def near_pairs(
     descriptors: NDArray[np.float32],
@@ -76,99 +91,175 @@ def near_pairs(
     """Pairs at cosine >= ``threshold``, from each vector's ``neighbours`` nearest.
 
     ``descriptors`` is N x D, of unit length. Exact up to ``exact_limit``; above it each point
-    looks into PROBES cells. Memory is N x D, the pairs found, and BLOCK cosines per thread.
+    looks into PROBES cells on average. Memory beside ``descriptors`` is some 24 bytes per find and
+    place looked into, and BLOCK cosines per thread. The threads are ours: those of the matrix
+    library, which would fight them for the cores, are put to rest meanwhile.
     """
-    count = len(descriptors)
-    cells = one_cell(count) if count <= exact_limit else make_cells(descriptors)
-    groups = np.array_split(np.arange(len(cells)), min(len(cells), 64))
-    threads = os.cpu_count() or 1
+    count, threads = len(descriptors), os.cpu_count() or 1
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        exact = count <= exact_limit
+        cells = every_pair(count) if exact else make_cells(descriptors, pool)
 
-    def join(group: NDArray[np.int64]) -> Found:
-        return join_cells(descriptors, cells, group, neighbours=neighbours, threshold=threshold)
+        def join(group: NDArray[np.int64]) -> list[NDArray[np.uint64]]:
+            found = join_cells(
+                descriptors, cells, group, neighbours=neighbours, threshold=threshold
+            )
+            return shelved(found, count)
 
-    with ThreadPoolExecutor(threads) as pool:
-        return merge(ordered_map(pool, join, groups, ahead=2 * threads), neighbours=neighbours)
+        groups = np.array_split(np.arange(len(cells)), min(len(cells), GROUPS))
+        found = list(ordered_map(pool, join, groups, ahead=2 * threads))
+        return merge(found, neighbours=neighbours, pool=pool)
 
 
-def one_cell(count: int) -> Cells:
-    """Everybody in one cell: every pair is compared."""
-    everybody, starts = np.arange(count, dtype=np.int32), np.array([0, count])
-    return Cells(everybody, starts, everybody, starts)
+def every_pair(count: int) -> Cells:
+    """Cells of neighbours in order; everybody looks into each."""
+    everybody = np.arange(count, dtype=np.int32)
+    starts = np.append(np.arange(0, count, 1024), count)
+    cells = len(starts) - 1
+    return Cells(everybody, starts, np.tile(everybody, cells), count * np.arange(cells + 1))
 
 
 def make_cells(
-    descriptors: NDArray[np.float32], *, cell: int = CELL, probes: int = PROBES
+    descriptors: NDArray[np.float32], pool: Executor, *, cell: int = CELL, probes: int = PROBES
 ) -> Cells:
-    """Cut N x D descriptors into about N / ``cell`` cells; a point looks into ``probes``.
+    """Cut N x D descriptors into about N / ``cell`` cells; a point looks into about ``probes``.
 
     The mean is taken out first: faces share a direction, which says nothing of who is near whom.
     """
-    count = len(descriptors)
-    centred = descriptors - descriptors.mean(axis=0)
-    pivots = _pivots(centred[_sample(descriptors, SAMPLED * max(1, count // cell))], count // cell)
-    nearest = nearest_pivots(centred, pivots, min(probes, len(pivots)))
-    members, member_starts = _by_cell(nearest[:, :1], len(pivots))
-    lookers, looker_starts = _by_cell(nearest, len(pivots))
-    return Cells(members, member_starts, lookers, looker_starts)
+    sample = descriptors[_sample(descriptors, SAMPLED * max(1, len(descriptors) // cell))]
+    mean = sample.mean(axis=0)
+    sample -= mean
+    tops = _pivots(sample, max(1, len(sample) // (SAMPLED * REGION)))
+    home = faiss.knn(sample, tops, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0]
 
+    def cut(region: int) -> NDArray[np.float32]:
+        here = sample[home == region]
+        return _pivots(here, max(1, len(here) // SAMPLED)) if len(here) else tops[region:][:1]
 
-def _pivots(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """A few rounds of k-means. Measured: pivots that are mere descriptors find 5 % fewer pairs."""
-    kmeans = faiss.Kmeans(
-        sample.shape[1],
-        max(1, count),
-        niter=ROUNDS,
-        spherical=True,
-        seed=1,
-        min_points_per_centroid=1,
-        max_points_per_centroid=SAMPLED,
-    )
-    kmeans.train(sample)
-    return np.ascontiguousarray(kmeans.centroids)
+    pivots = list(ordered_map(pool, cut, range(len(tops)), ahead=len(tops)))
+    some = sample[-MEASURED:].T
+    reach = _reach(tops @ some, REGIONS), _reach(np.concatenate(pivots) @ some, probes)
+    regions = _near_regions(descriptors, mean, tops, reach[0], pool)
+    return _near_cells(descriptors, mean, pivots, regions, reach=reach[1], pool=pool)
 
 
 def _sample(descriptors: NDArray[np.float32], size: int) -> NDArray[np.int64]:
-    """Positions of ``size`` descriptors, chosen by what they are and not by where they stand.
+    """Positions of ``size`` descriptors, chosen and put in order by what they are.
 
     The same faces in another order give the same pivots, and a few more faces give few others.
     """
-    bits = np.ascontiguousarray(descriptors).view(np.uint32).astype(np.uint64)
+    bits = np.ascontiguousarray(descriptors[:, :8]).view(np.uint32).astype(np.uint64)
     odd = np.arange(1, 2 * bits.shape[1], 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (bits * odd).sum(axis=1, dtype=np.uint64)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    return np.sort(np.argsort(mixed, kind="stable")[:size])
+    return np.argsort(mixed, kind="stable")[:size]
 
 
-def nearest_pivots(
-    points: NDArray[np.float32], pivots: NDArray[np.float32], count: int
-) -> NDArray[np.int64]:
-    """The ``count`` nearest pivots of each of N points, N x ``count``, the nearest first.
+def _pivots(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """A few rounds of k-means, from the first of the sample.
 
-    -1 where fewer were found. Beyond DIRECT_PIVOTS only a part of the pivots is compared.
+    Measured: pivots that are mere descriptors find 5 % fewer pairs.
     """
-    width = pivots.shape[1]
-    index: faiss.Index = faiss.IndexFlatIP(width)
-    if len(pivots) > DIRECT_PIVOTS:
-        coarse = int(len(pivots) ** 0.5)
-        index = faiss.IndexIVFFlat(index, width, coarse, faiss.METRIC_INNER_PRODUCT)
-        index.train(pivots)
-        index.nprobe = max(8, coarse // 8)
-    index.add(pivots)
-    step = 1 << 16
-    parts = [index.search(points[at : at + step], count)[1] for at in range(0, len(points), step)]
-    nearest: NDArray[np.int64] = np.concatenate(parts)
-    return nearest
+    seen = sample[: 4 * SAMPLED * count]
+    kmeans = faiss.Kmeans(
+        sample.shape[1],
+        count,
+        niter=ROUNDS,
+        spherical=True,
+        min_points_per_centroid=1,
+        max_points_per_centroid=len(seen),
+    )
+    kmeans.train(seen, init_centroids=seen[:count])
+    return np.ascontiguousarray(kmeans.centroids)
 
 
-def _by_cell(nearest: NDArray[np.int64], cells: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The points that name each cell, side by side, and where each cell's begin."""
-    points = np.repeat(np.arange(len(nearest), dtype=np.int32), nearest.shape[1])
-    named = nearest.ravel()
-    points, named = points[named >= 0], named[named >= 0]
-    order = np.argsort(named, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(named, minlength=cells))])
-    return points[order], starts.astype(np.int64)
+def _reach(scores: NDArray[np.float32], count: int) -> np.float32:
+    """How far below a point's best score, C x N, lie ``count`` of its scores, on average."""
+    below = np.ravel(scores.max(axis=0) - scores)
+    at = min(count * scores.shape[1], len(below)) - 1
+    return np.float32(np.partition(below, at)[at])
+
+
+def _near_regions(
+    descriptors: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    tops: NDArray[np.float32],
+    reach: np.float32,
+    pool: Executor,
+) -> Cells:
+    """Which regions each point is compared in: as cells whose members have it as the nearest."""
+    step = max(1, BLOCK // len(tops))
+
+    def look(start: int) -> tuple[NDArray[np.uint16], ...]:
+        scores = (descriptors[start : start + step] - mean) @ tops.T
+        best = scores.max(axis=1, keepdims=True)
+        point, region = np.nonzero(scores >= best - reach)
+        nearest = scores.argmax(axis=1)
+        return nearest.astype(np.uint16), region.astype(np.uint16), (point + start).astype(np.int32)
+
+    starts = range(0, len(descriptors), step)
+    nearest, region, point = (
+        np.concatenate(parts) for parts in zip(*pool.map(look, starts), strict=True)
+    )
+    members, lookers = (np.argsort(r, kind="stable") for r in (nearest, region))
+    return Cells(
+        members.astype(np.int32),
+        _starts(nearest, len(tops)),
+        point[lookers],
+        _starts(region, len(tops)),
+    )
+
+
+def _near_cells(
+    descriptors: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    pivots: Sequence[NDArray[np.float32]],
+    regions: Cells,
+    *,
+    reach: np.float32,
+    pool: Executor,
+) -> Cells:
+    """The cells of the pivots, looked into by the points that have the pivot within reach."""
+    best = np.empty(len(descriptors), np.float32)
+
+    def scored(
+        region: int, rows: NDArray[np.int32]
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+        here, step = pivots[region], max(1, BLOCK // len(pivots[region]))
+        for block in (rows[at : at + step] for at in range(0, len(rows), step)):
+            yield block, np.subtract(descriptors[block], mean) @ here.T
+
+    def at_home(region: int) -> None:
+        for rows, scores in scored(region, regions.inside(region)):
+            best[rows] = scores.max(axis=1)
+
+    def look(region: int) -> Found:
+        parts = [NOTHING]
+        for rows, scores in scored(region, regions.looking(region)):
+            at = np.flatnonzero(scores >= (best[rows] - reach)[:, None])
+            row, pivot = np.divmod(at, scores.shape[1])
+            parts.append((pivot.astype(np.int32), rows[row], scores.ravel()[at]))
+        pivot, point, score = _together(parts)
+        order = np.argsort(pivot.astype(np.uint16), kind="stable")
+        return pivot[order] + first[region], point[order], score[order]
+
+    first = np.cumsum([0] + [len(p) for p in pivots]).astype(np.int32)
+    list(pool.map(at_home, range(len(pivots))))
+    pivot, point, score = _together(list(pool.map(look, range(len(pivots)))))
+    np.maximum.at(best, point, score)
+    near, nearest = score >= (best - reach)[point], score == best[point]
+    return Cells(
+        point[nearest],
+        _starts(pivot[nearest], first[-1]),
+        point[near],
+        _starts(pivot[near], first[-1]),
+    )
+
+
+def _starts(cell: NDArray[np.integer], cells: int) -> NDArray[np.int64]:
+    """Where the points of each cell begin when they are listed by cell."""
+    return np.append(0, np.cumsum(np.bincount(cell, minlength=cells)))
 
 
 def join_cells(
@@ -181,55 +272,70 @@ def join_cells(
 ) -> Found:
     """What the lookers of a group of cells find there: a pure function, one unit of work.
 
-    Of each looker and cell at most ``neighbours`` members at cosine >= ``threshold``.
+    Of each looker and cell about ``neighbours`` members at cosine >= ``threshold``.
     """
-    parts: list[Found] = []
+    parts = [NOTHING]
     for cell in group:
-        inside = cells.members[cells.member_starts[cell] : cells.member_starts[cell + 1]]
-        looking = cells.lookers[cells.looker_starts[cell] : cells.looker_starts[cell + 1]]
-        if not len(inside):
-            continue
-        held = np.ascontiguousarray(descriptors[inside].T)
-        step = max(1, BLOCK // len(inside))
-        for start in range(0, len(looking), step):
-            rows = looking[start : start + step]
+        inside, looking = cells.inside(cell), cells.looking(cell)
+        held, step = descriptors[inside].T, max(1, BLOCK // max(1, len(inside)))
+        for rows in (looking[at : at + step] for at in range(0, len(looking), step)):
             near = descriptors[rows] @ held
-            at = np.flatnonzero(near.ravel() >= threshold)
-            similarity = near.ravel()[at]
+            at = np.flatnonzero(_nearest(near, neighbours + 1, threshold))
             row, column = np.divmod(at, len(inside))
-            one, other = rows[row].astype(np.int64), inside[column].astype(np.int64)
+            one, other = rows[row], inside[column]
             apart = one != other
-            parts.append(nearest_of_each(one[apart], other[apart], similarity[apart], neighbours))
+            parts.append((one[apart], other[apart], near.ravel()[at[apart]]))
     return _together(parts)
 
 
+def _nearest(near: NDArray[np.float32], count: int, threshold: float) -> NDArray[np.bool_]:
+    """Which of a row's cosines are its ``count`` largest and at least the threshold."""
+    kept = near >= threshold
+    crowded = np.flatnonzero(np.count_nonzero(kept, axis=1) > count)
+    if len(crowded):
+        columns = np.argpartition(near[crowded], -count, axis=1)[:, -count:]
+        kept[crowded] = False
+        kept[crowded[:, None], columns] = True
+    return kept
+
+
 def _together(parts: Sequence[Found]) -> Found:
-    if not parts:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
     one, other, similarity = zip(*parts, strict=True)
     return np.concatenate(one), np.concatenate(other), np.concatenate(similarity)
 
 
-def nearest_of_each(
-    one: NDArray[np.int64], other: NDArray[np.int64], similarity: NDArray[np.float32], count: int
-) -> Found:
-    """Of each looker's finds the ``count`` nearest."""
-    if not len(one) or np.bincount(one - one.min()).max() <= count:
-        return one, other, similarity
-    order = np.argsort(one + 0.25 * (1.0 - similarity))  # by looker, then the nearest first
-    one = one[order]
-    starts = np.flatnonzero(np.diff(one, prepend=-1))
-    rank = np.arange(len(one)) - np.repeat(starts, np.diff(np.append(starts, len(one))))
-    kept = order[rank < count]
-    return one[rank < count], other[kept], similarity[kept]
+def shelved(found: Found, count: int) -> list[NDArray[np.uint64]]:
+    """Finds among ``count`` points by 2 ** SHELF lookers, each as one number.
+
+    Put in order, these numbers are sorted by looker, then the nearest first, then who was found.
+    """
+    one, other, similarity = found
+    shelf = (one >> SHELF).astype(np.uint16)
+    distance = np.clip((1 - similarity) * (1 << 19), 0, (1 << 20) - 1).astype(np.uint64)
+    key = (one & ((1 << SHELF) - 1)).astype(np.uint64) << np.uint64(52)
+    key |= distance << np.uint64(32)
+    key |= other.astype(np.uint64)
+    ends = np.cumsum(np.bincount(shelf, minlength=(count >> SHELF) + 1))
+    return np.split(key[np.argsort(shelf, kind="stable")], ends[:-1])
 
 
-def merge(found: Iterable[Found], *, neighbours: int) -> Edges:
+def merge(found: Sequence[list[NDArray[np.uint64]]], *, neighbours: int, pool: Executor) -> Edges:
     """The finds of all groups as edges: each looker's nearest over all cells, each pair once."""
-    one, other, similarity = nearest_of_each(*_together(list(found)), neighbours)
-    width = int(max(one.max(), other.max())) + 1 if len(one) else 1
-    key = np.minimum(one, other) * width + np.maximum(one, other)
-    order = np.argsort(key)
-    order = order[np.diff(key[order], prepend=-1) > 0]
-    first, second = np.divmod(key[order], width)
-    return Edges(first, second, similarity[order])
+
+    def nearest(shelf: int) -> NDArray[np.int64]:
+        key = np.concatenate([group[shelf] for group in found])
+        key.sort()
+        one = (key >> np.uint64(52)).astype(np.int64)
+        begin = np.append(0, np.cumsum(np.bincount(one)))
+        kept = np.arange(len(key)) - begin[one] < neighbours
+        one = one[kept] + (shelf << SHELF)
+        other = (key[kept] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        pair: NDArray[np.int64] = (np.minimum(one, other) << 32) | np.maximum(one, other)
+        return pair
+
+    if not found:
+        return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    pairs = np.concatenate(list(pool.map(nearest, range(len(found[0])))))
+    pairs.sort()
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    return Edges(pairs >> 32, pairs & 0xFFFFFFFF)
