@@ -175,10 +175,13 @@ def _pivots(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 
 def _reach(scores: NDArray[np.float32], count: int) -> np.float32:
-    """How far below a point's best score, C x N, lie ``count`` of its scores, on average."""
+    """How far below a point's best score, C x N, lie ``count`` of its scores, on average.
+
+    At least a hair, since equal products may be rounded in two ways.
+    """
     below = np.ravel(scores.max(axis=0) - scores)
     at = min(count * scores.shape[1], len(below)) - 1
-    return np.float32(np.partition(below, at)[at])
+    return np.float32(max(np.partition(below, at)[at], 1e-3))
 
 
 def _near_regions(
@@ -247,11 +250,14 @@ def _near_cells(
     first = np.cumsum([0] + [len(p) for p in pivots]).astype(np.int32)
     list(pool.map(at_home, range(len(pivots))))
     pivot, point, score = _together(list(pool.map(look, range(len(pivots)))))
+    best.fill(-np.inf)
     np.maximum.at(best, point, score)
     near, nearest = score >= (best - reach)[point], score == best[point]
+    home = np.empty(len(best), np.int32)
+    home[point[nearest]] = pivot[nearest]  # one of them, where two are equally near
     return Cells(
-        point[nearest],
-        _starts(pivot[nearest], first[-1]),
+        np.argsort(home, kind="stable").astype(np.int32),
+        _starts(home, first[-1]),
         point[near],
         _starts(pivot[near], first[-1]),
     )
