@@ -177,23 +177,42 @@ class Groups:
         return cls(total, size, first, second, mean, forbidden)
 
     def joined(self, labels: NDArray[np.int64]) -> Groups:
-        """The groups after those of equal label became one."""
+        """The groups after those of equal label became one.
+
+        Only pairs of which one grew are looked at: the mean of the others stays as it is.
+        """
         total, size = _summed(self.total, self.size, labels)
         apart = np.stack(np.divmod(self.apart, len(self)), axis=1)
-        near = np.stack([labels[self.first], labels[self.second]], axis=1)
-        return self._of(total, size, near, labels[apart])
+        grown = np.bincount(labels) > 1
+        first, second = labels[self.first], labels[self.second]
+        anew = grown[first] | grown[second]
+        near = np.stack([first[anew], second[anew]], axis=1)
+        fresh = self._of(total, size, near, labels[apart])
+        return Groups(
+            total,
+            size,
+            np.concatenate([first[~anew], fresh.first]),
+            np.concatenate([second[~anew], fresh.second]),
+            np.concatenate([self.mean[~anew], fresh.mean]),
+            fresh.apart,
+        )
 
     def mutually_best(self, rule: JoinRule) -> Pairs:
         """The pairs that satisfy the rule and in which each is the other's nearest, K x 2."""
         enough = self.mean >= rule.least(self.size[self.first], self.size[self.second])
-        at = np.flatnonzero(enough)
-        at = at[np.lexsort((self.second[at], self.first[at], -self.mean[at]))]
-        first, second, rank = self.first[at], self.second[at], np.arange(len(at))
-        best = np.full(len(self), len(at))
-        np.minimum.at(best, first, rank)
-        np.minimum.at(best, second, rank)
-        mutual = (best[first] == rank) & (best[second] == rank)
-        return np.stack([first[mutual], second[mutual]], axis=1)
+        first, second, mean = self.first[enough], self.second[enough], self.mean[enough]
+        best = np.full(len(self), -np.inf, np.float32)
+        np.maximum.at(best, first, mean)
+        np.maximum.at(best, second, mean)
+        mutual = (mean == best[first]) & (mean == best[second])
+        first, second = first[mutual], second[mutual]
+        order = np.lexsort((second, first))
+        first, second, rank = first[order], second[order], np.arange(len(order))
+        earliest = np.full(len(self), len(order))  # where two are equally near
+        np.minimum.at(earliest, first, rank)
+        np.minimum.at(earliest, second, rank)
+        alone = (earliest[first] == rank) & (earliest[second] == rank)
+        return np.stack([first[alone], second[alone]], axis=1)
 
 
 def _summed(
@@ -202,14 +221,17 @@ def _summed(
     """Sums and sizes of the groups that labels make of groups."""
     order = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    sums = np.add.reduceat(total[order], starts, axis=0)
+    sums, more = total[order[starts]], np.ones(len(order), bool)
+    more[starts] = False
+    np.add.at(sums, labels[order[more]], total[order[more]])
     return sums, np.bincount(labels, weights=size).astype(np.float64)
 
 
 def _keys(pairs: Pairs, size: int) -> NDArray[np.int64]:
     """Pairs of different groups as one number each, sorted, each once."""
     low, high = pairs.min(axis=1), pairs.max(axis=1)
-    return np.unique(low[low != high] * size + high[low != high])
+    keys = np.sort(low[low != high] * size + high[low != high])  # np.unique's hashing is slower
+    return keys[np.diff(keys, prepend=-1) > 0]
 
 
 def _joined(size: int, pairs: Pairs) -> NDArray[np.int64]:
