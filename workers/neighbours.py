@@ -23,15 +23,15 @@ from workers.pools import ordered_map
 
 EXACT_LIMIT = 20_000
 """Up to so many vectors every pair is compared; above, cells are joined."""
-CELL, REGION = 64, 32
+CELL, REGION = 64, 64
 """Members of a cell and pivots of a region, on average."""
-PROBES, REGIONS = 12, 16
-"""Cells that a point of the sample looks into and regions whose pivots it is compared with, on
-average. Others look into more: the pivots were made from the sample, and lie nearer to it."""
+PROBES, REGIONS = 28, 16
+"""Cells that a point looks into and regions whose pivots it is compared with, on average; of the
+cells, those of other regions are not found: a third to a half."""
 SAMPLED, ROUNDS = 20, 4
 """Descriptors per pivot that k-means sees, and how often."""
-MEASURED = 256
-"""Descriptors from which it is measured how far a point has to look."""
+MEASURED = 512
+"""Descriptors that k-means did not see, from which is measured how far a point has to look."""
 BLOCK = 1 << 17
 """Similarities held at a time by one thread: they stay in its cache."""
 GROUPS = 64
@@ -126,9 +126,11 @@ def make_cells(
 
     The mean is taken out first: faces share a direction, which says nothing of who is near whom.
     """
-    sample = descriptors[_sample(descriptors, SAMPLED * max(1, len(descriptors) // cell))]
-    mean = sample.mean(axis=0)
-    sample -= mean
+    size = SAMPLED * max(1, len(descriptors) // cell)
+    drawn = descriptors[_sample(descriptors, size + MEASURED)]
+    mean = drawn.mean(axis=0)
+    drawn -= mean
+    sample, unseen = drawn[:size], drawn[-MEASURED:].T
     tops = _pivots(sample, max(1, len(sample) // (SAMPLED * REGION)))
     home = faiss.knn(sample, tops, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0]
 
@@ -137,8 +139,7 @@ def make_cells(
         return _pivots(here, max(1, len(here) // SAMPLED)) if len(here) else tops[region:][:1]
 
     pivots = list(ordered_map(pool, cut, range(len(tops)), ahead=len(tops)))
-    some = sample[-MEASURED:].T
-    reach = _reach(tops @ some, REGIONS), _reach(np.concatenate(pivots) @ some, probes)
+    reach = _reach(tops @ unseen, REGIONS), _reach(np.concatenate(pivots) @ unseen, probes)
     regions = _near_regions(descriptors, mean, tops, reach[0], pool)
     return _near_cells(descriptors, mean, pivots, regions, reach=reach[1], pool=pool)
 
@@ -197,7 +198,7 @@ def _near_regions(
     def look(start: int) -> tuple[NDArray[np.uint16], ...]:
         scores = (descriptors[start : start + step] - mean) @ tops.T
         best = scores.max(axis=1, keepdims=True)
-        point, region = np.nonzero(scores >= best - reach)
+        point, region = np.divmod(np.flatnonzero(scores >= best - reach), len(tops))
         nearest = scores.argmax(axis=1)
         return nearest.astype(np.uint16), region.astype(np.uint16), (point + start).astype(np.int32)
 
@@ -252,7 +253,8 @@ def _near_cells(
     pivot, point, score = _together(list(pool.map(look, range(len(pivots)))))
     best.fill(-np.inf)
     np.maximum.at(best, point, score)
-    near, nearest = score >= (best - reach)[point], score == best[point]
+    top = best[point]
+    near, nearest = score >= top - reach, score == top
     home = np.empty(len(best), np.int32)
     home[point[nearest]] = pivot[nearest]  # one of them, where two are equally near
     return Cells(
