@@ -1,11 +1,10 @@
 """Nearest neighbours among descriptors, by joining cells: the one door to faiss.
 
 Pivots cut the descriptors into small cells. A point is a member of the cell of its nearest pivot
-and looks for neighbours there and in the cells of every pivot that is nearly as near: two or
-three for a face amid many of one person, dozens for one that is far from everybody. A cell is one
-matrix product, independent of every other. Pivots in turn lie in regions, and a point is compared
-with those of the regions near it. Cells and regions keep their size as N grows, and so does the
-work of each point.
+and looks for neighbours in the cells of all pivots that are nearly as near: a few for a face amid
+many of one person, dozens for one that is far from everybody. A cell is one matrix product,
+independent of every other. Pivots in turn lie in regions, and a point is compared with those of
+the regions near it. Cells and regions keep their size as N grows.
 """
 
 from __future__ import annotations
@@ -26,12 +25,13 @@ EXACT_LIMIT = 20_000
 """Up to so many vectors every pair is compared; above, cells are joined."""
 CELL, REGION = 64, 64
 """Members of a cell and pivots of a region, on average."""
-PROBES, REGIONS = 20, 12
-"""Cells that a point looks into and regions whose pivots it is compared with, on average."""
+PROBES, REGIONS = 28, 16
+"""Cells that a point looks into and regions whose pivots it is compared with, on average; of the
+cells, those of other regions are not found: a third to a half."""
 SAMPLED, ROUNDS = 20, 4
 """Descriptors per pivot that k-means sees, and how often."""
-MEASURED = 256
-"""Descriptors from which it is measured how far a point has to look."""
+MEASURED = 512
+"""Descriptors that k-means did not see, from which is measured how far a point has to look."""
 BLOCK = 1 << 17
 """Similarities held at a time by one thread: they stay in its cache."""
 GROUPS = 64
@@ -51,7 +51,6 @@ class Edges:
         return len(self.first)
 
 
-Numbers = NDArray[np.integer]
 Found = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 """Of each find: who looked, who was found, and their cosine."""
 NOTHING: Found = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
@@ -74,11 +73,11 @@ class Cells:
         return len(self.member_starts) - 1
 
     def inside(self, cell: int) -> NDArray[np.int32]:
-        """The members of a cell."""
+        """The points that lie in a cell."""
         return self.members[self.member_starts[cell] : self.member_starts[cell + 1]]
 
     def looking(self, cell: int) -> NDArray[np.int32]:
-        """Who looks into a cell."""
+        """The points that look into a cell."""
         return self.lookers[self.looker_starts[cell] : self.looker_starts[cell + 1]]
 
 
@@ -127,9 +126,11 @@ def make_cells(
 
     The mean is taken out first: faces share a direction, which says nothing of who is near whom.
     """
-    sample = descriptors[_sample(descriptors, SAMPLED * max(1, len(descriptors) // cell))]
-    mean = sample.mean(axis=0)
-    sample -= mean
+    size = SAMPLED * max(1, len(descriptors) // cell)
+    drawn = descriptors[_sample(descriptors, size + MEASURED)]
+    mean = drawn.mean(axis=0)
+    drawn -= mean
+    sample, unseen = drawn[:size], drawn[-MEASURED:].T
     tops = _pivots(sample, max(1, len(sample) // (SAMPLED * REGION)))
     home = faiss.knn(sample, tops, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0]
 
@@ -138,8 +139,7 @@ def make_cells(
         return _pivots(here, max(1, len(here) // SAMPLED)) if len(here) else tops[region:][:1]
 
     pivots = list(ordered_map(pool, cut, range(len(tops)), ahead=len(tops)))
-    some = sample[-MEASURED:].T
-    reach = _reach(tops @ some, REGIONS), _reach(np.concatenate(pivots) @ some, probes)
+    reach = _reach(tops @ unseen, REGIONS), _reach(np.concatenate(pivots) @ unseen, probes)
     regions = _near_regions(descriptors, mean, tops, reach[0], pool)
     return _near_cells(descriptors, mean, pivots, regions, reach=reach[1], pool=pool)
 
@@ -176,10 +176,13 @@ def _pivots(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 
 def _reach(scores: NDArray[np.float32], count: int) -> np.float32:
-    """How far below a point's best score, C x N, lie ``count`` of its scores, on average."""
+    """How far below a point's best score, C x N, lie ``count`` of its scores, on average.
+
+    At least a hair, since equal products may be rounded in two ways.
+    """
     below = np.ravel(scores.max(axis=0) - scores)
     at = min(count * scores.shape[1], len(below)) - 1
-    return np.float32(np.partition(below, at)[at])
+    return np.float32(max(np.partition(below, at)[at], 1e-3))
 
 
 def _near_regions(
@@ -192,16 +195,17 @@ def _near_regions(
     """Which regions each point is compared in: as cells whose members have it as the nearest."""
     step = max(1, BLOCK // len(tops))
 
-    def look(start: int) -> tuple[Numbers, Numbers, Numbers]:
+    def look(start: int) -> tuple[NDArray[np.uint16], ...]:
         scores = (descriptors[start : start + step] - mean) @ tops.T
         best = scores.max(axis=1, keepdims=True)
-        point, region = np.nonzero(scores >= best - reach)
+        point, region = np.divmod(np.flatnonzero(scores >= best - reach), len(tops))
         nearest = scores.argmax(axis=1)
         return nearest.astype(np.uint16), region.astype(np.uint16), (point + start).astype(np.int32)
 
     starts = range(0, len(descriptors), step)
-    looked = zip(*pool.map(look, starts), strict=True)
-    nearest, region, point = (np.concatenate(parts) for parts in looked)
+    nearest, region, point = (
+        np.concatenate(parts) for parts in zip(*pool.map(look, starts), strict=True)
+    )
     members, lookers = (np.argsort(r, kind="stable") for r in (nearest, region))
     return Cells(
         members.astype(np.int32),
@@ -228,7 +232,7 @@ def _near_cells(
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
         here, step = pivots[region], max(1, BLOCK // len(pivots[region]))
         for block in (rows[at : at + step] for at in range(0, len(rows), step)):
-            yield block, np.asarray((descriptors[block] - mean) @ here.T, np.float32)
+            yield block, np.subtract(descriptors[block], mean) @ here.T
 
     def at_home(region: int) -> None:
         for rows, scores in scored(region, regions.inside(region)):
@@ -247,17 +251,21 @@ def _near_cells(
     first = np.cumsum([0] + [len(p) for p in pivots]).astype(np.int32)
     list(pool.map(at_home, range(len(pivots))))
     pivot, point, score = _together(list(pool.map(look, range(len(pivots)))))
+    best.fill(-np.inf)
     np.maximum.at(best, point, score)
-    near, nearest = score >= (best - reach)[point], score == best[point]
+    top = best[point]
+    near, nearest = score >= top - reach, score == top
+    home = np.empty(len(best), np.int32)
+    home[point[nearest]] = pivot[nearest]  # one of them, where two are equally near
     return Cells(
-        point[nearest],
-        _starts(pivot[nearest], first[-1]),
+        np.argsort(home, kind="stable").astype(np.int32),
+        _starts(home, first[-1]),
         point[near],
         _starts(pivot[near], first[-1]),
     )
 
 
-def _starts(cell: Numbers, cells: int) -> NDArray[np.int64]:
+def _starts(cell: NDArray[np.integer], cells: int) -> NDArray[np.int64]:
     """Where the points of each cell begin when they are listed by cell."""
     return np.append(0, np.cumsum(np.bincount(cell, minlength=cells)))
 
@@ -330,7 +338,8 @@ def merge(found: Sequence[list[NDArray[np.uint64]]], *, neighbours: int, pool: E
         kept = np.arange(len(key)) - begin[one] < neighbours
         one = one[kept] + (shelf << SHELF)
         other = (key[kept] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        return np.asarray((np.minimum(one, other) << 32) | np.maximum(one, other), np.int64)
+        pair: NDArray[np.int64] = (np.minimum(one, other) << 32) | np.maximum(one, other)
+        return pair
 
     if not found:
         return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64))
