@@ -186,7 +186,7 @@ def ours(folder: Path, settings: Settings) -> list[Contestant]:
         ),
         Contestant("one pass: 1 thread, by Pillow, unprepared", by_pillow(naive)),
         Contestant("+ JPEGs by libjpeg-turbo", naive),
-        Contestant("+ recogniser prepared (+ threads: the first line)", headcount(pack, "fast", 1)),
+        Contestant("+ recogniser prepared", headcount(pack, "fast", 1)),
         Contestant("one pass, decoded in full", in_full(fast), least=WHOLE_UP_TO),
     ]
 
