@@ -335,7 +335,7 @@ def serve(
 ) -> None:
     """Work on ``queues`` until a signal says stop; ``stopping`` is called when one does.
 
-    So many units ``at_once``, each in a thread of this process.
+    So many units ``at_once``, each in a thread: CUDA does not survive a fork.
     """
 
     def on_stop(**_: Any) -> None:

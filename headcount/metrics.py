@@ -47,12 +47,12 @@ class WorkerMetrics:
             buckets=UNIT_SECONDS,
             registry=new,
         )
-        self._busy = Gauge("headcount_worker_busy", "Whether a unit is in hand.", registry=new)
+        self._busy = Gauge("headcount_worker_busy", "Units in hand.", registry=new)
         self._ready = Gauge("headcount_worker_ready", "Whether models are loaded.", registry=new)
 
     def begins(self) -> None:
         """A unit is in hand."""
-        self._busy.set(1)
+        self._busy.inc()
 
     def is_ready(self) -> None:
         """The models are loaded."""
@@ -72,7 +72,7 @@ class WorkerMetrics:
 
     def ends(self, kind: str, end: str) -> None:
         """A unit is no longer in hand."""
-        self._busy.set(0)
+        self._busy.dec()
         self._units.labels(kind, end).inc()
 
     def text(self) -> bytes:

@@ -66,9 +66,6 @@ class Settings(BaseSettings):
     )
     gpu_device: int = Field(0, ge=0, description="which GPU, as CUDA counts them")
     gpu_memory: int = Field(0, ge=0, description="bytes of the GPU's memory at most; 0: all")
-    shards_at_once: int | None = Field(
-        None, ge=1, description="shards that one worker works on; unset: 2 on a GPU, otherwise 1"
-    )
     profile: ProfileName = Field(
         "balanced", description="how hard photos are searched: fast, balanced, thorough"
     )
@@ -83,6 +80,9 @@ class Settings(BaseSettings):
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="CPU threads of one worker"
+    )
+    shards_at_once: int | None = Field(
+        None, ge=1, description="shards that one worker has in hand; unset: 2 on a GPU, else 1"
     )
     fetchers: int = Field(16, ge=1, description="photos that one worker fetches at once")
     shard_photos: int = Field(256, ge=1, description="photos of one shard, at most")

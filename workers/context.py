@@ -27,6 +27,7 @@ from headcount.tables import Table
 from workers.models.base import ModelPack
 from workers.models.packs import open_pack
 from workers.models.variants import split_name
+from workers.room import Room
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Context:
     worker: str
     leave_at: float | None = None
     """When to leave the unit in hand, by time.monotonic: the process was told to stop."""
+    room: Room = field(default_factory=Room)
+    """For the units in hand."""
     _packs: dict[str, ModelPack] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

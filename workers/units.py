@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
@@ -139,10 +140,11 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
         return
     with Heartbeat(unit, broker) as beat, Attention(unit):
         try:
-            unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
-            log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
-            marker = work(unit)
-            unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
+            with _room_for(unit):
+                unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
+                log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
+                marker = work(unit)
+                unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
         except GivenUp:
             attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
             log.info("%s/%s handed back", unit.job_id, unit.name)
@@ -157,6 +159,19 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
             state = "done"
             log.info("%s/%s done", unit.job_id, unit.name)
     beat.say(state)
+
+
+def _room_for(unit: Unit) -> AbstractContextManager[None]:
+    """Room for a unit beside others; for one that will be worked on carefully, alone.
+
+    It is waited for before the attempt is counted: who waits has not died. The reduce stage, which
+    may take long, is waited for by nobody.
+    """
+    if unit.name == REDUCE:
+        return nullcontext()
+    made = attempts.count(unit.store, unit.keys, unit.name)
+    careful = made + 1 >= attempts.CAREFUL_FROM
+    return unit.context.room.entered(alone=careful, still_wanted=unit.require_wanted)
 
 
 def _fail(unit: Unit, error: Exception) -> None:

@@ -22,17 +22,27 @@ PROBE_STALL_SECONDS = STALL_SECONDS + 60
 
 @dataclass(slots=True)
 class _Seen:
-    """A unit in hand: its photos when it was last looked at, and since when it has had so many."""
+    """A unit in hand, how many photos it had done when that last changed, and since when."""
 
     unit: Unit
     photos: int
     since: float
+    still: float = 0.0
 
-    def still(self, moment: float) -> float:
-        """Seconds without progress. A reduce stage makes none that can be seen."""
+    def again(self, moment: float) -> _Seen:
+        """Look once more."""
         if self.unit.photos != self.photos:
             self.photos, self.since = self.unit.photos, moment
-        return moment - self.since
+        self.still = moment - self.since
+        return self
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it stands still; the steps of the reduce stage may be long."""
+        return self.unit.name != REDUCE and self.still > PROBE_STALL_SECONDS
+
+    def __str__(self) -> str:
+        return f"{self.unit.name}: {self.photos} photos, no progress for {self.still:.0f} s"
 
 
 class Vitals:
@@ -41,7 +51,7 @@ class Vitals:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.metrics = WorkerMetrics()
         self._clock = clock
-        self._units: dict[str, _Seen] = {}
+        self._at_work: dict[int, _Seen] = {}
         self._ready = False
 
     def ready(self) -> None:
@@ -51,13 +61,12 @@ class Vitals:
 
     @contextmanager
     def at_work(self, unit: Unit) -> Iterator[None]:
-        """A unit is in hand, maybe one of several."""
-        name = f"{unit.job_id}/{unit.name}"
-        self._units[name] = _Seen(unit, -1, self._clock())
+        """A unit is in hand."""
+        self._at_work[id(unit)] = _Seen(unit, unit.photos, self._clock())
         try:
             yield
         finally:
-            self._units.pop(name, None)
+            del self._at_work[id(unit)]
 
     def watched(self, work: Work) -> Work:
         """``work``, with its end counted and its log lines bound to the attempt."""
@@ -84,14 +93,10 @@ class Vitals:
 
     def alive(self) -> Page:
         """200 unless a unit in hand has made no progress for too long."""
-        moment, seen = self._clock(), list(self._units.values())
+        seen = [known.again(self._clock()) for known in list(self._at_work.values())]
         if not seen:
             return said(True, "waiting for work")
-        stuck = [s for s in seen if s.still(moment) > PROBE_STALL_SECONDS and s.unit.name != REDUCE]
-        stillest = max(stuck or seen, key=lambda one: one.still(moment))
-        unit, still = stillest.unit, stillest.still(moment)
-        words = f"{unit.name}: {unit.photos} photos, no progress for {still:.0f} s"
-        return said(not stuck, words)
+        return said(not any(known.stuck for known in seen), "; ".join(map(str, seen)))
 
     def pages(self) -> Pages:
         """Every page of the endpoint."""

@@ -41,7 +41,7 @@ PANELS: list[tuple[str, str, list[tuple[str, str]]]] = [
         "short",
         [
             ("headcount_workers", "seen"),
-            ("sum(headcount_worker_busy)", "busy"),
+            ("sum(headcount_worker_busy > bool 0)", "busy"),
             ("sum(headcount_worker_ready)", "ready"),
         ],
     ),

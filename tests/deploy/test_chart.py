@@ -78,6 +78,18 @@ def test_workers_scale_from_zero_on_work_that_waits_or_is_in_hand(
     host = f"{service['metadata']['name']}.photos.svc:{service['spec']['ports'][0]['port']}"
     assert trigger["metadata"]["url"] == f"http://{host}/queues/embed"
     assert trigger["metadata"]["valueLocation"] == "work"
+
+
+def test_a_gpus_worker_has_two_shards_in_hand_and_counts_as_room_for_two(
+    full: list[dict[str, Any]],
+) -> None:
+    for kind, at_once in (("embed", "2"), ("reduce", "1")):
+        name = f"roll-headcount-{kind}"
+        pod = named(full, "Deployment", name)["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert {"name": "HEADCOUNT_SHARDS_AT_ONCE", "value": at_once} in container["env"]
+        (trigger,) = named(full, "ScaledObject", name)["spec"]["triggers"]
+        assert trigger["metadata"]["targetValue"] == at_once
     assert "replicas" not in named(full, "Deployment", "roll-headcount-embed")["spec"]
     assert named(rendered({}), "Deployment", "roll-headcount-embed")["spec"]["replicas"] == 1
 

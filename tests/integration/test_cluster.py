@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,52 @@ def test_run_with_a_broker_set_gives_its_work_to_that_brokers_workers(
     assert alone.returncode == 0, alone.stderr
     for name in ("photos", "faces", "people", "clusters"):
         assert comparable(table(tmp_path / "a", name)) == comparable(table(tmp_path / "b", name))
+
+
+def test_a_worker_with_two_shards_in_hand_that_batches_finds_the_same(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    photos, people = str(samples / "photos"), str(samples / "people")
+    archive = tmp_path / "archive"
+    worker = start(
+        "worker",
+        HEADCOUNT_BROKER_URL=broker_url,
+        HEADCOUNT_SHARDS_AT_ONCE="2",
+        HEADCOUNT_BATCHING="on",
+    )
+    try:
+        ended = headcount(
+            *("run", photos, "--people", people, "--out", str(tmp_path / "a")),
+            *("--archive", str(archive)),
+            HEADCOUNT_BROKER_URL=broker_url,
+            HEADCOUNT_SHARD_PHOTOS="2",
+        )
+    finally:
+        worker.kill()
+        worker.communicate(timeout=20)
+    assert ended.returncode == 0, ended.stderr
+    alone = headcount("run", photos, "--people", people, "--out", str(tmp_path / "b"))
+    assert alone.returncode == 0, alone.stderr
+    rounded = ("x", "y", "w", "h", "landmarks", "detection_score", "quality")
+    likeness = ("similarity", "probability", "margin")
+    some, others = (
+        comparable(table(tmp_path / name, "faces"), *rounded, *likeness) for name in "ab"
+    )
+    assert some == others
+    assert len(some) == 12
+    assert at_once(archive) == 2
+
+
+def at_once(archive: Path) -> int:
+    """How many shards of the only job were in hand at the same time, at most."""
+    spans = []
+    for path in archive.glob("jobs/*/done/embed-*.json"):
+        done = json.loads(path.read_text())
+        (attempt,) = archive.glob(f"jobs/*/attempts/{done['unit']}/*.json")
+        began = datetime.fromisoformat(json.loads(attempt.read_text())["started"]).timestamp()
+        spans.append((began, began + done["seconds"]))
+    assert len(spans) == 4
+    return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
 
 
 def test_a_failed_job_says_why_and_can_be_resumed(samples: Path, tmp_path: Path) -> None:

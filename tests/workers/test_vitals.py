@@ -32,17 +32,21 @@ def test_a_worker_is_alive_while_its_unit_gets_on(unit: Unit) -> None:
     assert vitals.alive().status == 200
 
 
-def test_of_two_units_in_hand_the_one_that_stands_still_counts(unit: Unit) -> None:
+def test_one_unit_that_stands_still_beside_one_that_gets_on_is_seen(
+    unit: Unit, tmp_path: Path
+) -> None:
     moment = [0.0]
     vitals = Vitals(clock=lambda: moment[0])
     other = Unit(unit.context, unit.store, "j1", "embed-0000001")
-    with vitals.at_work(unit), vitals.at_work(other):
+    with vitals.at_work(unit):
+        with vitals.at_work(other):
+            moment[0] += PROBE_STALL_SECONDS + 1
+            unit.photos = 1
+            page = vitals.alive()
+            assert page.status == 503
+            assert b"embed-0000000: 1 photos, no progress for 0 s" in page.body
+            assert b"embed-0000001: 0 photos, no progress for 961 s" in page.body
         assert vitals.alive().status == 200
-        moment[0] += PROBE_STALL_SECONDS + 1
-        unit.photos = 1
-        page = vitals.alive()
-    assert page.status == 503
-    assert b"embed-0000001" in page.body
 
 
 def test_a_worker_is_ready_once_its_models_are_loaded() -> None:

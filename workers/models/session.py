@@ -137,7 +137,10 @@ def choose_providers(asked: Provider, available: list[str]) -> list[str]:
 
 
 def units_at_once(settings: Settings) -> int:
-    """How many shards a worker works on: two keep a GPU's batches full while one of them ends."""
+    """How many shards a worker works on: two keep a GPU's batches full while one of them ends.
+
+    Raises FatalError where the GPU that was asked for is not there.
+    """
     if settings.shards_at_once is not None:
         return settings.shards_at_once
     chosen = choose_providers(settings.provider, available_providers())
