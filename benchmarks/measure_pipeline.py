@@ -84,7 +84,7 @@ def embed_rate(archive: str, server: S3Server) -> float:
             continue
         attempt = AttemptRecord.model_validate_json(store.get(info.key).data)
         marker_key = f"{info.key.split('/attempts/')[0]}/done/{attempt.unit}.json"
-        if marker_key in done:
+        if marker_key in done and attempt.unit.startswith("embed-"):
             marker = DoneMarker.model_validate_json(store.get(marker_key).data)
             if marker.photos:
                 end = attempt.started + timedelta(seconds=marker.seconds)
