@@ -12,8 +12,6 @@ import pyarrow.compute as pc
 from headcount import rolls
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, PlanRecord, find_record, read_record
-from headcount.photos import collection_id
-from headcount.tables import in_collection
 from workers.columns import NONE, Numbers, one_array, pick, positions
 from workers.context import Unit
 from workers.decisions import nearest_place
@@ -28,7 +26,7 @@ MEANINGS = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "mean
 
 def earlier_roll(unit: Unit, faces: pa.Table) -> pa.Table:
     """What the job before this one said of the collection's faces; empty for the first."""
-    collection = collection_id(unit.spec.photos or "")
+    collection = unit.collection_id
     job_id = _job_before(unit, unit.pack_keys, collection)
     if job_id is not None:
         return rolls.read_roll(unit.store, unit.pack_keys, collection, job_id)
@@ -127,13 +125,9 @@ def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:
     return found
 
 
-def _of_collection(unit: Unit) -> str:
-    return in_collection(collection_id(unit.spec.photos or ""))
-
-
 def _faces_of(unit: Unit, keys: PackKeys) -> pa.Table:
-    return unit.table(keys.faces).read(PLACED, where=_of_collection(unit))
+    return unit.table(keys.faces).read(PLACED, where=unit.of_collection)
 
 
 def _contents(unit: Unit, keys: PackKeys) -> pa.Table:
-    return unit.table(keys.photos).read(["photo", "content"], where=_of_collection(unit))
+    return unit.table(keys.photos).read(["photo", "content"], where=unit.of_collection)

@@ -19,11 +19,12 @@ from headcount.messages import (
     find_record,
     read_record,
 )
+from headcount.photos import collection_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.opening import is_within
-from headcount.tables import Table
+from headcount.tables import Table, in_collection
 from workers.models.base import ModelPack
 from workers.models.packs import open_pack
 from workers.models.variants import split_name
@@ -149,6 +150,16 @@ class Unit:
             archives=self.spec.archives,
             concurrency=self.context.settings.fetchers,
         )
+
+    @property
+    def collection_id(self) -> str:
+        """The id of the job's collection in the archive's tables."""
+        return collection_id(self.spec.photos or "")
+
+    @property
+    def of_collection(self) -> str:
+        """A filter of these tables: the row is of the job's collection."""
+        return in_collection(self.collection_id)
 
     @property
     def pack_keys(self) -> PackKeys:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from headcount import decisions
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.forgotten import forgotten_people
-from headcount.photos import collection_id
-from headcount.tables import any_of, gallery_schema, in_collection, parts, quoted
+from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.cluster import Pairs
 from workers.columns import is_one_of, truth
 from workers.context import Unit
@@ -142,10 +141,9 @@ def nearest_place(
 
 def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
     """One photo of the collection for each content that is in it."""
-    of_collection = in_collection(collection_id(unit.spec.photos or ""))
     found: dict[str, str] = {}
     for part in parts(sorted(contents)):
-        where = f"{of_collection} AND {any_of('content', part)}"
+        where = f"{unit.of_collection} AND {any_of('content', part)}"
         rows = unit.table(unit.pack_keys.photos).read(["photo", "content"], where=where)
         for row in rows.to_pylist():
             found[row["content"]] = min(row["photo"], found.get(row["content"], row["photo"]))

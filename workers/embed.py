@@ -25,7 +25,6 @@ from headcount.messages import (
     SuspectRecord,
     read_record,
 )
-from headcount.photos import collection_id
 from headcount.records import Outcome, Photo
 from headcount.settings import ProfileName
 from headcount.storage import Blob
@@ -112,7 +111,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
 
 def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the shard's rows where no reader sees them yet; gives the fragments of both tables."""
-    collection, record = collection_id(unit.spec.photos or ""), unit.pack.record
+    collection, record = unit.collection_id, unit.pack.record
     faces = unit.table(unit.pack_keys.faces)
     photo_table = photo_rows(shard.photos, collection, unit.spec, shard.profiles)
     found = face_rows(zip(shard.photos, shard.analyses, strict=True), record, collection, unit.spec)

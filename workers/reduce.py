@@ -19,10 +19,8 @@ from headcount import __version__, results, rolls
 from headcount.diff import diff_rolls
 from headcount.export import scratch, write_table
 from headcount.messages import DoneMarker, now
-from headcount.photos import collection_id
 from headcount.records import Outcome
 from headcount.storage import Store
-from headcount.tables import in_collection
 from workers.carry import earlier_roll
 from workers.columns import Numbers, free_unused
 from workers.context import Unit
@@ -184,15 +182,11 @@ def _done(unit: Unit, roll: Roll, seconds: dict[str, float]) -> DoneMarker:
     )
 
 
-def _of_collection(unit: Unit) -> str:
-    return in_collection(collection_id(unit.spec.photos or ""))
-
-
 def _load_faces(unit: Unit) -> tuple[pa.Table, Descriptors]:
     """The collection's faces and their descriptors, sorted by photo, then left to right."""
     tables, stored = [_no_faces()], np.zeros((0, unit.pack.record.dimensions), np.float16)
     scan = unit.table(unit.pack_keys.faces).scan(
-        [*FACE_COLUMNS, "descriptor"], where=_of_collection(unit)
+        [*FACE_COLUMNS, "descriptor"], where=unit.of_collection
     )
     for batch in scan:
         tables.append(_copy(pa.Table.from_batches([batch]).drop_columns(["descriptor"])))
@@ -226,7 +220,7 @@ def _no_faces() -> pa.Table:
 
 def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -> None:
     """Keep what this job said, and what that changed: lineage and diff."""
-    collection = collection_id(unit.spec.photos or "")
+    collection = unit.collection_id
     now_said = roll.faces.select(rolls.ROLL.names)
     found = changes(
         clusters_in(earlier), clusters_in(now_said), people_in(earlier), people_in(now_said)
@@ -275,7 +269,7 @@ def _photo_tables(
 ) -> Iterator[pa.Table]:
     """The photos in key order; outcomes are counted and failures kept on the way."""
     scan = unit.table(unit.pack_keys.photos).scan(
-        results.PHOTOS.names, where=_of_collection(unit), order_by=["photo"]
+        results.PHOTOS.names, where=unit.of_collection, order_by=["photo"]
     )
     for batch in scan:
         table = pa.Table.from_batches([batch])
