@@ -158,8 +158,7 @@ class Groups:
         """Groups by ``labels``, mostly of one face each."""
         total, size = _summed(descriptors, labels)
         forbidden = _keys(labels[apart], len(size))
-        near = np.stack([labels[edges.first], labels[edges.second]], axis=1)
-        keys = _without(_keys(near, len(size)), forbidden)
+        keys = _joinable(labels[edges.first], labels[edges.second], len(size), forbidden)
         first, second = np.divmod(keys, len(size))
         mean = _means(total, size, first, second)
         return cls(total, size, first, second, mean, forbidden)
@@ -181,8 +180,8 @@ class Groups:
         forbidden = _keys(labels[forbidden], len(size))
         anew = changed[self.first] | changed[self.second]
         same = labels[self.first[~anew]] * len(size) + labels[self.second[~anew]]
-        near = np.stack([labels[self.first[anew]], labels[self.second[anew]]], axis=1)
-        keys = _without(_keys(near, len(size)), forbidden)
+        near = labels[self.first[anew]], labels[self.second[anew]]
+        keys = _joinable(*near, len(size), forbidden)
         mean = _means(total, size, *np.divmod(keys, len(size)))
         places = np.searchsorted(same, keys)
         first, second = np.divmod(np.insert(same, places, keys), len(size))
@@ -241,7 +240,10 @@ def _keys(pairs: Pairs, size: int) -> NDArray[np.int64]:
     return np.asarray(keys[np.diff(keys, prepend=-1) > 0], np.int64)
 
 
-def _without(keys: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sorted keys that are not among other sorted ones."""
-    at = np.searchsorted(others, keys)
-    return np.asarray(keys[np.append(others, -1)[at] != keys], np.int64)
+def _joinable(
+    first: NDArray[np.int64], second: NDArray[np.int64], size: int, apart: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The keys of pairs of groups that are not among those of ``apart``."""
+    keys = _keys(np.stack([first, second], axis=1), size)
+    at = np.searchsorted(apart, keys)
+    return np.asarray(keys[np.append(apart, -1)[at] != keys], np.int64)
