@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from headcount import audit
-from headcount.layout import ARCHIVE, PackKeys
-from headcount.messages import ArchiveRecord, read_record
+from headcount.layout import PackKeys
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import archive_option, json_option, load_s3
 from orchestrator.commands.worker import ask_worker
+from orchestrator.said import active_pack
 from orchestrator.submit import open_archive
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -50,7 +50,8 @@ def command(
         _drop(uri)
         return 0
     if keep:
-        audit.record(open_archive(uri, load_s3()), "calibrate", f"{fmr:.0e}")
+        store = open_archive(uri, load_s3())
+        audit.record(store, "calibrate", active_pack(store).pack_id, fmr=f"{fmr:g}")
     found = ask_worker(
         "calibrate",
         uri,
@@ -67,7 +68,7 @@ def command(
 
 def _drop(uri: str) -> None:
     store = open_archive(uri, load_s3())
-    pack = read_record(store, ARCHIVE, ArchiveRecord).model
+    pack = active_pack(store)
     audit.record(store, "uncalibrate", pack.pack_id)
     store.delete(PackKeys(pack.pack_id).calibration)
     click.echo(f"later runs match by the figures of the pack {pack.name}")
