@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -385,20 +386,22 @@ def open_detector(file: ModelFile, settings: Settings) -> Detector:
 
 
 def _open_scrfd(file: ModelFile, settings: Settings, multiple: int) -> Scrfd:
-    """An SCRFD with its axes freed, where it then sees the same; otherwise as it is shipped."""
+    """An SCRFD with its axes freed, where that is of use and it then sees the same.
+
+    Of use: where it shares batches, or was shipped for images of one size.
+    """
 
     def opened(data: bytes) -> Session:
         return _opened(take_pixels(data, file.name, mean=MEAN, scale=SCALE), file, settings)
 
     shipped = opened(file.data)
-    try:
-        freed = opened(ready_form(file, settings, free_size=True))
-    except FatalError:
-        return Scrfd(shipped, name=file.name, multiple=multiple)
-    if not same_when_freed(shipped, freed):
-        return Scrfd(shipped, name=file.name, multiple=multiple)
-    batches = wants_batches(settings, freed)
-    network = Batched(freed, by_image) if batches else freed
+    network: Network = shipped
+    batches = wants_batches(settings, shipped)
+    if batches or next(iter(shipped.inputs.values()))[1] is not None:
+        with suppress(FatalError):
+            freed = opened(ready_form(file, settings, free_size=True))
+            if same_when_freed(shipped, freed):
+                network = Batched(freed, by_image) if batches else freed
     return Scrfd(network, name=file.name, multiple=multiple)
 
 
