@@ -144,7 +144,7 @@ def _picture_photos(
     for members in clusters:
         for key, face in members.faces:
             tasks.setdefault(key, _Task(key, [], (), show=False)).crops.add(face)
-    needed = pc.is_in(roll.faces["photo"], pa.array(sorted(tasks), pa.string()))
+    needed = is_one_of(roll.faces["photo"], tasks)
     for row in roll.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))
     collection = unit.collection

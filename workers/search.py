@@ -161,8 +161,6 @@ def at_scale(image: Image, scale: float) -> Image:
     than a factor of two, where each pixel still counts: area averaging finds no more faces and
     takes seven times as long.
     """
-    if scale == 1:
-        return image
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     for _ in range(_halvings(image, scale)):

@@ -61,6 +61,14 @@ def unit(context: Context, folder: Path, name: str) -> Unit:
     return Unit(context, open_store(canonical_uri(str(folder))), "j1", name)
 
 
+def suspected(context: Context, folder: Path, name: str) -> Unit:
+    """A shard on which so many workers died that it is to be worked on carefully."""
+    suspect = unit(context, folder, name)
+    for _ in range(attempts.CAREFUL_FROM - 1):
+        attempts.claim(suspect.store, suspect.keys, suspect.name, "w")
+    return suspect
+
+
 def begin(pool: ThreadPoolExecutor, work: Work, what: Unit) -> "Future[None]":
     return pool.submit(run_unit, what, work, Deaf())
 
@@ -81,10 +89,8 @@ def test_two_shards_are_in_hand_at_once(context: Context, tmp_path: Path) -> Non
 def test_a_shard_that_killed_its_workers_is_alone_and_who_waits_for_it_counts_no_attempt(
     context: Context, tmp_path: Path
 ) -> None:
-    work, suspect = Work(), unit(context, tmp_path, "embed-0")
+    work, suspect = Work(), suspected(context, tmp_path, "embed-0")
     other, reduce = (unit(context, tmp_path, name) for name in ("embed-1", "reduce"))
-    for _ in range(attempts.CAREFUL_FROM - 1):
-        attempts.claim(suspect.store, suspect.keys, suspect.name, "w")
     with ThreadPoolExecutor(3) as pool:
         careful = begin(pool, work, suspect)
         work.until_begun("embed-0")
@@ -103,10 +109,8 @@ def test_a_shard_that_killed_its_workers_is_alone_and_who_waits_for_it_counts_no
 
 
 def test_a_shard_that_waits_and_is_given_up_never_begins(context: Context, tmp_path: Path) -> None:
-    work, suspect = Work(), unit(context, tmp_path, "embed-0")
+    work, suspect = Work(), suspected(context, tmp_path, "embed-0")
     other = unit(context, tmp_path, "embed-1")
-    for _ in range(attempts.CAREFUL_FROM - 1):
-        attempts.claim(suspect.store, suspect.keys, suspect.name, "w")
     with ThreadPoolExecutor(2) as pool:
         careful = begin(pool, work, suspect)
         work.until_begun("embed-0")
