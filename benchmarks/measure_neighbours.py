@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from workers.cluster import cluster, join_rule
 from workers.neighbours import Edges, near_pairs
 
-NEIGHBOURS, GENUINE, QUERIES, TURNS = 32, 0.66, 10_000, 3
+WIDTH, NEIGHBOURS, GENUINE, QUERIES, TURNS = 128, 32, 0.66, 10_000, 3
 PAIR, GROUP = 0.47, 0.40
 """The embedded pack's cluster thresholds."""
 
 
-def people(count: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def people(count: int, width: int = WIDTH) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """``count`` descriptors, shuffled, and whose each is."""
     random = np.random.default_rng(0)
     sizes = np.minimum(random.zipf(1.9, size=count), 500)
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--peers", type=int, default=0, help="the count at which faiss is run")
     parser.add_argument("--ivf", action="store_true", help="faiss IVF among the peers")
     parser.add_argument("--cluster", action="store_true", help="cluster them, too")
-    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--width", type=int, default=WIDTH)
     arguments = parser.parse_args()
     graphs, clusterings = [], []
     for count in arguments.counts:
