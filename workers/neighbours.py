@@ -36,8 +36,14 @@ BLOCK = 1 << 17
 """Similarities held at a time by one thread: they stay in its cache."""
 GROUPS = 64
 """Units of work that the cells are joined in."""
+PLACED = 1 << 16
+"""Points that are placed at a time by one thread."""
 SHELF = 12
 """Finds are put in order 2 ** SHELF lookers at a time."""
+
+
+NOWHERE = -1
+"""The cell of a point that lies in another part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +63,103 @@ NOTHING: Found = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.f
 
 
 @dataclass(frozen=True, slots=True)
+class Pivots:
+    """What cuts descriptors into cells: C pivots, in R regions.
+
+    ``mean`` (D) is taken out of a descriptor before it is compared: faces share a direction, which
+    says nothing of who is near whom. ``tops`` (R x D) are the regions, ``cells`` (C x D) the
+    pivots, those of region ``r`` from ``starts[r]`` on. ``reach`` says how far below its best score
+    lie the regions that a point is compared in, and the cells that it looks into.
+    """
+
+    mean: NDArray[np.float32]
+    tops: NDArray[np.float32]
+    cells: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    reach: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    @classmethod
+    def of(
+        cls, drawn: NDArray[np.float32], seen: int, pool: Executor, *, probes: int = PROBES
+    ) -> Pivots:
+        """Those of a sample, of which k-means sees the first ``seen``.
+
+        The last MEASURED tell how far a point has to look.
+        """
+        mean = drawn.mean(axis=0)
+        drawn = drawn - mean
+        sample, unseen = drawn[:seen], drawn[-MEASURED:].T
+        tops = _kmeans(sample, max(1, len(sample) // (SAMPLED * REGION)))
+        home = faiss.knn(sample, tops, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0]
+
+        def cut(region: int) -> NDArray[np.float32]:
+            here = sample[home == region]
+            return _kmeans(here, max(1, len(here) // SAMPLED)) if len(here) else tops[region:][:1]
+
+        regions = list(ordered_map(pool, cut, range(len(tops)), ahead=len(tops)))
+        cells = np.concatenate(regions)
+        starts = np.append(0, np.cumsum([len(region) for region in regions]))
+        reach = [_reach(tops @ unseen, REGIONS), _reach(cells @ unseen, probes)]
+        return cls(mean, tops, cells, starts, np.array(reach, np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Of P points: the cell in which each lies, and those into which it looks.
+
+    ``home`` (P) is NOWHERE for a point that lies in none of these cells. ``cell`` and ``point`` (K)
+    are the pairs of a cell and a point that looks into it, by cell.
+    """
+
+    home: NDArray[np.int32]
+    cell: NDArray[np.int32]
+    point: NDArray[np.int32]
+
+    def within(self, first: int, last: int) -> tuple[NDArray[np.int32], Places]:
+        """The points that look into the cells from ``first`` up to ``last``; their places there.
+
+        A point looks into its own cell too, so that those who lie there are among them.
+        """
+        low, high = np.searchsorted(self.cell, [first, last])
+        looking = np.unique(self.point[low:high])
+        home = self.home[looking] - first
+        home[(home < 0) | (home >= last - first)] = NOWHERE
+        point = np.searchsorted(looking, self.point[low:high])
+        return looking, Places(home, self.cell[low:high] - first, point.astype(np.int32))
+
+
+@dataclass(frozen=True, slots=True)
 class Cells:
     """Who is in which cell and who looks into it, for N points and C cells.
 
     ``members`` lists the points by cell, cell ``c`` from ``member_starts[c]`` on; ``lookers`` and
-    ``looker_starts`` likewise. A point looks into its own cell too.
+    ``looker_starts`` likewise.
     """
 
     members: NDArray[np.int32]
     member_starts: NDArray[np.int64]
     lookers: NDArray[np.int32]
     looker_starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, placed: Sequence[Places], count: int) -> Cells:
+        """``count`` cells of points that were placed part by part, and are numbered in turn."""
+        home = np.concatenate([part.home for part in placed])
+        members = np.argsort(home, kind="stable")[np.count_nonzero(home == NOWHERE) :]
+        looking = sum(np.bincount(part.cell, minlength=count) for part in placed)
+        starts = np.append(0, np.cumsum(looking))
+        lookers, free, first = np.empty(starts[-1], np.int32), starts[:-1].copy(), 0
+        for part in placed:
+            many = np.bincount(part.cell, minlength=count)
+            here = free - (np.cumsum(many) - many)  # from where a cell's begin in the part
+            lookers[here[part.cell] + np.arange(len(part.cell))] = part.point + first
+            free += many
+            first += len(part.home)
+        inside = _starts(home[members], count)
+        return cls(members.astype(np.int32), inside, lookers, starts)
 
     def __len__(self) -> int:
         return len(self.member_starts) - 1
@@ -122,42 +214,35 @@ def every_pair(count: int) -> Cells:
 def make_cells(
     descriptors: NDArray[np.float32], pool: Executor, *, cell: int = CELL, probes: int = PROBES
 ) -> Cells:
-    """Cut N x D descriptors into about N / ``cell`` cells; a point looks into about ``probes``.
-
-    The mean is taken out first: faces share a direction, which says nothing of who is near whom.
-    """
-    size = SAMPLED * max(1, len(descriptors) // cell)
-    drawn = descriptors[_sample(descriptors, size + MEASURED)]
-    mean = drawn.mean(axis=0)
-    drawn -= mean
-    sample, unseen = drawn[:size], drawn[-MEASURED:].T
-    tops = _pivots(sample, max(1, len(sample) // (SAMPLED * REGION)))
-    home = faiss.knn(sample, tops, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0]
-
-    def cut(region: int) -> NDArray[np.float32]:
-        here = sample[home == region]
-        return _pivots(here, max(1, len(here) // SAMPLED)) if len(here) else tops[region:][:1]
-
-    pivots = list(ordered_map(pool, cut, range(len(tops)), ahead=len(tops)))
-    reach = _reach(tops @ unseen, REGIONS), _reach(np.concatenate(pivots) @ unseen, probes)
-    regions = _near_regions(descriptors, mean, tops, reach[0], pool)
-    return _near_cells(descriptors, mean, pivots, regions, reach=reach[1], pool=pool)
+    """Cut N x D descriptors into about N / ``cell`` cells; a point looks into about ``probes``."""
+    seen, drawn = sample_size(len(descriptors), cell)
+    sample = descriptors[np.argsort(shuffle(descriptors), kind="stable")[:drawn]]
+    pivots = Pivots.of(sample, seen, pool, probes=probes)
+    starts = range(0, len(descriptors), PLACED)
+    placed = list(pool.map(lambda at: place(descriptors[at : at + PLACED], pivots), starts))
+    return Cells.of(placed, len(pivots))
 
 
-def _sample(descriptors: NDArray[np.float32], size: int) -> NDArray[np.int64]:
-    """Positions of ``size`` descriptors, chosen and put in order by what they are.
+def sample_size(count: int, cell: int = CELL) -> tuple[int, int]:
+    """How many of ``count`` descriptors k-means sees, and how many are drawn in all."""
+    seen = SAMPLED * max(1, count // cell)
+    return min(seen, count), min(seen + MEASURED, count)
 
-    The same faces in another order give the same pivots, and a few more faces give few others.
+
+def shuffle(descriptors: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """A number for each of N descriptors, made of what it is: the least of them are a sample.
+
+    The same faces in another order give the same sample, and a few more faces change it little.
     """
     bits = np.ascontiguousarray(descriptors[:, :8]).view(np.uint32).astype(np.uint64)
     odd = np.arange(1, 2 * bits.shape[1], 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (bits * odd).sum(axis=1, dtype=np.uint64)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    return np.argsort(mixed, kind="stable")[:size]
+    return np.asarray(mixed)
 
 
-def _pivots(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+def _kmeans(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """A few rounds of k-means, from the first of the sample.
 
     Measured: pivots that are mere descriptors find 5 % fewer pairs.
@@ -185,84 +270,81 @@ def _reach(scores: NDArray[np.float32], count: int) -> np.float32:
     return np.float32(max(np.partition(below, at)[at], 1e-3))
 
 
-def _near_regions(
-    descriptors: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    tops: NDArray[np.float32],
-    reach: np.float32,
-    pool: Executor,
-) -> Cells:
-    """Which regions each point is compared in: as cells whose members have it as the nearest."""
-    step = max(1, BLOCK // len(tops))
-
-    def look(start: int) -> tuple[NDArray[np.uint16], ...]:
-        scores = (descriptors[start : start + step] - mean) @ tops.T
-        best = scores.max(axis=1, keepdims=True)
-        point, region = np.divmod(np.flatnonzero(scores >= best - reach), len(tops))
-        nearest = scores.argmax(axis=1)
-        return nearest.astype(np.uint16), region.astype(np.uint16), (point + start).astype(np.int32)
-
-    starts = range(0, len(descriptors), step)
-    nearest, region, point = (
-        np.concatenate(parts) for parts in zip(*pool.map(look, starts), strict=True)
-    )
-    members, lookers = (np.argsort(r, kind="stable") for r in (nearest, region))
-    return Cells(
-        members.astype(np.int32),
-        _starts(nearest, len(tops)),
-        point[lookers],
-        _starts(region, len(tops)),
-    )
-
-
-def _near_cells(
-    descriptors: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    pivots: Sequence[NDArray[np.float32]],
-    regions: Cells,
-    *,
-    reach: np.float32,
-    pool: Executor,
-) -> Cells:
-    """The cells of the pivots, looked into by the points that have the pivot within reach."""
-    best = np.empty(len(descriptors), np.float32)
+def place(descriptors: NDArray[np.float32], pivots: Pivots) -> Places:
+    """Where P points, P x D, lie and look: a pure function of each, one unit of work."""
+    rows: NDArray[np.float32] = descriptors - pivots.mean
+    best = np.empty(len(rows), np.float32)
+    nearest, near = _regions(rows, pivots)
 
     def scored(
-        region: int, rows: NDArray[np.int32]
+        region: int, points: NDArray[np.int32]
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-        here, step = pivots[region], max(1, BLOCK // len(pivots[region]))
-        for block in (rows[at : at + step] for at in range(0, len(rows), step)):
-            yield block, np.subtract(descriptors[block], mean) @ here.T
+        here = pivots.cells[pivots.starts[region] : pivots.starts[region + 1]]
+        step = max(1, BLOCK // len(here))
+        for block in (points[at : at + step] for at in range(0, len(points), step)):
+            yield block, rows[block] @ here.T
 
-    def at_home(region: int) -> None:
-        for rows, scores in scored(region, regions.inside(region)):
-            best[rows] = scores.max(axis=1)
-
-    def look(region: int) -> Found:
+    for region, points in enumerate(nearest):
+        for block, scores in scored(region, points):
+            best[block] = scores.max(axis=1)
+    least = best - pivots.reach[1]
+    found = [NOTHING]
+    for region, points in enumerate(near):
         parts = [NOTHING]
-        for rows, scores in scored(region, regions.looking(region)):
-            at = np.flatnonzero(scores >= (best[rows] - reach)[:, None])
+        for block, scores in scored(region, points):
+            at = np.flatnonzero(scores >= least[block, None])
             row, pivot = np.divmod(at, scores.shape[1])
-            parts.append((pivot.astype(np.int32), rows[row], scores.ravel()[at]))
+            parts.append((pivot.astype(np.int32), block[row], scores.ravel()[at]))
         pivot, point, score = _together(parts)
         order = np.argsort(pivot.astype(np.uint16), kind="stable")
-        return pivot[order] + first[region], point[order], score[order]
+        first = np.int32(pivots.starts[region])
+        found.append((pivot[order] + first, point[order], score[order]))
+    return _places(*_together(found), len(rows), pivots.reach[1])
 
-    first = np.cumsum([0] + [len(p) for p in pivots]).astype(np.int32)
-    list(pool.map(at_home, range(len(pivots))))
-    pivot, point, score = _together(list(pool.map(look, range(len(pivots)))))
-    best.fill(-np.inf)
+
+def _regions(
+    rows: NDArray[np.float32], pivots: Pivots
+) -> tuple[list[NDArray[np.int32]], list[NDArray[np.int32]]]:
+    """By region: the points that are nearest to it, and those that are compared in it."""
+    count, step = len(pivots.tops), max(1, BLOCK // len(pivots.tops))
+    nearest, region, point = [], [], []
+    for start in range(0, len(rows), step):
+        scores = rows[start : start + step] @ pivots.tops.T
+        best = scores.max(axis=1, keepdims=True)
+        near, which = np.divmod(np.flatnonzero(scores >= best - pivots.reach[0]), count)
+        nearest.append(scores.argmax(axis=1).astype(np.uint16))
+        region.append(which.astype(np.uint16))
+        point.append((near + start).astype(np.int32))
+    every = np.arange(len(rows), dtype=np.int32)
+    return (
+        _by_number(np.concatenate(nearest), every, count),
+        _by_number(np.concatenate(region), np.concatenate(point), count),
+    )
+
+
+def _by_number(
+    number: NDArray[np.uint16], points: NDArray[np.int32], count: int
+) -> list[NDArray[np.int32]]:
+    """The points that have each number."""
+    ends = np.cumsum(np.bincount(number, minlength=count))
+    return np.split(points[np.argsort(number, kind="stable")], ends[:-1])
+
+
+def _places(
+    cell: NDArray[np.int32],
+    point: NDArray[np.int32],
+    score: NDArray[np.float32],
+    count: int,
+    reach: np.float32,
+) -> Places:
+    """The places of points by their scores."""
+    best = np.full(count, -np.inf, np.float32)
     np.maximum.at(best, point, score)
     top = best[point]
     near, nearest = score >= top - reach, score == top
-    home = np.empty(len(best), np.int32)
-    home[point[nearest]] = pivot[nearest]  # one of them, where two are equally near
-    return Cells(
-        np.argsort(home, kind="stable").astype(np.int32),
-        _starts(home, first[-1]),
-        point[near],
-        _starts(pivot[near], first[-1]),
-    )
+    home = np.empty(count, np.int32)
+    home[point[nearest]] = cell[nearest]  # one of them, where two are equally near
+    return Places(home, cell[near], point[near])
 
 
 def _starts(cell: NDArray[np.integer], cells: int) -> NDArray[np.int64]:
