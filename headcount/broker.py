@@ -37,13 +37,18 @@ EMBED_QUEUE = "embed"
 REDUCE_QUEUE = "reduce"
 SCHEDULE_QUEUE = "schedule"
 FIRE_TASK = "headcount.fire"
-TASKS = {"prepare": "headcount.prepare", "embed": "headcount.embed", "reduce": "headcount.reduce"}
-ROUTES = {
-    TASKS["prepare"]: {"queue": EMBED_QUEUE},
-    TASKS["embed"]: {"queue": EMBED_QUEUE},
-    TASKS["reduce"]: {"queue": REDUCE_QUEUE},
-    FIRE_TASK: {"queue": SCHEDULE_QUEUE},
+QUEUES = {
+    "prepare": EMBED_QUEUE,
+    "embed": EMBED_QUEUE,
+    "gather": REDUCE_QUEUE,
+    "match": REDUCE_QUEUE,
+    "join": REDUCE_QUEUE,
+    "reduce": REDUCE_QUEUE,
 }
+"""Where each kind of unit waits."""
+TASKS = {kind: f"headcount.{kind}" for kind in QUEUES}
+ROUTES = {TASKS[kind]: {"queue": queue} for kind, queue in QUEUES.items()}
+ROUTES[FIRE_TASK] = {"queue": SCHEDULE_QUEUE}
 
 UNACKED = "unacked"
 """The hash in which kombu keeps what was delivered and not acknowledged."""

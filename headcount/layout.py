@@ -19,6 +19,7 @@ jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it cove
 jobs/<job_id>/attempts/<unit>/<n>.json    one attempt at a unit of work
 jobs/<job_id>/suspects/<unit>/<n>.json    the photo that attempt n was at (careful mode)
 jobs/<job_id>/done/<unit>.json            written last by a unit of work: its report
+jobs/<job_id>/reduce/                     what tasks of a large reduce stage hand on, until its end
 jobs/<job_id>/commit.json                 the versions of the tables with this job in them
 jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
 jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
@@ -51,12 +52,33 @@ LEASES = "leases/"
 COMMITS = "commits/"
 
 PREPARE = "prepare"
+GATHER = "gather"
 REDUCE = "reduce"
 
 
 def shard_name(number: int) -> str:
     """The unit of work that is shard ``number``; names sort as their numbers do."""
     return f"embed-{number:07d}"
+
+
+def is_shard(unit: str) -> bool:
+    """Whether a unit of work embeds photos."""
+    return unit.startswith("embed-")
+
+
+def reduces(unit: str) -> bool:
+    """Whether a unit of work is of the reduce stage."""
+    return unit.split("-", maxsplit=1)[0] in (GATHER, "match", "join", REDUCE)
+
+
+def match_name(part: int) -> str:
+    """The unit that compares one part of a collection's faces."""
+    return f"match-{part:07d}"
+
+
+def join_name(group: int) -> str:
+    """The unit that looks for neighbours in one group of cells."""
+    return f"join-{group:07d}"
 
 
 def index_folder(name: str) -> str:
@@ -197,6 +219,37 @@ class JobKeys:
     def failed_folder(self) -> str:
         """All failure markers."""
         return f"{self.root}failed/"
+
+    @property
+    def handed_on(self) -> str:
+        """Everything that tasks of the reduce stage hand on."""
+        return f"{self.root}reduce/"
+
+    @property
+    def split(self) -> str:
+        """How the reduce stage is split into tasks."""
+        return f"{self.handed_on}split.json"
+
+    @property
+    def pivots(self) -> str:
+        """What cuts the descriptors into cells."""
+        return f"{self.handed_on}pivots.npz"
+
+    def numbers(self, part: int) -> str:
+        """Which of a part's rows are to be clustered."""
+        return f"{self.handed_on}numbers/{part:07d}.npz"
+
+    def matches(self, part: int) -> str:
+        """The nearest people of a part's rows."""
+        return f"{self.handed_on}matches/{part:07d}.npz"
+
+    def places(self, part: int, group: int) -> str:
+        """Those of a part that look into the cells of a group."""
+        return f"{self.handed_on}places/{group:07d}/{part:07d}.npz"
+
+    def finds(self, group: int) -> str:
+        """The neighbours found in the cells of a group."""
+        return f"{self.handed_on}finds/{group:07d}.npz"
 
     @property
     def replaced_folder(self) -> str:

@@ -40,7 +40,7 @@ class UnitMessage(Record):
 
     archive: str
     job_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    unit: str = Field(pattern=r"^(prepare|reduce|embed-[0-9]{7,12})$")
+    unit: str = Field(pattern=r"^(prepare|gather|reduce|(embed|match|join)-[0-9]{7,12})$")
 
 
 class ModelChoice(Record):
@@ -201,6 +201,20 @@ class CommitRecord(Record):
     photos: int
     faces: int
     gallery: int
+
+
+class SplitRecord(Record):
+    """``split.json``: a reduce stage that is done in several tasks, all on the same tables."""
+
+    faces_version: int
+    gallery_version: int
+    parts: tuple[tuple[int, ...], ...] = Field(
+        description="fragments of the table of faces: those of each task that compares faces"
+    )
+    faces: int = Field(description="those to be clustered")
+    groups: tuple[tuple[int, int], ...] = Field(
+        description="cells, from the first up to the last: those of each task that joins cells"
+    )
 
 
 class RollbackRecord(Record):

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     shard_bytes: int = Field(1 << 30, ge=1, description="bytes of one shard, at most")
     max_bytes: int = Field(200 << 20, ge=1, description="a larger photo is too_large, unread")
     max_pixels: int = Field(250_000_000, ge=1, description="a larger photo is too_large, undecoded")
+    reduce_faces: int = Field(
+        500_000, ge=1, description="faces of one reduce task; more in an archive are shared out"
+    )
     window: int = Field(64, ge=1, description="shards in flight at once")
     poll_seconds: float = Field(0.5, gt=0, description="how often the supervisor looks")
     lost_seconds: float = Field(

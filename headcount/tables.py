@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -152,6 +153,13 @@ class Table:
         else:
             self.uri = str(local_path(archive) / key)
             self._options = None
+        self._fixed: int | None = None
+
+    def at(self, version: int) -> Table:
+        """The table as it was in one version: to be read only."""
+        fixed = copy(self)
+        fixed._fixed = version
+        return fixed
 
     @contextmanager
     def _foreign(self) -> Iterator[None]:
@@ -161,7 +169,7 @@ class Table:
             raise _translate(error, self.uri) from error
 
     def _open(self) -> lance.LanceDataset:
-        return lance.dataset(self.uri, storage_options=self._options)
+        return lance.dataset(self.uri, version=self._fixed, storage_options=self._options)
 
     def exists(self) -> bool:
         """Whether the table was ever created."""
@@ -268,6 +276,11 @@ class Table:
         with self._foreign():
             return int(self._open().count_rows(where))
 
+    def fragments(self) -> dict[int, int]:
+        """The rows of each fragment, by its number; deleted rows are not counted."""
+        with self._foreign():
+            return {f.fragment_id: int(f.count_rows()) for f in self._open().get_fragments()}
+
     def scan(
         self,
         columns: Sequence[str],
@@ -275,14 +288,18 @@ class Table:
         where: str | None = None,
         order_by: Sequence[str] = (),
         batch_rows: int = 8192,
+        fragments: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """The rows that match a filter, batch by batch."""
+        """The rows that match a filter, batch by batch; of some ``fragments``, in that order."""
         with self._foreign():
-            scanner = self._open().scanner(
+            dataset = self._open()
+            chosen = None if fragments is None else [dataset.get_fragment(n) for n in fragments]
+            scanner = dataset.scanner(
                 columns=list(columns),
                 filter=where,
                 order_by=list(order_by) or None,
                 batch_size=batch_rows,
+                fragments=chosen,
             )
             yield from scanner.to_batches()
 

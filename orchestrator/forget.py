@@ -264,9 +264,15 @@ def _forget_jobs(store: Store, stone: ForgottenRecord) -> dict[str, int]:
         changed += _forget_messages(store, keys, stone)
         finished = find_record(store, keys.finished, FinishedRecord)
         if finished is None or finished.state != "done":
-            for info in list(store.list(f"{keys.done_folder}embed-")):
-                store.delete(info.key)  # its rows were staged, and are gone: done anew on resume
+            _undo(store, keys)
     return {"job records": changed}
+
+
+def _undo(store: Store, keys: JobKeys) -> None:
+    """What a job staged or handed on is gone or goes: on resume it is done anew."""
+    for info in [*store.list(keys.done_folder), *store.list(keys.handed_on)]:
+        if info.key != keys.done(PREPARE):
+            store.delete(info.key)
 
 
 def _forget_references(store: Store, keys: JobKeys, stone: ForgottenRecord) -> int:

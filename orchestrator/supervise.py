@@ -16,14 +16,25 @@ from typing import Any, Protocol
 from headcount import attempts, control
 from headcount.broker import LEFT, Broker
 from headcount.errors import FatalError, TransientError
-from headcount.layout import PREPARE, REDUCE, JobKeys, shard_name
+from headcount.layout import (
+    GATHER,
+    PREPARE,
+    REDUCE,
+    JobKeys,
+    is_shard,
+    join_name,
+    match_name,
+    shard_name,
+)
 from headcount.messages import (
     DoneMarker,
     FailedMarker,
     FinishedRecord,
     JobSpec,
+    PackRecord,
     PlanRecord,
     ProgressRecord,
+    SplitRecord,
     UnitMessage,
     find_record,
     now,
@@ -33,6 +44,7 @@ from headcount.photos import collection_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from orchestrator import interrupt
+from orchestrator.commit import faces_in
 from orchestrator.intake import current_plan, pack_of, take_in
 from orchestrator.lease import Lease
 from orchestrator.window import Window
@@ -200,7 +212,7 @@ class Supervisor:
             self._embed(plan)
         self._enter("commit")
         take_in(self.store, spec, plan, pack_of(prepared), self.s3, fence=self._lease.confirm)
-        return self._one(REDUCE)
+        return self._reduce(pack_of(prepared))
 
     def _embed(self, plan: PlanRecord) -> None:
         self._enter("embed")
@@ -211,6 +223,25 @@ class Supervisor:
                 self._totals.add(read_record(self.store, self.keys.done(unit), DoneMarker))
         self._began, self._began_with = time.monotonic(), self._totals.photos
         self._drive((unit for unit in units if unit not in done), plan)
+
+    def _reduce(self, pack: PackRecord) -> DoneMarker:
+        """Match, cluster and publish: in one task, or in several where the archive is large."""
+        begun = find_record(self.store, self.keys.done(GATHER), DoneMarker) is not None
+        if begun or faces_in(self.store, pack, self.s3) > self.settings.reduce_faces:
+            self._one(GATHER)
+            split = read_record(self.store, self.keys.split, SplitRecord)
+            self._many("match", [match_name(part) for part in range(len(split.parts))])
+            self._many("join", [join_name(group) for group in range(len(split.groups))])
+        marker = self._one(REDUCE)
+        for info in list(self.store.list(self.keys.handed_on)):
+            self.store.delete(info.key)
+        return marker
+
+    def _many(self, stage: str, units: list[str]) -> None:
+        """Drive a stage of several units."""
+        self._enter(stage)
+        done = self._units_in(self.keys.done_folder)
+        self._drive((unit for unit in units if unit not in done), None)
 
     def _one(self, unit: str) -> DoneMarker:
         """Drive a stage that is a single unit."""
@@ -358,7 +389,7 @@ class Supervisor:
         marker = find_record(self.store, self.keys.done(unit), DoneMarker)
         if marker is not None:
             del self._flights[unit]
-            if unit not in (PREPARE, REDUCE):
+            if is_shard(unit):
                 self._totals.add(marker)
             return True
         failed = find_record(self.store, self.keys.failed(unit), FailedMarker)

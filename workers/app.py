@@ -12,6 +12,8 @@ from headcount.broker import TASKS, Broker, make_app, register
 from headcount.messages import UnitMessage
 from workers.context import Context, Unit
 from workers.embed import embed_shard
+from workers.gather import gather_faces
+from workers.parts import join_group, match_part
 from workers.prepare import prepare_job
 from workers.reduce import reduce_job
 from workers.units import Work, run_unit
@@ -20,6 +22,9 @@ from workers.vitals import Vitals
 WORK: dict[str, Work] = {
     "prepare": prepare_job,
     "embed": embed_shard,
+    "gather": gather_faces,
+    "match": match_part,
+    "join": join_group,
     "reduce": reduce_job,
 }
 

@@ -40,6 +40,11 @@ class JoinRule:
     pair: float
     group: float
 
+    @property
+    def least_of_all(self) -> float:
+        """What is asked of no two groups less than."""
+        return min(self.group, self.pair)
+
     def least(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
         """The mean cosine that is asked of groups of these sizes."""
         return self.group + (self.pair - self.group) / np.sqrt(first * second)
@@ -66,6 +71,7 @@ def cluster(
     rule: JoinRule,
     must_link: Pairs = NO_PAIRS,
     cannot_link: Pairs = NO_PAIRS,
+    edges: Edges | None = None,
 ) -> NDArray[np.int32]:
     """A label, from 0, for each of N faces.
 
@@ -74,10 +80,12 @@ def cluster(
     ``must_link`` and ``cannot_link`` are decisions, honoured exactly, the former also within a
     photo. Raises ValueError where they contradict each other. Equal faces in equal order give
     equal labels; callers sort by face id, so that the order of arrival does not matter.
+    ``edges`` is the faces' neighbour graph, where it was made already.
     """
     if not len(photos):
         return np.zeros(0, np.int32)
-    edges = near_pairs(descriptors, neighbours=NEIGHBOURS, threshold=min(rule.group, rule.pair))
+    if edges is None:
+        edges = near_pairs(descriptors, neighbours=NEIGHBOURS, threshold=rule.least_of_all)
     bound = _bound_groups(len(photos), must_link)
     if (bound[cannot_link[:, 0]] == bound[cannot_link[:, 1]]).any():
         raise ValueError("two faces that must be together must also be apart")

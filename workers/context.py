@@ -13,6 +13,7 @@ from headcount.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.messages import (
     ArchiveRecord,
     CalibrationRecord,
+    DoneMarker,
     JobSpec,
     PackRecord,
     UnitMessage,
@@ -100,6 +101,24 @@ class Unit:
     def of(cls, message: UnitMessage, context: Context) -> Unit:
         """The unit that a message names."""
         return cls(context, context.open(message.archive), message.job_id, message.unit)
+
+    def done(
+        self, seconds: dict[str, float], *, counts: dict[str, int] | None = None
+    ) -> DoneMarker:
+        """The marker of a task of the reduce stage, with its seconds by step."""
+        return DoneMarker(
+            unit=self.name,
+            attempt=self.attempt,
+            worker=self.context.worker,
+            seconds=sum(seconds.values()),
+            stages=seconds,
+            counts=counts or {},
+        )
+
+    @property
+    def number(self) -> int:
+        """The number in the unit's name."""
+        return int(self.name.rsplit("-", 1)[1])
 
     def require_wanted(self) -> None:
         """Raise GivenUp where this unit is to be left; asked between two photos."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headcount.messages import PackRecord
 from headcount.records import Decision
 from workers.calibrate import search_threshold
-from workers.cluster import cluster, join_rule
+from workers.cluster import JoinRule, cluster, join_rule
 from workers.columns import (
     NONE,
     Numbers,
@@ -31,6 +31,7 @@ from workers.descriptors import Rows
 from workers.gallery import Gallery
 from workers.identities import PARTITION, cluster_names, evidence, lend_names
 from workers.match import NOBODY, Matches, accepted, match, probability
+from workers.neighbours import Edges
 
 
 def applied_threshold(unit: Unit, gallery: Gallery) -> float:
@@ -53,9 +54,14 @@ def decide(
     *,
     threshold: float,
     rejected: Collection[tuple[str, str]] = (),
+    matches: Matches | None = None,
 ) -> pa.Table:
-    """Add what matching says of each face. Nobody is matched to whom they were rejected for."""
-    matches = _match(faces, descriptors, gallery, rejected)
+    """Add what matching says of each face. Nobody is matched to whom they were rejected for.
+
+    ``matches`` are those of the faces, where they were compared already.
+    """
+    matches = match(descriptors, gallery) if matches is None else matches
+    _match_rejected(matches, faces, descriptors, gallery, rejected)
     usable = truth(faces["usable"])
     good = accepted(
         matches, usable, codes(faces["photo"])[0], threshold=threshold, margin=pack.margin
@@ -82,14 +88,14 @@ def decide(
     )
 
 
-def _match(
+def _match_rejected(
+    matches: Matches,
     faces: pa.Table,
     descriptors: Rows,
     gallery: Gallery,
     rejected: Collection[tuple[str, str]],
-) -> Matches:
-    """The nearest people of each face, among those it was not rejected for."""
-    matches = match(descriptors, gallery)
+) -> None:
+    """Compare the faces that were rejected for somebody again, with everybody else."""
     barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
         barred[face].add(person)
@@ -104,7 +110,6 @@ def _match(
         matches.runner_up[rows] = where[again.runner_up]
         matches.similarity[rows] = again.similarity
         matches.runner_up_similarity[rows] = again.runner_up_similarity
-    return matches
 
 
 def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
@@ -122,9 +127,21 @@ def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
 
     Each id is there once: copies of one photo share clusters.
     """
-    rows = np.flatnonzero(_judged(faces))
+    rows = np.flatnonzero(truth(faces["usable"]))
     number, face_ids = sorted_codes(faces["face_id"].take(rows))
     return rows[first_of_each(number)], face_ids
+
+
+def rule_of(unit: Unit, faces: int) -> JoinRule:
+    """By which so many faces of the unit's collection are clustered."""
+    pack = unit.pack.record
+    return join_rule(
+        pack.cluster_threshold,
+        pack.cluster_group_threshold,
+        faces=faces,
+        purity=unit.spec.purity,
+        decade=pack.decade,
+    )
 
 
 def find_clusters(
@@ -133,27 +150,20 @@ def find_clusters(
     face_ids: pa.Array,
     descriptors: NDArray[np.float32],
     decided: Decided,
+    *,
+    edges: Edges | None = None,
 ) -> NDArray[np.int32]:
-    """The number of each face's cluster."""
+    """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
     photo, keys = codes(photos)
     must, cannot = decided.links(_positions_of(face_ids, decided))
     return cluster(
         descriptors,
         np.array(keys.to_pylist(), object)[photo].tolist(),  # faces of a photo share its text
-        rule=join_rule(
-            unit.pack.record.cluster_threshold,
-            unit.pack.record.cluster_group_threshold,
-            faces=len(face_ids),
-            purity=unit.spec.purity,
-            decade=unit.pack.record.decade,
-        ),
+        rule=rule_of(unit, len(face_ids)),
         must_link=must,
         cannot_link=cannot,
+        edges=edges,
     )
-
-
-def _judged(faces: pa.Table) -> NDArray[np.bool_]:
-    return truth(pc.not_equal(faces["decision"], Decision.IGNORED.value))
 
 
 def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
@@ -165,7 +175,7 @@ def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
 
 def add_clusters(faces: pa.Table, face_ids: pa.Array, names: pa.Array) -> pa.Table:
     """Add the cluster of each face that can be judged; ``names`` are those of ``face_ids``."""
-    at = np.where(_judged(faces), positions(faces["face_id"], face_ids), NONE)
+    at = np.where(truth(faces["usable"]), positions(faces["face_id"], face_ids), NONE)
     return faces.append_column("cluster_id", pick(names, at))
 
 

@@ -19,7 +19,7 @@ from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.cluster import Pairs
 from workers.columns import is_one_of, truth
 from workers.context import Unit
-from workers.descriptors import Descriptors
+from workers.descriptors import Some
 from workers.rows import fixed_lists
 
 
@@ -150,7 +150,7 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
     return found
 
 
-def enrol_named(unit: Unit, faces: pa.Table, descriptors: Descriptors, decided: Decided) -> None:
+def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
     A face that is a reference already is left alone, and one that was rejected since is none any

@@ -12,6 +12,12 @@ PART = 1 << 14
 """Descriptors that are converted at a time."""
 
 
+class Some(Protocol):
+    """Descriptors of unit length that are had by their places, K x D in fp32."""
+
+    def __getitem__(self, where: NDArray[np.int64], /) -> NDArray[np.float32]: ...
+
+
 class Rows(Protocol):
     """N x D descriptors of unit length that are read by parts, as fp32: an array is one."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,14 @@ class Matches:
     similarity: NDArray[np.float32]
     runner_up: NDArray[np.int32]
     runner_up_similarity: NDArray[np.float32]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def at(self, rows: NDArray[np.int64]) -> Matches:
+        """Those of some of the faces."""
+        return Matches(**{name: values[rows] for name, values in self.arrays().items()})
 
     @property
     def margin(self) -> NDArray[np.float32]:

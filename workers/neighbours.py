@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import faiss
 import numpy as np
@@ -59,6 +60,8 @@ class Edges:
 
 Found = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 """Of each find: who looked, who was found, and their cosine."""
+Shelves = list[NDArray[np.uint64]]
+"""Finds as one number each, by lookers: see shelved."""
 NOTHING: Found = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
@@ -80,6 +83,10 @@ class Pivots:
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def of(
@@ -118,6 +125,13 @@ class Places:
     cell: NDArray[np.int32]
     point: NDArray[np.int32]
 
+    @classmethod
+    def together(cls, placed: Sequence[Places], count: int) -> Places:
+        """Those of points that were placed part by part, in ``count`` cells."""
+        cells = Cells.of(placed, count)
+        cell = np.repeat(np.arange(count, dtype=np.int32), np.diff(cells.looker_starts))
+        return cls(_homes(placed), cell, cells.lookers)
+
     def within(self, first: int, last: int) -> tuple[NDArray[np.int32], Places]:
         """The points that look into the cells from ``first`` up to ``last``; their places there.
 
@@ -147,9 +161,11 @@ class Cells:
     @classmethod
     def of(cls, placed: Sequence[Places], count: int) -> Cells:
         """``count`` cells of points that were placed part by part, and are numbered in turn."""
-        home = np.concatenate([part.home for part in placed])
+        home = _homes(placed)
         members = np.argsort(home, kind="stable")[np.count_nonzero(home == NOWHERE) :]
-        looking = sum(np.bincount(part.cell, minlength=count) for part in placed)
+        looking = np.zeros(count, np.int64)
+        for part in placed:
+            looking += np.bincount(part.cell, minlength=count)
         starts = np.append(0, np.cumsum(looking))
         lookers, free, first = np.empty(starts[-1], np.int32), starts[:-1].copy(), 0
         for part in placed:
@@ -173,6 +189,10 @@ class Cells:
         return self.lookers[self.looker_starts[cell] : self.looker_starts[cell + 1]]
 
 
+def _homes(placed: Sequence[Places]) -> NDArray[np.int32]:
+    return np.concatenate([np.zeros(0, np.int32), *(part.home for part in placed)])
+
+
 def near_pairs(
     descriptors: NDArray[np.float32],
     *,
@@ -191,15 +211,7 @@ def near_pairs(
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
         exact = count <= exact_limit
         cells = every_pair(count) if exact else make_cells(descriptors, pool)
-
-        def join(group: NDArray[np.int64]) -> list[NDArray[np.uint64]]:
-            found = join_cells(
-                descriptors, cells, group, neighbours=neighbours, threshold=threshold
-            )
-            return shelved(found, count)
-
-        groups = np.array_split(np.arange(len(cells)), min(len(cells), GROUPS))
-        found = list(ordered_map(pool, join, groups, ahead=2 * threads))
+        found = find_in_cells(descriptors, cells, pool, neighbours=neighbours, threshold=threshold)
         return merge(found, neighbours=neighbours, pool=pool)
 
 
@@ -352,6 +364,33 @@ def _starts(cell: NDArray[np.integer], cells: int) -> NDArray[np.int64]:
     return np.append(0, np.cumsum(np.bincount(cell, minlength=cells)))
 
 
+def find_in_cells(
+    descriptors: NDArray[np.float32],
+    cells: Cells,
+    pool: Executor,
+    *,
+    neighbours: int,
+    threshold: float,
+    number: NDArray[np.int32] | None = None,
+    count: int | None = None,
+) -> list[Shelves]:
+    """What is found in all cells, group of cells by group.
+
+    Points go by their ``number`` among ``count`` where these are but some of all.
+    """
+
+    def find(group: NDArray[np.int64]) -> Shelves:
+        one, other, similarity = join_cells(
+            descriptors, cells, group, neighbours=neighbours, threshold=threshold
+        )
+        if number is not None:
+            one, other = number[one], number[other]
+        return shelved((one, other, similarity), len(descriptors) if count is None else count)
+
+    groups = np.array_split(np.arange(len(cells)), max(1, min(len(cells), GROUPS)))
+    return list(ordered_map(pool, find, groups, ahead=len(groups)))
+
+
 def join_cells(
     descriptors: NDArray[np.float32],
     cells: Cells,
@@ -394,7 +433,7 @@ def _together(parts: Sequence[Found]) -> Found:
     return np.concatenate(one), np.concatenate(other), np.concatenate(similarity)
 
 
-def shelved(found: Found, count: int) -> list[NDArray[np.uint64]]:
+def shelved(found: Found, count: int) -> Shelves:
     """Finds among ``count`` points by 2 ** SHELF lookers, each as one number.
 
     Put in order, these numbers are sorted by looker, then the nearest first, then who was found.
@@ -409,7 +448,7 @@ def shelved(found: Found, count: int) -> list[NDArray[np.uint64]]:
     return np.split(key[np.argsort(shelf, kind="stable")], ends[:-1])
 
 
-def merge(found: Sequence[list[NDArray[np.uint64]]], *, neighbours: int, pool: Executor) -> Edges:
+def merge(found: Sequence[Shelves], *, neighbours: int, pool: Executor) -> Edges:
     """The finds of all groups as edges: each looker's nearest over all cells, each pair once."""
 
     def nearest(shelf: int) -> NDArray[np.int64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +17,12 @@ import pyarrow.compute as pc
 from headcount import __version__, results, rolls
 from headcount.diff import diff_rolls
 from headcount.export import scratch, write_table
-from headcount.messages import DoneMarker, now
+from headcount.messages import DoneMarker, SplitRecord, find_record, now
 from headcount.records import Outcome
 from headcount.storage import Store
 from workers.carry import earlier_roll
-from workers.columns import Numbers, free_unused
+from workers.clock import Clock
+from workers.columns import free_unused
 from workers.context import Unit
 from workers.decide import (
     add_clusters,
@@ -35,25 +35,11 @@ from workers.decide import (
     to_cluster,
 )
 from workers.decisions import enrol_named, load_decisions
-from workers.descriptors import Descriptors
 from workers.expect import Expectations, load_expectations
+from workers.faces import load_faces
 from workers.gallery import Gallery, load_gallery
 from workers.identities import changes, name_clusters
-from workers.rows import stored_matrix
-
-FACE_COLUMNS = (
-    "photo",
-    "face_id",
-    "x",
-    "y",
-    "w",
-    "h",
-    "landmarks",
-    "detection_score",
-    "quality",
-    "usable",
-)
-
+from workers.parts import handed_edges, handed_matches
 
 _FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
 
@@ -104,30 +90,22 @@ def counted(column: pa.ChunkedArray) -> dict[str, int]:
     )
 
 
-class Clock:
-    """Seconds per stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.monotonic()
-
-    def lap(self, stage: str) -> None:
-        """Put the time since the last lap down to ``stage``."""
-        moment = time.monotonic()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + moment - self._last
-        self._last = moment
-
-
 def reduce_job(unit: Unit) -> DoneMarker:
-    """Say who every face of the collection is, and write that down; the summary comes last."""
+    """Say who every face of the collection is, and write that down; the summary comes last.
+
+    Where the stage was split, faces were compared with the gallery and each other by others.
+    """
     from workers.publish import publish  # pictures and templates: only where they are made
 
     clock = Clock()
     out = unit.context.open(unit.spec.out)
-    faces, descriptors = _load_faces(unit)
+    split = find_record(unit.store, unit.keys.split, SplitRecord)
+    faces, descriptors = load_faces(unit, split)
     decided = load_decisions(unit, faces)
-    enrol_named(unit, faces, descriptors, decided)
-    gallery = load_gallery(unit.table(unit.pack_keys.gallery))
+    references = unit.table(unit.pack_keys.gallery)
+    if split is None:
+        enrol_named(unit, faces, descriptors, decided)
+    gallery = load_gallery(references if split is None else references.at(split.gallery_version))
     clock.lap("load")
     threshold = applied_threshold(unit, gallery)
     faces = decide(
@@ -137,14 +115,16 @@ def reduce_job(unit: Unit) -> DoneMarker:
         unit.figures,
         threshold=threshold,
         rejected=decided.rejected,
+        matches=None if split is None else handed_matches(unit, split).at(descriptors.order),
     )
     clock.lap("match")
     rows, face_ids = to_cluster(faces)
     chosen = descriptors[rows]
     del descriptors  # clustering needs the memory
     free_unused()
-    labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided)
-    del chosen
+    edges = handed_edges(unit, split) if split is not None and split.groups else None
+    labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided, edges=edges)
+    del chosen, edges
     earlier = earlier_roll(unit, faces)
     ids = name_clusters(labels, face_ids, clusters_in(earlier))
     faces = add_clusters(faces, face_ids, ids)
@@ -180,42 +160,6 @@ def _done(unit: Unit, roll: Roll, seconds: dict[str, float]) -> DoneMarker:
             **{f"faces_{decision}": number for decision, number in roll.decisions.items()},
         },
     )
-
-
-def _load_faces(unit: Unit) -> tuple[pa.Table, Descriptors]:
-    """The collection's faces and their descriptors, sorted by photo, then left to right."""
-    tables, stored = [_no_faces()], np.zeros((0, unit.pack.record.dimensions), np.float16)
-    scan = unit.table(unit.pack_keys.faces).scan(
-        [*FACE_COLUMNS, "descriptor"], where=unit.of_collection
-    )
-    for batch in scan:
-        tables.append(_copy(pa.Table.from_batches([batch]).drop_columns(["descriptor"])))
-        start = len(stored)  # they grow where they are: no second copy of all of them
-        stored.resize((start + batch.num_rows, stored.shape[1]), refcheck=False)
-        stored[start:] = stored_matrix(batch.column("descriptor"))
-        unit.photos += 1
-    faces, order = _sorted(pa.concat_tables(tables))
-    del tables
-    free_unused()
-    return faces, Descriptors(stored, order)
-
-
-def _copy(table: pa.Table) -> pa.Table:
-    """The same rows in memory of their own, so that those of the scan can be used again."""
-    return table.take(np.arange(len(table)))
-
-
-def _sorted(faces: pa.Table) -> tuple[pa.Table, Numbers]:
-    """The faces by photo, then left to right, and which row each was."""
-    keys = [("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
-    order = pc.sort_indices(faces, sort_keys=keys)
-    return faces.take(order).combine_chunks(), order.to_numpy().astype(np.int64)
-
-
-def _no_faces() -> pa.Table:
-    types = {"photo": pa.string(), "face_id": pa.string(), "usable": pa.bool_()}
-    types["landmarks"] = pa.list_(pa.float32(), 10)
-    return pa.schema([(c, types.get(c, pa.float32())) for c in FACE_COLUMNS]).empty_table()
 
 
 def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from headcount import attempts, control
 from headcount.broker import BEAT_SECONDS, LEFT, Broker
 from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
-from headcount.layout import REDUCE
+from headcount.layout import reduces
 from headcount.messages import DoneMarker, FailedMarker
 from workers.context import GivenUp, Unit
 
@@ -59,7 +59,7 @@ class Heartbeat:
         if self._unit.photos != photos:
             self._seen = (self._unit.photos, time.monotonic())
             return True
-        return self._unit.name == REDUCE or time.monotonic() - since < STALL_SECONDS
+        return reduces(self._unit.name) or time.monotonic() - since < STALL_SECONDS
 
     def _run(self) -> None:
         while self._alive():
@@ -167,7 +167,7 @@ def _room_for(unit: Unit) -> AbstractContextManager[None]:
     It is waited for before the attempt is counted: who waits has not died. The reduce stage, which
     may take long, is waited for by nobody.
     """
-    if unit.name == REDUCE:
+    if reduces(unit.name):
         return nullcontext()
     made = attempts.count(unit.store, unit.keys, unit.name)
     careful = made + 1 >= attempts.CAREFUL_FROM

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from headcount import logs
 from headcount.endpoint import Page, Pages, said
 from headcount.errors import TransientError
-from headcount.layout import REDUCE
+from headcount.layout import reduces
 from headcount.messages import DoneMarker
 from headcount.metrics import WorkerMetrics
 from workers.context import GivenUp, Unit
@@ -39,7 +39,7 @@ class _Seen:
     @property
     def stuck(self) -> bool:
         """Whether it stands still; the steps of the reduce stage may be long."""
-        return self.unit.name != REDUCE and self.still > PROBE_STALL_SECONDS
+        return not reduces(self.unit.name) and self.still > PROBE_STALL_SECONDS
 
     def __str__(self) -> str:
         return f"{self.unit.name}: {self.photos} photos, no progress for {self.still:.0f} s"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.layout import JobKeys
-from headcount.messages import FinishedRecord, JobSpec, now, read_record
+from headcount.messages import DoneMarker, FinishedRecord, JobSpec, now, read_record
 from headcount.settings import S3Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator import forget as forgetting
@@ -124,6 +124,25 @@ def _move_jobs(done: Path, out: Path) -> None:
         finished = read_record(store, keys.finished, FinishedRecord)
         end = finished.model_copy(update={"out": canonical_uri(str(out))})
         store.put(keys.finished, end.to_bytes())
+
+
+def test_what_tasks_of_a_failed_job_handed_on_goes_too_and_is_made_anew(
+    done: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(done, tmp_path / "out"))
+    _move_jobs(done, out)
+    words, vectors = traces(out)
+    store = open_store(canonical_uri(str(out / "archive")), S3Settings())
+    keys = JobKeys(max(path.name for path in (out / "archive/jobs").iterdir()))
+    finished = read_record(store, keys.finished, FinishedRecord)
+    store.put(keys.finished, finished.model_copy(update={"state": "failed"}).to_bytes())
+    marker = read_record(store, keys.done("reduce"), DoneMarker)
+    for unit in ("gather", "match-0000000", "join-0000000"):
+        store.put(keys.done(unit), marker.model_copy(update={"unit": unit}).to_bytes())
+    store.put(keys.places(0, 0), vectors[0])
+    forgetting.forget(store, NAME, S3Settings())
+    assert found_in(out, [*words, *vectors]) == set()
+    assert [info.key for info in store.list(keys.done_folder)] == [keys.done("prepare")]
 
 
 def test_a_forget_that_was_interrupted_is_ended_by_the_next(

@@ -1,0 +1,29 @@
+"""A worker that kills itself once after each kind of thing that shared-out reduce tasks write."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.integration.graves import die_once
+from workers import gather, parts
+from workers.__main__ import main
+
+POINTS = ("pivots.npz", "numbers", "matches", "places", "finds")
+DEATHS = "HEADCOUNT_TEST_DEATHS"
+
+
+def die_once_after(hand_on: Callable[..., None]) -> Callable[..., None]:
+    """Like ``hand_on``, and the first process that wrote something of a kind dies."""
+
+    def body(store: Any, key: str, **arrays: Any) -> None:
+        hand_on(store, key, **arrays)
+        die_once(Path(os.environ[DEATHS]), key.split("/reduce/")[1].split("/", maxsplit=1)[0])
+
+    return body
+
+
+if __name__ == "__main__":  # a test that imports this module is to live
+    gather.hand_on = die_once_after(gather.hand_on)
+    parts.hand_on = die_once_after(parts.hand_on)
+    main()

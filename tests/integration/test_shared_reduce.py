@@ -1,0 +1,91 @@
+"""A reduce stage that is shared out says what one task says, whoever is killed."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headcount.broker import Broker
+from headcount.layout import JobKeys
+from headcount.settings import S3Settings, Settings
+from orchestrator import embedded
+from orchestrator.embedded import worker_pool
+from orchestrator.submit import make_spec, submit
+from orchestrator.supervise import Supervisor
+from tests.integration.dying_sharer import DEATHS, POINTS
+from tests.made_up import made_up_archive
+from tests.running import comparable, headcount, table
+
+pytestmark = pytest.mark.integration
+
+TABLES = ("photos", "faces", "people", "clusters", "lineage")
+FACES, FRAGMENTS, OF_A_TASK = 24_000, 8, 7_000
+
+
+def said(out: Path) -> list[Any]:
+    """Everything that a run says but for its own id."""
+    tables = [comparable(table(out, name), "job_id") for name in TABLES]
+    return [*tables, json.loads((out / "diff.json").read_text())]
+
+
+def test_a_large_collection_is_reduced_by_many_tasks_that_may_die_and_the_results_stay_the_same(
+    tmp_path: Path, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "RAPID_DEATHS", len(POINTS) + 1)
+    photos, whole, shared = (tmp_path / name for name in ("photos", "whole", "shared"))
+    made_up_archive(photos, whole / "archive", FACES, fragments=FRAGMENTS)
+    plain = ("run", str(photos), "--annotate", "0", "--out")
+    assert headcount(*plain, str(whole)).returncode == 0
+    cluster = max(table(whole, "clusters"), key=lambda row: row["faces"])["cluster_id"]
+    archive = ("--archive", str(whole / "archive"))
+    assert headcount("name", cluster, "Ada", *archive).returncode == 0
+    shutil.copytree(whole, shared)
+    assert headcount(*plain, str(whole)).returncode == 0
+
+    settings = Settings(poll_seconds=0.1, lost_seconds=3.0, reduce_faces=OF_A_TASK)
+    spec = make_spec(
+        photos=str(photos),
+        people=None,
+        archive=str(shared / "archive"),
+        out=str(shared),
+        settings=settings,
+        annotate=0,
+    )
+    store, graves = submit(spec, S3Settings()), tmp_path / "graves"
+    graves.mkdir()
+    environment = {DEATHS: str(graves), "HEADCOUNT_REDUCE_FACES": str(OF_A_TASK)}
+
+    class Killed(BaseException):
+        pass
+
+    def drive(tick: Callable[[], None]) -> None:
+        broker = Broker(broker_url)
+        Supervisor(
+            store, spec.job_id, broker=broker, settings=settings, s3=S3Settings(), tick=tick
+        ).run()
+
+    def killed_once_there_is(key: str) -> Callable[[], None]:
+        def tick() -> None:
+            pool.check()
+            if any(store.list(key)):
+                raise Killed
+
+        return tick
+
+    keys = JobKeys(spec.job_id)
+    with worker_pool(2, broker_url, environment, module="tests.integration.dying_sharer") as pool:
+        for key in (keys.done("gather"), keys.done_folder + "match", keys.done_folder + "join"):
+            with pytest.raises(Killed):
+                drive(killed_once_there_is(key))
+        drive(pool.check)
+        assert pool.deaths == len(POINTS)
+    done = {Path(info.key).stem for info in store.list(keys.done_folder)}
+    tasks = {f"{kind}-{number:07}" for kind in ("match", "join") for number in range(4)}
+    assert done == {"prepare", "gather", "reduce"} | tasks
+    assert not list(store.list(keys.handed_on))
+    assert {grave.name for grave in graves.iterdir()} == set(POINTS)
+    assert said(shared) == said(whole)
+    assert any(row["person"] == "Ada" for row in table(shared, "faces"))

@@ -1,0 +1,76 @@
+"""A large archive without photos to look at: files of a few bytes, and made-up faces of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from headcount.layout import JobKeys
+from headcount.records import Outcome, Photo, face_id
+from headcount.settings import S3Settings, Settings
+from headcount.storage import open_store
+from headcount.tables import faces_schema
+from orchestrator.submit import make_spec
+from workers.context import Context, Unit
+from workers.prepare import prepare_job
+from workers.rows import fixed_lists, photo_rows
+
+OF_PHOTO, OF_PERSON, WIDTH = 3, 7, 128
+
+
+def made_up_archive(photos: Path, archive: Path, faces: int, *, fragments: int) -> None:
+    """Files in the folder ``photos``, and an archive that knows them, with so many faces.
+
+    Every 50th photo is a copy of the one before it; every 20th face is too poor to judge.
+    """
+    photos.mkdir()
+    archive.mkdir(parents=True)
+    for number in range(-(-faces // OF_PHOTO)):
+        (photos / f"{number:06}.jpg").write_bytes(b"not looked at")
+    spec = make_spec(
+        photos=str(photos), people=None, archive=str(archive), out=str(archive), settings=Settings()
+    )
+    context = Context(Settings(), S3Settings(), "test")
+    unit = Unit(context, open_store(str(archive)), spec.job_id, "prepare")
+    unit.store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
+    prepare_job(unit)
+    known = [
+        Photo(info.key, info.etag, info.size, Outcome.FACES, None, 900, 600, 1, OF_PHOTO, str(at))
+        for at, info in enumerate(open_store(str(photos)).list())
+    ]
+    rows = photo_rows(known, unit.collection_id, spec, ["balanced"] * len(known))
+    unit.table(unit.pack_keys.photos).append(rows)
+    table = _faces(unit, known)
+    step = -(-len(table) // fragments)
+    for start in range(0, len(table), step):
+        unit.table(unit.pack_keys.faces).append(table.slice(start, step))
+
+
+def _faces(unit: Unit, photos: list[Photo]) -> pa.Table:
+    random, count = np.random.default_rng(0), len(photos) * OF_PHOTO
+    people = random.standard_normal((count // OF_PERSON + 1, WIDTH))
+    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    whose = random.permutation(np.arange(count) // OF_PERSON)
+    descriptors = people[whose] + random.normal(0, 0.7 / WIDTH**0.5, (count, WIDTH))
+    copied = np.arange(count) // OF_PHOTO % 50 == 49
+    descriptors[copied] = descriptors[np.flatnonzero(copied) - OF_PHOTO]
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    pack, content = unit.pack.record.pack_id, np.arange(len(photos))
+    content[content % 50 == 49] -= 1
+    same = (content[:, None] * OF_PHOTO + np.arange(OF_PHOTO)).ravel()
+    columns = {
+        "collection": [unit.collection_id] * count,
+        "job_id": [unit.job_id] * count,
+        "photo": [photo.key for photo in photos for _ in range(OF_PHOTO)],
+        "face_id": [face_id(str(number), pack, "balanced", 0) for number in same.tolist()],
+        **{name: np.tile([10, 310, 610], len(photos)).astype(np.float32) for name in "xywh"},
+        "landmarks": fixed_lists(np.zeros((count, 10), np.float32)),
+        "detection_score": np.full(count, 0.9, np.float32),
+        "quality": random.uniform(0.4, 1, count).astype(np.float32),
+        "pass": ["whole"] * count,
+        "usable": same % 20 != 0,
+        "descriptor": fixed_lists(descriptors.astype(np.float16)),
+    }
+    return pa.table(columns, schema=faces_schema(WIDTH))

@@ -1,0 +1,19 @@
+"""Seconds per stage of a unit of work."""
+
+from __future__ import annotations
+
+import time
+
+
+class Clock:
+    """Seconds per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        """Put the time since the last lap down to ``stage``."""
+        moment = time.monotonic()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + moment - self._last
+        self._last = moment

@@ -1,0 +1,155 @@
+"""The first task of a large reduce stage: settle what the others go by, and share the faces out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from headcount.messages import DoneMarker, SplitRecord
+from headcount.tables import Table
+from workers.clock import Clock
+from workers.columns import Numbers
+from workers.context import Unit
+from workers.decide import to_cluster
+from workers.decisions import enrol_named, load_decisions
+from workers.descriptors import Descriptors
+from workers.faces import DESCRIPTOR, empty, in_order, own_copy, scan
+from workers.handed import hand_on
+from workers.neighbours import EXACT_LIMIT, NOWHERE, Pivots, sample_size, shuffle
+from workers.rows import stored_matrix
+
+COLUMNS = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable")
+
+Parts = tuple[tuple[int, ...], ...]
+"""The fragments of each part of a table."""
+
+
+def gather_faces(unit: Unit) -> DoneMarker:
+    """Bring the gallery up to date, and write how the stage is split.
+
+    That is: the parts of the table of faces, which rows of each are to be clustered, and the pivots
+    that cut those into cells, unless they are so few that every pair is compared. It holds no
+    more descriptors than the pivots' sample.
+    """
+    clock = Clock()
+    table = unit.table(unit.pack_keys.faces)
+    version = table.version
+    table = table.at(version)
+    parts = parts_of(table.fragments(), unit.context.settings.reduce_faces)
+    gathered = _gather(unit, table, parts)
+    decided = load_decisions(unit, gathered.faces)
+    enrol_named(unit, gathered.faces, _Fetched(unit, table, parts, gathered.order), decided)
+    clock.lap("load")
+    rows, face_ids = to_cluster(gathered.faces)
+    chosen = gathered.order[rows]
+    _hand_on_numbers(unit, gathered, chosen)
+    split = SplitRecord(
+        faces_version=version,
+        gallery_version=unit.table(unit.pack_keys.gallery).version,
+        parts=parts,
+        faces=len(face_ids),
+        groups=_cut(unit, table, parts, gathered.mixed, chosen),
+    )
+    unit.store.put(unit.keys.split, split.to_bytes())
+    clock.lap("cut")
+    return unit.done(clock.seconds, counts={"parts": len(parts), "groups": len(split.groups)})
+
+
+def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
+    """Fragments, of which the rows are given, in parts of at most ``most`` rows or one fragment."""
+    parts: list[list[int]] = []
+    held = most
+    for fragment, rows in fragments.items():
+        if held + rows > most or not parts:
+            parts.append([])
+            held = 0
+        parts[-1].append(fragment)
+        held += rows
+    return tuple(tuple(part) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """The collection's N faces, sorted; ``order`` (N) says which row each was, part after part.
+
+    ``mixed`` (N) are the numbers of the rows by which a sample is drawn; ``counts`` the rows of
+    each part.
+    """
+
+    faces: pa.Table
+    order: Numbers
+    mixed: NDArray[np.uint64]
+    counts: list[int]
+
+
+def _gather(unit: Unit, table: Table, parts: Parts) -> _Gathered:
+    tables, mixed, counts = [empty(COLUMNS)], [np.zeros(0, np.uint64)], []
+    for part in parts:
+        counts.append(0)
+        for batch in scan(unit, table, [*COLUMNS, DESCRIPTOR], part):
+            unit.require_wanted()
+            tables.append(own_copy(batch, COLUMNS))
+            mixed.append(shuffle(_descriptors(batch)))
+            counts[-1] += batch.num_rows
+    faces, order = in_order(pa.concat_tables(tables))
+    return _Gathered(faces, order, np.concatenate(mixed), counts)
+
+
+def _descriptors(batch: pa.RecordBatch) -> NDArray[np.float32]:
+    stored = stored_matrix(batch.column(DESCRIPTOR))
+    return Descriptors(stored, np.arange(len(stored)))[:]
+
+
+def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
+    """Tell of each row of each part which face it is among those that are clustered."""
+    numbers = np.full(len(gathered.order), NOWHERE, np.int32)
+    numbers[chosen] = np.arange(len(chosen))
+    for part, number in enumerate(np.split(numbers, np.cumsum(gathered.counts)[:-1])):
+        hand_on(unit.store, unit.keys.numbers(part), number=number)
+
+
+def _cut(
+    unit: Unit, table: Table, parts: Parts, mixed: NDArray[np.uint64], chosen: Numbers
+) -> tuple[tuple[int, int], ...]:
+    """Write the pivots of the chosen rows; gives the cells of each group, as many as parts."""
+    if len(chosen) <= EXACT_LIMIT:
+        return ()
+    seen, drawn = sample_size(len(chosen))
+    rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        pivots = Pivots.of(_Fetched(unit, table, parts)[rows], seen, pool)
+    hand_on(unit.store, unit.keys.pivots, **pivots.arrays())
+    ends = np.linspace(0, len(pivots), len(parts) + 1).astype(int).tolist()
+    return tuple(pairwise(ends))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """Some descriptors of the collection, read in one scan when they are asked for.
+
+    By row, part after part; or by a place in ``order``, which says the row.
+    """
+
+    unit: Unit
+    table: Table
+    parts: Parts
+    order: Numbers | None = None
+
+    def __getitem__(self, where: Numbers) -> NDArray[np.float32]:
+        wanted = where if self.order is None else self.order[where]
+        rows, at = np.unique(wanted, return_inverse=True)
+        found, start = [], 0
+        fragments = [number for part in self.parts for number in part]
+        for batch in scan(self.unit, self.table, [DESCRIPTOR], fragments):
+            low, high = np.searchsorted(rows, [start, start + batch.num_rows])
+            found.append(_descriptors(batch)[rows[low:high] - start])
+            start += batch.num_rows
+        return np.concatenate(found)[at]
