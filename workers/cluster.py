@@ -99,13 +99,11 @@ def cluster(
     apart, cannot_link = bound[place[apart]], bound[place[cannot_link]]
     if (cannot_link[:, 0] == cannot_link[:, 1]).any():
         raise ValueError("two faces that must be together must also be apart")
-    edges = Edges(bound[place[edges.first]], bound[place[edges.second]])
-    groups = Groups.begin(descriptors[order], bound, edges, np.concatenate([apart, cannot_link]))
-    labels = bound
-    while len(pairs := groups.mutually_best(rule)):
-        numbers, groups = groups.joined(pairs)
-        labels = numbers[labels]
-    return labels[place].astype(np.int32)
+    groups = Groups(descriptors[order], bound, rule, apart=np.concatenate([apart, cannot_link]))
+    groups.meet(bound[place[edges.first]], bound[place[edges.second]])
+    while len(pairs := groups.mutually_best()):
+        groups.join(pairs)
+    return np.unique(groups.labels()[place], return_inverse=True)[1].astype(np.int32)
 
 
 def _side_by_side(edges: Edges, count: int) -> NDArray[np.int64]:
@@ -122,20 +120,25 @@ def _side_by_side(edges: Edges, count: int) -> NDArray[np.int64]:
 
 
 def _bound_groups(count: int, pairs: Pairs) -> NDArray[np.int64]:
-    """The connected component of each of ``count`` faces, by the lowest face, numbered from 0."""
-    parent = list(range(count))
+    """The lowest face of the connected component of each of ``count`` faces."""
+    parent = np.arange(count)
 
     def root(face: int) -> int:
         while parent[face] != face:
-            parent[face] = parent[parent[face]]
-            face = parent[face]
+            face = int(parent[face])
         return face
 
     for one, other in pairs.tolist():
         low, high = sorted((root(one), root(other)))
         parent[high] = low
-    roots = np.arange(count) if not len(pairs) else np.array([root(f) for f in range(count)])
-    return np.asarray(np.unique(roots, return_inverse=True)[1], np.int64)
+    return _roots(parent)
+
+
+def _roots(parent: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each way from parent to parent ends."""
+    while not np.array_equal(further := parent[parent], parent):
+        parent = further
+    return parent
 
 
 def _of_one_photo(
@@ -155,78 +158,89 @@ def _of_one_photo(
     return np.concatenate(found)
 
 
-@dataclass(frozen=True, slots=True)
 class Groups:
-    """G groups of faces and the E pairs of them that have neighbours in each other.
+    """N faces in groups, and the pairs of groups that have neighbours in each other.
 
     Average linkage by reciprocal best pairs (Sumengen et al. 2021, arXiv 2105.11653): the mean
     cosine over all pairs of two groups is the product of their descriptors' sums over the product
-    of their sizes, so a group is its sum (``total``, G x D) and its ``size``. ``mean`` is that
-    cosine for each pair ``first`` < ``second``. ``apart`` holds pairs that may not be joined, as
-    first * G + second. All best pairs of a round are joined at once; what two groups do depends
-    on their neighbourhood alone, so that a few more faces elsewhere change nothing here.
+    of their sizes, so a group is a sum and a size. All best pairs of a round are joined at once;
+    what two groups do depends on their neighbourhood alone, so that a few more faces elsewhere
+    change nothing here, and a round costs as much as it changes.
+
+    A group is known by its lowest face. ``bound`` (N) is that of each face to begin with;
+    ``apart`` are pairs of groups that may not be joined. The descriptors, N x D, become the sums.
     """
 
-    total: NDArray[np.float32]
-    size: NDArray[np.float64]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    mean: NDArray[np.float32]
-    apart: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.size)
-
-    @classmethod
-    def begin(
-        cls,
+    def __init__(
+        self,
         descriptors: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        edges: Edges,
+        bound: NDArray[np.int64],
+        rule: JoinRule,
+        *,
         apart: Pairs,
-    ) -> Groups:
-        """Groups by ``labels``, mostly of one face each; edges and ``apart`` are of groups."""
-        total, size = _summed(descriptors, labels)
-        forbidden = _keys(apart, len(size))
-        keys = _joinable(edges.first, edges.second, len(size), forbidden)
-        first, second = np.divmod(keys, len(size))
-        mean = _means(total, size, first, second)
-        return cls(total, size, first, second, mean, forbidden)
+    ) -> None:
+        count = len(descriptors)
+        self._rule = rule
+        self._parent = bound.copy()
+        self._total = descriptors
+        self._size = np.bincount(bound, minlength=count).astype(np.float64)
+        led = np.flatnonzero(bound != np.arange(count))
+        np.add.at(self._total, bound[led], self._total[led])
+        self._apart = self._keys(apart[:, 0], apart[:, 1])
+        self._first = self._second = np.zeros(0, np.int64)
+        self._mean = np.zeros(0, np.float32)
+        self._enough = np.zeros(0, bool)
 
-    def joined(self, pairs: Pairs) -> tuple[NDArray[np.int64], Groups]:
-        """The new number of each group after each pair of groups became one, and the new groups.
+    def labels(self) -> NDArray[np.int64]:
+        """The group of each face."""
+        return _roots(self._parent)
 
-        Numbers keep their order, so that what did not change stays sorted as it is.
-        """
+    def meet(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> None:
+        """Take in pairs of groups that have neighbours in each other, in any order."""
+        keys = self._keys(one, other)
+        at = np.searchsorted(self._apart, keys)
+        first, second = np.divmod(keys[np.append(self._apart, -1)[at] != keys], len(self._parent))
+        del keys, at
+        mean = self._means(first, second)
+        enough = mean >= self._rule.least(self._size[first], self._size[second])
+        self._first = np.concatenate([self._first, first])
+        self._second = np.concatenate([self._second, second])
+        self._mean = np.concatenate([self._mean, mean])
+        self._enough = np.concatenate([self._enough, enough])
+
+    def join(self, pairs: Pairs) -> None:
+        """Make one group of each of K pairs, of which no two share a group."""
         one, other = pairs.T
-        kept, changed = np.ones(len(self), bool), np.zeros(len(self), bool)
-        kept[other], changed[pairs] = False, True
-        labels = np.cumsum(kept) - 1
-        labels[other] = labels[one]
-        total, size = self.total[kept], self.size[kept]
-        total[labels[one]] += self.total[other]
-        size[labels[one]] += self.size[other]
-        forbidden = np.stack(np.divmod(self.apart, len(self)), axis=1)
-        forbidden = _keys(labels[forbidden], len(size))
-        anew = changed[self.first] | changed[self.second]
-        same = labels[self.first[~anew]] * len(size) + labels[self.second[~anew]]
-        near = labels[self.first[anew]], labels[self.second[anew]]
-        keys = _joinable(*near, len(size), forbidden)
-        mean = _means(total, size, *np.divmod(keys, len(size)))
-        places = np.searchsorted(same, keys)
-        first, second = np.divmod(np.insert(same, places, keys), len(size))
-        mean = np.insert(self.mean[~anew], places, mean)
-        return labels, Groups(total, size, first, second, mean, forbidden)
+        self._total[one] += self._total[other]
+        self._size[one] += self._size[other]
+        self._parent[other] = one
+        changed = np.zeros(len(self._parent), bool)
+        changed[pairs] = True
+        self._part_anew(changed)
+        anew = changed[self._first] | changed[self._second]
+        near = self._parent[self._first[anew]], self._parent[self._second[anew]]
+        same = ~anew
+        self._first, self._second = self._first[same], self._second[same]
+        self._mean, self._enough = self._mean[same], self._enough[same]
+        self.meet(*near)
 
-    def mutually_best(self, rule: JoinRule) -> Pairs:
+    def _part_anew(self, changed: NDArray[np.bool_]) -> None:
+        """Say of what is apart to which groups it belongs now."""
+        first, second = np.divmod(self._apart, len(self._parent))
+        anew = changed[first] | changed[second]
+        keys = self._keys(self._parent[first[anew]], self._parent[second[anew]])
+        same = self._apart[~anew]
+        self._apart = np.insert(same, np.searchsorted(same, keys), keys)
+
+    def mutually_best(self) -> Pairs:
         """The pairs that satisfy the rule and in which each is the other's nearest, K x 2.
 
         Of several that are equally near it is the first.
         """
-        enough = self.mean >= rule.least(self.size[self.first], self.size[self.second])
-        first, second, mean = self.first[enough], self.second[enough], self.mean[enough]
-        best = np.full(len(self), -np.inf, np.float32)
-        place, rank = np.full(len(self), len(mean)), np.arange(len(mean))
+        enough = np.flatnonzero(self._enough)
+        first, second, mean = self._first[enough], self._second[enough], self._mean[enough]
+        best = np.full(len(self._parent), -np.inf, np.float32)
+        place, rank = np.full(len(best), len(mean)), np.arange(len(mean))
         for side in (first, second):
             np.maximum.at(best, side, mean)
         for side in (first, second):
@@ -235,54 +249,26 @@ class Groups:
         mutual = (place[first] == rank) & (place[second] == rank)
         return np.stack([first[mutual], second[mutual]], axis=1)
 
+    def _means(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The mean cosine over all pairs of two groups, for some pairs of groups."""
+        mean = np.empty(len(first), np.float32)
 
-def _means(
-    total: NDArray[np.float32],
-    size: NDArray[np.float64],
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    """The mean cosine over all pairs of two groups, for some pairs of groups."""
-    mean = np.empty(len(first), np.float32)
+        def fill(at: int) -> None:
+            one, other = first[at : at + STEP], second[at : at + STEP]
+            product = np.einsum("ij,ij->i", self._total[one], self._total[other])
+            mean[at : at + STEP] = product / (self._size[one] * self._size[other])
 
-    def fill(at: int) -> None:
-        one, other = first[at : at + STEP], second[at : at + STEP]
-        product = np.einsum("ij,ij->i", total[one], total[other])
-        mean[at : at + STEP] = product / (size[one] * size[other])
+        starts = range(0, len(first), STEP)
+        if len(starts) > 1:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                list(pool.map(fill, starts))
+        else:
+            fill(0)
+        return mean
 
-    starts = range(0, len(first), STEP)
-    if len(starts) > 1:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(fill, starts))
-    else:
-        fill(0)
-    return mean
-
-
-def _summed(
-    descriptors: NDArray[np.float32], labels: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Sums and sizes of the groups that labels make of faces, in their order."""
-    if len(labels) and labels[-1] == len(labels) - 1:
-        return descriptors, np.ones(len(labels))  # each is one of its own
-    order = np.argsort(labels, kind="stable")
-    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-    sums = np.add.reduceat(descriptors[order], starts, axis=0)
-    return sums, np.bincount(labels).astype(np.float64)
-
-
-def _keys(pairs: Pairs, size: int) -> NDArray[np.int64]:
-    """Pairs of different groups as one number each, sorted, each once."""
-    low, high = pairs.min(axis=1), pairs.max(axis=1)
-    keys = (low * size + high)[low != high]
-    keys.sort()  # numpy's unique hashes, which takes four times as long
-    return np.asarray(keys[np.diff(keys, prepend=-1) > 0], np.int64)
-
-
-def _joinable(
-    first: NDArray[np.int64], second: NDArray[np.int64], size: int, apart: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The keys of pairs of groups that are not among those of ``apart``."""
-    keys = _keys(np.stack([first, second], axis=1), size)
-    at = np.searchsorted(apart, keys)
-    return np.asarray(keys[np.append(apart, -1)[at] != keys], np.int64)
+    def _keys(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pairs of different groups as one number each, sorted, each once."""
+        keys = np.minimum(one, other) * len(self._parent) + np.maximum(one, other)
+        keys = keys[one != other]
+        keys.sort()  # numpy's unique hashes, which takes four times as long
+        return np.asarray(keys[np.diff(keys, prepend=-1) > 0], np.int64)
