@@ -1,6 +1,7 @@
 """The reduce stage on made-up faces: seconds and peak memory of each step, by number of faces.
 
     python benchmarks/measure_reduce.py 30000 300000 [--keep FOLDER] [--made-up-clusters]
+        [--tasks 100000]
 
 Each number is an archive of so many faces, three to a photo, one photo in a hundred unreadable.
 Descriptors are those of measure_neighbours.py; 1,000 of the people are enrolled, by one reference
@@ -10,6 +11,10 @@ beside them is the growth in bytes per face from the number before. `cluster()` 
 itself, `order` what comes before it, `cluster` what comes after it; its seconds are of all three.
 With --made-up-clusters nothing is clustered: the rest of the stage alone is measured, with clusters
 of the same sizes at random. FOLDER keeps what the jobs wrote.
+
+With --tasks a third job is reduced, shared out in tasks of so many faces (HEADCOUNT_REDUCE_FACES),
+each task in a process of its own, one after the other: the seconds of all tasks of a kind, those of
+the longest, and the largest peak.
 """
 
 from __future__ import annotations
@@ -30,8 +35,8 @@ import pyarrow as pa
 from measure_neighbours import people
 from numpy.typing import NDArray
 
-from headcount.layout import JobKeys
-from headcount.messages import JobSpec
+from headcount.layout import JobKeys, join_name, match_name
+from headcount.messages import JobSpec, SplitRecord, read_record
 from headcount.photos import collection_id
 from headcount.records import Outcome, Photo, person_id
 from headcount.settings import S3Settings, Settings
@@ -40,12 +45,14 @@ from headcount.tables import faces_schema, gallery_schema
 from orchestrator.submit import make_spec
 from workers import decide
 from workers import reduce as stage
+from workers.app import WORK
 from workers.context import Context, Unit
 from workers.prepare import prepare_job
 from workers.rows import fixed_lists, photo_rows
 
 PEOPLE, BLOCK, OF_PHOTO = 1_000, 60_000, 3
 JOBS = ("1-first", "2-again")
+SHARED = "3-shared"
 Figures = dict[str, tuple[float, int]]
 """Seconds and peak bytes by step."""
 
@@ -54,7 +61,7 @@ def make_archive(folder: Path, count: int) -> None:
     """An archive with the tables that so many faces make, and the specs of two jobs."""
     archive = folder / "archive"
     archive.mkdir()
-    for job_id in JOBS:
+    for job_id in (*JOBS, SHARED):
         unit = unit_of(folder, job_id)
         spec = make_spec(
             photos=str(folder / "photos"),
@@ -76,10 +83,12 @@ def make_archive(folder: Path, count: int) -> None:
     unit.table(unit.pack_keys.gallery).append(references(rows[enrolled[:PEOPLE]]))
 
 
-def unit_of(folder: Path, job_id: str) -> Unit:
-    """The unit of work ``reduce`` of one of the jobs."""
-    context = Context(Settings(), S3Settings(), "benchmark")
-    return Unit(context, open_store(str(folder / "archive")), job_id, "reduce")
+def unit_of(
+    folder: Path, job_id: str, name: str = "reduce", settings: Settings | None = None
+) -> Unit:
+    """A unit of work of one of the jobs."""
+    context = Context(settings or Settings(), S3Settings(), "benchmark")
+    return Unit(context, open_store(str(folder / "archive")), job_id, name)
 
 
 def key(photo: int) -> str:
@@ -179,18 +188,56 @@ def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
     print(json.dumps({name: (seconds.get(name, 0.0), peak) for name, peak in peaks.items()}))
 
 
+def task(folder: Path, name: str, faces: int) -> None:
+    """Do one task of the shared job, in this process, and print seconds and peak bytes."""
+    unit, meter = unit_of(folder, SHARED, name, Settings(reduce_faces=faces)), Meter()
+    unit.pack  # loaded once per process, by the first unit that it does  # noqa: B018
+    meter.peak()
+    seconds = WORK[name.split("-", maxsplit=1)[0]](unit).seconds
+    print(json.dumps((seconds, meter.peak())))
+
+
+def tasks_of(unit: Unit, kind: str) -> list[str]:
+    """The names of a kind of tasks, as the supervisor sends them."""
+    if kind in ("gather", "reduce"):
+        return [kind]
+    split = read_record(unit.store, unit.keys.split, SplitRecord)
+    if kind == "match":
+        return [match_name(part) for part in range(len(split.parts))]
+    return [join_name(group) for group in range(len(split.groups))]
+
+
+def say_shared(folder: Path, faces: int) -> None:
+    """Reduce the shared job, task by task."""
+    unit = unit_of(folder, SHARED)
+    for kind in ("gather", "match", "join", "reduce"):
+        names = tasks_of(unit, kind)
+        done = [json.loads(child("--task", str(folder), name, str(faces))) for name in names]
+        seconds, peaks = [row[0] for row in done], [row[1] for row in done]
+        print(
+            f"  {kind:7} {len(names):3} tasks {sum(seconds):7.1f} s  longest {max(seconds):6.1f} s"
+            f"  largest peak {max(peaks) >> 20:6,} MB",
+            flush=True,
+        )
+    handed = sum(info.size for info in unit.store.list(unit.keys.handed_on))
+    print(f"  handed on through the store: {handed >> 20:,} MB", flush=True)
+
+
 def child(*arguments: str) -> str:
     return subprocess.run(
         [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
 
 
-def measure(count: int, keep: Path | None, *options: str) -> dict[str, Figures]:
-    """Both jobs of an archive of so many faces."""
+def measure(count: int, keep: Path | None, tasks: int | None, *options: str) -> dict[str, Figures]:
+    """Both jobs of an archive of so many faces; the shared one is told of at once."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         child("--make", str(count), name)
         said = {job_id: json.loads(child("--reduce", name, job_id, *options)) for job_id in JOBS}
+        if tasks is not None:
+            print(f"{count:,} faces, shared out in tasks of {tasks:,}:")
+            say_shared(folder, tasks)
         if keep is not None:
             for job_id in JOBS:
                 shutil.copytree(folder / job_id, keep / f"{count}-{job_id}")
@@ -212,6 +259,8 @@ def main() -> None:
     parser.add_argument("counts", type=int, nargs="*")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--made-up-clusters", action="store_true")
+    parser.add_argument("--tasks", type=int, metavar="FACES")
+    parser.add_argument("--task", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--make", nargs=2, metavar=("COUNT", "FOLDER"), help=argparse.SUPPRESS)
     parser.add_argument("--reduce", nargs=2, metavar=("FOLDER", "JOB"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -219,9 +268,12 @@ def main() -> None:
         make_archive(Path(options.make[1]), int(options.make[0]))
     if options.reduce:
         reduce(Path(options.reduce[0]), options.reduce[1], clustered=not options.made_up_clusters)
+    if options.task:
+        folder, name, faces = options.task
+        task(Path(folder), name, int(faces))
     before, how = None, ("--made-up-clusters",) if options.made_up_clusters else ()
     for count in options.counts:
-        said = measure(count, options.keep, *how)
+        said = measure(count, options.keep, options.tasks, *how)
         for job_id in JOBS:
             say(count, job_id, said[job_id], before and (before[0], before[1][job_id]))
         before = (count, said)
