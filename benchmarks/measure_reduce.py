@@ -35,7 +35,7 @@ import pyarrow as pa
 from measure_neighbours import people
 from numpy.typing import NDArray
 
-from headcount.layout import JobKeys, join_name, match_name
+from headcount.layout import PREPARE, JobKeys, join_name, match_name
 from headcount.messages import JobSpec, SplitRecord, read_record
 from headcount.photos import collection_id
 from headcount.records import Outcome, Photo, person_id
@@ -72,7 +72,7 @@ def make_archive(folder: Path, count: int) -> None:
             annotate=0,
         ).model_copy(update={"job_id": job_id})
         unit.store.put(JobKeys(job_id).spec, spec.to_bytes())
-    prepare_job(unit)
+        unit.store.put(unit.keys.done(PREPARE), prepare_job(unit).to_bytes())
     rows, whose = people(count)
     shuffled = np.random.default_rng(2).permutation(range(0, count, BLOCK))
     for start in shuffled.tolist():
@@ -166,7 +166,6 @@ def made_up(descriptors: NDArray[np.float32], *_: Any, **__: Any) -> NDArray[np.
 def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
     """Reduce a job, in this process, and print seconds and peak bytes of each step."""
     unit, meter, peaks = unit_of(folder, job_id), Meter(), {}
-    unit.pack  # loaded once per process, by the first unit that it does  # noqa: B018
     peaks["before"] = meter.peak()
 
     class Clock(stage.Clock):
@@ -191,7 +190,6 @@ def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
 def task(folder: Path, name: str, faces: int) -> None:
     """Do one task of the shared job, in this process, and print seconds and peak bytes."""
     unit, meter = unit_of(folder, SHARED, name, Settings(reduce_faces=faces)), Meter()
-    unit.pack  # loaded once per process, by the first unit that it does  # noqa: B018
     meter.peak()
     seconds = WORK[name.split("-", maxsplit=1)[0]](unit).seconds
     print(json.dumps((seconds, meter.peak())))

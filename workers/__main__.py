@@ -143,7 +143,8 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
         app = make_worker_app(context, broker, vitals)
         if metrics_port is not None:
             Endpoint(settings.metrics_host, metrics_port, vitals.pages())
-            context.pack(settings.model)  # whoever asks for readiness waits for the models
+            if "embed" in queues:
+                context.pack(settings.model)  # whoever asks for readiness waits for the models
         vitals.ready()
         at_once = units_at_once(settings) if "embed" in queues else 1
     except HeadcountError as error:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from headcount.collections import open_collection
 from headcount.errors import FatalError, ObjectMissing
-from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, reduces
 from headcount.messages import (
     ArchiveRecord,
     CalibrationRecord,
@@ -153,10 +153,19 @@ class Unit:
         return pack
 
     @cached_property
+    def record(self) -> PackRecord:
+        """The record of the job's pack. The reduce stage loads no model for it."""
+        if reduces(self.name):
+            prepared = find_record(self.store, self.keys.done(PREPARE), DoneMarker)
+            if prepared is not None and prepared.pack is not None:
+                return prepared.pack
+        return self.pack.record
+
+    @cached_property
     def figures(self) -> PackRecord:
         """The pack's record, with the thresholds measured on this archive where they are kept."""
         kept = find_record(self.store, self.pack_keys.calibration, CalibrationRecord)
-        record = self.pack.record
+        record = self.record
         return record if kept is None else kept.applied(record)
 
     @cached_property
@@ -183,7 +192,7 @@ class Unit:
     @property
     def pack_keys(self) -> PackKeys:
         """Where the pack's tables lie."""
-        return PackKeys(self.pack.record.pack_id)
+        return PackKeys(self.record.pack_id)
 
     def table(self, key: str) -> Table:
         """A table of the archive."""

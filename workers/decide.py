@@ -134,7 +134,7 @@ def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
 
 def rule_of(unit: Unit, faces: int) -> JoinRule:
     """By which so many faces of the unit's collection are clustered."""
-    pack = unit.pack.record
+    pack = unit.record
     return join_rule(
         pack.cluster_threshold,
         pack.cluster_group_threshold,

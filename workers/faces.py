@@ -49,7 +49,7 @@ def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Descrip
     Where the stage is split, the rows of the descriptors as stored are in the order of its parts.
     """
     tables = [empty(FACE_COLUMNS)]
-    stored = np.zeros((0, unit.pack.record.dimensions), np.float16)
+    stored = np.zeros((0, unit.record.dimensions), np.float16)
     fragments = None if split is None else [number for part in split.parts for number in part]
     columns = [*FACE_COLUMNS, DESCRIPTOR]
     for batch in scan(unit, faces_table(unit, split), columns, fragments):

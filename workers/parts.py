@@ -46,7 +46,7 @@ def match_part(unit: Unit) -> DoneMarker:
     """Compare a part of the faces with the gallery, and with the pivots where there are any."""
     clock, split, part = Clock(), split_of(unit), unit.number
     gallery = load_gallery(unit.table(unit.pack_keys.gallery).at(split.gallery_version))
-    none = np.zeros((0, unit.pack.record.dimensions), np.float16)
+    none = np.zeros((0, unit.record.dimensions), np.float16)
     batches = scan(unit, faces_table(unit, split), [DESCRIPTOR], split.parts[part])
     rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
     clock.lap("load")

@@ -268,7 +268,7 @@ def _summary(
             "embed": embed_seconds(unit),
             "reduce": {stage: round(value, 3) for stage, value in seconds.items()},
         },
-        "model": unit.pack.record.model_dump(mode="json"),
+        "model": unit.record.model_dump(mode="json"),
         "versions": {"headcount": __version__, "python": platform.python_version()},
         "spec": unit.spec.model_dump(mode="json"),
     }
