@@ -6,8 +6,9 @@ FOLDER holds one folder per person with photos whose central face is that person
 B-cubed F, pairwise F and their precisions and recalls: of all people, of both halves of them, and
 of how many faces move to another cluster when 1, 10 or 1,000 photos are added. Distractors are
 people of one face each, drawn from the normal distribution of the folder's people. Peers (the extra
-`bench`) see the same exact pairs; the best of the settings listed in ``peers`` is printed, for each
-of both measures on its own.
+`bench`) see the same pairs, up to 20,000 faces all, above that those of our graph; the best
+of the settings listed in ``peers`` is printed, for each of both measures on its own. With
+distractors they see these, too; HDBSCAN, which needs every distance, takes no part then.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ from numpy.typing import NDArray
 from headcount.settings import S3Settings, Settings
 from workers.cluster import cluster, join_rule
 from workers.models.packs import open_pack
+from workers.neighbours import EXACT_LIMIT, near_pairs
 
 Labels = NDArray[np.int64]
 SEEDS = range(3)
+LEAST = (0.44, 0.46, 0.48, 0.5, 0.51, 0.52, 0.53, 0.54, 0.56, 0.58, 0.6, 0.62)
+"""Cosines from which on two faces are neighbours for a peer."""
 
 
 def scores(true: Labels, found: Labels) -> tuple[float, ...]:
@@ -65,24 +69,39 @@ def distractors(vectors: NDArray[np.float32], people: Labels, count: int) -> NDA
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def pairs_of(vectors: NDArray[np.float32]) -> tuple[Labels, Labels, NDArray[np.float32]]:
+    """Pairs of faces and their cosines of LEAST[0] or more: all, or those of many faces' graph."""
+    if len(vectors) > EXACT_LIMIT:
+        edges = near_pairs(vectors, neighbours=64, threshold=LEAST[0])
+        one, other = edges.first, edges.second
+        return one, other, np.einsum("ij,ij->i", vectors[one], vectors[other])
+    cosines = vectors @ vectors.T
+    one, other = np.nonzero(np.triu(cosines >= LEAST[0], 1))
+    return one, other, cosines[one, other]
+
+
 def peers(vectors: NDArray[np.float32]) -> Iterator[tuple[str, str, Labels]]:
     """Name, setting and labels."""
-    import hdbscan
     import igraph
     import infomap
     import leidenalg
+    from scipy.sparse import csr_matrix
     from sklearn.cluster import DBSCAN
 
-    cosines = vectors @ vectors.T
-    distance = np.clip(1 - cosines, 0, 2).astype(np.float64)
-    for least in (0.44, 0.46, 0.48, 0.5, 0.51, 0.52, 0.53, 0.54, 0.56):
-        one, other = np.nonzero(np.triu(cosines >= least, 1))
-        graph = igraph.Graph(len(vectors), np.stack([one, other], axis=1).tolist())
-        weights = cosines[one, other].tolist()
+    every = np.arange(len(vectors))
+    count, (every_one, every_other, every_cosine) = len(vectors), pairs_of(vectors)
+    for least in LEAST:
+        kept = every_cosine >= least
+        one, other, cosine = every_one[kept], every_other[kept], every_cosine[kept]
+        graph = igraph.Graph(count, np.stack([one, other], axis=1).tolist())
+        weights = cosine.tolist()
+        ends = np.concatenate([one, other, every]), np.concatenate([other, one, every])
+        distance = np.clip(1 - cosine, 1e-9, None)  # a face is near itself, too
+        apart = csr_matrix((np.concatenate([distance, distance, 1e-9 + 0 * every]), ends))
         yield "connected components", f"{least}", np.array(graph.connected_components().membership)
         for enough in (2, 3):
-            labels = DBSCAN(eps=1 - least, min_samples=enough, metric="precomputed").fit(distance)
-            yield "DBSCAN", f"{least}, {enough}", alone(labels.labels_)
+            near = DBSCAN(eps=1 - least, min_samples=enough, metric="precomputed").fit(apart)
+            yield "DBSCAN", f"{least}, {enough}", alone(near.labels_)
         labels = graph.community_label_propagation(weights=weights).membership
         yield "Chinese Whispers (label propagation)", f"{least}", np.array(labels)
         for resolution in (0.1, 0.2, 0.3, 0.4):
@@ -95,11 +114,20 @@ def peers(vectors: NDArray[np.float32]) -> Iterator[tuple[str, str, Labels]]:
             )
             yield "Leiden", f"{least}, {resolution}", np.array(found.membership)
         flow = infomap.Infomap("--two-level --silent --seed 1")
-        flow.add_nodes(range(len(vectors)))
+        flow.add_nodes(range(count))
         flow.add_links(list(zip(one.tolist(), other.tolist(), weights, strict=True)))
         flow.run()
         modules = flow.get_modules()
-        yield "Infomap", f"{least}", np.array([modules[n] for n in range(len(vectors))])
+        yield "Infomap", f"{least}", np.array([modules[n] for n in range(count)])
+    if count <= EXACT_LIMIT:
+        yield from hdbscan_of(vectors)
+
+
+def hdbscan_of(vectors: NDArray[np.float32]) -> Iterator[tuple[str, str, Labels]]:
+    """HDBSCAN, which needs the distance of every pair."""
+    import hdbscan
+
+    distance = np.clip(1 - vectors @ vectors.T, 0, 2).astype(np.float64)
     for epsilon in (0.44, 0.48, 0.52):
         found = hdbscan.HDBSCAN(
             min_cluster_size=2, metric="precomputed", cluster_selection_epsilon=1 - epsilon
@@ -155,7 +183,8 @@ def main() -> None:
         more = distractors(vectors, people, arguments.distractors)
         labels = ours(np.concatenate([vectors, more]))
         strangers = people.max() + 1 + np.arange(len(more))
-        say(f"{len(more):,} distractors", np.concatenate([people, strangers]), labels)
+        people, vectors = np.concatenate([people, strangers]), np.concatenate([vectors, more])
+        say(f"{len(more):,} distractors", people, labels)
     if arguments.peers:
         beside(people, vectors)
 
