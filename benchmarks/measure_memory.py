@@ -49,9 +49,8 @@ def role(process: psutil.Process) -> str:
     return "orchestrator"
 
 
-def watch(process: subprocess.Popen[bytes]) -> tuple[dict[str, int], dict[str, list[int]]]:
-    """Peak resident bytes of each kind of process, and the worker's course over time."""
-    peak: dict[str, int] = {}
+def watch(process: subprocess.Popen[bytes]) -> dict[str, list[int]]:
+    """Resident bytes of each kind of process, every half second until the end."""
     course: dict[str, list[int]] = {}
     while process.poll() is None:
         family = [psutil.Process(process.pid)]
@@ -59,12 +58,19 @@ def watch(process: subprocess.Popen[bytes]) -> tuple[dict[str, int], dict[str, l
             family += family[0].children(recursive=True)
             for one in family:
                 name, size = role(one), one.memory_info().rss
-                peak[name] = max(peak.get(name, 0), size)
                 course.setdefault(name, []).append(size)
         except psutil.NoSuchProcess:
             pass
         time.sleep(0.5)
-    return peak, course
+    return course
+
+
+def say(course: dict[str, list[int]]) -> None:
+    """Print what each kind of process held at some points of the run, and at most."""
+    for name, sizes in sorted(course.items(), key=lambda item: -max(item[1])):
+        held = [sizes[len(sizes) * part // 8] >> 20 for part in (1, 2, 4, 6, 7)]
+        points = ", ".join(f"{size:,}" for size in held)
+        print(f"{name}: {points} MiB after 1/8, 1/4, 1/2, 3/4 and 7/8; peak {max(sizes) >> 20:,}")
 
 
 def main() -> int:
@@ -91,12 +97,10 @@ def main() -> int:
                 str(arguments.workers),
             ]
         )
-        peak, course = watch(process)
+        course = watch(process)
         seconds = time.monotonic() - began
     print(f"{arguments.photos:,} photos in {seconds:.0f} s, exit code {process.returncode}")
-    for name, size in sorted(peak.items(), key=lambda item: -item[1]):
-        middle = course[name][len(course[name]) // 4]
-        print(f"{name}: peak {size >> 20:,} MiB; a quarter of the way {middle >> 20:,} MiB")
+    say(course)
     return process.returncode
 
 

@@ -5,7 +5,7 @@
 Photos of FOLDER are copied until there are so many, each with other bytes; the roll is taken, a
 share of new ones is added, and the roll is taken again, by `headcount run` with one worker process.
 Printed are both times, their ratio, and the part of the second that any run costs: that of a third
-run, in which nothing is new.
+run, in which nothing is new; and the memory of the first run's processes over its course.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
+from measure_memory import say, watch
+
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -30,18 +32,21 @@ def copies(originals: list[Path], folder: Path, first: int, last: int) -> None:
         (folder / f"{number:07d}{original.suffix}").write_bytes(content)
 
 
-def run(photos: Path, out: Path) -> float:
+def run(photos: Path, out: Path) -> tuple[float, dict[str, list[int]]]:
+    """Seconds, and the resident bytes of each kind of process over their course."""
     began = time.monotonic()
-    subprocess.run(
+    process = subprocess.Popen(
         [
             *(sys.executable, "-c", "from orchestrator.cli import main; main()", "run"),
             *(str(photos), "--out", str(out), "--annotate", "0"),
         ],
-        check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    return time.monotonic() - began
+    course = watch(process)
+    if process.returncode:
+        sys.exit(f"the run ended with {process.returncode}")
+    return time.monotonic() - began, course
 
 
 def main() -> None:
@@ -56,12 +61,13 @@ def main() -> None:
     try:
         photos, out = work / "photos", work / "out"
         copies(originals, photos, 0, arguments.photos)
-        first = run(photos, out)
+        first, course = run(photos, out)
+        say(course)
         copies(originals, photos, arguments.photos, arguments.photos + new)
-        night = run(photos, out)
+        night, _ = run(photos, out)
         plans = sorted((out / "archive/jobs").glob("*/plan.json"))
         assert json.loads(plans[-1].read_text())["planned_photos"] == new
-        idle = run(photos, out)
+        idle, _ = run(photos, out)
         print(
             f"{arguments.photos:,} photos, {new:,} new: first run {first:.1f} s, night "
             f"{night:.1f} s: {night / first:.1%}; with nothing new {idle:.1f} s"
