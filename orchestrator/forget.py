@@ -264,15 +264,12 @@ def _forget_jobs(store: Store, stone: ForgottenRecord) -> dict[str, int]:
         changed += _forget_messages(store, keys, stone)
         finished = find_record(store, keys.finished, FinishedRecord)
         if finished is None or finished.state != "done":
-            _undo(store, keys)
+            for info in list(store.list(keys.done_folder)):
+                if info.key != keys.done(PREPARE):
+                    store.delete(info.key)  # what it staged is gone: done anew on resume
+        for info in list(store.list(keys.handed_on)):
+            store.delete(info.key)  # also what a late task left after the end
     return {"job records": changed}
-
-
-def _undo(store: Store, keys: JobKeys) -> None:
-    """What a job staged or handed on is gone or goes: on resume it is done anew."""
-    for info in [*store.list(keys.done_folder), *store.list(keys.handed_on)]:
-        if info.key != keys.done(PREPARE):
-            store.delete(info.key)
 
 
 def _forget_references(store: Store, keys: JobKeys, stone: ForgottenRecord) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from headcount.layout import JobKeys
+from headcount.layout import PREPARE, JobKeys
+from headcount.messages import JobSpec
 from headcount.records import Outcome, Photo, face_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
@@ -20,22 +21,28 @@ from workers.rows import fixed_lists, photo_rows
 OF_PHOTO, OF_PERSON, WIDTH = 3, 7, 128
 
 
-def made_up_archive(photos: Path, archive: Path, faces: int, *, fragments: int) -> None:
+def made_up_archive(photos: Path, archive: Path, faces: int, *, fragments: int) -> JobSpec:
     """Files in the folder ``photos``, and an archive that knows them, with so many faces.
 
-    Every 50th photo is a copy of the one before it; every 20th face is too poor to judge.
+    Every 50th photo is a copy of the one before it; every 20th face is too poor to judge. Gives the
+    job that is said to have found them, of which only the first unit was done.
     """
     photos.mkdir()
     archive.mkdir(parents=True)
     for number in range(-(-faces // OF_PHOTO)):
         (photos / f"{number:06}.jpg").write_bytes(b"not looked at")
     spec = make_spec(
-        photos=str(photos), people=None, archive=str(archive), out=str(archive), settings=Settings()
+        photos=str(photos),
+        people=None,
+        archive=str(archive),
+        out=str(archive.parent),
+        settings=Settings(),
+        annotate=0,
     )
     context = Context(Settings(), S3Settings(), "test")
-    unit = Unit(context, open_store(str(archive)), spec.job_id, "prepare")
+    unit = Unit(context, open_store(str(archive)), spec.job_id, PREPARE)
     unit.store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
-    prepare_job(unit)
+    unit.store.put(unit.keys.done(PREPARE), prepare_job(unit).to_bytes())
     known = [
         Photo(info.key, info.etag, info.size, Outcome.FACES, None, 900, 600, 1, OF_PHOTO, str(at))
         for at, info in enumerate(open_store(str(photos)).list())
@@ -46,6 +53,7 @@ def made_up_archive(photos: Path, archive: Path, faces: int, *, fragments: int) 
     step = -(-len(table) // fragments)
     for start in range(0, len(table), step):
         unit.table(unit.pack_keys.faces).append(table.slice(start, step))
+    return spec
 
 
 def _faces(unit: Unit, photos: list[Photo]) -> pa.Table:

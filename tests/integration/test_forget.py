@@ -126,7 +126,7 @@ def _move_jobs(done: Path, out: Path) -> None:
         store.put(keys.finished, end.to_bytes())
 
 
-def test_what_tasks_of_a_failed_job_handed_on_goes_too_and_is_made_anew(
+def test_what_tasks_handed_on_goes_too_and_a_failed_job_makes_it_anew(
     done: Path, tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(done, tmp_path / "out"))
@@ -140,6 +140,8 @@ def test_what_tasks_of_a_failed_job_handed_on_goes_too_and_is_made_anew(
     for unit in ("gather", "match-0000000", "join-0000000"):
         store.put(keys.done(unit), marker.model_copy(update={"unit": unit}).to_bytes())
     store.put(keys.places(0, 0), vectors[0])
+    ended = JobKeys(min(path.name for path in (out / "archive/jobs").iterdir()))
+    store.put(ended.places(0, 1), vectors[1])
     forgetting.forget(store, NAME, S3Settings())
     assert found_in(out, [*words, *vectors]) == set()
     assert [info.key for info in store.list(keys.done_folder)] == [keys.done("prepare")]

@@ -1,10 +1,21 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from headcount.errors import FatalError
+from headcount.messages import SplitRecord, read_record
+from headcount.settings import S3Settings, Settings
+from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
+from tests.made_up import made_up_archive
+from tests.running import comparable, table
+from workers.app import WORK
+from workers.context import Context, Unit
 from workers.gather import parts_of
 from workers.handed import hand_on, handed
+from workers.models.base import ModelPack
 
 
 def test_fragments_are_shared_out_whole_and_no_part_is_larger_than_it_must_be() -> None:
@@ -28,3 +39,35 @@ def test_what_was_damaged_says_what_to_do(data: bytes) -> None:
     store.put("a.npz", data)
     with pytest.raises(FatalError, match=r"a\.npz is damaged .* resume"):
         handed(store, "a.npz")
+
+
+class NoModels(Context):
+    """A worker that has no model at hand."""
+
+    def pack(self, name: str) -> ModelPack:
+        raise AssertionError(f"{name} was loaded")
+
+
+def test_few_faces_in_tasks_are_what_they_are_in_one_and_no_task_needs_a_model(
+    tmp_path: Path,
+) -> None:
+    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 120, fragments=4)
+
+    def do(name: str) -> Unit:
+        context = NoModels(Settings(reduce_faces=70), S3Settings(), "test")
+        unit = Unit(context, open_store(spec.archive), spec.job_id, name)
+        unit.store.put(unit.keys.done(name), WORK[name.split("-", maxsplit=1)[0]](unit).to_bytes())
+        return unit
+
+    names = ("faces", "clusters", "people")
+    do("reduce")
+    whole = [comparable(table(tmp_path, name)) for name in names]
+    unit = do("gather")
+    split = read_record(unit.store, unit.keys.split, SplitRecord)
+    assert len(split.parts) == 2
+    assert split.groups == (), "every pair of so few is compared"
+    for part in range(2):
+        do(f"match-{part:07}")
+    shutil.rmtree(tmp_path / "archive/packs" / unit.record.pack_id / "rolls")
+    do("reduce")
+    assert [comparable(table(tmp_path, name)) for name in names] == whole
