@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +132,32 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+@contextmanager
+def memory_group(limit: int) -> Iterator[Path]:
+    """A control group of processes that hold ``limit`` bytes together, or the kernel kills one.
+
+    Gives the file that takes the ids of its processes; skips the test where no group can be made.
+    """
+    root = Path("/sys/fs/cgroup")
+    root = root / "memory" if (root / "memory").is_dir() else root
+    group = root / f"headcount-{secrets.token_hex(4)}"
+    limits = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max")
+    try:
+        group.mkdir()
+        files = [group / name for name in limits if (group / name).exists()]
+        for file in files:
+            file.write_text(str(limit))
+    except OSError:
+        files = []
+    try:
+        if not files:
+            pytest.skip("no group of processes can be bounded here")
+        yield group / "cgroup.procs"
+    finally:
+        with suppress(OSError):
+            group.rmdir()
 
 
 @contextmanager

@@ -21,9 +21,9 @@ from orchestrator.embedded import WorkerPool, worker_pool
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
 from tests.clusters import Cluster, fake_worker, until
-from tests.integration.deadly_worker import GREEDY, KILLS, REFUSED, SEGFAULTS
+from tests.integration.deadly_worker import GREEDY, GROUP, HUNGRY, KILLS, REFUSED, SEGFAULTS
 from tests.running import comparable, headcount, start, summary, table, worker_processes
-from tests.servers import Valkey, small_disk
+from tests.servers import Valkey, memory_group, small_disk
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +136,26 @@ def test_photos_that_models_or_memory_cannot_take_fail_alone(
     assert rows.pop("odd.jpg") == ("crashed", "inference failed")
     assert rows.pop("huge.jpg") == ("crashed", "too little memory to work on it")
     assert {outcome for outcome, _ in rows.values()} <= {"faces", "no_face"}
+
+
+def test_a_photo_for_which_the_kernel_kills_its_worker_when_memory_ends_is_crashed_alone(
+    samples: Path, tmp_path: Path, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "RAPID_DEATHS", 9)
+    photos, out = copies(samples, tmp_path / "photos", 3), tmp_path / "out"
+    (photos / "hungry.jpg").write_bytes(HUNGRY)
+    spec, settings = job(photos, samples, out)
+    deadly = "tests.integration.deadly_worker"
+    with (
+        memory_group(1 << 30) as group,
+        worker_pool(1, broker_url, {GROUP: str(group)}, module=deadly) as pool,
+    ):
+        supervise(spec, settings, broker_url, pool.check)
+        assert pool.deaths == 4
+    one_outcome_each(photos, out)
+    outcomes = {row["photo"]: row["outcome"] for row in table(out, "photos")}
+    assert outcomes.pop("hungry.jpg") == "crashed"
+    assert set(outcomes.values()) <= {"faces", "no_face"}
 
 
 def test_a_shard_delivered_twice_late_and_to_two_workers_at_once_changes_no_result(
