@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 ProfileName = Literal["fast", "balanced", "thorough"]
-VariantName = Literal["int8"]
+VariantName = Literal["int8", "fp16"]
 
 
 PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)

@@ -36,10 +36,18 @@ from workers.models.variants import Judgement, VariantRecord
 from workers.pools import ordered_map
 from workers.search import PROFILES, search
 
-LEAST_MEAN = 0.98
-LEAST_LOW = 0.95
-"""The cosine to fp32 of the average face, and of all faces but 1 in 100. Two descriptors that
-rounding moved by a cosine of 0.98 each, independently, are less alike by 4 %."""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The least cosine to fp32: of the average face, and of all faces but 1 in 100."""
+
+    mean: float
+    low: float
+
+
+LIMITS: dict[VariantName, Limits] = {"int8": Limits(0.98, 0.95), "fp16": Limits(0.999, 0.999)}
+"""Two descriptors that rounding moved by a cosine of 0.98 each, independently, are less alike by
+4 %. 16-bit floats move them by far less; where they do not, numbers went out of their range."""
 MOST_LOST = 0.003
 """Of pairs told rightly."""
 MOST_SHIFT = 0.01
@@ -69,10 +77,11 @@ def gate_variant(
 
     Raises FatalError: too few people, nothing to quantise.
     """
-    bench = _Bench(files, settings, *halves(faces))
+    bench = _Bench(files, variant, settings, *halves(faces))
+    blobs = bench.blobs() if variant == "int8" else []
     data, judgements = None, []
-    for form in forms_of(bench.ready):
-        tried = quantise(bench.ready, bench.blobs, form)
+    for form in forms_of(bench.ready, variant):
+        tried = quantise(bench.ready, blobs, form)
         judgements.append(bench.judge(form, tried))
         if not judgements[-1].faults:
             data = tried
@@ -82,7 +91,7 @@ def gate_variant(
         recogniser=files.recogniser.name,
         source_sha256=files.recogniser.identity,
         sha256=None if data is None else sha256(data),
-        calibration_faces=len(bench.blobs),
+        calibration_faces=len(blobs),
         judgements=tuple(judgements),
         probe=() if data is None else tuple(bench.opened(data).embed(probe())[0].tolist()),
         thresholds=thresholds_of(bench.base),
@@ -151,24 +160,33 @@ class _Bench:
     """What every form of a variant is measured against: fp32, on the same faces."""
 
     def __init__(
-        self, files: PackFiles, settings: Settings, calibration: Faces, judged: Faces
+        self,
+        files: PackFiles,
+        variant: VariantName,
+        settings: Settings,
+        calibration: Faces,
+        judged: Faces,
     ) -> None:
-        self._files, self._settings, self._judged = files, settings, judged
+        self._files, self._variant, self._settings = files, variant, settings
+        self._calibration, self._judged = calibration, judged
         self.ready = ready_form(files.recogniser, settings, free_size=False)
         self.base = open_recogniser(files.recogniser, settings)
-        step = max(1, len(calibration.crops) // MOST_CALIBRATION)
-        chosen = calibration.crops[::step][:MOST_CALIBRATION]
-        scaling = input_scaling(parse(self.ready, files.recogniser.name).graph)
-        self.blobs = [blob(crop[None], *scaling) for crop in chosen]
         self._expected = self.base.embed(judged.crops)
+
+    def blobs(self) -> list[Floats]:
+        """What a network is calibrated with."""
+        crops = self._calibration.crops
+        step = max(1, len(crops) // MOST_CALIBRATION)
+        scaling = input_scaling(parse(self.ready, self._files.recogniser.name).graph)
+        return [blob(crop[None], *scaling) for crop in crops[::step][:MOST_CALIBRATION]]
 
     def opened(self, data: bytes) -> ArcFace:
         """A form, as it will be opened when it is chosen."""
         file = ModelFile(self._files.recogniser.name, data, ready=True)
-        return open_recogniser(file, self._settings)
+        return open_recogniser(file, self._settings, half=self._variant == "fp16")
 
     def judge(self, form: str, data: bytes) -> Judgement:
-        """One form. A network of which 8 bits leave nothing is unlike fp32, and no error."""
+        """One form. A network of which so few bits leave nothing is unlike fp32, and no error."""
         crops = self._judged.crops
         try:
             tried = self.opened(data)
@@ -176,9 +194,8 @@ class _Bench:
         except FatalError:
             got, ratio = np.zeros_like(self._expected), 0.0
         measured = compare(self._expected, got, self._judged.people)
-        return Judgement(
-            form=form, speed_ratio=ratio, faults=faults_of(measured), **asdict(measured)
-        )
+        faults = faults_of(measured, self._variant)
+        return Judgement(form=form, speed_ratio=ratio, faults=faults, **asdict(measured))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,15 +253,16 @@ def accuracy(genuine: Cosines, impostor: Cosines) -> float:
     return float((max(right, 0) + len(impostor)) / len(scores))
 
 
-def faults_of(measured: Measured) -> tuple[str, ...]:
+def faults_of(measured: Measured, variant: VariantName = "int8") -> tuple[str, ...]:
     """By what a variant fails, in words; nothing where it passes."""
+    limits = LIMITS[variant]
     lost = measured.accuracy_fp32 - measured.accuracy
     faults = {
-        f"the mean cosine to fp32 is {measured.mean_cosine:.4f}, below {LEAST_MEAN}": (
-            measured.mean_cosine < LEAST_MEAN
+        f"the mean cosine to fp32 is {measured.mean_cosine:.4f}, below {limits.mean}": (
+            measured.mean_cosine < limits.mean
         ),
         f"1 % of the faces are below a cosine of {measured.low_cosine:.4f} to fp32, which is below "
-        f"{LEAST_LOW}": measured.low_cosine < LEAST_LOW,
+        f"{limits.low}": measured.low_cosine < limits.low,
         f"{lost:.2%} more of the pairs are told wrongly, over {MOST_LOST:.1%}": lost > MOST_LOST,
         f"the cosine of 1 impostor pair in 1,000 moves by {measured.shift:+.4f}, over "
         f"{MOST_SHIFT}: fp32's thresholds do not hold": abs(measured.shift) > MOST_SHIFT,

@@ -9,7 +9,7 @@ from headcount.errors import FatalError
 from tests.workers.pictures import noise
 from tests.workers.test_prepare import shipped
 from workers.models.base import Detections, Floats, Image
-from workers.models.boxes import cell_corners, merged, overlaps, padded, suppress
+from workers.models.boxes import corners_of, merged, overlaps, padded, suppress
 from workers.models.prepare import prepare, take_pixels
 from workers.models.scrfd import MEAN, SCALE, Scrfd
 from workers.models.session import Session, open_session
@@ -34,9 +34,10 @@ def kept(boxes: list[list[float]], scores: list[float], overlap: float = 0.4) ->
 
 
 def test_cells_come_row_by_row_each_as_often_as_there_are_anchors() -> None:
-    corners = cell_corners(16, 24, 8, anchors=2)
+    corners = corners_of(np.arange(12), 24, 8, anchors=2)
     row = [[0, 0], [0, 0], [8, 0], [8, 0], [16, 0], [16, 0]]
     assert corners.tolist() == row + [[x, 8] for x, _ in row]
+    assert corners_of(np.array([11, 2]), 24, 8, anchors=2).tolist() == [[16, 8], [8, 0]]
 
 
 def test_of_two_overlapping_boxes_the_better_stays() -> None:

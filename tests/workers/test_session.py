@@ -4,15 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from headcount.errors import FatalError, TransientError
 from headcount.settings import Settings
+from workers.models.providers import CPU, CUDA, TENSORRT
 from workers.models.session import (
-    CPU,
-    CUDA,
-    TENSORRT,
-    Gpu,
     available_providers,
     choose_providers,
     open_session,
@@ -117,17 +115,42 @@ def test_one_session_serves_many_threads() -> None:
         assert list(pool.map(run, range(8))) == [6.0 * number for number in range(8)]
 
 
-def test_a_gpu_is_told_which_one_it_is_and_what_it_may_take(tmp_path: Path) -> None:
-    gpu = Gpu(device=1, memory=8 << 30, engines=tmp_path)
-    assert gpu.options(CPU) == {}
-    cuda = gpu.options(CUDA)
-    assert (cuda["device_id"], cuda["gpu_mem_limit"]) == ("1", str(8 << 30))
-    assert cuda["cudnn_conv_algo_search"] == "HEURISTIC"
-    assert "gpu_mem_limit" not in Gpu().options(CUDA)
-    assert gpu.options(TENSORRT)["trt_engine_cache_path"] == str(tmp_path)
-    assert "trt_engine_cache_path" not in Gpu().options(TENSORRT)
-
-
 def test_a_worker_without_a_gpu_has_one_shard_in_hand_unless_it_is_told() -> None:
     assert units_at_once(Settings(provider="cpu")) == 1
     assert units_at_once(Settings(provider="cpu", shards_at_once=3)) == 3
+
+
+# -- bound to buffers ---------------------------------------------------------------------------
+
+
+def numbers(rows: int, start: float) -> NDArray[np.float32]:
+    return np.arange(start, start + 3 * rows, dtype=np.float32).reshape(rows, 3)
+
+
+def test_a_bound_session_gives_what_the_session_gives_shape_after_shape() -> None:
+    session = open_session(doubling(), "cpu", name="doubling.onnx")
+    bound = session.bound()
+    for rows in (1, 4, 1, 8, 4, 1):
+        given = numbers(rows, rows)
+        np.testing.assert_array_equal(bound.run({"row": given})[0], session.run({"row": given})[0])
+
+
+def test_outputs_of_a_bound_session_stay_when_it_runs_again() -> None:
+    bound = open_session(doubling(), "cpu", name="doubling.onnx").bound()
+    (first,) = bound.run({"row": numbers(2, 0)})
+    bound.run({"row": numbers(2, 100)})
+    np.testing.assert_array_equal(first, 2 * numbers(2, 0))
+
+
+def test_a_bound_session_that_failed_runs_again() -> None:
+    bound = open_session(doubling(), "cpu", name="doubling.onnx").bound()
+    for _ in range(2):
+        with pytest.raises(TransientError, match=CPU):
+            bound.run({"row": np.ones((2, 4), np.float32)})
+        np.testing.assert_array_equal(bound.run({"row": numbers(2, 5)})[0], 2 * numbers(2, 5))
+
+
+def test_more_shapes_than_are_kept_run_all_the_same() -> None:
+    bound = open_session(doubling(), "cpu", name="doubling.onnx").bound()
+    for rows in [*range(1, 25), *range(1, 25)]:
+        np.testing.assert_array_equal(bound.run({"row": numbers(rows, 0)})[0], 2 * numbers(rows, 0))

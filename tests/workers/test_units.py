@@ -13,7 +13,8 @@ from headcount.messages import DoneMarker
 from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store
 from workers.context import Context, Unit
-from workers.models.session import CPU, CUDA, units_at_once
+from workers.models.providers import CPU, CUDA
+from workers.models.session import units_at_once
 from workers.units import run_unit
 
 

@@ -3,8 +3,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 from PIL import Image as Pillow
 
 from headcount.errors import FatalError
@@ -27,7 +29,7 @@ from workers.models.packs import (
     resolve_pack,
 )
 from workers.models.prepare import parse
-from workers.models.quantise import FORMS, forms_of, quantise
+from workers.models.quantise import FORMS, HALF, forms_of, quantise
 from workers.models.thresholds import UNKNOWN, Thresholds
 from workers.models.variants import (
     VariantRecord,
@@ -42,17 +44,18 @@ WIDTH = 24
 RANDOM = np.random.default_rng(11)
 
 
-def made_network(*, outlier: float = 0.0, separable: bool = False) -> bytes:
+def made_network(*, outlier: float = 0.0, separable: bool = False, last: float = 0.1) -> bytes:
     """A recogniser of convolutions. An ``outlier`` is a channel that nothing takes up.
 
-    The channel's size spoils the one scale that 8 bits have for all channels.
+    The channel's size spoils the one scale that 8 bits have for all channels. ``last`` is the
+    size of the last weights, which 16-bit floats lose where it is very small.
     """
     channels = 4
     weights = {
         "first": RANDOM.normal(0, 0.1, (channels, 3, 8, 8)),
         "bias": np.array([0, 0, 0, outlier]),
         "middle": RANDOM.normal(0, 1, (channels, 1 if separable else channels, 1, 1)),
-        "last": RANDOM.normal(0, 0.1, (channels * 14 * 14, WIDTH)),
+        "last": RANDOM.normal(0, last, (channels * 14 * 14, WIDTH)),
     }
     weights["last"][3 * 14 * 14 :] = 0
     if not separable:
@@ -131,6 +134,7 @@ def refused(name: str, settings: Settings) -> str:
     [
         ("embedded", ("embedded", None)),
         ("embedded+int8", ("embedded", "int8")),
+        ("embedded+fp16", ("embedded", "fp16")),
         ("s3://models/a+b/+int8", ("s3://models/a+b/", "int8")),
         ("folder+int4", ("folder+int4", None)),
     ],
@@ -242,6 +246,58 @@ def test_what_8_bits_spoil_fails_and_every_form_is_told(settings: Settings, outl
         find_variant(settings.cache_dir, "made", files.recogniser.digest, "int8")
 
 
+def test_16_bit_floats_pass_a_narrower_gate_and_need_no_calibration(
+    folder: Path, settings: Settings
+) -> None:
+    files = resolve_pack(str(folder), settings, S3Settings())
+    data, record = gate.gate_variant(files, "fp16", made_faces(), settings)
+    keep_variant(settings.cache_dir, data, record)
+    (judgement,) = record.judgements
+    assert (judgement.form, judgement.faults) == (HALF, ())
+    assert 0.999 < judgement.low_cosine < 1 - 1e-9
+    assert record.calibration_faces == 0
+    plain, half = (
+        open_pack(f"{folder}{mark}", settings, S3Settings()).record for mark in ("", "+fp16")
+    )
+    assert half.name == "mine+fp16"
+    assert half.pack_id != plain.pack_id
+    assert "has passed no gate here" in refused(f"{folder}+int8", settings)
+
+
+def test_what_16_bits_cannot_hold_fails(settings: Settings) -> None:
+    files = pack_of(made_network(last=1e-10))
+    data, record = gate.gate_variant(files, "fp16", made_faces(), settings)
+    assert data is None
+    assert "below 0.999" in record.judgements[0].faults[0]
+
+
+def test_sface_in_16_bits_is_sface(samples: Path, settings: Settings) -> None:
+    detector = open_detector(ModelFile("yunet", shipped("yunet")), settings)
+    crops = collect(open_store(str(samples / "photos")), detector, settings).crops
+    file = ModelFile("sface", shipped("sface"))
+    ready = ready_form(file, settings, free_size=False)
+    data = quantise(ready, [], HALF)
+    assert len(data) < len(ready) * 0.51
+    onnx.checker.check_model(data)
+    half = ModelFile("sface", data, ready=True)
+    expected = open_recogniser(file, settings).embed(crops)
+    for batching in ("off", "on"):
+        how = settings.model_copy(update={"batching": batching})
+        got = open_recogniser(half, how, half=True).embed(crops)
+        assert (expected * got).sum(axis=1).min() > 0.9999
+
+
+def test_sface_stays_within_the_range_of_16_bits(settings: Settings) -> None:
+    """A CPU computes in 32 bits what is stored in 16; onnx's own evaluator rounds each layer."""
+    file = ModelFile("sface", shipped("sface"))
+    base = open_recogniser(file, settings)
+    crop = made_faces(people=1, each=1).crops
+    data = quantise(ready_form(file, settings, free_size=False), [], HALF)
+    evaluator = ReferenceEvaluator(onnx.load_model_from_string(data))
+    (rounded,) = evaluator.run(None, {evaluator.input_names[0]: blob(crop, 0.0, 1.0)})
+    assert float((unit_length(rounded) * base.embed(crop)).sum()) > 0.9999
+
+
 def test_a_failed_gate_takes_an_earlier_variant_away(
     folder: Path, settings: Settings, passed: VariantRecord
 ) -> None:
@@ -299,6 +355,11 @@ def test_each_fault_is_seen(change: dict[str, float], fault: str) -> None:
     faults = faults_of(replace(GOOD, **change))
     assert len(faults) == bool(fault)
     assert all(fault in told for told in faults)
+
+
+def test_16_bit_floats_are_held_to_more() -> None:
+    assert len(faults_of(GOOD, "fp16")) == 2
+    assert faults_of(replace(GOOD, mean_cosine=0.9999, low_cosine=0.9995), "fp16") == ()
 
 
 def test_the_same_descriptors_pass() -> None:

@@ -48,7 +48,7 @@ class ArcFace:
     """
 
     def __init__(self, session: Network, *, name: str) -> None:
-        self._session = session
+        self.network = session
         self._input, shape = next(iter(session.inputs.items()))
         if shape[1] != CROP or shape[2] != CROP or len(session.outputs) != 1:
             raise FatalError(
@@ -111,5 +111,5 @@ class ArcFace:
         )
 
     def _run(self, crops: Image) -> Floats:
-        (output,) = self._session.run({self._input: crops})
+        (output,) = self.network.run({self._input: crops})
         return np.asarray(output, np.float32)

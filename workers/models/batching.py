@@ -40,11 +40,14 @@ class Batched:
     """A network of one input whose requests, N x ..., are run together where they are alike.
 
     May be called from many threads. A request that fails among others is run alone, so that
-    nobody suffers for another's; its error is its own.
+    nobody suffers for another's; its error is its own. ``most`` bounds a batch of several.
     """
 
-    def __init__(self, network: Network, split: Split = by_first_axis) -> None:
-        self._network, self._split = network, split
+    def __init__(
+        self, network: Network, split: Split = by_first_axis, *, most: int = SIZES[-1]
+    ) -> None:
+        self._network, self._split, self._most = network, split, most
+        self._batches = self._rows = 0
         self.provider, self.inputs, self.outputs = (
             network.provider,
             network.inputs,
@@ -66,6 +69,11 @@ class Batched:
         """About how many requests wait for the next batch."""
         return self._asked.qsize()
 
+    @property
+    def filling(self) -> float:
+        """How many rows a batch had on average, before it was filled up."""
+        return self._rows / max(1, self._batches)
+
     def close(self) -> None:
         """Answer what was asked, then take no more."""
         self._asked.put(None)
@@ -85,7 +93,9 @@ class Batched:
                     self._asked.put(None)  # after the last batch
                     break
                 waiting.append(request)
-            batch = _alike(waiting)
+            batch = _alike(waiting, self._most)
+            self._batches += 1
+            self._rows += sum(len(request.values) for request in batch)
             self._answer(batch)
 
     def _answer(self, batch: Sequence[_Request]) -> None:
@@ -115,10 +125,10 @@ class _Request:
         self.answer: Future[list[Array]] = Future()
 
 
-def _alike(waiting: deque[_Request]) -> list[_Request]:
+def _alike(waiting: deque[_Request], most: int) -> list[_Request]:
     """Take the first request and those of its shape that fit into one batch with it."""
     first = waiting.popleft()
-    fits = MOST_VALUES // max(1, first.values[:1].size)
+    fits = min(most, MOST_VALUES // max(1, first.values[:1].size))
     room = max((size for size in SIZES if size <= fits), default=1) - len(first.values)
     batch, others = [first], deque[_Request]()
     while waiting:

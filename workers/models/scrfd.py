@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from workers.models.base import Detections, Floats, Image, Scores
-from workers.models.boxes import cell_corners, filled, merged, padded
+from workers.models.boxes import Cells, corners_of, filled, merged, padded
 from workers.models.session import Network
 
 OVERLAP = 0.4
@@ -46,7 +46,7 @@ class Scrfd:
         pixels = padded(image, height, width)[None]
         outputs = [o.reshape(-1, o.shape[-1]) for o in self._session.run({self._input: pixels})]
         parts = [
-            read_stride(outputs[index :: len(STRIDES)], height, width, stride)
+            read_stride(outputs[index :: len(STRIDES)], width, stride)
             for index, stride in enumerate(STRIDES)
         ]
         return merged(parts, OVERLAP)
@@ -68,20 +68,25 @@ def by_image(outputs: list[NDArray[Any]], count: int) -> list[NDArray[Any]]:
     ]
 
 
-def read_stride(outputs: Sequence[Floats], height: int, width: int, stride: int) -> Detections:
+def read_stride(outputs: Sequence[Floats], width: int, stride: int) -> Detections:
     """The faces that one feature map reports, in pixels of the network's input.
 
     ``outputs`` are, for M anchors row by row: scores M x 1, boxes M x 4 (distances to the left,
-    top, right and bottom edge, in strides), landmarks M x 10.
+    top, right and bottom edge, in strides), landmarks M x 10. ``width`` is that of the input.
     """
     scores, boxes, points = outputs
     good = np.flatnonzero(scores[:, 0] >= Scrfd.scores.support)
-    anchors = cell_corners(height, width, stride, ANCHORS)[good]
-    edges = boxes[good] * stride
+    return faces_of(Cells(scores[good, 0], boxes[good], points[good], good), width, stride)
+
+
+def faces_of(found: Cells, width: int, stride: int) -> Detections:
+    """The faces that some anchors of one feature map report."""
+    anchors = corners_of(found.numbers, width, stride, ANCHORS)
+    edges = found.boxes * stride
     corner = anchors - edges[:, :2]
-    landmarks = points[good].reshape(-1, 5, 2) * stride + anchors[:, None]
+    landmarks = found.points.reshape(-1, 5, 2) * stride + anchors[:, None]
     return Detections(
         np.concatenate([corner, edges[:, :2] + edges[:, 2:]], axis=1).astype(np.float32),
         landmarks.astype(np.float32),
-        scores[good, 0].astype(np.float32),
+        found.scores.astype(np.float32),
     )

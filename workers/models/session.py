@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError, TransientError
 from headcount.settings import Provider, Settings
+from workers.models.providers import CPU, CUDA, TENSORRT, Gpu, Needs, provider_options
 
-CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
-TENSORRT = "TensorrtExecutionProvider"
-
+_KEPT_SHAPES = 16
+"""Buffers on the device are kept for so many shapes of the input."""
 _ASKED = {"cpu": [CPU], "cuda": [CUDA, CPU], "tensorrt": [TENSORRT, CUDA, CPU]}
 
 
@@ -46,49 +45,12 @@ class Network(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """What a GPU is told: which one, how many bytes of it at most (0: all), where engines are kept.
-
-    ``engines`` is a folder for TensorRT's engines, which take minutes to build; TensorRT names
-    them after the network, its own version and the GPU.
-    """
-
-    device: int = 0
-    memory: int = 0
-    engines: Path | None = None
-
-    def options(self, provider: str) -> dict[str, str]:
-        """The options of a provider.
-
-        HEURISTIC: an exhaustive search costs over half a second for each new input shape.
-        https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
-        """
-        if provider == CPU:
-            return {}
-        told = {"device_id": str(self.device)}
-        if provider == CUDA:
-            told |= {
-                "cudnn_conv_algo_search": "HEURISTIC",
-                "arena_extend_strategy": "kSameAsRequested",
-            }
-            return told | ({"gpu_mem_limit": str(self.memory)} if self.memory else {})
-        told |= {"trt_fp16_enable": "0"}
-        if self.engines is not None:
-            told |= {
-                "trt_engine_cache_enable": "1",
-                "trt_engine_cache_path": str(self.engines),
-                "trt_timing_cache_enable": "1",
-                "trt_timing_cache_path": str(self.engines),
-            }
-        return told
-
-
 class Session:
     """A model that runs. May be called from many threads at once."""
 
-    def __init__(self, session: ort.InferenceSession) -> None:
+    def __init__(self, session: ort.InferenceSession, gpu: int = 0) -> None:
         self._session = session
+        self._gpu = gpu
         self.outputs = [output.name for output in session.get_outputs()]
 
     @property
@@ -104,6 +66,11 @@ class Session:
             for value in self._session.get_inputs()
         }
 
+    def bound(self) -> BoundSession:
+        """The same network, of one input, as one thread runs it."""
+        device = ("cpu", 0) if self.provider == CPU else ("cuda", self._gpu)
+        return BoundSession(self, self._session, device)
+
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Every output for these inputs. Raises TransientError, for a device that gave up."""
         try:
@@ -111,6 +78,49 @@ class Session:
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise TransientError(f"inference failed on {self.provider}: {error}") from error
         return outputs
+
+
+class BoundSession:
+    """A network with one input, run by one thread, from buffers that stay on its device.
+
+    The buffers of the latest shapes are kept: fixed shapes are neither allocated nor bound again.
+    """
+
+    def __init__(
+        self, plain: Session, session: ort.InferenceSession, device: tuple[str, int]
+    ) -> None:
+        self.provider, self.inputs, self.outputs = plain.provider, plain.inputs, plain.outputs
+        self._session = session
+        self._device = device
+        self._kept: OrderedDict[tuple[object, ...], tuple[ort.OrtValue, ort.IOBinding]] = (
+            OrderedDict()
+        )
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Every output, in arrays of their own. Raises TransientError, for a device that failed."""
+        [(name, values)] = feeds.items()
+        kind = (values.shape, values.dtype)
+        try:
+            kept = self._kept.pop(kind) if kind in self._kept else self._bind(name, values)
+            value, binding = kept
+            value.update_inplace(values)
+            self._session.run_with_iobinding(binding)
+            outputs: list[NDArray[Any]] = binding.copy_outputs_to_cpu()
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise TransientError(f"inference failed on {self.provider}: {error}") from error
+        self._kept[kind] = kept
+        if len(self._kept) > _KEPT_SHAPES:
+            self._kept.popitem(last=False)
+        return outputs
+
+    def _bind(self, name: str, values: NDArray[Any]) -> tuple[ort.OrtValue, ort.IOBinding]:
+        """Buffers on the device for an input of this shape, and for what comes out."""
+        value = ort.OrtValue.ortvalue_from_shape_and_type(values.shape, values.dtype, *self._device)
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(name, value)
+        for output in self.outputs:
+            binding.bind_output(output, *self._device)
+        return value, binding
 
 
 def available_providers() -> list[str]:
@@ -148,9 +158,14 @@ def units_at_once(settings: Settings) -> int:
 
 
 def open_session(
-    model: bytes | Path, provider: Provider, *, name: str, gpu: Gpu | None = None
+    model: bytes | Path,
+    provider: Provider,
+    *,
+    name: str,
+    gpu: Gpu | None = None,
+    needs: Needs | None = None,
 ) -> Session:
-    """Load a model. ``name`` is what errors call it.
+    """Load a model. ``name`` is what errors call it; ``needs`` is what it asks of a GPU.
 
     Raises FatalError where the model cannot be loaded, or the provider asked for is not the one
     that would run it: a GPU that silently is a CPU is ten times slower.
@@ -159,14 +174,13 @@ def open_session(
         ort.preload_dlls()
     providers = choose_providers(provider, available_providers())
     source = model if isinstance(model, bytes) else str(model)
-    told = gpu or Gpu()
+    gpu, needs = gpu or Gpu(), needs or Needs()
+    told = [(p, provider_options(p, gpu, needs)) for p in providers]
     try:
-        session = ort.InferenceSession(
-            source, _options(), providers=[(p, told.options(p)) for p in providers]
-        )
+        session = ort.InferenceSession(source, _options(), providers=told)
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise FatalError(f"the model {name} cannot be loaded: {error}") from error
-    made = Session(session)
+    made = Session(session, gpu.device)
     if made.provider != providers[0] and provider != "auto":
         raise FatalError(
             f"the provider {provider} was asked for, and {name} would run on {made.provider}: "

@@ -24,7 +24,8 @@ MARK = "+"
 SAME = 0.999
 """A machine runs a variant if its descriptor of the probe is so alike the one that was judged.
 
-8-bit products saturate on processors without VNNI: there the same file is another network."""
+8-bit products saturate on processors without VNNI: there the same file is another network. 16-bit
+floats are computed in 32 bits by a CPU, and overflow on a GPU."""
 
 
 class Judgement(Record):
@@ -152,6 +153,6 @@ def require_same_arithmetic(recogniser: Recogniser, record: VariantRecord) -> No
     if here.shape != judged.shape or float(here @ judged) < SAME:
         raise FatalError(
             f"the variant {record.variant} of {record.recogniser} gives other descriptors on this "
-            "machine than where it passed its gate (8-bit arithmetic differs between processors): "
+            "machine than where it passed its gate (processors differ in arithmetic of few bits): "
             "use the pack without a variant here"
         )

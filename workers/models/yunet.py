@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from workers.models.base import Detections, Floats, Image, Scores
-from workers.models.boxes import cell_corners, filled, merged, padded, suppress
+from workers.models.boxes import Cells, corners_of, filled, merged, padded, suppress
 from workers.models.session import Network
 
 STRIDES = (8, 16, 32)
@@ -37,8 +37,7 @@ class YuNet:
             zip(self.session.outputs, self.session.run({self._input: pixels}), strict=True)
         )
         parts = [
-            read_stride([outputs[f"{kind}_{s}"][0] for kind in KINDS], height, width, s)
-            for s in STRIDES
+            read_stride([outputs[f"{kind}_{s}"][0] for kind in KINDS], width, s) for s in STRIDES
         ]
         return merged(parts, OVERLAP)
 
@@ -46,23 +45,28 @@ class YuNet:
 KINDS = ("cls", "obj", "bbox", "kps")
 
 
-def read_stride(outputs: Sequence[Floats], height: int, width: int, stride: int) -> Detections:
+def read_stride(outputs: Sequence[Floats], width: int, stride: int) -> Detections:
     """The faces that one feature map reports, in pixels of the network's input.
 
     ``outputs`` are those of KINDS, for M cells row by row: class and objectness M x 1, boxes
-    M x 4, landmarks M x 10.
+    M x 4, landmarks M x 10. ``width`` is that of the input.
     """
     cls, obj, bbox, kps = outputs
     scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
     good = np.flatnonzero(scores >= YuNet.scores.support)
-    corners = cell_corners(height, width, stride)[good]
-    centres = corners + bbox[good, :2] * stride
-    sizes = np.exp(bbox[good, 2:4]) * stride
+    return faces_of(Cells(scores[good], bbox[good], kps[good], good), width, stride)
+
+
+def faces_of(found: Cells, width: int, stride: int) -> Detections:
+    """The faces that some cells of one feature map report, each once."""
+    corners = corners_of(found.numbers, width, stride)
+    centres = corners + found.boxes[:, :2] * stride
+    sizes = np.exp(found.boxes[:, 2:4]) * stride
     boxes = np.concatenate([centres - sizes / 2, sizes], axis=1)
-    landmarks = kps[good].reshape(-1, 5, 2) * stride + corners[:, None]
-    kept = suppress(boxes, scores[good], OVERLAP)
+    landmarks = found.points.reshape(-1, 5, 2) * stride + corners[:, None]
+    kept = suppress(boxes, found.scores, OVERLAP)
     return Detections(
         boxes[kept].astype(np.float32),
         landmarks[kept].astype(np.float32),
-        scores[good][kept].astype(np.float32),
+        found.scores[kept].astype(np.float32),
     )

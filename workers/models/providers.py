@@ -1,0 +1,134 @@
+"""What onnxruntime's providers are told: options as values, and where TensorRT keeps its engines.
+
+Names: https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html and
+https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+
+TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
+
+Options = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeRange:
+    """The shapes of a network's input that an engine is made for, and tuned to."""
+
+    smallest: tuple[int, ...]
+    usual: tuple[int, ...]
+    largest: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """Which GPU, how many bytes of it at most (0: all), where engines are kept (None: nowhere)."""
+
+    device: int = 0
+    memory: int = 0
+    engines: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a network asks of a GPU's provider.
+
+    ``half``: it passed a gate in lower precision, so the GPU may compute in it. ``shapes``: those
+    that ``input`` will have; one range, since onnxruntime runs an engine's first profile alone
+    (https://github.com/microsoft/onnxruntime/pull/31624).
+    """
+
+    input: str = ""
+    shapes: ShapeRange | None = None
+    half: bool = False
+
+
+def provider_options(provider: str, gpu: Gpu, needs: Needs) -> Options:
+    """The options of one provider, for one network."""
+    if provider == CUDA:
+        return _cuda(gpu, needs)
+    return _tensorrt(gpu, needs) if provider == TENSORRT else {}
+
+
+def _cuda(gpu: Gpu, needs: Needs) -> Options:
+    options = {
+        "device_id": str(gpu.device),
+        # An exhaustive search costs over half a second for each new input shape.
+        "cudnn_conv_algo_search": "HEURISTIC",
+        "arena_extend_strategy": "kSameAsRequested",
+        # TF32 rounds products to 10 bits, as fp16 does: only for what passed a gate.
+        "use_tf32": _flag(needs.half),
+    }
+    return options | ({"gpu_mem_limit": str(gpu.memory)} if gpu.memory else {})
+
+
+def _tensorrt(gpu: Gpu, needs: Needs) -> Options:
+    options = {"device_id": str(gpu.device), "trt_fp16_enable": _flag(needs.half)}
+    if gpu.engines is not None:
+        options |= {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": str(gpu.engines),
+            "trt_timing_cache_enable": "1",
+            "trt_timing_cache_path": str(gpu.engines),
+        }
+    if needs.shapes is not None:
+        options |= {
+            "trt_profile_min_shapes": _shape(needs.input, needs.shapes.smallest),
+            "trt_profile_opt_shapes": _shape(needs.input, needs.shapes.usual),
+            "trt_profile_max_shapes": _shape(needs.input, needs.shapes.largest),
+        }
+    return options
+
+
+def _flag(is_so: bool) -> str:
+    return "1" if is_so else "0"
+
+
+def _shape(name: str, shape: tuple[int, ...]) -> str:
+    return f"{name}:{'x'.join(str(size) for size in shape)}"
+
+
+def engine_folder(root: Path, digest: str, gpu: int) -> Path:
+    """Where the engines of the model with this SHA-256 lie.
+
+    An engine runs with the TensorRT and on the kind of GPU that it was made with, and no other.
+    """
+    runtime = _version("onnxruntime-gpu", "onnxruntime")
+    tensorrt = _version(*TENSORRT_PACKAGES)
+    return root / digest[:32] / f"ort{runtime}-trt{tensorrt}-{compute_capability(gpu)}"
+
+
+def _version(*packages: str) -> str:
+    """Of the first of these that is installed."""
+    for package in packages:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def compute_capability(gpu: int) -> str:
+    """What a GPU can, as NVIDIA's driver says it (``sm90``); ``unknown`` without one."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "unknown"
+    device, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    failed = (
+        driver.cuInit(0)
+        or driver.cuDeviceGet(ctypes.byref(device), gpu)
+        or driver.cuDeviceGetAttribute(ctypes.byref(major), _MAJOR, device)
+        or driver.cuDeviceGetAttribute(ctypes.byref(minor), _MINOR, device)
+    )
+    return "unknown" if failed else f"sm{major.value}{minor.value}"
