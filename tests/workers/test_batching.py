@@ -1,5 +1,6 @@
 """What many threads ask of one network is run together, and each gets its own."""
 
+import gc
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -112,6 +113,39 @@ def test_outputs_that_are_not_of_the_batch_are_an_error() -> None:
 
     with pytest.raises(TransientError, match="for a batch of 4"):
         Batched(Folding()).run({"row": rows(3)})
+
+
+def test_a_batch_is_bounded_and_how_full_batches_are_is_known() -> None:
+    network = Doubling()
+    network.may_run.set()
+    batched = Batched(network, most=4)
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda _: batched.run({"row": rows(1)}), range(20)))
+    assert {shape[0] for shape in network.shapes} <= {1, 4}
+    assert 1 <= batched.filling <= 4
+    assert batched.filling == 20 / len(network.shapes)
+
+
+def test_what_is_asked_of_a_closed_network_is_refused() -> None:
+    network = Doubling()
+    network.may_run.set()
+    batched = Batched(network)
+    batched.close()
+    with pytest.raises(TransientError, match="takes no more"):
+        batched.run({"row": rows(1)})
+
+
+def test_the_thread_ends_when_nobody_holds_the_network() -> None:
+    network = Doubling()
+    network.may_run.set()
+    before = set(threading.enumerate())
+    batched = Batched(network)
+    batched.run({"row": rows(1)})
+    (thread,) = set(threading.enumerate()) - before
+    del batched
+    gc.collect()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_an_interleaved_batch_is_told_apart() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -40,63 +41,85 @@ class Batched:
     """A network of one input whose requests, N x ..., are run together where they are alike.
 
     May be called from many threads. A request that fails among others is run alone, so that
-    nobody suffers for another's; its error is its own. ``most`` bounds a batch of several.
+    nobody suffers for another's; its error is its own. ``most`` bounds a batch of several. The
+    thread that runs batches ends with ``close``, or when nobody holds this any more.
     """
 
     def __init__(
         self, network: Network, split: Split = by_first_axis, *, most: int = SIZES[-1]
     ) -> None:
-        self._network, self._split, self._most = network, split, most
-        self._batches = self._rows = 0
         self.provider, self.inputs, self.outputs = (
             network.provider,
             network.inputs,
             network.outputs,
         )
-        self._asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._runner = threading.Thread(target=self._serve, name="batches", daemon=True)
-        self._runner.start()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._runner = _Runner(network, split, most)
+        self._thread = threading.Thread(target=self._runner.serve, name="batches", daemon=True)
+        self._thread.start()
+        weakref.finalize(self, self._runner.asked.put, None)
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """Every output for this input. Raises TransientError, for a device that gave up."""
+        """Every output for this input.
+
+        Raises TransientError, for a device that gave up, and once this is closed.
+        """
         [(name, values)] = feeds.items()
         request = _Request(name, values)
-        self._asked.put(request)
+        with self._lock:
+            if self._closed:
+                raise TransientError("the network takes no more: its worker ends")
+            self._runner.asked.put(request)
         return request.answer.result()
 
     @property
     def waiting(self) -> int:
         """About how many requests wait for the next batch."""
-        return self._asked.qsize()
+        return self._runner.asked.qsize()
 
     @property
     def filling(self) -> float:
         """How many rows a batch had on average, before it was filled up."""
-        return self._rows / max(1, self._batches)
+        return self._runner.rows / max(1, self._runner.batches)
 
     def close(self) -> None:
         """Answer what was asked, then take no more."""
-        self._asked.put(None)
-        self._runner.join()
+        with self._lock:
+            self._closed = True
+            self._runner.asked.put(None)
+        self._thread.join()
 
-    def _serve(self) -> None:
+
+class _Runner:
+    """The thread's side of it, which does not keep the other side alive."""
+
+    def __init__(self, network: Network, split: Split, most: int) -> None:
+        self.asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self.batches = self.rows = 0
+        self._network, self._split, self._most = network, split, most
+
+    def serve(self) -> None:
+        """Run batch after batch, until None is asked for and all before it is answered."""
         waiting: deque[_Request] = deque()
+        request: _Request | None
         while True:
             if not waiting:
-                request = self._asked.get()
+                request = self.asked.get()
                 if request is None:
                     return
                 waiting.append(request)
-            while not self._asked.empty():
-                request = self._asked.get()
+            while not self.asked.empty():
+                request = self.asked.get()
                 if request is None:
-                    self._asked.put(None)  # after the last batch
+                    self.asked.put(None)  # after the last batch
                     break
                 waiting.append(request)
             batch = _alike(waiting, self._most)
-            self._batches += 1
-            self._rows += sum(len(request.values) for request in batch)
+            self.batches += 1
+            self.rows += sum(len(request.values) for request in batch)
             self._answer(batch)
+            batch, request = [], None  # a thread that waits holds no caller's pixels
 
     def _answer(self, batch: Sequence[_Request]) -> None:
         try:

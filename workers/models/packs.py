@@ -435,26 +435,43 @@ def _open_scrfd(file: ModelFile, settings: Settings, multiple: int) -> Detector:
 
     Of use: where it shares batches, or was shipped for images of one size.
     """
-
-    def opened(data: bytes) -> Session:
-        return _opened(take_pixels(data, file.name, mean=MEAN, scale=SCALE), file, settings)
-
-    shipped = opened(file.data)
-    plain = Scrfd(shipped, name=file.name, multiple=multiple)
-    batches = wants_batches(settings, shipped)
-    if not batches and next(iter(shipped.inputs.values()))[1] is None:
-        return plain
-    try:
-        freed = opened(ready_form(file, settings, free_size=True))
-    except FatalError:
-        return plain
-    if not same_when_freed(shipped, freed):
-        return plain
-    if not batches:
+    if _takes_any_size(file):
+        shipped = _seeing(file.data, file, settings)
+        if not wants_batches(settings, shipped):
+            return Scrfd(shipped, name=file.name, multiple=multiple)
+    ready = _freed_form(file, settings)
+    if ready is None:
+        return Scrfd(_seeing(file.data, file, settings), name=file.name, multiple=multiple)
+    freed = _seeing(ready, file, settings)
+    if not wants_batches(settings, freed):
         return Scrfd(freed, name=file.name, multiple=multiple)
-    form = partial(scrfd_form, ready_form(file, settings, free_size=True))
-    together = _looking_together(form, SCRFD, file, settings)
+    together = _looking_together(partial(scrfd_form, ready), SCRFD, file, settings)
     return together or Scrfd(Batched(freed, by_image), name=file.name, multiple=multiple)
+
+
+def _takes_any_size(file: ModelFile) -> bool:
+    """Whether a detector was shipped for images of any height and width."""
+    (value,) = real_inputs(parse(file.data, file.name).graph)
+    return not any(axis.dim_value for axis in value.type.tensor_type.shape.dim[2:])
+
+
+def _freed_form(file: ModelFile, settings: Settings) -> bytes | None:
+    """An SCRFD with its axes freed; None for one that then sees something else.
+
+    It is tried on the CPU: TensorRT would take minutes to build engines for the attempt.
+    """
+    cpu = settings.model_copy(update={"provider": "cpu"})
+    try:
+        ready = ready_form(file, settings, free_size=True)
+        same = same_when_freed(_seeing(file.data, file, cpu), _seeing(ready, file, cpu))
+    except FatalError:
+        return None
+    return ready if same else None
+
+
+def _seeing(data: bytes, file: ModelFile, settings: Settings) -> Session:
+    """An SCRFD that takes pixels."""
+    return _opened(take_pixels(data, file.name, mean=MEAN, scale=SCALE), file, settings)
 
 
 def wants_batches(settings: Settings, session: Network) -> bool:
