@@ -113,16 +113,16 @@ def search_image(image: Image, detector: Detector, profile: Profile) -> Found:
 
 def _search(image: Image, detector: Detector, profile: Profile) -> tuple[Found, list[_Pass]]:
     longest = max(image.shape[:2])
-    scales = _scales(longest, profile)
+    scales, sizes = _scales(longest, profile), Sizes(image)
     passes = []
     for scale in scales:
-        faces = _look(image, scale, detector)
+        faces = _look(sizes, scale, detector)
         if scale != scales[0]:
             faces = _up_to(faces, LARGEST / scale)
         passes.append(_Pass(str(round(scale * longest)), faces))
     found = _merged(passes, detector)
     if longest > CLOSE_UP and not (len(found) and found.faces.scores[0] >= detector.scores.sure):
-        close = _look(image, CLOSE_UP / longest, detector)
+        close = _look(sizes, CLOSE_UP / longest, detector)
         passes.append(_Pass(f"{CLOSE_UP} close-up", close))
         found = _merged(passes, detector)
     return found, passes
@@ -138,9 +138,9 @@ def _scales(longest: int, profile: Profile) -> list[float]:
     ]
 
 
-def _look(image: Image, scale: float, detector: Detector) -> Detections:
-    """One pass over the image at ``scale``; boxes in pixels of the image given."""
-    resized = at_scale(image, scale)
+def _look(sizes: Sizes, scale: float, detector: Detector) -> Detections:
+    """One pass over an image at ``scale``; boxes in pixels of the image given."""
+    image, resized = sizes.image, sizes.at(scale)
     limit = detector.largest
     if limit and max(resized.shape[:2]) > limit:
         faces = _look_at_tiles(resized, detector, limit)
@@ -154,20 +154,29 @@ def _look(image: Image, scale: float, detector: Detector) -> Detections:
     return scaled(faces, factors)
 
 
-def at_scale(image: Image, scale: float) -> Image:
-    """The image resized: halved as often as that goes, by area averaging, the rest bilinear.
+class Sizes:
+    """An image at any scale: halved as often as that goes, by area averaging, the rest bilinear.
 
     A JPEG that was decoded at 1/2 or 1/4 so gives what the whole one gives. What is left is less
     than a factor of two, where each pixel still counts: area averaging finds no more faces and
-    takes seven times as long.
+    takes seven times as long. Each half is made once, for all passes.
     """
-    height, width = image.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    for _ in range(_halvings(image, scale)):
-        image = _halved(image)
-    if size == image.shape[1::-1]:
-        return image
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self._halves = [image]
+
+    def at(self, scale: float) -> Image:
+        """The image at a scale."""
+        height, width = self.image.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        times = _halvings(self.image, scale)
+        while len(self._halves) <= times:
+            self._halves.append(_halved(self._halves[-1]))
+        image = self._halves[times]
+        if size == image.shape[1::-1]:
+            return image
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _halvings(image: Image, scale: float) -> int:
@@ -261,7 +270,7 @@ def _second_look(picture: Picture, decoded: Decoded, detector: Detector, profile
     """A pass over tiles of the photo at a larger scale; boxes in pixels of ``decoded``."""
     larger = picture.at_least(profile.second_look)
     longest = max(larger.image.shape[:2])
-    image = at_scale(larger.image, min(1.0, profile.second_look / longest))
+    image = Sizes(larger.image).at(min(1.0, profile.second_look / longest))
     side = max(image.shape[:2])
     faces = _up_to(_look_at_tiles(image, detector, detector.largest or TILE), LARGEST)
     factor = max(decoded.image.shape[:2]) / side

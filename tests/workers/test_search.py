@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.workers.pictures import encoded, jpeg, stored_turned
+from tests.workers.pictures import encoded, jpeg, noise, stored_turned
 from workers.decode import Picture
 from workers.models.base import Detections, Image, Scores
 from workers.search import (
@@ -14,7 +14,7 @@ from workers.search import (
     TILE,
     Found,
     Profile,
-    at_scale,
+    Sizes,
     search,
     search_image,
     unturned,
@@ -239,7 +239,7 @@ def test_an_odd_edge_counts_twice_where_an_image_is_halved(height: int, width: i
     twice = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     pairs = twice.reshape(-(-height // 2), 2, -(-width // 2), 2, 3).astype(int)
     half = np.round(pairs.mean(axis=(1, 3))).astype(np.uint8)
-    shown = at_scale(image, 0.4)
+    shown = Sizes(image).at(0.4)
     theirs = cv2.resize(half, shown.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     assert np.abs(shown.astype(int) - theirs).max() <= 1
 
@@ -251,3 +251,10 @@ def test_a_face_at_the_far_edge_of_an_image_of_odd_size_is_where_it_is(side: int
     found = search_image(image, Blobs(), PROFILES["fast"])
     box = found.faces.boxes[0]
     assert box == pytest.approx([side - 160, 300, 160, 160], abs=7)
+
+
+def test_an_image_looks_the_same_whatever_it_was_looked_at_before() -> None:
+    image, scales = noise(900, 700), (0.9, 0.1, 0.4, 0.25, 0.4)
+    sizes = Sizes(image)
+    for scale in scales:
+        np.testing.assert_array_equal(sizes.at(scale), Sizes(image).at(scale))
