@@ -20,7 +20,7 @@ VariantName = Literal["int8", "fp16"]
 PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
 """From the quickest to the most thorough."""
 VARIANTS: tuple[VariantName, ...] = get_args(VariantName)
-"""Low-precision forms of a model pack's recogniser."""
+"""Low-precision forms of a model pack."""
 
 
 class S3Settings(BaseSettings):

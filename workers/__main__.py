@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--model")
     models.add_argument("--variant")
     models.add_argument("--gate", metavar="FOLDER")
+    models.add_argument("--boxes", metavar="FOLDER")
     models.add_argument("--to", metavar="URI")
     models.set_defaults(run=_models)
     return parser
@@ -102,7 +103,7 @@ def _models(arguments: argparse.Namespace) -> str:
     if arguments.action == "verify":
         return json.dumps(shelf.verify(name))
     if arguments.gate is not None:
-        found = shelf.gate(name, arguments.variant, arguments.gate)
+        found = shelf.gate(name, arguments.variant, arguments.gate, arguments.boxes)
         name += f"+{arguments.variant}"
     else:
         found = shelf.prepare(name)

@@ -1,65 +1,54 @@
-"""The gate before a low-precision variant: made of some people's faces, judged on other people's.
+"""The gate before a low-precision variant: made with some photos, judged on others.
 
 Photos lie in one folder per person, each with that person's face nearest to its centre. Every
-second person's faces calibrate; the others judge.
+second person's photos calibrate; the others judge. So do every second of photos whose faces have
+labelled boxes, where there are any.
 """
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.errors import FatalError, ObjectError, PhotoError
-from headcount.photos import Reference, references_in
+from headcount.errors import FatalError
 from headcount.settings import Settings, VariantName
-from headcount.storage import Store
-from workers.align import crop_faces, rescaled
-from workers.calibrate import Cosines, labelled_pairs
-from workers.decode import Picture
+from workers.labelled import Labelled, Sight, Watched, look_at
 from workers.models.arcface import ArcFace, blob, input_scaling
-from workers.models.base import Detector, Floats, Image, Recogniser
+from workers.models.base import Detections, Detector, Floats, Image, Recogniser
 from workers.models.packs import (
     ModelFile,
     PackFiles,
+    detector_blob,
+    open_detector,
     open_recogniser,
+    probe_detector,
     ready_form,
 )
 from workers.models.prepare import parse, sha256
 from workers.models.quantise import forms_of, quantise, runtime
 from workers.models.thresholds import probe, thresholds_of
-from workers.models.variants import Judgement, VariantRecord
-from workers.pools import ordered_map
-from workers.search import PROFILES, search
+from workers.models.variants import Judgement, PartRecord, Variant, VariantRecord
+from workers.verdict import (
+    LEAST_GAIN,
+    compare,
+    detection_faults,
+    faults_of,
+    findings,
+    require_labelled,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The least cosine to fp32: of the average face, and of all faces but 1 in 100."""
-
-    mean: float
-    low: float
-
-
-LIMITS: dict[VariantName, Limits] = {"int8": Limits(0.98, 0.95), "fp16": Limits(0.999, 0.999)}
-"""Two descriptors that rounding moved by a cosine of 0.98 each, independently, are less alike by
-4 %. 16-bit floats move them by far less; where they do not, numbers went out of their range."""
-MOST_LOST = 0.003
-"""Of pairs told rightly."""
-MOST_SHIFT = 0.01
-"""Of the cosine that one impostor pair in 1,000 reaches: beyond it fp32's thresholds are no
-longer the variant's."""
-LEAST_PAIRS = 200
-"""Genuine pairs (and as many impostors): with fewer, one pair is more than what may be lost."""
-MOST_PHOTOS = 10_000
-"""Further photos are passed over: crops are kept in memory, 38 kB each."""
 MOST_CALIBRATION = 128
+MOST_IMAGES = 48
 ROUNDS = 5
 TIMED = 64
+TIMED_IMAGES = 6
+
+Step = Callable[[Image], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,214 +59,275 @@ class Faces:
     people: NDArray[np.int64]
 
 
-def gate_variant(
-    files: PackFiles, variant: VariantName, faces: Faces, settings: Settings
-) -> tuple[bytes | None, VariantRecord]:
-    """The first form of a variant that passes, None where none does; and what each was like.
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What became of one network: its record and, where a form passed, that."""
 
-    Raises FatalError: too few people, nothing to quantise.
+    record: PartRecord
+    data: bytes | None = None
+
+
+def gate_variant(
+    files: PackFiles,
+    variant: VariantName,
+    people: Sequence[Labelled],
+    boxed: Sequence[Labelled],
+    settings: Settings,
+) -> Variant:
+    """A variant of a pack: of each network the first form that passes, fp32 where none does.
+
+    The recogniser is judged first; a detector then has to pass together with what was kept. It
+    stays in fp32 where its axes cannot be freed, and beside 16-bit floats. Raises FatalError: too
+    few people or faces, nothing to quantise.
     """
-    bench = _Bench(files, variant, settings, *halves(faces))
-    blobs = bench.blobs() if variant == "int8" else []
-    data, judgements = None, []
-    for form in forms_of(bench.ready, variant):
-        tried = quantise(bench.ready, blobs, form)
-        judgements.append(bench.judge(form, tried))
-        if not judgements[-1].faults:
-            data = tried
-            break
+    require_labelled(boxed[1::2])
+    one, other = halves(people)
+    detector = open_detector(files.detector, settings)
+    watched = Watched(detector, MOST_IMAGES)
+    calibration = look_at([*one, *boxed[::2]], watched, settings)
+    judging = [*other, *boxed[1::2]]
+    seen = look_at(judging, detector, settings)
+    recogniser = gate_recogniser(
+        files.recogniser, variant, faces_of(one, calibration), faces_of(other, seen), settings
+    )
+    base = open_recogniser(files.recogniser, settings)
+    low = recogniser.data
+    kept = base if low is None else _opened(files.recogniser, low, variant, settings)
+    panel = Panel(judging, seen, base, kept)
+    if variant == "int8" and detector.largest is None:
+        found = gate_detector(files.detector, detector, watched.images, panel, settings)
+    else:
+        found = in_fp32(files.detector)
+    made = {"detector": found.data, "recogniser": recogniser.data}
     record = VariantRecord(
         variant=variant,
-        recogniser=files.recogniser.name,
-        source_sha256=files.recogniser.identity,
-        sha256=None if data is None else sha256(data),
-        calibration_faces=len(blobs),
-        judgements=tuple(judgements),
-        probe=() if data is None else tuple(bench.opened(data).embed(probe())[0].tolist()),
-        thresholds=thresholds_of(bench.base),
+        detector=found.record,
+        recogniser=recogniser.record,
+        thresholds=thresholds_of(base),
         made_with=runtime(),
     )
-    return data, record
+    return Variant(record, {role: data for role, data in made.items() if data is not None})
 
 
-def collect(source: Store, detector: Detector, settings: Settings) -> Faces:
-    """The central face of each photo of a folder of people; a photo without one is left out.
-
-    Raises FatalError where fewer than two people have one.
-    """
-    names: list[str] = []
-    crops: list[Image] = []
-    threads = settings.threads
-    with ThreadPoolExecutor(threads, "gate") as pool:
-        found = ordered_map(
-            pool,
-            lambda reference: _central_crop(source, reference, detector, settings),
-            islice(references_in(source.list()), MOST_PHOTOS),
-            ahead=2 * threads,
-        )
-        for name, crop in found:
-            if crop is not None:
-                names.append(name)
-                crops.append(crop)
-    people, numbers = np.unique(np.array(names, dtype=str), return_inverse=True)
-    if len(people) < 2:
-        raise FatalError(
-            f"{source.uri} has faces of {len(people)} people: a gate needs one folder per person, "
-            "photos of many people, and several of each"
-        )
-    return Faces(np.stack(crops), numbers.astype(np.int64))
-
-
-def _central_crop(
-    source: Store, reference: Reference, detector: Detector, settings: Settings
-) -> tuple[str, Image | None]:
-    try:
-        blob = source.get(reference.photo.key, limit=settings.max_bytes)
-        picture = Picture(blob.data, max_pixels=settings.max_pixels)
-        faces = search(picture, detector, PROFILES[settings.profile]).faces
-    except (ObjectError, PhotoError):
-        return reference.person, None
-    if not len(faces):
-        return reference.person, None
-    decoded = picture.at_least(1)
-    middle = np.array([decoded.width, decoded.height]) / 2
-    centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
-    chosen = int(np.abs(centres - middle).sum(axis=1).argmin())
-    landmarks = rescaled(faces.landmarks[chosen : chosen + 1], decoded.scale)
-    return reference.person, crop_faces(decoded.image, landmarks)[0]
-
-
-def halves(faces: Faces) -> tuple[Faces, Faces]:
-    """The faces of every second person, to calibrate with, and those of the others, to judge."""
-    first = faces.people % 2 == 0
+def halves(photos: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
+    """The photos of every second person, to calibrate with, and those of the others, to judge."""
+    first = set(sorted({photo.person or "" for photo in photos})[::2])
     return (
-        Faces(faces.crops[first], faces.people[first]),
-        Faces(faces.crops[~first], faces.people[~first]),
+        [photo for photo in photos if photo.person in first],
+        [photo for photo in photos if photo.person not in first],
     )
 
 
-class _Bench:
-    """What every form of a variant is measured against: fp32, on the same faces."""
+def faces_of(photos: Sequence[Labelled], seen: Sequence[Sight]) -> Faces:
+    """The central faces that were seen. Raises FatalError where they are of nobody."""
+    found = [
+        (photo.person, sight.crop)
+        for photo, sight in zip(photos, seen, strict=False)  # photos of no one person follow
+        if sight.crop is not None
+    ]
+    if not found:
+        raise FatalError("no face was found on the photos of half of the people")
+    _, numbers = np.unique([person for person, _ in found], return_inverse=True)
+    return Faces(np.stack([crop for _, crop in found]), numbers.astype(np.int64))
 
-    def __init__(
-        self,
-        files: PackFiles,
-        variant: VariantName,
-        settings: Settings,
-        calibration: Faces,
-        judged: Faces,
-    ) -> None:
-        self._files, self._variant, self._settings = files, variant, settings
-        self._calibration, self._judged = calibration, judged
-        self.ready = ready_form(files.recogniser, settings, free_size=False)
-        self.base = open_recogniser(files.recogniser, settings)
-        self._expected = self.base.embed(judged.crops)
 
-    def blobs(self) -> list[Floats]:
-        """What a network is calibrated with."""
-        crops = self._calibration.crops
-        step = max(1, len(crops) // MOST_CALIBRATION)
-        scaling = input_scaling(parse(self.ready, self._files.recogniser.name).graph)
-        return [blob(crop[None], *scaling) for crop in crops[::step][:MOST_CALIBRATION]]
+# -- networks -----------------------------------------------------------------------------------
 
-    def opened(self, data: bytes) -> ArcFace:
-        """A form, as it will be opened when it is chosen."""
-        file = ModelFile(self._files.recogniser.name, data, ready=True)
-        return open_recogniser(file, self._settings, half=self._variant == "fp16")
+
+def in_fp32(file: ModelFile) -> Gated:
+    """A network of which no other form was tried."""
+    return Gated(PartRecord(name=file.name, source_sha256=file.identity))
+
+
+class _Bench(Protocol):
+    """What every form of a network is measured against: fp32, on the same photos.
+
+    ``calibrated_on`` is the number of its inputs.
+    """
+
+    variant: VariantName
+    ready: bytes
+    calibrated_on: int
+
+    def inputs(self) -> Iterator[Floats]:
+        """What calibrates."""
+        ...
 
     def judge(self, form: str, data: bytes) -> Judgement:
         """One form. A network of which so few bits leave nothing is unlike fp32, and no error."""
+        ...
+
+    def probe(self, data: bytes) -> Floats:
+        """What a form makes of the probe."""
+        ...
+
+
+def _gated(file: ModelFile, bench: _Bench, *, least_gain: float) -> Gated:
+    """The first form that passes, the quickest being tried first."""
+    judgements: list[Judgement] = []
+    data = None
+    for form in forms_of(bench.ready, bench.variant):
+        tried = quantise(bench.ready, bench.inputs(), form)
+        judgements.append(bench.judge(form, tried))
+        if not judgements[-1].faults:
+            data = tried
+        if data is not None or 0 < judgements[-1].speed_ratio < least_gain:
+            break  # those that follow are slower
+    record = PartRecord(
+        name=file.name,
+        source_sha256=file.identity,
+        sha256=None if data is None else sha256(data),
+        calibrated_on=bench.calibrated_on,
+        judgements=tuple(judgements),
+        probe=() if data is None else tuple(bench.probe(data).tolist()),
+    )
+    return Gated(record, data)
+
+
+def gate_recogniser(
+    file: ModelFile, variant: VariantName, calibration: Faces, judged: Faces, settings: Settings
+) -> Gated:
+    """A recogniser's form, judged on faces as fp32's detector aligns them. Raises FatalError."""
+    step = max(1, len(calibration.crops) // MOST_CALIBRATION)
+    crops = calibration.crops[::step][: MOST_CALIBRATION if variant == "int8" else 0]
+    return _gated(file, _Recognisers(file, variant, settings, crops, judged), least_gain=0.0)
+
+
+def _opened(file: ModelFile, data: bytes, variant: VariantName, settings: Settings) -> ArcFace:
+    """A recogniser's form, as it will be opened when it is chosen."""
+    ready = ModelFile(file.name, data, ready=True)
+    return open_recogniser(ready, settings, half=variant == "fp16")
+
+
+class _Recognisers:
+    """Forms of a recogniser, beside fp32."""
+
+    def __init__(
+        self,
+        file: ModelFile,
+        variant: VariantName,
+        settings: Settings,
+        crops: Image,
+        judged: Faces,
+    ) -> None:
+        self.variant, self.calibrated_on = variant, len(crops)
+        self._file, self._settings, self._crops, self._judged = file, settings, crops, judged
+        self.ready = ready_form(file, settings, free_size=False)
+        self._base = open_recogniser(file, settings)
+        self._expected = self._base.embed(judged.crops)
+
+    def inputs(self) -> Iterator[Floats]:
+        scaling = input_scaling(parse(self.ready, self._file.name).graph)
+        return (blob(crop[None], *scaling) for crop in self._crops)
+
+    def judge(self, form: str, data: bytes) -> Judgement:
         crops = self._judged.crops
         try:
-            tried = self.opened(data)
-            got, ratio = tried.embed(crops), _speed_ratio(self.base, tried, crops[:TIMED])
+            tried = _opened(self._file, data, self.variant, self._settings)
+            got = tried.embed(crops)
+            ratio = _speed_ratio(self._base.embed, tried.embed, [crops[:TIMED]])
         except FatalError:
             got, ratio = np.zeros_like(self._expected), 0.0
         measured = compare(self._expected, got, self._judged.people)
-        faults = faults_of(measured, self._variant)
+        faults = faults_of(measured, self.variant)
         return Judgement(form=form, speed_ratio=ratio, faults=faults, **asdict(measured))
+
+    def probe(self, data: bytes) -> Floats:
+        (descriptor,) = _opened(self._file, data, self.variant, self._settings).embed(probe())
+        return np.asarray(descriptor, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A variant's descriptors beside fp32's of the same faces; see Judgement."""
+class Panel:
+    """Who judges a detector: photos, what fp32 saw in each, and the recognisers behind it.
 
-    people: int
-    faces: int
-    genuine_pairs: int
-    impostor_pairs: int
-    mean_cosine: float
-    low_cosine: float
-    accuracy_fp32: float
-    accuracy: float
-    shift: float
-
-
-def compare(expected: Floats, got: Floats, people: NDArray[np.int64]) -> Measured:
-    """Descriptors (N x D) of fp32 and of a variant, of the same N faces of these people.
-
-    Raises FatalError where there are too few pairs to tell.
+    ``base`` is fp32's, ``kept`` the variant's.
     """
-    cosines = (expected * got).sum(axis=1)
-    genuine, impostor = labelled_pairs(expected, people)
-    genuine_got, impostor_got = labelled_pairs(got, people)
-    if len(genuine) < LEAST_PAIRS or len(impostor) < len(genuine):
-        raise FatalError(
-            f"{len(genuine)} pairs of photos of one person among those that judge: a gate needs "
-            f"{LEAST_PAIRS}, from half of the people. Give it more people with several photos each"
+
+    photos: Sequence[Labelled]
+    seen: Sequence[Sight]
+    base: Recogniser
+    kept: Recogniser
+
+
+def gate_detector(
+    file: ModelFile, detector: Detector, images: Sequence[Image], panel: Panel, settings: Settings
+) -> Gated:
+    """A detector's form, judged by its finds and by the descriptors of the whole variant.
+
+    ``detector`` is fp32's; ``images`` are some that it looked at. Raises FatalError.
+    """
+    bench = _Detectors(file, detector, images, panel, settings)
+    return _gated(file, bench, least_gain=LEAST_GAIN)
+
+
+class _Detectors:
+    """Forms of a detector, beside fp32."""
+
+    variant: VariantName = "int8"
+
+    def __init__(
+        self,
+        file: ModelFile,
+        base: Detector,
+        images: Sequence[Image],
+        panel: Panel,
+        settings: Settings,
+    ) -> None:
+        self._file, self._base, self._images = file, base, images
+        self.calibrated_on = len(images)
+        self._panel, self._settings = panel, settings
+        self.ready = ready_form(file, settings, free_size=True)
+        faces = faces_of(panel.photos, panel.seen)
+        self._expected, self._people = panel.base.embed(faces.crops), faces.people
+
+    def inputs(self) -> Iterator[Floats]:
+        return (detector_blob(self._file, image) for image in self._images)
+
+    def judge(self, form: str, data: bytes) -> Judgement:
+        try:
+            tried = open_detector(self._form(data), self._settings)
+            seen = look_at(self._panel.photos, tried, self._settings)
+            timed = sorted(self._images, key=lambda image: image.size)[:TIMED_IMAGES]
+            ratio = _speed_ratio(self._base.look, tried.look, timed)
+        except FatalError:
+            seen, ratio = [Sight(Detections.none().boxes)] * len(self._panel.seen), 0.0
+        found = findings(self._panel.photos, self._panel.seen, seen)
+        measured = compare(self._expected, self._embedded(seen), self._people)
+        return Judgement(
+            form=form,
+            speed_ratio=ratio,
+            found=found,
+            faults=(*faults_of(measured), *detection_faults(found, ratio)),
+            **asdict(measured),
         )
-    some = np.random.default_rng(0).choice(len(impostor), len(genuine), replace=False)
-    return Measured(
-        people=len(np.unique(people)),
-        faces=len(people),
-        genuine_pairs=len(genuine),
-        impostor_pairs=len(impostor),
-        mean_cosine=float(cosines.mean()),
-        low_cosine=float(np.quantile(cosines, 0.01)),
-        accuracy_fp32=accuracy(genuine, impostor[some]),
-        accuracy=accuracy(genuine_got, impostor_got[some]),
-        shift=_tail(impostor_got) - _tail(impostor),
-    )
+
+    def _embedded(self, seen: Sequence[Sight]) -> Floats:
+        """Descriptors of the faces that fp32 saw, zeros where there is none now."""
+        pairs = zip(self._panel.seen, seen, strict=True)
+        crops = [now.crop for before, now in pairs if before.crop is not None]
+        there = np.array([crop is not None for crop in crops])
+        got = np.zeros_like(self._expected)
+        if there.any():
+            got[there] = self._panel.kept.embed(np.stack([c for c in crops if c is not None]))
+        return got
+
+    def probe(self, data: bytes) -> Floats:
+        return probe_detector(self._form(data), self._settings)
+
+    def _form(self, data: bytes) -> ModelFile:
+        return ModelFile(self._file.name, data, ready=True)
 
 
-def _tail(impostor: Cosines) -> float:
-    """The cosine that one impostor pair in 1,000 reaches."""
-    return float(np.quantile(impostor, 1 - 1e-3))
-
-
-def accuracy(genuine: Cosines, impostor: Cosines) -> float:
-    """The share of pairs told rightly at the threshold that tells most of these pairs rightly."""
-    scores = np.concatenate([genuine, impostor])
-    gains = np.concatenate([np.ones(len(genuine)), -np.ones(len(impostor))])
-    right = np.cumsum(gains[np.argsort(-scores, kind="stable")]).max()
-    return float((max(right, 0) + len(impostor)) / len(scores))
-
-
-def faults_of(measured: Measured, variant: VariantName = "int8") -> tuple[str, ...]:
-    """By what a variant fails, in words; nothing where it passes."""
-    limits = LIMITS[variant]
-    lost = measured.accuracy_fp32 - measured.accuracy
-    faults = {
-        f"the mean cosine to fp32 is {measured.mean_cosine:.4f}, below {limits.mean}": (
-            measured.mean_cosine < limits.mean
-        ),
-        f"1 % of the faces are below a cosine of {measured.low_cosine:.4f} to fp32, which is below "
-        f"{limits.low}": measured.low_cosine < limits.low,
-        f"{lost:.2%} more of the pairs are told wrongly, over {MOST_LOST:.1%}": lost > MOST_LOST,
-        f"the cosine of 1 impostor pair in 1,000 moves by {measured.shift:+.4f}, over "
-        f"{MOST_SHIFT}: fp32's thresholds do not hold": abs(measured.shift) > MOST_SHIFT,
-    }
-    return tuple(fault for fault, is_so in faults.items() if is_so)
-
-
-def _speed_ratio(base: Recogniser, tried: Recogniser, crops: Image) -> float:
+def _speed_ratio(base: Step, tried: Step, images: Sequence[Image]) -> float:
     """How many times as fast as fp32: the median of interleaved rounds."""
     ratios = []
     for _ in range(ROUNDS):
         seconds = []
-        for recogniser in (base, tried):
+        for step in (base, tried):
             began = time.perf_counter()
-            recogniser.embed(crops)
+            for image in images:
+                step(image)
             seconds.append(time.perf_counter() - began)
         ratios.append(seconds[0] / seconds[1])
     return float(np.median(ratios))

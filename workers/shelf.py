@@ -12,8 +12,9 @@ import numpy as np
 
 from headcount.errors import FatalError, HeadcountError, ObjectMissing
 from headcount.settings import S3Settings, Settings, VariantName
-from headcount.storage import canonical_uri, open_store
-from workers.gate import collect, gate_variant
+from headcount.storage import Store, canonical_uri, open_store
+from workers.gate import gate_variant
+from workers.labelled import photos_of_people, photos_with_boxes
 from workers.models.base import ModelPack
 from workers.models.packs import (
     EMBEDDED,
@@ -27,14 +28,13 @@ from workers.models.packs import (
     PackFiles,
     PackNotes,
     load_pack,
-    open_detector,
     ready_form,
     resolve_pack,
     with_variant,
 )
 from workers.models.prepare import VERSION, prepared_path, read_checked, sha256
 from workers.models.thresholds import probe
-from workers.models.variants import VariantRecord, keep_variant
+from workers.models.variants import VariantRecord, keep_variant, pack_key
 
 Found = dict[str, Any]
 
@@ -94,23 +94,28 @@ class Shelf:
             return file
         return ModelFile(file.name, self._ready(role, file), ready=True, source=file.identity)
 
-    def gate(self, name: str, variant: VariantName, folder: str) -> Found:
+    def gate(self, name: str, variant: VariantName, folder: str, boxes: str | None = None) -> Found:
         """Make a low-precision variant of a pack, through its gate; what was found is kept.
 
-        ``folder`` is a path or URI with one folder of photos per person. Raises FatalError.
-        Where no form passes, the record says by what, and there is no pack.
+        ``folder`` is a path or URI with one folder of photos per person, ``boxes`` one with photos
+        and the boxes of their faces in labels.csv. Raises FatalError. Where no form of either
+        network passes, the record says by what, and there is no pack.
         """
         files = resolve_pack(name, self._settings, self._s3)
         if files.variant is not None:
             raise FatalError(f"the pack {name} is itself a variant: give the one it was made of")
-        source = open_store(canonical_uri(folder), self._s3, concurrency=self._settings.threads)
+        people = photos_of_people(self._source(folder))
+        boxed = photos_with_boxes(self._source(boxes)) if boxes is not None else []
+        made = gate_variant(files, variant, people, boxed, self._settings)
+        keep_variant(self._settings.cache_dir, made)
+        if not made.record.passed:
+            return {"model": files.name, "files": [], "variant": _variant(made.record)}
+        return self._ready_pack(with_variant(files, made))
+
+    def _source(self, place: str) -> Store:
+        source = open_store(canonical_uri(place), self._s3, concurrency=self._settings.threads)
         source.check()
-        faces = collect(source, open_detector(files.detector, self._settings), self._settings)
-        data, record = gate_variant(files, variant, faces, self._settings)
-        keep_variant(self._settings.cache_dir, data, record)
-        if data is None:
-            return {"model": files.name, "files": [], "variant": _variant(record)}
-        return self._ready_pack(with_variant(files, data, record))
+        return source
 
     def _ready_pack(self, files: PackFiles) -> Found:
         pack = load_pack(files, self._settings)
@@ -189,6 +194,7 @@ def _installed() -> bool:
 def _cached(path: Path) -> Found:
     """One file of the cache, and which shipped file it was made from, where that is known."""
     source = {digest[:32]: name for name, digest in EMBEDDED_FILES.items()}
+    source[pack_key(*EMBEDDED_FILES.values())] = EMBEDDED
     return {
         "file": path.name,
         "bytes": path.stat().st_size,

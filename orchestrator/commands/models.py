@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -38,28 +39,44 @@ def list_packs(as_json: bool) -> int:
 
 @command.command()
 @model_option
-@click.option("--variant", type=click.Choice(VARIANTS), help="A low-precision recogniser.")
+@click.option("--variant", type=click.Choice(VARIANTS), help="A low-precision form of the pack.")
 @click.option(
     "--gate",
     metavar="PEOPLE",
     help="Make the variant and judge it on these photos: a folder per person.",
 )
+@click.option(
+    "--boxes",
+    metavar="FOLDER",
+    help="Judge its detector on the faces of these photos too: boxes in labels.csv.",
+)
 @click.option("--to", metavar="URI", help="Copy the pack there too, ready for other machines.")
 @json_option
 def prepare(
-    model: str, variant: str | None, gate: str | None, to: str | None, as_json: bool
+    model: str,
+    variant: str | None,
+    gate: str | None,
+    boxes: str | None,
+    to: str | None,
+    as_json: bool,
 ) -> int:
     """Bring the prepared form of a pack's models into the cache.
 
-    With --variant, make a faster recogniser of lower precision. It can be chosen, as
-    --model PACK+VARIANT, once it has passed its gate: half of the people in the folder calibrate
-    it, and on the other half it must tell pairs apart as well as the original does.
+    With --variant, make faster models of lower precision. They can be chosen, as
+    --model PACK+VARIANT, once they have passed their gate: half of the people in the folder
+    calibrate them, and on the other half they must tell pairs apart as well as the originals do.
+    A detector must find the same faces; with --boxes, it must not miss more that people have
+    marked: labels.csv has the columns file, x, y, w, h.
     """
     order = ["models", "prepare"]
     if gate is not None:
         if variant is None:
             raise click.UsageError("--gate needs --variant: which variant is it to judge?")
         order += ["--variant", variant, "--gate", canonical_uri(gate)]
+        if boxes is not None:
+            order += ["--boxes", canonical_uri(boxes)]
+    elif boxes is not None:
+        raise click.UsageError("--boxes needs --gate: photos of people, for the descriptors")
     elif variant is not None:
         model = f"{model}+{variant}"
     if to is not None:
@@ -117,19 +134,45 @@ def _prepared(found: dict[str, Any]) -> list[str]:
 
 
 def _judged(variant: dict[str, Any]) -> list[str]:
-    """What a gate said of each form of a variant."""
+    """What a gate said of each form of both networks of a variant."""
     end = "passed its gate" if variant["passed"] else "failed its gate"
-    lines = [f"variant {variant['variant']} of {variant['recogniser']}: {end}"]
-    for form in variant["judgements"]:
-        lines.append(
-            f"  {form['form']}: cosine to fp32 {form['mean_cosine']:.4f}, 1 % below "
-            f"{form['low_cosine']:.4f}; accuracy {form['accuracy']:.2%} (fp32 "
-            f"{form['accuracy_fp32']:.2%}); shift {form['shift']:+.4f}; {form['faces']} faces of "
-            f"{form['people']} people, {form['genuine_pairs']:,} genuine pairs; "
-            f"{form['speed_ratio']:.2f} times as fast as fp32 here"
-        )
-        lines += [f"    {fault}" for fault in form["faults"]]
+    lines = [f"variant {variant['variant']}: {end}"]
+    for role in ("detector", "recogniser"):
+        part = variant[role]
+        kept = "in fp32" if part["sha256"] is None else f"in {variant['variant']}"
+        lines.append(f"  {role} {part['name']}: {kept}")
+        for form in part["judgements"]:
+            lines.append(f"    {form['form']}: {_figures(form)}")
+            lines += [f"      {fault}" for fault in form["faults"]]
     return lines
+
+
+def _figures(form: dict[str, Any]) -> str:
+    """What was measured of one form."""
+    told = [
+        f"cosine to fp32 {form['mean_cosine']:.4f}, 1 % below {form['low_cosine']:.4f}",
+        f"accuracy {form['accuracy']:.2%} (fp32 {form['accuracy_fp32']:.2%})",
+        f"shift {form['shift']:+.4f}",
+        f"{form['faces']} faces of {form['people']} people, "
+        f"{form['genuine_pairs']:,} genuine pairs",
+        *(_found(form["found"]) if form["found"] else ()),
+        f"{form['speed_ratio']:.2f} times as fast as fp32 here",
+    ]
+    return "; ".join(told)
+
+
+def _found(found: dict[str, Any]) -> Iterator[str]:
+    """What a detector found."""
+    yield (
+        f"on {found['photos']} photos {found['agreed']:.2%} of fp32's {found['faces_fp32']:,} "
+        f"faces found, {found['added']:.2%} of its own are others"
+    )
+    if found["labelled"]:
+        yield (
+            f"of {found['labelled']:,} labelled faces {found['recall']:.2%} found (fp32 "
+            f"{found['recall_fp32']:.2%}), precision {found['precision']:.2%} (fp32 "
+            f"{found['precision_fp32']:.2%})"
+        )
 
 
 def _megabytes(size: int) -> str:

@@ -33,3 +33,9 @@ def test_a_variant_without_a_gate_is_refused() -> None:
 
 def test_a_gate_for_no_variant_is_a_usage_error() -> None:
     assert headcount("models", "prepare", "--gate", "people").returncode == 2
+
+
+def test_boxes_without_people_are_a_usage_error() -> None:
+    asked = headcount("models", "prepare", "--variant", "int8", "--boxes", "photos")
+    assert asked.returncode == 2
+    assert "--boxes needs --gate" in asked.stderr

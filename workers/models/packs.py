@@ -18,10 +18,11 @@ from headcount.errors import FatalError, ObjectError, TransientError
 from headcount.messages import PackRecord
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
-from workers.models.arcface import CROP, ArcFace, input_scaling
-from workers.models.base import Detector, ModelPack, Recogniser
+from workers.models.arcface import CROP, ArcFace, blob, input_scaling
+from workers.models.base import Detector, Floats, Image, ModelPack, Recogniser
 from workers.models.batched import SCRFD, YUNET, BatchedDetector, Kind, shape_range
 from workers.models.batching import SIZES, Batched
+from workers.models.boxes import filled, padded
 from workers.models.device_form import scrfd_form, yunet_form
 from workers.models.prepare import (
     PIXELS,
@@ -35,11 +36,13 @@ from workers.models.prepare import (
 from workers.models.providers import CPU, Gpu, Needs, ShapeRange, engine_folder
 from workers.models.scrfd import ANCHORS, MEAN, SCALE, STRIDES, Scrfd, by_image
 from workers.models.session import Network, Session, open_session
-from workers.models.thresholds import thresholds_of
+from workers.models.thresholds import probe, thresholds_of
 from workers.models.variants import (
     MARK,
+    Variant,
     VariantRecord,
     find_variant,
+    pack_key,
     require_same_arithmetic,
     split_name,
 )
@@ -70,6 +73,9 @@ over each new shape. One face of 200 at the edge of what is found then comes or 
 
 ROUNDED = 0.02
 """By how much a GPU's products may differ from one batch to another; mixed images differ by far."""
+
+PROBED = 128
+"""Values of a detector's outputs by which two processors are held to compute the same."""
 
 _YUNET_OUTPUTS = 12
 _SCRFD_OUTPUTS = (6, 9)
@@ -102,7 +108,7 @@ class ModelFile:
 class PackFiles:
     """The two models of a pack, and under which licence they come.
 
-    With ``variant`` the recogniser is a low-precision one that passed its gate.
+    With ``variant`` one of them or both are low-precision ones that passed their gate.
     """
 
     name: str
@@ -118,7 +124,7 @@ class PackNotes(BaseModel):
     With ``sha256`` the files named are checked each time the pack is opened. ``preparation``,
     ``prepared_from`` and ``variant`` are written by ``headcount models prepare --to``: by which
     version of workers/models/prepare.py files were made ready, from which shipped files (by
-    SHA-256), and the gate's record of a low-precision recogniser.
+    SHA-256), and the gate's record of low-precision networks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -148,8 +154,8 @@ def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
         files = resolve_pack(base, settings, s3)
         if files.variant is not None:
             raise FatalError(f"the pack {base} is itself a variant: use --model {base}")
-        found = find_variant(settings.cache_dir, base, files.recogniser.identity, variant)
-        return with_variant(files, found.data, found.record)
+        key = pack_key(files.detector.identity, files.recogniser.identity)
+        return with_variant(files, find_variant(settings.cache_dir, base, key, variant))
     if name == EMBEDDED:
         return _embedded_files()
     if name in INSIGHTFACE_PACKS:
@@ -165,12 +171,21 @@ def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
     return _from_folder(folder, folder.resolve().name)
 
 
-def with_variant(files: PackFiles, data: bytes, record: VariantRecord) -> PackFiles:
-    """The same pack with a low-precision recogniser in place of its own."""
-    stem = Path(files.recogniser.name).stem
-    recogniser = ModelFile(f"{stem}{MARK}{record.variant}.onnx", data, ready=True)
+def with_variant(files: PackFiles, found: Variant) -> PackFiles:
+    """The same pack with low-precision networks in place of its own, where there are any."""
+    mark = f"{MARK}{found.record.variant}"
+
+    def chosen(role: str, file: ModelFile) -> ModelFile:
+        if role not in found.networks:
+            return file
+        return ModelFile(f"{Path(file.name).stem}{mark}.onnx", found.networks[role], ready=True)
+
     return replace(
-        files, name=f"{files.name}{MARK}{record.variant}", recogniser=recogniser, variant=record
+        files,
+        name=f"{files.name}{mark}",
+        detector=chosen("detector", files.detector),
+        recogniser=chosen("recogniser", files.recogniser),
+        variant=found.record,
     )
 
 
@@ -280,7 +295,7 @@ def choose_files(
         _only(by_name, kinds, kind, told, place)
         for kind, told in (("detector", notes.detector), ("recogniser", notes.recogniser))
     ]
-    _require_gate(notes, chosen[1], place)
+    _require_gate(notes, chosen, place)
     return PackFiles(
         notes.name or name, chosen[0], chosen[1], notes.licence or licence, notes.variant
     )
@@ -288,7 +303,7 @@ def choose_files(
 
 def _noted(file: ModelFile, notes: PackNotes, place: str) -> ModelFile:
     """A file, with what ``pack.json`` says of its preparation. Raises FatalError."""
-    if notes.variant is not None and file.name == notes.recogniser:
+    if notes.variant is not None and file.digest in _low_digests(notes.variant):
         return replace(file, ready=True)
     if file.name not in notes.prepared_from:
         return file
@@ -300,13 +315,21 @@ def _noted(file: ModelFile, notes: PackNotes, place: str) -> ModelFile:
     return replace(file, ready=True, source=notes.prepared_from[file.name])
 
 
-def _require_gate(notes: PackNotes, recogniser: ModelFile, place: str) -> None:
-    """Raise FatalError unless the variant is the one that passed its gate."""
-    if notes.variant is not None and notes.variant.sha256 != recogniser.digest:
-        raise FatalError(
-            f"the variant {recogniser.name} in {place} is not the one that passed its gate: "
-            "copy it again with `headcount models prepare --to`"
-        )
+def _low_digests(record: VariantRecord) -> list[str]:
+    """Of the networks that passed the gate."""
+    return [part.sha256 for part in record.parts.values() if part.sha256 is not None]
+
+
+def _require_gate(notes: PackNotes, chosen: list[ModelFile], place: str) -> None:
+    """Raise FatalError unless the variant's networks are those that passed their gate."""
+    if notes.variant is None:
+        return
+    for part, file in zip(notes.variant.parts.values(), chosen, strict=True):
+        if part.sha256 not in (None, file.digest):
+            raise FatalError(
+                f"the variant {file.name} in {place} is not the one that passed its gate: "
+                "copy it again with `headcount models prepare --to`"
+            )
 
 
 def _require_named(notes: PackNotes, files: dict[str, ModelFile], place: str) -> None:
@@ -354,8 +377,17 @@ def load_pack(files: PackFiles, settings: Settings) -> ModelPack:
     half = files.variant is not None and files.variant.variant == "fp16"
     recogniser = open_recogniser(files.recogniser, settings, half=half)
     if files.variant is not None:
-        require_same_arithmetic(recogniser, files.variant)
+        _require_same_arithmetic(files, files.variant, recogniser, settings)
     return ModelPack(pack_record(files, recogniser), detector, recogniser)
+
+
+def _require_same_arithmetic(
+    files: PackFiles, record: VariantRecord, recogniser: Recogniser, settings: Settings
+) -> None:
+    if record.recogniser.sha256 is not None:
+        require_same_arithmetic(record.recogniser, recogniser.embed(probe())[0])
+    if record.detector.sha256 is not None:
+        require_same_arithmetic(record.detector, probe_detector(files.detector, settings))
 
 
 def open_recogniser(file: ModelFile, settings: Settings, *, half: bool = False) -> ArcFace:
@@ -402,6 +434,23 @@ def ready_form(file: ModelFile, settings: Settings, *, free_size: bool) -> bytes
 def is_yunet(file: ModelFile) -> bool:
     """Whether a detector is YuNet; otherwise it is an SCRFD."""
     return len(parse(file.data, file.name).graph.output) == _YUNET_OUTPUTS
+
+
+def detector_blob(file: ModelFile, image: Image) -> Floats:
+    """An image as a detector takes it that does not take pixels: 1 x 3 x height x width."""
+    height, width = (filled(side, FINE) for side in image.shape[:2])
+    pixels = padded(image, height, width)[None]
+    return blob(pixels[..., ::-1], 0, 1) if is_yunet(file) else blob(pixels, MEAN, 1 / SCALE)
+
+
+def probe_detector(file: ModelFile, settings: Settings) -> Floats:
+    """Some of the values that a detector's network gives for a made-up image."""
+    ready = ready_form(file, settings, free_size=True)
+    session = _opened(ready, file, settings)
+    image = probe()[0].repeat(2, axis=0).repeat(2, axis=1)
+    outputs = session.run({next(iter(session.inputs)): detector_blob(file, image)})
+    values = np.concatenate([output.ravel() for output in outputs]).astype(np.float32)
+    return values[:: max(1, len(values) // PROBED)][:PROBED]
 
 
 def open_detector(file: ModelFile, settings: Settings) -> Detector:
