@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py PHOTOS DETECTOR.onnx [--photos 8] [--rounds 5]
         [--megapixels 1,12,24] [--peers-up-to 12]
-        [--face-recognition PYTHON] [--face-api FOLDER] [--gate LABELLED] [--chart FILE.svg]
-        [--s3-photos 200]
+        [--face-recognition PYTHON] [--face-api FOLDER] [--gate PEOPLE [--boxes LABELLED]]
+        [--chart FILE.svg] [--s3-photos 200]
 
 Photos evenly chosen from the folder PHOTOS are enlarged to each size and encoded again (JPEG,
 quality 90). DETECTOR is an SCRFD with landmarks: headcount and insightface run it with the
@@ -11,8 +11,9 @@ embedded recogniser, and every contestant is warm. All take turns in each round,
 moves on; a ratio is the median of the rounds' ratios. Peers that are slow take part in the first
 round alone, and only up to a size; who is not installed is left out, and said to be.
 
-With --gate the recogniser's int8 form takes part, once it has passed the gate on that folder of
-labelled people (`headcount models prepare --variant int8`). --chart draws the table as SVG. With
+With --gate the pack's int8 variant takes part, once it has passed the gate on that folder of
+labelled people and, with --boxes, on photos with labelled faces (`headcount models prepare
+--variant int8`); which of its networks passed is printed. --chart draws the table as SVG. With
 --s3-photos the main job is then run on so many photos of 1 MP on a real S3 server, beside the same
 work in one process (measure_pipeline.py).
 """
@@ -62,6 +63,7 @@ SAME_FACE = 0.5
 """Intersection over union of two boxes of one face."""
 SAME_DESCRIPTOR = 0.999
 PEER = "FaceAnalysis"
+LOW = "one pass, int8"
 
 
 # -- photos ---------------------------------------------------------------------------------------
@@ -160,14 +162,19 @@ def in_full(loop: Loop) -> Loop:
     return run
 
 
-def int8(folder: Path, settings: Settings, gate: Path) -> Contestant | None:
-    """The quick search with the recogniser in int8, if the gate lets it pass."""
-    judged = Shelf(settings, S3Settings()).gate(str(folder), "int8", str(gate))
+def int8(folder: Path, settings: Settings, gate: Path, boxes: Path | None) -> Contestant | None:
+    """The quick search by the networks that the gate lets pass in int8, if there are any."""
+    shelf = Shelf(settings, S3Settings())
+    judged = shelf.gate(str(folder), "int8", str(gate), boxes and str(boxes))
     if not judged["files"]:
-        print(f"int8 is left out: {judged}", file=sys.stderr)
+        print(f"{LOW} is left out: {judged}", file=sys.stderr)
         return None
+    for role in ("detector", "recogniser"):
+        part = judged["variant"][role]
+        last = part["judgements"][-1] if part["judgements"] else "nothing was tried"
+        print(f"{role} in {'fp32' if part['sha256'] is None else 'int8'}: {last}\n")
     pack = opened(f"{folder}+int8", settings)
-    return Contestant("one pass, recogniser in int8", headcount(pack, "fast", settings.threads))
+    return Contestant(LOW, headcount(pack, "fast", settings.threads))
 
 
 def ours(folder: Path, settings: Settings) -> list[Contestant]:
@@ -323,7 +330,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--peers-up-to", type=int, default=12, metavar="MEGAPIXELS")
     parser.add_argument("--face-recognition", type=Path, metavar="PYTHON")
     parser.add_argument("--face-api", type=Path, metavar="FOLDER")
-    parser.add_argument("--gate", type=Path, metavar="LABELLED")
+    parser.add_argument("--gate", type=Path, metavar="PEOPLE")
+    parser.add_argument("--boxes", type=Path, metavar="LABELLED")
     parser.add_argument("--chart", type=Path, metavar="FILE")
     parser.add_argument("--s3-photos", type=int, default=0)
     return parser.parse_args()
@@ -347,7 +355,7 @@ def main() -> None:
             face_recognition(asked.face_recognition),
             face_api(asked.face_api),
         ]
-        low = int8(folder, settings, asked.gate) if asked.gate else None
+        low = int8(folder, settings, asked.gate, asked.boxes) if asked.gate else None
         every = [*ours(folder, settings), *(each for each in [low, *peers] if each)]
         drawn: list[tuple[str, list[Bar]]] = []
         for megapixels in map(int, asked.megapixels.split(",")):
