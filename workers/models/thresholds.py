@@ -64,31 +64,6 @@ pair in 10,000 is as alike and 99.2 % of genuine pairs are, at 0.466 one in 100,
 The calibration was fitted on half of the people; on the other half what it calls 0.90 to 0.99
 was right in 0.999, 0.10 to 0.50 in 0.319: it errs on the side of doubt."""
 
-KNOWN = Thresholds(
-    threshold=0.45, margin=0.05, cluster=0.55, cluster_group=0.50, decade=0.05, calibration=None
-)
-"""Cautious values for an ArcFace recogniser that nobody has measured."""
-
-SFACE_PROBE = (0.085, -0.004, 0.166, 0.12, 0.048, 0.039, 0.086, 0.111, 0.051, -0.091, -0.035, 0.068)
-"""The first values of SFace's descriptor of the probe."""
-
-SFACE = Thresholds(
-    threshold=0.45,
-    margin=0.04,
-    cluster=0.48,
-    cluster_group=0.38,
-    decade=0.047,
-    calibration=(34.24, -12.63),
-    fmr=((1e-2, 0.299), (1e-3, 0.365), (1e-4, 0.419), (1e-5, 0.466)),
-    feature_lengths=(4.0, 13.0),
-)
-"""Of SFace, the recogniser of the embedded pack.
-
-On 5,106 faces of 2,318 people (a part of LFW; 13 million impostor pairs): at 0.413 one impostor
-pair in 10,000 is as alike and 98.6 % of genuine pairs are, at 0.460 one in 100,000 and 97.0 %.
-The calibration was fitted on half of the people; on the other half what it calls 0.90 to 0.99
-was right in 0.996, 0.10 to 0.50 in 0.302: it errs on the side of doubt."""
-
 KNOWN = ((SFACE_PROBE, SFACE),)
 
 
