@@ -1,16 +1,20 @@
 # `make check` is what CI runs, in a virtual environment that is there already.
 BIN ?= .venv/bin
 
-.PHONY: setup check test lint types contracts demo
+.PHONY: setup check test slow lint types contracts demo
 
 setup:
 	python3 -m venv .venv
 	$(BIN)/pip install -q -e '.[cpu,dev]'
 
-check: lint types contracts test
+check: lint types contracts test slow
 
 test:
 	$(BIN)/python -m pytest
+
+# A broker that is away for whole minutes: little work, much waiting.
+slow:
+	$(BIN)/python -m pytest -m slow
 
 lint:
 	$(BIN)/ruff check .

@@ -112,6 +112,15 @@ class Valkey:
             os.kill(self._pid, signal.SIGCONT)
 
     @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """For the time of the block it refuses everybody; then it is back, with nothing in it."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
     def running(self) -> Iterator[Valkey]:
         """Started for the time of the block."""
         self.start()

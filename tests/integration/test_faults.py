@@ -28,6 +28,9 @@ from tests.servers import Valkey, memory_group, small_disk
 pytestmark = pytest.mark.integration
 
 QUICK = {"poll_seconds": 0.1, "lost_seconds": 3.0}
+MINUTE = 60
+SHARDS = 6
+"""Of a cluster's job: its photos by ten."""
 
 
 def copies(samples: Path, folder: Path, number: int) -> Path:
@@ -273,6 +276,27 @@ def test_a_broker_that_hangs_and_one_away_for_a_minute_that_comes_back_empty_los
             assert busy.poll() is idle.poll() is None, "they outlive their broker"
     assert supervisor.returncode == 0, errors
     assert "Timeout" in errors
+    assert "Traceback" not in errors
+    cluster.same_results(calm)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("away", ["frozen", "refusing"])
+def test_a_broker_that_is_away_for_a_whole_minute_loses_no_result(
+    away: str, samples: Path, tmp_path: Path, calm: Path
+) -> None:
+    with Valkey(tmp_path / "valkey").running() as valkey:
+        cluster = Cluster(samples, tmp_path, valkey.url, HEADCOUNT_LOST_SECONDS="3")
+        with fake_worker(valkey.url, tmp_path / "worker.log") as worker:
+            supervisor = cluster.start("supervise", "--once")
+            until(lambda: len(cluster.done()) >= 1)
+            with valkey.frozen() if away == "frozen" else valkey.stopped():
+                time.sleep(MINUTE)
+                assert len(cluster.done()) < SHARDS, "the job ended without its broker"
+                assert supervisor.poll() is worker.poll() is None, "they outlive their broker"
+            _, errors = supervisor.communicate(timeout=150)
+            assert worker.poll() is None, "it outlives its broker"
+    assert supervisor.returncode == 0, errors
     assert "Traceback" not in errors
     cluster.same_results(calm)
 
