@@ -8,12 +8,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 Fault = str
 """``unavailable``: 503 at once. ``lost``: it is done, and the answer is lost. ``cut``: half of
 the answer's body. ``slow``: half a second late. Anything else: as it should be."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of the store: the path with its query, the headers by names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
 
 UNAVAILABLE = b"<Error><Code>SlowDown</Code><Message>made to fail</Message></Error>"
 
@@ -25,6 +36,7 @@ class FaultyProxy:
         self.host = urlsplit(upstream).netloc
         self.fault = fault
         self.suffered: Counter[Fault] = Counter()
+        self.asked: list[Request] = []
         proxy = self
 
         class Handler(_Handler):
@@ -52,6 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.faulty.asked.append(Request(self.command, self.path, headers))
         fault = self.faulty.fault(self.command, self.path)
         self.faulty.suffered[fault] += 1
         if fault == "unavailable":

@@ -184,7 +184,13 @@ def weed_server(folder: Path) -> Iterator[S3Server]:
         tempfile.TemporaryDirectory(prefix="weed-") as sockets,  # their paths must be short
     ):
         command = _weed_command(folder, Path(sockets), ports)
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=os.environ | {"WEED_S3_SSE_KEY": secrets.token_hex(20)},  # else it encrypts nothing
+        )
         try:
             _wait_until_it_stores(server, process, folder / "weed.log")
             yield server
