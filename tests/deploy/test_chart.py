@@ -95,6 +95,17 @@ def test_a_gpus_worker_has_two_shards_in_hand_and_counts_as_room_for_two(
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("http://minio:9000", 9000), ("http://minio", 80), ("https://minio/", 443), ("", 443)],
+)
+def test_pods_may_go_to_the_store_wherever_it_listens(endpoint: str, port: int) -> None:
+    policy = named(rendered({"s3": {"endpoint": endpoint}}), "NetworkPolicy", "roll-headcount")
+    ports = [way["port"] for rule in policy["spec"]["egress"] for way in rule["ports"]]
+    assert {53, 6379, port} <= set(ports)
+    assert len([p for p in ports if p != 53]) == len({p for p in ports if p != 53})
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"existingSecret": ""},

@@ -71,6 +71,19 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
+{{- /* the ports that pods may go to, as JSON: those of the values, and the store's own */ -}}
+{{- define "headcount.egressPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.networkPolicy.egressPorts }}{{ $ports = append $ports (int .) }}{{ end -}}
+{{- with .Values.s3.endpoint -}}
+{{- $url := urlParse . -}}
+{{- $usual := ternary "443" "80" (eq $url.scheme "https") -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default $usual -}}
+{{- $ports = append $ports (int $port) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
+{{- end }}
+
 {{- define "headcount.mounts" -}}
 - {name: cache, mountPath: /var/cache/headcount}
 - {name: tmp, mountPath: /tmp}
