@@ -83,6 +83,11 @@ def command(
                 again_later(keeper.tell)
                 return abreast.worst
             abreast.wait(every)
+    except KeyboardInterrupt:
+        if once or jobs:
+            raise  # what it was to do is not done
+        log.info("stopped; every job goes on from here when a supervisor runs again")
+        return 0  # the end that a service has when it is told to stop
     finally:
         abreast.stop()
 

@@ -57,3 +57,18 @@ def test_a_worker_told_to_stop_hands_its_shard_back_and_another_takes_it_at_once
     assert "handed back" in (tmp_path / "a.log").read_text()
     assert cluster.attempts() == PHOTOS / 10  # what was handed back is no attempt
     cluster.one_outcome_each()
+
+
+def test_a_supervisor_told_to_stop_ends_well_and_the_next_does_only_the_rest(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    cluster = Cluster(samples, tmp_path, broker_url)
+    with fake_worker(broker_url, tmp_path / "worker.log"):
+        service = cluster.start("supervise")
+        until(lambda: len(cluster.done()) >= 1)
+        service.send_signal(signal.SIGTERM)
+        _, errors = service.communicate(timeout=60)
+        assert service.returncode == 0, errors
+        assert "Traceback" not in errors
+        assert cluster.run("supervise", "--once").returncode == 0
+    cluster.one_outcome_each()
