@@ -255,7 +255,7 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(samples: Path, tmp_
     one_outcome_each(photos, out)
 
 
-def test_a_broker_that_hangs_and_one_away_for_a_minute_that_comes_back_empty_lose_no_result(
+def test_a_broker_that_hangs_and_one_that_dies_and_comes_back_empty_lose_no_result(
     samples: Path, tmp_path: Path, calm: Path
 ) -> None:
     with Valkey(tmp_path / "valkey").running() as valkey:
@@ -270,7 +270,7 @@ def test_a_broker_that_hangs_and_one_away_for_a_minute_that_comes_back_empty_los
                 time.sleep(TIMEOUT_SECONDS + 1)
             until(lambda: len(cluster.done()) >= 3)
             valkey.kill()
-            time.sleep(60)  # for as long everybody is refused
+            time.sleep(3)  # for as long everybody is refused
             valkey.start()
             _, errors = supervisor.communicate(timeout=150)
             assert busy.poll() is idle.poll() is None, "they outlive their broker"
