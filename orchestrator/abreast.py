@@ -80,7 +80,10 @@ class Abreast:
     def _run(self, job_id: str) -> None:
         try:
             code = self._drive(job_id, self._tick)
-            self._codes[job_id] = FAILED if code is None else code
+            if code is None:
+                self._codes.setdefault(job_id, FAILED)  # of a job that was done it changes nothing
+                return
+            self._codes[job_id] = code
             if code == FAILED:
                 self._failed_at[job_id] = self._clock()
         except Stopping:

@@ -60,3 +60,22 @@ def test_a_job_that_failed_without_an_end_waits_before_it_is_driven_again() -> N
     moment[0] += AGAIN_SECONDS
     assert begin() == ["failed", "left"]
     assert abreast.worst == 1
+
+
+def test_a_job_that_was_done_stays_done_though_a_further_look_at_it_was_in_vain() -> None:
+    codes: dict[str, list[int | None]] = {
+        "done": [0, None],
+        "left": [None, None],
+        "late": [None, 0],
+    }
+    abreast = Abreast(lambda job_id, _: codes[job_id].pop(0))
+
+    def worst_of(*job_ids: str) -> int:
+        for _ in range(2):
+            abreast.begin(job_ids)
+            while abreast.running():
+                abreast.wait(0.1)
+        return abreast.worst
+
+    assert worst_of("done", "late") == 0
+    assert worst_of("left") == 1
