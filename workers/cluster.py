@@ -147,14 +147,16 @@ def _of_one_photo(
     """Pairs of faces of one photo that are not one content."""
     number = np.unique(np.asarray(photos), return_inverse=True)[1]
     order = np.argsort(number, kind="stable")
-    starts = np.flatnonzero(np.diff(number[order], prepend=-1, append=-1))
-    several = np.flatnonzero(np.diff(starts) > 1)
+    of_photo = np.bincount(number)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(of_photo) - of_photo, of_photo)
+    later = of_photo[number[order]] - place - 1  # faces of its photo that come after each
+    first = np.repeat(np.arange(len(order)), later)
+    second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(later) - later, later)
+    pairs = np.stack([order[first], order[second]], axis=1)
     found = [NO_PAIRS]
-    for begin, end in zip(starts[several].tolist(), starts[several + 1].tolist(), strict=True):
-        faces = order[begin:end]
-        here = descriptors[faces]
-        one, other = np.nonzero(np.triu(here @ here.T < MIRROR, 1))
-        found.append(np.stack([faces[one], faces[other]], axis=1))
+    for some in (pairs[at : at + STEP] for at in range(0, len(pairs), STEP)):
+        one, other = descriptors[some.T]
+        found.append(some[np.einsum("ij,ij->i", one, other) < MIRROR])
     return np.concatenate(found)
 
 

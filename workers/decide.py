@@ -154,11 +154,10 @@ def find_clusters(
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
     """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
-    photo, keys = codes(photos)
     must, cannot = decided.links(_positions_of(face_ids, decided))
     return cluster(
         descriptors,
-        np.array(keys.to_pylist(), object)[photo].tolist(),  # faces of a photo share its text
+        codes(photos)[0],
         rule=rule_of(unit, len(face_ids)),
         must_link=must,
         cannot_link=cannot,
