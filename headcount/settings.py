@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     max_bytes: int = Field(200 << 20, ge=1, description="a larger photo is too_large, unread")
     max_pixels: int = Field(250_000_000, ge=1, description="a larger photo is too_large, undecoded")
     reduce_faces: int = Field(
-        500_000, ge=1, description="faces of one reduce task; more in an archive are shared out"
+        1_000_000, ge=1, description="faces of one reduce task; more in an archive are shared out"
     )
     window: int = Field(64, ge=1, description="shards in flight at once")
     poll_seconds: float = Field(0.5, gt=0, description="how often the supervisor looks")
