@@ -33,7 +33,7 @@ from headcount.messages import AttemptRecord, DoneMarker
 from headcount.settings import ProfileName, Settings
 from headcount.storage import open_store
 from tests.servers import S3Server, weed_server
-from workers.models.packs import EMBEDDED
+from workers.models.pack_files import EMBEDDED
 
 BUCKET = "speed"
 SHARD_PHOTOS = 10

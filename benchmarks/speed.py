@@ -53,7 +53,8 @@ from workers.decode import WHOLE_UP_TO, Picture
 from workers.models.arcface import ArcFace, input_scaling
 from workers.models.base import ModelPack
 from workers.models.boxes import overlaps
-from workers.models.packs import EMBEDDED, load_pack, resolve_pack
+from workers.models.pack_files import EMBEDDED, resolve_pack
+from workers.models.packs import load_pack
 from workers.models.prepare import fold_weights, keep_real_inputs, parse, take_pixels
 from workers.models.session import open_session
 from workers.shelf import Shelf

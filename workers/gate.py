@@ -20,9 +20,8 @@ from headcount.settings import Settings, VariantName
 from workers.labelled import Labelled, Sight, Watched, look_at
 from workers.models.arcface import ArcFace, blob, input_scaling
 from workers.models.base import Detections, Detector, Floats, Image, Recogniser
+from workers.models.pack_files import ModelFile, PackFiles
 from workers.models.packs import (
-    ModelFile,
-    PackFiles,
     detector_blob,
     open_detector,
     open_recogniser,

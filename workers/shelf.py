@@ -16,7 +16,7 @@ from headcount.storage import Store, canonical_uri, open_store
 from workers.gate import gate_variant
 from workers.labelled import photos_of_people, photos_with_boxes
 from workers.models.base import ModelPack
-from workers.models.packs import (
+from workers.models.pack_files import (
     EMBEDDED,
     EMBEDDED_FILES,
     EMBEDDED_LICENCE,
@@ -27,11 +27,10 @@ from workers.models.packs import (
     ModelFile,
     PackFiles,
     PackNotes,
-    load_pack,
-    ready_form,
     resolve_pack,
     with_variant,
 )
+from workers.models.packs import load_pack, ready_form
 from workers.models.prepare import VERSION, prepared_path, read_checked, sha256
 from workers.models.thresholds import probe
 from workers.models.variants import VariantRecord, keep_variant, pack_key

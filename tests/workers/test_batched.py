@@ -22,12 +22,8 @@ from workers.models.batched import (
     shape_range,
 )
 from workers.models.device_form import BEST, scrfd_form, yunet_form
-from workers.models.packs import (
-    ModelFile,
-    open_detector,
-    open_pack,
-    open_recogniser,
-)
+from workers.models.pack_files import ModelFile
+from workers.models.packs import open_detector, open_pack, open_recogniser
 from workers.models.prepare import PIXELS, prepare, take_pixels
 from workers.models.scrfd import MEAN, SCALE, Scrfd
 from workers.models.session import Session, open_session

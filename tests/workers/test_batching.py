@@ -17,7 +17,8 @@ from tests.workers.test_detectors import group_photo, scrfd_path
 from workers.analyse import Analysis, analyse
 from workers.models.base import ModelPack
 from workers.models.batching import MOST_VALUES, SIZES, Batched
-from workers.models.packs import load_pack, resolve_pack, same_when_freed
+from workers.models.pack_files import resolve_pack
+from workers.models.packs import load_pack, same_when_freed
 from workers.models.scrfd import by_image
 from workers.models.session import open_session
 

@@ -12,7 +12,8 @@ from tests.workers.pictures import noise
 from tests.workers.test_prepare import shipped
 from workers.labelled import Labelled, Watched, look_at, photos_of_people, photos_with_boxes
 from workers.models.base import Detections, Image, Scores
-from workers.models.packs import ModelFile, open_detector, open_recogniser
+from workers.models.pack_files import ModelFile
+from workers.models.packs import open_detector, open_recogniser
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from tests.workers.test_recogniser import made_network
 from workers.align import crop_faces
 from workers.models.arcface import unit_length
 from workers.models.base import ModelPack
-from workers.models.packs import (
+from workers.models.pack_files import (
     EMBEDDED_FILES,
     INSIGHTFACE_LICENCE,
     INSIGHTFACE_PACKS,
-    open_pack,
     resolve_pack,
 )
+from workers.models.packs import open_pack
 from workers.models.prepare import prepare, sha256
 from workers.models.scrfd import Scrfd
 from workers.models.thresholds import SFACE, UNKNOWN

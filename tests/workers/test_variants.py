@@ -20,15 +20,8 @@ from workers.gate import Faces
 from workers.labelled import look_at, photos_of_people
 from workers.models.arcface import blob, unit_length
 from workers.models.base import Floats
-from workers.models.packs import (
-    ModelFile,
-    PackFiles,
-    open_detector,
-    open_pack,
-    open_recogniser,
-    ready_form,
-    resolve_pack,
-)
+from workers.models.pack_files import ModelFile, PackFiles, resolve_pack
+from workers.models.packs import open_detector, open_pack, open_recogniser, ready_form
 from workers.models.prepare import parse
 from workers.models.quantise import FORMS, HALF, forms_of, quantise, runtime, taken
 from workers.models.thresholds import UNKNOWN, Thresholds
