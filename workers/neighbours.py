@@ -37,10 +37,12 @@ BLOCK = 1 << 17
 """Similarities held at a time by one thread: they stay in its cache."""
 GROUPS = 64
 """Units of work that the cells are joined in."""
-PLACED = 1 << 16
+PLACED = 1 << 14
 """Points that are placed at a time by one thread."""
 SHELF = 12
 """Finds are put in order 2 ** SHELF lookers at a time."""
+BUCKETS = 64
+"""Pairs are put in order in so many parts, by the first of each."""
 
 
 NOWHERE = -1
@@ -450,8 +452,11 @@ def shelved(found: Found, count: int) -> Shelves:
 
 def merge(found: Sequence[Shelves], *, neighbours: int, pool: Executor) -> Edges:
     """The finds of all groups as edges: each looker's nearest over all cells, each pair once."""
+    if not found:
+        return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    bounds = np.linspace(0, len(found[0]) << SHELF, BUCKETS + 1).astype(np.int64)[1:-1] << 32
 
-    def nearest(shelf: int) -> NDArray[np.int64]:
+    def nearest(shelf: int) -> list[NDArray[np.int64]]:
         key = np.concatenate([group[shelf] for group in found])
         key.sort()
         one = (key >> np.uint64(52)).astype(np.int64)
@@ -460,11 +465,15 @@ def merge(found: Sequence[Shelves], *, neighbours: int, pool: Executor) -> Edges
         one = one[kept] + (shelf << SHELF)
         other = (key[kept] & np.uint64(0xFFFFFFFF)).astype(np.int64)
         pair: NDArray[np.int64] = (np.minimum(one, other) << 32) | np.maximum(one, other)
-        return pair
+        pair.sort()
+        return np.split(pair, np.searchsorted(pair, bounds))
 
-    if not found:
-        return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    pairs = np.concatenate(list(pool.map(nearest, range(len(found[0])))))
-    pairs.sort()
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    buckets = list(zip(*pool.map(nearest, range(len(found[0]))), strict=True))
+
+    def once(bucket: int) -> NDArray[np.int64]:
+        pairs = np.concatenate(buckets[bucket])
+        pairs.sort()
+        return np.asarray(pairs[np.diff(pairs, prepend=-1) > 0], np.int64)
+
+    pairs = np.concatenate(list(pool.map(once, range(BUCKETS))))
     return Edges(pairs >> 32, pairs & 0xFFFFFFFF)
