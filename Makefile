@@ -12,7 +12,7 @@ check: lint types contracts test slow
 test:
 	$(BIN)/python -m pytest
 
-# A broker that is away for whole minutes: little work, much waiting.
+# Workers that die and a broker that is away for minutes: little work, much waiting.
 slow:
 	$(BIN)/python -m pytest -m slow
 

@@ -141,6 +141,7 @@ def test_photos_that_models_or_memory_cannot_take_fail_alone(
     assert {outcome for outcome, _ in rows.values()} <= {"faces", "no_face"}
 
 
+@pytest.mark.slow
 def test_a_photo_for_which_the_kernel_kills_its_worker_when_memory_ends_is_crashed_alone(
     samples: Path, tmp_path: Path, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

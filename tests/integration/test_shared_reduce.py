@@ -19,7 +19,7 @@ from tests.integration.dying_sharer import DEATHS, POINTS
 from tests.made_up import made_up_archive
 from tests.running import comparable, headcount, table
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TABLES = ("photos", "faces", "people", "clusters", "lineage")
 FACES, FRAGMENTS, OF_A_TASK = 24_000, 8, 7_000
