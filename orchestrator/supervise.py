@@ -227,11 +227,12 @@ class Supervisor:
     def _reduce(self, pack: PackRecord) -> DoneMarker:
         """Match, cluster and publish: in one task, or in several where the archive is large."""
         begun = find_record(self.store, self.keys.done(GATHER), DoneMarker) is not None
-        if begun or faces_in(self.store, pack, self.s3) > self.settings.reduce_faces:
-            self._one(GATHER)
-            split = read_record(self.store, self.keys.split, SplitRecord)
-            self._many("match", [match_name(part) for part in range(len(split.parts))])
-            self._many("join", [join_name(group) for group in range(len(split.groups))])
+        if not begun and faces_in(self.store, pack, self.s3) <= self.settings.reduce_faces:
+            return self._one(REDUCE)
+        self._one(GATHER)
+        split = read_record(self.store, self.keys.split, SplitRecord)
+        self._many("match", [match_name(part) for part in range(len(split.parts))])
+        self._many("join", [join_name(group) for group in range(len(split.groups))])
         marker = self._one(REDUCE)
         for info in list(self.store.list(self.keys.handed_on)):
             self.store.delete(info.key)

@@ -54,6 +54,13 @@ def comparable(rows: list[dict[str, Any]], *without: str) -> list[dict[str, Any]
     return sorted(cut, key=lambda row: json.dumps(row, sort_keys=True, default=str))
 
 
+def said(out: Path) -> list[Any]:
+    """Everything that a run says but for its own id."""
+    names = ("photos", "faces", "people", "clusters", "lineage")
+    tables = [comparable(table(out, name), "job_id") for name in names]
+    return [*tables, json.loads((out / "diff.json").read_text())]
+
+
 def descendants(pid: int) -> list[psutil.Process]:
     """Every process below ``pid``."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 
 class Clock:
@@ -17,3 +18,7 @@ class Clock:
         moment = time.monotonic()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + moment - self._last
         self._last = moment
+
+    def report(self) -> dict[str, Any]:
+        """What a done marker tells of time."""
+        return {"seconds": sum(self.seconds.values()), "stages": self.seconds}

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from headcount.collections import open_collection
 from headcount.errors import FatalError, ObjectMissing
@@ -102,18 +103,10 @@ class Unit:
         """The unit that a message names."""
         return cls(context, context.open(message.archive), message.job_id, message.unit)
 
-    def done(
-        self, seconds: dict[str, float], *, counts: dict[str, int] | None = None
-    ) -> DoneMarker:
-        """The marker of a task of the reduce stage, with its seconds by step."""
-        return DoneMarker(
-            unit=self.name,
-            attempt=self.attempt,
-            worker=self.context.worker,
-            seconds=sum(seconds.values()),
-            stages=seconds,
-            counts=counts or {},
-        )
+    def done(self, **report: Any) -> DoneMarker:
+        """The unit's marker, with what it has to report."""
+        who = {"unit": self.name, "attempt": self.attempt, "worker": self.context.worker}
+        return DoneMarker(**who, **report)
 
     @property
     def number(self) -> int:

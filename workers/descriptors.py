@@ -36,6 +36,11 @@ class Descriptors:
     stored: NDArray[np.float16]
     order: NDArray[np.int64]
 
+    @classmethod
+    def as_stored(cls, stored: NDArray[np.float16]) -> Descriptors:
+        """All of them, in the order in which they were read."""
+        return cls(stored, np.arange(len(stored)))
+
     def __len__(self) -> int:
         return len(self.order)
 

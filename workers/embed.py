@@ -93,10 +93,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
     write_began = time.monotonic()
     photo_fragments, face_fragments = _stage(unit, shard)
     stages["write"] = time.monotonic() - write_began
-    return DoneMarker(
-        unit=unit.name,
-        attempt=unit.attempt,
-        worker=unit.context.worker,
+    return unit.done(
         seconds=time.monotonic() - began,
         photos=len(photos),
         faces=sum(photo.faces for photo in photos),

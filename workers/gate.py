@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -229,7 +229,7 @@ class _Recognisers:
             got, ratio = np.zeros_like(self._expected), 0.0
         measured = compare(self._expected, got, self._judged.people)
         faults = faults_of(measured, self.variant)
-        return Judgement(form=form, speed_ratio=ratio, faults=faults, **asdict(measured))
+        return Judgement(form=form, speed_ratio=ratio, faults=faults, **measured.model_dump())
 
     def probe(self, data: bytes) -> Floats:
         (descriptor,) = _opened(self._file, data, self.variant, self._settings).embed(probe())
@@ -298,7 +298,7 @@ class _Detectors:
             speed_ratio=ratio,
             found=found,
             faults=(*faults_of(measured), *detection_faults(found, ratio)),
-            **asdict(measured),
+            **measured.model_dump(),
         )
 
     def _embedded(self, seen: Sequence[Sight]) -> Floats:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from headcount.messages import DoneMarker, SplitRecord
 from headcount.tables import Table
@@ -24,6 +21,7 @@ from workers.descriptors import Descriptors
 from workers.faces import DESCRIPTOR, empty, in_order, own_copy, scan
 from workers.handed import hand_on
 from workers.neighbours import EXACT_LIMIT, NOWHERE, Pivots, sample_size, shuffle
+from workers.pools import own_threads
 from workers.rows import stored_matrix
 
 COLUMNS = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable")
@@ -60,7 +58,7 @@ def gather_faces(unit: Unit) -> DoneMarker:
     )
     unit.store.put(unit.keys.split, split.to_bytes())
     clock.lap("cut")
-    return unit.done(clock.seconds, counts={"parts": len(parts), "groups": len(split.groups)})
+    return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
 
 
 def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
@@ -104,8 +102,7 @@ def _gather(unit: Unit, table: Table, parts: Parts) -> _Gathered:
 
 
 def _descriptors(batch: pa.RecordBatch) -> NDArray[np.float32]:
-    stored = stored_matrix(batch.column(DESCRIPTOR))
-    return Descriptors(stored, np.arange(len(stored)))[:]
+    return Descriptors.as_stored(stored_matrix(batch.column(DESCRIPTOR)))[:]
 
 
 def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
@@ -124,7 +121,7 @@ def _cut(
         return ()
     seen, drawn = sample_size(len(chosen))
     rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with own_threads() as pool:
         pivots = Pivots.of(_Fetched(unit, table, parts)[rows], seen, pool)
     hand_on(unit.store, unit.keys.pivots, **pivots.arrays())
     ends = np.linspace(0, len(pivots), len(parts) + 1).astype(int).tolist()

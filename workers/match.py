@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
@@ -30,6 +31,12 @@ class Matches:
     similarity: NDArray[np.float32]
     runner_up: NDArray[np.int32]
     runner_up_similarity: NDArray[np.float32]
+
+    @classmethod
+    def together(cls, parts: Sequence[Matches]) -> Matches:
+        """Those of faces that were compared part by part."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, by name."""
@@ -96,8 +103,7 @@ def match(descriptors: Rows, gallery: Gallery, *, block: int = 512, tile: int = 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         starts = range(0, len(descriptors), block)
         parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
-    names = ("person", "similarity", "runner_up", "runner_up_similarity")
-    return Matches(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return Matches.together(parts)
 
 
 def _nobody(count: int) -> Matches:

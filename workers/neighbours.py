@@ -9,18 +9,17 @@ the regions near it. Cells and regions keep their size as N grows.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from workers.pools import ordered_map
+from workers.descriptors import Rows
+from workers.pools import ordered_map, own_threads
 
 EXACT_LIMIT = 20_000
 """Up to so many vectors every pair is compared; above, cells are joined."""
@@ -206,13 +205,11 @@ def near_pairs(
 
     ``descriptors`` is N x D, of unit length. Exact up to ``exact_limit``; above it each point
     looks into PROBES cells on average. Memory beside ``descriptors`` is some 24 bytes per find and
-    place looked into, and BLOCK cosines per thread. The threads are ours: those of the matrix
-    library, which would fight them for the cores, are put to rest meanwhile.
+    place looked into, and BLOCK cosines per thread.
     """
-    count, threads = len(descriptors), os.cpu_count() or 1
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        exact = count <= exact_limit
-        cells = every_pair(count) if exact else make_cells(descriptors, pool)
+    exact = len(descriptors) <= exact_limit
+    with own_threads() as pool:
+        cells = every_pair(len(descriptors)) if exact else make_cells(descriptors, pool)
         found = find_in_cells(descriptors, cells, pool, neighbours=neighbours, threshold=threshold)
         return merge(found, neighbours=neighbours, pool=pool)
 
@@ -232,9 +229,7 @@ def make_cells(
     seen, drawn = sample_size(len(descriptors), cell)
     sample = descriptors[np.argsort(shuffle(descriptors), kind="stable")[:drawn]]
     pivots = Pivots.of(sample, seen, pool, probes=probes)
-    starts = range(0, len(descriptors), PLACED)
-    placed = list(pool.map(lambda at: place(descriptors[at : at + PLACED], pivots), starts))
-    return Cells.of(placed, len(pivots))
+    return Cells.of(place_all(descriptors, pivots, pool), len(pivots))
 
 
 def sample_size(count: int, cell: int = CELL) -> tuple[int, int]:
@@ -282,6 +277,12 @@ def _reach(scores: NDArray[np.float32], count: int) -> np.float32:
     below = np.ravel(scores.max(axis=0) - scores)
     at = min(count * scores.shape[1], len(below)) - 1
     return np.float32(max(np.partition(below, at)[at], 1e-3))
+
+
+def place_all(descriptors: Rows, pivots: Pivots, pool: Executor) -> list[Places]:
+    """Where all of N points lie and look, PLACED of them at a time."""
+    starts = range(0, len(descriptors), PLACED)
+    return list(pool.map(lambda at: place(descriptors[at : at + PLACED], pivots), starts))
 
 
 def place(descriptors: NDArray[np.float32], pivots: Pivots) -> Places:

@@ -6,12 +6,8 @@ that it may be done again, late, or twice at once.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from headcount.messages import DoneMarker, SplitRecord, read_record
 from workers.clock import Clock
@@ -25,15 +21,15 @@ from workers.handed import hand_on, handed
 from workers.match import Matches, match
 from workers.neighbours import (
     NOWHERE,
-    PLACED,
     Cells,
     Edges,
     Pivots,
     Places,
     find_in_cells,
     merge,
-    place,
+    place_all,
 )
+from workers.pools import own_threads
 from workers.rows import stored_matrix
 
 
@@ -51,14 +47,14 @@ def match_part(unit: Unit) -> DoneMarker:
     rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
     clock.lap("load")
     unit.require_wanted()
-    matches = match(Descriptors(rows, np.arange(len(rows))), gallery)
+    matches = match(Descriptors.as_stored(rows), gallery)
     hand_on(unit.store, unit.keys.matches(part), **matches.arrays())
     clock.lap("match")
     unit.require_wanted()
     if split.groups:
         _place(unit, split, part, rows)
     clock.lap("place")
-    return unit.done(clock.seconds)
+    return unit.done(**clock.report())
 
 
 def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
@@ -66,10 +62,8 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
     number = handed(unit.store, unit.keys.numbers(part))["number"]
     pivots = Pivots(**handed(unit.store, unit.keys.pivots))
     chosen = np.flatnonzero(number != NOWHERE)
-    faces = Descriptors(rows, chosen)
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
-        starts = range(0, len(chosen), PLACED)
-        placed = list(pool.map(lambda at: place(faces[at : at + PLACED], pivots), starts))
+    with own_threads() as pool:
+        placed = place_all(Descriptors(rows, chosen), pivots, pool)
     places = Places.together(placed, len(pivots))
     for group, (first, last) in enumerate(split.groups):
         unit.require_wanted()
@@ -97,9 +91,9 @@ def join_group(unit: Unit) -> DoneMarker:
     del arrays
     clock.lap("load")
     unit.require_wanted()
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with own_threads() as pool:
         found = find_in_cells(
-            Descriptors(stored, np.arange(len(stored)))[:],
+            Descriptors.as_stored(stored)[:],
             Cells.of(placed, last - first),
             pool,
             neighbours=NEIGHBOURS,
@@ -111,18 +105,18 @@ def join_group(unit: Unit) -> DoneMarker:
     ends = np.cumsum([len(shelf) for shelf in shelves])
     hand_on(unit.store, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
     clock.lap("join")
-    return unit.done(clock.seconds)
+    return unit.done(**clock.report())
 
 
 def handed_matches(unit: Unit, split: SplitRecord) -> Matches:
     """The nearest people of all faces, in the order in which they are stored."""
-    parts = [handed(unit.store, unit.keys.matches(part)) for part in range(len(split.parts))]
-    return Matches(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    keys = [unit.keys.matches(part) for part in range(len(split.parts))]
+    return Matches.together([Matches(**handed(unit.store, key)) for key in keys])
 
 
 def handed_edges(unit: Unit, split: SplitRecord) -> Edges:
     """The neighbour graph of the faces that are clustered."""
     found = [handed(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
     shelves = [np.split(part["found"], part["ends"][:-1]) for part in found]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with own_threads() as pool:
         return merge(shelves, neighbours=NEIGHBOURS, pool=pool)

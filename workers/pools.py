@@ -1,14 +1,25 @@
-"""Bounded, ordered work in threads: what comes in goes out in the same order, a few ahead."""
+"""Threads of our own: bounded, ordered work, and the matrix library kept to one thread each."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+@contextmanager
+def own_threads() -> Iterator[Executor]:
+    """A thread for each core; the matrix library's, which would fight them, rest meanwhile."""
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield pool
 
 
 def ordered_map(

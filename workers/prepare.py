@@ -32,10 +32,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
             f"that can be used (the first: {references[0].photo}: {references[0].reason}). "
             "Give photos that show each person alone, the face at least 40 pixels high"
         )
-    return DoneMarker(
-        unit=unit.name,
-        attempt=unit.attempt,
-        worker=unit.context.worker,
+    return unit.done(
         seconds=time.monotonic() - began,
         pack=record,
         references=references,

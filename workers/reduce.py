@@ -138,19 +138,15 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock.lap("publish")
     summary = _summary(unit, roll, clock.seconds, shown, threshold=threshold)
     out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
-    return _done(unit, roll, clock.seconds)
+    return _done(unit, roll, clock)
 
 
-def _done(unit: Unit, roll: Roll, seconds: dict[str, float]) -> DoneMarker:
-    return DoneMarker(
-        unit=unit.name,
-        attempt=unit.attempt,
-        worker=unit.context.worker,
-        seconds=sum(seconds.values()),
+def _done(unit: Unit, roll: Roll, clock: Clock) -> DoneMarker:
+    return unit.done(
+        **clock.report(),
         photos=roll.photos,
         faces=roll.faces.num_rows,
         outcomes=roll.outcomes,
-        stages=seconds,
         counts={
             "failures": sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed),
             "people": roll.people.num_rows,

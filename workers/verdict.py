@@ -17,7 +17,7 @@ from workers.calibrate import Cosines, labelled_pairs
 from workers.labelled import Labelled, Sight
 from workers.models.base import Floats
 from workers.models.boxes import overlaps
-from workers.models.variants import Findings
+from workers.models.variants import Findings, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +138,6 @@ def detection_faults(found: Findings, gain: float) -> tuple[str, ...]:
 
 
 # -- descriptors --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A variant's descriptors beside fp32's of the same faces; see Judgement."""
-
-    people: int
-    faces: int
-    genuine_pairs: int
-    impostor_pairs: int
-    mean_cosine: float
-    low_cosine: float
-    accuracy_fp32: float
-    accuracy: float
-    shift: float
 
 
 def compare(expected: Floats, got: Floats, people: NDArray[np.int64]) -> Measured:

@@ -1,6 +1,5 @@
 """Reduce tasks and supervisors that are killed, and that the results are those of a calm run."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,9 @@ from orchestrator.embedded import worker_pool
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
 from tests.integration.dying_worker import DEATHS, POINTS
-from tests.running import comparable, headcount, table
+from tests.running import headcount, said, table
 
 pytestmark = pytest.mark.integration
-
-TABLES = ("photos", "faces", "people", "clusters", "lineage")
-
-
-def said(out: Path) -> list[Any]:
-    """Everything that a run says but for its own id."""
-    tables = [comparable(table(out, name), "job_id") for name in TABLES]
-    return [*tables, json.loads((out / "diff.json").read_text())]
 
 
 def test_a_reduce_killed_at_three_points_and_a_supervisor_killed_in_its_commit_change_no_result(

@@ -1,10 +1,8 @@
 """A reduce stage that is shared out says what one task says, whoever is killed."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,18 +15,11 @@ from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Supervisor
 from tests.integration.dying_sharer import DEATHS, POINTS
 from tests.made_up import made_up_archive
-from tests.running import comparable, headcount, table
+from tests.running import headcount, said, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-TABLES = ("photos", "faces", "people", "clusters", "lineage")
 FACES, FRAGMENTS, OF_A_TASK = 24_000, 8, 7_000
-
-
-def said(out: Path) -> list[Any]:
-    """Everything that a run says but for its own id."""
-    tables = [comparable(table(out, name), "job_id") for name in TABLES]
-    return [*tables, json.loads((out / "diff.json").read_text())]
 
 
 def test_a_large_collection_is_reduced_by_many_tasks_that_may_die_and_the_results_stay_the_same(

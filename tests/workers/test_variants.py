@@ -26,6 +26,7 @@ from workers.models.prepare import parse
 from workers.models.quantise import FORMS, HALF, forms_of, quantise, runtime, taken
 from workers.models.thresholds import UNKNOWN, Thresholds
 from workers.models.variants import (
+    Measured,
     Variant,
     VariantRecord,
     find_variant,
@@ -36,7 +37,7 @@ from workers.models.variants import (
     variant_path,
 )
 from workers.shelf import Shelf
-from workers.verdict import Measured, accuracy, compare, faults_of
+from workers.verdict import accuracy, compare, faults_of
 
 WIDTH = 24
 RANDOM = np.random.default_rng(11)
@@ -372,14 +373,17 @@ GOOD = Measured(
     ],
 )
 def test_each_fault_is_seen(change: dict[str, float], fault: str) -> None:
-    faults = faults_of(replace(GOOD, **change))
+    faults = faults_of(GOOD.model_copy(update=change))
     assert len(faults) == bool(fault)
     assert all(fault in told for told in faults)
 
 
 def test_16_bit_floats_are_held_to_more() -> None:
     assert len(faults_of(GOOD, "fp16")) == 2
-    assert faults_of(replace(GOOD, mean_cosine=0.9999, low_cosine=0.9995), "fp16") == ()
+    assert (
+        faults_of(GOOD.model_copy(update={"mean_cosine": 0.9999, "low_cosine": 0.9995}), "fp16")
+        == ()
+    )
 
 
 def test_the_same_descriptors_pass() -> None:

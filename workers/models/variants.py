@@ -46,14 +46,9 @@ class Findings(Record):
     precision: float = 0.0
 
 
-class Judgement(Record):
-    """What a gate measured of one form of a network, on people who took no part in making it.
+class Measured(Record):
+    """A variant's descriptors beside fp32's of the same faces."""
 
-    The descriptors of a detector's form are those of the whole variant: of the faces as it aligns
-    them, by the recogniser that was kept.
-    """
-
-    form: str
     people: int
     faces: int
     genuine_pairs: int
@@ -65,6 +60,16 @@ class Judgement(Record):
     accuracy: float
     shift: float
     """By how much the cosine at a false match rate of 1e-3 differs from fp32's."""
+
+
+class Judgement(Measured):
+    """What a gate measured of one form of a network, on people who took no part in making it.
+
+    The descriptors of a detector's form are those of the whole variant: of the faces as it aligns
+    them, by the recogniser that was kept.
+    """
+
+    form: str
     found: Findings | None = None
     """Of a detector."""
     speed_ratio: float
