@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from workers.cluster import cluster, join_rule
 from workers.neighbours import Edges, near_pairs
+from workers.pairs import keyed
 
 WIDTH, NEIGHBOURS, GENUINE, QUERIES, TURNS = 128, 32, 0.66, 10_000, 3
 PAIR, GROUP = 0.48, 0.38
@@ -83,8 +84,7 @@ def beside_faiss(
         edges, seconds = ours(rows, threshold)
         spent.append(seconds)
     one, other = np.array(sorted(exact)).T
-    keys = edges.first * len(rows) + edges.second
-    hit = np.isin(np.minimum(one, other) * len(rows) + np.maximum(one, other), keys)
+    hit = np.isin(keyed(one, other), edges.keys)
     print(
         f"  beside faiss Flat, scaled from {QUERIES:,} faces: {np.median(flat_spent):.1f} s, ours "
         f"{np.median(spent):.2f} s: {np.median(flat_spent) / np.median(spent):.1f} times as fast"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headcount.messages import PackRecord
 from headcount.records import Decision
 from workers.calibrate import search_threshold
-from workers.cluster import JoinRule, cluster, join_rule
+from workers.cluster import cluster, join_rule
 from workers.columns import (
     NONE,
     Numbers,
@@ -29,6 +29,7 @@ from workers.context import Unit
 from workers.decisions import Decided
 from workers.descriptors import Rows
 from workers.gallery import Gallery
+from workers.groups import JoinRule
 from workers.identities import PARTITION, cluster_names, evidence, lend_names
 from workers.match import NOBODY, Matches, accepted, match, probability
 from workers.neighbours import Edges

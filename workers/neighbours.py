@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.descriptors import Rows
+from workers.pairs import NO_KEYS, Keys, buckets, each_once, higher, keyed, lower
 from workers.pools import ordered_map, own_threads
 
 EXACT_LIMIT = 20_000
@@ -50,13 +51,22 @@ NOWHERE = -1
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Pairs of vectors (``first`` < ``second``), each once, in order."""
+    """Pairs of vectors, each once, in order."""
 
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
+    keys: Keys
 
     def __len__(self) -> int:
-        return len(self.first)
+        return len(self.keys)
+
+    @property
+    def first(self) -> NDArray[np.int32]:
+        """The lower vector of each pair."""
+        return lower(self.keys)
+
+    @property
+    def second(self) -> NDArray[np.int32]:
+        """The higher vector of each pair."""
+        return higher(self.keys)
 
 
 Found = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
@@ -454,27 +464,16 @@ def shelved(found: Found, count: int) -> Shelves:
 def merge(found: Sequence[Shelves], *, neighbours: int, pool: Executor) -> Edges:
     """The finds of all groups as edges: each looker's nearest over all cells, each pair once."""
     if not found:
-        return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    bounds = np.linspace(0, len(found[0]) << SHELF, BUCKETS + 1).astype(np.int64)[1:-1] << 32
+        return Edges(NO_KEYS)
 
-    def nearest(shelf: int) -> list[NDArray[np.int64]]:
+    def nearest(shelf: int) -> Keys:
         key = np.concatenate([group[shelf] for group in found])
         key.sort()
         one = (key >> np.uint64(52)).astype(np.int64)
         begin = np.append(0, np.cumsum(np.bincount(one)))
         kept = np.arange(len(key)) - begin[one] < neighbours
-        one = one[kept] + (shelf << SHELF)
         other = (key[kept] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        pair: NDArray[np.int64] = (np.minimum(one, other) << 32) | np.maximum(one, other)
-        pair.sort()
-        return np.split(pair, np.searchsorted(pair, bounds))
+        return each_once(keyed(one[kept] + (shelf << SHELF), other))
 
-    buckets = list(zip(*pool.map(nearest, range(len(found[0]))), strict=True))
-
-    def once(bucket: int) -> NDArray[np.int64]:
-        pairs = np.concatenate(buckets[bucket])
-        pairs.sort()
-        return np.asarray(pairs[np.diff(pairs, prepend=-1) > 0], np.int64)
-
-    pairs = np.concatenate(list(pool.map(once, range(BUCKETS))))
-    return Edges(pairs >> 32, pairs & 0xFFFFFFFF)
+    sliced = buckets(list(pool.map(nearest, range(len(found[0])))), len(found[0]) << SHELF, BUCKETS)
+    return Edges(np.concatenate(list(pool.map(lambda bucket: each_once(*bucket), sliced))))

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from workers.cluster import JoinRule, cluster, join_rule
+from workers.cluster import cluster, join_rule
+from workers.groups import JoinRule
 from workers.neighbours import EXACT_LIMIT, near_pairs
 
 EASY = JoinRule(pair=0.5, group=0.5)

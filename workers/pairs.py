@@ -1,0 +1,57 @@
+"""Pairs of numbers as one number each, of which many millions are put in order by all threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keys = NDArray[np.int64]
+"""K pairs: the lower number of each in the upper half, the higher one in the lower half."""
+NO_KEYS: Keys = np.zeros(0, np.int64)
+
+
+def keyed(one: NDArray[np.integer], other: NDArray[np.integer]) -> Keys:
+    """Pairs of numbers below 2 ** 31."""
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    return np.asarray((low.astype(np.int64) << 32) | high, np.int64)
+
+
+def lower(keys: Keys) -> NDArray[np.int32]:
+    """The lower number of each pair."""
+    return (keys >> 32).astype(np.int32)
+
+
+def higher(keys: Keys) -> NDArray[np.int32]:
+    """The higher number of each pair."""
+    return (keys & 0xFFFFFFFF).astype(np.int32)
+
+
+def each_once(*parts: Keys) -> Keys:
+    """All of the pairs in order, each once."""
+    keys = np.concatenate([NO_KEYS, *parts])
+    keys.sort()  # numpy's unique hashes, which takes four times as long
+    return np.asarray(keys[np.diff(keys, prepend=-1) > 0], np.int64)
+
+
+def between(one: NDArray[np.integer], other: NDArray[np.integer]) -> Keys:
+    """The pairs of different numbers, in order, each once."""
+    differ = one != other
+    return each_once(keyed(one[differ], other[differ]))
+
+
+def buckets(parts: Sequence[Keys], count: int, number: int) -> list[list[Keys]]:
+    """The pairs of sorted parts, of numbers below ``count``, in ``number`` buckets of slices.
+
+    Every pair of a bucket comes before every one of the next.
+    """
+    bounds = np.linspace(0, count, number + 1).astype(np.int64) << 32
+    sliced: list[list[Keys]] = [[] for _ in range(number)]
+    for part in parts:
+        cuts = np.searchsorted(part, bounds).tolist()
+        for bucket, (start, end) in zip(sliced, pairwise(cuts), strict=True):
+            if start < end:
+                bucket.append(part[start:end])
+    return sliced
