@@ -42,6 +42,18 @@ class Decided:
                     pairs.discard((face, record.person_id or ""))
         return frozenset(pairs)
 
+    @property
+    def renamed(self) -> frozenset[tuple[str, str]]:
+        """Pairs of a face and a person whose name it bore until it was given another one."""
+        pairs: set[tuple[str, str]] = set()
+        latest: dict[str, str] = {}
+        for record, faces in zip(self.records, self.faces, strict=True):
+            if record.action == "name":
+                for face in faces:
+                    pairs.add((face, latest.get(face, "")))
+                    latest[face] = record.person_id or ""
+        return frozenset(pair for pair in pairs if pair[1] not in ("", latest[pair[0]]))
+
     def links(self, positions: Mapping[str, int]) -> tuple[Pairs, Pairs]:
         """Pairs of positions that must and that cannot be together, K x 2 each.
 
@@ -153,21 +165,22 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
 def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
-    A face that is a reference already is left alone, and one that was rejected since is none any
-    more, so that doing it again changes nothing.
+    A face that is a reference already is left alone, and one that was rejected or named otherwise
+    since is none of that person any more, so that doing it again changes nothing.
     """
     table = unit.table(unit.pack_keys.gallery)
     source = unit.spec.photos or ""
     columns = ["person_id", "photo", "etag"]
     rows = table.read(columns, where=f"source = {quoted(source)}").to_pylist()
+    over = decided.rejected | decided.renamed
     for row in rows:
-        if (row["etag"], row["person_id"]) in decided.rejected:
+        if (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
             table.delete(f"source = {quoted(source)} AND {mine}")
     have = {
         (row["person_id"], row["photo"])
         for row in rows
-        if (row["etag"], row["person_id"]) not in decided.rejected
+        if (row["etag"], row["person_id"]) not in over
     }
     named = _named(decided)
     at = _first_rows(faces, {face for _, face in named})
@@ -192,14 +205,14 @@ def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
 
 
 def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
-    """The names that were given and not taken back, with each of their faces."""
-    rejected = decided.rejected
+    """The names that hold, with each of their faces: the latest of a face, if not taken back."""
+    over = decided.rejected | decided.renamed
     return [
         (record, face)
         for record, found in zip(decided.records, decided.faces, strict=True)
         if record.action == "name"
         for face in found
-        if (face, record.person_id) not in rejected
+        if (face, record.person_id) not in over
     ]
 
 

@@ -1,6 +1,18 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+
 from headcount.decisions import Action, DecisionRecord, overlap
 from headcount.messages import now
-from workers.decisions import Decided, nearest_place
+from headcount.settings import S3Settings
+from headcount.storage.memory import MemoryStore
+from headcount.tables import Table, gallery_schema
+from workers.context import Unit
+from workers.decisions import Decided, enrol_named, nearest_place
+from workers.descriptors import Descriptors
 
 POSITIONS = {face: n for n, face in enumerate("abcd")}
 
@@ -11,6 +23,19 @@ def decided(*said: tuple[Action, str, str | None]) -> Decided:
         for action, _, person in said
     )
     return Decided(records, tuple(tuple(faces) for _, faces, _ in said))
+
+
+def naming(folder: Path) -> tuple[Unit, Table]:
+    """A unit with an empty gallery of four dimensions."""
+    gallery = Table(folder.as_uri() + "/", "gallery.lance", S3Settings())
+    gallery.create(gallery_schema(4))
+    unit = SimpleNamespace(
+        store=MemoryStore(),
+        spec=SimpleNamespace(photos="file:///photos/"),
+        pack_keys=SimpleNamespace(gallery="gallery.lance"),
+        table=lambda _: gallery,
+    )
+    return cast("Unit", unit), gallery
 
 
 def test_links_are_pairs_of_the_faces_that_are_here() -> None:
@@ -37,6 +62,29 @@ def test_a_rejection_holds_until_the_face_is_given_that_name() -> None:
     assert decided(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
     assert decided(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
     assert decided(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
+
+
+def test_of_two_names_of_a_face_the_latest_holds() -> None:
+    said = decided(("name", "ab", "p1"), ("name", "a", "p2"))
+    assert said.renamed == {("a", "p1")}
+    assert decided(("name", "a", "p1"), ("name", "a", "p2"), ("name", "a", "p1")).renamed == {
+        ("a", "p2")
+    }
+    assert decided(("name", "a", "p1"), ("name", "a", "p1")).renamed == set()
+
+
+def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
+    unit, gallery = naming(tmp_path)
+    faces = pa.table(
+        {"face_id": ["a", "b"], "photo": ["1.jpg", "2.jpg"], "quality": [1.0, 1.0]}
+        | {name: [0.0, 0.0] for name in "xywh"}
+    )
+    vectors = Descriptors.as_stored(np.eye(2, 4, dtype=np.float16))
+    first, second = ("name", "ab", "p1"), ("name", "ab", "p2")
+    for said in (decided(first), decided(first, second)):
+        enrol_named(unit, faces, vectors, said)
+    rows = gallery.read(["person_id", "etag"]).to_pylist()
+    assert sorted((row["person_id"], row["etag"]) for row in rows) == [("p2", "a"), ("p2", "b")]
 
 
 def test_a_face_is_found_again_by_its_place() -> None:
