@@ -139,6 +139,7 @@ def references(descriptors: NDArray[np.float32]) -> pa.Table:
         "source": ["file:///people/"] * count,
         "photo": [f"{name}.jpg" for name in names],
         "etag": [digest(number)[:32] for number in range(count)],
+        "content": [digest(number) for number in range(count)],
         **{name: np.full(count, 100, np.float32) for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(descriptors),
     }

@@ -231,9 +231,19 @@ class ReferenceReport(BaseModel):
 
     person: str
     photo: str
-    state: Literal["enrolled", "known", "no_face", "ambiguous", "unreadable"]
+    state: Literal["enrolled", "known", "withdrawn", "no_face", "ambiguous", "unreadable"]
     reason: str | None = None
     box: tuple[float, float, float, float] | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether it is in the gallery."""
+        return self.state in ("enrolled", "known")
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is in the folder and could not be used."""
+        return not self.good and self.state != "withdrawn"
 
 
 class DoneMarker(Record):
@@ -346,6 +356,7 @@ class FinishedRecord(Record):
     photos: int = 0
     failures: int = Field(0, description="photos that could not be processed")
     reference_failures: int = 0
+    references_withdrawn: int = Field(0, description="those gone from the people folder")
 
 
 class ScheduleRecord(JobRequest):
@@ -381,6 +392,7 @@ class AuditRecord(Record):
         "forget",
         "remember",
         "enroll",
+        "withdraw",
         "merge",
         "split",
         "rename",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -90,3 +91,8 @@ def face_id(content: str, pack_id: str, profile: str, number: int) -> str:
     """
     digest = hashlib.sha256(f"{content}/{pack_id}/{profile}/{number}".encode()).hexdigest()
     return "f" + digest[:23]
+
+
+def is_face_id(text: str) -> bool:
+    """Whether a text is the id of a face: the etag of a reference that was named, not put there."""
+    return re.fullmatch("f[0-9a-f]{23}", text) is not None

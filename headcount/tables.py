@@ -71,7 +71,7 @@ def faces_schema(dimensions: int) -> pa.Schema:
 
 
 def gallery_schema(dimensions: int) -> pa.Schema:
-    """One row per reference."""
+    """One row per reference; ``content`` is its photo's SHA-256, empty where a face was named."""
     return pa.schema(
         [
             ("person_id", pa.string()),
@@ -79,6 +79,7 @@ def gallery_schema(dimensions: int) -> pa.Schema:
             ("source", pa.string()),
             ("photo", pa.string()),
             ("etag", pa.string()),
+            ("content", pa.string()),
             *((name, pa.float32()) for name in ("x", "y", "w", "h")),
             ("quality", pa.float32()),
             ("descriptor", pa.list_(pa.float32(), dimensions)),

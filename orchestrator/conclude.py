@@ -27,6 +27,11 @@ def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
             f"{counted(finished.reference_failures, 'reference photo')} could not be used; "
             "the report says why"
         )
+    if finished.references_withdrawn:
+        click.echo(
+            f"{counted(finished.references_withdrawn, 'reference')} withdrawn: gone from the "
+            "people folder, or under another name there; `headcount people` lists who is enrolled"
+        )
     click.echo(f"report: {readable(finished.out)}{results.REPORT}")
     return exit_code(finished)
 

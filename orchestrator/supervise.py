@@ -468,13 +468,14 @@ class Supervisor:
 
     def _finish(self, spec: JobSpec, last: DoneMarker) -> FinishedRecord:
         prepared = read_record(self.store, self.keys.done(PREPARE), DoneMarker)
-        bad = [r for r in prepared.references if r.state not in ("enrolled", "known")]
+        gone = sum(reference.state == "withdrawn" for reference in prepared.references)
         record = FinishedRecord.model_validate(
             self._ending(spec, "done")
             | {
                 "photos": last.photos if spec.photos else 0,
                 "failures": last.counts.get("failures", 0),
-                "reference_failures": len(bad),
+                "reference_failures": sum(r.refused for r in prepared.references),
+                "references_withdrawn": gone,
             }
         )
         self._end(record)

@@ -228,6 +228,7 @@ def _reference_rows(
         "source": [source] * len(people),
         "photo": faces["photo"],
         "etag": faces["face_id"],
+        "content": [""] * len(people),
         **{name: faces[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(descriptors.astype(np.float32)),
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount import audit
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.forgotten import forgotten_people
 from headcount.messages import ReferenceReport
 from headcount.photos import Reference, references_in
-from headcount.records import person_id
+from headcount.records import is_face_id, person_id
 from headcount.storage import Store
 from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.analyse import Analysis, analyse
@@ -38,6 +41,19 @@ class Enrolled:
     quality: float = 0.0
     descriptor: NDArray[np.float32] | None = None
     etag: str = ""
+    content: str = ""
+    """The SHA-256 of the photo, empty where it could not be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reference that the gallery holds from a folder."""
+
+    person_id: str
+    person: str
+    photo: str
+    etag: str
+    content: str
 
 
 def choose_face(analysis: Analysis) -> int | str:
@@ -56,10 +72,11 @@ def choose_face(analysis: Analysis) -> int | str:
 
 
 def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
-    """Bring the gallery up to the people folder: new and changed references are embedded.
+    """Bring the gallery in step with the people folder; what came from elsewhere stays.
 
-    Gives what became of each, and how many were passed over: whoever was forgotten stays so,
-    whatever the folder holds.
+    New and changed references are embedded, those gone from the folder are withdrawn. Gives what
+    became of each, and how many were passed over: whoever was forgotten stays so, whatever the
+    folder holds. Raises FatalError, and changes nothing, where no reference can be used.
     """
     source = unit.context.open(unit.spec.people or "")
     references = list(references_in(source.list()))
@@ -71,24 +88,63 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     forgotten = forgotten_people(unit.store)
     found = len(references)
     references = [r for r in references if person_id(r.person) not in forgotten]
-    known = _known(unit, source.uri)
-    fresh = [r for r in references if known.get((r.person, r.photo.key)) != r.photo.etag]
-    done = {(e.reference.person, e.reference.photo.key): e for e in _embed(unit, source, fresh)}
-    _write(unit, source.uri, list(done.values()))
-    reports = tuple(
-        done[key].report
-        if (key := (reference.person, reference.photo.key)) in done
-        else ReferenceReport(person=reference.person, photo=reference.photo.key, state="known")
-        for reference in references
-    )
-    return reports, found - len(references)
+    held = _held(unit, source.uri)
+    known = {(h.person_id, h.photo): h.etag for h in held}
+    fresh = [r for r in references if known.get(_key(r)) != r.photo.etag]
+    done = {_key(e.reference): e for e in _embed(unit, source, fresh)}
+    reports = [
+        done[_key(r)].report
+        if _key(r) in done
+        else ReferenceReport(person=r.person, photo=r.photo.key, state="known")
+        for r in references
+    ]
+    _require_one(reports, source.uri)
+    here = {_key(reference) for reference in references}
+    gone = [h for h in held if (h.person_id, h.photo) not in here]
+    replaced = [h for h in held if (h.person_id, h.photo) in done]
+    heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
+    _note(unit, gone, heirs)
+    _write(unit, source.uri, list(done.values()), [*gone, *replaced])
+    return (*reports, *(_withdrawn(h, heirs) for h in gone)), found - len(references)
 
 
-def _known(unit: Unit, source: str) -> dict[tuple[str, str], str]:
-    rows = unit.table(unit.pack_keys.gallery).read(
-        ["person", "photo", "etag"], where=f"source = {quoted(source)}"
-    )
-    return {(r["person"], r["photo"]): r["etag"] for r in rows.to_pylist()}
+def _key(reference: Reference) -> tuple[str, str]:
+    return person_id(reference.person), reference.photo.key
+
+
+def _require_one(reports: Sequence[ReferenceReport], source: str) -> None:
+    if reports and not any(report.good for report in reports):
+        raise FatalError(
+            f"none of the {len(reports)} reference photos in {source} shows a face "
+            f"that can be used (the first: {reports[0].photo}: {reports[0].reason}). "
+            "Give photos that show each person alone, the face at least 40 pixels high"
+        )
+
+
+def _held(unit: Unit, source: str) -> list[Held]:
+    """The gallery's references from a folder; faces of a collection there that were named are not.
+
+    They are known by their etag, which is the face's id.
+    """
+    columns = ["person_id", "person", "photo", "etag", "content"]
+    rows = unit.table(unit.pack_keys.gallery).read(columns, where=f"source = {quoted(source)}")
+    return [Held(**row) for row in rows.to_pylist() if not is_face_id(row["etag"])]
+
+
+def _withdrawn(held: Held, heirs: Mapping[str, str]) -> ReferenceReport:
+    moved = held.content and held.content in heirs
+    reason = "under another name now" if moved else "gone from the folder"
+    return ReferenceReport(person=held.person, photo=held.photo, state="withdrawn", reason=reason)
+
+
+def _note(unit: Unit, gone: Sequence[Held], heirs: Mapping[str, str]) -> None:
+    """Say in the audit log whose references go, and to whom."""
+    lines = Counter((h.person_id, heirs.get(h.content) if h.content else None) for h in gone)
+    for (person, heir), references in sorted(lines.items(), key=str):
+        if heir is None:
+            audit.record(unit.store, "withdraw", person, references=references)
+        else:
+            audit.record(unit.store, "rename", person, to=heir, references=references)
 
 
 def _embed(unit: Unit, source: Store, references: Sequence[Reference]) -> Iterable[Enrolled]:
@@ -125,7 +181,8 @@ def enrol_one(unit: Unit, source: Store, reference: Reference) -> Enrolled:
         person=reference.person, photo=reference.photo.key, state="enrolled", box=(x, y, w, h)
     )
     quality = float(analysis.qualities[choice])
-    return Enrolled(reference, report, quality, analysis.descriptors[choice], blob.etag)
+    content = hashlib.sha256(blob.data).hexdigest()
+    return Enrolled(reference, report, quality, analysis.descriptors[choice], blob.etag, content)
 
 
 def _state(analysis: Analysis) -> str:
@@ -143,12 +200,13 @@ def _report(reference: Reference, state: str, reason: str) -> ReferenceReport:
     )
 
 
-def _write(unit: Unit, source: str, enrolled: Sequence[Enrolled]) -> None:
-    """Replace the rows of these references; nothing else of the gallery is touched."""
+def _write(unit: Unit, source: str, enrolled: Sequence[Enrolled], replaced: Sequence[Held]) -> None:
+    """Put rows in the place of others; nothing else of the gallery is touched."""
     table = unit.table(unit.pack_keys.gallery)
-    for part in parts(enrolled):
-        keys = any_of("photo", [e.reference.photo.key for e in part])
-        table.delete(f"source = {quoted(source)} AND {keys}")
+    for part in parts(replaced):
+        keys = any_of("photo", [held.photo for held in part])
+        etags = any_of("etag", [held.etag for held in part])
+        table.delete(f"source = {quoted(source)} AND {keys} AND {etags}")
     usable = [e for e in enrolled if e.descriptor is not None]
     if usable:
         table.append(_rows(usable, source, unit.pack.record.dimensions))
@@ -162,6 +220,7 @@ def _rows(enrolled: Sequence[Enrolled], source: str, dimensions: int) -> pa.Tabl
         "source": [source] * len(enrolled),
         "photo": [e.reference.photo.key for e in enrolled],
         "etag": [e.etag for e in enrolled],
+        "content": [e.content for e in enrolled],
         **{name: [box[index] for box in boxes] for index, name in enumerate("xywh")},
         "quality": [e.quality for e in enrolled],
         "descriptor": fixed_lists(

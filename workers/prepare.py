@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from headcount.errors import FatalError
 from headcount.layout import ARCHIVE
 from headcount.messages import ArchiveRecord, DoneMarker, ModelChoice, now
 from headcount.tables import PHOTOS, faces_schema, gallery_schema
@@ -26,12 +25,6 @@ def prepare_job(unit: Unit) -> DoneMarker:
     unit.table(keys.faces).create(faces_schema(record.dimensions))
     unit.table(keys.gallery).create(gallery_schema(record.dimensions))
     references, passed_over = enrol_people(unit) if unit.spec.people else ((), 0)
-    if references and not any(r.state in ("enrolled", "known") for r in references):
-        raise FatalError(
-            f"none of the {len(references)} reference photos in {unit.spec.people} shows a face "
-            f"that can be used (the first: {references[0].photo}: {references[0].reason}). "
-            "Give photos that show each person alone, the face at least 40 pixels high"
-        )
     return unit.done(
         seconds=time.monotonic() - began,
         pack=record,

@@ -301,7 +301,7 @@ def _failed_references(unit: Unit) -> dict[str, tuple[ShownReference, ...]]:
     prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
     failed: dict[str, tuple[ShownReference, ...]] = {}
     for report in prepared.references:
-        if report.state not in ("enrolled", "known"):
+        if report.refused:
             before = failed.get(report.person, ())
             if len(before) < REFERENCES_SHOWN:
                 failed[report.person] = (*before, _reference(unit, unit.spec.people, report))

@@ -37,8 +37,8 @@ def command(
 ) -> int:
     """Enrol PEOPLE: one folder per person, or photos named NAME.jpg.
 
-    New and changed references are added; nobody is removed. Exit code 3 where a reference
-    photo could not be used.
+    New and changed references are added; those that came from this folder and are gone from it
+    are withdrawn. Exit code 3 where a reference photo could not be used.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     s3 = load_s3()
@@ -69,10 +69,11 @@ def command(
 
 
 def _tell(references: tuple[ReferenceReport, ...]) -> None:
-    good = [r for r in references if r.state in ("enrolled", "known")]
+    good = [reference for reference in references if reference.good]
     for reference in references:
-        if reference not in good:
-            click.echo(f"not used: {reference.photo} ({reference.person}): {reference.reason}")
+        if not reference.good:
+            said = "not used" if reference.refused else "withdrawn"
+            click.echo(f"{said}: {reference.photo} ({reference.person}): {reference.reason}")
     people = len({r.person for r in good})
     fresh = sum(r.state == "enrolled" for r in good)
     click.echo(

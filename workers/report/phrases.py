@@ -26,6 +26,7 @@ DECISIONS = {
 STATES = {
     "enrolled": "Enrolled",
     "known": "Already enrolled",
+    "withdrawn": "Withdrawn",
     "no_face": "No face found",
     "ambiguous": "Several faces",
     "unreadable": "Unreadable",
