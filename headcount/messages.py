@@ -231,7 +231,7 @@ class ReferenceReport(BaseModel):
 
     person: str
     photo: str
-    state: Literal["enrolled", "known", "withdrawn", "no_face", "ambiguous", "unreadable"]
+    state: Literal["enrolled", "known", "withdrawn", "no_face", "ambiguous", "unreadable", "shared"]
     reason: str | None = None
     box: tuple[float, float, float, float] | None = None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -91,7 +91,13 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     held = _held(unit, source.uri)
     known = {(h.person_id, h.photo): h.etag for h in held}
     fresh = [r for r in references if known.get(_key(r)) != r.photo.etag]
-    done = {_key(e.reference): e for e in _embed(unit, source, fresh)}
+    embedded = list(_embed(unit, source, fresh))
+    here = {_key(reference) for reference in references}
+    gone = [h for h in held if (h.person_id, h.photo) not in here]
+    again = {_key(reference) for reference in fresh}
+    replaced = [h for h in held if (h.person_id, h.photo) in again]
+    owners = _owners(unit, source.uri, [*gone, *replaced])
+    done = {_key(e.reference): e for e in without_shared(embedded, owners)}
     reports = [
         done[_key(r)].report
         if _key(r) in done
@@ -99,9 +105,6 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
         for r in references
     ]
     _require_one(reports, source.uri)
-    here = {_key(reference) for reference in references}
-    gone = [h for h in held if (h.person_id, h.photo) not in here]
-    replaced = [h for h in held if (h.person_id, h.photo) in done]
     heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
     _note(unit, gone, heirs)
     _write(unit, source.uri, list(done.values()), [*gone, *replaced])
@@ -129,6 +132,47 @@ def _held(unit: Unit, source: str) -> list[Held]:
     columns = ["person_id", "person", "photo", "etag", "content"]
     rows = unit.table(unit.pack_keys.gallery).read(columns, where=f"source = {quoted(source)}")
     return [Held(**row) for row in rows.to_pylist() if not is_face_id(row["etag"])]
+
+
+def _owners(unit: Unit, source: str, leaving: Sequence[Held]) -> dict[str, set[str]]:
+    """The people of each content in the gallery, less the references of a folder that leave it."""
+    gone = {(source, held.person_id, held.photo) for held in leaving}
+    columns = ["person_id", "source", "photo", "content"]
+    owners: defaultdict[str, set[str]] = defaultdict(set)
+    for row in unit.table(unit.pack_keys.gallery).read(columns, where="content != ''").to_pylist():
+        if (row["source"], row["person_id"], row["photo"]) not in gone:
+            owners[row["content"]].add(row["person_id"])
+    return owners
+
+
+def without_shared(
+    enrolled: Sequence[Enrolled], owners: Mapping[str, Collection[str]]
+) -> list[Enrolled]:
+    """The references, those refused that are another person's too: faces would be nobody's.
+
+    Whom ``owners`` names for a content keeps it; of those that are new together nobody has it.
+    """
+    new: defaultdict[str, set[str]] = defaultdict(set)
+    for one in enrolled:
+        if one.content:
+            new[one.content].add(person_id(one.reference.person))
+    return [_unless_shared(one, owners.get(one.content, ()), new) for one in enrolled]
+
+
+def _unless_shared(
+    one: Enrolled, owners: Collection[str], new: Mapping[str, Collection[str]]
+) -> Enrolled:
+    mine = person_id(one.reference.person)
+    if not one.content:
+        return one
+    others = sorted(set(owners) - {mine})
+    if others:
+        reason = f"the same photo is a reference of another person ({', '.join(others)}) already"
+    elif len(new[one.content]) > 1:
+        reason = "the same photo is in the folder under another name too: neither person has it"
+    else:
+        return one
+    return Enrolled(one.reference, _report(one.reference, "shared", reason))
 
 
 def _withdrawn(held: Held, heirs: Mapping[str, str]) -> ReferenceReport:

@@ -135,3 +135,29 @@ def test_a_folder_that_is_empty_or_of_no_use_takes_nobody_away(archive: Archive)
     with pytest.raises(FatalError, match="none of the 1 reference photos"):
         archive.enrol()
     assert archive.gallery == [("Salley", "Salley/1.jpg"), ("Simm", "Simm/1.jpg")]
+
+
+def test_one_photo_under_two_names_is_neither_persons(archive: Archive) -> None:
+    archive.put("Third/1.jpg", b"t1")
+    archive.put("Fourth/1.jpg", b"t1")
+    said = archive.enrol()
+    assert said["Third", "Third/1.jpg"] == said["Fourth", "Fourth/1.jpg"] == "shared"
+    assert {person for person, _ in archive.gallery} == {"Salley", "Simm"}
+
+
+def test_whoever_has_a_photo_keeps_it_also_from_another_folder(
+    archive: Archive, tmp_path: Path
+) -> None:
+    (tmp_path / "more/Third").mkdir(parents=True)
+    (tmp_path / "more/Third/1.jpg").write_bytes(b"s1")
+    (tmp_path / "more/Third/2.jpg").write_bytes(b"t2")
+    assert archive.enrol(tmp_path / "more") == {
+        ("Third", "Third/1.jpg"): "shared",
+        ("Third", "Third/2.jpg"): "enrolled",
+    }
+    assert ("Salley", "Salley/1.jpg") in archive.gallery
+
+
+def test_copies_among_one_persons_references_do_no_harm(archive: Archive) -> None:
+    archive.put("Salley/copy.jpg", b"s1")
+    assert archive.enrol()["Salley", "Salley/copy.jpg"] == "enrolled"

@@ -30,12 +30,14 @@ STATES = {
     "no_face": "No face found",
     "ambiguous": "Several faces",
     "unreadable": "Unreadable",
+    "shared": "Somebody else's too",
 }
 
 REMEDIES = {
     "no_face": "Use a sharper or larger photo in which the face is turned to the camera.",
     "ambiguous": "Crop the photo to this person alone, or use another photo.",
     "unreadable": "Open the file in a picture program and save it again as JPEG or PNG.",
+    "shared": "Keep the photo with the one person it shows.",
 }
 
 
