@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from headcount.records import person_name
 from headcount.storage.base import ObjectInfo
 
 PHOTO_SUFFIXES = frozenset(
@@ -51,4 +52,4 @@ def references_in(objects: Iterable[ObjectInfo]) -> Iterator[Reference]:
         parts = PurePosixPath(info.key).parts
         person = parts[0] if len(parts) > 1 else PurePosixPath(info.key).stem
         if person.strip() and not person.startswith("."):
-            yield Reference(person.strip(), info)
+            yield Reference(person_name(person), info)

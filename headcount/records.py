@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -76,10 +78,42 @@ class Photo:
     content: str = ""
 
 
+NAME_LIMIT = 200
+"""Characters of a person's name, at most."""
+
+
+def person_name(text: str) -> str:
+    """A person's name as it is kept: composed (Unicode NFC), without the blanks around it."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def name_fault(name: str) -> str | None:
+    """Why a name cannot be a person's, in words; None where it can."""
+    if not name:
+        return "a person needs a name"
+    if len(name) > NAME_LIMIT:
+        return f"a name has at most {NAME_LIMIT} characters, and this one has {len(name):,}"
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
+        return "a name has no line breaks, tabs or other control characters"
+    return None
+
+
+def names_alike(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """The names that differ by upper and lower case only, those alike together."""
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for name in names:
+        groups[name.casefold()].add(name)
+    return [tuple(sorted(group)) for _, group in sorted(groups.items()) if len(group) > 1]
+
+
+def printable(text: str) -> str:
+    """A text on one line: what cannot be printed is shown as Python would write it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def person_id(name: str) -> str:
     """The id of the person enrolled under ``name``; equal names give equal ids everywhere."""
-    normal = unicodedata.normalize("NFC", name).strip()
-    return "p" + hashlib.sha256(normal.encode()).hexdigest()[:15]
+    return "p" + hashlib.sha256(person_name(name).encode()).hexdigest()[:15]
 
 
 def face_id(content: str, pack_id: str, profile: str, number: int) -> str:

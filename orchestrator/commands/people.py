@@ -9,9 +9,11 @@ import click
 
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, find_record
+from headcount.records import names_alike
 from headcount.storage import canonical_uri
 from headcount.tables import Table
 from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.conclude import counted
 from orchestrator.submit import open_archive
 
 
@@ -23,20 +25,24 @@ def command(archive: str, as_json: bool) -> int:
     s3 = load_s3()
     store = open_archive(canonical_uri(archive), s3)
     record = find_record(store, ARCHIVE, ArchiveRecord)
-    people: Counter[tuple[str, str]] = Counter()
+    names: dict[str, str] = {}
+    references: set[tuple[str, str, str]] = set()
     if record is not None:
         table = Table(store.uri, PackKeys(record.model.pack_id).gallery, s3)
         rows = table.read(["person_id", "person", "source", "photo"]).to_pylist()
-        unique = {(r["person_id"], r["person"], r["source"], r["photo"]) for r in rows}
-        people.update((pid, name) for pid, name, _, _ in unique)
+        names = {row["person_id"]: row["person"] for row in rows}
+        references = {(row["person_id"], row["source"], row["photo"]) for row in rows}
+    counts = Counter(person for person, _, _ in references)
     listed = [
-        {"person_id": pid, "person": name, "references": number}
-        for (pid, name), number in sorted(people.items(), key=lambda item: item[0][1])
+        {"person_id": person, "person": name, "references": counts[person]}
+        for person, name in sorted(names.items(), key=lambda item: item[1])
     ]
     if as_json:
         click.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return 0
     for row in listed:
         click.echo(f"{row['person_id']}  {row['references']:>4}  {row['person']}")
-    click.echo(f"{len(listed):,} people enrolled in {store.uri}", err=True)
+    for alike in names_alike(names.values()):
+        click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
+    click.echo(f"{counted(len(listed), 'person', 'people')} enrolled in {store.uri}", err=True)
     return 0

@@ -35,6 +35,12 @@ def test_person_ids_depend_on_the_name_alone_not_on_its_unicode_form() -> None:
     assert person_id("Ada") != person_id("ada")
 
 
+def test_folders_of_one_name_in_two_unicode_forms_are_one_person() -> None:
+    composed, apart = "Jos\u00e9", "Jose\u0301"
+    found = references(f"{apart}/1.jpg", f" {composed} /2.jpg", f"{apart}.jpg")
+    assert {person for person, _ in found} == {composed}
+
+
 def test_face_ids_depend_on_content_pack_and_number() -> None:
     first = face_id("c1", "p", "fast", 0)
     assert first == face_id("c1", "p", "fast", 0)

@@ -1,0 +1,50 @@
+"""Who is enrolled, as it is listed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headcount.layout import ARCHIVE, PackKeys
+from headcount.messages import ArchiveRecord, ModelChoice, now
+from headcount.records import person_id
+from headcount.settings import S3Settings
+from headcount.storage import canonical_uri, open_store
+from headcount.tables import Table, gallery_schema
+from orchestrator.commands.people import command
+
+
+def enrolled(folder: Path, *names: str) -> str:
+    """An archive with a reference of each name."""
+    store = open_store(canonical_uri(str(folder)), S3Settings())
+    model = ModelChoice(name="sface", pack_id="p1")
+    store.put(ARCHIVE, ArchiveRecord(created=now(), model=model).to_bytes())
+    gallery = Table(store.uri, PackKeys("p1").gallery, S3Settings())
+    gallery.create(gallery_schema(2))
+    rows = [
+        {"person_id": person_id(name), "person": name, "source": "s", "photo": f"{number}.jpg"}
+        for number, name in enumerate(names)
+    ]
+    schema = gallery_schema(2)
+    gallery.append(type(schema.empty_table()).from_pylist(rows, schema=schema))
+    return str(folder)
+
+
+def test_a_person_is_listed_once_however_the_name_was_spelt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = enrolled(tmp_path, "Jos\u00e9", "Jose\u0301")
+    command.main(["--archive", archive, "--json"], standalone_mode=False)
+    [row] = json.loads(capsys.readouterr().out)
+    assert row["references"] == 2
+    command.main(["--archive", archive], standalone_mode=False)
+    assert capsys.readouterr().err.startswith("1 person enrolled")
+
+
+def test_names_that_differ_by_case_only_are_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main(["--archive", enrolled(tmp_path, "Ada", "ADA", "Ben")], standalone_mode=False)
+    said = capsys.readouterr().err
+    assert "case only: ADA, Ada" in said
+    assert "3 people enrolled" in said
