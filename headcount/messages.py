@@ -231,7 +231,9 @@ class ReferenceReport(BaseModel):
 
     person: str
     photo: str
-    state: Literal["enrolled", "known", "withdrawn", "no_face", "ambiguous", "unreadable", "shared"]
+    state: Literal[
+        "enrolled", "known", "withdrawn", "no_face", "ambiguous", "unreadable", "shared", "bad_name"
+    ]
     reason: str | None = None
     box: tuple[float, float, float, float] | None = None
 
@@ -356,6 +358,7 @@ class FinishedRecord(Record):
     photos: int = 0
     failures: int = Field(0, description="photos that could not be processed")
     reference_failures: int = 0
+    names_alike: int = Field(0, description="people whose names differ by case only")
     references_withdrawn: int = Field(0, description="those gone from the people folder")
 
 

@@ -27,6 +27,11 @@ def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
             f"{counted(finished.reference_failures, 'reference photo')} could not be used; "
             "the report says why"
         )
+    if finished.names_alike:
+        click.echo(
+            f"{finished.names_alike:,} people have names that differ by case only: "
+            "`headcount people` says which"
+        )
     if finished.references_withdrawn:
         click.echo(
             f"{counted(finished.references_withdrawn, 'reference')} withdrawn: gone from the "

@@ -41,6 +41,7 @@ from headcount.messages import (
     read_record,
 )
 from headcount.photos import collection_id
+from headcount.records import names_alike
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from orchestrator import interrupt
@@ -468,6 +469,7 @@ class Supervisor:
 
     def _finish(self, spec: JobSpec, last: DoneMarker) -> FinishedRecord:
         prepared = read_record(self.store, self.keys.done(PREPARE), DoneMarker)
+        good = [reference.person for reference in prepared.references if reference.good]
         gone = sum(reference.state == "withdrawn" for reference in prepared.references)
         record = FinishedRecord.model_validate(
             self._ending(spec, "done")
@@ -476,6 +478,7 @@ class Supervisor:
                 "failures": last.counts.get("failures", 0),
                 "reference_failures": sum(r.refused for r in prepared.references),
                 "references_withdrawn": gone,
+                "names_alike": sum(len(alike) for alike in names_alike(good)),
             }
         )
         self._end(record)

@@ -17,7 +17,7 @@ from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.forgotten import forgotten_people
 from headcount.messages import ReferenceReport
 from headcount.photos import Reference, references_in
-from headcount.records import is_face_id, person_id
+from headcount.records import is_face_id, name_fault, person_id, printable
 from headcount.storage import Store
 from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.analyse import Analysis, analyse
@@ -88,6 +88,8 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     forgotten = forgotten_people(unit.store)
     found = len(references)
     references = [r for r in references if person_id(r.person) not in forgotten]
+    misnamed = [_misnamed(r) for r in references if name_fault(r.person)]
+    references = [r for r in references if not name_fault(r.person)]
     held = _held(unit, source.uri)
     known = {(h.person_id, h.photo): h.etag for h in held}
     fresh = [r for r in references if known.get(_key(r)) != r.photo.etag]
@@ -103,7 +105,7 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
         if _key(r) in done
         else ReferenceReport(person=r.person, photo=r.photo.key, state="known")
         for r in references
-    ]
+    ] + misnamed
     _require_one(reports, source.uri)
     heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
     _note(unit, gone, heirs)
@@ -113,6 +115,12 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
 
 def _key(reference: Reference) -> tuple[str, str]:
     return person_id(reference.person), reference.photo.key
+
+
+def _misnamed(reference: Reference) -> ReferenceReport:
+    """The report of a photo whose folder bears no person's name."""
+    shown = Reference(printable(reference.person), reference.photo)
+    return _report(shown, "bad_name", str(name_fault(reference.person)))
 
 
 def _require_one(reports: Sequence[ReferenceReport], source: str) -> None:

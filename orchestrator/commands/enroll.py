@@ -8,6 +8,7 @@ import click
 
 from headcount.layout import PREPARE, JobKeys
 from headcount.messages import DoneMarker, ReferenceReport, read_record
+from headcount.records import names_alike, printable
 from orchestrator.commands.options import (
     archive_option,
     json_option,
@@ -73,7 +74,10 @@ def _tell(references: tuple[ReferenceReport, ...]) -> None:
     for reference in references:
         if not reference.good:
             said = "not used" if reference.refused else "withdrawn"
-            click.echo(f"{said}: {reference.photo} ({reference.person}): {reference.reason}")
+            photo = printable(reference.photo)
+            click.echo(f"{said}: {photo} ({reference.person}): {reference.reason}")
+    for alike in names_alike(reference.person for reference in good):
+        click.echo(f"these names differ by case only: {', '.join(alike)}")
     people = len({r.person for r in good})
     fresh = sum(r.state == "enrolled" for r in good)
     click.echo(

@@ -7,11 +7,11 @@ import click
 from headcount import audit, decisions
 from headcount.errors import FatalError
 from headcount.forgotten import is_forgotten
-from headcount.records import person_id
+from headcount.records import name_fault, names_alike, person_id, person_name
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import archive_option, load_s3
 from orchestrator.conclude import counted
-from orchestrator.said import find_faces, marks
+from orchestrator.said import find_faces, marks, people_of
 from orchestrator.submit import open_archive
 
 BEST = 5
@@ -28,9 +28,9 @@ def command(cluster: str, name: str, archive: str) -> int:
     Its best faces become references of that person, with the descriptors that the archive has:
     the next run matches anew and embeds no photo again.
     """
-    name, s3 = name.strip(), load_s3()
-    if not name:
-        raise FatalError("a person needs a name")
+    name, s3 = person_name(name), load_s3()
+    if fault := name_fault(name):
+        raise FatalError(fault)
     store = open_archive(canonical_uri(archive), s3)
     person = person_id(name)
     if is_forgotten(store, person):
@@ -43,6 +43,9 @@ def command(cluster: str, name: str, archive: str) -> int:
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
     audit.record(store, "name", person, cluster=pointed.cluster_id or "")
     decisions.decide(store, "name", chosen, person=(person, name), source=pointed.said.uri)
+    for alike in names_alike([name, *people_of(store, s3).values()]):
+        if name in alike:
+            click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
     click.echo(
         f"{counted(len(chosen), 'face')} of {counted(len(pointed.face_ids), 'face')} will be "
         f"references of {name} ({person}) from the next run on"

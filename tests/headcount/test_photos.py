@@ -1,5 +1,13 @@
 from headcount.photos import collection_id, is_photo, references_in
-from headcount.records import face_id, person_id
+from headcount.records import (
+    NAME_LIMIT,
+    face_id,
+    name_fault,
+    names_alike,
+    person_id,
+    person_name,
+    printable,
+)
 from headcount.storage import ObjectInfo
 
 
@@ -51,3 +59,15 @@ def test_face_ids_depend_on_content_pack_and_number() -> None:
 
 def test_collections_have_ids_of_their_own() -> None:
     assert collection_id("s3://a/") != collection_id("s3://b/")
+
+
+def test_a_name_is_of_one_line_and_not_too_long() -> None:
+    assert name_fault(person_name(" Ada\n")) is None
+    assert name_fault("Zo\u00eb \u0627\u200c\u0628") is None
+    for name in ("", "Ada\nLovelace", "Ada\tL", "Ada\x07", "Ada\u2028L", "x" * (NAME_LIMIT + 1)):
+        assert name_fault(name), ascii(name)
+    assert printable("Ada\nL \u00eb") == "Ada\\nL \u00eb"
+
+
+def test_names_that_differ_by_case_only_are_found() -> None:
+    assert names_alike(["Ada", "ADA", "Ben", "Ada"]) == [("ADA", "Ada")]

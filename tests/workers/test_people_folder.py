@@ -161,3 +161,9 @@ def test_whoever_has_a_photo_keeps_it_also_from_another_folder(
 def test_copies_among_one_persons_references_do_no_harm(archive: Archive) -> None:
     archive.put("Salley/copy.jpg", b"s1")
     assert archive.enrol()["Salley", "Salley/copy.jpg"] == "enrolled"
+
+
+def test_a_folder_whose_name_is_no_persons_is_refused(archive: Archive) -> None:
+    archive.put("Third\nLine/1.jpg", b"t1")
+    assert archive.enrol()["Third\\nLine", "Third\nLine/1.jpg"] == "bad_name"
+    assert {person for person, _ in archive.gallery} == {"Salley", "Simm"}

@@ -31,6 +31,7 @@ STATES = {
     "ambiguous": "Several faces",
     "unreadable": "Unreadable",
     "shared": "Somebody else's too",
+    "bad_name": "No name",
 }
 
 REMEDIES = {
@@ -38,6 +39,7 @@ REMEDIES = {
     "ambiguous": "Crop the photo to this person alone, or use another photo.",
     "unreadable": "Open the file in a picture program and save it again as JPEG or PNG.",
     "shared": "Keep the photo with the one person it shows.",
+    "bad_name": "Name the folder as the person is called.",
 }
 
 
