@@ -18,6 +18,13 @@ BEST = 5
 """Faces of a cluster that become references."""
 
 
+def how_many(chosen: int, faces: int) -> str:
+    """How many of its faces: 1 face, all 4 faces, 5 of its 10 faces."""
+    if chosen == faces:
+        return f"all {faces:,} faces" if faces > 1 else "1 face"
+    return f"{chosen:,} of its {counted(faces, 'face')}"
+
+
 @click.command()
 @click.argument("cluster")
 @click.argument("name")
@@ -47,7 +54,7 @@ def command(cluster: str, name: str, archive: str) -> int:
         if name in alike:
             click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
     click.echo(
-        f"{counted(len(chosen), 'face')} of {counted(len(pointed.face_ids), 'face')} will be "
+        f"{how_many(len(chosen), len(pointed.face_ids))} will be "
         f"references of {name} ({person}) from the next run on"
     )
     return 0

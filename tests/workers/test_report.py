@@ -403,3 +403,8 @@ def test_durations(seconds: float, said: str):
 )
 def test_probabilities_are_never_rounded_to_certainty(probability: float, said: str):
     assert phrases.percent(probability) == said
+
+
+def test_the_remedy_for_an_empty_reference_is_to_copy_it_again() -> None:
+    assert "copy the photo" in phrases.remedy(reference("unreadable", "empty file").report)
+    assert "picture program" in phrases.remedy(reference("unreadable", "truncated").report)

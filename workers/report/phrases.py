@@ -43,6 +43,10 @@ REMEDIES = {
 }
 
 
+EMPTY_FILE = "empty file"
+"""The reason of a photo of no bytes: no picture program opens it."""
+
+
 def number(value: int) -> str:
     """With thousands separators."""
     return f"{value:,}"
@@ -118,6 +122,8 @@ def why(face: ShownFace, threshold: float, margin: float) -> str:
 
 def remedy(reference: ReferenceReport) -> str:
     """What to do about a reference that could not be used; empty if it could."""
+    if reference.reason == EMPTY_FILE:
+        return "There is nothing in the file: copy the photo into the folder again."
     return REMEDIES.get(reference.state, "")
 
 
