@@ -86,6 +86,18 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     if summary["expected"]:
         lines.append(
             f"{counted(summary['expected'], 'person', 'people')} expected in photos: "
-            f"{summary['expected_missing']:,} missing there"
+            f"{summary['expected_missing']:,} missing there" + _never_to_be_found(summary)
         )
     return lines
+
+
+def _never_to_be_found(summary: dict[str, Any]) -> str:
+    """What of the expected could not be found at all; the report has the names."""
+    absent = summary.get("expected_photos_absent", 0)
+    strangers = summary.get("expected_not_enrolled", 0)
+    parts = [
+        f"{counted(absent, 'photo')} not in the collection" if absent else "",
+        f"{counted(strangers, 'name')} of nobody who is enrolled" if strangers else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    return f" ({said})" if said else ""

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.errors import FatalError, ObjectError
 from headcount.forgotten import forgotten_people
-from headcount.records import person_id
+from headcount.records import person_id, person_name
 from headcount.storage.opening import split_object_uri
+from headcount.tables import any_of, parts
 from workers.columns import is_one_of
 from workers.context import Unit
 
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """Pairs of photo and person that were expected, and those of them that were not found."""
+    """Pairs of photo and person that were expected, and those of them that were not found.
+
+    ``absent`` are the photos that are not in the collection; ``strangers`` the names that nobody
+    enrolled bears, each with one that differs by case only, if there is one.
+    """
 
     total: int
     missing: dict[str, tuple[str, ...]]
+    absent: frozenset[str] = frozenset()
+    strangers: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def missing_total(self) -> int:
@@ -44,17 +51,33 @@ def parse_expected(text: str, source: str) -> list[tuple[str, str]]:
 def missing_from(
     expected: Iterable[tuple[str, str]], found: Iterable[tuple[str, str | None]]
 ) -> dict[str, tuple[str, ...]]:
-    """The expected people of each photo who are not among those found in it."""
+    """The expected people of each photo, by name, who are not found in it: photos and person ids.
+
+    A name is compared as person ids are, so that its Unicode form does not matter.
+    """
     seen = set(found)
-    missing: dict[str, list[str]] = {}
-    for photo, person in dict.fromkeys(expected):
-        if (photo, person) not in seen:
-            missing.setdefault(photo, []).append(person)
-    return {photo: tuple(people) for photo, people in missing.items()}
+    missing: dict[str, dict[str, str]] = {}
+    for photo, person in expected:
+        if (photo, person_id(person)) not in seen:
+            missing.setdefault(photo, {}).setdefault(person_id(person), person)
+    return {photo: tuple(people.values()) for photo, people in missing.items()}
 
 
-def load_expectations(unit: Unit, faces: pa.Table) -> Expectations:
-    """What was expected of this job's photos, held against the faces that were recognised."""
+def strangers_among(names: Iterable[str], enrolled: Iterable[str]) -> dict[str, str | None]:
+    """The names that nobody enrolled bears, each with one that differs by case only, or None."""
+    people = {person_name(name): name for name in enrolled}
+    by_case = {name.casefold(): name for name in people}
+    normal = {name: person_name(name) for name in names}
+    return {
+        name: by_case.get(known.casefold()) for name, known in normal.items() if known not in people
+    }
+
+
+def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> Expectations:
+    """What was expected of this job's photos, held against the faces that were recognised.
+
+    ``enrolled`` are the names of the gallery's people.
+    """
     source = unit.spec.expected
     if source is None:
         return Expectations(0, {})
@@ -64,9 +87,25 @@ def load_expectations(unit: Unit, faces: pa.Table) -> Expectations:
     except (ObjectError, UnicodeDecodeError) as error:
         raise FatalError(f"cannot read the expected people from {source}: {error}") from error
     forgotten = forgotten_people(unit.store)
-    pairs = dict.fromkeys(parse_expected(text, source))
-    expected = [pair for pair in pairs if person_id(pair[1]) not in forgotten]
-    named = faces.select(["photo", "person"]).filter(pc.is_valid(faces["person"]))
+    pairs = {(photo, person_id(person)): person for photo, person in parse_expected(text, source)}
+    expected = [
+        (photo, person) for (photo, known), person in pairs.items() if known not in forgotten
+    ]
+    named = faces.select(["photo", "person_id"]).filter(pc.is_valid(faces["person_id"]))
     named = named.filter(is_one_of(named["photo"], {photo for photo, _ in expected}))
-    found = zip(named["photo"].to_pylist(), named["person"].to_pylist(), strict=True)
-    return Expectations(len(expected), missing_from(expected, found))
+    found = zip(named["photo"].to_pylist(), named["person_id"].to_pylist(), strict=True)
+    missing = missing_from(expected, found)
+    names = dict.fromkeys(name for people in missing.values() for name in people)
+    return Expectations(
+        len(expected), missing, _absent(unit, missing), strangers_among(names, enrolled)
+    )
+
+
+def _absent(unit: Unit, photos: Iterable[str]) -> frozenset[str]:
+    """Those of some photos that are not in the collection."""
+    wanted, table = sorted(photos), unit.table(unit.pack_keys.photos)
+    here: set[str] = set()
+    for part in parts(wanted):
+        where = f"{unit.of_collection} AND {any_of('photo', part)}"
+        here.update(table.read(["photo"], where=where)["photo"].to_pylist())
+    return frozenset(wanted) - here

@@ -58,7 +58,12 @@ def publish(
     chosen = choose_photos(roll, unit.spec.annotate)
     clusters = _cluster_members(roll)
     pictures = _picture_photos(unit, out, roll, chosen, clusters)
-    shown = tuple(pictures[key].shown for key in sorted(chosen) if key in pictures)
+    absent = roll.expectations.absent
+    shown = tuple(
+        replace(pictures[key].shown, absent=key in absent)
+        for key in sorted(chosen)
+        if key in pictures
+    )
     report = Report(
         spec=unit.spec,
         pack=unit.figures,
@@ -73,6 +78,7 @@ def publish(
         clusters=tuple(_cluster_view(c, pictures) for c in clusters),
         failures=failures_by_cause(_rows_of(roll.failures)),
         seconds=dict(seconds),
+        strangers=roll.expectations.strangers,
         missing_total=roll.expectations.missing_total,
         people_total=roll.people.num_rows,
         people_found=roll.people_found,

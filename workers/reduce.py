@@ -187,7 +187,7 @@ def _write_tables(
     spec = unit.spec
     outcomes: Counter[str] = Counter()
     failures = [_FAILURES.empty_table()]
-    expectations = load_expectations(unit, faces)
+    expectations = load_expectations(unit, faces, gallery.names)
 
     def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
         write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
@@ -258,6 +258,8 @@ def _summary(
         "clusters": roll.unnamed.num_rows,
         "expected": roll.expectations.total,
         "expected_missing": roll.expectations.missing_total,
+        "expected_photos_absent": len(roll.expectations.absent),
+        "expected_not_enrolled": len(roll.expectations.strangers),
         "shown": shown,
         "threshold": round(threshold, 4),
         "seconds": {

@@ -1,17 +1,30 @@
 import pytest
 
 from headcount.errors import FatalError
-from workers.expect import missing_from, parse_expected
+from headcount.records import person_id
+from workers.expect import missing_from, parse_expected, strangers_among
 
 
 def test_people_who_were_expected_and_not_found_are_missing() -> None:
     expected = [("a.jpg", "Ada"), ("a.jpg", "Ben"), ("b.jpg", "Ada")]
-    found = [("a.jpg", "Ada"), ("a.jpg", None), ("b.jpg", "Ben")]
+    found = [("a.jpg", person_id("Ada")), ("a.jpg", None), ("b.jpg", person_id("Ben"))]
     assert missing_from(expected, found) == {"a.jpg": ("Ben",), "b.jpg": ("Ada",)}
 
 
 def test_a_pair_named_twice_is_missing_once() -> None:
     assert missing_from([("a", "Ada"), ("a", "Ada")], []) == {"a": ("Ada",)}
+
+
+def test_the_unicode_form_of_a_name_does_not_matter() -> None:
+    expected = [("a", "Jos\u00e9"), ("b", "Jose\u0301"), ("b", "Jos\u00e9")]
+    found = [("a", person_id("Jose\u0301"))]
+    assert missing_from(expected, found) == {"b": ("Jose\u0301",)}
+
+
+def test_names_that_nobody_bears_are_told_with_those_that_differ_by_case() -> None:
+    enrolled = ["Ada Lovelace", "Jos\u00e9"]
+    names = ["ada lovelace", "Ada Lovelace", "Jose\u0301", "Nobody"]
+    assert strangers_among(names, enrolled) == {"ada lovelace": "Ada Lovelace", "Nobody": None}
 
 
 def test_a_csv_with_other_columns_is_refused_with_what_was_expected() -> None:

@@ -408,3 +408,16 @@ def test_probabilities_are_never_rounded_to_certainty(probability: float, said: 
 def test_the_remedy_for_an_empty_reference_is_to_copy_it_again() -> None:
     assert "copy the photo" in phrases.remedy(reference("unreadable", "empty file").report)
     assert "picture program" in phrases.remedy(reference("unreadable", "truncated").report)
+
+
+def test_an_expected_photo_or_person_that_is_not_there_is_told_apart() -> None:
+    gone = ShownPhoto(
+        key="typo.jpg", width=0, height=0, faces=(), missing=("mary anning", "No One"), absent=True
+    )
+    strangers = {"mary anning": "Mary Anning", "No One": None}
+    said = words(render(replace(FULL, shown=(gone,), strangers=strangers)))
+    assert "This photo is not in the collection." in said
+    assert "mary anning (nobody of that name is enrolled; Mary Anning is)" in said
+    assert "No One (nobody of that name is enrolled)" in said
+    assert "No face was found." not in said
+    assert "0 \N{MULTIPLICATION SIGN} 0" not in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from headcount.messages import ReferenceReport
 from headcount.records import Decision
 from workers.report.view import Report, ShownFace, ShownPhoto
@@ -125,6 +127,14 @@ def remedy(reference: ReferenceReport) -> str:
     if reference.reason == EMPTY_FILE:
         return "There is nothing in the file: copy the photo into the folder again."
     return REMEDIES.get(reference.state, "")
+
+
+def stranger(name: str, strangers: Mapping[str, str | None]) -> str:
+    """What to add to a missing name that nobody enrolled bears; empty where somebody does."""
+    if name not in strangers:
+        return ""
+    alike = strangers[name]
+    return " (nobody of that name is enrolled" + (f"; {alike} is)" if alike else ")")
 
 
 def picture(photo: ShownPhoto) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headcount.messages import JobSpec, PackRecord, ReferenceReport
@@ -40,6 +41,8 @@ class ShownPhoto:
     """Link to the annotated photo, relative to the report page."""
     preview: bytes = field(default=b"", repr=False)
     """The annotated photo as a JPEG of at most 960 pixels."""
+    absent: bool = False
+    """Whether somebody was expected in it and it is not in the collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ class Report:
     clusters: tuple[ShownCluster, ...]
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
+    strangers: Mapping[str, str | None] = field(default_factory=dict)
+    """Expected names that nobody enrolled bears, each with one that differs by case only."""
     missing_total: int = 0
     """Pairs of photo and person that were expected and not found."""
     people_total: int | None = None
