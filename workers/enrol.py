@@ -108,7 +108,7 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     ] + misnamed
     _require_one(reports, source.uri)
     heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
-    _note(unit, gone, heirs)
+    _note(unit, gone, heirs, {person for person, _ in here})
     _write(unit, source.uri, list(done.values()), [*gone, *replaced])
     return (*reports, *(_withdrawn(h, heirs) for h in gone)), found - len(references)
 
@@ -184,19 +184,21 @@ def _unless_shared(
 
 
 def _withdrawn(held: Held, heirs: Mapping[str, str]) -> ReferenceReport:
-    moved = held.content and held.content in heirs
-    reason = "under another name now" if moved else "gone from the folder"
+    reason = "under another name now" if held.content in heirs else "gone from the folder"
     return ReferenceReport(person=held.person, photo=held.photo, state="withdrawn", reason=reason)
 
 
-def _note(unit: Unit, gone: Sequence[Held], heirs: Mapping[str, str]) -> None:
-    """Say in the audit log whose references go, and to whom."""
-    lines = Counter((h.person_id, heirs.get(h.content) if h.content else None) for h in gone)
-    for (person, heir), references in sorted(lines.items(), key=str):
-        if heir is None:
-            audit.record(unit.store, "withdraw", person, references=references)
+def _note(
+    unit: Unit, gone: Sequence[Held], heirs: Mapping[str, str], staying: Collection[str]
+) -> None:
+    """Say in the audit log whose references go, and to whom; who keeps none was renamed."""
+    lines = Counter((h.person_id, heirs.get(h.content, "")) for h in gone)
+    for (person, heir), references in sorted(lines.items()):
+        if heir:
+            action = "withdraw" if person in staying else "rename"
+            audit.record(unit.store, action, person, references=references, to=heir)
         else:
-            audit.record(unit.store, "rename", person, to=heir, references=references)
+            audit.record(unit.store, "withdraw", person, references=references)
 
 
 def _embed(unit: Unit, source: Store, references: Sequence[Reference]) -> Iterable[Enrolled]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from headcount import audit, decisions
+from headcount.decisions import FaceMark
 from headcount.errors import FatalError
 from headcount.forgotten import is_forgotten
 from headcount.records import name_fault, names_alike, person_id, person_name
-from headcount.storage import canonical_uri
+from headcount.settings import S3Settings
+from headcount.storage import Store, canonical_uri
+from headcount.tables import Table, quoted
 from orchestrator.commands.options import archive_option, load_s3
 from orchestrator.conclude import counted
-from orchestrator.said import find_faces, marks, people_of
+from orchestrator.said import Pointed, find_faces, marks, people_of
 from orchestrator.submit import open_archive
 
 BEST = 5
@@ -50,6 +57,12 @@ def command(cluster: str, name: str, archive: str) -> int:
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
     audit.record(store, "name", person, cluster=pointed.cluster_id or "")
     decisions.decide(store, "name", chosen, person=(person, name), source=pointed.said.uri)
+    for rival in _rivals(store, pointed, chosen, person, s3):
+        click.echo(
+            f"so far its faces are {rival}'s, who keeps other references: if that name is wrong, "
+            f'`headcount reject {cluster} "{rival}"` too, or correct the people folder',
+            err=True,
+        )
     for alike in names_alike([name, *people_of(store, s3).values()]):
         if name in alike:
             click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
@@ -58,3 +71,22 @@ def command(cluster: str, name: str, archive: str) -> int:
         f"references of {name} ({person}) from the next run on"
     )
     return 0
+
+
+def _rivals(
+    store: Store, pointed: Pointed, chosen: Iterable[FaceMark], person: str, s3: S3Settings
+) -> list[str]:
+    """The other people, by name, whose faces these are so far and who keep references."""
+    inside = pointed.said.roll.filter(
+        pc.is_in(pointed.said.roll["face_id"], pa.array(pointed.face_ids, pa.string()))
+    )
+    names = dict(zip(*(inside[c].to_pylist() for c in ("person_id", "person")), strict=True))
+    taken = {mark.face_id for mark in chosen}
+    gallery = Table(store.uri, pointed.said.keys.gallery, s3)
+    others = sorted(known for known in names if known not in (None, person))
+    return [
+        names[known]
+        for known in others
+        if set(gallery.read(["etag"], where=f"person_id = {quoted(known)}")["etag"].to_pylist())
+        - taken
+    ]

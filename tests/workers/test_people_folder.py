@@ -97,6 +97,9 @@ def test_a_photo_that_is_moved_to_another_person_leaves_the_first(archive: Archi
     archive.enrol()
     (archive.people / "Salley/2.jpg").rename(archive.people / "Simm/2.jpg")
     archive.enrol()
+    [line] = audit.read(archive.store)
+    assert (line.action, line.subject) == ("withdraw", person_id("Salley"))
+    assert line.detail["to"] == person_id("Simm")
     assert archive.gallery == [
         ("Salley", "Salley/1.jpg"),
         ("Simm", "Simm/1.jpg"),
