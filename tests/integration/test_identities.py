@@ -118,6 +118,30 @@ def test_links_hold_on_every_run_and_absorbed_ids_still_lead_to_their_faces(
     assert clusters[one] != clusters[other]
 
 
+def test_clusters_that_were_linked_from_a_file_are_taken_apart_by_their_two_ids(
+    first: Path, archive: Path, tmp_path: Path
+) -> None:
+    photos, pairs, uri = first / "photos", tmp_path / "pairs.csv", str(archive / "archive")
+    before = {r["face_id"]: r["cluster_id"] for r in table(archive, "faces")}
+    one, other = obama(archive), next(iter(set(before.values()) - {obama(archive), None}))
+    good = f"one,other,decision\n{one},{other},together\n"
+    pairs.write_text(f"{good}{one},nobody,apart\n{one},{other},perhaps\n")
+    refused = headcount("link", "--file", str(pairs), "--archive", uri)
+    assert refused.returncode == 1
+    assert "line 3: no face and no cluster nobody" in refused.stderr
+    assert "line 4: the decision is perhaps: write together or apart" in refused.stderr
+    assert not list((archive / "archive").glob("decisions/*")), "nothing, unless all is good"
+    pairs.write_text(good)
+    assert say(archive, "link", "--file", str(pairs)).startswith("1 pair will be one person")
+    run(photos, archive)
+    clusters = {r["face_id"]: r["cluster_id"] for r in table(archive, "faces")}
+    assert len({clusters[face] for face, was in before.items() if was in (one, other)}) == 1
+    assert "1 were known already" in say(archive, "link", "--file", str(pairs))
+    say(archive, "link", one, other, "--apart")
+    run(photos, archive)
+    assert {r["face_id"]: r["cluster_id"] for r in table(archive, "faces")} == before
+
+
 def test_a_new_reference_names_faces_and_embeds_no_photo_again(
     samples: Path, first: Path, archive: Path
 ) -> None:
