@@ -16,10 +16,10 @@ from tests.running import headcount, table
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 
-def run(photos: Path, out: Path, people: Path | None = None) -> dict[str, Any]:
+def run(photos: Path, out: Path, people: Path | None = None, *also: str) -> dict[str, Any]:
     """Take the roll; gives the plan of that job."""
     more = ("--people", str(people)) if people else ()
-    ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0", *more)
+    ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0", *more, *also)
     assert ended.returncode == 0, ended.stderr
     plan = max((out / "archive/jobs").glob("*/plan.json"), key=lambda path: path.parent.name)
     loaded: dict[str, Any] = json.loads(plan.read_text())
@@ -171,6 +171,30 @@ def test_a_photo_that_was_moved_or_copied_is_not_embedded_again(
         for face, row in again.items():
             assert row == rows[face] | {"photo": name}
     assert not [r for r in table(archive, "photos") if r["photo"] == "table.jpg"]
+
+
+def test_names_and_clusters_stay_with_photos_that_get_other_bytes_or_are_searched_again(
+    first: Path, archive: Path, tmp_path: Path
+) -> None:
+    photos = Path(shutil.copytree(first / "photos", tmp_path / "photos"))
+    run(photos, archive)
+    before = {r["face_id"]: (r["photo"], r["cluster_id"]) for r in table(archive, "faces")}
+    cluster = obama(archive)
+    say(archive, "name", cluster, "Barack Obama")
+    for more in ((), ("--profile", "thorough")):
+        for photo in photos.iterdir():
+            photo.write_bytes(photo.read_bytes() + b"\0")
+        run(photos, archive, None, *more)
+        faces = {r["face_id"]: (r["photo"], r["cluster_id"]) for r in table(archive, "faces")}
+        assert not faces.keys() & before.keys()
+        assert set(before.values()) <= set(faces.values())
+        assert not json.loads((archive / "diff.json").read_text())["counts"]["gone_faces"]
+        named = {r["cluster_id"] for r in table(archive, "faces") if r["person"]}
+        assert named == {cluster}
+    say(archive, "reject", cluster, "Barack Obama")
+    run(photos, archive)
+    assert not [r for r in table(archive, "faces") if r["person"]]
+    assert gallery(archive) == [], "references go with the faces that they became"
 
 
 def test_a_search_finds_every_photo_of_the_person_and_says_who_was_found(
