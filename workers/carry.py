@@ -34,10 +34,16 @@ def earlier_roll(unit: Unit, faces: pa.Table, restated: pa.Table) -> pa.Table:
     if job_id is not None:
         return renamed(rolls.read_roll(unit.store, unit.pack_keys, collection, job_id), restated)
     base = PackKeys(read_record(unit.store, ARCHIVE, ArchiveRecord).model.pack_id)
-    other = job_before(unit, base, collection)
-    if base == unit.pack_keys or other is None:
-        return rolls.ROLL.empty_table()
-    roll = rolls.read_roll(unit.store, base, collection, other)
+    roll = None if base == unit.pack_keys else base_roll(unit, base, faces)
+    return rolls.ROLL.empty_table() if roll is None else roll
+
+
+def base_roll(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table | None:
+    """What the last job under the archive's pack, ``base``, said of this pack's faces, if any."""
+    job_id = job_before(unit, base, unit.collection_id)
+    if job_id is None:
+        return None
+    roll = rolls.read_roll(unit.store, base, unit.collection_id, job_id)
     return carried(roll, _meanings(unit, base, faces))
 
 

@@ -10,7 +10,6 @@ from itertools import combinations, pairwise, product
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from headcount import decisions
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
@@ -237,11 +236,10 @@ def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided
         key = (record.person_id or "", faces["photo"][at[face]].as_py())
         if key not in have and key[0] not in forgotten:
             fresh.setdefault(key, (record, at[face]))
-    if fresh:
-        people = [record for record, _ in fresh.values()]
-        where = [row for _, row in fresh.values()]
-        found = descriptors[np.array(where)]
-        table.append(_reference_rows(people, faces.take(where), found, source))
+    people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
+    append_references(
+        unit, people, faces, np.array([row for _, row in fresh.values()], np.int64), descriptors
+    )
 
 
 def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
@@ -263,19 +261,25 @@ def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
     ]
 
 
-def _reference_rows(
-    people: Sequence[DecisionRecord],
+def append_references(
+    unit: Unit,
+    people: Sequence[tuple[str, str]],
     faces: pa.Table,
-    descriptors: NDArray[np.float32],
-    source: str,
-) -> pa.Table:
+    rows: Numbers,
+    descriptors: Some,
+) -> None:
+    """Add these rows of ``faces`` to the gallery, of ``people``: an id and a name for each row."""
+    if not people:
+        return
+    chosen, found = faces.take(pa.array(rows)), descriptors[rows]
     columns = {
-        "person_id": [record.person_id for record in people],
-        "person": [record.person for record in people],
-        "source": [source] * len(people),
-        "photo": faces["photo"],
-        "etag": faces["face_id"],
-        **{name: faces[name] for name in ("x", "y", "w", "h", "quality")},
-        "descriptor": fixed_lists(descriptors.astype(np.float32)),
+        "person_id": [person for person, _ in people],
+        "person": [name for _, name in people],
+        "source": [unit.spec.photos or ""] * len(people),
+        "photo": chosen["photo"],
+        "etag": chosen["face_id"],
+        **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
+        "descriptor": fixed_lists(found.astype(np.float32)),
     }
-    return pa.table(columns, schema=gallery_schema(descriptors.shape[1]))
+    table = unit.table(unit.pack_keys.gallery)
+    table.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

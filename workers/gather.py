@@ -20,6 +20,7 @@ from workers.decisions import enrol_named, load_decisions
 from workers.descriptors import Descriptors
 from workers.faces import DESCRIPTOR, empty, in_order, own_copy, scan
 from workers.handed import hand_on
+from workers.inherited import inherit_names
 from workers.neighbours import EXACT_LIMIT, NOWHERE, Pivots, sample_size, shuffle
 from workers.pools import own_threads
 from workers.restated import find_restated, restate_decisions
@@ -47,7 +48,9 @@ def gather_faces(unit: Unit) -> DoneMarker:
     descriptors = _Fetched(unit, table, parts, gathered.order)
     restated = find_restated(unit, gathered.faces, descriptors)
     restate_decisions(unit, gathered.faces, restated)
-    enrol_named(unit, gathered.faces, descriptors, load_decisions(unit, gathered.faces))
+    decided = load_decisions(unit, gathered.faces)
+    enrol_named(unit, gathered.faces, descriptors, decided)
+    inherit_names(unit, gathered.faces, descriptors, decided)
     clock.lap("load")
     rows, face_ids = to_cluster(gathered.faces)
     chosen = gathered.order[rows]

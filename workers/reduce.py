@@ -39,6 +39,7 @@ from workers.expect import Expectations, load_expectations
 from workers.faces import load_faces
 from workers.gallery import Gallery, load_gallery
 from workers.identities import changes, name_clusters
+from workers.inherited import inherit_names
 from workers.parts import handed_edges, handed_matches
 from workers.restated import find_restated, restate_decisions
 
@@ -108,6 +109,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     references = unit.table(unit.pack_keys.gallery)
     if split is None:
         enrol_named(unit, faces, descriptors, decided)
+        inherit_names(unit, faces, descriptors, decided)
     gallery = load_gallery(references if split is None else references.at(split.gallery_version))
     clock.lap("load")
     threshold = applied_threshold(unit, gallery)

@@ -174,9 +174,10 @@ def test_a_photo_that_was_moved_or_copied_is_not_embedded_again(
 
 
 def test_names_and_clusters_stay_with_photos_that_get_other_bytes_or_are_searched_again(
-    first: Path, archive: Path, tmp_path: Path
+    first: Path, tmp_path: Path
 ) -> None:
     photos = Path(shutil.copytree(first / "photos", tmp_path / "photos"))
+    archive = tmp_path / "out"  # of these photos alone
     run(photos, archive)
     before = {r["face_id"]: (r["photo"], r["cluster_id"]) for r in table(archive, "faces")}
     cluster = obama(archive)
@@ -253,6 +254,7 @@ def test_another_pack_runs_beside_and_takes_over_with_the_same_identities(
     refused = headcount(*where, *pack)
     assert refused.returncode == 1
     assert "--beside" in refused.stderr
+    shutil.rmtree(archive / "archive/decisions")  # as if the photos that were pointed at had gone
     beside = headcount(*where, *pack, "--beside")
     assert beside.returncode == 0, beside.stderr
     assert {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")} == before
@@ -261,6 +263,13 @@ def test_another_pack_runs_beside_and_takes_over_with_the_same_identities(
     assert len({row["photos"] for row in told}) == len({row["faces"] for row in told}) == 1
     old, new = (next(r for r in told if r["used"] is used) for used in (True, False))
     assert headcount("packs", "drop", old["pack_id"], "--yes", *uri).returncode == 1
+    references = lance.dataset(str(archive / f"archive/packs/{new['pack_id']}/gallery.lance"))
+    enrolled = references.version
+    references.delete("true")
+    lossy = headcount("packs", "use", new["pack_id"], *uri)
+    assert lossy.returncode == 1
+    assert "has no reference of Barack Obama" in lossy.stderr
+    references.checkout_version(enrolled).restore()
     say(archive, "packs", "use", new["pack_id"])
     assert "dropped" in say(archive, "packs", "drop", old["pack_id"], "--yes")
     assert not (archive / "archive/packs" / old["pack_id"] / "pack.json").exists()
