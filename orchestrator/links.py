@@ -50,6 +50,12 @@ class Link:
         """Whether it is about two faces alone."""
         return len(self.one) == len(self.other) == 1
 
+    @property
+    def joins(self) -> bool:
+        """Whether either has a face in a photo without the other."""
+        photos = [{mark.content for mark in side} for side in (self.one, self.other)]
+        return not (photos[0] <= photos[1] or photos[1] <= photos[0])
+
 
 def check_link(
     store: Store,
@@ -74,7 +80,13 @@ def check_link(
     if not (sides[0] and sides[1]) or _ids(sides[0]) == _ids(sides[1]):
         raise FatalError(f"{one} and {other} are not two faces that can be judged")
     names = pointed[0].cluster_id or "", pointed[1].cluster_id or ""
-    return Link(apart, *sides, names, pointed[0].said.uri)
+    link = Link(apart, *sides, names, pointed[0].said.uri)
+    if not (apart or link.of_faces or link.joins):
+        raise FatalError(
+            f"{one} and {other} are in the same photos, and nobody is in a photo twice: link two "
+            "of their faces, where it is a mirror or a collage"
+        )
+    return link
 
 
 def _sides(
@@ -160,7 +172,7 @@ def check_file(store: Store, path: Path, s3: S3Settings) -> tuple[list[Link], in
         except FatalError as error:
             bad.append(f"line {number}: {error}")
         else:
-            if _holds(link, kept):
+            if holds(link, kept):
                 known += 1
             else:
                 links.append(link)
@@ -194,7 +206,7 @@ def _check_line(store: Store, row: dict[str, str], s3: S3Settings, among: Sequen
     return check_link(store, row["one"], row["other"], s3, apart=apart, among=among)
 
 
-def _holds(link: Link, kept: Sequence[DecisionRecord]) -> bool:
+def holds(link: Link, kept: Sequence[DecisionRecord]) -> bool:
     """Whether this was said already, and nothing to the contrary of these faces since."""
     wanted = _ids(link.one) | _ids(link.other)
     for decision in reversed(kept):
