@@ -31,13 +31,16 @@ class FaceMark(BaseModel):
     face_id: str
     content: str
     box: tuple[float, float, float, float]
+    side: Literal[0, 1] | None = None
+    """Where two clusters were spoken of: which of them the face was in."""
 
 
 class DecisionRecord(Record):
     """One thing that somebody said.
 
     ``name``: these faces are references of this person. ``reject``: none of them is this person.
-    ``same``: they are all one person. ``different``: no two of them are.
+    ``same``: they are all one person. ``different``: no two of them are, or, of two clusters, none
+    of the one is any of the other.
     """
 
     at: datetime
@@ -47,6 +50,8 @@ class DecisionRecord(Record):
     person: str | None = None
     source: str | None = None
     """The collection that the faces are in: its URI."""
+    clusters: tuple[str, ...] = ()
+    """The two clusters (or a face and a cluster) that were spoken of; none where two faces were."""
 
 
 def write(store: Store, decision: DecisionRecord) -> None:
@@ -62,6 +67,7 @@ def decide(
     *,
     person: tuple[str, str | None] | None = None,
     source: str | None = None,
+    clusters: tuple[str, ...] = (),
 ) -> DecisionRecord:
     """Say something of faces; ``person`` is an id and a name."""
     decision = DecisionRecord(
@@ -71,6 +77,7 @@ def decide(
         person_id=person[0] if person else None,
         person=person[1] if person else None,
         source=source,
+        clusters=clusters,
     )
     write(store, decision)
     return decision

@@ -33,7 +33,7 @@ COMMANDS = {
     "people": "who is enrolled in an archive",
     "name": "say who a cluster or a face is",
     "reject": "say who a face is not",
-    "link": "say that two faces are one person, or two",
+    "link": "say that two faces or clusters are one person, or two",
     "search": "every photo with the person in a photo",
     "diff": "what differs between two jobs",
     "rollback": "the archive as it was with an earlier job",

@@ -130,17 +130,21 @@ class Pointed:
     """The cluster that is meant, or that the face is in."""
 
 
-def find_faces(store: Store, what: str) -> Pointed:
+def find_faces(store: Store, what: str, among: Iterable[Said] | None = None) -> Pointed:
     """The faces that a face id or a cluster id means. Raises FatalError where there are none.
 
-    The id of a cluster that was absorbed means whoever absorbed it.
+    The id of a cluster that was absorbed means whoever absorbed it. ``among`` are the latest
+    rolls, where they were read already.
     """
-    for said in latest_rolls(store):
-        ids, clusters = (said.roll[name].to_pylist() for name in ("face_id", "cluster_id"))
-        if what in ids:
-            return Pointed(said, (what,), clusters[ids.index(what)])
-        lineage = rolls.read_lineage(store, said.keys, said.collection)
-        cluster = rolls.heir(what, {c for c in clusters if c is not None}, lineage)
+    for said in latest_rolls(store) if among is None else among:
+        ids, clusters = said.roll["face_id"], said.roll["cluster_id"]
+        at = pc.index(ids, what).as_py()
+        if at >= 0:
+            return Pointed(said, (what,), clusters[at].as_py())
+        cluster: str | None = what
+        if pc.index(clusters, what).as_py() < 0:
+            lineage = rolls.read_lineage(store, said.keys, said.collection)
+            cluster = rolls.heir(what, set(clusters.drop_null().to_pylist()), lineage)
         if cluster is not None:
             inside = said.roll.filter(pc.equal(said.roll["cluster_id"], cluster))
             faces = tuple(dict.fromkeys(inside["face_id"].to_pylist()))

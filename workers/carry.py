@@ -1,4 +1,4 @@
-"""What an earlier job said, as this job's faces: also where that job had another model pack."""
+"""What an earlier job said, as this job's faces: also where they had other ids, or another pack."""
 
 from __future__ import annotations
 
@@ -24,26 +24,42 @@ PHOTOS_AT_ONCE = 10_000
 MEANINGS = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "meaning")])
 
 
-def earlier_roll(unit: Unit, faces: pa.Table) -> pa.Table:
-    """What the job before this one said of the collection's faces; empty for the first."""
+def earlier_roll(unit: Unit, faces: pa.Table, restated: pa.Table) -> pa.Table:
+    """What the job before this one said of the collection's faces; empty for the first.
+
+    ``restated`` are the MEANINGS of those whose id is another one by now.
+    """
     collection = unit.collection_id
-    job_id = _job_before(unit, unit.pack_keys, collection)
+    job_id = job_before(unit, unit.pack_keys, collection)
     if job_id is not None:
-        return rolls.read_roll(unit.store, unit.pack_keys, collection, job_id)
+        return renamed(rolls.read_roll(unit.store, unit.pack_keys, collection, job_id), restated)
     base = PackKeys(read_record(unit.store, ARCHIVE, ArchiveRecord).model.pack_id)
-    other = _job_before(unit, base, collection)
-    if base == unit.pack_keys or other is None:
-        return rolls.ROLL.empty_table()
-    roll = rolls.read_roll(unit.store, base, collection, other)
+    roll = None if base == unit.pack_keys else base_roll(unit, base, faces)
+    return rolls.ROLL.empty_table() if roll is None else roll
+
+
+def base_roll(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table | None:
+    """What the last job under the archive's pack, ``base``, said of this pack's faces, if any."""
+    job_id = job_before(unit, base, unit.collection_id)
+    if job_id is None:
+        return None
+    roll = rolls.read_roll(unit.store, base, unit.collection_id, job_id)
     return carried(roll, _meanings(unit, base, faces))
 
 
-def _job_before(unit: Unit, keys: PackKeys, collection: str) -> str | None:
+def job_before(unit: Unit, keys: PackKeys, collection: str) -> str | None:
     """The job that this one was planned after; else the last one of an earlier time."""
     plan = find_record(unit.store, unit.keys.plan, PlanRecord)
     if plan and plan.after in rolls.job_ids(unit.store, keys.rolls(collection)):
         return plan.after if plan.after != unit.job_id else None
     return rolls.latest_job(unit.store, keys, collection, before=unit.job_id)
+
+
+def renamed(roll: pa.Table, meanings: pa.Table) -> pa.Table:
+    """A roll in which the faces that have a meaning go by it."""
+    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
+    ids = pc.coalesce(pick(meanings["meaning"], at), one_array(roll["face_id"]))
+    return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
 
 
 def carried(roll: pa.Table, meanings: pa.Table) -> pa.Table:

@@ -155,10 +155,11 @@ def find_clusters(
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
     """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
-    must, cannot = decided.links(_positions_of(face_ids, decided))
+    photo = codes(photos)[0]
+    must, cannot = decided.links(_positions_of(face_ids, decided), photo)
     return cluster(
         descriptors,
-        codes(photos)[0],
+        photo,
         rule=rule_of(unit, len(face_ids)),
         must_link=must,
         cannot_link=cannot,
@@ -168,8 +169,7 @@ def find_clusters(
 
 def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
     """Where the faces that decisions are about stand."""
-    about = {face for faces in decided.faces for face in faces}
-    at = np.flatnonzero(truth(is_one_of(face_ids, about)))
+    at = np.flatnonzero(truth(is_one_of(face_ids, decided.mentioned)))
     return {face_ids[n].as_py(): n for n in at.tolist()}
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from headcount import decisions
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.forgotten import forgotten_people
 from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.cluster import Pairs
-from workers.columns import is_one_of, truth
+from workers.columns import Numbers, is_one_of, truth
 from workers.context import Unit
 from workers.descriptors import Some
 from workers.rows import fixed_lists
@@ -25,10 +24,19 @@ from workers.rows import fixed_lists
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Decisions with the ids of the faces that they mean in this run, oldest first."""
+    """Decisions with the ids of the faces that they mean in this run, oldest first.
+
+    ``others`` are the faces of the second of two clusters, where a decision is about clusters.
+    """
 
     records: tuple[DecisionRecord, ...] = ()
     faces: tuple[tuple[str, ...], ...] = ()
+    others: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def mentioned(self) -> set[str]:
+        """All faces of this run that decisions are about."""
+        return {face for faces in (*self.faces, *self.others) for face in faces}
 
     @property
     def rejected(self) -> frozenset[tuple[str, str]]:
@@ -54,46 +62,95 @@ class Decided:
                     latest[face] = record.person_id or ""
         return frozenset(pair for pair in pairs if pair[1] not in ("", latest[pair[0]]))
 
-    def links(self, positions: Mapping[str, int]) -> tuple[Pairs, Pairs]:
+    def links(
+        self, positions: Mapping[str, int], photos: Sequence[int] | Numbers = ()
+    ) -> tuple[Pairs, Pairs]:
         """Pairs of positions that must and that cannot be together, K x 2 each.
 
-        Of decisions that contradict each other the latest holds.
+        Of decisions that contradict each other the latest holds. ``photos`` has the number of the
+        photo at each position: clusters that are joined still have nobody in a photo twice.
         """
-        links = _Links()
-        for record, faces in reversed(list(zip(self.records, self.faces, strict=True))):
-            here = sorted({positions[face] for face in faces if face in positions})
-            if record.action == "same":
-                for one, other in pairwise(here):
-                    links.join(one, other)
+        links = _Links(photos)
+        apart: list[_Sides] = []
+        others = self.others or ((),) * len(self.records)
+        for record, *faces in reversed(list(zip(self.records, self.faces, others, strict=True))):
+            one, other = (sorted({positions[f] for f in some if f in positions}) for some in faces)
+            sides = set(one), set(other)
+            if record.action == "same" and record.clusters:
+                if not any(_divide(later, sides) for later in apart):
+                    links.join_clusters([*one, *other])
+            elif record.action == "same":
+                for first, second in pairwise(one):
+                    links.join(first, second)
             elif record.action == "different":
-                for one, other in combinations(here, 2):
-                    links.part(one, other)
+                apart += [sides] if record.clusters else []
+                pairs = product(one, other) if record.clusters else combinations(one, 2)
+                for first, second in pairs:
+                    links.part(first, second)
         return _pairs(links.joined), _pairs(links.parted)
+
+
+_Sides = tuple[set[int], set[int]]
+"""Faces of two clusters."""
+
+
+def _divide(apart: _Sides, sides: _Sides) -> bool:
+    """Whether two clusters that are kept apart are, in part, the ones of two sides."""
+    one, other = sides
+    return any(first & one and second & other for first, second in (apart, apart[::-1]))
 
 
 class _Links:
     """Links as they are taken in; one that contradicts those before it is left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, photos: Sequence[int] | Numbers = ()) -> None:
         self.joined: list[tuple[int, int]] = []
         self.parted: list[tuple[int, int]] = []
+        self._photo = photos
         self._parent: dict[int, int] = {}
+        self._apart: defaultdict[int, set[int]] = defaultdict(set)
+        self._photos: dict[int, set[int]] = {}
 
     def _root(self, face: int) -> int:
         while (parent := self._parent.get(face, face)) != face:
+            self._parent[face] = self._parent.get(parent, parent)
             face = parent
         return face
 
+    def _photos_of(self, root: int) -> set[int]:
+        if root not in self._photos:
+            self._photos[root] = {int(self._photo[root])} if len(self._photo) else set()
+        return self._photos[root]
+
+    def join_clusters(self, faces: Sequence[int]) -> None:
+        """Join all to the first, but those that are in a photo with one that was joined."""
+        for face in faces[1:]:
+            roots = self._root(faces[0]), self._root(face)
+            if roots[0] != roots[1] and self._photos_of(roots[0]).isdisjoint(
+                self._photos_of(roots[1])
+            ):
+                self.join(faces[0], face)
+
     def join(self, one: int, other: int) -> None:
-        ends = {self._root(one), self._root(other)}
-        if any({self._root(a), self._root(b)} == ends for a, b in self.parted):
+        low, high = sorted((self._root(one), self._root(other)))
+        if high in self._apart[low]:
             return
-        self._parent[max(ends)] = min(ends)
         self.joined.append((one, other))
+        if low == high:
+            return
+        self._parent[high] = low
+        self._photos_of(low).update(self._photos_of(high))
+        for enemy in self._apart.pop(high, ()):
+            self._apart[enemy].discard(high)
+            self._apart[enemy].add(low)
+            self._apart[low].add(enemy)
 
     def part(self, one: int, other: int) -> None:
-        if self._root(one) != self._root(other):
+        roots = self._root(one), self._root(other)
+        if roots[0] != roots[1]:
             self.parted.append((one, other))
+            self._apart[roots[0]].add(roots[1])
+            self._apart[roots[1]].add(roots[0])
 
 
 def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
@@ -105,10 +162,12 @@ def load_decisions(unit: Unit, faces: pa.Table) -> Decided:
     records = tuple(record for _, record in decisions.read(unit.store))
     marks = {mark.face_id: mark for record in records for mark in record.faces}
     meant = find_marks(unit, faces, list(marks.values()))
-    return Decided(
-        records,
-        tuple(tuple(meant[m.face_id] for m in r.faces if m.face_id in meant) for r in records),
-    )
+
+    def of_side(second: bool) -> tuple[tuple[str, ...], ...]:
+        sides = [[m for m in r.faces if (m.side == 1) is second] for r in records]
+        return tuple(tuple(meant[m.face_id] for m in s if m.face_id in meant) for s in sides)
+
+    return Decided(records, of_side(False), of_side(True))
 
 
 def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
@@ -190,11 +249,10 @@ def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided
         key = (record.person_id or "", faces["photo"][at[face]].as_py())
         if key not in have and key[0] not in forgotten:
             fresh.setdefault(key, (record, at[face]))
-    if fresh:
-        people = [record for record, _ in fresh.values()]
-        where = [row for _, row in fresh.values()]
-        found = descriptors[np.array(where)]
-        table.append(_reference_rows(people, faces.take(where), found, source))
+    people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
+    append_references(
+        unit, people, faces, np.array([row for _, row in fresh.values()], np.int64), descriptors
+    )
 
 
 def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
@@ -216,20 +274,26 @@ def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
     ]
 
 
-def _reference_rows(
-    people: Sequence[DecisionRecord],
+def append_references(
+    unit: Unit,
+    people: Sequence[tuple[str, str]],
     faces: pa.Table,
-    descriptors: NDArray[np.float32],
-    source: str,
-) -> pa.Table:
+    rows: Numbers,
+    descriptors: Some,
+) -> None:
+    """Add these rows of ``faces`` to the gallery, of ``people``: an id and a name for each row."""
+    if not people:
+        return
+    chosen, found = faces.take(pa.array(rows)), descriptors[rows]
     columns = {
-        "person_id": [record.person_id for record in people],
-        "person": [record.person for record in people],
-        "source": [source] * len(people),
-        "photo": faces["photo"],
-        "etag": faces["face_id"],
+        "person_id": [person for person, _ in people],
+        "person": [name for _, name in people],
+        "source": [unit.spec.photos or ""] * len(people),
+        "photo": chosen["photo"],
+        "etag": chosen["face_id"],
         "content": [""] * len(people),
-        **{name: faces[name] for name in ("x", "y", "w", "h", "quality")},
-        "descriptor": fixed_lists(descriptors.astype(np.float32)),
+        **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
+        "descriptor": fixed_lists(found.astype(np.float32)),
     }
-    return pa.table(columns, schema=gallery_schema(descriptors.shape[1]))
+    table = unit.table(unit.pack_keys.gallery)
+    table.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

@@ -20,8 +20,10 @@ from workers.decisions import enrol_named, load_decisions
 from workers.descriptors import Descriptors
 from workers.faces import DESCRIPTOR, empty, in_order, own_copy, scan
 from workers.handed import hand_on
+from workers.inherited import inherit_names
 from workers.neighbours import EXACT_LIMIT, NOWHERE, Pivots, sample_size, shuffle
 from workers.pools import own_threads
+from workers.restated import find_restated, restate_decisions
 from workers.rows import stored_matrix
 
 COLUMNS = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable")
@@ -43,8 +45,12 @@ def gather_faces(unit: Unit) -> DoneMarker:
     table = table.at(version)
     parts = parts_of(table.fragments(), unit.context.settings.reduce_faces)
     gathered = _gather(unit, table, parts)
+    descriptors = _Fetched(unit, table, parts, gathered.order)
+    restated = find_restated(unit, gathered.faces, descriptors)
+    restate_decisions(unit, gathered.faces, restated)
     decided = load_decisions(unit, gathered.faces)
-    enrol_named(unit, gathered.faces, _Fetched(unit, table, parts, gathered.order), decided)
+    enrol_named(unit, gathered.faces, descriptors, decided)
+    inherit_names(unit, gathered.faces, descriptors, decided)
     clock.lap("load")
     rows, face_ids = to_cluster(gathered.faces)
     chosen = gathered.order[rows]

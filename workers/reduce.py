@@ -39,7 +39,9 @@ from workers.expect import Expectations, load_expectations
 from workers.faces import load_faces
 from workers.gallery import Gallery, load_gallery
 from workers.identities import changes, name_clusters
+from workers.inherited import inherit_names
 from workers.parts import handed_edges, handed_matches
+from workers.restated import find_restated, restate_decisions
 
 _FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
 
@@ -101,10 +103,13 @@ def reduce_job(unit: Unit) -> DoneMarker:
     out = unit.context.open(unit.spec.out)
     split = find_record(unit.store, unit.keys.split, SplitRecord)
     faces, descriptors = load_faces(unit, split)
+    restated = find_restated(unit, faces, descriptors)
+    restate_decisions(unit, faces, restated)
     decided = load_decisions(unit, faces)
     references = unit.table(unit.pack_keys.gallery)
     if split is None:
         enrol_named(unit, faces, descriptors, decided)
+        inherit_names(unit, faces, descriptors, decided)
     gallery = load_gallery(references if split is None else references.at(split.gallery_version))
     clock.lap("load")
     threshold = applied_threshold(unit, gallery)
@@ -125,7 +130,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     edges = handed_edges(unit, split) if split is not None and split.groups else None
     labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided, edges=edges)
     del chosen, edges
-    earlier = earlier_roll(unit, faces)
+    earlier = earlier_roll(unit, faces, restated)
     ids = name_clusters(labels, face_ids, clusters_in(earlier))
     faces = add_clusters(faces, face_ids, ids)
     faces, names = add_lent_names(faces, decided.rejected)

@@ -1,39 +1,61 @@
-"""``headcount link``: two faces, or clusters, are one person, or are not."""
+"""``headcount link``: faces, or whole clusters, are one person, or are not."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from headcount import audit, decisions
-from headcount.errors import FatalError
-from headcount.storage import canonical_uri
+from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import archive_option, load_s3
-from orchestrator.said import find_faces, marks
+from orchestrator.conclude import counted
+from orchestrator.links import check_file, check_link, keep_link
 from orchestrator.submit import open_archive
 
 
 @click.command()
-@click.argument("one", metavar="FACE_OR_CLUSTER")
-@click.argument("other", metavar="FACE_OR_CLUSTER")
+@click.argument("one", metavar="[FACE_OR_CLUSTER", required=False)
+@click.argument("other", metavar="FACE_OR_CLUSTER]", required=False)
 @click.option("--apart", is_flag=True, help="They are two people.")
+@click.option(
+    "--file",
+    "pairs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A CSV file of such pairs in place of one: columns one, other, decision "
+    "(together or apart).",
+)
 @archive_option
-def command(one: str, other: str, apart: bool, archive: str) -> int:
+def command(
+    one: str | None, other: str | None, apart: bool, pairs: Path | None, archive: str
+) -> int:
     """Say that two faces are one person, or with --apart that they are not; for every later run.
 
-    A cluster stands for its best face. Of decisions that contradict each other the latest holds.
+    A cluster stands for all the faces that it has now. Of decisions that contradict each other the
+    latest holds: --apart takes back that two clusters were linked. Of a file nothing is recorded
+    unless all its lines are good.
     """
     s3 = load_s3()
+    if pairs is not None:
+        if one or apart:
+            raise click.UsageError("--file says it all: give no faces and no --apart beside it")
+        return _link_file(open_archive(canonical_uri(archive), s3), pairs)
+    if one is None or other is None:
+        raise click.UsageError("give two faces or clusters, or a --file of such pairs")
     store = open_archive(canonical_uri(archive), s3)
-    pointed = [find_faces(store, what) for what in (one, other)]
-    chosen = tuple(mark for faces in pointed for mark in marks(store, faces, s3, best=1))
-    if len({mark.face_id for mark in chosen}) != 2:
-        raise FatalError(f"{one} and {other} are not two faces that can be judged")
-    if pointed[0].said.collection != pointed[1].said.collection:
-        raise FatalError(f"{one} and {other} are faces of two collections")
-    clusters = [faces.cluster_id or "" for faces in pointed]
-    audit.record(store, "split" if apart else "merge", clusters[0], other=clusters[1])
-    decisions.decide(store, "different" if apart else "same", chosen, source=pointed[0].said.uri)
+    keep_link(store, check_link(store, one, other, s3, apart=apart))
     click.echo(
         f"{one} and {other} will be {'two people' if apart else 'one person'} from the next run on"
+    )
+    return 0
+
+
+def _link_file(store: Store, path: Path) -> int:
+    links, known = check_file(store, path, load_s3())
+    for link in links:
+        keep_link(store, link)
+    apart = sum(link.apart for link in links)
+    click.echo(
+        f"{counted(len(links) - apart, 'pair')} will be one person, {apart:,} two people from the "
+        f"next run on" + (f"; {known:,} were known already" if known else "")
     )
     return 0

@@ -18,6 +18,9 @@ from orchestrator.commands.options import archive_option, json_option, load_s3
 from orchestrator.said import active_pack, pack_ids
 from orchestrator.submit import open_archive
 
+NAMED = 5
+"""People whom a message names."""
+
 
 @click.group()
 def command() -> None:
@@ -59,10 +62,18 @@ def _row(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str | int]:
     }
 
 
+_lose_names = click.option(
+    "--lose-names",
+    is_flag=True,
+    help="Also where people have no reference in the pack that is used from then on.",
+)
+
+
 @command.command()
 @click.argument("pack")
+@_lose_names
 @archive_option
-def use(pack: str, archive: str) -> int:
+def use(pack: str, lose_names: bool, archive: str) -> int:
     """From now on the archive goes by PACK (an id or a name): runs need no --beside for it."""
     s3 = load_s3()
     store = open_archive(canonical_uri(archive), s3)
@@ -70,6 +81,8 @@ def use(pack: str, archive: str) -> int:
     require_idle(store, purpose="first")
     if not Table(store.uri, PackKeys(record.pack_id).photos, s3).count():
         raise FatalError(f"{record.name} has no photos in {store.uri}: run with --beside first")
+    if not lose_names:
+        _refuse_lost_names(store, active_pack(store).pack_id, record, s3)
     before = read_record(store, ARCHIVE, ArchiveRecord)
     choice = ModelChoice(name=record.name, pack_id=record.pack_id)
     audit.record(store, "use", record.pack_id)
@@ -81,14 +94,20 @@ def use(pack: str, archive: str) -> int:
 @command.command()
 @click.argument("pack")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@_lose_names
 @archive_option
-def drop(pack: str, yes: bool, archive: str) -> int:
+def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     """Remove everything that was made by PACK: its faces, vectors, references and rolls."""
-    store = open_archive(canonical_uri(archive), load_s3())
+    s3 = load_s3()
+    store = open_archive(canonical_uri(archive), s3)
     record = _find(store, pack)
-    if record.pack_id == active_pack(store).pack_id:
+    active = active_pack(store).pack_id
+    if record.pack_id == active:
         raise FatalError(f"{record.name} is the pack in use: `headcount packs use` another first")
     require_idle(store, purpose="first")
+    if not lose_names:
+        stays = read_record(store, PackKeys(active).record, PackRecord)
+        _refuse_lost_names(store, record.pack_id, stays, s3)
     if not yes:
         click.confirm(
             f"Remove all that {record.name} ({record.pack_id}) made in {store.uri}?",
@@ -101,6 +120,26 @@ def drop(pack: str, yes: bool, archive: str) -> int:
         store.delete(info.key)  # the record last: until then the pack can be dropped again
     click.echo(f"dropped {record.name} ({record.pack_id})")
     return 0
+
+
+def _refuse_lost_names(store: Store, pack_id: str, stays: PackRecord, s3: S3Settings) -> None:
+    """Raise FatalError where people of one pack have no reference in the one that ``stays``."""
+    there, here = (_enrolled(store, pack, s3) for pack in (pack_id, stays.pack_id))
+    lost = sorted(name for person, name in there.items() if person not in here)
+    if lost:
+        more = f" and {len(lost) - NAMED:,} more" if len(lost) > NAMED else ""
+        raise FatalError(
+            f"{stays.name} has no reference of {', '.join(lost[:NAMED])}{more}: embed the photos "
+            f"with it first (`headcount run PHOTOS --model {stays.name} --beside`, with --people "
+            "where they come from a folder), or say --lose-names"
+        )
+
+
+def _enrolled(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str]:
+    """Names by id of everybody in a pack's gallery."""
+    gallery = Table(store.uri, PackKeys(pack_id).gallery, s3)
+    rows = gallery.read(["person_id", "person"]).to_pylist() if gallery.exists() else []
+    return {row["person_id"]: row["person"] for row in rows}
 
 
 def _find(store: Store, pack: str) -> PackRecord:

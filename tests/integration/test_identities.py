@@ -16,10 +16,10 @@ from tests.running import headcount, table
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 
-def run(photos: Path, out: Path, people: Path | None = None) -> dict[str, Any]:
+def run(photos: Path, out: Path, people: Path | None = None, *also: str) -> dict[str, Any]:
     """Take the roll; gives the plan of that job."""
     more = ("--people", str(people)) if people else ()
-    ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0", *more)
+    ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0", *more, *also)
     assert ended.returncode == 0, ended.stderr
     plan = max((out / "archive/jobs").glob("*/plan.json"), key=lambda path: path.parent.name)
     loaded: dict[str, Any] = json.loads(plan.read_text())
@@ -118,6 +118,33 @@ def test_links_hold_on_every_run_and_absorbed_ids_still_lead_to_their_faces(
     assert clusters[one] != clusters[other]
 
 
+def test_clusters_that_were_linked_from_a_file_are_taken_apart_by_their_two_ids(
+    first: Path, archive: Path, tmp_path: Path
+) -> None:
+    photos, pairs, uri = first / "photos", tmp_path / "pairs.csv", str(archive / "archive")
+    faces = [r for r in table(archive, "faces") if r["cluster_id"]]
+    before, one = {r["face_id"]: r["cluster_id"] for r in faces}, obama(archive)
+    with_one = {r["photo"] for r in faces if r["cluster_id"] == one}
+    other = min(r["cluster_id"] for r in faces if r["photo"] not in with_one)
+    good = f"one,other,decision\n{one},{other},together\n"
+    pairs.write_text(f"{good}{one},nobody,apart\n{one},{other},perhaps\n")
+    refused = headcount("link", "--file", str(pairs), "--archive", uri)
+    assert refused.returncode == 1
+    assert "line 3: no face and no cluster nobody" in refused.stderr
+    assert "line 4: the decision is perhaps: write together or apart" in refused.stderr
+    assert not list((archive / "archive").glob("decisions/*")), "nothing, unless all is good"
+    pairs.write_text(good)
+    assert say(archive, "link", "--file", str(pairs)).startswith("1 pair will be one person")
+    run(photos, archive)
+    clusters = {r["face_id"]: r["cluster_id"] for r in table(archive, "faces")}
+    assert len({clusters[face] for face, was in before.items() if was in (one, other)}) == 1
+    assert "1 were known already" in say(archive, "link", "--file", str(pairs))
+    say(archive, "link", one, other, "--apart")
+    run(photos, archive)
+    after = [r for r in table(archive, "faces") if r["cluster_id"]]
+    assert {r["face_id"]: r["cluster_id"] for r in after} == before
+
+
 def test_a_new_reference_names_faces_and_embeds_no_photo_again(
     samples: Path, first: Path, archive: Path
 ) -> None:
@@ -147,6 +174,31 @@ def test_a_photo_that_was_moved_or_copied_is_not_embedded_again(
         for face, row in again.items():
             assert row == rows[face] | {"photo": name}
     assert not [r for r in table(archive, "photos") if r["photo"] == "table.jpg"]
+
+
+def test_names_and_clusters_stay_with_photos_that_get_other_bytes_or_are_searched_again(
+    first: Path, tmp_path: Path
+) -> None:
+    photos = Path(shutil.copytree(first / "photos", tmp_path / "photos"))
+    archive = tmp_path / "out"  # of these photos alone
+    run(photos, archive)
+    before = {r["face_id"]: (r["photo"], r["cluster_id"]) for r in table(archive, "faces")}
+    cluster = obama(archive)
+    say(archive, "name", cluster, "Barack Obama")
+    for more in ((), ("--profile", "thorough")):
+        for photo in photos.iterdir():
+            photo.write_bytes(photo.read_bytes() + b"\0")
+        run(photos, archive, None, *more)
+        faces = {r["face_id"]: (r["photo"], r["cluster_id"]) for r in table(archive, "faces")}
+        assert not faces.keys() & before.keys()
+        assert set(before.values()) <= set(faces.values())
+        assert not json.loads((archive / "diff.json").read_text())["counts"]["gone_faces"]
+        named = {r["cluster_id"] for r in table(archive, "faces") if r["person"]}
+        assert named == {cluster}
+    say(archive, "reject", cluster, "Barack Obama")
+    run(photos, archive)
+    assert not [r for r in table(archive, "faces") if r["person"]]
+    assert gallery(archive) == [], "references go with the faces that they became"
 
 
 def test_a_search_finds_every_photo_of_the_person_and_says_who_was_found(
@@ -205,6 +257,7 @@ def test_another_pack_runs_beside_and_takes_over_with_the_same_identities(
     refused = headcount(*where, *pack)
     assert refused.returncode == 1
     assert "--beside" in refused.stderr
+    shutil.rmtree(archive / "archive/decisions")  # as if the photos that were pointed at had gone
     beside = headcount(*where, *pack, "--beside")
     assert beside.returncode == 0, beside.stderr
     assert {(r["photo"], r["cluster_id"], r["person"]) for r in table(archive, "faces")} == before
@@ -213,6 +266,13 @@ def test_another_pack_runs_beside_and_takes_over_with_the_same_identities(
     assert len({row["photos"] for row in told}) == len({row["faces"] for row in told}) == 1
     old, new = (next(r for r in told if r["used"] is used) for used in (True, False))
     assert headcount("packs", "drop", old["pack_id"], "--yes", *uri).returncode == 1
+    references = lance.dataset(str(archive / f"archive/packs/{new['pack_id']}/gallery.lance"))
+    enrolled = references.version
+    references.delete("true")
+    lossy = headcount("packs", "use", new["pack_id"], *uri)
+    assert lossy.returncode == 1
+    assert "has no reference of Barack Obama" in lossy.stderr
+    references.checkout_version(enrolled).restore()
     say(archive, "packs", "use", new["pack_id"])
     assert "dropped" in say(archive, "packs", "drop", old["pack_id"], "--yes")
     assert not (archive / "archive/packs" / old["pack_id"] / "pack.json").exists()

@@ -3,7 +3,7 @@ import pytest
 
 from headcount.rolls import ROLL
 from workers import carry
-from workers.carry import MEANINGS, carried, same_places
+from workers.carry import MEANINGS, carried, renamed, same_places
 
 Row = tuple[str, str, float]
 
@@ -69,3 +69,13 @@ def test_a_roll_is_carried_over_with_the_ids_of_this_pack() -> None:
     assert found.schema == ROLL
     rows = found.select(["photo", "face_id", "cluster_id"]).to_pylist()
     assert [tuple(row.values()) for row in rows] == [("a.jpg", "m1", "k1"), ("c.jpg", "m2", "k2")]
+
+
+def test_a_roll_keeps_the_faces_that_mean_what_they_did() -> None:
+    said = [{"photo": p, "face_id": f, "cluster_id": "k"} for p, f in ("ax", "bx", "by")]
+    meanings = pa.Table.from_pylist(
+        [{"photo": "b", "face_id": "x", "meaning": "z"}], schema=MEANINGS
+    )
+    found = renamed(pa.Table.from_pylist(said, schema=ROLL), meanings)
+    assert found.schema == ROLL
+    assert found["face_id"].to_pylist() == ["x", "z", "y"]

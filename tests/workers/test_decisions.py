@@ -58,6 +58,52 @@ def test_no_link_joins_two_that_are_apart_by_way_of_a_third() -> None:
     assert cannot.tolist() == [[0, 2]]
 
 
+def of_clusters(*said: tuple[Action, str, str]) -> Decided:
+    records = tuple(
+        DecisionRecord(at=now(), action=action, faces=(), clusters=("k1", "k2"))
+        for action, _, _ in said
+    )
+    return Decided(records, tuple(tuple(o) for _, o, _ in said), tuple(tuple(o) for *_, o in said))
+
+
+def test_all_faces_of_two_linked_clusters_are_one_person() -> None:
+    must, cannot = of_clusters(("same", "ab", "cdx")).links(POSITIONS)
+    assert must.tolist() == [[0, 1], [0, 2], [0, 3]]
+    assert len(cannot) == 0
+
+
+def test_of_two_clusters_that_are_kept_apart_each_may_still_fall_into_parts() -> None:
+    must, cannot = of_clusters(("different", "ab", "cd")).links(POSITIONS)
+    assert len(must) == 0
+    assert cannot.tolist() == [[0, 2], [0, 3], [1, 2], [1, 3]]
+
+
+def test_a_link_of_clusters_is_taken_back_whole_and_may_be_made_again() -> None:
+    apart: tuple[Action, str, str] = ("different", "cd", "a")
+    must, cannot = of_clusters(("same", "ab", "cd"), apart).links(POSITIONS)
+    assert (len(must), len(cannot)) == (0, 2)
+    must, cannot = of_clusters(("same", "ab", "cd"), apart, ("same", "ab", "cd")).links(POSITIONS)
+    assert (len(must), len(cannot)) == (3, 0)
+
+
+def test_a_face_that_was_parted_later_stays_out_of_the_linked_clusters() -> None:
+    clusters = of_clusters(("same", "ab", "cd"))
+    faces = decided(("different", "ad", None))
+    both = Decided(
+        clusters.records + faces.records, clusters.faces + faces.faces, (*clusters.others, ())
+    )
+    must, cannot = both.links(POSITIONS)
+    assert must.tolist() == [[0, 1], [0, 2]]
+    assert cannot.tolist() == [[0, 3]]
+
+
+def test_linked_clusters_do_not_put_two_faces_of_one_photo_together() -> None:
+    must, _ = of_clusters(("same", "ab", "cd")).links(POSITIONS, [1, 2, 2, 3])
+    assert must.tolist() == [[0, 1], [0, 3]]
+    must, _ = decided(("same", "bc", None)).links(POSITIONS, [1, 2, 2, 3])
+    assert must.tolist() == [[1, 2]], "what was said of two faces holds"
+
+
 def test_a_rejection_holds_until_the_face_is_given_that_name() -> None:
     assert decided(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
     assert decided(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}

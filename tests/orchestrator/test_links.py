@@ -1,0 +1,31 @@
+from headcount.decisions import DecisionRecord, FaceMark
+from headcount.messages import now
+from orchestrator.links import Link, Marks, holds
+
+
+def side(*faces: str) -> Marks:
+    """Marks of faces, each in the photo that its first letter names."""
+    return tuple(FaceMark(face_id=face, content=face[0], box=(0, 0, 1, 1)) for face in faces)
+
+
+def link(one: Marks, other: Marks, *, apart: bool = False) -> Link:
+    return Link(apart, one, other, ("k1", "k2"), "file:///photos/")
+
+
+def said(what: Link) -> DecisionRecord:
+    return DecisionRecord(at=now(), action=what.action, faces=(*what.one, *what.other))
+
+
+def test_clusters_that_are_always_in_one_photo_are_not_joined() -> None:
+    assert link(side("a1", "b1"), side("c2")).joins
+    assert link(side("a1", "b1"), side("b2", "c2")).joins
+    assert not link(side("a1", "b1"), side("b2")).joins
+
+
+def test_what_was_saidholds_until_the_contrary_is_said_of_one_of_its_faces() -> None:
+    wanted, more = link(side("a1"), side("b1")), link(side("a1"), side("c1"))
+    contrary = link(side("b1"), side("d1"), apart=True)
+    assert not holds(wanted, [])
+    assert holds(wanted, [said(wanted), said(more)])
+    assert not holds(wanted, [said(wanted), said(contrary)])
+    assert holds(wanted, [said(contrary), said(wanted)])

@@ -1,0 +1,26 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from headcount.decisions import DecisionRecord, FaceMark
+from headcount.messages import now
+from workers.carry import MEANINGS
+from workers.restated import cosines, with_marks
+
+BOX = (1.0, 2.0, 3.0, 4.0)
+
+
+def test_likeness_is_of_rows_side_by_side_whatever_their_length() -> None:
+    one, other = np.array([[3, 4], [1, 0]], np.float32), np.array([[6, 8], [0, 2]], np.float32)
+    assert cosines(one, other).tolist() == pytest.approx([1, 0])
+
+
+def test_a_decision_holds_for_the_ids_of_then_and_of_now_on_the_same_side() -> None:
+    old = FaceMark(face_id="old", content="c1", box=BOX, side=1)
+    new = FaceMark(face_id="new", content="c2", box=BOX)
+    record = DecisionRecord(at=now(), action="same", faces=(old,), clusters=("k1", "k2"))
+    rows = [{"photo": "a.jpg", "face_id": "old", "meaning": "new"}]
+    about, marks = pa.Table.from_pylist(rows, schema=MEANINGS), {("a.jpg", "new"): new}
+    found = with_marks(record, about, marks)
+    assert found.faces == (old, new.model_copy(update={"side": 1}))
+    assert with_marks(found, about, marks) == found
