@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from html import escape
+from html import unescape
 from pathlib import Path
 
 import pyarrow as pa
@@ -155,8 +155,9 @@ def _withdraw_report(out: Store, stone: ForgottenRecord, shows: bool) -> bool:
         page = out.get(results.REPORT).data.decode("utf-8", "replace")
     except ObjectError:
         return False
-    names = [stone.person, escape(stone.person)] if stone.person else []
-    if not shows and not any(name in page for name in (*names, *stone.faces)):
+    words = (*((stone.person,) if stone.person else ()), *stone.faces)
+    text = unescape(page)  # there are several ways to escape a quote
+    if not shows and not any(word in text for word in words):
         return False
     if page == NOTICE:
         return False
