@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.descriptors import Rows
 from workers.groups import CHUNK, Groups, JoinRule
 from workers.neighbours import Edges, near_pairs
 from workers.pairs import between, higher, lower
@@ -49,7 +50,7 @@ def join_rule(
 
 
 def cluster(
-    descriptors: NDArray[np.float32],
+    descriptors: Rows,
     photos: Sequence[str] | NDArray[np.int64],
     *,
     rule: JoinRule,
@@ -64,12 +65,13 @@ def cluster(
     ``must_link`` and ``cannot_link`` are decisions, honoured exactly, the former also within a
     photo. Raises ValueError where they contradict each other. Equal faces in equal order give
     equal labels; callers sort by face id, so that the order of arrival does not matter.
-    ``edges`` is the faces' neighbour graph, where it was made already.
+    ``edges`` is the faces' neighbour graph, where it was made already. Memory beside
+    ``descriptors`` is a copy of them in fp32, and some 20 bytes per edge.
     """
     if not len(photos):
         return np.zeros(0, np.int32)
     if edges is None:
-        edges = near_pairs(descriptors, neighbours=NEIGHBOURS, threshold=rule.least_of_all)
+        edges = near_pairs(descriptors[:], neighbours=NEIGHBOURS, threshold=rule.least_of_all)
     apart = _of_one_photo(descriptors, photos)
     order = _side_by_side(edges, len(photos))
     place = np.empty_like(order)
@@ -91,11 +93,9 @@ def cluster(
     return np.unique(groups.labels[place], return_inverse=True)[1].astype(np.int32)
 
 
-def _in_order(
-    descriptors: NDArray[np.float32], order: NDArray[np.int64], pool: Executor
-) -> NDArray[np.float32]:
+def _in_order(descriptors: Rows, order: NDArray[np.int64], pool: Executor) -> NDArray[np.float32]:
     """A copy of them in another order."""
-    copy = np.empty_like(descriptors)
+    copy = np.empty((len(order), descriptors[:1].shape[1]), np.float32)
 
     def fill(at: int) -> None:
         copy[at : at + STEP] = descriptors[order[at : at + STEP]]
@@ -134,9 +134,7 @@ def _bound_groups(count: int, pairs: Pairs) -> NDArray[np.int32]:
     return parent
 
 
-def _of_one_photo(
-    descriptors: NDArray[np.float32], photos: Sequence[str] | NDArray[np.int64]
-) -> Pairs:
+def _of_one_photo(descriptors: Rows, photos: Sequence[str] | NDArray[np.int64]) -> Pairs:
     """Pairs of faces of one photo that are not one content."""
     number = np.unique(np.asarray(photos), return_inverse=True)[1]
     order = np.argsort(number, kind="stable")
@@ -148,6 +146,6 @@ def _of_one_photo(
     pairs = np.stack([order[first], order[second]], axis=1)
     found = [NO_PAIRS]
     for some in (pairs[at : at + STEP] for at in range(0, len(pairs), STEP)):
-        one, other = descriptors[some.T]
+        one, other = descriptors[some[:, 0]], descriptors[some[:, 1]]
         found.append(some[np.einsum("ij,ij->i", one, other) < MIRROR])
     return np.concatenate(found)

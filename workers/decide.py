@@ -149,7 +149,7 @@ def find_clusters(
     unit: Unit,
     photos: pa.ChunkedArray,
     face_ids: pa.Array,
-    descriptors: NDArray[np.float32],
+    descriptors: Rows,
     decided: Decided,
     *,
     edges: Edges | None = None,

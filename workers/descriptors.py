@@ -44,6 +44,10 @@ class Descriptors:
     def __len__(self) -> int:
         return len(self.order)
 
+    def at(self, rows: NDArray[np.int64]) -> Descriptors:
+        """Those of some rows, in their order."""
+        return Descriptors(self.stored, self.order[rows])
+
     def __getitem__(self, where: slice | NDArray[np.int64], /) -> NDArray[np.float32]:
         """Some of them, K x D."""
         at = self.order[where]

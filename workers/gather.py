@@ -36,8 +36,8 @@ def gather_faces(unit: Unit) -> DoneMarker:
     """Bring the gallery up to date, and write how the stage is split.
 
     That is: the parts of the table of faces, which rows of each are to be clustered, and the pivots
-    that cut those into cells, unless they are so few that every pair is compared. It holds no
-    more descriptors than the pivots' sample.
+    that cut those into cells, unless they are so few that every pair is compared. Of descriptors
+    it holds the pivots' sample, twice.
     """
     clock = Clock()
     table = unit.table(unit.pack_keys.faces)
@@ -148,11 +148,12 @@ class _Fetched:
 
     def __getitem__(self, where: Numbers) -> NDArray[np.float32]:
         wanted = where if self.order is None else self.order[where]
-        rows, at = np.unique(wanted, return_inverse=True)
-        found, start = [], 0
+        order = np.argsort(wanted, kind="stable")
+        rows = wanted[order]
+        found, start = np.empty((len(rows), self.unit.record.dimensions), np.float32), 0
         fragments = [number for part in self.parts for number in part]
         for batch in scan(self.unit, self.table, [DESCRIPTOR], fragments):
             low, high = np.searchsorted(rows, [start, start + batch.num_rows])
-            found.append(_descriptors(batch)[rows[low:high] - start])
+            found[order[low:high]] = _descriptors(batch)[rows[low:high] - start]
             start += batch.num_rows
-        return np.concatenate(found)[at]
+        return found

@@ -22,7 +22,6 @@ from headcount.records import Outcome
 from headcount.storage import Store
 from workers.carry import earlier_roll
 from workers.clock import Clock
-from workers.columns import free_unused
 from workers.context import Unit
 from workers.decide import (
     add_clusters,
@@ -124,12 +123,10 @@ def reduce_job(unit: Unit) -> DoneMarker:
     )
     clock.lap("match")
     rows, face_ids = to_cluster(faces)
-    chosen = descriptors[rows]
-    del descriptors  # clustering needs the memory
-    free_unused()
+    chosen = descriptors.at(rows)
     edges = handed_edges(unit, split) if split is not None and split.groups else None
     labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided, edges=edges)
-    del chosen, edges
+    del chosen, descriptors, edges
     earlier = earlier_roll(unit, faces, restated)
     ids = name_clusters(labels, face_ids, clusters_in(earlier))
     faces = add_clusters(faces, face_ids, ids)

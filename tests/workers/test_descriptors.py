@@ -11,6 +11,13 @@ def test_stored_descriptors_are_read_in_their_order_with_length_one() -> None:
     assert found[np.array([0, 2])].tolist() == [[0, 0], [0, 1]]
 
 
+def test_some_rows_of_them_are_descriptors_too() -> None:
+    found = Descriptors(np.eye(4, dtype=np.float16), np.array([3, 1, 0, 2]))
+    some = found.at(np.array([1, 3]))
+    assert len(some) == 2
+    np.testing.assert_array_equal(some[:], found[np.array([1, 3])])
+
+
 def test_many_are_read_as_they_are_read_one_by_one() -> None:
     stored = np.random.default_rng(1).normal(size=(PART + 3, 5)).astype(np.float16)
     found = Descriptors(stored, np.arange(len(stored))[::-1])
