@@ -422,7 +422,7 @@ def join_cells(
         held, step = descriptors[inside].T, max(1, BLOCK // max(1, len(inside)))
         for rows in (looking[at : at + step] for at in range(0, len(looking), step)):
             near = descriptors[rows] @ held
-            at = np.flatnonzero(_nearest(near, neighbours + 1, threshold))
+            at = _nearest(near, neighbours + 1, threshold)
             row, column = np.divmod(at, len(inside))
             one, other = rows[row], inside[column]
             apart = one != other
@@ -430,15 +430,19 @@ def join_cells(
     return _together(parts)
 
 
-def _nearest(near: NDArray[np.float32], count: int, threshold: float) -> NDArray[np.bool_]:
-    """Which of a row's cosines are its ``count`` largest and at least the threshold."""
+def _nearest(near: NDArray[np.float32], count: int, threshold: float) -> NDArray[np.int64]:
+    """Where in the flattened rows their ``count`` largest cosines at the threshold or above are.
+
+    Those that are as large as the least of them are there, too.
+    """
     kept = near >= threshold
-    crowded = np.flatnonzero(np.count_nonzero(kept, axis=1) > count)
-    if len(crowded):
-        columns = np.argpartition(near[crowded], -count, axis=1)[:, -count:]
-        kept[crowded] = False
-        kept[crowded[:, None], columns] = True
-    return kept
+    at = np.flatnonzero(kept)
+    crowded = np.flatnonzero(np.bincount(at // near.shape[1], minlength=len(near)) > count)
+    if not len(crowded):
+        return at
+    those = near[crowded]
+    kept[crowded] = those >= np.partition(those, -count, axis=1)[:, -count, None]
+    return np.flatnonzero(kept)
 
 
 def _together(parts: Sequence[Found]) -> Found:
