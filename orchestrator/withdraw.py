@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from headcount import results
 from headcount.errors import HeadcountError, ObjectError, ObjectMissing
-from headcount.export import read_table, scratch, write_table
+from headcount.export import formats_in, read_table, scratch, write_table
 from headcount.forgotten import ForgottenRecord
 from headcount.messages import JobSpec
 from headcount.records import Decision, Outcome, person_id
@@ -101,7 +101,8 @@ def _rewrite_tables(
         rows = _read(out, name, schema, folder)
         if rows is not None:
             changed = iter([change(rows)])
-            write_table(out, name, schema, changed, formats=spec.formats, folder=folder)
+            formats = sorted({*spec.formats, *formats_in(out, name, schema)})
+            write_table(out, name, schema, changed, formats=formats, folder=folder)
 
 
 def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:

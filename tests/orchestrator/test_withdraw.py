@@ -1,8 +1,59 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
 from headcount import results
+from headcount.export import write_table
 from headcount.forgotten import ForgottenRecord
-from headcount.messages import now
+from headcount.messages import JobSpec, Limits, now
+from headcount.settings import S3Settings
+from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.memory import MemoryStore
-from orchestrator.withdraw import NOTICE, _withdraw_report
+from orchestrator.withdraw import NOTICE, _withdraw_report, withdraw
+
+STONE = ForgottenRecord(
+    person_id="p1", at=now(), state="removing", person="Ada", faces=("f1",), photos=(("c", "a"),)
+)
+
+
+def job(out: Path, **more: Any) -> JobSpec:
+    uri = canonical_uri(str(out))
+    spec: dict[str, Any] = {
+        "job_id": "j1",
+        "created": now(),
+        "photos": "file:///photos/",
+        "out": uri,
+        "archive": uri + "archive/",
+        "model": "sface",
+        "limits": Limits(max_bytes=1, max_pixels=1, shard_photos=1, shard_bytes=1),
+    }
+    return JobSpec(**(spec | more))
+
+
+def put_tables(out: Path, folder: Path, *, found: bool = True) -> Store:
+    """Results in every format: Ada is enrolled, and unless told otherwise found in photo ``a``."""
+    store = open_store(canonical_uri(str(out)), S3Settings())
+    face = {"face_id": "f1", "photo": "a", "decision": "matched", "person_id": "p1"}
+    rows: dict[str, tuple[pa.Schema, list[dict[str, Any]]]] = {
+        "photos": (results.PHOTOS, [{"photo": "a", "outcome": "faces", "faces": 1}]),
+        "faces": (results.FACES, [{**face, "person": "Ada"}] if found else []),
+        "people": (results.PEOPLE, [{"person_id": "p1", "person": "Ada", "references": 1}]),
+    }
+    for name, (schema, some) in rows.items():
+        table = pa.Table.from_pylist(some, schema=schema)
+        every = ("parquet", "csv", "jsonl")
+        write_table(store, name, schema, [table], formats=every, folder=folder)
+    return store
+
+
+def test_tables_that_an_earlier_run_wrote_in_other_formats_lose_the_name_too(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    names = ("faces.csv", "faces.jsonl", "people.csv", "people.jsonl")
+    assert [name for name in names if b"Ada" in out.get(name).data] == []
 
 
 def test_a_report_is_withdrawn_however_a_quote_in_the_name_was_escaped() -> None:
