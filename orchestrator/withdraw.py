@@ -39,7 +39,9 @@ def withdraw(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> dict[str,
             return {}
         gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
         shown = set(gone["photo"].to_pylist()) | _expected(spec, stone, s3)
-        pictures = sum(_delete(out, results.annotated_key(photo)) for photo in sorted(shown))
+        stale = _of_no_photo(out, folder)
+        drawn = {results.annotated_key(photo) for photo in shown} | stale
+        pictures = sum(_delete(out, key) for key in sorted(drawn))
         reports = _withdraw_report(out, stone, bool(gone.num_rows))
         _delete(out, results.DIFF)
         _rewrite_tables(out, spec, faces, stone, folder)
@@ -139,6 +141,15 @@ def _expected(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> set[str]
         for row in rows
         if person_id(row.get("person") or "") == stone.person_id
     }
+
+
+def _of_no_photo(out: Store, folder: Path) -> set[str]:
+    """The annotated copies of photos that are in the tables no more: nothing says who is there."""
+    photos = _read(out, "photos", results.PHOTOS, folder)
+    if photos is None:
+        return set()
+    known = {results.annotated_key(photo) for photo in photos["photo"].to_pylist()}
+    return set(results.annotated_copies(out)) - known
 
 
 def _delete(out: Store, key: str) -> bool:

@@ -6,7 +6,7 @@ Pictures are made from the photos themselves, fetched again; the archive holds n
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,7 @@ def publish(
         people_found=roll.people_found,
     )
     out.put(results.REPORT, render(report).encode())
+    clear_annotated(out, {annotated_key(photo.key) for photo in shown if photo.annotated})
     return {"photos": len(shown), "clusters": len(report.clusters), "people": len(report.people)}
 
 
@@ -96,6 +97,13 @@ def choose_photos(roll: Roll, limit: int) -> set[str]:
         *(key for some in (named, photos) for key in some.unique()[:limit].to_pylist()),
     ]
     return set(list(dict.fromkeys(wanted))[:limit])
+
+
+def clear_annotated(out: Store, drawn: Collection[str]) -> None:
+    """Remove the annotated copies that earlier runs drew and this one did not."""
+    for key in list(results.annotated_copies(out)):
+        if key not in drawn:
+            out.delete(key)
 
 
 def failures_by_cause(failures: Iterable[Mapping[str, Any]]) -> tuple[Failure, ...]:
@@ -216,7 +224,7 @@ def _picture(unit: Unit, collection: Reader, out: Store, task: _Task) -> _Pictur
 def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
     drawn = annotate(decoded.image, shown.faces, shown.missing, scale=decoded.scale)
     key = annotated_key(shown.key)
-    out.put(key, preview(drawn, ANNOTATED_LONG_SIDE))
+    out.put(key, preview(drawn, ANNOTATED_LONG_SIDE, mark=results.ANNOTATED_MARK))
     return replace(shown, annotated="../" + key, preview=preview(drawn, PREVIEW_LONG_SIDE))
 
 

@@ -63,3 +63,15 @@ def test_a_report_is_withdrawn_however_a_quote_in_the_name_was_escaped() -> None
         out.put(results.REPORT, f"<p>{name}</p>".encode())
         assert _withdraw_report(out, stone, shows=False)
         assert out.get(results.REPORT).data.decode() == NOTICE
+
+
+def test_annotated_copies_of_photos_that_are_gone_go_and_pictures_of_the_users_own_stay(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    mine = "annotated/mine.jpg"
+    for key in ("annotated/a.jpg", "annotated/gone.jpg"):
+        out.put(key, b"\xff\xd8" + results.ANNOTATED_MARK)
+    out.put(mine, b"\xff\xd8")
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["pictures"] == 2
+    assert [info.key for info in out.list("annotated/")] == [mine]
