@@ -42,7 +42,8 @@ def withdraw(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> dict[str,
         stale = _of_no_photo(out, folder)
         drawn = {results.annotated_key(photo) for photo in shown} | stale
         pictures = sum(_delete(out, key) for key in sorted(drawn))
-        reports = _withdraw_report(out, stone, bool(gone.num_rows))
+        shows = bool(gone.num_rows) or _is_listed(out, stone, folder)
+        reports = _withdraw_report(out, stone, shows)
         _delete(out, results.DIFF)
         _rewrite_tables(out, spec, faces, stone, folder)
     return {"result rows": gone.num_rows, "pictures": pictures, "reports": int(reports)}
@@ -141,6 +142,12 @@ def _expected(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> set[str]
         for row in rows
         if person_id(row.get("person") or "") == stone.person_id
     }
+
+
+def _is_listed(out: Store, stone: ForgottenRecord, folder: Path) -> bool:
+    """Whether the person was enrolled then: the report has the references, found or not."""
+    people = _read(out, "people", results.PEOPLE, folder)
+    return people is not None and stone.person_id in people["person_id"].to_pylist()
 
 
 def _of_no_photo(out: Store, folder: Path) -> set[str]:

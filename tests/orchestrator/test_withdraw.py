@@ -75,3 +75,12 @@ def test_annotated_copies_of_photos_that_are_gone_go_and_pictures_of_the_users_o
     out.put(mine, b"\xff\xd8")
     assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["pictures"] == 2
     assert [info.key for info in out.list("annotated/")] == [mine]
+
+
+def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path, found=False)
+    out.put(results.REPORT, b"<p>a crop, under a name that was spelt in another way</p>")
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["reports"] == 1
+    assert out.get(results.REPORT).data.decode() == NOTICE
