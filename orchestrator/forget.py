@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from headcount import audit, decisions, results, rolls
-from headcount.decisions import DecisionRecord
+from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
 from headcount.errors import FatalError
-from headcount.forgotten import ForgottenRecord, Place, tombstone_key
+from headcount.forgotten import Box4, ForgottenRecord, Place, tombstone_key
 from headcount.layout import COMMITS, PREPARE, JobKeys, PackKeys
 from headcount.messages import (
     DoneMarker,
@@ -33,8 +33,10 @@ from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, parts, quoted
 from orchestrator.catalogue import job_ids, require_idle
-from orchestrator.said import find_person, latest_rolls, pack_ids
+from orchestrator.said import find_person, latest_rolls, named_by_hand, pack_ids
 from orchestrator.withdraw import withdraw, without_name, without_person
+
+_PLACE = ("collection", "photo", "x", "y", "w", "h")
 
 
 @dataclass(slots=True)
@@ -43,7 +45,12 @@ class _Traces:
 
     faces: set[str] = field(default_factory=set)
     photos: set[tuple[str, str]] = field(default_factory=set)
-    places: dict[tuple[str, tuple[float, ...]], Place] = field(default_factory=dict)
+    places: dict[tuple[str, Box4], Place] = field(default_factory=dict)
+
+    def add_place(self, content: str, box: Box4) -> None:
+        """Note where a face was; a photo whose content is unknown is no place."""
+        if content:
+            self.places[content, box] = Place(content=content, box=box)
 
 
 def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
@@ -105,8 +112,13 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
             return earlier
     known, name = find_person(store, person, s3)
     traces = _Traces()
+    for face, mark in named_by_hand(store, known).items():
+        traces.faces.add(face)
+        traces.add_place(mark.content, mark.box)
     for pack_id in pack_ids(store):
         _trace(store, PackKeys(pack_id), known, traces, s3)
+    for pack_id in pack_ids(store):
+        _trace_places(store, PackKeys(pack_id), traces, s3)
     before = find_record(store, tombstone_key(known), ForgottenRecord)
     stone = ForgottenRecord(
         person_id=known,
@@ -123,18 +135,17 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
 
 
 def _trace(store: Store, keys: PackKeys, person: str, traces: _Traces, s3: S3Settings) -> None:
-    """What the latest rolls of a pack call by this name, wherever in the archive it is."""
-    named = {
-        row["face_id"]
-        for said in latest_rolls(store, keys)
-        for row in said.roll.filter(pc.equal(said.roll["person_id"], person)).to_pylist()
-    }
-    faces = _rows(
-        Table(store.uri, keys.faces, s3),
-        ["collection", "photo", "face_id", "x", "y", "w", "h"],
-        "face_id",
-        named,
-    )
+    """What the latest rolls of a pack call by this name, wherever in the archive it is.
+
+    So it is with the faces that are traced already: those that were named by hand.
+    """
+    table = Table(store.uri, keys.faces, s3)
+    if not table.exists():
+        return
+    for said in latest_rolls(store, keys):
+        mine = said.roll.filter(pc.equal(said.roll["person_id"], person))
+        traces.faces.update(mine["face_id"].to_pylist())
+    faces = _rows(table, [*_PLACE, "face_id"], "face_id", traces.faces)
     photos = {(row["collection"], row["photo"]) for row in faces}
     contents = {
         (row["collection"], row["photo"]): row["content"]
@@ -145,13 +156,35 @@ def _trace(store: Store, keys: PackKeys, person: str, traces: _Traces, s3: S3Set
             {photo for _, photo in photos},
         )
     }
-    traces.faces |= named
     traces.photos |= photos
     for row in faces:
-        box = (row["x"], row["y"], row["w"], row["h"])
-        content = contents.get((row["collection"], row["photo"]), "")
-        if content:
-            traces.places[content, box] = Place(content=content, box=box)
+        traces.add_place(contents.get((row["collection"], row["photo"]), ""), _box(row))
+
+
+def _trace_places(store: Store, keys: PackKeys, traces: _Traces, s3: S3Settings) -> None:
+    """The same faces in this pack, under whatever id: those in these contents, at these places."""
+    photos, faces = (Table(store.uri, key, s3) for key in (keys.photos, keys.faces))
+    if not (photos.exists() and faces.exists()):
+        return
+    boxes: defaultdict[str, list[Box4]] = defaultdict(list)
+    for place in traces.places.values():
+        boxes[place.content].append(place.box)
+    contents = {
+        (row["collection"], row["photo"]): row["content"]
+        for row in _rows(photos, ["collection", "photo", "content"], "content", boxes)
+    }
+    inside = {photo for _, photo in contents}
+    for row in _rows(faces, [*_PLACE, "face_id"], "photo", inside):
+        at = row["collection"], row["photo"]
+        content, box = contents.get(at, ""), _box(row)
+        if any(overlap(box, other) >= SAME_PLACE for other in boxes.get(content, ())):
+            traces.faces.add(row["face_id"])
+            traces.photos.add(at)
+            traces.add_place(content, box)
+
+
+def _box(row: dict[str, Any]) -> Box4:
+    return row["x"], row["y"], row["w"], row["h"]
 
 
 def _rows(
