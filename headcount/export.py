@@ -183,7 +183,7 @@ def _is_ours(store: Store, key: str, schema: pa.Schema) -> bool:
         row = json.loads(first)
     except ValueError:
         return False
-    return isinstance(row, dict) and list(row) == schema.names
+    return bool(isinstance(row, dict) and list(row) == schema.names)
 
 
 def read_table(store: Store, key: str, folder: Path) -> Iterator[pa.Table]:

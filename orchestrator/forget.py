@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from headcount import audit, decisions, results, rolls
 from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
 from headcount.errors import FatalError
-from headcount.forgotten import Box4, ForgottenRecord, Place, tombstone_key
+from headcount.forgotten import Box4, ForgottenRecord, Place, Unreached, tombstone_key
 from headcount.layout import COMMITS, PREPARE, JobKeys, PackKeys
 from headcount.messages import (
     DoneMarker,
@@ -31,10 +31,11 @@ from headcount.messages import (
 from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
+from headcount.storage.opening import is_within
 from headcount.tables import Table, any_of, in_collection, parts, quoted
 from orchestrator.catalogue import job_ids, require_idle
 from orchestrator.said import find_person, latest_rolls, named_by_hand, pack_ids
-from orchestrator.withdraw import withdraw, without_name, without_person
+from orchestrator.withdraw import OutOfReach, withdraw, without_name, without_person
 
 _PLACE = ("collection", "photo", "x", "y", "w", "h")
 
@@ -67,14 +68,20 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         removed.update(_forget_rows(store, PackKeys(pack_id), stone, s3))
         removed.update(_forget_rolls(store, PackKeys(pack_id), stone))
     removed.update(_forget_jobs(store, stone))
+    unreached = []
     for spec in _specs(store):
-        removed.update(withdraw(spec, stone, s3))
+        try:
+            removed.update(withdraw(spec, stone, s3))
+        except OutOfReach as error:
+            if not is_within(spec.out, (store.uri,)):  # the archive's own nights may be cleared
+                unreached.append(Unreached(uri=spec.out, reason=str(error)))
     done = stone.model_copy(
         update={
             "state": "done",
             "person": None,
             "faces": (),
             "photos": (),
+            "unreached": tuple(unreached),
             "removed": {name: number for name, number in sorted(removed.items()) if number},
         }
     )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import results
-from headcount.errors import HeadcountError, ObjectError, ObjectMissing
+from headcount.errors import FatalError, HeadcountError, ObjectError, ObjectMissing
 from headcount.export import formats_in, read_table, scratch, write_table
 from headcount.forgotten import ForgottenRecord
 from headcount.messages import JobSpec
@@ -27,25 +27,39 @@ that person; the next run writes the report anew.</p></html>
 """
 
 
+class OutOfReach(HeadcountError):
+    """The place of a job's results is gone, or may not be read or written."""
+
+
 def withdraw(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> dict[str, int]:
     """Remove a person from the results where a job wrote them; says what was removed.
 
-    The tables go last: until then they say which pictures are to go, and all can be done again.
+    Raises OutOfReach where that cannot be done, and TransientError where it may be later.
     """
-    out = open_store(spec.out, s3)
     with scratch() as folder:
-        faces = _read(out, "faces", results.FACES, folder)
-        if faces is None:
-            return {}
-        gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
-        shown = set(gone["photo"].to_pylist()) | _expected(spec, stone, s3)
-        stale = _of_no_photo(out, folder)
-        drawn = {results.annotated_key(photo) for photo in shown} | stale
-        pictures = sum(_delete(out, key) for key in sorted(drawn))
-        shows = bool(gone.num_rows) or _is_listed(out, stone, folder)
-        reports = _withdraw_report(out, stone, shows)
-        _delete(out, results.DIFF)
-        _rewrite_tables(out, spec, faces, stone, folder)
+        try:
+            out = open_store(spec.out, s3)
+            out.check()
+            return _withdraw_from(out, spec, stone, s3, folder)
+        except (FatalError, ObjectError) as error:
+            raise OutOfReach(str(error)) from error
+
+
+def _withdraw_from(
+    out: Store, spec: JobSpec, stone: ForgottenRecord, s3: S3Settings, folder: Path
+) -> dict[str, int]:
+    """The tables go last: until then they say which pictures go, and all can be done again."""
+    faces = _read(out, "faces", results.FACES, folder)
+    if faces is None:
+        return {}
+    gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
+    shown = set(gone["photo"].to_pylist()) | _expected(spec, stone, s3)
+    drawn = {results.annotated_key(photo) for photo in shown} | _of_no_photo(out, folder)
+    pictures = sum(_delete(out, key) for key in sorted(drawn))
+    shows = bool(gone.num_rows) or _is_listed(out, stone, folder)
+    reports = _withdraw_report(out, stone, shows)
+    _delete(out, results.DIFF)
+    _rewrite_tables(out, spec, faces, stone, folder)
     return {"result rows": gone.num_rows, "pictures": pictures, "reports": int(reports)}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from headcount import decisions
 from headcount.decisions import FaceMark
-from headcount.layout import ARCHIVE, PackKeys
-from headcount.messages import ArchiveRecord, ModelChoice, now
+from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.messages import ArchiveRecord, FinishedRecord, JobSpec, Limits, ModelChoice, now
 from headcount.records import person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
@@ -49,6 +49,22 @@ def name(store: Store, who: str, *faces: str, action: decisions.Action = "name")
     decisions.decide(store, action, marks, person=(person_id(who), who))
 
 
+def ended(store: Store, job_id: str, out: str) -> None:
+    """A job that took a roll, wrote to ``out`` and ended."""
+    spec = JobSpec(
+        job_id=job_id,
+        created=now(),
+        photos="file:///photos/",
+        out=out,
+        archive=store.uri,
+        model="sface",
+        limits=Limits(max_bytes=1, max_pixels=1, shard_photos=1, shard_bytes=1),
+    )
+    finished = FinishedRecord(job_id=job_id, state="done", finished=now(), out=out)
+    store.put(JobKeys(job_id).spec, spec.to_bytes())
+    store.put(JobKeys(job_id).finished, finished.to_bytes())
+
+
 def left(store: Store, pack: str) -> list[str]:
     rows = Table(store.uri, PackKeys(pack).faces, S3).read(["face_id"])
     return sorted(rows["face_id"].to_pylist())
@@ -83,3 +99,16 @@ def test_the_same_face_goes_from_a_pack_beside_where_nobody_was_enrolled(tmp_pat
     forget(store, "Alice", S3)
     assert left(store, "p1") == []
     assert left(store, "p2") == ["g2"]
+
+
+def test_results_that_are_out_of_reach_are_named_and_the_rest_is_ended(tmp_path: Path) -> None:
+    store = archive(tmp_path / "archive", p1=[face("f1")])
+    gone = canonical_uri(str(tmp_path / "gone"))
+    for job_id, out in (("20260101-000000-aaaaaa", gone), ("20260102-000000-aaaaaa", "n/")):
+        ended(store, job_id, store.uri + out if out == "n/" else out)
+    name(store, "Alice", "f1")
+    receipt = forget(store, "Alice", S3)
+    assert receipt.state == "done"
+    [place] = receipt.unreached
+    assert place.uri == gone
+    assert "there is no folder" in place.reason
