@@ -99,16 +99,30 @@ def _refuse_half_commits(store: Store) -> None:
             )
 
 
-def remember(store: Store, person: str) -> str:
-    """Lift a tombstone: from now on the person may be enrolled again. Gives the person's id."""
+def remember(store: Store, person: str, s3: S3Settings) -> str:
+    """Lift a tombstone: from now on the person may be enrolled again. Gives the person's id.
+
+    The next run searches the photos again in which faces were forgotten. Raises FatalError where
+    nobody called that was forgotten, or jobs are at work.
+    """
+    require_idle(store, purpose="first")
     for wanted in (person, person_id(person)):
         if stone := find_record(store, tombstone_key(wanted), ForgottenRecord):
             if stone.state == "removing":
                 raise FatalError(f"{person} is being forgotten: `headcount forget` ends that first")
             audit.record(store, "remember", wanted)
+            for pack_id in pack_ids(store):
+                _search_again(Table(store.uri, PackKeys(pack_id).photos, s3), stone)
             store.delete(tombstone_key(wanted))
             return wanted
     raise FatalError(f"nobody called {person} was forgotten in {store.uri}")
+
+
+def _search_again(photos: Table, stone: ForgottenRecord) -> None:
+    """Let the next run take the photos of forgotten faces for ones that were never searched."""
+    if photos.exists():
+        for part in parts(sorted({place.content for place in stone.places})):
+            photos.update({"profile": quoted("")}, any_of("content", part))
 
 
 def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:

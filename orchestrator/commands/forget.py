@@ -28,7 +28,7 @@ def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> 
     s3 = load_s3()
     store = open_archive(canonical_uri(archive), s3)
     if undo:
-        known = remember(store, person)
+        known = remember(store, person, s3)
         click.echo(f"{known} may be enrolled again")
         return 0
     if not yes:

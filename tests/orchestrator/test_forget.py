@@ -7,11 +7,12 @@ from headcount import decisions
 from headcount.decisions import FaceMark
 from headcount.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.messages import ArchiveRecord, FinishedRecord, JobSpec, Limits, ModelChoice, now
-from headcount.records import person_id
+from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
-from headcount.storage import Store, canonical_uri, open_store
+from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
-from orchestrator.forget import forget
+from orchestrator.forget import forget, remember
+from orchestrator.plan import Known
 from orchestrator.said import people_of
 
 S3 = S3Settings()
@@ -112,3 +113,14 @@ def test_results_that_are_out_of_reach_are_named_and_the_rest_is_ended(tmp_path:
     [place] = receipt.unreached
     assert place.uri == gone
     assert "there is no folder" in place.reason
+
+
+def test_a_person_who_may_be_found_again_has_the_photos_searched_again(tmp_path: Path) -> None:
+    store = archive(tmp_path, p1=[face("f1")], p2=[])
+    name(store, "Alice", "f1")
+    forget(store, "Alice", S3)
+    remember(store, "Alice", S3)
+    for pack in ("p1", "p2"):
+        [row] = Table(store.uri, PackKeys(pack).photos, S3).read(["photo", "profile"]).to_pylist()
+        known = Known(ObjectInfo("a.jpg", "e", 1), Outcome.NO_FACE, row["profile"])
+        assert not known.settles(ObjectInfo("a.jpg", "e", 1), "fast")
