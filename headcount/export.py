@@ -178,7 +178,7 @@ def _is_ours(store: Store, key: str, schema: pa.Schema) -> bool:
         return False
     first = head.split(b"\n", 1)[0].decode(errors="replace")
     if key.endswith(".csv"):
-        return next(csv.reader([first]), []) == schema.names
+        return bool(next(csv.reader([first]), []) == schema.names)
     try:
         row = json.loads(first)
     except ValueError:

@@ -25,6 +25,7 @@ from headcount.storage.base import Reader
 from workers.columns import is_one_of
 from workers.context import Unit
 from workers.decode import Decoded, decode
+from workers.expect import passed_over
 from workers.pools import ordered_map
 from workers.report.annotate import annotate, crop, outline, preview
 from workers.report.page import render
@@ -82,6 +83,8 @@ def publish(
         missing_total=roll.expectations.missing_total,
         people_total=roll.people.num_rows,
         people_found=roll.people_found,
+        references_forgotten=passed_over(unit),
+        expected_forgotten=roll.expectations.forgotten,
     )
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {annotated_key(photo.key) for photo in shown if photo.annotated})

@@ -34,7 +34,7 @@ from workers.decide import (
     to_cluster,
 )
 from workers.decisions import enrol_named, load_decisions
-from workers.expect import Expectations, load_expectations
+from workers.expect import Expectations, load_expectations, passed_over
 from workers.faces import load_faces
 from workers.gallery import Gallery, load_gallery
 from workers.identities import changes, name_clusters
@@ -264,6 +264,8 @@ def _summary(
         "expected_missing": roll.expectations.missing_total,
         "expected_photos_absent": len(roll.expectations.absent),
         "expected_not_enrolled": len(roll.expectations.strangers),
+        "expected_forgotten": roll.expectations.forgotten,
+        "references_forgotten": passed_over(unit),
         "shown": shown,
         "threshold": round(threshold, 4),
         "seconds": {
