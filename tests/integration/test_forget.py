@@ -102,6 +102,7 @@ def test_nothing_of_a_forgotten_person_is_left_and_later_runs_bring_nothing_back
     assert sum(counts.values()) == len(others)
     again = ("--people", str(samples / "people"), "--expected", str(samples / "expected.csv"))
     run(done.parent / "photos", out, *again)
+    assert not list(out.glob("*.jsonl")), "the tables of a run are those in its formats"
     assert summary(out)["references_forgotten"] == 1
     assert summary(out)["expected_forgotten"] > 0
     assert found_in(out, [*words, *vectors]) == set()
