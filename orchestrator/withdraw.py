@@ -12,7 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import results
-from headcount.errors import FatalError, HeadcountError, ObjectError, ObjectMissing
+from headcount.errors import (
+    FatalError,
+    HeadcountError,
+    ObjectError,
+    ObjectMissing,
+    TransientError,
+)
 from headcount.export import formats_in, read_table, scratch, write_table
 from headcount.forgotten import ForgottenRecord
 from headcount.messages import JobSpec
@@ -42,6 +48,8 @@ def withdraw(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> dict[str,
             out.check()
             return _withdraw_from(out, spec, stone, s3, folder)
         except (FatalError, ObjectError) as error:
+            if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now
+                raise error.__cause__ from error
             raise OutOfReach(str(error)) from error
 
 

@@ -5,6 +5,7 @@ Pictures are made from the photos themselves, fetched again; the archive holds n
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import results
-from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.errors import FatalError, ObjectDenied, ObjectError, PhotoError
 from headcount.layout import PREPARE
 from headcount.messages import DoneMarker, ReferenceReport, read_record
 from headcount.records import Box, Decision
@@ -41,6 +42,8 @@ from workers.report.view import (
 
 if TYPE_CHECKING:
     from workers.reduce import Roll
+
+log = logging.getLogger(__name__)
 
 ANNOTATED_LONG_SIDE = 2048
 PREVIEW_LONG_SIDE = 720
@@ -103,10 +106,16 @@ def choose_photos(roll: Roll, limit: int) -> set[str]:
 
 
 def clear_annotated(out: Store, drawn: Collection[str]) -> None:
-    """Remove the annotated copies that earlier runs drew and this one did not."""
-    for key in list(results.annotated_copies(out)):
-        if key not in drawn:
-            out.delete(key)
+    """Remove the annotated copies that earlier runs drew and this one did not.
+
+    Where this process may write and neither list nor remove, they stay, and the log says so.
+    """
+    try:
+        for key in list(results.annotated_copies(out)):
+            if key not in drawn:
+                out.delete(key)
+    except (ObjectDenied, FatalError) as error:
+        log.warning("annotated copies of earlier runs may be left in %s: %s", out.uri, error)
 
 
 def failures_by_cause(failures: Iterable[Mapping[str, Any]]) -> tuple[Failure, ...]:

@@ -2,15 +2,18 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from headcount import results
+from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
 from headcount.forgotten import ForgottenRecord
 from headcount.messages import JobSpec, Limits, now
 from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
+from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
-from orchestrator.withdraw import NOTICE, _withdraw_report, withdraw
+from orchestrator.withdraw import NOTICE, OutOfReach, _withdraw_report, withdraw
 
 STONE = ForgottenRecord(
     person_id="p1", at=now(), state="removing", person="Ada", faces=("f1",), photos=(("c", "a"),)
@@ -84,3 +87,17 @@ def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
     out.put(results.REPORT, b"<p>a crop, under a name that was spelt in another way</p>")
     assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["reports"] == 1
     assert out.get(results.REPORT).data.decode() == NOTICE
+
+
+def test_a_storage_that_does_not_answer_now_is_not_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: object) -> None:
+        raise FatalError("S3 does not answer") from TransientError("slow down")
+
+    monkeypatch.setattr(DirectoryStore, "check", check)
+    with pytest.raises(TransientError, match="slow down"):
+        withdraw(job(tmp_path), STONE, S3Settings())
+    monkeypatch.undo()
+    with pytest.raises(OutOfReach, match="there is no folder"):
+        withdraw(job(tmp_path / "gone"), STONE, S3Settings())

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from headcount import results
+from headcount.errors import FatalError
 from headcount.storage.keys import is_portable
 from headcount.storage.memory import MemoryStore
 from workers.publish import annotated_key, clear_annotated, failures_by_cause
@@ -61,3 +62,15 @@ def test_what_an_earlier_run_drew_goes_and_pictures_of_the_users_own_stay() -> N
     out.put("annotated/mine.jpg", preview(image))
     clear_annotated(out, {"annotated/now.jpg"})
     assert [info.key for info in out.list()] == ["annotated/mine.jpg", "annotated/now.jpg"]
+
+
+def test_a_place_that_may_be_written_to_and_not_listed_ends_no_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FatalError("may not be listed")
+
+    out = MemoryStore()
+    monkeypatch.setattr(MemoryStore, "list", refuse)
+    clear_annotated(out, set())
+    assert "may not be listed" in caplog.text
