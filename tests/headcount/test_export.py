@@ -67,6 +67,9 @@ def test_what_an_earlier_run_wrote_in_another_format_goes_and_what_is_not_ours_s
     assert formats_in(out, "t", SCHEMA) == ("csv", "jsonl")
     drop_formats(out, "t", SCHEMA, keep=("parquet", "csv"))
     assert [info.key for info in out.list()] == ["t.csv", "t.parquet"]
+    write_table(out, "t", SCHEMA, [], formats=("csv", "jsonl"), folder=tmp_path)
+    drop_formats(out, "t", SCHEMA, keep=("parquet",))
+    assert [info.key for info in out.list()] == ["t.parquet"], "so do tables without rows"
     out.put("t.csv", b"photo\nmine.jpg\n")
     out.put("t.jsonl", b'{"photo": "mine.jpg"}\n')
     drop_formats(out, "t", SCHEMA, keep=("parquet",))
