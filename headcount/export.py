@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,12 +15,14 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from headcount.errors import FatalError
+from headcount.errors import FatalError, ObjectError
 from headcount.storage import Store
 
 ROWS_PER_GROUP = 64_000
 CHUNK_BYTES = 16 << 20
 """Bytes of one request when a table is fetched."""
+HEAD_BYTES = 1 << 20
+"""Of a CSV or JSON Lines file, what is read to see whose it is: its first line is in there."""
 
 
 class _Writer(Protocol):
@@ -149,6 +152,38 @@ def write_table(
         for table in tables:
             file.write(table)
     return file.rows
+
+
+def formats_in(store: Store, name: str, schema: pa.Schema) -> tuple[str, ...]:
+    """The formats beside Parquet in which a result table lies in a store.
+
+    A file of that name with other columns is somebody else's, and not counted.
+    """
+    return tuple(kind for kind in ("csv", "jsonl") if _is_ours(store, f"{name}.{kind}", schema))
+
+
+def drop_formats(store: Store, name: str, schema: pa.Schema, *, keep: Sequence[str]) -> None:
+    """Remove a result table in the formats that were not written now: they say what was before."""
+    for kind in formats_in(store, name, schema):
+        if kind not in keep:
+            store.delete(f"{name}.{kind}")
+
+
+def _is_ours(store: Store, key: str, schema: pa.Schema) -> bool:
+    try:
+        if not store.stat(key).size:
+            return key.endswith(".jsonl")  # as a table without rows is; nobody loses anything
+        head = store.get_range(key, 0, HEAD_BYTES)
+    except ObjectError:
+        return False
+    first = head.split(b"\n", 1)[0].decode(errors="replace")
+    if key.endswith(".csv"):
+        return bool(next(csv.reader([first]), []) == schema.names)
+    try:
+        row = json.loads(first)
+    except ValueError:
+        return False
+    return bool(isinstance(row, dict) and list(row) == schema.names)
 
 
 def read_table(store: Store, key: str, folder: Path) -> Iterator[pa.Table]:

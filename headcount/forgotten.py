@@ -29,6 +29,15 @@ class Place(BaseModel):
     box: Box4
 
 
+class Unreached(BaseModel):
+    """Results of an earlier job that could not be rewritten, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str
+    reason: str
+
+
 class ForgottenRecord(Record):
     """``forgotten/<person_id>.json``: the tombstone and, when all is removed, the receipt."""
 
@@ -42,6 +51,9 @@ class ForgottenRecord(Record):
     )
     places: tuple[Place, ...] = ()
     removed: dict[str, int] = Field({}, description="the receipt: what was removed, and how many")
+    unreached: tuple[Unreached, ...] = Field(
+        (), description="results that the person may still be in, since they were out of reach"
+    )
 
 
 def tombstone_key(person_id: str) -> str:

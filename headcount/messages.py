@@ -360,6 +360,7 @@ class FinishedRecord(Record):
     reference_failures: int = 0
     names_alike: int = Field(0, description="people whose names differ by case only")
     references_withdrawn: int = Field(0, description="those gone from the people folder")
+    references_forgotten: int = Field(0, description="passed over: of people who were forgotten")
 
 
 class ScheduleRecord(JobRequest):

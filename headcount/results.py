@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.errors import ObjectError
+from headcount.storage.base import Reader
 from headcount.storage.keys import is_portable
 
 PHOTOS = pa.schema(
@@ -79,6 +82,10 @@ DIFF = "diff.json"
 SUMMARY = "summary.json"
 REPORT = "report/index.html"
 ANNOTATED = "annotated/"
+ANNOTATED_MARK = b"annotated by headcount"
+"""The JPEG comment of an annotated copy, by which it is told from a picture of the user's own."""
+MARK_WITHIN = 1024
+"""The comment is in the first bytes of the file."""
 
 PART_SHOWN, PARTS_SHOWN = 50, 4
 """Of a photo's key that cannot name a file, what is kept in the name of its annotated copy:
@@ -125,6 +132,19 @@ def annotated_key(photo: str) -> str:
     parts = [part[:PART_SHOWN] for part in photo.replace(":", "").split("/") if part.strip(".")]
     digest = hashlib.sha256(photo.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{ANNOTATED}{'/'.join(parts[-PARTS_SHOWN:])}-{digest}.jpg"
+
+
+def annotated_copies(out: Reader) -> Iterator[str]:
+    """The keys of the annotated copies in a place of results, whichever run drew them."""
+    for info in out.list(ANNOTATED):
+        if not info.key.endswith(".jpg"):
+            continue
+        try:
+            head = out.get_range(info.key, 0, MARK_WITHIN)
+        except ObjectError:
+            continue
+        if ANNOTATED_MARK in head:
+            yield info.key
 
 
 def _is_short(photo: str) -> bool:

@@ -37,6 +37,11 @@ def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
             f"{counted(finished.references_withdrawn, 'reference')} withdrawn: gone from the "
             "people folder, or under another name there; `headcount people` lists who is enrolled"
         )
+    if finished.references_forgotten:
+        click.echo(
+            f"{counted(finished.references_forgotten, 'reference photo')} passed over: of people "
+            "who were forgotten (`headcount forget --undo` ends that)"
+        )
     click.echo(f"report: {readable(finished.out)}{results.REPORT}")
     return exit_code(finished)
 
@@ -83,7 +88,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         + f"{decisions.get('unknown', 0):,} unknown in {counted(summary['clusters'], 'cluster')}, "
         f"{decisions.get('ignored', 0):,} too poor to judge",
     ]
-    if summary["expected"]:
+    if summary["expected"] or summary.get("expected_forgotten"):
         lines.append(
             f"{counted(summary['expected'], 'person', 'people')} expected in photos: "
             f"{summary['expected_missing']:,} missing there" + _never_to_be_found(summary)
@@ -95,9 +100,11 @@ def _never_to_be_found(summary: dict[str, Any]) -> str:
     """What of the expected could not be found at all; the report has the names."""
     absent = summary.get("expected_photos_absent", 0)
     strangers = summary.get("expected_not_enrolled", 0)
+    forgotten = summary.get("expected_forgotten", 0)
     parts = [
         f"{counted(absent, 'photo')} not in the collection" if absent else "",
         f"{counted(strangers, 'name')} of nobody who is enrolled" if strangers else "",
+        f"{forgotten:,} more passed over: of people who were forgotten" if forgotten else "",
     ]
     said = ", ".join(part for part in parts if part)
     return f" ({said})" if said else ""

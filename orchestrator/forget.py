@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from headcount import audit, decisions, results, rolls
-from headcount.decisions import DecisionRecord
+from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
 from headcount.errors import FatalError
-from headcount.forgotten import ForgottenRecord, Place, tombstone_key
+from headcount.forgotten import Box4, ForgottenRecord, Place, Unreached, tombstone_key
 from headcount.layout import COMMITS, PREPARE, JobKeys, PackKeys
 from headcount.messages import (
     DoneMarker,
@@ -31,10 +31,13 @@ from headcount.messages import (
 from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
+from headcount.storage.opening import is_within
 from headcount.tables import Table, any_of, in_collection, parts, quoted
 from orchestrator.catalogue import job_ids, require_idle
-from orchestrator.said import find_person, latest_rolls, pack_ids
-from orchestrator.withdraw import withdraw, without_name, without_person
+from orchestrator.said import find_person, latest_rolls, named_by_hand, pack_ids
+from orchestrator.withdraw import OutOfReach, withdraw, without_name, without_person
+
+_PLACE = ("collection", "photo", "x", "y", "w", "h")
 
 
 @dataclass(slots=True)
@@ -43,7 +46,12 @@ class _Traces:
 
     faces: set[str] = field(default_factory=set)
     photos: set[tuple[str, str]] = field(default_factory=set)
-    places: dict[tuple[str, tuple[float, ...]], Place] = field(default_factory=dict)
+    places: dict[tuple[str, Box4], Place] = field(default_factory=dict)
+
+    def add_place(self, content: str, box: Box4) -> None:
+        """Note where a face was; a photo whose content is unknown is no place."""
+        if content:
+            self.places[content, box] = Place(content=content, box=box)
 
 
 def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
@@ -60,14 +68,20 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         removed.update(_forget_rows(store, PackKeys(pack_id), stone, s3))
         removed.update(_forget_rolls(store, PackKeys(pack_id), stone))
     removed.update(_forget_jobs(store, stone))
+    unreached = []
     for spec in _specs(store):
-        removed.update(withdraw(spec, stone, s3))
+        try:
+            removed.update(withdraw(spec, stone, s3))
+        except OutOfReach as error:
+            if not is_within(spec.out, (store.uri,)):  # the archive's own nights may be cleared
+                unreached.append(Unreached(uri=spec.out, reason=str(error)))
     done = stone.model_copy(
         update={
             "state": "done",
             "person": None,
             "faces": (),
             "photos": (),
+            "unreached": tuple(unreached),
             "removed": {name: number for name, number in sorted(removed.items()) if number},
         }
     )
@@ -85,16 +99,30 @@ def _refuse_half_commits(store: Store) -> None:
             )
 
 
-def remember(store: Store, person: str) -> str:
-    """Lift a tombstone: from now on the person may be enrolled again. Gives the person's id."""
+def remember(store: Store, person: str, s3: S3Settings) -> str:
+    """Lift a tombstone: from now on the person may be enrolled again. Gives the person's id.
+
+    The next run searches the photos again in which faces were forgotten. Raises FatalError where
+    nobody called that was forgotten, or jobs are at work.
+    """
+    require_idle(store, purpose="first")
     for wanted in (person, person_id(person)):
         if stone := find_record(store, tombstone_key(wanted), ForgottenRecord):
             if stone.state == "removing":
                 raise FatalError(f"{person} is being forgotten: `headcount forget` ends that first")
             audit.record(store, "remember", wanted)
+            for pack_id in pack_ids(store):
+                _search_again(Table(store.uri, PackKeys(pack_id).photos, s3), stone)
             store.delete(tombstone_key(wanted))
             return wanted
     raise FatalError(f"nobody called {person} was forgotten in {store.uri}")
+
+
+def _search_again(photos: Table, stone: ForgottenRecord) -> None:
+    """Let the next run take the photos of forgotten faces for ones that were never searched."""
+    if photos.exists():
+        for part in parts(sorted({place.content for place in stone.places})):
+            photos.update({"profile": quoted("")}, any_of("content", part))
 
 
 def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
@@ -105,8 +133,13 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
             return earlier
     known, name = find_person(store, person, s3)
     traces = _Traces()
+    for face, mark in named_by_hand(store, known).items():
+        traces.faces.add(face)
+        traces.add_place(mark.content, mark.box)
     for pack_id in pack_ids(store):
         _trace(store, PackKeys(pack_id), known, traces, s3)
+    for pack_id in pack_ids(store):
+        _trace_places(store, PackKeys(pack_id), traces, s3)
     before = find_record(store, tombstone_key(known), ForgottenRecord)
     stone = ForgottenRecord(
         person_id=known,
@@ -123,18 +156,17 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
 
 
 def _trace(store: Store, keys: PackKeys, person: str, traces: _Traces, s3: S3Settings) -> None:
-    """What the latest rolls of a pack call by this name, wherever in the archive it is."""
-    named = {
-        row["face_id"]
-        for said in latest_rolls(store, keys)
-        for row in said.roll.filter(pc.equal(said.roll["person_id"], person)).to_pylist()
-    }
-    faces = _rows(
-        Table(store.uri, keys.faces, s3),
-        ["collection", "photo", "face_id", "x", "y", "w", "h"],
-        "face_id",
-        named,
-    )
+    """What the latest rolls of a pack call by this name, wherever in the archive it is.
+
+    So it is with the faces that are traced already: those that were named by hand.
+    """
+    table = Table(store.uri, keys.faces, s3)
+    if not table.exists():
+        return
+    for said in latest_rolls(store, keys):
+        mine = said.roll.filter(pc.equal(said.roll["person_id"], person))
+        traces.faces.update(mine["face_id"].to_pylist())
+    faces = _rows(table, [*_PLACE, "face_id"], "face_id", traces.faces)
     photos = {(row["collection"], row["photo"]) for row in faces}
     contents = {
         (row["collection"], row["photo"]): row["content"]
@@ -145,13 +177,35 @@ def _trace(store: Store, keys: PackKeys, person: str, traces: _Traces, s3: S3Set
             {photo for _, photo in photos},
         )
     }
-    traces.faces |= named
     traces.photos |= photos
     for row in faces:
-        box = (row["x"], row["y"], row["w"], row["h"])
-        content = contents.get((row["collection"], row["photo"]), "")
-        if content:
-            traces.places[content, box] = Place(content=content, box=box)
+        traces.add_place(contents.get((row["collection"], row["photo"]), ""), _box(row))
+
+
+def _trace_places(store: Store, keys: PackKeys, traces: _Traces, s3: S3Settings) -> None:
+    """The same faces in this pack, under whatever id: those in these contents, at these places."""
+    photos, faces = (Table(store.uri, key, s3) for key in (keys.photos, keys.faces))
+    if not (photos.exists() and faces.exists()):
+        return
+    boxes: defaultdict[str, list[Box4]] = defaultdict(list)
+    for place in traces.places.values():
+        boxes[place.content].append(place.box)
+    contents = {
+        (row["collection"], row["photo"]): row["content"]
+        for row in _rows(photos, ["collection", "photo", "content"], "content", boxes)
+    }
+    inside = {photo for _, photo in contents}
+    for row in _rows(faces, [*_PLACE, "face_id"], "photo", inside):
+        at = row["collection"], row["photo"]
+        content, box = contents.get(at, ""), _box(row)
+        if any(overlap(box, other) >= SAME_PLACE for other in boxes.get(content, ())):
+            traces.faces.add(row["face_id"])
+            traces.photos.add(at)
+            traces.add_place(content, box)
+
+
+def _box(row: dict[str, Any]) -> Box4:
+    return row["x"], row["y"], row["w"], row["h"]
 
 
 def _rows(

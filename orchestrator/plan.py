@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 from urllib.parse import unquote
 
 from headcount.collections import counts_as_photo, open_collection
@@ -52,10 +53,13 @@ class Known:
 
     info: ObjectInfo
     outcome: Outcome
-    profile: ProfileName = "balanced"
+    profile: ProfileName | Literal[""] = "balanced"
+    """How hard it was searched; empty: it is to be searched again, however that was."""
 
     def settles(self, info: ObjectInfo, profile: ProfileName) -> bool:
         """Whether this answers for a photo that is to be searched with ``profile``."""
+        if not self.profile:
+            return False
         searched = PROFILES.index(self.profile) >= PROFILES.index(profile)
         return self.info == info and searched and not self.outcome.may_change
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount import rolls
+from headcount import decisions, rolls
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
 from headcount.layout import ARCHIVE, PREPARE, JobKeys, PackKeys
@@ -99,8 +99,12 @@ def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | N
 
 
 def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
-    """Names by id of everybody in the galleries and the rolls of an archive."""
-    known: dict[str, str] = {}
+    """Names by id of everybody in the decisions, the galleries and the rolls of an archive."""
+    known = {
+        said.person_id: said.person
+        for _, said in decisions.read(store)
+        if said.person_id and said.person
+    }
     for pack_id in pack_ids(store):
         keys = PackKeys(pack_id)
         gallery = Table(store.uri, keys.gallery, s3)
@@ -109,6 +113,18 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
             rows += said.roll.select(["person_id", "person"]).to_pylist()
         known |= {row["person_id"]: row["person"] for row in rows if row["person_id"]}
     return known
+
+
+def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
+    """The faces that decisions say are this person, by id; what was said last of a face counts."""
+    standing: dict[str, FaceMark] = {}
+    for _, said in decisions.read(store):
+        for mark in said.faces:
+            if said.action == "name" and said.person_id == person:
+                standing[mark.face_id] = mark
+            elif said.action == "name" or said.person_id == person:
+                standing.pop(mark.face_id, None)
+    return standing
 
 
 def pack_ids(store: Store) -> list[str]:

@@ -478,6 +478,7 @@ class Supervisor:
                 "failures": last.counts.get("failures", 0),
                 "reference_failures": sum(r.refused for r in prepared.references),
                 "references_withdrawn": gone,
+                "references_forgotten": prepared.counts.get("forgotten_references", 0),
                 "names_alike": sum(len(alike) for alike in names_alike(good)),
             }
         )

@@ -12,8 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import results
-from headcount.errors import HeadcountError, ObjectError, ObjectMissing
-from headcount.export import read_table, scratch, write_table
+from headcount.errors import (
+    FatalError,
+    HeadcountError,
+    ObjectError,
+    ObjectMissing,
+    TransientError,
+)
+from headcount.export import formats_in, read_table, scratch, write_table
 from headcount.forgotten import ForgottenRecord
 from headcount.messages import JobSpec
 from headcount.records import Decision, Outcome, person_id
@@ -27,22 +33,41 @@ that person; the next run writes the report anew.</p></html>
 """
 
 
+class OutOfReach(HeadcountError):
+    """The place of a job's results is gone, or may not be read or written."""
+
+
 def withdraw(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> dict[str, int]:
     """Remove a person from the results where a job wrote them; says what was removed.
 
-    The tables go last: until then they say which pictures are to go, and all can be done again.
+    Raises OutOfReach where that cannot be done, and TransientError where it may be later.
     """
-    out = open_store(spec.out, s3)
     with scratch() as folder:
-        faces = _read(out, "faces", results.FACES, folder)
-        if faces is None:
-            return {}
-        gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
-        shown = set(gone["photo"].to_pylist()) | _expected(spec, stone, s3)
-        pictures = sum(_delete(out, results.annotated_key(photo)) for photo in sorted(shown))
-        reports = _withdraw_report(out, stone, bool(gone.num_rows))
-        _delete(out, results.DIFF)
-        _rewrite_tables(out, spec, faces, stone, folder)
+        try:
+            out = open_store(spec.out, s3)
+            out.check()
+            return _withdraw_from(out, spec, stone, s3, folder)
+        except (FatalError, ObjectError) as error:
+            if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now
+                raise error.__cause__ from error
+            raise OutOfReach(str(error)) from error
+
+
+def _withdraw_from(
+    out: Store, spec: JobSpec, stone: ForgottenRecord, s3: S3Settings, folder: Path
+) -> dict[str, int]:
+    """The tables go last: until then they say which pictures go, and all can be done again."""
+    faces = _read(out, "faces", results.FACES, folder)
+    if faces is None:
+        return {}
+    gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
+    shown = set(gone["photo"].to_pylist()) | _expected(spec, stone, s3)
+    drawn = {results.annotated_key(photo) for photo in shown} | _of_no_photo(out, folder)
+    pictures = sum(_delete(out, key) for key in sorted(drawn))
+    shows = bool(gone.num_rows) or _is_listed(out, stone, folder)
+    reports = _withdraw_report(out, stone, shows)
+    _delete(out, results.DIFF)
+    _rewrite_tables(out, spec, faces, stone, folder)
     return {"result rows": gone.num_rows, "pictures": pictures, "reports": int(reports)}
 
 
@@ -101,7 +126,8 @@ def _rewrite_tables(
         rows = _read(out, name, schema, folder)
         if rows is not None:
             changed = iter([change(rows)])
-            write_table(out, name, schema, changed, formats=spec.formats, folder=folder)
+            formats = sorted({*spec.formats, *formats_in(out, name, schema)})
+            write_table(out, name, schema, changed, formats=formats, folder=folder)
 
 
 def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:
@@ -138,6 +164,21 @@ def _expected(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> set[str]
         for row in rows
         if person_id(row.get("person") or "") == stone.person_id
     }
+
+
+def _is_listed(out: Store, stone: ForgottenRecord, folder: Path) -> bool:
+    """Whether the person was enrolled then: the report has the references, found or not."""
+    people = _read(out, "people", results.PEOPLE, folder)
+    return people is not None and stone.person_id in people["person_id"].to_pylist()
+
+
+def _of_no_photo(out: Store, folder: Path) -> set[str]:
+    """The annotated copies of photos that are in the tables no more: nothing says who is there."""
+    photos = _read(out, "photos", results.PHOTOS, folder)
+    if photos is None:
+        return set()
+    known = {results.annotated_key(photo) for photo in photos["photo"].to_pylist()}
+    return set(results.annotated_copies(out)) - known
 
 
 def _delete(out: Store, key: str) -> bool:

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from headcount.errors import FatalError, ObjectError
 from headcount.forgotten import forgotten_people
+from headcount.layout import PREPARE
+from headcount.messages import DoneMarker, read_record
 from headcount.records import person_id, person_name
 from headcount.storage.opening import split_object_uri
 from headcount.tables import any_of, parts
@@ -24,13 +26,15 @@ class Expectations:
     """Pairs of photo and person that were expected, and those of them that were not found.
 
     ``absent`` are the photos that are not in the collection; ``strangers`` the names that nobody
-    enrolled bears, each with one that differs by case only, if there is one.
+    enrolled bears, each with one that differs by case only, if there is one; ``forgotten`` is the
+    number of further pairs that were passed over, of people who were forgotten.
     """
 
     total: int
     missing: dict[str, tuple[str, ...]]
     absent: frozenset[str] = frozenset()
     strangers: Mapping[str, str | None] = field(default_factory=dict)
+    forgotten: int = 0
 
     @property
     def missing_total(self) -> int:
@@ -97,8 +101,18 @@ def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> E
     missing = missing_from(expected, found)
     names = dict.fromkeys(name for people in missing.values() for name in people)
     return Expectations(
-        len(expected), missing, _absent(unit, missing), strangers_among(names, enrolled)
+        len(expected),
+        missing,
+        _absent(unit, missing),
+        strangers_among(names, enrolled),
+        len(pairs) - len(expected),
     )
+
+
+def passed_over(unit: Unit) -> int:
+    """How many reference photos this job left aside, since their people were forgotten."""
+    prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
+    return prepared.counts.get("forgotten_references", 0)
 
 
 def _absent(unit: Unit, photos: Iterable[str]) -> frozenset[str]:

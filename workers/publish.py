@@ -5,8 +5,9 @@ Pictures are made from the photos themselves, fetched again; the archive holds n
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import results
-from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.errors import FatalError, ObjectDenied, ObjectError, PhotoError
 from headcount.layout import PREPARE
 from headcount.messages import DoneMarker, ReferenceReport, read_record
 from headcount.records import Box, Decision
@@ -25,6 +26,7 @@ from headcount.storage.base import Reader
 from workers.columns import is_one_of
 from workers.context import Unit
 from workers.decode import Decoded, decode
+from workers.expect import passed_over
 from workers.pools import ordered_map
 from workers.report.annotate import annotate, crop, outline, preview
 from workers.report.page import render
@@ -40,6 +42,8 @@ from workers.report.view import (
 
 if TYPE_CHECKING:
     from workers.reduce import Roll
+
+log = logging.getLogger(__name__)
 
 ANNOTATED_LONG_SIDE = 2048
 PREVIEW_LONG_SIDE = 720
@@ -82,8 +86,11 @@ def publish(
         missing_total=roll.expectations.missing_total,
         people_total=roll.people.num_rows,
         people_found=roll.people_found,
+        references_forgotten=passed_over(unit),
+        expected_forgotten=roll.expectations.forgotten,
     )
     out.put(results.REPORT, render(report).encode())
+    clear_annotated(out, {annotated_key(photo.key) for photo in shown if photo.annotated})
     return {"photos": len(shown), "clusters": len(report.clusters), "people": len(report.people)}
 
 
@@ -96,6 +103,19 @@ def choose_photos(roll: Roll, limit: int) -> set[str]:
         *(key for some in (named, photos) for key in some.unique()[:limit].to_pylist()),
     ]
     return set(list(dict.fromkeys(wanted))[:limit])
+
+
+def clear_annotated(out: Store, drawn: Collection[str]) -> None:
+    """Remove the annotated copies that earlier runs drew and this one did not.
+
+    Where this process may write and neither list nor remove, they stay, and the log says so.
+    """
+    try:
+        for key in list(results.annotated_copies(out)):
+            if key not in drawn:
+                out.delete(key)
+    except (ObjectDenied, FatalError) as error:
+        log.warning("annotated copies of earlier runs may be left in %s: %s", out.uri, error)
 
 
 def failures_by_cause(failures: Iterable[Mapping[str, Any]]) -> tuple[Failure, ...]:
@@ -216,7 +236,7 @@ def _picture(unit: Unit, collection: Reader, out: Store, task: _Task) -> _Pictur
 def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
     drawn = annotate(decoded.image, shown.faces, shown.missing, scale=decoded.scale)
     key = annotated_key(shown.key)
-    out.put(key, preview(drawn, ANNOTATED_LONG_SIDE))
+    out.put(key, preview(drawn, ANNOTATED_LONG_SIDE, mark=results.ANNOTATED_MARK))
     return replace(shown, annotated="../" + key, preview=preview(drawn, PREVIEW_LONG_SIDE))
 
 

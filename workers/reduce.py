@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from headcount import __version__, results, rolls
 from headcount.diff import diff_rolls
-from headcount.export import scratch, write_table
+from headcount.export import drop_formats, scratch, write_table
 from headcount.messages import DoneMarker, SplitRecord, find_record, now
 from headcount.records import Outcome
 from headcount.storage import Store
@@ -34,7 +34,7 @@ from workers.decide import (
     to_cluster,
 )
 from workers.decisions import enrol_named, load_decisions
-from workers.expect import Expectations, load_expectations
+from workers.expect import Expectations, load_expectations, passed_over
 from workers.faces import load_faces
 from workers.gallery import Gallery, load_gallery
 from workers.identities import changes, name_clusters
@@ -172,6 +172,7 @@ def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -
     rolls.write_table(unit.store, key, lineage)
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
+    drop_formats(out, "lineage", results.LINEAGE, keep=formats)
     difference = diff_rolls(earlier, now_said)
     out.put(results.DIFF, json.dumps(difference, indent=1, ensure_ascii=False).encode())
     rolls.write_roll(unit.store, unit.pack_keys, collection, unit.job_id, now_said)
@@ -193,6 +194,7 @@ def _write_tables(
 
     def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
         write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
+        drop_formats(out, name, schema, keep=spec.formats)
 
     write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
@@ -262,6 +264,8 @@ def _summary(
         "expected_missing": roll.expectations.missing_total,
         "expected_photos_absent": len(roll.expectations.absent),
         "expected_not_enrolled": len(roll.expectations.strangers),
+        "expected_forgotten": roll.expectations.forgotten,
+        "references_forgotten": passed_over(unit),
         "shown": shown,
         "threshold": round(threshold, 4),
         "seconds": {

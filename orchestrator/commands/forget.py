@@ -7,6 +7,7 @@ import click
 from headcount.forgotten import tombstone_key
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.conclude import DONE, WITH_FAILURES, readable
 from orchestrator.forget import forget, remember
 from orchestrator.submit import open_archive
 
@@ -21,12 +22,13 @@ def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> 
     """Remove PERSON (a name or a person's id): vectors, faces, pictures, names. For good.
 
     Later runs don't bring the person back, even if the people folder still holds photos of them.
-    Earlier versions of the archive are removed too, so there is no rollback beyond this.
+    Earlier versions of the archive are removed too, so there is no rollback beyond this. Exit code
+    3 where results of an earlier job are out of reach: they are named, and yours to remove.
     """
     s3 = load_s3()
     store = open_archive(canonical_uri(archive), s3)
     if undo:
-        known = remember(store, person)
+        known = remember(store, person, s3)
         click.echo(f"{known} may be enrolled again")
         return 0
     if not yes:
@@ -37,10 +39,16 @@ def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> 
             err=True,
         )
     receipt = forget(store, person, s3)
+    for place in receipt.unreached:
+        click.echo(
+            f"not reached, the person may still be there: {readable(place.uri)} ({place.reason})",
+            err=True,
+        )
+    code = WITH_FAILURES if receipt.unreached else DONE
     if as_json:
         click.echo(receipt.model_dump_json(exclude={"places"}, indent=1))
-        return 0
+        return code
     for what, number in receipt.removed.items():
         click.echo(f"{number:>8,}  {what}")
     click.echo(f"forgotten: {receipt.person_id}; receipt: {tombstone_key(receipt.person_id)}")
-    return 0
+    return code

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.errors import ObjectMissing
-from headcount.export import read_table, write_table
+from headcount.export import drop_formats, formats_in, read_table, write_table
 from headcount.storage.memory import MemoryStore
 
 SCHEMA = pa.schema([("photo", pa.string()), ("points", pa.list_(pa.float32()))])
@@ -57,3 +57,20 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert back.to_pylist() == pa.concat_tables(PARTS).to_pylist()
     with pytest.raises(ObjectMissing):
         next(read_table(out, "u.parquet", tmp_path))
+
+
+def test_what_an_earlier_run_wrote_in_another_format_goes_and_what_is_not_ours_stays(
+    tmp_path: Path,
+) -> None:
+    out = MemoryStore()
+    write_table(out, "t", SCHEMA, PARTS, formats=("parquet", "csv", "jsonl"), folder=tmp_path)
+    assert formats_in(out, "t", SCHEMA) == ("csv", "jsonl")
+    drop_formats(out, "t", SCHEMA, keep=("parquet", "csv"))
+    assert [info.key for info in out.list()] == ["t.csv", "t.parquet"]
+    write_table(out, "t", SCHEMA, [], formats=("csv", "jsonl"), folder=tmp_path)
+    drop_formats(out, "t", SCHEMA, keep=("parquet",))
+    assert [info.key for info in out.list()] == ["t.parquet"], "so do tables without rows"
+    out.put("t.csv", b"photo\nmine.jpg\n")
+    out.put("t.jsonl", b'{"photo": "mine.jpg"}\n')
+    drop_formats(out, "t", SCHEMA, keep=("parquet",))
+    assert [info.key for info in out.list()] == ["t.csv", "t.jsonl", "t.parquet"]

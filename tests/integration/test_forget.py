@@ -16,7 +16,7 @@ from headcount.messages import DoneMarker, FinishedRecord, JobSpec, now, read_re
 from headcount.settings import S3Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator import forget as forgetting
-from tests.running import comparable, headcount, table
+from tests.running import comparable, headcount, summary, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
@@ -102,6 +102,9 @@ def test_nothing_of_a_forgotten_person_is_left_and_later_runs_bring_nothing_back
     assert sum(counts.values()) == len(others)
     again = ("--people", str(samples / "people"), "--expected", str(samples / "expected.csv"))
     run(done.parent / "photos", out, *again)
+    assert not list(out.glob("*.jsonl")), "the tables of a run are those in its formats"
+    assert summary(out)["references_forgotten"] == 1
+    assert summary(out)["expected_forgotten"] > 0
     assert found_in(out, [*words, *vectors]) == set()
     moved = Path(shutil.copytree(done.parent / "photos", tmp_path / "moved"))
     run(moved, out, *again, "--profile", "thorough")
@@ -111,6 +114,7 @@ def test_nothing_of_a_forgotten_person_is_left_and_later_runs_bring_nothing_back
     assert "may be enrolled again" in say(out, "forget", NAME, "--undo")
     run(done.parent / "photos", out, *again)
     assert NAME in say(out, "people")
+    assert NAME in {r["person"] for r in table(out, "faces")}, "the photos are searched again"
 
 
 def _move_jobs(done: Path, out: Path) -> None:

@@ -1,8 +1,62 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
 from headcount import results
+from headcount.errors import FatalError, TransientError
+from headcount.export import write_table
 from headcount.forgotten import ForgottenRecord
-from headcount.messages import now
+from headcount.messages import JobSpec, Limits, now
+from headcount.settings import S3Settings
+from headcount.storage import Store, canonical_uri, open_store
+from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
-from orchestrator.withdraw import NOTICE, _withdraw_report
+from orchestrator.withdraw import NOTICE, OutOfReach, _withdraw_report, withdraw
+
+STONE = ForgottenRecord(
+    person_id="p1", at=now(), state="removing", person="Ada", faces=("f1",), photos=(("c", "a"),)
+)
+
+
+def job(out: Path, **more: Any) -> JobSpec:
+    uri = canonical_uri(str(out))
+    spec: dict[str, Any] = {
+        "job_id": "j1",
+        "created": now(),
+        "photos": "file:///photos/",
+        "out": uri,
+        "archive": uri + "archive/",
+        "model": "sface",
+        "limits": Limits(max_bytes=1, max_pixels=1, shard_photos=1, shard_bytes=1),
+    }
+    return JobSpec(**(spec | more))
+
+
+def put_tables(out: Path, folder: Path, *, found: bool = True) -> Store:
+    """Results in every format: Ada is enrolled, and unless told otherwise found in photo ``a``."""
+    store = open_store(canonical_uri(str(out)), S3Settings())
+    face = {"face_id": "f1", "photo": "a", "decision": "matched", "person_id": "p1"}
+    rows: dict[str, tuple[pa.Schema, list[dict[str, Any]]]] = {
+        "photos": (results.PHOTOS, [{"photo": "a", "outcome": "faces", "faces": 1}]),
+        "faces": (results.FACES, [{**face, "person": "Ada"}] if found else []),
+        "people": (results.PEOPLE, [{"person_id": "p1", "person": "Ada", "references": 1}]),
+    }
+    for name, (schema, some) in rows.items():
+        table = pa.Table.from_pylist(some, schema=schema)
+        every = ("parquet", "csv", "jsonl")
+        write_table(store, name, schema, [table], formats=every, folder=folder)
+    return store
+
+
+def test_tables_that_an_earlier_run_wrote_in_other_formats_lose_the_name_too(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    names = ("faces.csv", "faces.jsonl", "people.csv", "people.jsonl")
+    assert [name for name in names if b"Ada" in out.get(name).data] == []
 
 
 def test_a_report_is_withdrawn_however_a_quote_in_the_name_was_escaped() -> None:
@@ -12,3 +66,38 @@ def test_a_report_is_withdrawn_however_a_quote_in_the_name_was_escaped() -> None
         out.put(results.REPORT, f"<p>{name}</p>".encode())
         assert _withdraw_report(out, stone, shows=False)
         assert out.get(results.REPORT).data.decode() == NOTICE
+
+
+def test_annotated_copies_of_photos_that_are_gone_go_and_pictures_of_the_users_own_stay(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    mine = "annotated/mine.jpg"
+    for key in ("annotated/a.jpg", "annotated/gone.jpg"):
+        out.put(key, b"\xff\xd8" + results.ANNOTATED_MARK)
+    out.put(mine, b"\xff\xd8")
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["pictures"] == 2
+    assert [info.key for info in out.list("annotated/")] == [mine]
+
+
+def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path, found=False)
+    out.put(results.REPORT, b"<p>a crop, under a name that was spelt in another way</p>")
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["reports"] == 1
+    assert out.get(results.REPORT).data.decode() == NOTICE
+
+
+def test_a_storage_that_does_not_answer_now_is_not_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: object) -> None:
+        raise FatalError("S3 does not answer") from TransientError("slow down")
+
+    monkeypatch.setattr(DirectoryStore, "check", check)
+    with pytest.raises(TransientError, match="slow down"):
+        withdraw(job(tmp_path), STONE, S3Settings())
+    monkeypatch.undo()
+    with pytest.raises(OutOfReach, match="there is no folder"):
+        withdraw(job(tmp_path / "gone"), STONE, S3Settings())

@@ -1,7 +1,12 @@
+import numpy as np
 import pytest
 
+from headcount import results
+from headcount.errors import FatalError
 from headcount.storage.keys import is_portable
-from workers.publish import annotated_key, failures_by_cause
+from headcount.storage.memory import MemoryStore
+from workers.publish import annotated_key, clear_annotated, failures_by_cause
+from workers.report.annotate import preview
 
 
 def row(photo: str, outcome: str, reason: str | None) -> dict[str, str | None]:
@@ -48,3 +53,24 @@ def test_a_key_that_can_name_no_file_becomes_one_that_can(photo: str) -> None:
 
 def test_keys_that_look_alike_do_not_share_an_annotated_copy() -> None:
     assert len({annotated_key(key) for key in ("a//b", "/a/b", "a/b", "../a/b", "a:/b")}) == 5
+
+
+def test_what_an_earlier_run_drew_goes_and_pictures_of_the_users_own_stay() -> None:
+    out, image = MemoryStore(), np.zeros((40, 40, 3), np.uint8)
+    for key in ("annotated/now.jpg", "annotated/2024/before.jpg"):
+        out.put(key, preview(image, mark=results.ANNOTATED_MARK))
+    out.put("annotated/mine.jpg", preview(image))
+    clear_annotated(out, {"annotated/now.jpg"})
+    assert [info.key for info in out.list()] == ["annotated/mine.jpg", "annotated/now.jpg"]
+
+
+def test_a_place_that_may_be_written_to_and_not_listed_ends_no_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FatalError("may not be listed")
+
+    out = MemoryStore()
+    monkeypatch.setattr(MemoryStore, "list", refuse)
+    clear_annotated(out, set())
+    assert "may not be listed" in caplog.text

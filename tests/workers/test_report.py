@@ -271,6 +271,12 @@ def test_a_cut_list_of_people_keeps_its_totals():
     assert "3 of 5,120 people listed" in words(render(report))
 
 
+def test_who_was_passed_over_as_forgotten_is_counted_and_not_named():
+    assert "forgotten" not in words(render(FULL))
+    said = words(render(replace(FULL, references_forgotten=2, expected_forgotten=1)))
+    assert "somebody was forgotten: 2 reference photos, 1 person expected in photos" in said
+
+
 def test_a_person_missing_is_said_in_red():
     page = render(FULL)
     block = re.search(r'<p class="alert missing">(.*?)</p>', page)

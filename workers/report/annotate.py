@@ -76,16 +76,19 @@ def crop(image: Pixels, box: Box, size: int = 96) -> bytes:
     return _jpeg(square.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0), 85)
 
 
-def preview(image: Pixels, long_side: int = 960) -> bytes:
-    """A JPEG of the image, made smaller to ``long_side`` pixels where it is larger."""
+def preview(image: Pixels, long_side: int = 960, *, mark: bytes = b"") -> bytes:
+    """A JPEG of the image, made smaller to ``long_side`` pixels where it is larger.
+
+    ``mark`` becomes its comment.
+    """
     picture = Image.fromarray(image)
     picture.thumbnail((long_side, long_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return _jpeg(picture, 80)
+    return _jpeg(picture, 80, mark)
 
 
-def _jpeg(picture: Image.Image, quality: int) -> bytes:
+def _jpeg(picture: Image.Image, quality: int, mark: bytes = b"") -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    picture.save(buffer, "JPEG", quality=quality, optimize=True, comment=mark)
     return buffer.getvalue()
 
 

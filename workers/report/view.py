@@ -113,6 +113,10 @@ class Report:
     """Enrolled people, where ``people`` lists only some of them."""
     people_found: int | None = None
     """People who were found at least once, where ``people`` lists only some of them."""
+    references_forgotten: int = 0
+    """Reference photos that were passed over, since their people were forgotten."""
+    expected_forgotten: int = 0
+    """Pairs of photo and person that were passed over for the same reason."""
 
     @property
     def enrolled(self) -> int:
