@@ -28,6 +28,7 @@ from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables import Table
 from workers.cluster import MIRROR
+from workers.context import figures_in_use
 from workers.gallery import load_gallery
 from workers.rows import matrix
 
@@ -252,6 +253,7 @@ def report(archive: str, fmr: float, false_positives: float, *, kept: bool = Fal
     if kept:
         keep(measured, fmr)
     calibration, pack, points = measured.calibration, measured.pack, measured.points
+    in_use = figures_in_use(measured.store, measured.keys, pack)
     found: dict[str, Any] = {
         "pack": pack.name,
         "pack_threshold": pack.threshold,
@@ -272,9 +274,9 @@ def report(archive: str, fmr: float, false_positives: float, *, kept: bool = Fal
         "search": _search(
             calibration,
             search_threshold(
-                pack.threshold,
-                points,
-                pack.decade,
+                in_use.threshold,
+                in_use.fmr,
+                in_use.decade,
                 references=measured.references,
                 false_positives=false_positives,
             ),

@@ -142,7 +142,7 @@ class Unit:
         """
         pack = self.context.pack(self.spec.model)
         if not self.spec.beside:
-            require_same_pack(self.store, pack)
+            require_same_pack(self.store, pack, otherwise=BOTH_PACKS)
         return pack
 
     @cached_property
@@ -157,9 +157,7 @@ class Unit:
     @cached_property
     def figures(self) -> PackRecord:
         """The pack's record, with the thresholds measured on this archive where they are kept."""
-        kept = find_record(self.store, self.pack_keys.calibration, CalibrationRecord)
-        record = self.record
-        return record if kept is None else kept.applied(record)
+        return figures_in_use(self.store, self.pack_keys, self.record)
 
     @cached_property
     def collection(self) -> Reader:
@@ -192,14 +190,26 @@ class Unit:
         return Table(self.store.uri, key, self.context.s3)
 
 
-def require_same_pack(store: Store, pack: ModelPack) -> None:
-    """Raise FatalError unless the archive was made with this very pack."""
+def figures_in_use(store: Store, keys: PackKeys, record: PackRecord) -> PackRecord:
+    """A pack's record, with the thresholds measured on an archive where they are kept."""
+    kept = find_record(store, keys.calibration, CalibrationRecord)
+    return record if kept is None else kept.applied(record)
+
+
+BOTH_PACKS = "--beside to embed with both, "
+"""What a job may do about another pack; who only searches can't."""
+
+
+def require_same_pack(store: Store, pack: ModelPack, *, otherwise: str = "") -> None:
+    """Raise FatalError unless the archive was made with this very pack.
+
+    ``otherwise`` is what else may be done about it.
+    """
     made_with = read_record(store, ARCHIVE, ArchiveRecord).model
     if made_with.pack_id != pack.record.pack_id:
         raise FatalError(
             f"the archive {store.uri} was made with the model pack {made_with.name} "
             f"({made_with.pack_id}), and this run uses {pack.record.name} "
             f"({pack.record.pack_id}). Descriptors of different packs cannot be compared: "
-            f"use --model {made_with.name} with the same model files, --beside to embed with "
-            "both, or another archive"
+            f"use --model {made_with.name} with the same model files, {otherwise}or another archive"
         )

@@ -18,7 +18,7 @@ from headcount.storage.opening import split_object_uri
 from headcount.tables import Table
 from workers.analyse import Analysis, analyse
 from workers.calibrate import search_threshold
-from workers.context import require_same_pack
+from workers.context import figures_in_use, require_same_pack
 from workers.enrol import choose_face
 from workers.models.base import ModelPack
 from workers.models.packs import open_pack
@@ -37,14 +37,15 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
     require_same_pack(store, pack)
     analysis = _analysis(photo, pack, settings, s3)
     chosen = _chosen(analysis, face)
-    keys, record = PackKeys(pack.record.pack_id), pack.record
+    keys = PackKeys(pack.record.pack_id)
+    figures = figures_in_use(store, keys, pack.record)
     table = Table(store.uri, keys.faces, s3)
     threshold = at_least
     if threshold is None:
         threshold = search_threshold(
-            record.threshold,
-            record.fmr,
-            record.decade,
+            figures.threshold,
+            figures.fmr,
+            figures.decade,
             references=table.count(),
             false_positives=FALSE_HITS,
         )

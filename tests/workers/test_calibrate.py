@@ -1,16 +1,22 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from headcount.messages import CalibrationRecord, PackRecord, now
+from tests.workers.archives import PACK, made_up, strangers
 from workers.calibrate import (
     Calibration,
     cosine_at,
     free_negatives,
     labelled_pairs,
     logistic,
+    report,
     search_threshold,
     tail_cosine,
 )
+from workers.context import figures_in_use
 
 POINTS = ((1e-2, 0.30), (1e-3, 0.35), (1e-4, 0.40))
 
@@ -99,3 +105,18 @@ def test_kept_figures_stand_in_for_those_of_the_pack_and_nothing_else() -> None:
     applied = kept.applied(pack)
     changed = {k for k, v in applied.model_dump().items() if v != pack.model_dump()[k]}
     assert changed == {"threshold", "fmr", "calibration"}
+
+
+def test_what_is_reported_of_a_search_is_what_later_runs_go_by(tmp_path: Path) -> None:
+    archive = made_up(tmp_path, {f"{n:02}.jpg": strangers(6, seed=n) for n in range(60)})
+    before = json.loads(report(archive.uri, 1e-4, 1e-3))
+    assert before["search"]["threshold"] == PACK.threshold
+    said = json.loads(report(archive.uri, 1e-2, 1e-3, kept=True))
+    kept = figures_in_use(archive.store, archive.keys, PACK)
+    used = search_threshold(
+        kept.threshold, kept.fmr, kept.decade, references=0, false_positives=1e-3
+    )
+    assert said["search"]["threshold"] == pytest.approx(used)
+    assert used < PACK.threshold
+    again = json.loads(report(archive.uri, 1e-4, 1e-3))
+    assert again["search"]["threshold"] == pytest.approx(used), "also once it was kept"
