@@ -42,6 +42,8 @@ def command(
 ) -> int:
     """Find the photos with the person in PHOTO, the most alike first.
 
+    After them come those that the latest runs put into a cluster with one of these, or gave
+    the same name.
     PHOTO is a path or an s3:// URI; it is not kept. Every search leaves a line in the audit log.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
@@ -64,9 +66,16 @@ def command(
         return 0
     for row in found["found"]:
         who = row["person"] or row["cluster_id"] or "-"
-        click.echo(f"{row['similarity']:.3f}  {row['photo']}  {who}")
+        click.echo(f"{row['similarity']:.3f}  {row['photo']}  {who}{_way(row['by'])}")
+    alike = sum(row["by"] == "similarity" for row in found["found"])
+    more = len(found["found"]) - alike
     click.echo(
-        f"{counted(len(found['found']), 'photo')} at cosine {found['threshold']:.2f} or more",
+        f"{counted(alike, 'photo')} at cosine {found['threshold']:.2f} or more"
+        + (f", {more} more by cluster or name" if more else ""),
         err=True,
     )
     return 0
+
+
+def _way(by: str) -> str:
+    return "" if by == "similarity" else f"  (by {by})"

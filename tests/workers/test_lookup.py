@@ -4,11 +4,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from headcount import rolls
 from headcount.errors import FatalError
 from headcount.messages import CalibrationRecord, now
-from tests.workers.archives import PACK, MadeUp, like, made_up, strangers
+from tests.workers.archives import COLLECTION, PACK, MadeUp, like, made_up, strangers
 from workers import lookup
 
 WANTED = strangers(1, 0)[0]
@@ -47,3 +49,57 @@ def test_a_search_with_another_pack_is_refused_without_advice_that_it_cannot_fol
     with pytest.raises(FatalError, match="cannot be compared") as refused:
         search(archive, monkeypatch, "another")
     assert "--beside" not in str(refused.value)
+
+
+def said(archive: MadeUp, *rows: tuple[str, str | None, str | None]) -> None:
+    """The roll of a run: photo of one face, its cluster, its person."""
+    of_faces = [
+        {
+            "photo": p,
+            "face_id": f"{p}/0",
+            "decision": "x",
+            "cluster_id": c,
+            "person_id": n,
+            "person": n,
+        }
+        for p, c, n in rows
+    ]
+    roll = pa.Table.from_pylist(of_faces, rolls.ROLL)
+    rolls.write_roll(archive.store, archive.keys, COLLECTION, "job", roll)
+
+
+def test_whom_runs_put_together_with_a_hit_follows_the_hits_and_nobody_follows_a_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cosines = {"hit": 0.7, "mate": 0.2, "named": 0.3, "miss": 0.4, "misses-mate": 0.1, "gone": 0.2}
+    faces = {
+        p: like(WANTED, c, n)[None] for n, (p, c) in enumerate(cosines.items(), 1) if p != "gone"
+    }
+    archive = made_up(tmp_path, faces)
+    said(
+        archive,
+        ("hit", "c1", "ada"),
+        ("mate", "c1", None),
+        ("named", "c2", "ada"),
+        ("miss", "c3", None),
+        ("misses-mate", "c3", None),
+        ("gone", "c1", None),
+    )
+    found = search(archive, monkeypatch)["found"]
+    assert [(r["photo"], r["by"], r["cluster_id"]) for r in found] == [
+        ("hit", "similarity", "c1"),
+        ("named", "name", "c2"),
+        ("mate", "cluster", "c1"),
+    ]
+    assert [r["similarity"] for r in found] == pytest.approx([0.7, 0.3, 0.2], abs=0.01)
+
+
+def test_hits_of_which_no_run_said_anything_are_found_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = made_up(tmp_path, {"b": np.stack([WANTED, like(WANTED, 0.6, 1)]), "a": WANTED[None]})
+    found = search(archive, monkeypatch)["found"]
+    assert [(r["photo"], r["similarity"], r["person"]) for r in found] == [
+        ("a", 1.0, None),
+        ("b", 1.0, None),
+    ]
