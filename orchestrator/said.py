@@ -108,10 +108,10 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
     for pack_id in pack_ids(store):
         keys = PackKeys(pack_id)
         gallery = Table(store.uri, keys.gallery, s3)
-        rows = gallery.read(["person_id", "person"]).to_pylist() if gallery.exists() else []
+        if gallery.exists():
+            known |= _names(gallery.read(["person_id", "person"]))
         for said in latest_rolls(store, keys):
-            rows += said.roll.select(["person_id", "person"]).to_pylist()
-        known |= {row["person_id"]: row["person"] for row in rows if row["person_id"]}
+            known |= _names(said.roll)
     return known
 
 
@@ -125,6 +125,13 @@ def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
             elif said.action == "name" or said.person_id == person:
                 standing.pop(mark.face_id, None)
     return standing
+
+
+def _names(rows: pa.Table) -> dict[str, str]:
+    """Names by id, each person's last one; without an object per row."""
+    rows = rows.select(["person_id", "person"]).filter(pc.greater(rows["person_id"], ""))
+    last = rows.group_by("person_id", use_threads=False).aggregate([("person", "last")])
+    return dict(zip(last["person_id"].to_pylist(), last["person_last"].to_pylist(), strict=True))
 
 
 def pack_ids(store: Store) -> list[str]:
@@ -160,10 +167,13 @@ def find_faces(store: Store, what: str, among: Iterable[Said] | None = None) -> 
         cluster: str | None = what
         if pc.index(clusters, what).as_py() < 0:
             lineage = rolls.read_lineage(store, said.keys, said.collection)
-            cluster = rolls.heir(what, set(clusters.drop_null().to_pylist()), lineage)
+            lineage = lineage.filter(pc.equal(lineage["change"], "absorbed"))
+            heirs = pc.unique(lineage["cluster_id"])
+            alive = heirs.filter(pc.is_in(heirs, value_set=clusters.combine_chunks()))
+            cluster = rolls.heir(what, set(alive.to_pylist()), lineage)
         if cluster is not None:
             inside = said.roll.filter(pc.equal(said.roll["cluster_id"], cluster))
-            faces = tuple(dict.fromkeys(inside["face_id"].to_pylist()))
+            faces = tuple(pc.unique(inside["face_id"]).to_pylist())
             return Pointed(said, faces, cluster)
     raise FatalError(
         f"no face and no cluster {what} in the latest results of {store.uri}: "
