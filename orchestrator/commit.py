@@ -76,13 +76,17 @@ def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
     """Raise FatalError where the archive is not what it was when the job was begun."""
     if find_record(store, ROLLBACK, RollbackRecord):
         raise FatalError("a rollback was interrupted: run `headcount rollback` again to end it")
-    for info in store.list(ROLLBACKS):
-        record = find_record(store, info.key, RollbackRecord)
-        if record and record.at > spec.created:
-            raise FatalError(
-                f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
-                "begun: start a new job"
-            )
+    if record := rollback_since(store, spec):
+        raise FatalError(
+            f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
+            "begun: start a new job"
+        )
+
+
+def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
+    """A rollback that was made since a job was begun; None where there is none."""
+    records = (find_record(store, info.key, RollbackRecord) for info in store.list(ROLLBACKS))
+    return next((record for record in records if record and record.at > spec.created), None)
 
 
 def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
