@@ -70,16 +70,22 @@ def _remove_later(store: Store, keys: PackKeys, job_id: str) -> list[str]:
     """Remove what later jobs said of faces, so that the next job compares with ``job_id``."""
     undone: set[str] = set()
     for collection in rolls.collections_of(store, keys):
-        for later in rolls.job_ids(store, keys.rolls(collection)):
-            if later > job_id:
-                store.delete(keys.roll(collection, later))
-                undone.add(later)
-        for later in rolls.job_ids(store, keys.lineages(collection)):
-            if later > job_id:
-                store.delete(keys.lineage(collection, later))
+        for later in _after(store, job_id, keys.rolls(collection)):
+            store.delete(keys.roll(collection, later))
+            undone.add(later)
+        for later in _after(store, job_id, keys.lineages(collection)):
+            store.delete(keys.lineage(collection, later))
         last = find_record(store, commit_key(collection), LastCommitRecord)
-        if last is not None and last.job_id > job_id:
+        if last is not None and (
+            not last.made or rolls.by_commit(store, {last.job_id, job_id})[-1] != job_id
+        ):
             store.delete(commit_key(collection))  # nobody is to complete a commit that is undone
     for later in undone:
         store.delete(JobKeys(later).commit)
     return sorted(undone)
+
+
+def _after(store: Store, job_id: str, folder: str) -> list[str]:
+    """The jobs in a folder of rolls or lineages that were committed after a job."""
+    ids = rolls.by_commit(store, {*rolls.job_ids(store, folder), job_id})
+    return ids[ids.index(job_id) + 1 :]
