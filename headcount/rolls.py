@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -69,12 +70,15 @@ def job_ids(store: Store, folder: str) -> list[str]:
 def by_commit(store: Store, ids: Iterable[str]) -> list[str]:
     """Jobs of one pack in the order in which they were committed, by the versions they left.
 
-    Those whose versions were not kept come first; where they are the same, the ids decide.
+    Those whose versions were not kept come first; jobs that changed no table go by the clock.
     """
+    first = datetime.min.replace(tzinfo=UTC)
 
-    def place(job_id: str) -> tuple[int, int, str]:
+    def place(job_id: str) -> tuple[int, int, datetime, str]:
         record = find_record(store, JobKeys(job_id).commit, CommitRecord)
-        return (record.photos, record.faces, job_id) if record else (0, 0, job_id)
+        if record is None:
+            return 0, 0, first, job_id
+        return record.photos, record.faces, record.at, job_id
 
     return sorted(ids, key=place)
 

@@ -15,6 +15,7 @@ from headcount.messages import (
     ReplacedRecord,
     RollbackRecord,
     find_record,
+    now,
     read_record,
 )
 from headcount.photos import collection_id
@@ -63,6 +64,7 @@ def commit_job(
         photos=photos.version,
         faces=faces.version,
         gallery=Table(store.uri, of_pack.gallery, s3).version,
+        at=now(),
     )
     store.put_new(keys.commit, versions.to_bytes())
 

@@ -2,14 +2,14 @@
 
 from headcount import rolls
 from headcount.layout import JobKeys, PackKeys, commit_key
-from headcount.messages import CommitRecord, LastCommitRecord
+from headcount.messages import CommitRecord, LastCommitRecord, now
 from headcount.storage.memory import MemoryStore
 
 KEYS = PackKeys("p")
 
 
 def committed(store: MemoryStore, job_id: str, version: int) -> None:
-    record = CommitRecord(pack_id="p", photos=version, faces=version, gallery=1)
+    record = CommitRecord(pack_id="p", photos=version, faces=version, gallery=1, at=now())
     store.put(JobKeys(job_id).commit, record.to_bytes())
     store.put(commit_key("c"), LastCommitRecord(job_id=job_id, made=True).to_bytes())
 
