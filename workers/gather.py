@@ -43,8 +43,10 @@ def gather_faces(unit: Unit) -> DoneMarker:
     Whoever writes ``split.json`` first settles it. One that is begun again, or comes second, works
     by the versions of the tables and the parts that are in there, and so writes the same bytes.
     """
-    settled = find_record(unit.store, unit.keys.split, SplitRecord)
-    return _gather_by(unit, settled) or _gather_by(unit, split_of(unit))  # another was first
+    done = _gather_by(unit, find_record(unit.store, unit.keys.split, SplitRecord))
+    while done is None:  # another was first
+        done = _gather_by(unit, split_of(unit))
+    return done
 
 
 def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
