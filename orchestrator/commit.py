@@ -14,6 +14,7 @@ from headcount.messages import (
     PlanRecord,
     ReplacedRecord,
     RollbackRecord,
+    ShardManifest,
     find_record,
     now,
     read_record,
@@ -21,7 +22,7 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, quoted
+from headcount.tables import Table, any_of, in_collection, parts, quoted
 
 
 def commit_job(
@@ -55,6 +56,7 @@ def commit_job(
     ):
         fence()
         _delete_replaced(table, store, spec, plan)
+        _delete_left_over(table, store, spec, plan)
         if not table.count(f"job_id = {quoted(spec.job_id)}"):
             fence()
             table.commit(fragments)
@@ -98,6 +100,23 @@ def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord
             f"{in_collection(collection_id(spec.photos or ''))} "
             f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
         )
+
+
+def _delete_left_over(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
+    """The rows that other jobs left of this one's photos.
+
+    There are some only where a rollback went to a version that another collection's job left
+    while faces were in and their photos were not yet.
+    """
+    if next(iter(store.list(ROLLBACKS)), None) is None:
+        return
+    for number in range(plan.shards):
+        shard = read_record(store, JobKeys(spec.job_id).shard(shard_name(number)), ShardManifest)
+        for photos in parts([photo.key for photo in shard.photos]):
+            table.delete(
+                f"{in_collection(collection_id(spec.photos or ''))} "
+                f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
+            )
 
 
 def _replaced(store: Store, spec: JobSpec, plan: PlanRecord) -> Iterator[tuple[str, ...]]:
