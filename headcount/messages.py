@@ -201,6 +201,7 @@ class CommitRecord(Record):
     photos: int
     faces: int
     gallery: int
+    at: datetime
 
 
 class SplitRecord(Record):
@@ -222,6 +223,7 @@ class RollbackRecord(Record):
 
     job_id: str
     at: datetime
+    undone: tuple[str, ...] = Field((), description="the jobs that were committed after it")
 
 
 class ReferenceReport(BaseModel):

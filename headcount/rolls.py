@@ -7,6 +7,8 @@ is killed and begun again compares with the same roll, and so says the same.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -15,7 +17,8 @@ import pyarrow.parquet as pq
 
 from headcount import results
 from headcount.errors import ObjectMissing
-from headcount.layout import PackKeys
+from headcount.layout import JobKeys, PackKeys, commit_key
+from headcount.messages import CommitRecord, LastCommitRecord, find_record
 from headcount.storage import Store
 
 ROLL = pa.schema(
@@ -56,14 +59,41 @@ def write_table(store: Store, key: str, table: pa.Table) -> None:
 
 
 def job_ids(store: Store, folder: str) -> list[str]:
-    """The jobs that left a roll, or a lineage, in a folder; oldest first."""
-    return sorted(PurePosixPath(info.key).stem for info in store.list(folder))
+    """The jobs that left a roll, or a lineage, in a folder; in the order of their commits.
+
+    That is not the order of their ids: a job that was paused, or that others went before, is
+    committed later than some that were begun after it.
+    """
+    return by_commit(store, (PurePosixPath(info.key).stem for info in store.list(folder)))
+
+
+def by_commit(store: Store, ids: Iterable[str]) -> list[str]:
+    """Jobs of one pack in the order in which they were committed, by the versions they left.
+
+    Those whose versions were not kept come first; jobs that changed no table go by the clock.
+    """
+    first = datetime.min.replace(tzinfo=UTC)
+
+    def place(job_id: str) -> tuple[int, int, datetime, str]:
+        record = find_record(store, JobKeys(job_id).commit, CommitRecord)
+        if record is None:
+            return 0, 0, first, job_id
+        return record.photos, record.faces, record.at, job_id
+
+    return sorted(ids, key=place)
 
 
 def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "") -> str | None:
     """The last job that left a roll of a collection; with ``before``, the last one earlier."""
     ids = job_ids(store, keys.rolls(collection))
-    return next((i for i in reversed(ids) if not before or i < before), None)
+    if before:
+        earlier = by_commit(store, {*ids, before})
+        ids = earlier[: earlier.index(before)]
+    else:
+        last = find_record(store, commit_key(collection), LastCommitRecord)
+        if last is not None and last.made and last.job_id in ids:
+            return last.job_id  # also where a `forget` has removed the versions
+    return ids[-1] if ids else None
 
 
 def read_roll(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from headcount.control import stopped
 from headcount.errors import FatalError
-from headcount.layout import JOBS, JobKeys
-from headcount.messages import FinishedRecord, JobSpec, find_record
+from headcount.layout import JOBS, ROLLBACKS, JobKeys
+from headcount.messages import FinishedRecord, JobSpec, RollbackRecord, find_record
 from headcount.storage import Store
 
 AFTER_SLASH = "0"
@@ -22,6 +22,12 @@ def job_ids(store: Store) -> Iterator[str]:
         job_id = first.key.removeprefix(JOBS).split("/")[0]
         yield job_id
         after = f"{JOBS}{job_id}{AFTER_SLASH}"
+
+
+def undone_jobs(store: Store) -> set[str]:
+    """The ids of the jobs that rollbacks have undone."""
+    records = (find_record(store, info.key, RollbackRecord) for info in store.list(ROLLBACKS))
+    return {job_id for record in records if record for job_id in record.undone}
 
 
 def unfinished_jobs(store: Store) -> list[str]:

@@ -14,13 +14,15 @@ from headcount.messages import (
     PlanRecord,
     ReplacedRecord,
     RollbackRecord,
+    ShardManifest,
     find_record,
+    now,
     read_record,
 )
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, quoted
+from headcount.tables import Table, any_of, in_collection, parts, quoted
 
 
 def commit_job(
@@ -54,6 +56,7 @@ def commit_job(
     ):
         fence()
         _delete_replaced(table, store, spec, plan)
+        _delete_left_over(table, store, spec, plan)
         if not table.count(f"job_id = {quoted(spec.job_id)}"):
             fence()
             table.commit(fragments)
@@ -63,6 +66,7 @@ def commit_job(
         photos=photos.version,
         faces=faces.version,
         gallery=Table(store.uri, of_pack.gallery, s3).version,
+        at=now(),
     )
     store.put_new(keys.commit, versions.to_bytes())
 
@@ -76,13 +80,17 @@ def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
     """Raise FatalError where the archive is not what it was when the job was begun."""
     if find_record(store, ROLLBACK, RollbackRecord):
         raise FatalError("a rollback was interrupted: run `headcount rollback` again to end it")
-    for info in store.list(ROLLBACKS):
-        record = find_record(store, info.key, RollbackRecord)
-        if record and record.at > spec.created:
-            raise FatalError(
-                f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
-                "begun: start a new job"
-            )
+    if record := rollback_since(store, spec):
+        raise FatalError(
+            f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
+            "begun: start a new job"
+        )
+
+
+def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
+    """A rollback that was made since a job was begun; None where there is none."""
+    records = (find_record(store, info.key, RollbackRecord) for info in store.list(ROLLBACKS))
+    return next((record for record in records if record and record.at > spec.created), None)
 
 
 def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
@@ -92,6 +100,23 @@ def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord
             f"{in_collection(collection_id(spec.photos or ''))} "
             f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
         )
+
+
+def _delete_left_over(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
+    """The rows that other jobs left of this one's photos.
+
+    There are some only where a rollback went to a version that another collection's job left
+    while faces were in and their photos were not yet.
+    """
+    if next(iter(store.list(ROLLBACKS)), None) is None:
+        return
+    for number in range(plan.shards):
+        shard = read_record(store, JobKeys(spec.job_id).shard(shard_name(number)), ShardManifest)
+        for photos in parts([photo.key for photo in shard.photos]):
+            table.delete(
+                f"{in_collection(collection_id(spec.photos or ''))} "
+                f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
+            )
 
 
 def _replaced(store: Store, spec: JobSpec, plan: PlanRecord) -> Iterator[tuple[str, ...]]:

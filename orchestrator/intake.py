@@ -22,7 +22,7 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from orchestrator.commit import commit_job
+from orchestrator.commit import commit_job, refuse_if_rolled_back, rollback_since
 from orchestrator.plan import plan_job
 
 Fence = Callable[[], None]
@@ -33,8 +33,9 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
     """The job's plan, made now where there is none or where another job was committed since.
 
     Raises FatalError where that happened and the old plan was begun: its photos would be taken
-    in twice.
+    in twice; or where the archive was rolled back since the job was begun.
     """
+    refuse_if_rolled_back(store, spec)
     last = _completed(store, spec, s3, fence)
     keys = JobKeys(spec.job_id)
     plan = find_record(store, keys.plan, PlanRecord)
@@ -58,6 +59,7 @@ def take_in(
     fence: Fence,
 ) -> None:
     """Commit the job, named as the collection's last one before and after it."""
+    refuse_if_rolled_back(store, spec)  # before it is named: nobody could complete it
     key = commit_key(collection_id(spec.photos or ""))
     fence()
     store.put(key, LastCommitRecord(job_id=spec.job_id, made=False).to_bytes())
@@ -73,13 +75,21 @@ def pack_of(prepared: DoneMarker) -> PackRecord:
 
 
 def _completed(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> str:
-    """The job committed last; where its supervisor died in the middle, the rest of it is done."""
-    last = find_record(store, commit_key(collection_id(spec.photos or "")), LastCommitRecord)
+    """The job committed last; where its supervisor died in the middle, the rest of it is done.
+
+    A commit that a rollback has undone in the middle is nobody's any more: it is dropped.
+    """
+    key = commit_key(collection_id(spec.photos or ""))
+    last = find_record(store, key, LastCommitRecord)
     if last is None:
         return ""
     if not last.made and last.job_id != spec.job_id:
         keys = JobKeys(last.job_id)
         other = read_record(store, keys.spec, JobSpec)
+        if rollback_since(store, other):
+            fence()
+            store.delete(key)
+            return ""
         plan = read_record(store, keys.plan, PlanRecord)
         pack = pack_of(read_record(store, keys.done(PREPARE), DoneMarker))
         take_in(store, other, plan, pack, s3, fence=fence)

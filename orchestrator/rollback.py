@@ -13,7 +13,7 @@ from headcount.messages import CommitRecord, LastCommitRecord, RollbackRecord, f
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.catalogue import require_idle
+from orchestrator.catalogue import job_ids, require_idle, undone_jobs
 
 
 def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
@@ -31,7 +31,8 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
     versions = _versions(store, job_id, s3)
     if begun is None:
         require_idle(store, purpose="before a rollback")
-        begun = RollbackRecord(job_id=job_id, at=now())
+        undone = _committed_after(store, job_id, versions.pack_id)
+        begun = RollbackRecord(job_id=job_id, at=now(), undone=undone)
         audit.record(store, "rollback", job_id)
         store.put(ROLLBACK, begun.to_bytes())
     keys = PackKeys(versions.pack_id)
@@ -42,14 +43,16 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
         (keys.gallery, versions.gallery),
     ):
         Table(store.uri, key, s3).restore(version)
-    undone = _remove_later(store, keys, job_id)
+    _remove(store, keys, begun)
     store.put(f"{ROLLBACKS}{begun.at:%Y%m%d-%H%M%S.%f}.json", begun.to_bytes())
     store.delete(ROLLBACK)
-    return undone
+    return list(begun.undone)
 
 
 def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
     record = find_record(store, JobKeys(job_id).commit, CommitRecord)
+    if record is None and job_id in undone_jobs(store):
+        raise FatalError(f"job {job_id} was undone by a rollback: its faces are not kept")
     if record is None:
         raise FatalError(
             f"no version of the archive was kept for job {job_id}: it took in no photos, or a "
@@ -66,20 +69,21 @@ def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
     return record
 
 
-def _remove_later(store: Store, keys: PackKeys, job_id: str) -> list[str]:
-    """Remove what later jobs said of faces, so that the next job compares with ``job_id``."""
-    undone: set[str] = set()
+def _committed_after(store: Store, job_id: str, pack_id: str) -> tuple[str, ...]:
+    records = {id_: find_record(store, JobKeys(id_).commit, CommitRecord) for id_ in job_ids(store)}
+    ids = [id_ for id_, record in records.items() if record and record.pack_id == pack_id]
+    order = rolls.by_commit(store, ids)
+    return tuple(order[order.index(job_id) + 1 :])
+
+
+def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:
+    """Remove what the undone jobs said of faces: the next job compares with those before."""
     for collection in rolls.collections_of(store, keys):
-        for later in rolls.job_ids(store, keys.rolls(collection)):
-            if later > job_id:
-                store.delete(keys.roll(collection, later))
-                undone.add(later)
-        for later in rolls.job_ids(store, keys.lineages(collection)):
-            if later > job_id:
-                store.delete(keys.lineage(collection, later))
+        for later in begun.undone:
+            store.delete(keys.roll(collection, later))
+            store.delete(keys.lineage(collection, later))
         last = find_record(store, commit_key(collection), LastCommitRecord)
-        if last is not None and last.job_id > job_id:
+        if last is not None and (not last.made or last.job_id in begun.undone):
             store.delete(commit_key(collection))  # nobody is to complete a commit that is undone
-    for later in undone:
+    for later in begun.undone:
         store.delete(JobKeys(later).commit)
-    return sorted(undone)

@@ -26,9 +26,7 @@ from headcount.records import person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, parts
-from orchestrator.catalogue import job_ids
-
-"""Values of one filter."""
+from orchestrator.catalogue import job_ids, undone_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +77,11 @@ def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
 
 
 def finished_jobs(store: Store) -> list[str]:
-    """The jobs that took a roll and ended well, oldest first."""
-    done = []
+    """The jobs that took a roll, ended well and were not undone since, oldest first."""
+    done, undone = [], undone_jobs(store)
     for job_id in job_ids(store):
+        if job_id in undone:
+            continue
         finished = find_record(store, JobKeys(job_id).finished, FinishedRecord)
         spec = find_record(store, JobKeys(job_id).spec, JobSpec)
         if finished and finished.state == "done" and spec and spec.photos:

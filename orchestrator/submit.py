@@ -23,6 +23,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.opening import split_object_uri
 from orchestrator.catalogue import job_ids
+from orchestrator.commit import rollback_since
 
 
 def make_request(
@@ -145,13 +146,16 @@ def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
 
 
 def interrupted_job(store: Store, spec: JobSpec) -> str | None:
-    """The latest job of the same request that was begun and not finished, if it is the latest."""
+    """The latest job of the same request that was begun and not finished, if it is the latest.
+
+    None where the archive was rolled back since: that job cannot be ended any more.
+    """
     latest: JobSpec | None = None
     for job_id in job_ids(store):
         other = find_record(store, JobKeys(job_id).spec, JobSpec)
         if other and other.photos == spec.photos:
             latest = other  # job ids sort by time
-    if latest is None or not _same_request(latest, spec):
+    if latest is None or not _same_request(latest, spec) or rollback_since(store, latest):
         return None
     finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)
     return latest.job_id if finished is None or finished.state == "failed" else None

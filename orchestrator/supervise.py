@@ -169,7 +169,15 @@ class Supervisor:
 
     def _end_of_job(self) -> FinishedRecord | None:
         finished = find_record(self.store, self.keys.finished, FinishedRecord)
-        return finished if finished is not None and finished.state == "done" else None
+        if finished is None or finished.state != "done":
+            return None
+        self._clear()
+        return finished
+
+    def _clear(self) -> None:
+        """Remove what the tasks of the reduce stage handed on: only once the job has its end."""
+        for info in list(self.store.list(self.keys.handed_on)):
+            self.store.delete(info.key)
 
     def _in_turn(self, spec: JobSpec) -> FinishedRecord:
         try:
@@ -227,6 +235,8 @@ class Supervisor:
 
     def _reduce(self, pack: PackRecord) -> DoneMarker:
         """Match, cluster and publish: in one task, or in several where the archive is large."""
+        if find_record(self.store, self.keys.done(REDUCE), DoneMarker) is not None:
+            return self._one(REDUCE)
         begun = find_record(self.store, self.keys.done(GATHER), DoneMarker) is not None
         if not begun and faces_in(self.store, pack, self.s3) <= self.settings.reduce_faces:
             return self._one(REDUCE)
@@ -234,10 +244,7 @@ class Supervisor:
         split = read_record(self.store, self.keys.split, SplitRecord)
         self._many("match", [match_name(part) for part in range(len(split.parts))])
         self._many("join", [join_name(group) for group in range(len(split.groups))])
-        marker = self._one(REDUCE)
-        for info in list(self.store.list(self.keys.handed_on)):
-            self.store.delete(info.key)
-        return marker
+        return self._one(REDUCE)
 
     def _many(self, stage: str, units: list[str]) -> None:
         """Drive a stage of several units."""
@@ -483,6 +490,7 @@ class Supervisor:
             }
         )
         self._end(record)
+        self._clear()
         return record
 
     def _end(self, record: FinishedRecord) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.messages import DoneMarker, SplitRecord
+from headcount.messages import DoneMarker, SplitRecord, find_record
 from headcount.tables import Table
 from workers.clock import Clock
 from workers.columns import Numbers
@@ -18,10 +18,11 @@ from workers.context import Unit
 from workers.decide import to_cluster
 from workers.decisions import enrol_named, load_decisions
 from workers.descriptors import Descriptors
-from workers.faces import DESCRIPTOR, empty, in_order, own_copy, scan
+from workers.faces import DESCRIPTOR, empty, faces_table, in_order, own_copy, scan
 from workers.handed import hand_on
 from workers.inherited import inherit_names
 from workers.neighbours import EXACT_LIMIT, NOWHERE, Pivots, sample_size, shuffle
+from workers.parts import split_of
 from workers.pools import own_threads
 from workers.restated import find_restated, restate_decisions
 from workers.rows import stored_matrix
@@ -38,33 +39,53 @@ def gather_faces(unit: Unit) -> DoneMarker:
     That is: the parts of the table of faces, which rows of each are to be clustered, and the pivots
     that cut those into cells, unless they are so few that every pair is compared. Of descriptors
     it holds the pivots' sample, twice.
+
+    Whoever writes ``split.json`` first settles it. One that is begun again, or comes second, works
+    by the versions of the tables and the parts that are in there, and so writes the same bytes.
     """
+    done = _gather_by(unit, find_record(unit.store, unit.keys.split, SplitRecord))
+    while done is None:  # another was first
+        done = _gather_by(unit, split_of(unit))
+    return done
+
+
+def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
+    """Gather as was settled, or settle it; None where another one settled it meanwhile."""
     clock = Clock()
-    table = unit.table(unit.pack_keys.faces)
-    version = table.version
-    table = table.at(version)
-    parts = parts_of(table.fragments(), unit.context.settings.reduce_faces)
+    latest = faces_table(unit, settled)
+    version = settled.faces_version if settled else latest.version
+    table = latest.at(version)
+    most = unit.context.settings.reduce_faces
+    parts = settled.parts if settled else parts_of(table.fragments(), most)
     gathered = _gather(unit, table, parts)
-    descriptors = _Fetched(unit, table, parts, gathered.order)
-    restated = find_restated(unit, gathered.faces, descriptors)
-    restate_decisions(unit, gathered.faces, restated)
-    decided = load_decisions(unit, gathered.faces)
-    enrol_named(unit, gathered.faces, descriptors, decided)
-    inherit_names(unit, gathered.faces, descriptors, decided)
+    if settled is None:
+        _bring_up_to_date(unit, gathered.faces, _Fetched(unit, table, parts, gathered.order))
     clock.lap("load")
     rows, face_ids = to_cluster(gathered.faces)
     chosen = gathered.order[rows]
-    _hand_on_numbers(unit, gathered, chosen)
-    split = SplitRecord(
+    pivots = _pivots(unit, table, parts, gathered.mixed, chosen)
+    split = settled or SplitRecord(
         faces_version=version,
         gallery_version=unit.table(unit.pack_keys.gallery).version,
         parts=parts,
         faces=len(face_ids),
-        groups=_cut(unit, table, parts, gathered.mixed, chosen),
+        groups=_groups(pivots, len(parts)),
     )
-    unit.store.put(unit.keys.split, split.to_bytes())
+    if settled is None and not unit.store.put_new(unit.keys.split, split.to_bytes()):
+        return None
+    _hand_on_numbers(unit, gathered, chosen)
+    if pivots is not None:
+        hand_on(unit.store, unit.keys.pivots, **pivots.arrays())
     clock.lap("cut")
     return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
+
+
+def _bring_up_to_date(unit: Unit, faces: pa.Table, descriptors: _Fetched) -> None:
+    """Take into the gallery what people decided about these faces."""
+    restate_decisions(unit, faces, find_restated(unit, faces, descriptors))
+    decided = load_decisions(unit, faces)
+    enrol_named(unit, faces, descriptors, decided)
+    inherit_names(unit, faces, descriptors, decided)
 
 
 def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
@@ -119,18 +140,23 @@ def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
         hand_on(unit.store, unit.keys.numbers(part), number=number)
 
 
-def _cut(
+def _pivots(
     unit: Unit, table: Table, parts: Parts, mixed: NDArray[np.uint64], chosen: Numbers
-) -> tuple[tuple[int, int], ...]:
-    """Write the pivots of the chosen rows; gives the cells of each group, as many as parts."""
+) -> Pivots | None:
+    """The pivots of the chosen rows; None where these are so few that every pair is compared."""
     if len(chosen) <= EXACT_LIMIT:
-        return ()
+        return None
     seen, drawn = sample_size(len(chosen))
     rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
     with own_threads() as pool:
-        pivots = Pivots.of(_Fetched(unit, table, parts)[rows], seen, pool)
-    hand_on(unit.store, unit.keys.pivots, **pivots.arrays())
-    ends = np.linspace(0, len(pivots), len(parts) + 1).astype(int).tolist()
+        return Pivots.of(_Fetched(unit, table, parts)[rows], seen, pool)
+
+
+def _groups(pivots: Pivots | None, count: int) -> tuple[tuple[int, int], ...]:
+    """The cells of each group; none without pivots."""
+    if pivots is None:
+        return ()
+    ends = np.linspace(0, len(pivots), count + 1).astype(int).tolist()
     return tuple(pairwise(ends))
 
 

@@ -48,15 +48,24 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
     if one and other:
         return one, other
     done = finished_jobs(store)
-    last = other or (done[-1] if done else None)
-    if one and last:
-        return one, last
-    if last:
-        photos = roll_of(store, last)[0]
-        for job_id in reversed([job for job in done if job < last]):
-            if roll_of(store, job_id)[0] == photos:
-                return job_id, last
+    if not other:
+        other = next((job for job in reversed(done) if _photos(store, job)), None)
+    if one and other:
+        return one, other
+    if other:
+        photos = roll_of(store, other)[0]
+        for job_id in reversed([job for job in done if job < other]):
+            if _photos(store, job_id) == photos:
+                return job_id, other
     raise FatalError(f"{store.uri} has no two jobs over the same photos yet")
+
+
+def _photos(store: Store, job_id: str) -> str | None:
+    """What a job took the roll of; None where its roll is not kept."""
+    try:
+        return roll_of(store, job_id)[0]
+    except FatalError:
+        return None
 
 
 def lines(found: dict[str, Any]) -> list[str]:

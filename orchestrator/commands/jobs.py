@@ -7,7 +7,7 @@ import json
 import click
 
 from headcount.storage import canonical_uri
-from orchestrator.catalogue import job_ids
+from orchestrator.catalogue import job_ids, undone_jobs
 from orchestrator.commands.options import archive_option, json_option, load_s3
 from orchestrator.commands.status import read_status
 from orchestrator.submit import open_archive
@@ -17,9 +17,13 @@ from orchestrator.submit import open_archive
 @archive_option
 @json_option
 def command(archive: str, as_json: bool) -> int:
-    """List the jobs of an archive."""
+    """List the jobs of an archive; those that a rollback took back are `undone`."""
     store = open_archive(canonical_uri(archive), load_s3())
-    statuses = [read_status(store, job) for job in job_ids(store)]
+    undone = undone_jobs(store)
+    statuses = [
+        read_status(store, job) | ({"state": "undone"} if job in undone else {})
+        for job in job_ids(store)
+    ]
     if as_json:
         click.echo(json.dumps(statuses, indent=1))
         return 0

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from headcount.errors import FatalError
 from headcount.settings import PROFILES, S3Settings, Settings
+from headcount.storage import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -131,3 +132,12 @@ def _settings_trouble(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
     return f"setting HEADCOUNT_{name.upper()}: {first['msg']}"
+
+
+def require_archive(store: Store) -> Store:
+    """The store itself. Raises a usage error where no job has made an archive of it."""
+    if next(iter(store.list()), None) is None:
+        raise click.UsageError(
+            f"there is no archive in {store.uri}: check the path; `headcount run` makes one"
+        )
+    return store

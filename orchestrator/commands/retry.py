@@ -8,9 +8,10 @@ import click
 
 from headcount.errors import FatalError
 from headcount.layout import JobKeys
-from headcount.messages import JobSpec, new_job_id, now, read_record
+from headcount.messages import JobSpec, PlanRecord, new_job_id, now, read_record
 from headcount.records import Outcome
-from headcount.storage import canonical_uri
+from headcount.settings import S3Settings
+from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import archive_option, job_argument, json_option, load_s3
 from orchestrator.commands.status import read_status
 from orchestrator.plan import plan_job
@@ -54,7 +55,7 @@ def command(
     """Try the photos of JOB's collection again that ended with one of these outcomes.
 
     Prints the id of a new job, which `headcount supervise` or `headcount resume` drives; its
-    results cover the whole collection.
+    results cover the whole collection. Where there is nothing to try again, no job is made.
     """
     s3 = load_s3()
     store = open_archive(canonical_uri(archive), s3)
@@ -70,11 +71,29 @@ def command(
         "out": canonical_uri(out) if out else earlier.out,
     }
     spec = earlier.model_copy(update=changes)
+    plan = _planned(store, spec, s3)
+    if not plan.planned_photos:
+        click.echo(f"nothing to try again: none of {plan.photos:,} photos is to be", err=True)
+        if as_json:
+            click.echo(json.dumps({"job_id": None, "plan": plan.model_dump(mode="json")}))
+        return 0
     store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
-    plan = plan_job(store, spec, s3)
     if as_json:
         click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
         return 0
     click.echo(f"{plan.planned_photos:,} of {plan.photos:,} photos are tried again", err=True)
     click.echo(spec.job_id)
     return 0
+
+
+def _planned(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
+    """The plan of a job that is not there yet; of one with nothing to do none is left."""
+    planned = 0
+    try:
+        plan = plan_job(store, spec, s3)
+        planned = plan.planned_photos
+        return plan
+    finally:
+        if not planned:
+            for info in list(store.list(JobKeys(spec.job_id).root)):
+                store.delete(info.key)

@@ -15,6 +15,7 @@ from orchestrator.commands.options import (
     load_s3,
     load_settings,
     model_options,
+    require_archive,
 )
 from orchestrator.commands.worker import ask_worker, environment_of
 from orchestrator.conclude import counted
@@ -48,6 +49,7 @@ def command(
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     uri = canonical_uri(archive)
+    store = require_archive(open_archive(uri, load_s3()))
     if build_index:
         done = ask_worker("index", uri, environment=environment_of(settings))
         click.echo(f"{counted(done['faces'], 'face')} indexed", err=True)
@@ -57,7 +59,7 @@ def command(
         raise click.UsageError("whom to search for? Name a photo")
     source = canonical_object(photo)
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    audit.record(open_archive(uri, load_s3()), "search", f"photo-{digest}")
+    audit.record(store, "search", f"photo-{digest}")
     more = [] if face is None else ["--face", str(face)]
     more += [] if at_least is None else ["--at-least", str(at_least)]
     found = ask_worker("search", uri, source, *more, environment=environment_of(settings))

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, ModelChoice, now
@@ -11,6 +13,7 @@ from headcount.records import person_id
 from headcount.settings import S3Settings
 from headcount.storage import canonical_uri, open_store
 from headcount.tables import Table, gallery_schema
+from orchestrator.commands import people, search
 from orchestrator.commands.name import how_many
 from orchestrator.commands.people import command
 
@@ -57,3 +60,12 @@ def test_faces_that_become_references_are_counted_in_plain_words() -> None:
         "all 3 faces",
         "1 face",
     ]
+
+
+@pytest.mark.parametrize("asked", [people.command, search.command])
+def test_where_there_is_no_archive_that_is_said(asked: click.Command, tmp_path: Path) -> None:
+    arguments = ["nobody.jpg"] if asked is search.command else []
+    said = CliRunner().invoke(asked, [*arguments, "--archive", str(tmp_path / "none")])
+    assert said.exit_code == 2
+    assert "no archive in" in said.output
+    assert not (tmp_path / "none").exists()

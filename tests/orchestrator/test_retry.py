@@ -18,6 +18,7 @@ from headcount.photos import collection_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.tables import PHOTOS, Table
+from orchestrator.catalogue import job_ids
 from orchestrator.commands.retry import command
 from orchestrator.plan import plan_job
 from orchestrator.submit import make_spec, submit
@@ -90,6 +91,15 @@ def test_a_retry_is_a_job_over_exactly_the_photos_with_these_outcomes(
     assert photos == ["b.jpg", "d.jpg"]
     assert (plan.photos, plan.changed, plan.known, plan.replaced_lists) == (5, 2, 3, 1)
     assert read_record(store, JobKeys(job).spec, JobSpec).out == spec.out
+
+
+def test_with_nothing_to_retry_no_job_is_made(store: Store, spec: JobSpec) -> None:
+    before = list(job_ids(store))
+    asked = [spec.job_id, "--archive", spec.archive, "--outcome", "too_large"]
+    said = CliRunner().invoke(command, asked)
+    assert (said.exit_code, said.stdout) == (0, "")
+    assert "nothing to try again" in said.output
+    assert list(job_ids(store)) == before
 
 
 def test_what_is_no_failure_cannot_be_retried(spec: JobSpec) -> None:

@@ -9,6 +9,7 @@ from headcount.messages import SplitRecord, read_record
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
+from headcount.tables import faces_schema
 from tests.made_up import made_up_archive
 from tests.running import comparable, table
 from workers.app import WORK
@@ -71,3 +72,24 @@ def test_few_faces_in_tasks_are_what_they_are_in_one_and_no_task_needs_a_model(
     shutil.rmtree(tmp_path / "archive/packs" / unit.record.pack_id / "rolls")
     do("reduce")
     assert [comparable(table(tmp_path, name)) for name in names] == whole
+
+
+def test_a_second_gather_keeps_to_what_the_first_settled_though_faces_came_meanwhile(
+    tmp_path: Path,
+) -> None:
+    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 120, fragments=4)
+
+    def unit_of(faces: int) -> Unit:
+        context = NoModels(Settings(reduce_faces=faces), S3Settings(), "test")
+        return Unit(context, open_store(spec.archive), spec.job_id, "gather")
+
+    def gathered(unit: Unit) -> dict[str, bytes]:
+        WORK["gather"](unit)
+        keys = [info.key for info in unit.store.list(unit.keys.handed_on)]
+        return {key: unit.store.get(key).data for key in keys}
+
+    unit = unit_of(70)
+    first = gathered(unit)
+    table = unit.table(unit.pack_keys.faces)
+    table.append(table.read(faces_schema(128).names).slice(0, 30))
+    assert gathered(unit_of(40)) == first

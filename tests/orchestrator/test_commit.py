@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from headcount.layout import ROLLBACKS, JobKeys, PackKeys, shard_name
+from headcount.messages import DoneMarker, PackRecord, RollbackRecord, now
+from headcount.photos import collection_id
+from headcount.settings import S3Settings, Settings
+from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from orchestrator.commit import commit_job
+from orchestrator.plan import plan_job
+from orchestrator.submit import make_spec, submit
+
+PACK = PackKeys("p")
+
+
+@pytest.mark.parametrize(("photo", "left"), [("a.jpg", 0), ("another.jpg", 1)])
+def test_faces_that_a_rollback_left_without_their_photo_go_when_it_is_taken_in_again(
+    tmp_path: Path, photo: str, left: int
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    earlier = RollbackRecord(job_id="first", at=now())
+    spec = make_spec(
+        photos=str(tmp_path / "photos"),
+        people=None,
+        archive=str(tmp_path / "archive"),
+        out=None,
+        settings=Settings(),
+    )
+    store = submit(spec, S3Settings())
+    store.put(f"{ROLLBACKS}1.json", earlier.to_bytes())
+    schemas = {PACK.photos: PHOTOS, PACK.faces: faces_schema(2), PACK.gallery: gallery_schema(2)}
+    for key, schema in schemas.items():
+        Table(store.uri, key, S3Settings()).create(schema)
+    faces = Table(store.uri, PACK.faces, S3Settings())
+    row = dict.fromkeys(faces_schema(2).names) | {
+        "collection": collection_id(spec.photos or ""),
+        "job_id": "undone",
+        "photo": photo,
+    }
+    faces.append(pa.Table.from_pylist([row], faces_schema(2)))
+    plan = plan_job(store, spec, S3Settings())
+    done = DoneMarker(unit=shard_name(0), attempt=1, worker="w", seconds=1)
+    store.put(JobKeys(spec.job_id).done(shard_name(0)), done.to_bytes())
+    pack = PackRecord.model_construct(pack_id="p")
+    commit_job(store, spec, plan, pack, S3Settings())
+    assert Table(store.uri, PACK.faces, S3Settings()).count() == left

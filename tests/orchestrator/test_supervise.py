@@ -1,0 +1,33 @@
+from headcount.broker import Broker
+from headcount.layout import GATHER, REDUCE, JobKeys
+from headcount.messages import DoneMarker, FinishedRecord, PackRecord, now
+from headcount.settings import S3Settings, Settings
+from headcount.storage.memory import MemoryStore
+from orchestrator.supervise import Supervisor
+
+KEYS = JobKeys("job")
+
+
+def supervisor(store: MemoryStore) -> Supervisor:
+    broker = Broker("redis://127.0.0.1:1")  # nobody is there: nothing is to be sent
+    return Supervisor(store, "job", broker=broker, settings=Settings(), s3=S3Settings())
+
+
+def test_a_reduce_stage_that_was_done_is_not_begun_again_though_nothing_of_it_is_left() -> None:
+    store = MemoryStore()
+    for unit in (GATHER, REDUCE):
+        marker = DoneMarker(unit=unit, attempt=1, worker="w", seconds=1)
+        store.put(KEYS.done(unit), marker.to_bytes())
+    pack = PackRecord.model_construct(pack_id="p")
+    assert supervisor(store)._reduce(pack).unit == REDUCE
+
+
+def test_what_was_handed_on_goes_once_the_job_has_its_end() -> None:
+    store = MemoryStore()
+    store.put(KEYS.split, b"{}")
+    assert supervisor(store)._end_of_job() is None
+    assert list(store.list(KEYS.handed_on))
+    ended = FinishedRecord(job_id="job", state="done", finished=now(), out="")
+    store.put(KEYS.finished, ended.to_bytes())
+    assert supervisor(store)._end_of_job() == ended
+    assert not list(store.list(KEYS.handed_on))
