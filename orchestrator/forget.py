@@ -1,8 +1,9 @@
 """Forgetting a person: vectors, crops and names leave the archive and its jobs' results for good.
 
-What is to be removed is written first (the tombstone, state ``removing``), and the tombstone is
-stripped last: a `forget` that was interrupted is ended by the next one. Every step may be done
-again.
+No job may write meanwhile: a mark says so in the archive, from before the jobs are looked at until
+all is done. What is to be removed is written first (the tombstone, state ``removing``), and the
+tombstone is stripped last: a `forget` that was interrupted is ended by the next one. Every step may
+be done again.
 """
 
 from __future__ import annotations
@@ -16,15 +17,23 @@ import pyarrow.compute as pc
 
 from headcount import audit, decisions, results, rolls
 from headcount.decisions import DecisionRecord
-from headcount.errors import FatalError
-from headcount.forgotten import ForgottenRecord, Place, tombstone_key
-from headcount.layout import COMMITS, PREPARE, JobKeys, PackKeys
+from headcount.errors import FatalError, HeadcountError
+from headcount.forgotten import (
+    ForgettingRecord,
+    ForgottenRecord,
+    Place,
+    still_under_way,
+    tombstone_key,
+    under_way,
+)
+from headcount.layout import COMMITS, FORGETTING, PREPARE, ROLLBACK, JobKeys, PackKeys
 from headcount.messages import (
     DoneMarker,
     FailedMarker,
     FinishedRecord,
     JobSpec,
     LastCommitRecord,
+    RollbackRecord,
     find_record,
     now,
 )
@@ -32,7 +41,7 @@ from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, parts, quoted
-from orchestrator.catalogue import job_ids, require_idle
+from orchestrator.catalogue import job_ids, require_jobs_ended
 from orchestrator.said import find_person, latest_rolls, pack_ids
 from orchestrator.withdraw import withdraw, without_name, without_person
 
@@ -49,11 +58,14 @@ class _Traces:
 def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
     """Remove a person, by name or id; gives the receipt. Doing it again finds nothing more.
 
-    Raises FatalError where nobody is called that, or jobs are at work.
+    Raises FatalError where nobody is called that, jobs are at work, or somebody else is being
+    forgotten.
     """
-    require_idle(store, purpose="first")
-    _refuse_half_commits(store)
-    stone = _begin(store, person, s3)
+    stone = _interrupted(store, person)
+    if stone is not None:
+        _mark(store, stone.person_id)  # jobs that wait for it are no reason not to end it
+    else:
+        stone = _begin(store, person, s3)
     removed = Counter(stone.removed)
     removed["decisions"] += _forget_decisions(store, stone)
     for pack_id in pack_ids(store):
@@ -72,7 +84,28 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         }
     )
     store.put(tombstone_key(stone.person_id), done.to_bytes())
+    store.delete(FORGETTING)
     return done
+
+
+def _mark(store: Store, person: str) -> None:
+    """Say that the person is being forgotten. Raises FatalError where another person is."""
+    mark = ForgettingRecord(person_id=person, at=now())
+    if store.put_new(FORGETTING, mark.to_bytes()):
+        return
+    other = under_way(store)
+    if other is not None and other.person_id != person:
+        raise FatalError(still_under_way(other))
+    store.put(FORGETTING, mark.to_bytes())
+
+
+def _require_nothing_at_work(store: Store) -> None:
+    require_jobs_ended(store, purpose="first")
+    if rollback := find_record(store, ROLLBACK, RollbackRecord):
+        raise FatalError(
+            f"a rollback was interrupted: `headcount rollback {rollback.job_id}` ends it"
+        )
+    _refuse_half_commits(store)
 
 
 def _refuse_half_commits(store: Store) -> None:
@@ -97,13 +130,33 @@ def remember(store: Store, person: str) -> str:
     raise FatalError(f"nobody called {person} was forgotten in {store.uri}")
 
 
-def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
-    """The tombstone, with everything that is to go."""
+def _interrupted(store: Store, person: str) -> ForgottenRecord | None:
+    """The tombstone of a `forget` of the same person that did not end."""
     for wanted in (person, person_id(person)):
         earlier = find_record(store, tombstone_key(wanted), ForgottenRecord)
         if earlier is not None and earlier.state == "removing":
             return earlier
+    return None
+
+
+def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
+    """The tombstone, with everything that is to go, written when nothing else is at work.
+
+    A job that begins sees the mark, or is seen here.
+    """
+    _require_nothing_at_work(store)
     known, name = find_person(store, person, s3)
+    _mark(store, known)
+    try:
+        _require_nothing_at_work(store)
+        return _write_tombstone(store, known, name, s3)
+    except HeadcountError:
+        if _interrupted(store, known) is None:
+            store.delete(FORGETTING)
+        raise
+
+
+def _write_tombstone(store: Store, known: str, name: str | None, s3: S3Settings) -> ForgottenRecord:
     traces = _Traces()
     for pack_id in pack_ids(store):
         _trace(store, PackKeys(pack_id), known, traces, s3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from headcount.errors import FatalError
+from headcount.forgotten import require_none_under_way
 from headcount.layout import PREPARE, JobKeys, commit_key
 from headcount.messages import (
     DoneMarker,
@@ -22,7 +23,7 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from orchestrator.commit import commit_job
+from orchestrator.commit import commit_job, require_staged
 from orchestrator.plan import plan_job
 
 Fence = Callable[[], None]
@@ -35,6 +36,7 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
     Raises FatalError where that happened and the old plan was begun: its photos would be taken
     in twice.
     """
+    require_none_under_way(store)
     last = _completed(store, spec, s3, fence)
     keys = JobKeys(spec.job_id)
     plan = find_record(store, keys.plan, PlanRecord)
@@ -59,6 +61,8 @@ def take_in(
 ) -> None:
     """Commit the job, named as the collection's last one before and after it."""
     key = commit_key(collection_id(spec.photos or ""))
+    require_staged(store, spec, plan, pack, s3)
+    require_none_under_way(store)
     fence()
     store.put(key, LastCommitRecord(job_id=spec.job_id, made=False).to_bytes())
     commit_job(store, spec, plan, pack, s3, fence=fence)
