@@ -86,6 +86,11 @@ def forgotten_people(store: Store) -> frozenset[str]:
     return frozenset(PurePosixPath(info.key).stem for info in store.list(FORGOTTEN))
 
 
+def tombstones(store: Store) -> frozenset[tuple[str, str]]:
+    """The key and etag of every tombstone: another set wherever somebody was forgotten since."""
+    return frozenset((info.key, info.etag) for info in store.list(FORGOTTEN))
+
+
 def forgotten_places(store: Store) -> dict[str, list[Box4]]:
     """The boxes of all forgotten faces by content."""
     places: defaultdict[str, list[Box4]] = defaultdict(list)

@@ -8,14 +8,17 @@ be done again.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow.compute as pc
 
-from headcount import audit, decisions, results, rolls
+from headcount import audit, control, decisions, results, rolls
 from headcount.decisions import DecisionRecord
 from headcount.errors import FatalError, HeadcountError
 from headcount.forgotten import (
@@ -44,6 +47,9 @@ from headcount.tables import Table, any_of, in_collection, parts, quoted
 from orchestrator.catalogue import job_ids, require_jobs_ended
 from orchestrator.said import find_person, latest_rolls, pack_ids
 from orchestrator.withdraw import withdraw, without_name, without_person
+
+LEAVING_SECONDS = 10.0
+"""How long workers get to leave what they have in hand of a job that was stopped just now."""
 
 
 @dataclass(slots=True)
@@ -108,6 +114,35 @@ def _require_nothing_at_work(store: Store) -> None:
     _refuse_half_commits(store)
 
 
+def _let_workers_leave(store: Store) -> None:
+    """Wait a little while workers still have units of jobs that were stopped just now.
+
+    Who is later than that, or is taken for dead and is not, writes nothing all the same: a worker
+    looks at the mark and the tombstones before each write.
+    """
+    patience = time.monotonic() + LEAVING_SECONDS
+    since = now() - timedelta(seconds=LEAVING_SECONDS)
+    lately = [
+        JobKeys(job_id)
+        for job_id in job_ids(store)
+        if (flag := control.stopped(store, job_id)) is not None and flag.since > since
+    ]
+    while time.monotonic() < patience and any(_in_hand(store, keys) for keys in lately):
+        time.sleep(0.25)
+
+
+def _in_hand(store: Store, keys: JobKeys) -> bool:
+    """Whether a unit of a job was begun and has no end."""
+    folder = keys.attempts("").rstrip("/") + "/"
+    begun = {info.key.removeprefix(folder).split("/")[0] for info in store.list(folder)}
+    ended = {
+        PurePosixPath(info.key).stem
+        for folder in (keys.done_folder, keys.failed_folder)
+        for info in store.list(folder)
+    }
+    return bool(begun - ended)
+
+
 def _refuse_half_commits(store: Store) -> None:
     for info in store.list(COMMITS):
         last = find_record(store, info.key, LastCommitRecord)
@@ -149,6 +184,7 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
     _mark(store, known)
     try:
         _require_nothing_at_work(store)
+        _let_workers_leave(store)
         return _write_tombstone(store, known, name, s3)
     except HeadcountError:
         if _interrupted(store, known) is None:
