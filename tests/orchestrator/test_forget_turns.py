@@ -6,14 +6,19 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from headcount import attempts, control
+from headcount.broker import Broker
 from headcount.errors import FatalError, TransientError
 from headcount.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key, under_way
-from headcount.layout import FORGETTING, JobKeys, PackKeys, shard_name
+from headcount.layout import FORGETTING, ROLLBACK, JobKeys, PackKeys, shard_name
 from headcount.messages import (
+    CommitRecord,
     DoneMarker,
     JobSpec,
     PackRecord,
     PlanRecord,
+    RollbackRecord,
+    UnitMessage,
     find_record,
     now,
 )
@@ -22,12 +27,13 @@ from headcount.records import person_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
-from orchestrator import catalogue
+from orchestrator import catalogue, rollback
 from orchestrator import forget as forgetting
 from orchestrator.commit import commit_job
 from orchestrator.intake import current_plan, take_in
 from orchestrator.plan import plan_job
 from orchestrator.submit import make_spec, submit
+from orchestrator.supervise import Silent, Supervisor
 
 S3 = S3Settings()
 PACK = PackRecord(
@@ -183,3 +189,65 @@ def test_one_person_at_a_time_is_forgotten(
     archive.store.delete(FORGETTING)
     assert forgetting.forget(archive.store, "Ada", S3).state == "done"
     assert under_way(archive.store) is None
+
+
+def test_a_supervisor_waits_while_a_person_is_being_forgotten(archive: Archive) -> None:
+    archive.mark(ADA)
+    said: list[str] = []
+    sent: list[str] = []
+
+    class Sends(Broker):
+        def __init__(self) -> None:
+            pass
+
+        def send(self, message: UnitMessage) -> None:
+            assert under_way(archive.store) is None
+            sent.append(message.unit)
+
+    class Says(Silent):
+        def warn(self, text: str) -> None:
+            said.append(text)
+
+    supervisor = Supervisor(
+        archive.store,
+        archive.spec.job_id,
+        broker=Sends(),
+        settings=Settings(),
+        s3=S3,
+        reporter=Says(),
+        tick=lambda: archive.store.delete(FORGETTING),
+    )
+    supervisor._send("prepare")
+    assert sent == ["prepare"]
+    assert [f"headcount forget {ADA}" in text for text in said] == [True]
+
+
+def test_a_rollback_that_begins_as_the_mark_is_set_is_taken_back(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = CommitRecord(pack_id=PACK.pack_id, photos=1, faces=1, gallery=1)
+    archive.store.put(JobKeys(archive.spec.job_id).commit, versions.to_bytes())
+    monkeypatch.setattr(rollback, "require_idle", lambda *_, **__: archive.mark(ADA))
+    with pytest.raises(TransientError, match="being forgotten"):
+        rollback.roll_back(archive.store, archive.spec.job_id, S3)
+    assert find_record(archive.store, ROLLBACK, RollbackRecord) is None
+
+
+def test_forget_waits_for_workers_of_a_job_that_was_cancelled_just_now(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch)
+    keys = JobKeys(archive.spec.job_id)
+    control.stop(archive.store, archive.spec.job_id, "cancelled")
+    number = attempts.claim(archive.store, keys, "reduce", "w")
+    waited: list[float] = []
+
+    def leave(seconds: float) -> None:
+        waited.append(seconds)
+        assert under_way(archive.store) is not None
+        assert find_record(archive.store, tombstone_key(ADA), ForgottenRecord) is None
+        attempts.withdraw(archive.store, keys, "reduce", number)
+
+    monkeypatch.setattr("orchestrator.forget.time.sleep", leave)
+    assert forgetting.forget(archive.store, "Ada", S3).state == "done"
+    assert len(waited) == 1
