@@ -155,8 +155,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
             log.warning("%s/%s: %s; will be tried again", unit.job_id, unit.name, error)
             raise
         except Exception as error:  # whatever else happens ends the unit, with its reason
-            _fail(unit, error)
-            state = "failed"
+            state = "failed" if _fail(unit, error) else LEFT
         else:
             state = "done"
             log.info("%s/%s done", unit.job_id, unit.name)
@@ -176,7 +175,8 @@ def _room_for(unit: Unit) -> AbstractContextManager[None]:
     return unit.context.room.entered(alone=careful, still_wanted=unit.require_wanted)
 
 
-def _fail(unit: Unit, error: Exception) -> None:
+def _fail(unit: Unit, error: Exception) -> bool:
+    """Leave a failure marker; not where the unit was too late: its reason may quote a name."""
     if isinstance(error, (FatalError, ObjectError)):
         log.error("%s/%s failed: %s", unit.job_id, unit.name, error)
         message, detail = str(error), None
@@ -189,7 +189,12 @@ def _fail(unit: Unit, error: Exception) -> None:
             f"{where} holds the details; please report them"
         )
     marker = FailedMarker(unit=unit.name, message=message, detail=detail)
+    try:
+        unit.confirm()
+    except GivenUp:
+        return False
     unit.store.put(unit.keys.failed(unit.name), marker.to_bytes())
+    return True
 
 
 def _is_held(unit: Unit) -> bool:

@@ -10,9 +10,10 @@ import pytest
 
 from headcount import attempts
 from headcount.broker import LEFT, Broker
+from headcount.errors import FatalError
 from headcount.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key
 from headcount.layout import FORGETTING
-from headcount.messages import ControlRecord, DoneMarker, find_record, now
+from headcount.messages import ControlRecord, DoneMarker, FailedMarker, find_record, now
 from headcount.records import person_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store
@@ -92,6 +93,18 @@ def test_a_late_unit_leaves_no_done_marker(unit: Unit, change: Callable[[Unit], 
 
     run_unit(unit, work, Heard())
     assert find_record(unit.store, unit.keys.done(unit.name), DoneMarker) is None
+
+
+@pytest.mark.parametrize("change", [mark, bury, cancel])
+def test_a_late_unit_that_fails_quotes_nobody(unit: Unit, change: Callable[[Unit], None]) -> None:
+    def work(unit: Unit) -> DoneMarker:
+        change(unit)
+        raise FatalError("Ada/1.jpg shows no face")
+
+    broker = Heard()
+    run_unit(unit, work, broker)
+    assert find_record(unit.store, unit.keys.failed(unit.name), FailedMarker) is None
+    assert broker.states[-1] == LEFT
 
 
 def test_no_unit_begins_while_a_person_is_being_forgotten(unit: Unit) -> None:
