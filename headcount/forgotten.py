@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from headcount.layout import FORGOTTEN
+from headcount.errors import TransientError
+from headcount.layout import FORGETTING, FORGOTTEN
 from headcount.messages import Record, find_record
 from headcount.storage.base import Store
 
@@ -56,6 +57,32 @@ class ForgottenRecord(Record):
     )
 
 
+class ForgettingRecord(Record):
+    """``forgetting.json``: whoever is being forgotten. Where it is, no job may write."""
+
+    person_id: str
+    at: datetime
+
+
+def under_way(store: Store) -> ForgettingRecord | None:
+    """The `forget` that is at work in the archive, or was interrupted."""
+    return find_record(store, FORGETTING, ForgettingRecord)
+
+
+def require_none_under_way(store: Store) -> None:
+    """Raise TransientError where a `forget` is at work, or was interrupted."""
+    if mark := under_way(store):
+        raise TransientError(still_under_way(mark))
+
+
+def still_under_way(mark: ForgettingRecord) -> str:
+    """What to do about it, in words."""
+    return (
+        f"a person is being forgotten: where that was interrupted, `headcount forget "
+        f"{mark.person_id}` ends it"
+    )
+
+
 def tombstone_key(person_id: str) -> str:
     """Where a person's tombstone lies."""
     return f"{FORGOTTEN}{person_id}.json"
@@ -69,6 +96,11 @@ def is_forgotten(store: Store, person_id: str) -> bool:
 def forgotten_people(store: Store) -> frozenset[str]:
     """The ids of everybody who was forgotten."""
     return frozenset(PurePosixPath(info.key).stem for info in store.list(FORGOTTEN))
+
+
+def tombstones(store: Store) -> frozenset[tuple[str, str]]:
+    """The key and etag of every tombstone: another set wherever somebody was forgotten since."""
+    return frozenset((info.key, info.etag) for info in store.list(FORGOTTEN))
 
 
 def forgotten_places(store: Store) -> dict[str, list[Box4]]:

@@ -8,6 +8,7 @@ packs/<pack_id>/gallery.lance             one row per reference
 packs/<pack_id>/rolls/<collection>/<job_id>.parquet    what a job said of every face
 packs/<pack_id>/lineage/<collection>/<job_id>.parquet  what became of clusters in that job
 decisions/<time>-<id>.json                what people said: names, rejections, links
+forgetting.json                           a `forget` that is under way: no job writes meanwhile
 forgotten/<person_id>.json                who was forgotten, and the receipt of it
 indexes/<id>/                             what lies where in one version of a tar, ZIP or manifest
 leases/<name>/<term>.json                 who drives a collection's jobs: the last term
@@ -46,6 +47,7 @@ AUDIT = "audit/"
 DECISIONS = "decisions/"
 ROLLBACK = "rollback.json"
 ROLLBACKS = "rollbacks/"
+FORGETTING = "forgetting.json"
 FORGOTTEN = "forgotten/"
 PACKS = "packs/"
 LEASES = "leases/"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from headcount.control import stopped
 from headcount.errors import FatalError
+from headcount.forgotten import require_none_under_way
 from headcount.layout import JOBS, ROLLBACKS, JobKeys
 from headcount.messages import FinishedRecord, JobSpec, RollbackRecord, find_record
 from headcount.storage import Store
@@ -36,7 +37,16 @@ def unfinished_jobs(store: Store) -> list[str]:
 
 
 def require_idle(store: Store, *, purpose: str) -> None:
-    """Raise FatalError where a job is not finished; ``purpose`` ends the sentence."""
+    """Raise FatalError where a job is not finished; ``purpose`` ends the sentence.
+
+    Raises TransientError where a person is being forgotten.
+    """
+    require_none_under_way(store)
+    require_jobs_ended(store, purpose=purpose)
+
+
+def require_jobs_ended(store: Store, *, purpose: str) -> None:
+    """Raise FatalError where a job is not finished, whoever is being forgotten meanwhile."""
     if jobs := unfinished_jobs(store):
         raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, {purpose}")
 

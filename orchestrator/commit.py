@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
 
 from headcount.errors import FatalError
+from headcount.forgotten import require_none_under_way
 from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, shard_name
 from headcount.messages import (
     CommitRecord,
@@ -46,20 +49,20 @@ def commit_job(
         Table(store.uri, of_pack.photos, s3),
     )
     refuse_if_rolled_back(store, spec)
-    markers = [
-        read_record(store, keys.done(shard_name(number)), DoneMarker)
-        for number in range(plan.shards)
-    ]
-    for table, fragments in (
-        (faces, [f for marker in markers for f in marker.face_fragments]),
-        (photos, [f for marker in markers for f in marker.photo_fragments]),
+    markers = _markers(store, spec, plan)
+    for table, key, staged in (
+        (faces, of_pack.faces, [marker.face_fragments for marker in markers]),
+        (photos, of_pack.photos, [marker.photo_fragments for marker in markers]),
     ):
+        require_none_under_way(store)
         fence()
         _delete_replaced(table, store, spec, plan)
         _delete_left_over(table, store, spec, plan)
-        if not table.count(f"job_id = {quoted(spec.job_id)}"):
+        if not _is_in(table, spec):
+            _require_files(store, spec, key, staged)
+            require_none_under_way(store)
             fence()
-            table.commit(fragments)
+            table.commit(fragment for fragments in staged for fragment in fragments)
             table.compact()
     versions = CommitRecord(
         pack_id=pack.pack_id,
@@ -69,6 +72,71 @@ def commit_job(
         at=now(),
     )
     store.put_new(keys.commit, versions.to_bytes())
+
+
+def require_staged(
+    store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
+) -> None:
+    """Raise FatalError where something that is yet to be committed is not there any more.
+
+    Shards of which that is so are done anew when the job is resumed.
+    """
+    of_pack = PackKeys(pack.pack_id)
+    markers = _markers(store, spec, plan)
+    for key, staged in (
+        (of_pack.faces, [marker.face_fragments for marker in markers]),
+        (of_pack.photos, [marker.photo_fragments for marker in markers]),
+    ):
+        if not _is_in(Table(store.uri, key, s3), spec):
+            _require_files(store, spec, key, staged)
+
+
+def _markers(store: Store, spec: JobSpec, plan: PlanRecord) -> list[DoneMarker]:
+    """What each shard staged, in the shards' order."""
+    keys = JobKeys(spec.job_id)
+    found = [
+        find_record(store, keys.done(shard_name(number)), DoneMarker)
+        for number in range(plan.shards)
+    ]
+    markers = [marker for marker in found if marker is not None]
+    if len(markers) < len(found):
+        raise _to_be_done_anew(spec, len(found) - len(markers))
+    return markers
+
+
+def _is_in(table: Table, spec: JobSpec) -> bool:
+    return bool(table.count(f"job_id = {quoted(spec.job_id)}"))
+
+
+def _require_files(store: Store, spec: JobSpec, key: str, staged: Sequence[Sequence[str]]) -> None:
+    """Raise FatalError where data files of a table's staged fragments are gone.
+
+    Lance would append them all the same, and nobody could read the table any more.
+    """
+    if not any(staged):
+        return
+    there = {PurePosixPath(info.key).name for info in store.list(f"{key}/data/")}
+    lost = [
+        number
+        for number, fragments in enumerate(staged)
+        if not {name for fragment in fragments for name in _files(fragment)} <= there
+    ]
+    for number in lost:
+        store.delete(JobKeys(spec.job_id).done(shard_name(number)))
+    if lost:
+        raise _to_be_done_anew(spec, len(lost))
+
+
+def _files(fragment: str) -> Iterator[str]:
+    for file in json.loads(fragment)["files"]:
+        yield PurePosixPath(file["path"]).name
+
+
+def _to_be_done_anew(spec: JobSpec, shards: int) -> FatalError:
+    return FatalError(
+        f"what {shards} shards of job {spec.job_id} had staged is gone from the archive, as after "
+        f"a `forget`: `headcount resume {spec.job_id}` does them anew"
+    )
 
 
 def faces_in(store: Store, pack: PackRecord, s3: S3Settings) -> int:

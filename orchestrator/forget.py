@@ -1,30 +1,44 @@
 """Forgetting a person: vectors, crops and names leave the archive and its jobs' results for good.
 
-What is to be removed is written first (the tombstone, state ``removing``), and the tombstone is
-stripped last: a `forget` that was interrupted is ended by the next one. Every step may be done
-again.
+No job may write meanwhile: a mark says so in the archive, from before the jobs are looked at until
+all is done. What is to be removed is written first (the tombstone, state ``removing``), and the
+tombstone is stripped last: a `forget` that was interrupted is ended by the next one. Every step may
+be done again.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow.compute as pc
 
-from headcount import audit, decisions, results, rolls
+from headcount import audit, control, decisions, results, rolls
 from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
-from headcount.errors import FatalError
-from headcount.forgotten import Box4, ForgottenRecord, Place, Unreached, tombstone_key
-from headcount.layout import COMMITS, PREPARE, JobKeys, PackKeys
+from headcount.errors import FatalError, HeadcountError
+from headcount.forgotten import (
+    Box4,
+    ForgettingRecord,
+    ForgottenRecord,
+    Place,
+    Unreached,
+    still_under_way,
+    tombstone_key,
+    under_way,
+)
+from headcount.layout import COMMITS, FORGETTING, PREPARE, ROLLBACK, JobKeys, PackKeys
 from headcount.messages import (
     DoneMarker,
     FailedMarker,
     FinishedRecord,
     JobSpec,
     LastCommitRecord,
+    RollbackRecord,
     find_record,
     now,
 )
@@ -33,11 +47,14 @@ from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.storage.opening import is_within
 from headcount.tables import Table, any_of, in_collection, parts, quoted
-from orchestrator.catalogue import job_ids, require_idle
+from orchestrator.catalogue import job_ids, require_idle, require_jobs_ended
 from orchestrator.said import find_person, latest_rolls, named_by_hand, pack_ids
 from orchestrator.withdraw import OutOfReach, withdraw, without_name, without_person
 
 _PLACE = ("collection", "photo", "x", "y", "w", "h")
+
+LEAVING_SECONDS = 10.0
+"""How long workers get to leave what they have in hand of a job that was stopped just now."""
 
 
 @dataclass(slots=True)
@@ -57,11 +74,14 @@ class _Traces:
 def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
     """Remove a person, by name or id; gives the receipt. Doing it again finds nothing more.
 
-    Raises FatalError where nobody is called that, or jobs are at work.
+    Raises FatalError where nobody is called that, jobs are at work, or somebody else is being
+    forgotten.
     """
-    require_idle(store, purpose="first")
-    _refuse_half_commits(store)
-    stone = _begin(store, person, s3)
+    stone = _interrupted(store, person)
+    if stone is not None:
+        _mark(store, stone.person_id)  # jobs that wait for it are no reason not to end it
+    else:
+        stone = _begin(store, person, s3)
     removed = Counter(stone.removed)
     removed["decisions"] += _forget_decisions(store, stone)
     for pack_id in pack_ids(store):
@@ -86,7 +106,57 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         }
     )
     store.put(tombstone_key(stone.person_id), done.to_bytes())
+    store.delete(FORGETTING)
     return done
+
+
+def _mark(store: Store, person: str) -> None:
+    """Say that the person is being forgotten. Raises FatalError where another person is."""
+    mark = ForgettingRecord(person_id=person, at=now())
+    if store.put_new(FORGETTING, mark.to_bytes()):
+        return
+    other = under_way(store)
+    if other is not None and other.person_id != person:
+        raise FatalError(still_under_way(other))
+    store.put(FORGETTING, mark.to_bytes())
+
+
+def _require_nothing_at_work(store: Store) -> None:
+    require_jobs_ended(store, purpose="first")
+    if rollback := find_record(store, ROLLBACK, RollbackRecord):
+        raise FatalError(
+            f"a rollback was interrupted: `headcount rollback {rollback.job_id}` ends it"
+        )
+    _refuse_half_commits(store)
+
+
+def _let_workers_leave(store: Store) -> None:
+    """Wait a little while workers still have units of jobs that were stopped just now.
+
+    Who is later than that, or is taken for dead and is not, writes nothing all the same: a worker
+    looks at the mark and the tombstones before each write.
+    """
+    patience = time.monotonic() + LEAVING_SECONDS
+    since = now() - timedelta(seconds=LEAVING_SECONDS)
+    lately = [
+        JobKeys(job_id)
+        for job_id in job_ids(store)
+        if (flag := control.stopped(store, job_id)) is not None and flag.since > since
+    ]
+    while time.monotonic() < patience and any(_in_hand(store, keys) for keys in lately):
+        time.sleep(0.25)
+
+
+def _in_hand(store: Store, keys: JobKeys) -> bool:
+    """Whether a unit of a job was begun and has no end."""
+    folder = keys.attempts("").rstrip("/") + "/"
+    begun = {info.key.removeprefix(folder).split("/")[0] for info in store.list(folder)}
+    ended = {
+        PurePosixPath(info.key).stem
+        for folder in (keys.done_folder, keys.failed_folder)
+        for info in store.list(folder)
+    }
+    return bool(begun - ended)
 
 
 def _refuse_half_commits(store: Store) -> None:
@@ -125,13 +195,34 @@ def _search_again(photos: Table, stone: ForgottenRecord) -> None:
             photos.update({"profile": quoted("")}, any_of("content", part))
 
 
-def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
-    """The tombstone, with everything that is to go."""
+def _interrupted(store: Store, person: str) -> ForgottenRecord | None:
+    """The tombstone of a `forget` of the same person that did not end."""
     for wanted in (person, person_id(person)):
         earlier = find_record(store, tombstone_key(wanted), ForgottenRecord)
         if earlier is not None and earlier.state == "removing":
             return earlier
+    return None
+
+
+def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
+    """The tombstone, with everything that is to go, written when nothing else is at work.
+
+    A job that begins sees the mark, or is seen here.
+    """
+    _require_nothing_at_work(store)
     known, name = find_person(store, person, s3)
+    _mark(store, known)
+    try:
+        _require_nothing_at_work(store)
+        _let_workers_leave(store)
+        return _write_tombstone(store, known, name, s3)
+    except HeadcountError:
+        if _interrupted(store, known) is None:
+            store.delete(FORGETTING)
+        raise
+
+
+def _write_tombstone(store: Store, known: str, name: str | None, s3: S3Settings) -> ForgottenRecord:
     traces = _Traces()
     for face, mark in named_by_hand(store, known).items():
         traces.faces.add(face)

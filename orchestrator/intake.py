@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from headcount.errors import FatalError
+from headcount.forgotten import require_none_under_way
 from headcount.layout import PREPARE, JobKeys, commit_key
 from headcount.messages import (
     DoneMarker,
@@ -22,7 +23,12 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from orchestrator.commit import commit_job, refuse_if_rolled_back, rollback_since
+from orchestrator.commit import (
+    commit_job,
+    refuse_if_rolled_back,
+    require_staged,
+    rollback_since,
+)
 from orchestrator.plan import plan_job
 
 Fence = Callable[[], None]
@@ -36,6 +42,7 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
     in twice; or where the archive was rolled back since the job was begun.
     """
     refuse_if_rolled_back(store, spec)
+    require_none_under_way(store)
     last = _completed(store, spec, s3, fence)
     keys = JobKeys(spec.job_id)
     plan = find_record(store, keys.plan, PlanRecord)
@@ -61,6 +68,8 @@ def take_in(
     """Commit the job, named as the collection's last one before and after it."""
     refuse_if_rolled_back(store, spec)  # before it is named: nobody could complete it
     key = commit_key(collection_id(spec.photos or ""))
+    require_staged(store, spec, plan, pack, s3)
+    require_none_under_way(store)
     fence()
     store.put(key, LastCommitRecord(job_id=spec.job_id, made=False).to_bytes())
     commit_job(store, spec, plan, pack, s3, fence=fence)

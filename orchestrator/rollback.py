@@ -7,7 +7,8 @@ ended by the next one, and no job is committed meanwhile.
 from __future__ import annotations
 
 from headcount import audit, rolls
-from headcount.errors import FatalError
+from headcount.errors import FatalError, TransientError
+from headcount.forgotten import require_none_under_way
 from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, commit_key
 from headcount.messages import CommitRecord, LastCommitRecord, RollbackRecord, find_record, now
 from headcount.settings import S3Settings
@@ -35,6 +36,11 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
         begun = RollbackRecord(job_id=job_id, at=now(), undone=undone)
         audit.record(store, "rollback", job_id)
         store.put(ROLLBACK, begun.to_bytes())
+        try:
+            require_none_under_way(store)  # it may have begun since: one of the two sees the other
+        except TransientError:
+            store.delete(ROLLBACK)
+            raise
     keys = PackKeys(versions.pack_id)
     # Photos first: whatever is known then has its faces, now or when this is begun again.
     for key, version in (

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from headcount import attempts, control
 from headcount.broker import LEFT, Broker
 from headcount.errors import FatalError, TransientError
+from headcount.forgotten import still_under_way, under_way
 from headcount.layout import (
     GATHER,
     PREPARE,
@@ -211,15 +212,32 @@ class Supervisor:
             self._heed()
             time.sleep(min(1.0, self.settings.poll_seconds))
 
+    def _wait_for_forget(self) -> None:
+        """Wait while a person is being forgotten: what is written meanwhile would be lost."""
+        began, told = time.monotonic(), False
+        while mark := under_way(self.store):
+            if not told:
+                told = True
+                self.reporter.warn(f"{still_under_way(mark)}; the job waits")
+            interrupt.heed()
+            self._tick()
+            self._heed()
+            self._lease.require()
+            time.sleep(min(1.0, self.settings.poll_seconds))
+        if told:
+            self._excuse_silence(time.monotonic() - began)
+
     def _work(self, spec: JobSpec) -> DoneMarker:
         prepared = self._one(PREPARE)
         if spec.photos is None:
             return prepared
         self._enter("plan")
+        self._wait_for_forget()
         plan = current_plan(self.store, spec, self.s3, self._lease.confirm)
         with self._window.shared_by(spec.job_id, spec.priority):
             self._embed(plan)
         self._enter("commit")
+        self._wait_for_forget()
         take_in(self.store, spec, plan, pack_of(prepared), self.s3, fence=self._lease.confirm)
         return self._reduce(pack_of(prepared))
 
@@ -268,6 +286,7 @@ class Supervisor:
 
     def _drive(self, units: Iterator[str], plan: PlanRecord | None) -> None:
         """Send units and wait for them, never more than the window at once."""
+        self._wait_for_forget()
         self._forget_failures()
         units = self._adopt(units)
         more = True
@@ -328,6 +347,7 @@ class Supervisor:
         self._flights[unit] = Flight(last_sign=now_, last_check=now_)
         message = UnitMessage(archive=self.store.uri, job_id=self.keys.job_id, unit=unit)
         try:
+            self._wait_for_forget()
             self.broker.send(message)
         except TransientError:
             self._flights[unit].last_sign = 0.0  # lost at once: it is sent again when possible

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.errors import FatalError
+from headcount.forgotten import forgotten_people
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import (
     ArchiveRecord,
@@ -209,7 +210,7 @@ def measure(archive: str) -> Measured:
     if record is None:
         raise FatalError(f"there is no archive at {store.uri}: `headcount run` makes one")
     keys = PackKeys(record.model.pack_id)
-    gallery = load_gallery(Table(store.uri, keys.gallery, s3))
+    gallery = load_gallery(Table(store.uri, keys.gallery, s3), forgotten=forgotten_people(store))
     counts = np.diff(gallery.starts, append=len(gallery.descriptors))
     genuine, others = labelled_pairs(
         gallery.descriptors, np.repeat(np.arange(len(gallery)), counts).astype(np.int64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from headcount import control, forgotten
 from headcount.collections import open_collection
 from headcount.errors import FatalError, ObjectMissing
 from headcount.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, reduces
@@ -97,6 +98,8 @@ class Unit:
     """Photos done so far: what the sign of life tells."""
     given_up: threading.Event = field(default_factory=threading.Event)
     """Set when the unit is to be left at the next photo: see GivenUp."""
+    began_with: frozenset[tuple[str, str]] | None = None
+    """The tombstones that there were when the unit began."""
 
     @classmethod
     def of(cls, message: UnitMessage, context: Context) -> Unit:
@@ -116,6 +119,21 @@ class Unit:
     def require_wanted(self) -> None:
         """Raise GivenUp where this unit is to be left; asked between two photos."""
         if self.given_up.is_set():
+            raise GivenUp
+
+    def confirm(self) -> None:
+        """Raise GivenUp where what this unit would write is not to be: asked before it is written.
+
+        That is where its job was cancelled, another attempt has done it, or somebody is being
+        forgotten or was since it began: what it read may name them.
+        """
+        flag = control.stopped(self.store, self.job_id)
+        if (
+            (flag is not None and flag.state == "cancelled")
+            or find_record(self.store, self.keys.done(self.name), DoneMarker)
+            or forgotten.under_way(self.store)
+            or self.began_with not in (None, forgotten.tombstones(self.store))
+        ):
             raise GivenUp
 
     @property

@@ -235,6 +235,7 @@ def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided
     for row in rows:
         if (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
+            unit.confirm()
             table.delete(f"source = {quoted(source)} AND {mine}")
     have = {
         (row["person_id"], row["photo"])
@@ -296,4 +297,5 @@ def append_references(
         "descriptor": fixed_lists(found.astype(np.float32)),
     }
     table = unit.table(unit.pack_keys.gallery)
+    unit.confirm()
     table.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

@@ -108,6 +108,7 @@ def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     ] + misnamed
     _require_one(reports, source.uri)
     heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
+    unit.confirm()
     _note(unit, gone, heirs, {person for person, _ in here})
     _write(unit, source.uri, list(done.values()), [*gone, *replaced])
     return (*reports, *(_withdrawn(h, heirs) for h in gone)), found - len(references)
@@ -260,9 +261,11 @@ def _write(unit: Unit, source: str, enrolled: Sequence[Enrolled], replaced: Sequ
     for part in parts(replaced):
         keys = any_of("photo", [held.photo for held in part])
         etags = any_of("etag", [held.etag for held in part])
+        unit.confirm()
         table.delete(f"source = {quoted(source)} AND {keys} AND {etags}")
     usable = [e for e in enrolled if e.descriptor is not None]
     if usable:
+        unit.confirm()
         table.append(_rows(usable, source, unit.pack.record.dimensions))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.tables import Table
+from headcount.tables import Table, any_of
 from workers.columns import codes, first_of_each
 from workers.rows import matrix
 
@@ -68,9 +68,13 @@ NOBODY_ENROLLED = Gallery(
 COLUMNS = ("person_id", "person", "source", "photo", "x", "y", "w", "h", "descriptor")
 
 
-def load_gallery(table: Table) -> Gallery:
-    """Read the gallery, sorted by person; a reference that was written twice counts once."""
-    read: pa.Table = table.read(COLUMNS)
+def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
+    """Read the gallery, sorted by person; a reference that was written twice counts once.
+
+    Of those who were ``forgotten`` nothing is read, whatever a late worker may have put there.
+    """
+    where = f"NOT ({any_of('person_id', sorted(forgotten))})" if forgotten else None
+    read: pa.Table = table.read(COLUMNS, where=where)
     if not read.num_rows:
         return NOBODY_ENROLLED
     keys = ["person_id", "source", "photo"]

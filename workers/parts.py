@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from headcount.forgotten import forgotten_people
 from headcount.messages import DoneMarker, SplitRecord, read_record
 from workers.clock import Clock
 from workers.cluster import NEIGHBOURS
@@ -41,7 +42,10 @@ def split_of(unit: Unit) -> SplitRecord:
 def match_part(unit: Unit) -> DoneMarker:
     """Compare a part of the faces with the gallery, and with the pivots where there are any."""
     clock, split, part = Clock(), split_of(unit), unit.number
-    gallery = load_gallery(unit.table(unit.pack_keys.gallery).at(split.gallery_version))
+    gallery = load_gallery(
+        unit.table(unit.pack_keys.gallery).at(split.gallery_version),
+        forgotten=forgotten_people(unit.store),
+    )
     none = np.zeros((0, unit.record.dimensions), np.float16)
     batches = scan(unit, faces_table(unit, split), [DESCRIPTOR], split.parts[part])
     rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])

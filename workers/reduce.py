@@ -17,11 +17,13 @@ import pyarrow.compute as pc
 from headcount import __version__, results, rolls
 from headcount.diff import diff_rolls
 from headcount.export import drop_formats, scratch, write_table
+from headcount.forgotten import forgotten_people
 from headcount.messages import DoneMarker, SplitRecord, find_record, now
 from headcount.records import Outcome
 from headcount.storage import Store
 from workers.carry import earlier_roll
 from workers.clock import Clock
+from workers.confirmed import Confirmed
 from workers.context import Unit
 from workers.decide import (
     add_clusters,
@@ -99,7 +101,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     from workers.publish import publish  # pictures and templates: only where they are made
 
     clock = Clock()
-    out = unit.context.open(unit.spec.out)
+    out = Confirmed(unit, unit.context.open(unit.spec.out))
     split = find_record(unit.store, unit.keys.split, SplitRecord)
     faces, descriptors = load_faces(unit, split)
     restated = find_restated(unit, faces, descriptors)
@@ -109,7 +111,10 @@ def reduce_job(unit: Unit) -> DoneMarker:
     if split is None:
         enrol_named(unit, faces, descriptors, decided)
         inherit_names(unit, faces, descriptors, decided)
-    gallery = load_gallery(references if split is None else references.at(split.gallery_version))
+    gallery = load_gallery(
+        references if split is None else references.at(split.gallery_version),
+        forgotten=forgotten_people(unit.store),
+    )
     clock.lap("load")
     threshold = applied_threshold(unit, gallery)
     faces = decide(
@@ -169,13 +174,14 @@ def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -
     )
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
-    rolls.write_table(unit.store, key, lineage)
+    kept = Confirmed(unit, unit.store)
+    rolls.write_table(kept, key, lineage)
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
     difference = diff_rolls(earlier, now_said)
     out.put(results.DIFF, json.dumps(difference, indent=1, ensure_ascii=False).encode())
-    rolls.write_roll(unit.store, unit.pack_keys, collection, unit.job_id, now_said)
+    rolls.write_roll(kept, unit.pack_keys, collection, unit.job_id, now_said)
 
 
 def _write_tables(

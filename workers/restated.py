@@ -93,6 +93,7 @@ def restate_decisions(unit: Unit, faces: pa.Table, restated: pa.Table) -> None:
         if about.num_rows:
             more = with_marks(record, about, _marks(unit, faces, about))
             if more != record:
+                unit.confirm()
                 unit.store.put(key, more.to_bytes())
     _restate_references(unit, restated)
 
@@ -144,4 +145,5 @@ def _restate_references(unit: Unit, restated: pa.Table) -> None:
         meaning = meant.get((row["photo"], row["etag"]))
         if meaning is not None:
             mine = f"photo = {quoted(row['photo'])} AND etag = {quoted(row['etag'])}"
+            unit.confirm()
             table.update({"etag": quoted(meaning)}, f"{source} AND {mine}")

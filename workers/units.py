@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from headcount import attempts, control
+from headcount import attempts, control, forgotten
 from headcount.broker import BEAT_SECONDS, LEFT, Broker
 from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
 from headcount.layout import reduces
@@ -84,8 +84,8 @@ class Heartbeat:
 class Attention:
     """Looks, in a thread, whether the unit in hand is to be left.
 
-    That is where its job was paused or cancelled, or where this process was told to stop and its
-    time to finish is over.
+    That is where its job was paused or cancelled, where a person is being forgotten, or where this
+    process was told to stop and its time to finish is over.
     """
 
     def __init__(self, unit: Unit) -> None:
@@ -102,7 +102,7 @@ class Attention:
             return False
         self._looked = time.monotonic()
         try:
-            return control.stopped(self._unit.store, self._unit.job_id) is not None
+            return _is_held(self._unit)
         except HeadcountError as error:
             log.warning("cannot see whether %s is paused: %s", self._unit.job_id, error)
             return False
@@ -135,7 +135,8 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
     if _exists(unit, unit.keys.done(unit.name)):
         Heartbeat(unit, broker).say("done")
         return
-    if control.stopped(unit.store, unit.job_id):
+    unit.began_with = forgotten.tombstones(unit.store)
+    if _is_held(unit):
         Heartbeat(unit, broker).say(LEFT)
         return
     with Heartbeat(unit, broker) as beat, Attention(unit):
@@ -144,6 +145,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
                 unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
                 log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
                 marker = work(unit)
+                unit.confirm()
                 unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
         except GivenUp:
             attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
@@ -153,8 +155,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
             log.warning("%s/%s: %s; will be tried again", unit.job_id, unit.name, error)
             raise
         except Exception as error:  # whatever else happens ends the unit, with its reason
-            _fail(unit, error)
-            state = "failed"
+            state = "failed" if _fail(unit, error) else LEFT
         else:
             state = "done"
             log.info("%s/%s done", unit.job_id, unit.name)
@@ -174,7 +175,8 @@ def _room_for(unit: Unit) -> AbstractContextManager[None]:
     return unit.context.room.entered(alone=careful, still_wanted=unit.require_wanted)
 
 
-def _fail(unit: Unit, error: Exception) -> None:
+def _fail(unit: Unit, error: Exception) -> bool:
+    """Leave a failure marker; not where the unit was too late: its reason may quote a name."""
     if isinstance(error, (FatalError, ObjectError)):
         log.error("%s/%s failed: %s", unit.job_id, unit.name, error)
         message, detail = str(error), None
@@ -187,7 +189,18 @@ def _fail(unit: Unit, error: Exception) -> None:
             f"{where} holds the details; please report them"
         )
     marker = FailedMarker(unit=unit.name, message=message, detail=detail)
+    try:
+        unit.confirm()
+    except GivenUp:
+        return False
     unit.store.put(unit.keys.failed(unit.name), marker.to_bytes())
+    return True
+
+
+def _is_held(unit: Unit) -> bool:
+    """Whether the unit is to be left for now: its job stands still, or a person is forgotten."""
+    flag = control.stopped(unit.store, unit.job_id)
+    return flag is not None or forgotten.under_way(unit.store) is not None
 
 
 def _exists(unit: Unit, key: str) -> bool:

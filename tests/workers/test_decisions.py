@@ -34,6 +34,7 @@ def naming(folder: Path) -> tuple[Unit, Table]:
         spec=SimpleNamespace(photos="file:///photos/"),
         pack_keys=SimpleNamespace(gallery="gallery.lance"),
         table=lambda _: gallery,
+        confirm=lambda: None,
     )
     return cast("Unit", unit), gallery
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -19,7 +20,7 @@ from headcount.storage import Store, open_store
 from headcount.storage.memory import MemoryStore
 from headcount.tables import Table, gallery_schema
 from workers import enrol
-from workers.context import Unit
+from workers.context import GivenUp, Unit
 
 
 def looked_at(unit: Unit, source: Store, reference: Reference) -> enrol.Enrolled:
@@ -43,6 +44,7 @@ class Archive:
         self.store = MemoryStore()
         self.table = Table((folder / "archive").as_uri() + "/", "gallery.lance", S3Settings())
         self.table.create(gallery_schema(256))
+        self.confirm: Callable[[], None] = lambda: None
 
     def put(self, key: str, data: bytes) -> None:
         (self.people / key).parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +63,7 @@ class Archive:
             pack=SimpleNamespace(record=SimpleNamespace(dimensions=256)),
             pack_keys=SimpleNamespace(gallery="gallery.lance"),
             table=lambda _: self.table,
+            confirm=self.confirm,
         )
         reports, _ = enrol.enrol_people(cast("Unit", unit))
         return {(r.person, r.photo): r.state for r in reports}
@@ -90,6 +93,19 @@ def test_a_folder_that_is_renamed_renames_the_person(archive: Archive) -> None:
     [line] = audit.read(archive.store)
     assert (line.action, line.subject) == ("rename", person_id("Salley"))
     assert line.detail["to"] == person_id("John Salley")
+
+
+def test_a_worker_that_is_late_leaves_the_gallery_as_it_is(archive: Archive) -> None:
+    def confirm() -> None:
+        raise GivenUp
+
+    archive.put("Salley/2.jpg", b"x2")
+    (archive.people / "Simm/1.jpg").unlink()
+    archive.confirm = confirm
+    with pytest.raises(GivenUp):
+        archive.enrol()
+    assert archive.gallery == [("Salley", "Salley/1.jpg"), ("Simm", "Simm/1.jpg")]
+    assert list(audit.read(archive.store)) == []
 
 
 def test_a_photo_that_is_moved_to_another_person_leaves_the_first(archive: Archive) -> None:

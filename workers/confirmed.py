@@ -1,0 +1,75 @@
+"""A store to which a unit writes only while what it has to say still holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from headcount.storage.base import Blob, ObjectInfo, Store
+from workers.context import Unit
+
+PICTURE = ".jpg"
+PICTURES_SECONDS = 1.0
+"""Of many pictures in a row, not each is asked for: what was confirmed so lately is."""
+
+
+class Confirmed:
+    """A store of which every write is confirmed first: raises GivenUp where it is not to be."""
+
+    def __init__(self, unit: Unit, store: Store) -> None:
+        self._unit = unit
+        self._store = store
+        self._confirmed = float("-inf")
+
+    def _confirm(self, key: str) -> None:
+        moment = time.monotonic()
+        if key.endswith(PICTURE) and moment - self._confirmed < PICTURES_SECONDS:
+            return
+        self._unit.confirm()
+        self._confirmed = moment
+
+    @property
+    def uri(self) -> str:
+        """The store's URI."""
+        return self._store.uri
+
+    def check(self) -> None:
+        """See Reader."""
+        self._store.check()
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """See Reader."""
+        return self._store.list(prefix, start_after=start_after)
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See Reader."""
+        return self._store.stat(key)
+
+    def get(self, key: str, *, limit: int | None = None) -> Blob:
+        """See Reader."""
+        return self._store.get(key, limit=limit)
+
+    def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
+        """See Reader."""
+        return self._store.get_range(key, offset, length, etag=etag)
+
+    def put(self, key: str, data: bytes) -> str:
+        """See Store."""
+        self._confirm(key)
+        return self._store.put(key, data)
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """See Store."""
+        self._confirm(key)
+        return self._store.put_new(key, data)
+
+    def put_file(self, key: str, path: Path) -> str:
+        """See Store."""
+        self._confirm(key)
+        return self._store.put_file(key, path)
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        self._confirm(key)
+        self._store.delete(key)
