@@ -6,9 +6,8 @@ The method and its sources are in docs/calibration.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -31,16 +30,23 @@ from headcount.tables import Table
 from workers.cluster import MIRROR
 from workers.context import figures_in_use
 from workers.gallery import load_gallery
-from workers.rows import matrix
+from workers.strangers import (
+    Cosines,
+    Strangers,
+    Weights,
+    draw_faces,
+    references,
+    strangers,
+)
 
-ENOUGH = 30
-"""A quantile with so many impostor pairs beyond it is read off; further out the tail is normal."""
 FEWEST = 200
 """Fewer impostor pairs than this say nothing."""
 REPORTED = (1e-2, 1e-3, 1e-4, 1e-5)
-MOST_PAIRS = 2_000_000
+WIDE = 0.06
+"""A cosine that is less sure than this, some decade of its rate, is not kept."""
+FAR = 0.1
+"""Nor is one that lies so far from the pack's own: two decades, more than photos explain."""
 
-Cosines = NDArray[np.float32]
 Points = Sequence[tuple[float, float]]
 """False match rates of a pair and their cosines."""
 
@@ -79,24 +85,17 @@ def search_threshold(
     return float(min(max(least, wanted), 1.0))
 
 
-def tail_cosine(impostor: Cosines, fmr: float) -> float:
-    """The cosine that a share ``fmr`` of impostor pairs reaches, by the pairs themselves.
+def logistic(
+    genuine: Cosines, impostor: Cosines, weight_of: Weights | None = None
+) -> tuple[float, float]:
+    """Slope and intercept from cosine to probability, by Newton; both kinds weighted alike.
 
-    The quantile where ENOUGH pairs lie beyond it; otherwise the normal distribution of their
-    mean and deviation, whose tail descriptors follow closely.
+    ``weight_of`` are the weights of the impostor pairs among themselves.
     """
-    beyond = int(fmr * len(impostor))
-    if beyond >= ENOUGH:
-        return float(np.partition(impostor, -beyond)[-beyond])
-    mean, deviation = float(impostor.mean(dtype=float)), float(impostor.std(dtype=float))
-    return NormalDist(mean, deviation).inv_cdf(1 - fmr)
-
-
-def logistic(genuine: Cosines, impostor: Cosines) -> tuple[float, float]:
-    """Slope and intercept from cosine to probability, by Newton; both kinds weighted alike."""
     x = np.concatenate([genuine, impostor]).astype(np.float64)
     y = np.concatenate([np.ones(len(genuine)), np.zeros(len(impostor))])
-    weight = np.where(y > 0, 0.5 / len(genuine), 0.5 / len(impostor))
+    share = np.ones(len(impostor)) if weight_of is None else weight_of
+    weight = np.append(np.full(len(genuine), 0.5 / len(genuine)), 0.5 * share / share.sum())
     design = np.stack([x, np.ones_like(x)], axis=1)
     beta = np.zeros(2)
     for _ in range(50):
@@ -108,22 +107,6 @@ def logistic(genuine: Cosines, impostor: Cosines) -> tuple[float, float]:
         if np.abs(step).max() < 1e-6:
             break
     return float(beta[0]), float(beta[1])
-
-
-def free_negatives(groups: Iterable[NDArray[np.float32]]) -> Cosines:
-    """Cosines of the pairs within each group of descriptors, the faces of one photo each.
-
-    They are different people, but for pairs as alike as MIRROR, which are one content and left
-    out. At most about MOST_PAIRS.
-    """
-    found, count = [np.zeros(0, np.float32)], 0
-    for group in groups:
-        cosines = (group @ group.T)[np.triu_indices(len(group), 1)]
-        found.append(cosines[cosines < MIRROR].astype(np.float32))
-        count += len(found[-1])
-        if count >= MOST_PAIRS:
-            break
-    return np.concatenate(found)
 
 
 def labelled_pairs(
@@ -144,7 +127,7 @@ class Calibration:
     """What pairs of known kind say; ``genuine`` may be empty."""
 
     genuine: Cosines
-    impostor: Cosines
+    impostor: Strangers
 
     @property
     def enough(self) -> bool:
@@ -153,7 +136,7 @@ class Calibration:
 
     def points(self) -> tuple[tuple[float, float], ...]:
         """False match rates and their cosines."""
-        return tuple((fmr, tail_cosine(self.impostor, fmr)) for fmr in REPORTED)
+        return tuple((fmr, self.impostor.tail(fmr)) for fmr in REPORTED)
 
     def tmr(self, cosine: float) -> float | None:
         """The share of genuine pairs that reach a cosine; None where there are none."""
@@ -168,10 +151,10 @@ class Calibration:
         the pack was measured; None where it never was.
         """
         if len(self.genuine) >= FEWEST:
-            return logistic(self.genuine, self.impostor)
+            return logistic(self.genuine, self.impostor.cosine, self.impostor.weight)
         if pack is None or not pack_points:
             return None
-        moved = tail_cosine(self.impostor, 1e-3) - cosine_at(1e-3, pack_points, decade)
+        moved = self.impostor.tail(1e-3) - cosine_at(1e-3, pack_points, decade)
         return pack[0], pack[1] - pack[0] * moved
 
 
@@ -212,29 +195,22 @@ def measure(archive: str) -> Measured:
     keys = PackKeys(record.model.pack_id)
     gallery = load_gallery(Table(store.uri, keys.gallery, s3), forgotten=forgotten_people(store))
     counts = np.diff(gallery.starts, append=len(gallery.descriptors))
-    genuine, others = labelled_pairs(
-        gallery.descriptors, np.repeat(np.arange(len(gallery)), counts).astype(np.int64)
-    )
-    free = free_negatives(_photo_groups(Table(store.uri, keys.faces, s3)))
+    people = np.repeat(np.arange(len(gallery)), counts).astype(np.int64)
+    genuine, _ = labelled_pairs(gallery.descriptors, people)
+    labelled = strangers(references(gallery.descriptors, people))
+    faces = [strangers(drawn) for drawn in draw_faces(store, keys, s3)]
     return Measured(
         store,
         keys,
         read_record(store, keys.record, PackRecord),
-        Calibration(genuine, np.concatenate([others, free])),
-        labelled=len(others),
+        Calibration(genuine[genuine < MIRROR], Strangers.together([labelled, *faces])),
+        labelled=len(labelled),
         references=len(gallery.descriptors),
     )
 
 
 def keep(measured: Measured, fmr: float) -> None:
-    """Have the archive's later runs match by what was measured. Raises FatalError."""
-    calibration = measured.calibration
-    if not calibration.enough:
-        raise FatalError(
-            f"{len(calibration.impostor)} impostor pairs are too few to go by ({FEWEST} are "
-            "needed): the pack's own figures stay. Enrol more people, or take in more photos "
-            "with several faces"
-        )
+    """Have the archive's later runs match by what was measured, which nobody doubts."""
     record = CalibrationRecord(
         made=now(),
         threshold=cosine_at(fmr, measured.points, measured.pack.decade),
@@ -245,28 +221,61 @@ def keep(measured: Measured, fmr: float) -> None:
     measured.store.put(measured.keys.calibration, record.to_bytes())
 
 
+def doubts(measured: Measured, fmr: float, interval: tuple[float, float]) -> str | None:
+    """Why what was measured is nothing to go by, if it is not.
+
+    ``interval`` is where the cosine of ``fmr`` surely lies.
+    """
+    impostor, pack = measured.calibration.impostor, measured.pack
+    if not measured.calibration.enough:
+        return (
+            f"{len(impostor)} impostor pairs are too few to go by ({FEWEST} are needed). Enrol "
+            "more people, or take in more photos"
+        )
+    low, high = interval
+    if high - low > WIDE:
+        return (
+            f"the cosine of FMR {fmr:.0e} lies between {low:.3f} and {high:.3f}, which is too "
+            "unsure to go by. Take in more photos, or ask for a greater rate"
+        )
+    far = impostor.tail(1e-3) - cosine_at(1e-3, pack.fmr, pack.decade) if pack.fmr else 0.0
+    if abs(far) > FAR:
+        return (
+            f"impostors are {far:+.3f} from as alike as the pack {pack.name} was measured to find "
+            f"them (at most {FAR} is believed). Look at the clusters: are many people joined, or "
+            "one person in many?"
+        )
+    return None
+
+
 def report(archive: str, fmr: float, false_positives: float, *, kept: bool = False) -> str:
     """What an archive's own faces say of its pack's thresholds, as JSON. Raises FatalError.
 
     With ``kept`` later runs go by it.
     """
     measured = measure(archive)
+    calibration, pack, points = measured.calibration, measured.pack, measured.points
+    interval = calibration.impostor.interval(fmr)
+    doubted = doubts(measured, fmr, interval)
+    if kept and doubted is not None:
+        raise FatalError(f"{doubted}: what runs go by stays as it is")
     if kept:
         keep(measured, fmr)
-    calibration, pack, points = measured.calibration, measured.pack, measured.points
     in_use = figures_in_use(measured.store, measured.keys, pack)
     found: dict[str, Any] = {
         "pack": pack.name,
         "pack_threshold": pack.threshold,
         "measured": calibration.enough,
+        "doubts": doubted,
         "kept": kept,
         "genuine_pairs": len(calibration.genuine),
         "impostor_pairs": {
             "labelled": measured.labelled,
-            "one_photo": len(calibration.impostor) - measured.labelled,
+            "across_photos": len(calibration.impostor) - measured.labelled,
         },
         "fmr": fmr,
         "threshold": cosine_at(fmr, points, pack.decade) if points else None,
+        "interval": interval if calibration.enough else None,
         "rates": [
             {"fmr": rate, "cosine": cosine, "tmr": calibration.tmr(cosine)}
             for rate, cosine in points
@@ -295,11 +304,7 @@ def _search(
     tmr = calibration.tmr(threshold)
     expected = None
     if calibration.enough:
-        impostor = calibration.impostor
-        alike = NormalDist(float(impostor.mean()), float(impostor.std()))
-        seen = float((impostor >= threshold).mean())
-        rate = seen if seen * len(impostor) >= ENOUGH else 1 - alike.cdf(threshold)
-        expected = 1 - (1 - rate) ** references
+        expected = 1 - (1 - calibration.impostor.rate(threshold)) ** references
     return {
         "references": references,
         "target": target,
@@ -307,22 +312,3 @@ def _search(
         "fpir": expected,
         "fnir": None if tmr is None else 1 - tmr,
     }
-
-
-def _photo_groups(table: Table) -> Iterator[NDArray[np.float32]]:
-    """The descriptors of the usable faces of each photo that has several."""
-    held: list[NDArray[np.float32]] = []
-    current = None
-    scan = table.scan(
-        ["collection", "photo", "descriptor"], where="usable", order_by=["collection", "photo"]
-    )
-    for batch in scan:
-        photos = zip(batch["collection"].to_pylist(), batch["photo"].to_pylist(), strict=True)
-        for photo, descriptor in zip(photos, matrix(batch["descriptor"]), strict=True):
-            if photo != current:
-                if len(held) > 1:
-                    yield np.stack(held)
-                held, current = [], photo
-            held.append(descriptor)
-    if len(held) > 1:
-        yield np.stack(held)

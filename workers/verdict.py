@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from headcount.settings import VariantName
-from workers.calibrate import Cosines, labelled_pairs
+from workers.calibrate import labelled_pairs
 from workers.labelled import Labelled, Sight
 from workers.models.base import Floats
 from workers.models.boxes import overlaps
 from workers.models.variants import Findings, Measured
+from workers.strangers import Cosines
 
 
 @dataclass(frozen=True, slots=True)

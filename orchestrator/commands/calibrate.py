@@ -40,8 +40,9 @@ def command(
 ) -> int:
     """Say which threshold gives a false match rate, measured on the archive's own faces.
 
-    Impostor pairs are faces of one photo and references of different people, genuine pairs are
-    references of one person. Nothing is changed, unless --keep or --drop is given.
+    Impostor pairs are faces of different photos that the last run did not take for one person, and
+    references of different people; genuine pairs are references of one person. Nothing is changed,
+    unless --keep or --drop is given.
     """
     if keep and drop:
         raise click.UsageError("--keep and --drop exclude each other")
@@ -77,17 +78,21 @@ def _drop(uri: str) -> None:
 def _lines(found: dict[str, Any]) -> list[str]:
     pairs = found["impostor_pairs"]
     lines = [
-        f"{pairs['one_photo']:,} impostor pairs of one photo, {pairs['labelled']:,} of different "
-        f"references, {found['genuine_pairs']:,} genuine pairs of references"
+        f"{pairs['across_photos']:,} impostor pairs across photos, {pairs['labelled']:,} of "
+        f"different references, {found['genuine_pairs']:,} genuine pairs of references"
     ]
     if not found["measured"]:
         lines.append(f"too few pairs to measure: these are the figures of the pack {found['pack']}")
     if found["threshold"] is None:
         return [*lines, f"nobody has measured the pack {found['pack']}"]
-    lines.append(f"FMR {found['fmr']:.0e}: cosine {found['threshold']:.3f}")
+    sure = found["interval"]
+    between = "" if sure is None else f", 90 % interval {sure[0]:.3f} to {sure[1]:.3f}"
+    lines.append(f"FMR {found['fmr']:.0e}: cosine {found['threshold']:.3f}{between}")
     for rate in found["rates"]:
         tmr = "" if rate["tmr"] is None else f", TMR {rate['tmr']:.4f}"
         lines.append(f"  FMR {rate['fmr']:.0e}: cosine {rate['cosine']:.3f}{tmr}")
+    if found["doubts"] and found["measured"]:
+        lines.append(f"--keep would refuse these figures: {found['doubts']}")
     if found["kept"]:
         lines.append("kept: later runs match by these figures; no photo is embedded again")
     search = found["search"]

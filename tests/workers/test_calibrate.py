@@ -5,24 +5,33 @@ import numpy as np
 import pytest
 
 from headcount.messages import CalibrationRecord, PackRecord, now
-from tests.workers.archives import PACK, made_up, strangers
+from headcount.settings import S3Settings, Settings
+from headcount.storage import open_store
+from tests.made_up import made_up_archive
 from workers.calibrate import (
     Calibration,
     cosine_at,
-    free_negatives,
     labelled_pairs,
     logistic,
     report,
     search_threshold,
-    tail_cosine,
 )
-from workers.context import figures_in_use
+from workers.context import Context, Unit
+from workers.decide import applied_threshold
+from workers.gallery import NOBODY_ENROLLED
+from workers.strangers import Strangers
 
 POINTS = ((1e-2, 0.30), (1e-3, 0.35), (1e-4, 0.40))
 
 
 def scores(mean: float, deviation: float, count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(mean, deviation, count).astype(np.float32)
+
+
+def alike(cosines: np.ndarray) -> Strangers:
+    """Pairs of these cosines that weigh alike, each of two photos of its own."""
+    each = np.arange(len(cosines), dtype=np.int32)
+    return Strangers(np.sort(cosines)[::-1], np.ones(len(each)), 2 * each, 2 * each + 1)
 
 
 def test_between_known_rates_the_cosine_is_interpolated_and_beyond_them_it_goes_on() -> None:
@@ -52,7 +61,7 @@ def test_a_pack_nobody_measured_asks_for_more_in_a_large_gallery_too() -> None:
 
 @pytest.mark.parametrize("pairs", [2_000, 200_000])
 def test_the_measured_rate_is_within_a_factor_of_two_of_the_target(pairs: int) -> None:
-    threshold = tail_cosine(scores(0.08, 0.09, pairs, 1), 1e-3)
+    threshold = alike(scores(0.08, 0.09, pairs, 1)).tail(1e-3)
     seen = (scores(0.08, 0.09, 1_000_000, 2) >= threshold).mean()
     assert 5e-4 < seen < 2e-3
 
@@ -66,12 +75,6 @@ def test_the_logistic_says_what_is_seen() -> None:
     assert (np.arange(len(both)) < len(genuine))[band].mean() == pytest.approx(0.75, abs=0.02)
 
 
-def test_faces_of_one_photo_are_impostors_unless_they_are_one_content() -> None:
-    photo = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], np.float32)
-    assert free_negatives([photo]).tolist() == [0.0, 0.0]
-    assert free_negatives([]).tolist() == []
-
-
 def test_labelled_pairs_are_told_apart() -> None:
     rows = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], np.float32)
     genuine, impostor = labelled_pairs(rows, np.array([0, 0, 1]))
@@ -81,13 +84,13 @@ def test_labelled_pairs_are_told_apart() -> None:
 
 def test_without_labels_the_packs_curve_moves_with_its_impostors() -> None:
     nobody = np.zeros(0, np.float32)
-    found = Calibration(nobody, scores(0.18, 0.09, 100_000, 5)).probability(
+    found = Calibration(nobody, alike(scores(0.18, 0.09, 100_000, 5))).probability(
         (40.0, -14.0), ((1e-3, 0.358),), 0.05
     )
     assert found is not None
     assert found[0] == 40.0
     assert found[1] == pytest.approx(-14.0 - 40.0 * 0.1, abs=0.4)
-    assert Calibration(nobody, nobody).tmr(0.5) is None
+    assert Calibration(nobody, alike(nobody)).tmr(0.5) is None
 
 
 def test_kept_figures_stand_in_for_those_of_the_pack_and_nothing_else() -> None:
@@ -107,16 +110,15 @@ def test_kept_figures_stand_in_for_those_of_the_pack_and_nothing_else() -> None:
     assert changed == {"threshold", "fmr", "calibration"}
 
 
-def test_what_is_reported_of_a_search_is_what_later_runs_go_by(tmp_path: Path) -> None:
-    archive = made_up(tmp_path, {f"{n:02}.jpg": strangers(6, seed=n) for n in range(60)})
-    before = json.loads(report(archive.uri, 1e-4, 1e-3))
-    assert before["search"]["threshold"] == PACK.threshold
-    said = json.loads(report(archive.uri, 1e-2, 1e-3, kept=True))
-    kept = figures_in_use(archive.store, archive.keys, PACK)
-    used = search_threshold(
-        kept.threshold, kept.fmr, kept.decade, references=0, false_positives=1e-3
+def test_kept_figures_are_reported_as_runs_go_by_them(tmp_path: Path) -> None:
+    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 120, fragments=1)
+    context = Context(Settings(), S3Settings(), "test")
+    kept = CalibrationRecord(
+        made=now(), threshold=0.3, rate=1e-3, fmr=((1e-3, 0.3), (1e-4, 0.33)), calibration=None
     )
-    assert said["search"]["threshold"] == pytest.approx(used)
-    assert used < PACK.threshold
-    again = json.loads(report(archive.uri, 1e-4, 1e-3))
-    assert again["search"]["threshold"] == pytest.approx(used), "also once it was kept"
+    unit = Unit(context, open_store(spec.archive), spec.job_id, "reduce")
+    unit.store.put(unit.pack_keys.calibration, kept.to_bytes())
+    unit = Unit(context, unit.store, spec.job_id, "reduce")
+    said = json.loads(report(spec.archive, 1e-3, spec.false_positives))["search"]["threshold"]
+    assert said == applied_threshold(unit, NOBODY_ENROLLED)
+    assert said == pytest.approx(0.3), "not the pack's own 0.45"
