@@ -18,6 +18,9 @@ from headcount.layout import FORGETTING, FORGOTTEN
 from headcount.messages import Record, find_record
 from headcount.storage.base import Store
 
+CONFIRMED_SECONDS = 1.0
+"""A worker that saw so lately that it may write does not look again; `forget` waits as long."""
+
 Box4 = tuple[float, float, float, float]
 
 

@@ -22,6 +22,7 @@ from headcount import audit, control, decisions, results, rolls
 from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
 from headcount.errors import FatalError, HeadcountError
 from headcount.forgotten import (
+    CONFIRMED_SECONDS,
     Box4,
     ForgettingRecord,
     ForgottenRecord,
@@ -214,6 +215,7 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
     _mark(store, known)
     try:
         _require_nothing_at_work(store)
+        time.sleep(CONFIRMED_SECONDS)
         _let_workers_leave(store)
         return _write_tombstone(store, known, name, s3)
     except HeadcountError:

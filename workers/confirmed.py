@@ -6,28 +6,27 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from headcount.forgotten import CONFIRMED_SECONDS
 from headcount.storage.base import Blob, ObjectInfo, Store
 from workers.context import Unit
 
-PICTURE = ".jpg"
-PICTURES_SECONDS = 1.0
-"""Of many pictures in a row, not each is asked for: what was confirmed so lately is."""
-
 
 class Confirmed:
-    """A store of which every write is confirmed first: raises GivenUp where it is not to be."""
+    """A store of which writes are confirmed first: raises GivenUp where they are not to be.
+
+    What was confirmed in the last CONFIRMED_SECONDS is not asked for again.
+    """
 
     def __init__(self, unit: Unit, store: Store) -> None:
         self._unit = unit
         self._store = store
         self._confirmed = float("-inf")
 
-    def _confirm(self, key: str) -> None:
+    def _confirm(self) -> None:
         moment = time.monotonic()
-        if key.endswith(PICTURE) and moment - self._confirmed < PICTURES_SECONDS:
-            return
-        self._unit.confirm()
-        self._confirmed = moment
+        if moment - self._confirmed >= CONFIRMED_SECONDS:
+            self._unit.confirm()
+            self._confirmed = moment
 
     @property
     def uri(self) -> str:
@@ -56,20 +55,20 @@ class Confirmed:
 
     def put(self, key: str, data: bytes) -> str:
         """See Store."""
-        self._confirm(key)
+        self._confirm()
         return self._store.put(key, data)
 
     def put_new(self, key: str, data: bytes) -> bool:
         """See Store."""
-        self._confirm(key)
+        self._confirm()
         return self._store.put_new(key, data)
 
     def put_file(self, key: str, path: Path) -> str:
         """See Store."""
-        self._confirm(key)
+        self._confirm()
         return self._store.put_file(key, path)
 
     def delete(self, key: str) -> None:
         """See Store."""
-        self._confirm(key)
+        self._confirm()
         self._store.delete(key)

@@ -225,7 +225,7 @@ def test_a_supervisor_waits_while_a_person_is_being_forgotten(archive: Archive) 
 def test_a_rollback_that_begins_as_the_mark_is_set_is_taken_back(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    versions = CommitRecord(pack_id=PACK.pack_id, photos=1, faces=1, gallery=1)
+    versions = CommitRecord(pack_id=PACK.pack_id, photos=1, faces=1, gallery=1, at=now())
     archive.store.put(JobKeys(archive.spec.job_id).commit, versions.to_bytes())
     monkeypatch.setattr(rollback, "require_idle", lambda *_, **__: archive.mark(ADA))
     with pytest.raises(TransientError, match="being forgotten"):

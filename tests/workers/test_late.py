@@ -19,6 +19,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store
 from headcount.tables import Table, gallery_schema
 from tests.made_up import made_up_archive
+from workers import confirmed
 from workers.confirmed import Confirmed
 from workers.context import Context, GivenUp, Unit
 from workers.gallery import load_gallery
@@ -65,8 +66,9 @@ def finish(unit: Unit) -> None:
 
 @pytest.mark.parametrize("change", [mark, bury, cancel, finish])
 def test_what_changed_since_a_unit_began_keeps_it_from_writing(
-    unit: Unit, change: Callable[[Unit], None]
+    unit: Unit, change: Callable[[Unit], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(confirmed, "CONFIRMED_SECONDS", 0.0)
     written: list[str] = []
 
     def work(unit: Unit) -> DoneMarker:
