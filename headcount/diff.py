@@ -1,4 +1,4 @@
-"""What differs between two rolls: new, gone and moved faces, names, merged and split clusters."""
+"""What differs between two rolls: faces, moved photos, names, merged and split clusters."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ SAID = ("cluster_id", "person_id", "person", "decision")
 def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
     """The differences of two rolls: counts of everything, and lists of at most LISTED entries.
 
-    A face is known by photo and face id. Clusters are compared over the faces of both rolls.
-    Only what is listed becomes objects: rolls may be of millions of faces.
+    A face is known by photo and face id, and a row is a face: those of copies count each. The
+    faces of a photo that was moved are where it is now. Clusters are compared over the faces of
+    both rolls. Only what is listed becomes objects: rolls may be of millions of faces.
     """
+    moved = moved_photos(before, after)
+    before = _where_they_are(before, moved)
     old, new = face_keys(before), face_keys(after)
     was = pc.index_in(new, value_set=old)
     there = pc.is_valid(was)
@@ -35,6 +38,7 @@ def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
     lists = {
         "new_faces": _faces(after.filter(pc.invert(there))),
         "gone_faces": _faces(before.filter(pc.invert(pc.is_in(old, value_set=new)))),
+        "moved_photos": (len(moved), moved[:LISTED].to_pylist()),
         "moved_faces": _changed(both, "cluster_id", _cluster),
         "renamed_faces": _changed(both, "person_id", _named),
         "merged_clusters": _several(pairs, "new_cluster_id", "cluster_id", ("into", "from")),
@@ -44,6 +48,38 @@ def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
         "counts": {name: count for name, (count, _) in lists.items()},
         **{name: entries for name, (_, entries) in lists.items()},
     }
+
+
+def moved_photos(before: pa.Table, after: pa.Table) -> pa.Table:
+    """The photos that are gone from one place and new in another: ``before``, ``after``, ``faces``.
+
+    Face ids are made of a photo's bytes: equal ones mean equal photos. Photos without a face are
+    in no roll.
+    """
+    one = _contents(before.filter(pc.invert(pc.is_in(before["photo"], after["photo"]))))
+    other = _contents(after.filter(pc.invert(pc.is_in(after["photo"], before["photo"]))))
+    at = pc.index_in(one["content"], value_set=other["content"].combine_chunks())
+    found = one.filter(pc.is_valid(at))
+    columns = [found["photo"], other["photo"].take(at.drop_null()), found["faces"]]
+    return pa.table(columns, names=["before", "after", "faces"]).sort_by("before")
+
+
+def _contents(faces: pa.Table) -> pa.Table:
+    """Each ``photo``, its ``faces``, and its ``content``: its least face id, of copies numbered."""
+    photos = faces.group_by("photo").aggregate([("face_id", "min"), ("face_id", "count")])
+    photos = photos.sort_by("photo")
+    least = photos["face_id_min"]
+    number = pc.subtract(pc.rank(least, tiebreaker="first"), pc.rank(least, tiebreaker="min"))
+    content = pc.binary_join_element_wise(least, number.cast(pa.string()), "\0")
+    columns = [photos["photo"], photos["face_id_count"], content]
+    return pa.table(columns, names=["photo", "faces", "content"])
+
+
+def _where_they_are(faces: pa.Table, moved: pa.Table) -> pa.Table:
+    """Faces with the photos that they are in by now."""
+    at = pc.index_in(faces["photo"], value_set=moved["before"].combine_chunks())
+    photo = pc.coalesce(moved["after"].take(at), faces["photo"])
+    return faces.set_column(faces.schema.get_field_index("photo"), "photo", photo)
 
 
 def _side_by_side(before: pa.Table, after: pa.Table) -> pa.Table:

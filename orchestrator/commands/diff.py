@@ -27,7 +27,8 @@ SHOWN = 20
 def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -> int:
     """What differs from JOB_A to JOB_B; without them, between the last two jobs.
 
-    New, gone and moved faces, changed names, merged and split clusters.
+    New and gone faces, moved photos, faces in other clusters, changed names, merged and split
+    clusters.
     """
     store = open_archive(canonical_uri(archive), load_s3())
     one, other = _jobs(store, job_a, job_b)
@@ -74,12 +75,18 @@ def lines(found: dict[str, Any]) -> list[str]:
     text = [
         f"from job {found['job_a']} to {found['job_b']}: "
         f"{counted(counts['new_faces'], 'new face')}, {counts['gone_faces']:,} gone, "
-        f"{counts['moved_faces']:,} in another cluster, {counts['renamed_faces']:,} renamed; "
+        f"{counted(counts['moved_photos'], 'photo')} moved; "
+        f"{counted(counts['moved_faces'], 'face')} in another cluster, "
+        f"{counts['renamed_faces']:,} renamed; "
         f"{counted(counts['merged_clusters'], 'cluster')} merged, "
         f"{counts['split_clusters']:,} split"
     ]
     text += [f"new    {f['photo']}  {f['face_id']}" for f in found["new_faces"][:SHOWN]]
     text += [f"gone   {f['photo']}  {f['face_id']}" for f in found["gone_faces"][:SHOWN]]
+    text += [
+        f"photo  {p['before']}  is now  {p['after']}  ({counted(p['faces'], 'face')})"
+        for p in found["moved_photos"][:SHOWN]
+    ]
     text += [
         f"moved  {f['photo']}  {f['face_id']}  {f['before'] or '-'} to {f['after'] or '-'}"
         for f in found["moved_faces"][:SHOWN]

@@ -42,6 +42,26 @@ def test_every_difference_is_said_once() -> None:
     assert found["split_clusters"] == []
 
 
+def test_a_photo_that_was_moved_is_no_new_face_and_none_that_is_gone() -> None:
+    def in_photos(faces: pa.Table, *photos: str) -> pa.Table:
+        return faces.set_column(0, "photo", pa.array(photos, pa.string()))
+
+    faces = roll(("a", None, "k1"), ("b", None, "k2"), ("b", None, "k2"), ("c", None, "k3"))
+    changed = roll(("a", None, "k1"), ("b", None, "k4"), ("b", None, "k4"), ("d", None, "k3"))
+    before = in_photos(faces, "one", "two", "copy", "gone")
+    after = in_photos(changed, "one", "x/two", "x/copy", "new")
+    found = diff_rolls(before, after)
+    assert found["moved_photos"] == [
+        {"before": "copy", "after": "x/copy", "faces": 1},
+        {"before": "two", "after": "x/two", "faces": 1},
+    ]
+    assert [f["photo"] for f in found["new_faces"]] == ["new"]
+    assert [f["photo"] for f in found["gone_faces"]] == ["gone"]
+    assert [f["photo"] for f in found["moved_faces"]] == ["x/copy", "x/two"]
+    another = diff_rolls(before, pa.concat_tables([before, in_photos(faces[:1], "a copy")]))
+    assert (another["counts"]["moved_photos"], another["counts"]["new_faces"]) == (0, 1)
+
+
 def test_a_split_names_all_parts() -> None:
     found = diff_rolls(
         roll(("a", None, "k1"), ("b", None, "k1")), roll(("a", None, "k1"), ("b", None, "k2"))
