@@ -31,6 +31,12 @@ def undone_jobs(store: Store) -> set[str]:
     return {job_id for record in records if record for job_id in record.undone}
 
 
+def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
+    """A rollback that was made since a job was begun; None where there is none."""
+    records = (find_record(store, info.key, RollbackRecord) for info in store.list(ROLLBACKS))
+    return next((record for record in records if record and record.at > spec.created), None)
+
+
 def unfinished_jobs(store: Store) -> list[str]:
     """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
     return [spec.job_id for spec in _open_specs(store)]

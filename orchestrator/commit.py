@@ -26,6 +26,7 @@ from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, parts, quoted
+from orchestrator.catalogue import rollback_since
 
 
 def commit_job(
@@ -153,12 +154,6 @@ def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
             f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
             "begun: start a new job"
         )
-
-
-def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
-    """A rollback that was made since a job was begun; None where there is none."""
-    records = (find_record(store, info.key, RollbackRecord) for info in store.list(ROLLBACKS))
-    return next((record for record in records if record and record.at > spec.created), None)
 
 
 def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:

@@ -23,11 +23,11 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
+from orchestrator.catalogue import rollback_since
 from orchestrator.commit import (
     commit_job,
     refuse_if_rolled_back,
     require_staged,
-    rollback_since,
 )
 from orchestrator.plan import plan_job
 

@@ -22,8 +22,7 @@ from headcount.photos import references_in
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.opening import split_object_uri
-from orchestrator.catalogue import job_ids
-from orchestrator.commit import rollback_since
+from orchestrator.catalogue import job_ids, rollback_since
 
 
 def make_request(
