@@ -36,6 +36,7 @@ STAGES = {
     "failed": "failed",
     "paused": "paused",
     "cancelled": "cancelled",
+    "undone": "undone by a rollback since",
 }
 ENDS = ("done", "failed", "paused", "cancelled")
 BOUNDS = {

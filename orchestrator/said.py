@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -77,16 +78,17 @@ def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
 
 
 def finished_jobs(store: Store) -> list[str]:
-    """The jobs that took a roll, ended well and were not undone since, oldest first."""
-    done, undone = [], undone_jobs(store)
+    """The jobs that took a roll, ended well and were not undone since, in the order they ended."""
+    ends: list[tuple[datetime, str]] = []
+    undone = undone_jobs(store)
     for job_id in job_ids(store):
         if job_id in undone:
             continue
         finished = find_record(store, JobKeys(job_id).finished, FinishedRecord)
         spec = find_record(store, JobKeys(job_id).spec, JobSpec)
         if finished and finished.state == "done" and spec and spec.photos:
-            done.append(job_id)
-    return done
+            ends.append((finished.finished, job_id))
+    return [job_id for _, job_id in sorted(ends)]
 
 
 def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | None]:

@@ -55,7 +55,8 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
         return one, other
     if other:
         photos = roll_of(store, other)[0]
-        for job_id in reversed([job for job in done if job < other]):
+        earlier = done[: done.index(other)] if other in done else done
+        for job_id in reversed(earlier):
             if _photos(store, job_id) == photos:
                 return job_id, other
     raise FatalError(f"{store.uri} has no two jobs over the same photos yet")

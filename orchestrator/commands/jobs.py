@@ -20,10 +20,7 @@ def command(archive: str, as_json: bool) -> int:
     """List the jobs of an archive; those that a rollback took back are `undone`."""
     store = open_archive(canonical_uri(archive), load_s3())
     undone = undone_jobs(store)
-    statuses = [
-        read_status(store, job) | ({"state": "undone"} if job in undone else {})
-        for job in job_ids(store)
-    ]
+    statuses = [read_status(store, job, undone) for job in job_ids(store)]
     if as_json:
         click.echo(json.dumps(statuses, indent=1))
         return 0

@@ -45,7 +45,7 @@ def finished_job(store: Store, job: str | None) -> FinishedRecord:
     if job is None:
         return _latest(store)
     status = read_status(store, job)
-    if status["state"] != "done" or status["photos"] is None:
+    if status["state"] not in ("done", "undone") or status["photos"] is None:
         raise FatalError(
             f"job {job} has no results ({status['state']}): `headcount status {job}` says more"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from headcount.messages import (
     find_record,
 )
 from headcount.storage import Store, canonical_uri
+from orchestrator.catalogue import undone_jobs
 from orchestrator.commands.options import archive_option, job_argument, json_option, load_s3
 from orchestrator.progress import STAGES, bound, rate
 from orchestrator.submit import open_archive
@@ -38,8 +40,11 @@ def command(job: str, archive: str, as_json: bool) -> int:
     return 1 if status["state"] in ("failed", "cancelled") else 0
 
 
-def read_status(store: Store, job: str) -> dict[str, Any]:
-    """Everything the archive says of a job. Raises FatalError where there is no such job."""
+def read_status(store: Store, job: str, undone: Collection[str] | None = None) -> dict[str, Any]:
+    """Everything the archive says of a job. Raises FatalError where there is no such job.
+
+    ``undone`` are the jobs that a rollback has undone, where they were read already.
+    """
     keys = JobKeys(job)
     spec = find_record(store, keys.spec, JobSpec)
     if spec is None:
@@ -51,9 +56,12 @@ def read_status(store: Store, job: str) -> dict[str, Any]:
     plan = find_record(store, keys.plan, PlanRecord)
     flag = stopped(store, job)
     running = flag.state if flag else progress.stage if progress else "submitted"
+    state = finished.state if finished else running
+    if state == "done" and job in (undone_jobs(store) if undone is None else undone):
+        state = "undone"
     return {
         "job_id": job,
-        "state": finished.state if finished else running,
+        "state": state,
         "photos": spec.photos,
         "plan": plan.model_dump(mode="json") if plan else None,
         "progress": progress.model_dump(mode="json") if progress else None,

@@ -1,0 +1,158 @@
+"""Jobs driven in one process: a broker that does each unit as it is sent, and made-up faces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headcount.messages import (
+    DoneMarker,
+    FinishedRecord,
+    JobSpec,
+    ShardManifest,
+    UnitMessage,
+    read_record,
+)
+from headcount.records import Outcome, Photo
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, open_store
+from orchestrator.submit import make_spec, submit
+from orchestrator.supervise import Supervisor
+from workers.analyse import Analysis
+from workers.app import WORK
+from workers.context import Context, Unit
+from workers.rows import face_rows, photo_rows
+from workers.units import Work, run_unit
+
+WIDTH = 128
+
+
+class AtOnce:
+    """The broker and the only worker in one: what is sent is done when ``send`` returns."""
+
+    def __init__(self, settings: Settings | None = None, **work: Work) -> None:
+        self.context = Context(settings or Settings(), S3Settings(), "test")
+        self.work: dict[str, Work] = WORK | {"embed": made_up_shard} | work
+        self.sent: list[str] = []
+        self._signs: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def send(self, message: UnitMessage) -> None:
+        self.sent.append(message.unit)
+        work = self.work[message.unit.split("-", maxsplit=1)[0]]
+        run_unit(Unit.of(message, self.context), work, self)  # type: ignore[arg-type]
+
+    def beat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
+        self._signs[job_id, unit] = sign
+
+    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
+        return {u: self._signs[job_id, u] for u in units if (job_id, u) in self._signs}
+
+    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:
+        for unit in units:
+            self._signs.pop((job_id, unit), None)
+
+    def waiting(self, job_id: str) -> set[str]:
+        return set()
+
+    def workers_seen(self) -> int:
+        return 1
+
+
+def begin(
+    photos: Path, archive: Path, job_id: str, out: str | None = None, **wishes: Any
+) -> JobSpec:
+    """Submit a job with this id, whose results lie beside the archive."""
+    spec = make_spec(
+        photos=str(photos),
+        people=None,
+        archive=str(archive),
+        out=out or str(archive.parent / f"out-{job_id}"),
+        settings=Settings(),
+        annotate=0,
+        **wishes,
+    ).model_copy(update={"job_id": job_id})
+    submit(spec, S3Settings())
+    return spec
+
+
+def add(folder: Path, **photos: str) -> Path:
+    """Put photos into a folder: their faces by name, such as ``a="ada bob"``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, words in photos.items():
+        (folder / f"{name}.jpg").write_text(words)
+    return folder
+
+
+def end(spec: JobSpec, broker: AtOnce | None = None, store: Store | None = None) -> FinishedRecord:
+    """Drive a job to its end."""
+    broker = broker or AtOnce()
+    return Supervisor(
+        store or open_store(spec.archive),
+        spec.job_id,
+        broker=broker,  # type: ignore[arg-type]
+        settings=broker.context.settings.model_copy(update={"poll_seconds": 0.001}),
+        s3=S3Settings(),
+    ).run()
+
+
+def made_up_shard(unit: Unit) -> DoneMarker:
+    """Faces that follow from the photos' bytes alone: one of each word in them, and who it is."""
+    manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
+    photos, analyses = [], []
+    for info in manifest.photos:
+        data = unit.collection.get(info.key).data
+        words = data.decode().split()
+        content = hashlib.sha256(data).hexdigest()
+        photos.append(
+            Photo(
+                info.key,
+                info.etag,
+                info.size,
+                Outcome.FACES,
+                width=900,
+                height=600,
+                orientation=1,
+                faces=len(words),
+                content=content,
+            )
+        )
+        analyses.append(_faces(words))
+    record, spec, collection = unit.pack.record, unit.spec, unit.collection_id
+    rows = photo_rows(photos, collection, spec, [spec.profile] * len(photos))
+    faces = face_rows(zip(photos, analyses, strict=True), record, collection, spec)
+    return unit.done(
+        seconds=0.0,
+        photos=len(photos),
+        faces=len(faces),
+        outcomes={"faces": len(photos)},
+        photo_fragments=unit.table(unit.pack_keys.photos).stage(rows),
+        face_fragments=unit.table(unit.pack_keys.faces).stage(faces),
+    )
+
+
+def _faces(words: list[str]) -> Analysis:
+    count = len(words)
+    vectors = [
+        np.random.default_rng(int.from_bytes(word.encode(), "big")).standard_normal(WIDTH)
+        for word in words
+    ]
+    descriptors = np.array(vectors, np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    boxes = np.array([[100 * n + 10, 10, 80, 80] for n in range(count)], np.float32)
+    return Analysis(
+        width=900,
+        height=600,
+        orientation=1,
+        boxes=boxes,
+        landmarks=np.zeros((count, 5, 2), np.float32),
+        scores=np.full(count, 0.9, np.float32),
+        passes=("whole",) * count,
+        qualities=np.full(count, 0.9, np.float32),
+        usable=np.ones(count, bool),
+        descriptors=descriptors,
+        seconds={},
+    )
