@@ -9,7 +9,7 @@ from __future__ import annotations
 from headcount import audit, rolls
 from headcount.errors import FatalError, TransientError
 from headcount.forgotten import require_none_under_way
-from headcount.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, commit_key
+from headcount.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
 from headcount.messages import CommitRecord, LastCommitRecord, RollbackRecord, find_record, now
 from headcount.settings import S3Settings
 from headcount.storage import Store
@@ -88,8 +88,9 @@ def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:
         for later in begun.undone:
             store.delete(keys.roll(collection, later))
             store.delete(keys.lineage(collection, later))
-        last = find_record(store, commit_key(collection), LastCommitRecord)
+    for info in list(store.list(COMMITS)):  # also of collections that never had a roll
+        last = find_record(store, info.key, LastCommitRecord)
         if last is not None and (not last.made or last.job_id in begun.undone):
-            store.delete(commit_key(collection))  # nobody is to complete a commit that is undone
+            store.delete(info.key)  # nobody is to complete a commit that is undone
     for later in begun.undone:
         store.delete(JobKeys(later).commit)
