@@ -402,7 +402,6 @@ class AuditRecord(Record):
         "merge",
         "split",
         "rename",
-        "export",
         "rollback",
         "calibrate",
         "uncalibrate",

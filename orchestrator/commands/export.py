@@ -19,6 +19,7 @@ TABLES: dict[str, pa.Schema] = {
     "faces": results.FACES,
     "people": results.PEOPLE,
     "clusters": results.CLUSTERS,
+    "lineage": results.LINEAGE,
 }
 
 

@@ -104,6 +104,14 @@ def test_results_of_no_job_say_so(tmp_path: Path) -> None:
     assert "has results yet" in told.stderr
 
 
+def test_every_table_is_exported_unless_told_otherwise(done: Path, tmp_path: Path) -> None:
+    exported = headcount("export", "--archive", str(done / "archive"), "--to", str(tmp_path))
+    assert exported.returncode == 0, exported.stderr
+    names = ("photos", "faces", "people", "clusters", "lineage")
+    assert {p.name for p in tmp_path.iterdir()} == {f"{name}.csv" for name in names}
+    assert f"lineage.csv: {len(table(done, 'lineage')):,} row" in exported.stdout
+
+
 def test_a_second_run_embeds_nothing_and_says_the_same(samples: Path, done: Path) -> None:
     before = [comparable(table(done, name)) for name in ("photos", "faces", "people", "clusters")]
     again = run(samples, done, "--expected", str(samples / "expected.csv"))
