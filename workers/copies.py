@@ -6,11 +6,13 @@ bytes. Only its SHA-256 tells, so it is fetched; what is saved is decoding, find
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from headcount.errors import TransientError
 from headcount.messages import JobSpec, ManifestPhoto
 from headcount.records import Outcome, Photo
 from headcount.settings import PROFILES, ProfileName
@@ -18,7 +20,7 @@ from headcount.tables import Table, any_of, faces_schema, in_collection, parts
 from workers.context import Unit
 
 COLUMNS = (
-    *("collection", "profile", "photo", "bytes", "width", "height", "orientation"),
+    *("collection", "job_id", "profile", "photo", "bytes", "width", "height", "orientation"),
     *("outcome", "faces", "content"),
 )
 
@@ -28,6 +30,8 @@ class Twin:
     """A photo that the archive knows, and whose content another one may have."""
 
     collection: str
+    job_id: str
+    """The job that took it in: its faces are known by it, too."""
     profile: ProfileName
     photo: Photo
 
@@ -70,7 +74,8 @@ def _twin(row: Mapping[str, object]) -> Twin:
         outcome=Outcome(str(row["outcome"])),
         **{name: row[name] for name in names},  # type: ignore[arg-type]
     )
-    return Twin(str(row["collection"]), row["profile"], photo)  # type: ignore[arg-type]
+    collection, job_id = str(row["collection"]), str(row["job_id"])
+    return Twin(collection, job_id, row["profile"], photo)  # type: ignore[arg-type]
 
 
 def as_photo(twin: Twin, photo: ManifestPhoto, etag: str) -> Photo:
@@ -86,33 +91,47 @@ def copied_faces(
     *,
     width: int,
 ) -> pa.Table:
-    """The rows of the twins' faces as rows of their copies."""
+    """The rows of the twins' faces as rows of their copies.
+
+    Raises TransientError where another job has changed a twin since it was found.
+    """
     schema = faces_schema(width)
-    wanted: dict[str, dict[str, list[Photo]]] = {}
+    wanted: dict[str, dict[str, list[tuple[Photo, Twin]]]] = {}
     for photo, twin in copies:
         if photo.faces:
             by_key = wanted.setdefault(twin.collection, {})
-            by_key.setdefault(twin.photo.key, []).append(photo)
+            by_key.setdefault(twin.photo.key, []).append((photo, twin))
     parts = [
         _relabelled(rows, by_key, collection, spec)
         for source, by_key in sorted(wanted.items())
-        for rows in _rows(table, schema, source, sorted(by_key))
+        for rows in _rows(table, schema, source, by_key)
     ]
     return pa.concat_tables([schema.empty_table(), *parts]).cast(schema)
 
 
 def _rows(
-    table: Table, schema: pa.Schema, collection: str, photos: list[str]
+    table: Table, schema: pa.Schema, collection: str, by_key: Mapping[str, list[tuple[Photo, Twin]]]
 ) -> Iterator[pa.Table]:
-    for part in parts(photos):
+    for part in parts(sorted(by_key)):
         where = f"{in_collection(collection)} AND {any_of('photo', part)}"
-        yield table.read(schema.names, where=where)
+        rows = table.read(schema.names, where=where)
+        found = Counter(zip(*(rows[c].to_pylist() for c in ("photo", "job_id")), strict=True))
+        for key in part:
+            twin = by_key[key][0][1]
+            if found.pop((key, twin.job_id), 0) != twin.photo.faces:
+                raise TransientError(f"another job has changed {key} of the archive meanwhile")
+        if found:
+            raise TransientError(f"another job changes {min(found)[0]} of the archive meanwhile")
+        yield rows
 
 
 def _relabelled(
-    rows: pa.Table, by_key: Mapping[str, list[Photo]], collection: str, spec: JobSpec
+    rows: pa.Table,
+    by_key: Mapping[str, list[tuple[Photo, Twin]]],
+    collection: str,
+    spec: JobSpec,
 ) -> pa.Table:
-    pairs = [(n, p.key) for n, key in enumerate(rows["photo"].to_pylist()) for p in by_key[key]]
+    pairs = [(n, p.key) for n, key in enumerate(rows["photo"].to_pylist()) for p, _ in by_key[key]]
     taken = rows.take([n for n, _ in pairs])
     labels = {
         "collection": [collection] * len(pairs),

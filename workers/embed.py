@@ -86,7 +86,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
     """Process one shard and stage its rows."""
     began = time.monotonic()
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
-    known = Known(find_twins(unit, manifest.photos), forgotten_places(unit.store))
+    known = Known(_twins(unit, manifest), forgotten_places(unit.store))
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
@@ -104,6 +104,11 @@ def embed_shard(unit: Unit) -> DoneMarker:
         face_fragments=face_fragments,
         counts={"copied": len(shard.copies)},
     )
+
+
+def _twins(unit: Unit, manifest: ShardManifest) -> dict[str, Twin]:
+    """What need not be embedded; a shard that is done again embeds all: a twin may be in flux."""
+    return find_twins(unit, manifest.photos) if unit.attempt <= 1 else {}
 
 
 def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
