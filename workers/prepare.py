@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from headcount import decisions
 from headcount.layout import ARCHIVE
 from headcount.messages import ArchiveRecord, DoneMarker, ModelChoice, now
 from headcount.tables import PHOTOS, faces_schema, gallery_schema
@@ -12,8 +13,14 @@ from workers.enrol import enrol_people
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
-    """Make the archive ready for the job's pack and bring its gallery up to the people given."""
+    """Make the archive ready for the job's pack and bring its gallery up to the people given.
+
+    Raises FatalError where the archive's decisions cannot be read: the reduce stage needs them,
+    and the job would fail when all else is done.
+    """
     began = time.monotonic()
+    for _ in decisions.read(unit.store):
+        pass
     record = unit.context.pack(unit.spec.model).record
     first = ArchiveRecord(
         created=now(), model=ModelChoice(name=record.name, pack_id=record.pack_id)

@@ -1,9 +1,16 @@
+from pathlib import Path
+
+import pytest
+
 from headcount.broker import Broker
-from headcount.layout import GATHER, REDUCE, JobKeys
+from headcount.errors import FatalError
+from headcount.layout import DECISIONS, GATHER, REDUCE, JobKeys
 from headcount.messages import DoneMarker, FinishedRecord, PackRecord, now
 from headcount.settings import S3Settings, Settings
+from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.supervise import Supervisor
+from tests.at_once import AtOnce, add, begin, end
 
 KEYS = JobKeys("job")
 
@@ -31,3 +38,13 @@ def test_what_was_handed_on_goes_once_the_job_has_its_end() -> None:
     store.put(KEYS.finished, ended.to_bytes())
     assert supervisor(store)._end_of_job() == ended
     assert not list(store.list(KEYS.handed_on))
+
+
+def test_a_decision_that_is_damaged_fails_a_job_before_any_photo_is_embedded(
+    tmp_path: Path,
+) -> None:
+    spec, broker = begin(add(tmp_path / "photos", one="ada"), tmp_path / "archive", "1"), AtOnce()
+    DirectoryStore(tmp_path / "archive").put(f"{DECISIONS}1.json", b"{damaged")
+    with pytest.raises(FatalError, match=r"decisions/1\.json is damaged"):
+        end(spec, broker)
+    assert broker.sent == ["prepare"]
