@@ -5,9 +5,7 @@ from __future__ import annotations
 import click
 
 from headcount import audit
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, json_option, load_s3
-from orchestrator.submit import open_archive
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 
 
 @click.command()
@@ -16,7 +14,7 @@ from orchestrator.submit import open_archive
 @json_option
 def command(archive: str, since: str, as_json: bool) -> int:
     """Print the audit log of an archive, oldest first; --json prints JSON lines."""
-    for line in audit.read(open_archive(canonical_uri(archive), load_s3()), since):
+    for line in audit.read(existing_archive(archive, load_s3()), since):
         if as_json:
             click.echo(line.model_dump_json())
         else:

@@ -9,11 +9,10 @@ import click
 
 from headcount import audit
 from headcount.layout import PackKeys
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, json_option, load_s3
+from headcount.storage import Store
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.worker import ask_worker
 from orchestrator.said import active_pack
-from orchestrator.submit import open_archive
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -46,16 +45,15 @@ def command(
     """
     if keep and drop:
         raise click.UsageError("--keep and --drop exclude each other")
-    uri = canonical_uri(archive)
+    store = existing_archive(archive, load_s3())
     if drop:
-        _drop(uri)
+        _drop(store)
         return 0
     if keep:
-        store = open_archive(uri, load_s3())
         audit.record(store, "calibrate", active_pack(store).pack_id, fmr=f"{fmr:g}")
     found = ask_worker(
         "calibrate",
-        uri,
+        store.uri,
         *("--fmr", str(fmr), "--false-positives", str(false_positives)),
         *(["--keep"] if keep else []),
     )
@@ -67,8 +65,7 @@ def command(
     return 0
 
 
-def _drop(uri: str) -> None:
-    store = open_archive(uri, load_s3())
+def _drop(store: Store) -> None:
     pack = active_pack(store)
     audit.record(store, "uncalibrate", pack.pack_id)
     store.delete(PackKeys(pack.pack_id).calibration)

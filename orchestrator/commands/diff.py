@@ -9,11 +9,10 @@ import click
 
 from headcount.diff import diff_rolls
 from headcount.errors import FatalError
-from headcount.storage import Store, canonical_uri
-from orchestrator.commands.options import archive_option, json_option, load_s3
+from headcount.storage import Store
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.conclude import counted
 from orchestrator.said import finished_jobs, roll_of
-from orchestrator.submit import open_archive
 
 SHOWN = 20
 """Entries of each kind that the text shows."""
@@ -30,7 +29,7 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     New and gone faces, moved photos, faces in other clusters, changed names, merged and split
     clusters.
     """
-    store = open_archive(canonical_uri(archive), load_s3())
+    store = existing_archive(archive, load_s3())
     one, other = _jobs(store, job_a, job_b)
     (photos, before), (photos_too, after) = roll_of(store, one), roll_of(store, other)
     if photos != photos_too:

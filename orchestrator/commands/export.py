@@ -9,10 +9,9 @@ from headcount import results
 from headcount.errors import FatalError, ObjectMissing
 from headcount.export import read_table, scratch, write_table
 from headcount.storage import canonical_uri, open_store
-from orchestrator.commands.options import archive_option, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.commands.results import finished_job
 from orchestrator.conclude import counted, readable
-from orchestrator.submit import open_archive
 
 TABLES: dict[str, pa.Schema] = {
     "photos": results.PHOTOS,
@@ -49,7 +48,7 @@ def command(
 ) -> int:
     """Write the result tables of JOB to --to; without JOB, those of the latest that ended well."""
     s3 = load_s3()
-    finished = finished_job(open_archive(canonical_uri(archive), s3), job)
+    finished = finished_job(existing_archive(archive, s3), job)
     source, target = open_store(finished.out, s3), open_store(canonical_uri(to), s3)
     for name in dict.fromkeys(tables):
         try:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import click
 
 from headcount.forgotten import tombstone_key
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.conclude import DONE, WITH_FAILURES, readable
 from orchestrator.forget import forget, remember
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -26,7 +24,7 @@ def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> 
     3 where results of an earlier job are out of reach: they are named, and yours to remove.
     """
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     if undo:
         known = remember(store, person, s3)
         click.echo(f"{known} may be enrolled again")

@@ -6,11 +6,9 @@ import json
 
 import click
 
-from headcount.storage import canonical_uri
 from orchestrator.catalogue import job_ids, undone_jobs
-from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.status import read_status
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -18,7 +16,7 @@ from orchestrator.submit import open_archive
 @json_option
 def command(archive: str, as_json: bool) -> int:
     """List the jobs of an archive; those that a rollback took back are `undone`."""
-    store = open_archive(canonical_uri(archive), load_s3())
+    store = existing_archive(archive, load_s3())
     undone = undone_jobs(store)
     statuses = [read_status(store, job, undone) for job in job_ids(store)]
     if as_json:

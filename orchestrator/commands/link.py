@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from headcount.storage import Store, canonical_uri
-from orchestrator.commands.options import archive_option, load_s3
+from headcount.storage import Store
+from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.conclude import counted
 from orchestrator.links import check_file, check_link, keep_link
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -38,10 +37,10 @@ def command(
     if pairs is not None:
         if one or apart:
             raise click.UsageError("--file says it all: give no faces and no --apart beside it")
-        return _link_file(open_archive(canonical_uri(archive), s3), pairs)
+        return _link_file(existing_archive(archive, s3), pairs)
     if one is None or other is None:
         raise click.UsageError("give two faces or clusters, or a --file of such pairs")
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     keep_link(store, check_link(store, one, other, s3, apart=apart))
     click.echo(
         f"{one} and {other} will be {'two people' if apart else 'one person'} from the next run on"

@@ -14,12 +14,11 @@ from headcount.errors import FatalError
 from headcount.forgotten import is_forgotten
 from headcount.records import name_fault, names_alike, person_id, person_name
 from headcount.settings import S3Settings
-from headcount.storage import Store, canonical_uri
+from headcount.storage import Store
 from headcount.tables import Table, quoted
-from orchestrator.commands.options import archive_option, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.conclude import counted
 from orchestrator.said import Pointed, find_faces, marks, people_of
-from orchestrator.submit import open_archive
 
 BEST = 5
 """Faces of a cluster that become references."""
@@ -45,7 +44,7 @@ def command(cluster: str, name: str, archive: str) -> int:
     name, s3 = person_name(name), load_s3()
     if fault := name_fault(name):
         raise FatalError(fault)
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     person = person_id(name)
     if is_forgotten(store, person):
         raise FatalError(

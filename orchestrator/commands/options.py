@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from headcount.errors import FatalError
 from headcount.settings import PROFILES, S3Settings, Settings
-from headcount.storage import Store
+from headcount.storage import Store, canonical_uri
+from orchestrator.submit import open_archive
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -134,8 +135,9 @@ def _settings_trouble(error: ValidationError) -> str:
     return f"setting HEADCOUNT_{name.upper()}: {first['msg']}"
 
 
-def require_archive(store: Store) -> Store:
-    """The store itself. Raises a usage error where no job has made an archive of it."""
+def existing_archive(uri: str, s3: S3Settings) -> Store:
+    """The store of an archive. Raises a usage error where no job has made one."""
+    store = open_archive(canonical_uri(uri), s3)
     if next(iter(store.list()), None) is None:
         raise click.UsageError(
             f"there is no archive in {store.uri}: check the path; `headcount run` makes one"

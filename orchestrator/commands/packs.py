@@ -11,12 +11,11 @@ from headcount.errors import FatalError
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, ModelChoice, PackRecord, read_record
 from headcount.settings import S3Settings
-from headcount.storage import Store, canonical_uri
+from headcount.storage import Store
 from headcount.tables import Table
 from orchestrator.catalogue import require_idle
-from orchestrator.commands.options import archive_option, json_option, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.said import active_pack, pack_ids
-from orchestrator.submit import open_archive
 
 NAMED = 5
 """People whom a message names."""
@@ -37,7 +36,7 @@ def command() -> None:
 def list_(archive: str, as_json: bool) -> int:
     """The packs, with their photos, faces and references."""
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     active = active_pack(store).pack_id
     rows = [_row(store, pack_id, s3) | {"used": pack_id == active} for pack_id in pack_ids(store)]
     if as_json:
@@ -76,7 +75,7 @@ _lose_names = click.option(
 def use(pack: str, lose_names: bool, archive: str) -> int:
     """From now on the archive goes by PACK (an id or a name): runs need no --beside for it."""
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     record = _find(store, pack)
     require_idle(store, purpose="first")
     if not Table(store.uri, PackKeys(record.pack_id).photos, s3).count():
@@ -99,7 +98,7 @@ def use(pack: str, lose_names: bool, archive: str) -> int:
 def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     """Remove everything that was made by PACK: its faces, vectors, references and rolls."""
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     record = _find(store, pack)
     active = active_pack(store).pack_id
     if record.pack_id == active:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import click
 
 from headcount.control import stop
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, job_argument, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import read_status
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -20,7 +18,7 @@ def command(job: str, archive: str) -> int:
     Workers leave the shard they have in hand at its next photo; the flag lies in the archive, so it
     holds for supervisors and workers that start later, too.
     """
-    store = open_archive(canonical_uri(archive), load_s3())
+    store = existing_archive(archive, load_s3())
     read_status(store, job)  # refuses a job that is not there
     stop(store, job, "paused")
     click.echo(f"job {job} is paused: `headcount resume {job}` goes on with it")

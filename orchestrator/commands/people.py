@@ -10,11 +10,9 @@ import click
 from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, find_record
 from headcount.records import names_alike
-from headcount.storage import canonical_uri
 from headcount.tables import Table
-from orchestrator.commands.options import archive_option, json_option, load_s3, require_archive
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.conclude import counted
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -23,8 +21,8 @@ from orchestrator.submit import open_archive
 def command(archive: str, as_json: bool) -> int:
     """List the enrolled people and how many references each has."""
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
-    record = find_record(require_archive(store), ARCHIVE, ArchiveRecord)
+    store = existing_archive(archive, s3)
+    record = find_record(store, ARCHIVE, ArchiveRecord)
     names: dict[str, str] = {}
     references: set[tuple[str, str, str]] = set()
     if record is not None:

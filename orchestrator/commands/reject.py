@@ -5,11 +5,9 @@ from __future__ import annotations
 import click
 
 from headcount import audit, decisions
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.conclude import counted
 from orchestrator.said import find_faces, find_person, marks
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -22,7 +20,7 @@ def command(what: str, person: str, archive: str) -> int:
     No later run gives it that name, by match or by cluster, until `headcount name` does.
     """
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     found = find_person(store, person, s3)
     pointed = find_faces(store, what)
     rejected = marks(store, pointed, s3)

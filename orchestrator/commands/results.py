@@ -12,12 +12,11 @@ from headcount.errors import FatalError, ObjectMissing
 from headcount.layout import JobKeys
 from headcount.messages import FinishedRecord, read_record
 from headcount.settings import S3Settings
-from headcount.storage import Store, canonical_uri, open_store
-from orchestrator.commands.options import archive_option, json_option, load_s3
+from headcount.storage import Store, open_store
+from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.status import read_status
 from orchestrator.conclude import exit_code, readable, summary_lines
 from orchestrator.said import finished_jobs
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -27,7 +26,7 @@ from orchestrator.submit import open_archive
 def command(job: str | None, archive: str, as_json: bool) -> int:
     """What JOB found, and where its results lie; without JOB, the latest that ended well."""
     s3 = load_s3()
-    finished = finished_job(open_archive(canonical_uri(archive), s3), job)
+    finished = finished_job(existing_archive(archive, s3), job)
     summary = read_summary(finished, s3)
     if as_json:
         click.echo(json.dumps({"out": finished.out, "summary": summary}, indent=1))

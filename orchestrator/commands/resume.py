@@ -9,13 +9,17 @@ import click
 from headcount.control import let_go_on
 from headcount.layout import JobKeys
 from headcount.messages import JobSpec, read_record
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, job_argument, load_s3, load_settings
+from orchestrator.commands.options import (
+    archive_option,
+    existing_archive,
+    job_argument,
+    load_s3,
+    load_settings,
+)
 from orchestrator.commands.run import crew
 from orchestrator.commands.status import read_status
 from orchestrator.conclude import conclude, exit_code
 from orchestrator.progress import make_reporter
-from orchestrator.submit import open_archive
 from orchestrator.supervise import Supervisor
 
 
@@ -35,7 +39,7 @@ from orchestrator.supervise import Supervisor
 def command(job: str, archive: str, workers: int, detach: bool) -> int:
     """Go on with JOB, paused, cancelled, failed or interrupted; only what is not done is done."""
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     read_status(store, job)  # refuses a job that is not there
     let_go_on(store, job)
     if detach:

@@ -12,10 +12,15 @@ from headcount.messages import JobSpec, PlanRecord, new_job_id, now, read_record
 from headcount.records import Outcome
 from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri
-from orchestrator.commands.options import archive_option, job_argument, json_option, load_s3
+from orchestrator.commands.options import (
+    archive_option,
+    existing_archive,
+    job_argument,
+    json_option,
+    load_s3,
+)
 from orchestrator.commands.status import read_status
 from orchestrator.plan import plan_job
-from orchestrator.submit import open_archive
 
 FAILURES = tuple(outcome.value for outcome in Outcome if not outcome.processed)
 
@@ -58,7 +63,7 @@ def command(
     results cover the whole collection. Where there is nothing to try again, no job is made.
     """
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     read_status(store, job)  # refuses a job that is not there
     earlier = read_record(store, JobKeys(job).spec, JobSpec)
     if earlier.photos is None:

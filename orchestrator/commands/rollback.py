@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.conclude import counted
 from orchestrator.rollback import roll_back
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -22,7 +20,7 @@ def command(job: str, archive: str) -> int:
     has changed since.
     """
     s3 = load_s3()
-    undone = roll_back(open_archive(canonical_uri(archive), s3), job, s3)
+    undone = roll_back(existing_archive(archive, s3), job, s3)
     click.echo(
         f"the archive is as it was with job {job}: {counted(len(undone), 'later job')} undone"
     )

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from headcount.errors import FatalError
 from headcount.messages import ScheduleRecord, now
-from headcount.storage import canonical_uri
 from orchestrator.commands.options import (
     archive_option,
+    existing_archive,
     job_options,
     json_option,
     load_s3,
@@ -78,7 +78,7 @@ def _local(when: Cron) -> str:
 @json_option
 def list_(archive: str, as_json: bool) -> int:
     """List the schedules of an archive."""
-    found = list(states(open_archive(canonical_uri(archive), load_s3())))
+    found = list(states(existing_archive(archive, load_s3())))
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return 0
@@ -104,7 +104,7 @@ def _line(state: dict[str, Any]) -> str:
 @archive_option
 def remove(name: str, archive: str) -> int:
     """Remove the schedule NAME; its nights and their results stay."""
-    remove_schedule(open_archive(canonical_uri(archive), load_s3()), name)
+    remove_schedule(existing_archive(archive, load_s3()), name)
     return 0
 
 
@@ -114,6 +114,6 @@ def remove(name: str, archive: str) -> int:
 def run_now(name: str, archive: str) -> int:
     """Begin the schedule NAME at once, due or not; prints the job id."""
     s3 = load_s3()
-    store = open_archive(canonical_uri(archive), s3)
+    store = existing_archive(archive, s3)
     click.echo(Keeper(store, settings=load_settings(), s3=s3).begin_now(name).job_id)
     return 0

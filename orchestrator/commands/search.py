@@ -11,15 +11,15 @@ from headcount import audit
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import (
     archive_option,
+    existing_archive,
     json_option,
     load_s3,
     load_settings,
     model_options,
-    require_archive,
 )
 from orchestrator.commands.worker import ask_worker, environment_of
 from orchestrator.conclude import counted
-from orchestrator.submit import canonical_object, open_archive
+from orchestrator.submit import canonical_object
 
 
 @click.command()
@@ -49,7 +49,7 @@ def command(
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     uri = canonical_uri(archive)
-    store = require_archive(open_archive(uri, load_s3()))
+    store = existing_archive(uri, load_s3())
     if build_index:
         done = ask_worker("index", uri, environment=environment_of(settings))
         click.echo(f"{counted(done['faces'], 'face')} indexed", err=True)

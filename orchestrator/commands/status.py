@@ -18,11 +18,16 @@ from headcount.messages import (
     ProgressRecord,
     find_record,
 )
-from headcount.storage import Store, canonical_uri
+from headcount.storage import Store
 from orchestrator.catalogue import undone_jobs
-from orchestrator.commands.options import archive_option, job_argument, json_option, load_s3
+from orchestrator.commands.options import (
+    archive_option,
+    existing_archive,
+    job_argument,
+    json_option,
+    load_s3,
+)
 from orchestrator.progress import STAGES, bound, rate
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -31,7 +36,7 @@ from orchestrator.submit import open_archive
 @json_option
 def command(job: str, archive: str, as_json: bool) -> int:
     """How JOB stands."""
-    store = open_archive(canonical_uri(archive), load_s3())
+    store = existing_archive(archive, load_s3())
     status = read_status(store, job)
     if as_json:
         click.echo(json.dumps(status, indent=1))

@@ -9,12 +9,10 @@ import click
 
 from headcount.layout import JobKeys
 from headcount.messages import FinishedRecord, ProgressRecord, find_record
-from headcount.storage import canonical_uri
-from orchestrator.commands.options import archive_option, job_argument, load_s3
+from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import lines_of, read_status
 from orchestrator.conclude import exit_code
 from orchestrator.progress import make_reporter
-from orchestrator.submit import open_archive
 
 
 @click.command()
@@ -22,7 +20,7 @@ from orchestrator.submit import open_archive
 @archive_option
 def command(job: str, archive: str) -> int:
     """Follow JOB until it ends; the exit code is the job's."""
-    store = open_archive(canonical_uri(archive), load_s3())
+    store = existing_archive(archive, load_s3())
     read_status(store, job)  # refuses a job that is not there
     keys, stage = JobKeys(job), ""
     with make_reporter(sys.stderr) as reporter:

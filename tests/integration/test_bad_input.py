@@ -177,5 +177,6 @@ def test_limits_are_kept_before_a_photo_is_read(samples: Path, tmp_path: Path) -
 
 
 def test_status_of_a_job_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "archive.json").touch()
     ended = headcount("status", "20260101-000000-abcdef", "--archive", str(tmp_path))
     refused(ended, "there is no job")

@@ -99,6 +99,7 @@ def test_results_and_export_find_the_latest_job(done: Path, tmp_path: Path) -> N
 
 def test_results_of_no_job_say_so(tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "archive.json").touch()
     told = headcount("results", "--archive", str(tmp_path / "archive"))
     assert (told.returncode, told.stdout) == (1, "")
     assert "has results yet" in told.stderr
