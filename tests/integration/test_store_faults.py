@@ -14,7 +14,7 @@ from tests.faulty_proxy import Fault, FaultyProxy
 from tests.running import comparable, headcount, table
 from tests.servers import S3Server
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 PHOTOS = 12
 AWAY_SECONDS = 4.0
