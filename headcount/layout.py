@@ -274,9 +274,14 @@ class JobKeys:
         """A unit's failure marker."""
         return f"{self.failed_folder}{unit}.json"
 
+    @property
+    def attempts_folder(self) -> str:
+        """The folder of the attempts at all units."""
+        return f"{self.root}attempts/"
+
     def attempts(self, unit: str) -> str:
         """The folder of a unit's attempts."""
-        return f"{self.root}attempts/{unit}/"
+        return f"{self.attempts_folder}{unit}/"
 
     def attempt(self, unit: str, number: int) -> str:
         """One attempt at a unit."""

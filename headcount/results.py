@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -134,10 +134,10 @@ def annotated_key(photo: str) -> str:
     return f"{ANNOTATED}{'/'.join(parts[-PARTS_SHOWN:])}-{digest}.jpg"
 
 
-def annotated_copies(out: Reader) -> Iterator[str]:
-    """The keys of the annotated copies in a place of results, whichever run drew them."""
+def annotated_copies(out: Reader, *, besides: Collection[str]) -> Iterator[str]:
+    """The keys of further annotated copies in a place of results, whichever run drew them."""
     for info in out.list(ANNOTATED):
-        if not info.key.endswith(".jpg"):
+        if not info.key.endswith(".jpg") or info.key in besides:
             continue
         try:
             head = out.get_range(info.key, 0, MARK_WITHIN)

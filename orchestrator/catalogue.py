@@ -25,16 +25,21 @@ def job_ids(store: Store) -> Iterator[str]:
         after = f"{JOBS}{job_id}{AFTER_SLASH}"
 
 
+def rollbacks(store: Store) -> Iterator[RollbackRecord]:
+    """The rollbacks that were made, oldest first."""
+    for info in store.list(ROLLBACKS):
+        if record := find_record(store, info.key, RollbackRecord):
+            yield record
+
+
 def undone_jobs(store: Store) -> set[str]:
     """The ids of the jobs that rollbacks have undone."""
-    records = (find_record(store, info.key, RollbackRecord) for info in store.list(ROLLBACKS))
-    return {job_id for record in records if record for job_id in record.undone}
+    return {job_id for record in rollbacks(store) for job_id in record.undone}
 
 
 def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
     """A rollback that was made since a job was begun; None where there is none."""
-    records = (find_record(store, info.key, RollbackRecord) for info in store.list(ROLLBACKS))
-    return next((record for record in records if record and record.at > spec.created), None)
+    return next((record for record in rollbacks(store) if record.at > spec.created), None)
 
 
 def unfinished_jobs(store: Store) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from headcount.errors import FatalError
@@ -28,6 +28,9 @@ from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, parts, quoted
 from orchestrator.catalogue import rollback_since
 
+Staged = Mapping[str, Sequence[Sequence[str]]]
+"""By table, in the order of the commit: the fragments that each shard staged, in shard order."""
+
 
 def commit_job(
     store: Store,
@@ -37,38 +40,33 @@ def commit_job(
     s3: S3Settings,
     *,
     fence: Callable[[], None] = lambda: None,
+    staged: Staged | None = None,
 ) -> None:
     """Bring the archive's tables up to the job. Doing it again changes nothing.
 
     ``fence`` is asked before each change, and raises where another supervisor has taken over.
+    ``staged`` is what the shards staged, where it was read already.
     Faces go first: a photo that is known has its faces in place.
     """
     keys = JobKeys(spec.job_id)
     of_pack = PackKeys(pack.pack_id)
-    faces, photos = (
-        Table(store.uri, of_pack.faces, s3),
-        Table(store.uri, of_pack.photos, s3),
-    )
     refuse_if_rolled_back(store, spec)
-    markers = _markers(store, spec, plan)
-    for table, key, staged in (
-        (faces, of_pack.faces, [marker.face_fragments for marker in markers]),
-        (photos, of_pack.photos, [marker.photo_fragments for marker in markers]),
-    ):
+    for key, shards in (staged or _staged(store, spec, plan, of_pack)).items():
+        table = Table(store.uri, key, s3)
         require_none_under_way(store)
         fence()
         _delete_replaced(table, store, spec, plan)
         _delete_left_over(table, store, spec, plan)
         if not _is_in(table, spec):
-            _require_files(store, spec, key, staged)
+            _require_files(store, spec, key, shards)
             require_none_under_way(store)
             fence()
-            table.commit(fragment for fragments in staged for fragment in fragments)
+            table.commit(fragment for fragments in shards for fragment in fragments)
             table.compact()
     versions = CommitRecord(
         pack_id=pack.pack_id,
-        photos=photos.version,
-        faces=faces.version,
+        photos=Table(store.uri, of_pack.photos, s3).version,
+        faces=Table(store.uri, of_pack.faces, s3).version,
         gallery=Table(store.uri, of_pack.gallery, s3).version,
         at=now(),
     )
@@ -77,23 +75,20 @@ def commit_job(
 
 def require_staged(
     store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
-) -> None:
-    """Raise FatalError where something that is yet to be committed is not there any more.
+) -> Staged:
+    """What the job's shards staged.
 
-    Shards of which that is so are done anew when the job is resumed.
+    Raises FatalError where something that is yet to be committed is not there any more; shards of
+    which that is so are done anew when the job is resumed.
     """
-    of_pack = PackKeys(pack.pack_id)
-    markers = _markers(store, spec, plan)
-    for key, staged in (
-        (of_pack.faces, [marker.face_fragments for marker in markers]),
-        (of_pack.photos, [marker.photo_fragments for marker in markers]),
-    ):
+    staged = _staged(store, spec, plan, PackKeys(pack.pack_id))
+    for key, shards in staged.items():
         if not _is_in(Table(store.uri, key, s3), spec):
-            _require_files(store, spec, key, staged)
+            _require_files(store, spec, key, shards)
+    return staged
 
 
-def _markers(store: Store, spec: JobSpec, plan: PlanRecord) -> list[DoneMarker]:
-    """What each shard staged, in the shards' order."""
+def _staged(store: Store, spec: JobSpec, plan: PlanRecord, pack: PackKeys) -> Staged:
     keys = JobKeys(spec.job_id)
     found = [
         find_record(store, keys.done(shard_name(number)), DoneMarker)
@@ -102,24 +97,27 @@ def _markers(store: Store, spec: JobSpec, plan: PlanRecord) -> list[DoneMarker]:
     markers = [marker for marker in found if marker is not None]
     if len(markers) < len(found):
         raise _to_be_done_anew(spec, len(found) - len(markers))
-    return markers
+    return {  # faces first
+        pack.faces: [marker.face_fragments for marker in markers],
+        pack.photos: [marker.photo_fragments for marker in markers],
+    }
 
 
 def _is_in(table: Table, spec: JobSpec) -> bool:
     return bool(table.count(f"job_id = {quoted(spec.job_id)}"))
 
 
-def _require_files(store: Store, spec: JobSpec, key: str, staged: Sequence[Sequence[str]]) -> None:
+def _require_files(store: Store, spec: JobSpec, key: str, shards: Sequence[Sequence[str]]) -> None:
     """Raise FatalError where data files of a table's staged fragments are gone.
 
     Lance would append them all the same, and nobody could read the table any more.
     """
-    if not any(staged):
+    if not any(shards):
         return
     there = {PurePosixPath(info.key).name for info in store.list(f"{key}/data/")}
     lost = [
         number
-        for number, fragments in enumerate(staged)
+        for number, fragments in enumerate(shards)
         if not {name for fragment in fragments for name in _files(fragment)} <= there
     ]
     for number in lost:

@@ -150,8 +150,7 @@ def _let_workers_leave(store: Store) -> None:
 
 def _in_hand(store: Store, keys: JobKeys) -> bool:
     """Whether a unit of a job was begun and has no end."""
-    folder = keys.attempts("").rstrip("/") + "/"
-    begun = {info.key.removeprefix(folder).split("/")[0] for info in store.list(folder)}
+    begun = {PurePosixPath(info.key).parent.name for info in store.list(keys.attempts_folder)}
     ended = {
         PurePosixPath(info.key).stem
         for folder in (keys.done_folder, keys.failed_folder)

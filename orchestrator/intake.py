@@ -68,11 +68,11 @@ def take_in(
     """Commit the job, named as the collection's last one before and after it."""
     refuse_if_rolled_back(store, spec)  # before it is named: nobody could complete it
     key = commit_key(collection_id(spec.photos or ""))
-    require_staged(store, spec, plan, pack, s3)
+    staged = require_staged(store, spec, plan, pack, s3)
     require_none_under_way(store)
     fence()
     store.put(key, LastCommitRecord(job_id=spec.job_id, made=False).to_bytes())
-    commit_job(store, spec, plan, pack, s3, fence=fence)
+    commit_job(store, spec, plan, pack, s3, fence=fence, staged=staged)
     store.put(key, LastCommitRecord(job_id=spec.job_id, made=True).to_bytes())
 
 
@@ -106,4 +106,4 @@ def _completed(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> str
 
 
 def _was_begun(store: Store, keys: JobKeys) -> bool:
-    return next(iter(store.list(f"{keys.root}attempts/embed-")), None) is not None
+    return next(iter(store.list(f"{keys.attempts_folder}embed-")), None) is not None

@@ -178,7 +178,7 @@ def _of_no_photo(out: Store, folder: Path) -> set[str]:
     if photos is None:
         return set()
     known = {results.annotated_key(photo) for photo in photos["photo"].to_pylist()}
-    return set(results.annotated_copies(out)) - known
+    return set(results.annotated_copies(out, besides=known))
 
 
 def _delete(out: Store, key: str) -> bool:

@@ -111,9 +111,8 @@ def clear_annotated(out: Store, drawn: Collection[str]) -> None:
     Where this process may write and neither list nor remove, they stay, and the log says so.
     """
     try:
-        for key in list(results.annotated_copies(out)):
-            if key not in drawn:
-                out.delete(key)
+        for key in list(results.annotated_copies(out, besides=drawn)):
+            out.delete(key)
     except (ObjectDenied, FatalError) as error:
         log.warning("annotated copies of earlier runs may be left in %s: %s", out.uri, error)
 
