@@ -130,7 +130,16 @@ def storage_options(settings: S3Settings) -> dict[str, str]:
     return options
 
 
-_TRANSIENT = ("timed out", "timeout", "connection", "slowdown", "503", "500 internal", "retry")
+_TRANSIENT = (
+    "timed out",
+    "timeout",
+    "connection",
+    "slowdown",
+    "503",
+    "500 internal",
+    "retry",
+    "http error",  # as Lance calls whatever befalls a request or the body of its answer
+)
 _DISK_FULL = ("no space left", "os error 28", "disk full")
 
 

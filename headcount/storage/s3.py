@@ -11,13 +11,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import wraps
 from io import BytesIO
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from xml.etree.ElementTree import ParseError
 
@@ -36,7 +38,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from minio.signer import sign_v4_s3
 from minio.sse import Sse, SseKMS, SseS3
 from minio.time import to_amz_date
-from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError, ReadTimeoutError, SSLError
 
 from headcount.errors import (
     FatalError,
@@ -55,6 +57,8 @@ from headcount.storage.keys import require_key
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 RETRIES = 2
+BROKEN_PAUSES = (0.0, 0.4)
+"""Before each further try of an answer that broke off."""
 CONFLICT_PAUSES = (0.1, 0.3, 1.0, 0.0)
 PART_BYTES = 16 << 20
 """Larger objects are sent in parts of so many bytes, three at a time."""
@@ -152,6 +156,12 @@ ADVICE = {
 FOREIGN = (MinioException, HTTPError, ParseError, ValueError)
 """Whatever minio and urllib3 raise; minio's own refusals are ValueErrors."""
 
+CUT_OFF = (ProtocolError, ReadTimeoutError)
+"""What urllib3 raises in the midst of a body, which it leaves to the caller to try again."""
+
+Given = ParamSpec("Given")
+Read = TypeVar("Read")
+
 
 def fault_of(error: Exception) -> Fault:
     """Which fault an error of minio or urllib3 is."""
@@ -199,7 +209,9 @@ class Target:
                 uri=self.uri, bucket=self.bucket, endpoint=self.endpoint, verb=self.verb
             )
             return FatalError(f"{advice} ({_detail(error)})")
-        return TransientError(f"cannot {self.verb} {self.uri}: {_detail(error)}")
+        cut_off = self.verb == "read" and isinstance(error, CUT_OFF)
+        kind = _CutOffError if cut_off else TransientError
+        return kind(f"cannot {self.verb} {self.uri}: {_detail(error)}")
 
 
 def _detail(error: Exception) -> str:
@@ -310,6 +322,25 @@ class Page:
     server: str
 
 
+class _CutOffError(TransientError):
+    """An answer that began, and broke off."""
+
+
+def _whole(read: Callable[Given, Read]) -> Callable[Given, Read]:
+    """``read``, tried again where an answer breaks off, as often as urllib3 tries to get one."""
+
+    @wraps(read)
+    def again(*args: Given.args, **kwargs: Given.kwargs) -> Read:
+        for pause in BROKEN_PAUSES:
+            try:
+                return read(*args, **kwargs)
+            except _CutOffError:
+                time.sleep(pause)
+        return read(*args, **kwargs)
+
+    return again
+
+
 class S3Store:
     """Objects below ``s3://bucket/prefix/``.
 
@@ -371,6 +402,7 @@ class S3Store:
             raise
         return ObjectInfo(key, found.etag or "", found.size or 0)
 
+    @_whole
     def get(self, key: str, *, limit: int | None = None) -> Blob:
         """The whole object. Raises ObjectMissing, ObjectDenied, ObjectTooLarge."""
         with self._reading(key), self._body(key) as response:
@@ -382,9 +414,10 @@ class S3Store:
         if limit is not None and len(data) > limit:
             raise ObjectTooLarge(self._uri + key, f"more than {limit} bytes")
         if told is not None and len(data) != int(told):
-            raise TransientError(f"{self._uri}{key}: cut off after {len(data)} of {told} bytes")
+            raise _CutOffError(f"{self._uri}{key}: cut off after {len(data)} of {told} bytes")
         return Blob(data, etag)
 
+    @_whole
     def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
         """At most ``length`` bytes from ``offset``; see Reader.get_range."""
         if length <= 0:

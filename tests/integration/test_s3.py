@@ -4,15 +4,20 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headcount.errors import TransientError
 from headcount.storage import open_store
+from headcount.tables import Table
+from tests.faulty_proxy import FaultyProxy
 from tests.running import comparable, headcount
 from tests.servers import S3Server
 
 pytestmark = pytest.mark.integration
 
+NUMBERS = pa.schema([("number", pa.int64())])
 TABLES = ("photos", "faces", "people", "clusters")
 
 
@@ -52,6 +57,22 @@ def test_photos_people_archive_and_results_on_s3_give_what_local_ones_give(
     keys = {info.key for info in out.list("annotated/")}
     assert "annotated/table.jpg.jpg" in keys
     assert json.loads(out.get("summary.json").data)["photos"] == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"), [("GET", "cut"), ("GET", "lost"), ("PUT", "lost"), ("PUT", "unavailable")]
+)
+def test_a_table_out_of_reach_is_no_damaged_one(s3: S3Server, method: str, fault: str) -> None:
+    bucket = s3.make_bucket()
+    Table(f"s3://{bucket}/", "t.lance", s3.settings()).create(NUMBERS)
+
+    def befalls(method_now: str, path: str) -> str:
+        return fault if method_now == method and path.startswith(f"/{bucket}") else "fine"
+
+    with FaultyProxy(s3.endpoint, befalls).running() as proxy:
+        table = Table(f"s3://{bucket}/", "t.lance", s3.settings(endpoint_url=proxy.endpoint))
+        with pytest.raises(TransientError):
+            table.append(pa.table({"number": [1]}, schema=NUMBERS))
 
 
 def test_no_secret_is_written_or_said(s3: S3Server, samples: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import secrets
 import socket
@@ -25,6 +26,7 @@ from headcount.errors import (
 from headcount.settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.s3 import S3Store
+from tests.faulty_proxy import FaultyProxy
 from tests.servers import S3Server, free_ports
 
 pytestmark = pytest.mark.integration
@@ -221,6 +223,19 @@ def test_a_body_that_is_cut_off_is_transient() -> None:
                 store.get("key", limit=limit)
         with pytest.raises(TransientError):
             store.get_range("key", 0, 100)
+
+
+@pytest.mark.parametrize("broken", [1, 2])
+def test_an_answer_that_breaks_off_is_asked_for_again(s3: S3Server, broken: int) -> None:
+    bucket = s3.make_bucket()
+    S3Store(bucket, "", s3.settings()).put("key", b"0123456789")
+    cuts = itertools.cycle(["cut"] * broken + ["fine"])
+    with FaultyProxy(s3.endpoint, lambda *_: next(cuts)).running() as proxy:
+        store = S3Store(bucket, "", s3.settings(endpoint_url=proxy.endpoint))
+        assert store.get("key").data == b"0123456789"
+        assert store.get("key", limit=10).data == b"0123456789"
+        assert store.get_range("key", 2, 5) == b"23456"
+    assert proxy.suffered == {"cut": 3 * broken, "fine": 3}
 
 
 def test_a_body_of_unknown_length_is_bounded_all_the_same() -> None:
