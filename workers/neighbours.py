@@ -35,6 +35,8 @@ MEASURED = 512
 """Descriptors that k-means did not see, from which is measured how far a point has to look."""
 BLOCK = 1 << 17
 """Similarities held at a time by one thread: they stay in its cache."""
+TAKEN = 1 << 11
+"""Vectors that one thread takes together for a product."""
 GROUPS = 64
 """Units of work that the cells are joined in."""
 PLACED = 1 << 14
@@ -94,6 +96,10 @@ class Pivots:
 
     def __len__(self) -> int:
         return len(self.cells)
+
+    def inside(self, region: int) -> NDArray[np.float32]:
+        """The pivots that lie in a region."""
+        return self.cells[self.starts[region] : self.starts[region + 1]]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, by name."""
@@ -289,6 +295,30 @@ def _reach(scores: NDArray[np.float32], count: int) -> np.float32:
     return np.float32(max(np.partition(below, at)[at], 1e-3))
 
 
+class Products:
+    """Products of vectors with a few others, a block at a time, in memory that is used again."""
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        self._vectors = vectors
+        self._taken = np.empty((TAKEN, vectors.shape[1]), np.float32)
+        self._products = np.empty(BLOCK, np.float32)
+
+    def of(
+        self, points: NDArray[np.int32], others: NDArray[np.float32]
+    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+        """Some of the points and their products with M others, M x D, which the next overwrite."""
+        many = len(others)
+        step = min(TAKEN, max(1, BLOCK // max(1, many)))
+        if many > len(self._products):
+            self._products = np.empty(many, np.float32)
+        for block in (points[at : at + step] for at in range(0, len(points), step)):
+            taken = self._taken[: len(block)]
+            # All points are there; "raise", which looks whether they are, goes through a copy.
+            self._vectors.take(block, axis=0, out=taken, mode="clip")
+            products = self._products[: len(block) * many].reshape(len(block), many)
+            yield block, np.matmul(taken, others.T, out=products)
+
+
 def place_all(descriptors: Rows, pivots: Pivots, pool: Executor) -> list[Places]:
     """Where all of N points lie and look, PLACED of them at a time."""
     starts = range(0, len(descriptors), PLACED)
@@ -300,23 +330,15 @@ def place(descriptors: NDArray[np.float32], pivots: Pivots) -> Places:
     rows: NDArray[np.float32] = descriptors - pivots.mean
     best = np.empty(len(rows), np.float32)
     nearest, near = _regions(rows, pivots)
-
-    def scored(
-        region: int, points: NDArray[np.int32]
-    ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-        here = pivots.cells[pivots.starts[region] : pivots.starts[region + 1]]
-        step = max(1, BLOCK // len(here))
-        for block in (points[at : at + step] for at in range(0, len(points), step)):
-            yield block, rows[block] @ here.T
-
+    products = Products(rows)
     for region, points in enumerate(nearest):
-        for block, scores in scored(region, points):
+        for block, scores in products.of(points, pivots.inside(region)):
             best[block] = scores.max(axis=1)
     least = best - pivots.reach[1]
     found = [NOTHING]
     for region, points in enumerate(near):
         parts = [NOTHING]
-        for block, scores in scored(region, points):
+        for block, scores in products.of(points, pivots.inside(region)):
             at = np.flatnonzero(scores >= least[block, None])
             row, pivot = np.divmod(at, scores.shape[1])
             parts.append((pivot.astype(np.int32), block[row], scores.ravel()[at]))
@@ -416,12 +438,10 @@ def join_cells(
 
     Of each looker and cell about ``neighbours`` members at cosine >= ``threshold``.
     """
-    parts = [NOTHING]
+    parts, products = [NOTHING], Products(descriptors)
     for cell in group:
-        inside, looking = cells.inside(cell), cells.looking(cell)
-        held, step = descriptors[inside].T, max(1, BLOCK // max(1, len(inside)))
-        for rows in (looking[at : at + step] for at in range(0, len(looking), step)):
-            near = descriptors[rows] @ held
+        inside = cells.inside(cell)
+        for rows, near in products.of(cells.looking(cell), descriptors[inside]):
             at = _nearest(near, neighbours + 1, threshold)
             row, column = np.divmod(at, len(inside))
             one, other = rows[row], inside[column]
@@ -436,12 +456,10 @@ def _nearest(near: NDArray[np.float32], count: int, threshold: float) -> NDArray
     Those that are as large as the least of them are there, too.
     """
     kept = near >= threshold
-    at = np.flatnonzero(kept)
-    crowded = np.flatnonzero(np.bincount(at // near.shape[1], minlength=len(near)) > count)
-    if not len(crowded):
-        return at
-    those = near[crowded]
-    kept[crowded] = those >= np.partition(those, -count, axis=1)[:, -count, None]
+    if near.shape[1] > count:
+        crowded = np.flatnonzero(kept.sum(axis=1, dtype=np.uint32) > count)
+        those = near[crowded]
+        kept[crowded] = those >= np.partition(those, -count, axis=1)[:, -count, None]
     return np.flatnonzero(kept)
 
 
