@@ -13,7 +13,7 @@ from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
-from orchestrator.withdraw import NOTICE, OutOfReach, _withdraw_report, withdraw
+from orchestrator.withdraw import NOTICE, OutOfReach, _counted, _withdraw_report, withdraw
 
 STONE = ForgottenRecord(
     person_id="p1", at=now(), state="removing", person="Ada", faces=("f1",), photos=(("c", "a"),)
@@ -87,6 +87,24 @@ def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
     out.put(results.REPORT, b"<p>a crop, under a name that was spelt in another way</p>")
     assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["reports"] == 1
     assert out.get(results.REPORT).data.decode() == NOTICE
+
+
+def test_only_photos_that_lost_a_face_are_counted_again() -> None:
+    rows = [
+        {"photo": "a", "outcome": "faces", "faces": 2},
+        {"photo": "b", "outcome": "faces", "faces": 1},
+        {"photo": "c", "outcome": "unreadable", "faces": 0},
+        {"photo": "d", "outcome": "faces", "faces": 1},
+    ]
+    before, left = (pa.table({"photo": list(of)}) for of in ("aabd", "ad"))
+    counted = _counted(pa.Table.from_pylist(rows, schema=results.PHOTOS), before, left)
+    assert counted.schema == results.PHOTOS
+    assert [(row["photo"], row["outcome"], row["faces"]) for row in counted.to_pylist()] == [
+        ("a", "faces", 1),
+        ("b", "no_face", 0),
+        ("c", "unreadable", 0),
+        ("d", "faces", 1),
+    ]
 
 
 def test_a_storage_that_does_not_answer_now_is_not_out_of_reach(
