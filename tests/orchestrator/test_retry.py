@@ -19,6 +19,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.tables import PHOTOS, Table
 from orchestrator.catalogue import job_ids
+from orchestrator.commands import jobs
 from orchestrator.commands.retry import command
 from orchestrator.plan import plan_job
 from orchestrator.submit import make_spec, submit
@@ -119,3 +120,12 @@ def test_the_next_run_tries_what_may_have_changed_and_what_was_repaired_and_noth
     third = spec.model_copy(update={"job_id": "third"})
     plan_job(store, third, S3Settings())
     assert planned(store, "third")[1] == ["b.jpg", "e.jpg"]
+
+
+def test_what_a_retry_left_that_died_while_it_planned_is_no_job(
+    store: Store, spec: JobSpec
+) -> None:
+    store.put(JobKeys("20990101-000000-aaaaaa").shard("embed-0000000"), b"{}")
+    listed = CliRunner().invoke(jobs.command, ["--archive", spec.archive], standalone_mode=False)
+    assert listed.exception is None
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == [spec.job_id]
