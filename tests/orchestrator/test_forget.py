@@ -8,9 +8,10 @@ import pytest
 
 from headcount import decisions, results
 from headcount.decisions import FaceMark
-from headcount.errors import FatalError
+from headcount.errors import FatalError, TransientError
 from headcount.export import scratch, write_table
-from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.forgotten import ForgettingRecord
+from headcount.layout import ARCHIVE, FORGETTING, JobKeys, PackKeys
 from headcount.messages import ArchiveRecord, FinishedRecord, JobSpec, Limits, ModelChoice, now
 from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
@@ -181,6 +182,22 @@ def tables(folder: Path, *photos: str) -> Store:
         for what, table in made.items():
             write_table(out, what, table.schema, [table], formats=["parquet"], folder=place)
     return out
+
+
+def test_nothing_is_said_of_faces_while_a_person_is_being_forgotten_nor_of_who_was(
+    tmp_path: Path,
+) -> None:
+    store = archive(tmp_path, p1=[face("f1")])
+    mark = ForgettingRecord(person_id=person_id("Alice"), at=now())
+    store.put(FORGETTING, mark.to_bytes())
+    with pytest.raises(TransientError, match="being forgotten"):
+        name(store, "Alice", "f1")
+    store.delete(FORGETTING)
+    name(store, "Alice", "f1")
+    forget(store, "Alice", S3)
+    with pytest.raises(FatalError, match="was forgotten"):
+        name(store, "Alice", "f1", action="reject")
+    assert list(decisions.read(store)) == []
 
 
 def test_a_person_who_may_be_found_again_has_the_photos_searched_again(tmp_path: Path) -> None:
