@@ -32,13 +32,12 @@ from headcount.forgotten import (
     tombstone_key,
     under_way,
 )
-from headcount.layout import COMMITS, FORGETTING, PREPARE, ROLLBACK, JobKeys, PackKeys
+from headcount.layout import FORGETTING, PREPARE, ROLLBACK, JobKeys, PackKeys
 from headcount.messages import (
     DoneMarker,
     FailedMarker,
     FinishedRecord,
     JobSpec,
-    LastCommitRecord,
     RollbackRecord,
     find_record,
     now,
@@ -48,7 +47,13 @@ from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.storage.opening import is_within
 from headcount.tables import Table, any_of, in_collection, parts, quoted
-from orchestrator.catalogue import job_ids, require_idle, require_jobs_ended, unfinished_jobs
+from orchestrator.catalogue import (
+    job_ids,
+    refuse_half_commits,
+    require_idle,
+    require_jobs_ended,
+    unfinished_jobs,
+)
 from orchestrator.said import find_person, latest_rolls, named_by_hand, pack_ids
 from orchestrator.withdraw import OutOfReach, withdraw, without_name, without_person
 
@@ -133,7 +138,7 @@ def _require_nothing_at_work(store: Store) -> None:
         raise FatalError(
             f"a rollback was interrupted: `headcount rollback {rollback.job_id}` ends it"
         )
-    _refuse_half_commits(store)
+    refuse_half_commits(store)
 
 
 def _let_workers_leave(store: Store) -> None:
@@ -162,16 +167,6 @@ def _in_hand(store: Store, keys: JobKeys) -> bool:
         for info in store.list(folder)
     }
     return bool(begun - ended)
-
-
-def _refuse_half_commits(store: Store) -> None:
-    for info in store.list(COMMITS):
-        last = find_record(store, info.key, LastCommitRecord)
-        if last is not None and not last.made:
-            raise FatalError(
-                f"job {last.job_id} was interrupted while it was committed: "
-                f"`headcount resume {last.job_id}` first"
-            )
 
 
 def remember(store: Store, person: str, s3: S3Settings) -> str:

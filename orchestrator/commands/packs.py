@@ -13,7 +13,7 @@ from headcount.messages import ArchiveRecord, ModelChoice, PackRecord, read_reco
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.catalogue import require_idle
+from orchestrator.catalogue import refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.said import active_pack, pack_ids
 
@@ -103,7 +103,6 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     active = active_pack(store).pack_id
     if record.pack_id == active:
         raise FatalError(f"{record.name} is the pack in use: `headcount packs use` another first")
-    require_idle(store, purpose="first")
     if not lose_names:
         stays = read_record(store, PackKeys(active).record, PackRecord)
         _refuse_lost_names(store, record.pack_id, stays, s3)
@@ -113,6 +112,8 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
             abort=True,
             err=True,
         )
+    require_idle(store, purpose="first")
+    refuse_half_commits(store)  # nobody could complete one without its tables
     audit.record(store, "drop", record.pack_id)
     keys = PackKeys(record.pack_id)
     for info in sorted(store.list(keys.root), key=lambda info: info.key == keys.record):

@@ -15,7 +15,7 @@ from headcount.messages import DoneMarker, JobSpec, read_record
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables import Table
-from orchestrator import forget
+from orchestrator import catalogue
 from orchestrator.commands import diff, jobs, results, rollback, status
 from orchestrator.intake import pack_of
 from orchestrator.rollback import roll_back
@@ -70,9 +70,9 @@ def test_a_job_that_failed_in_its_commit_and_was_rolled_back_blocks_nobody_when_
     failed = begin(photos, archive, "0")
     fails_while_committed(failed, monkeypatch)
     with pytest.raises(FatalError, match="headcount resume 0"):
-        forget._refuse_half_commits(store)
+        catalogue.refuse_half_commits(store)
     roll_back(store, "1", S3Settings())
-    forget._refuse_half_commits(store)
+    catalogue.refuse_half_commits(store)
     let_go_on(store, "0")
     with pytest.raises(FatalError, match="start a new job"):
         end(failed)
@@ -117,7 +117,7 @@ def test_a_first_job_that_was_half_committed_and_rolled_back_keeps_nobody_waitin
     failed = begin(add(tmp_path / "others", one="dora"), archive, "2")
     fails_while_committed(failed, monkeypatch)
     roll_back(store, "1", S3Settings())
-    forget._refuse_half_commits(store)
+    catalogue.refuse_half_commits(store)
 
 
 def test_after_a_rollback_to_a_version_with_half_a_job_of_another_collection_no_face_is_there_twice(
