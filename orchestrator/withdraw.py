@@ -136,10 +136,12 @@ def _rewrite_tables(
     ]
     for name, schema, change in changes:
         rows = _read(out, name, schema, folder)
-        if rows is not None:
-            changed = iter([change(rows)])
-            formats = sorted({*spec.formats, *formats_in(out, name, schema)})
-            write_table(out, name, schema, changed, formats=formats, folder=folder)
+        if rows is None:
+            continue
+        changed = change(rows)
+        formats = sorted({*spec.formats, *formats_in(out, name, schema)})
+        if formats != ["parquet"] or not changed.equals(rows):
+            write_table(out, name, schema, iter([changed]), formats=formats, folder=folder)
 
 
 def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:

@@ -89,6 +89,24 @@ def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
     assert out.get(results.REPORT).data.decode() == NOTICE
 
 
+def test_tables_that_do_not_have_the_person_are_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    for info in list(out.list()):
+        if not info.key.endswith(".parquet"):
+            out.delete(info.key)
+    written: list[str] = []
+    monkeypatch.setattr(
+        "orchestrator.withdraw.write_table", lambda _, name, *__, **___: written.append(name)
+    )
+    other = STONE.model_copy(update={"person_id": "p2", "person": "Ben", "faces": ("f2",)})
+    withdraw(job(tmp_path / "out"), other, S3Settings())
+    assert written == []
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert written == ["people", "photos", "faces"]
+
+
 def test_only_photos_that_lost_a_face_are_counted_again() -> None:
     rows = [
         {"photo": "a", "outcome": "faces", "faces": 2},
