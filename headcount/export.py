@@ -177,11 +177,11 @@ def _is_ours(store: Store, key: str, schema: pa.Schema) -> bool:
     except ObjectError:
         return False
     first = head.split(b"\n", 1)[0].decode(errors="replace")
-    if key.endswith(".csv"):
-        return bool(next(csv.reader([first]), []) == schema.names)
     try:
+        if key.endswith(".csv"):
+            return bool(next(csv.reader([first]), []) == schema.names)
         row = json.loads(first)
-    except ValueError:
+    except (ValueError, csv.Error):
         return False
     return bool(isinstance(row, dict) and list(row) == schema.names)
 
