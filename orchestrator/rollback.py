@@ -61,8 +61,8 @@ def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
         raise FatalError(f"job {job_id} was undone by a rollback: its faces are not kept")
     if record is None:
         raise FatalError(
-            f"no version of the archive was kept for job {job_id}: it took in no photos, or a "
-            "`forget` since has removed what was before it"
+            f"no version of the archive was kept for job {job_id}: it took in no photos, its pack "
+            "was dropped, or a `forget` since has removed what was before it"
         )
     keys = PackKeys(record.pack_id)
     for key, version in (

@@ -6,10 +6,20 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, PackKeys, commit_key
-from headcount.messages import ArchiveRecord, LastCommitRecord, ModelChoice, PackRecord, now
+from headcount.layout import ARCHIVE, JobKeys, PackKeys, commit_key
+from headcount.messages import (
+    ArchiveRecord,
+    CommitRecord,
+    LastCommitRecord,
+    ModelChoice,
+    PackRecord,
+    find_record,
+    now,
+)
+from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands import packs
+from orchestrator.rollback import roll_back
 from orchestrator.said import pack_ids
 
 
@@ -69,3 +79,17 @@ def test_a_job_that_begins_while_the_question_is_read_keeps_its_pack(
     refused = CliRunner().invoke(packs.command, drop, standalone_mode=False)
     assert "j1 is not finished" in str(refused.exception)
     assert pack_ids(store) == ["one", "other"]
+
+
+def test_no_job_of_a_dropped_pack_is_gone_back_to_by_the_numbers_of_tables_made_since(
+    tmp_path: Path,
+) -> None:
+    store = archive(tmp_path, "one", "other")
+    for pack_id in ("one", "other"):
+        versions = CommitRecord(pack_id=pack_id, photos=2, faces=2, gallery=1, at=now())
+        store.put(JobKeys(f"job-{pack_id}").commit, versions.to_bytes())
+    drop = ["drop", "other", "--yes", "--archive", str(tmp_path)]
+    assert CliRunner().invoke(packs.command, drop, standalone_mode=False).exception is None
+    with pytest.raises(FatalError, match="its pack was dropped"):
+        roll_back(store, "job-other", S3Settings())
+    assert find_record(store, JobKeys("job-one").commit, CommitRecord) is not None
