@@ -107,16 +107,18 @@ def without_name(table: pa.Table, stone: ForgottenRecord) -> pa.Table:
 
 
 def _read(out: Store, name: str, schema: pa.Schema, folder: Path) -> pa.Table | None:
+    """A table of results; None where there is none, or somebody else's of that name."""
     try:
         parts = list(read_table(out, f"{name}.parquet", folder))
     except ObjectMissing:
         return None
     table = pa.concat_tables(parts) if parts else schema.empty_table()
-    return (
-        table.select(schema.names).cast(schema)
-        if set(schema.names) <= set(table.schema.names)
-        else None
-    )
+    if not set(schema.names) <= set(table.schema.names):
+        return None
+    try:
+        return table.select(schema.names).cast(schema)
+    except pa.ArrowException:
+        return None
 
 
 def _rewrite_tables(

@@ -107,6 +107,17 @@ def test_tables_that_do_not_have_the_person_are_not_written_again(
     assert written == ["people", "photos", "faces"]
 
 
+def test_a_table_of_the_users_own_that_bears_such_a_name_and_such_columns_stays(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    mine = pa.table({name: ["x"] for name in results.PEOPLE.names})
+    write_table(out, "people", mine.schema, [mine], formats=["parquet"], folder=tmp_path)
+    before = out.get("people.parquet").data
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
+    assert out.get("people.parquet").data == before
+
+
 def test_only_photos_that_lost_a_face_are_counted_again() -> None:
     rows = [
         {"photo": "a", "outcome": "faces", "faces": 2},
