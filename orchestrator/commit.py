@@ -146,8 +146,11 @@ def faces_in(store: Store, pack: PackRecord, s3: S3Settings) -> int:
 
 def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
     """Raise FatalError where the archive is not what it was when the job was begun."""
-    if find_record(store, ROLLBACK, RollbackRecord):
-        raise FatalError("a rollback was interrupted: run `headcount rollback` again to end it")
+    if under_way := find_record(store, ROLLBACK, RollbackRecord):
+        raise FatalError(
+            f"the archive is being rolled back to job {under_way.job_id}: where that was "
+            f"interrupted, `headcount rollback {under_way.job_id}` ends it; then start a new job"
+        )
     if record := rollback_since(store, spec):
         raise FatalError(
             f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
