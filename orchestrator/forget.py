@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -91,16 +91,13 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         _mark(store, stone.person_id)  # jobs that wait for it are no reason not to end it
     else:
         stone = _begin(store, person, s3)
-    removed = Counter(stone.removed)
-    removed["decisions"] += _forget_decisions(store, stone)
-    for pack_id in pack_ids(store):
-        removed.update(_forget_rows(store, PackKeys(pack_id), stone, s3))
-        removed.update(_forget_rolls(store, PackKeys(pack_id), stone))
-    removed.update(_forget_jobs(store, stone))
+    for gone in _remove_from_archive(store, stone, s3):
+        stone = _with_removed(stone, gone)
+        store.put(tombstone_key(stone.person_id), stone.to_bytes())  # for whoever has to end this
     unreached = []
     for spec, expected in _places(store):
         try:
-            removed.update(withdraw(spec, stone, s3, expected=expected))
+            stone = _with_removed(stone, withdraw(spec, stone, s3, expected=expected))
         except OutOfReach as error:
             cleared = error.gone and is_within(spec.out, (store.uri,))  # as old nights are
             if not cleared:
@@ -113,12 +110,29 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
             "faces": (),
             "photos": (),
             "unreached": tuple(unreached),
-            "removed": {name: number for name, number in sorted(removed.items()) if number},
         }
     )
     store.put(tombstone_key(stone.person_id), done.to_bytes())
     store.delete(FORGETTING)
     return done
+
+
+def _remove_from_archive(
+    store: Store, stone: ForgottenRecord, s3: S3Settings
+) -> Iterator[dict[str, int]]:
+    """What each step has removed, once it has."""
+    yield {"decisions": _forget_decisions(store, stone)}
+    for pack_id in pack_ids(store):
+        yield _forget_rows(store, PackKeys(pack_id), stone, s3)
+        yield _forget_rolls(store, PackKeys(pack_id), stone)
+    yield _forget_jobs(store, stone)
+
+
+def _with_removed(stone: ForgottenRecord, gone: Mapping[str, int]) -> ForgottenRecord:
+    removed = Counter(stone.removed)
+    removed.update(gone)
+    counts = {name: number for name, number in sorted(removed.items()) if number}
+    return stone.model_copy(update={"removed": counts})
 
 
 def _mark(store: Store, person: str) -> None:

@@ -109,6 +109,21 @@ def test_the_same_face_goes_from_a_pack_beside_where_nobody_was_enrolled(tmp_pat
     assert left(store, "p2") == ["g2"]
 
 
+def test_the_receipt_has_what_was_removed_before_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    store = archive(tmp_path, p1=[face("f1")])
+    name(store, "Alice", "f1")
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestrator.forget._forget_jobs", stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(store, "Alice", S3)
+    assert forget(store, "Alice", S3).removed == {"decisions": 1, "faces": 1}
+
+
 def test_results_that_are_out_of_reach_are_named_and_the_rest_is_ended(tmp_path: Path) -> None:
     store = archive(tmp_path / "archive", p1=[face("f1")])
     gone = canonical_uri(str(tmp_path / "gone"))
