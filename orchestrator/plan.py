@@ -147,6 +147,11 @@ def plan_job(
         store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
         tally.shards += 1
     plan = _record(tally, after)
+    if not plan.photos and spec.retries:
+        raise FatalError(
+            f"the archive has no photos of {spec.photos} yet, so there is nothing to try again: "
+            "`headcount resume` goes on with a job that did not end"
+        )
     if not plan.photos:
         raise FatalError(_nothing_found(spec.photos, plan.other_objects, tally.containers))
     store.put(keys.plan, plan.to_bytes())

@@ -160,3 +160,13 @@ def test_the_retry_of_a_job_beside_goes_by_what_its_own_pack_found(
     said = CliRunner().invoke(command, [spec.job_id, "--archive", spec.archive])
     plan, photos = planned(store, said.stdout.strip())
     assert (plan.photos, photos) == (2, ["e.jpg"])
+
+
+def test_where_no_photo_was_ever_taken_in_the_job_is_to_be_resumed_instead(
+    store: Store, spec: JobSpec
+) -> None:
+    Table(store.uri, PackKeys("m-1").photos, S3Settings()).delete("true")
+    asked = [spec.job_id, "--archive", spec.archive]
+    said = CliRunner().invoke(command, asked, standalone_mode=False)
+    assert "headcount resume" in str(said.exception)
+    assert list(job_ids(store)) == [spec.job_id]
