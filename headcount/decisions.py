@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from headcount.forgotten import require_none_under_way, require_not_forgotten
 from headcount.layout import DECISIONS
 from headcount.messages import Record, find_record, now
 from headcount.storage.base import Store
@@ -69,7 +70,14 @@ def decide(
     source: str | None = None,
     clusters: tuple[str, ...] = (),
 ) -> DecisionRecord:
-    """Say something of faces; ``person`` is an id and a name."""
+    """Say something of faces; ``person`` is an id and a name.
+
+    Raises TransientError where somebody is being forgotten, who may be in these faces; and
+    FatalError where the person was forgotten since this was begun.
+    """
+    require_none_under_way(store)
+    if person is not None:
+        require_not_forgotten(store, *person)
     decision = DecisionRecord(
         at=now(),
         action=action,

@@ -177,11 +177,11 @@ def _is_ours(store: Store, key: str, schema: pa.Schema) -> bool:
     except ObjectError:
         return False
     first = head.split(b"\n", 1)[0].decode(errors="replace")
-    if key.endswith(".csv"):
-        return bool(next(csv.reader([first]), []) == schema.names)
     try:
+        if key.endswith(".csv"):
+            return bool(next(csv.reader([first]), []) == schema.names)
         row = json.loads(first)
-    except ValueError:
+    except (ValueError, csv.Error):
         return False
     return bool(isinstance(row, dict) and list(row) == schema.names)
 
@@ -189,13 +189,18 @@ def _is_ours(store: Store, key: str, schema: pa.Schema) -> bool:
 def read_table(store: Store, key: str, folder: Path) -> Iterator[pa.Table]:
     """A Parquet table of a store, part by part; it is fetched into ``folder`` first.
 
-    Raises ObjectMissing where there is none.
+    Raises ObjectMissing where there is none, and FatalError where it is damaged.
     """
     path = folder / "fetched.parquet"
     size = store.stat(key).size
     with path.open("wb") as file:
         for offset in range(0, size, CHUNK_BYTES):
             file.write(store.get_range(key, offset, CHUNK_BYTES))
-    with pq.ParquetFile(path) as table:
-        for batch in table.iter_batches():
-            yield pa.Table.from_batches([batch])
+    try:
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches():
+                yield pa.Table.from_batches([batch])
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the disk
+        raise FatalError(f"{store.uri}{key} is damaged: {error}") from error

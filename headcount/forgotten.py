@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from headcount.errors import TransientError
+from headcount.errors import FatalError, TransientError
 from headcount.layout import FORGETTING, FORGOTTEN
 from headcount.messages import Record, find_record
 from headcount.storage.base import Store
@@ -94,6 +94,14 @@ def tombstone_key(person_id: str) -> str:
 def is_forgotten(store: Store, person_id: str) -> bool:
     """Whether a person was forgotten."""
     return find_record(store, tombstone_key(person_id), ForgottenRecord) is not None
+
+
+def require_not_forgotten(store: Store, person_id: str, name: str | None) -> None:
+    """Raise FatalError where a person was forgotten."""
+    if is_forgotten(store, person_id):
+        raise FatalError(
+            f"{name or person_id} was forgotten: `headcount forget --undo` first, if that is to end"
+        )
 
 
 def forgotten_people(store: Store) -> frozenset[str]:

@@ -41,15 +41,24 @@ class Abreast:
         """The highest of the jobs' last exit codes."""
         return max(self._codes.values(), default=0)
 
-    def begin(self, job_ids: Iterable[str]) -> None:
-        """Drive these, too, unless they are being driven; the first ones first."""
+    def begin(self, job_ids: Iterable[str]) -> list[str]:
+        """Drive these, too, unless they are being driven; the first ones first.
+
+        Gives those for which there is no room now.
+        """
+        left = []
         for job_id in job_ids:
             running = self.running()
-            if not (job_id in running or self._just_failed(job_id)) and len(running) < JOBS_AT_ONCE:
+            if job_id in running or self._just_failed(job_id):
+                continue
+            if len(running) >= JOBS_AT_ONCE:
+                left.append(job_id)
+            else:
                 thread = threading.Thread(target=self._run, args=(job_id,), name=job_id)
                 thread.daemon = True  # a hung store must not keep the process
                 self._threads[job_id] = thread
                 thread.start()
+        return left
 
     def running(self) -> set[str]:
         """The jobs that have not ended."""

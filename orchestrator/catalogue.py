@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from headcount.control import stopped
 from headcount.errors import FatalError
 from headcount.forgotten import require_none_under_way
-from headcount.layout import JOBS, ROLLBACKS, JobKeys
-from headcount.messages import FinishedRecord, JobSpec, RollbackRecord, find_record
+from headcount.layout import COMMITS, JOBS, ROLLBACKS, JobKeys
+from headcount.messages import (
+    FinishedRecord,
+    JobSpec,
+    LastCommitRecord,
+    RollbackRecord,
+    find_record,
+)
 from headcount.storage import Store
 
 AFTER_SLASH = "0"
@@ -60,6 +66,17 @@ def require_jobs_ended(store: Store, *, purpose: str) -> None:
     """Raise FatalError where a job is not finished, whoever is being forgotten meanwhile."""
     if jobs := unfinished_jobs(store):
         raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, {purpose}")
+
+
+def refuse_half_commits(store: Store) -> None:
+    """Raise FatalError where a job was interrupted while it was committed, and has not gone on."""
+    for info in store.list(COMMITS):
+        last = find_record(store, info.key, LastCommitRecord)
+        if last is not None and not last.made:
+            raise FatalError(
+                f"job {last.job_id} was interrupted while it was committed: "
+                f"`headcount resume {last.job_id}` first"
+            )
 
 
 def next_jobs(store: Store) -> list[str]:

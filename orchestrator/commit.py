@@ -17,7 +17,6 @@ from headcount.messages import (
     PlanRecord,
     ReplacedRecord,
     RollbackRecord,
-    ShardManifest,
     find_record,
     now,
     read_record,
@@ -25,7 +24,7 @@ from headcount.messages import (
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, parts, quoted
+from headcount.tables import Table, any_of, in_collection, quoted
 from orchestrator.catalogue import rollback_since
 
 Staged = Mapping[str, Sequence[Sequence[str]]]
@@ -51,12 +50,14 @@ def commit_job(
     keys = JobKeys(spec.job_id)
     of_pack = PackKeys(pack.pack_id)
     refuse_if_rolled_back(store, spec)
+    require_none_under_way(store)
+    fence()
+    _delete_left_over(store, spec, of_pack, s3)
     for key, shards in (staged or _staged(store, spec, plan, of_pack)).items():
         table = Table(store.uri, key, s3)
         require_none_under_way(store)
         fence()
         _delete_replaced(table, store, spec, plan)
-        _delete_left_over(table, store, spec, plan)
         if not _is_in(table, spec):
             _require_files(store, spec, key, shards)
             require_none_under_way(store)
@@ -145,8 +146,11 @@ def faces_in(store: Store, pack: PackRecord, s3: S3Settings) -> int:
 
 def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
     """Raise FatalError where the archive is not what it was when the job was begun."""
-    if find_record(store, ROLLBACK, RollbackRecord):
-        raise FatalError("a rollback was interrupted: run `headcount rollback` again to end it")
+    if under_way := find_record(store, ROLLBACK, RollbackRecord):
+        raise FatalError(
+            f"the archive is being rolled back to job {under_way.job_id}: where that was "
+            f"interrupted, `headcount rollback {under_way.job_id}` ends it; then start a new job"
+        )
     if record := rollback_since(store, spec):
         raise FatalError(
             f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
@@ -163,21 +167,27 @@ def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord
         )
 
 
-def _delete_left_over(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
-    """The rows that other jobs left of this one's photos.
+def _delete_left_over(store: Store, spec: JobSpec, pack: PackKeys, s3: S3Settings) -> None:
+    """The faces that other jobs left whose photos are not known.
 
     There are some only where a rollback went to a version that another collection's job left
-    while faces were in and their photos were not yet.
+    while a job's faces were in and its photos were not yet.
     """
     if next(iter(store.list(ROLLBACKS)), None) is None:
         return
-    for number in range(plan.shards):
-        shard = read_record(store, JobKeys(spec.job_id).shard(shard_name(number)), ShardManifest)
-        for photos in parts([photo.key for photo in shard.photos]):
-            table.delete(
-                f"{in_collection(collection_id(spec.photos or ''))} "
-                f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
-            )
+    faces, photos = (Table(store.uri, key, s3) for key in (pack.faces, pack.photos))
+    mine = in_collection(collection_id(spec.photos or ""))
+    for job_id in sorted(_jobs_in(faces, mine) - _jobs_in(photos, mine) - {spec.job_id}):
+        faces.delete(f"{mine} AND job_id = {quoted(job_id)}")
+
+
+def _jobs_in(table: Table, where: str) -> set[str]:
+    """The jobs that rows of a table came with."""
+    return {
+        job_id
+        for batch in table.scan(["job_id"], where=where)
+        for job_id in batch.column(0).unique().to_pylist()
+    }
 
 
 def _replaced(store: Store, spec: JobSpec, plan: PlanRecord) -> Iterator[tuple[str, ...]]:

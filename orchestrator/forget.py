@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from headcount import audit, control, decisions, results, rolls
 from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
-from headcount.errors import FatalError, HeadcountError
+from headcount.errors import FatalError
 from headcount.forgotten import (
     CONFIRMED_SECONDS,
     Box4,
@@ -32,13 +32,12 @@ from headcount.forgotten import (
     tombstone_key,
     under_way,
 )
-from headcount.layout import COMMITS, FORGETTING, PREPARE, ROLLBACK, JobKeys, PackKeys
+from headcount.layout import FORGETTING, PREPARE, ROLLBACK, JobKeys, PackKeys
 from headcount.messages import (
     DoneMarker,
     FailedMarker,
     FinishedRecord,
     JobSpec,
-    LastCommitRecord,
     RollbackRecord,
     find_record,
     now,
@@ -48,7 +47,13 @@ from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.storage.opening import is_within
 from headcount.tables import Table, any_of, in_collection, parts, quoted
-from orchestrator.catalogue import job_ids, require_idle, require_jobs_ended
+from orchestrator.catalogue import (
+    job_ids,
+    refuse_half_commits,
+    require_idle,
+    require_jobs_ended,
+    unfinished_jobs,
+)
 from orchestrator.said import find_person, latest_rolls, named_by_hand, pack_ids
 from orchestrator.withdraw import OutOfReach, withdraw, without_name, without_person
 
@@ -78,37 +83,56 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
     Raises FatalError where nobody is called that, jobs are at work, or somebody else is being
     forgotten.
     """
-    stone = _interrupted(store, person)
-    if stone is not None:
+    stone = _earlier(store, person)
+    if stone is not None and _only_the_mark_is_left(store, stone):
+        store.delete(FORGETTING)
+        return stone
+    if stone is not None and stone.state == "removing":
         _mark(store, stone.person_id)  # jobs that wait for it are no reason not to end it
     else:
         stone = _begin(store, person, s3)
-    removed = Counter(stone.removed)
-    removed["decisions"] += _forget_decisions(store, stone)
-    for pack_id in pack_ids(store):
-        removed.update(_forget_rows(store, PackKeys(pack_id), stone, s3))
-        removed.update(_forget_rolls(store, PackKeys(pack_id), stone))
-    removed.update(_forget_jobs(store, stone))
+    for gone in _remove_from_archive(store, stone, s3):
+        stone = _with_removed(stone, gone)
+        store.put(tombstone_key(stone.person_id), stone.to_bytes())  # for whoever has to end this
     unreached = []
-    for spec in _specs(store):
+    for spec, expected in _places(store):
         try:
-            removed.update(withdraw(spec, stone, s3))
+            stone = _with_removed(stone, withdraw(spec, stone, s3, expected=expected))
         except OutOfReach as error:
-            if not is_within(spec.out, (store.uri,)):  # the archive's own nights may be cleared
+            cleared = error.gone and is_within(spec.out, (store.uri,))  # as old nights are
+            if not cleared:
                 unreached.append(Unreached(uri=spec.out, reason=str(error)))
     done = stone.model_copy(
         update={
             "state": "done",
+            "at": now(),
             "person": None,
             "faces": (),
             "photos": (),
             "unreached": tuple(unreached),
-            "removed": {name: number for name, number in sorted(removed.items()) if number},
         }
     )
     store.put(tombstone_key(stone.person_id), done.to_bytes())
     store.delete(FORGETTING)
     return done
+
+
+def _remove_from_archive(
+    store: Store, stone: ForgottenRecord, s3: S3Settings
+) -> Iterator[dict[str, int]]:
+    """What each step has removed, once it has."""
+    yield {"decisions": _forget_decisions(store, stone)}
+    for pack_id in pack_ids(store):
+        yield _forget_rows(store, PackKeys(pack_id), stone, s3)
+        yield _forget_rolls(store, PackKeys(pack_id), stone)
+    yield _forget_jobs(store, stone)
+
+
+def _with_removed(stone: ForgottenRecord, gone: Mapping[str, int]) -> ForgottenRecord:
+    removed = Counter(stone.removed)
+    removed.update(gone)
+    counts = {name: number for name, number in sorted(removed.items()) if number}
+    return stone.model_copy(update={"removed": counts})
 
 
 def _mark(store: Store, person: str) -> None:
@@ -128,7 +152,7 @@ def _require_nothing_at_work(store: Store) -> None:
         raise FatalError(
             f"a rollback was interrupted: `headcount rollback {rollback.job_id}` ends it"
         )
-    _refuse_half_commits(store)
+    refuse_half_commits(store)
 
 
 def _let_workers_leave(store: Store) -> None:
@@ -159,16 +183,6 @@ def _in_hand(store: Store, keys: JobKeys) -> bool:
     return bool(begun - ended)
 
 
-def _refuse_half_commits(store: Store) -> None:
-    for info in store.list(COMMITS):
-        last = find_record(store, info.key, LastCommitRecord)
-        if last is not None and not last.made:
-            raise FatalError(
-                f"job {last.job_id} was interrupted while it was committed: "
-                f"`headcount resume {last.job_id}` first"
-            )
-
-
 def remember(store: Store, person: str, s3: S3Settings) -> str:
     """Lift a tombstone: from now on the person may be enrolled again. Gives the person's id.
 
@@ -195,13 +209,20 @@ def _search_again(photos: Table, stone: ForgottenRecord) -> None:
             photos.update({"profile": quoted("")}, any_of("content", part))
 
 
-def _interrupted(store: Store, person: str) -> ForgottenRecord | None:
-    """The tombstone of a `forget` of the same person that did not end."""
+def _earlier(store: Store, person: str) -> ForgottenRecord | None:
+    """The tombstone that an earlier `forget` of the same person left, whether it ended or not."""
     for wanted in (person, person_id(person)):
-        earlier = find_record(store, tombstone_key(wanted), ForgottenRecord)
-        if earlier is not None and earlier.state == "removing":
-            return earlier
+        if stone := find_record(store, tombstone_key(wanted), ForgottenRecord):
+            return stone
     return None
+
+
+def _only_the_mark_is_left(store: Store, stone: ForgottenRecord) -> bool:
+    """Whether a `forget` had done everything and died before it lifted its mark."""
+    mark = under_way(store)
+    if mark is None or mark.person_id != stone.person_id:
+        return False
+    return stone.state == "done" and mark.at <= stone.at
 
 
 def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
@@ -209,18 +230,32 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
 
     A job that begins sees the mark, or is seen here.
     """
-    _require_nothing_at_work(store)
     known, name = find_person(store, person, s3)
+    _refuse_waiting_jobs(store, known)
+    _require_nothing_at_work(store)
     _mark(store, known)
     try:
         _require_nothing_at_work(store)
         time.sleep(CONFIRMED_SECONDS)
         _let_workers_leave(store)
         return _write_tombstone(store, known, name, s3)
-    except HeadcountError:
-        if _interrupted(store, known) is None:
+    except BaseException:  # also where somebody thinks better of it: no job is to wait for ever
+        stone = _earlier(store, known)
+        if stone is None or stone.state == "done":
             store.delete(FORGETTING)
         raise
+
+
+def _refuse_waiting_jobs(store: Store, person: str) -> None:
+    """Raise FatalError where a `forget` died before it had a tombstone, and jobs wait for it."""
+    mark = under_way(store)
+    if mark is not None and mark.person_id != person:
+        raise FatalError(still_under_way(mark))
+    if mark is not None and (jobs := unfinished_jobs(store)):
+        raise FatalError(
+            f"job {jobs[0]} waits for a `forget` that was interrupted as it began: "
+            f"`headcount cancel {jobs[0]}` first, and `headcount resume {jobs[0]}` afterwards"
+        )
 
 
 def _write_tombstone(store: Store, known: str, name: str | None, s3: S3Settings) -> ForgottenRecord:
@@ -315,9 +350,9 @@ def _rows(
 
 def _forget_decisions(store: Store, stone: ForgottenRecord) -> int:
     """Decisions about the person go; others lose the forgotten faces."""
-    gone = 0
+    gone, faces = 0, set(stone.faces)
     for key, decision in list(decisions.read(store)):
-        left = tuple(mark for mark in decision.faces if mark.face_id not in set(stone.faces))
+        left = tuple(mark for mark in decision.faces if mark.face_id not in faces)
         if decision.person_id == stone.person_id or not left:
             store.delete(key)
         elif len(left) < len(decision.faces):
@@ -390,14 +425,20 @@ def _forget_rolls(store: Store, keys: PackKeys, stone: ForgottenRecord) -> dict[
 # -- jobs ---------------------------------------------------------------------------------------
 
 
-def _specs(store: Store) -> list[JobSpec]:
-    """The spec of the last job that wrote to each place."""
+def _places(store: Store) -> Iterator[tuple[JobSpec, set[str]]]:
+    """Of each place of results the last job's spec, and the lists of people expected in any job.
+
+    The last job may have written nothing: what is there may be of those before.
+    """
     last: dict[str, JobSpec] = {}
+    expected: defaultdict[str, set[str]] = defaultdict(set)
     for job_id in job_ids(store):
         spec = find_record(store, JobKeys(job_id).spec, JobSpec)
         if spec is not None and spec.photos is not None:
             last[spec.out] = spec
-    return list(last.values())
+            if spec.expected is not None:
+                expected[spec.out].add(spec.expected)
+    return ((spec, expected[out]) for out, spec in last.items())
 
 
 def _forget_jobs(store: Store, stone: ForgottenRecord) -> dict[str, int]:

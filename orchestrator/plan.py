@@ -126,9 +126,12 @@ class Tally:
         self.replaced_lists = 0
 
 
-def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
+def plan_job(
+    store: Store, spec: JobSpec, s3: S3Settings, *, pack_id: str | None = None
+) -> PlanRecord:
     """Write the job's shard manifests and, last, its plan. Doing it again gives the same.
 
+    ``pack_id`` says with which pack it will embed, where its first unit is yet to find that.
     Raises FatalError where the collection is not there or holds no photo.
     """
     if spec.photos is None:
@@ -136,13 +139,19 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
     keys = JobKeys(spec.job_id)
     tally = Tally()
     after = last_commit(store, spec)
-    planned = _changed(states_of(store, spec, s3, tally), store, keys, tally)
+    states = states_of(store, spec, s3, tally, pack_id=pack_id)
+    planned = _changed(states, store, keys, tally)
     for shard in cut_shards(planned, spec.limits):
         unit = shard_name(tally.shards)
         photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
         store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
         tally.shards += 1
     plan = _record(tally, after)
+    if not plan.photos and spec.retries:
+        raise FatalError(
+            f"the archive has no photos of {spec.photos} yet, so there is nothing to try again: "
+            "`headcount resume` goes on with a job that did not end"
+        )
     if not plan.photos:
         raise FatalError(_nothing_found(spec.photos, plan.other_objects, tally.containers))
     store.put(keys.plan, plan.to_bytes())
@@ -150,10 +159,10 @@ def plan_job(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
 
 
 def states_of(
-    store: Store, spec: JobSpec, s3: S3Settings, tally: Tally
+    store: Store, spec: JobSpec, s3: S3Settings, tally: Tally, *, pack_id: str | None = None
 ) -> Iterator[tuple[State, ObjectInfo]]:
     """Each photo of the job's collection with its state; objects that are none go to ``tally``."""
-    known = _known(store, spec, s3)
+    known = _known(store, spec, s3, pack_id or pack_id_of(store, spec))
     if spec.retries:
         return again(known, spec.retries, tally)
     collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
@@ -197,8 +206,7 @@ def _key_below(collection: str, uri: str) -> str:
     return rest if collection.startswith("s3://") else unquote(rest)
 
 
-def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:
-    pack_id = _pack_id(store, spec)
+def _known(store: Store, spec: JobSpec, s3: S3Settings, pack_id: str | None) -> Iterator[Known]:
     if pack_id is None or spec.photos is None:
         return
     table = Table(store.uri, PackKeys(pack_id).photos, s3)
@@ -216,8 +224,8 @@ def _known(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Known]:
             yield Known(ObjectInfo(photo, etag, size), Outcome(outcome), profile)
 
 
-def _pack_id(store: Store, spec: JobSpec) -> str | None:
-    """The pack that the job embeds with: as its first unit found, or the archive's own."""
+def pack_id_of(store: Store, spec: JobSpec) -> str | None:
+    """The pack that a job embeds with: as its first unit found, or the archive's own."""
     prepared = find_record(store, JobKeys(spec.job_id).done(PREPARE), DoneMarker)
     if prepared is not None and prepared.pack is not None:
         return prepared.pack.pack_id

@@ -7,8 +7,7 @@ ended by the next one, and no job is committed meanwhile.
 from __future__ import annotations
 
 from headcount import audit, rolls
-from headcount.errors import FatalError, TransientError
-from headcount.forgotten import require_none_under_way
+from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
 from headcount.messages import CommitRecord, LastCommitRecord, RollbackRecord, find_record, now
 from headcount.settings import S3Settings
@@ -37,8 +36,8 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
         audit.record(store, "rollback", job_id)
         store.put(ROLLBACK, begun.to_bytes())
         try:
-            require_none_under_way(store)  # it may have begun since: one of the two sees the other
-        except TransientError:
+            _require_nothing_since(store, begun, versions.pack_id)
+        except HeadcountError:
             store.delete(ROLLBACK)
             raise
     keys = PackKeys(versions.pack_id)
@@ -55,14 +54,25 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
     return list(begun.undone)
 
 
+def _require_nothing_since(store: Store, begun: RollbackRecord, pack_id: str) -> None:
+    """Look again now that the rollback can be seen: of it and what begins, one sees the other.
+
+    Raises FatalError where a job is at work, and TransientError where one was committed since or
+    a person is being forgotten.
+    """
+    require_idle(store, purpose="before a rollback")
+    if _committed_after(store, begun.job_id, pack_id) != begun.undone:
+        raise TransientError("a job was committed just now: repeat the rollback")
+
+
 def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
     record = find_record(store, JobKeys(job_id).commit, CommitRecord)
     if record is None and job_id in undone_jobs(store):
         raise FatalError(f"job {job_id} was undone by a rollback: its faces are not kept")
     if record is None:
         raise FatalError(
-            f"no version of the archive was kept for job {job_id}: it took in no photos, or a "
-            "`forget` since has removed what was before it"
+            f"no version of the archive was kept for job {job_id}: it took in no photos, its pack "
+            "was dropped, or a `forget` since has removed what was before it"
         )
     keys = PackKeys(record.pack_id)
     for key, version in (

@@ -60,21 +60,26 @@ def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[Said]:
             yield Said(keys, collection, job_id, (spec.photos if spec else None) or "", roll)
 
 
-def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
-    """The collection of a job, and its roll. Raises FatalError where there is none."""
+def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
+    """What a job took the roll of, and with which pack. Raises FatalError where no roll is kept."""
     spec = find_record(store, JobKeys(job_id).spec, JobSpec)
     if spec is None or spec.photos is None:
         raise FatalError(f"no job {job_id} with photos in {store.uri}: `headcount jobs` lists them")
     prepared = find_record(store, JobKeys(job_id).done(PREPARE), DoneMarker)
-    collection = collection_id(spec.photos)
     if prepared is not None and prepared.pack is not None:
         keys = PackKeys(prepared.pack.pack_id)
-        if job_id in rolls.job_ids(store, keys.rolls(collection)):
-            return spec.photos, rolls.read_roll(store, keys, collection, job_id)
+        if job_id in rolls.job_ids(store, keys.rolls(collection_id(spec.photos))):
+            return spec.photos, keys
     raise FatalError(
         f"job {job_id} left no roll: it did not end, was rolled back, or is older than the last "
         f"{rolls.KEPT} jobs of its collection"
     )
+
+
+def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
+    """The collection of a job, and its roll. Raises FatalError where there is none."""
+    photos, keys = find_roll(store, job_id)
+    return photos, rolls.read_roll(store, keys, collection_id(photos), job_id)
 
 
 def finished_jobs(store: Store) -> list[str]:

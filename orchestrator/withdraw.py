@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from html import unescape
 from pathlib import Path
 
@@ -34,35 +34,47 @@ that person; the next run writes the report anew.</p></html>
 
 
 class OutOfReach(HeadcountError):
-    """The place of a job's results is gone, or may not be read or written."""
+    """The place of a job's results is ``gone``, or may not be read or written."""
+
+    def __init__(self, text: str, *, gone: bool) -> None:
+        super().__init__(text)
+        self.gone = gone
 
 
-def withdraw(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> dict[str, int]:
+def withdraw(
+    spec: JobSpec, stone: ForgottenRecord, s3: S3Settings, *, expected: Collection[str] = ()
+) -> dict[str, int]:
     """Remove a person from the results where a job wrote them; says what was removed.
 
+    ``expected`` are the URIs of the lists of people expected, of every job that wrote there.
     Raises OutOfReach where that cannot be done, and TransientError where it may be later.
     """
     with scratch() as folder:
         try:
             out = open_store(spec.out, s3)
             out.check()
-            return _withdraw_from(out, spec, stone, s3, folder)
+            shown = _shown(expected, stone, s3)
+            return _withdraw_from(out, spec, stone, shown, folder)
         except (FatalError, ObjectError) as error:
             if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now
                 raise error.__cause__ from error
-            raise OutOfReach(str(error)) from error
+            no_folder = isinstance(error.__cause__, FileNotFoundError)
+            gone = isinstance(error, FatalError) and no_folder
+            raise OutOfReach(str(error), gone=gone) from error
 
 
 def _withdraw_from(
-    out: Store, spec: JobSpec, stone: ForgottenRecord, s3: S3Settings, folder: Path
+    out: Store, spec: JobSpec, stone: ForgottenRecord, expected: set[str] | None, folder: Path
 ) -> dict[str, int]:
     """The tables go last: until then they say which pictures go, and all can be done again."""
     faces = _read(out, "faces", results.FACES, folder)
     if faces is None:
         return {}
     gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
-    shown = set(gone["photo"].to_pylist()) | _expected(spec, stone, s3)
+    shown = set(gone["photo"].to_pylist()) | (expected or set())
     drawn = {results.annotated_key(photo) for photo in shown} | _of_no_photo(out, folder)
+    if expected is None:
+        drawn |= set(results.annotated_copies(out, besides=drawn))
     pictures = sum(_delete(out, key) for key in sorted(drawn))
     shows = bool(gone.num_rows) or _is_listed(out, stone, folder)
     reports = _withdraw_report(out, stone, shows)
@@ -95,16 +107,18 @@ def without_name(table: pa.Table, stone: ForgottenRecord) -> pa.Table:
 
 
 def _read(out: Store, name: str, schema: pa.Schema, folder: Path) -> pa.Table | None:
+    """A table of results; None where there is none, or somebody else's of that name."""
     try:
         parts = list(read_table(out, f"{name}.parquet", folder))
     except ObjectMissing:
         return None
     table = pa.concat_tables(parts) if parts else schema.empty_table()
-    return (
-        table.select(schema.names).cast(schema)
-        if set(schema.names) <= set(table.schema.names)
-        else None
-    )
+    if not set(schema.names) <= set(table.schema.names):
+        return None
+    try:
+        return table.select(schema.names).cast(schema)
+    except pa.ArrowException:
+        return None
 
 
 def _rewrite_tables(
@@ -124,10 +138,12 @@ def _rewrite_tables(
     ]
     for name, schema, change in changes:
         rows = _read(out, name, schema, folder)
-        if rows is not None:
-            changed = iter([change(rows)])
-            formats = sorted({*spec.formats, *formats_in(out, name, schema)})
-            write_table(out, name, schema, changed, formats=formats, folder=folder)
+        if rows is None:
+            continue
+        changed = change(rows)
+        formats = sorted({*spec.formats, *formats_in(out, name, schema)})
+        if formats != ["parquet"] or not changed.equals(rows):
+            write_table(out, name, schema, iter([changed]), formats=formats, folder=folder)
 
 
 def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:
@@ -135,35 +151,44 @@ def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:
 
 
 def _counted(photos: pa.Table, before: pa.Table, left: pa.Table) -> pa.Table:
-    """The photos with the number of faces they have left."""
-    had, have = (
-        dict(zip(*(c.to_pylist() for c in t["photo"].value_counts().flatten()), strict=True))
-        for t in (before.combine_chunks(), left.combine_chunks())
-    )
-    rows = photos.to_pylist()
-    for row in rows:
-        if had.get(row["photo"]) != have.get(row["photo"]):
-            row["faces"] = have.get(row["photo"], 0)
-            if not row["faces"]:
-                row["outcome"] = Outcome.NO_FACE.value
-    return pa.Table.from_pylist(rows, schema=results.PHOTOS)
-
-
-def _expected(spec: JobSpec, stone: ForgottenRecord, s3: S3Settings) -> set[str]:
-    """The photos in which the person was expected: their pictures may bear the name."""
-    if spec.expected is None:
-        return set()
-    store, key = split_object_uri(spec.expected)
-    try:
-        text = open_store(store, s3).get(key).data.decode("utf-8-sig", "replace")
-    except (ObjectError, HeadcountError):
-        return set()
-    rows = csv.DictReader(io.StringIO(text))
-    return {
-        (row.get("photo") or "").strip()
-        for row in rows
-        if person_id(row.get("person") or "") == stone.person_id
+    """The photos with the number of faces they have left, where that is another than before."""
+    had, have = (_faces_of(photos["photo"], faces["photo"]) for faces in (before, left))
+    fewer = pc.not_equal(had, have)
+    none = pc.and_(fewer, pc.equal(have, 0))
+    changes = {
+        "faces": pc.if_else(fewer, have, photos["faces"]),
+        "outcome": pc.if_else(none, Outcome.NO_FACE.value, photos["outcome"]),
     }
+    for name, column in changes.items():
+        photos = photos.set_column(photos.schema.get_field_index(name), name, column)
+    return photos.cast(results.PHOTOS)
+
+
+def _faces_of(photos: pa.ChunkedArray, faces: pa.ChunkedArray) -> pa.ChunkedArray:
+    """How many of the faces, by their photo, are in each of the photos."""
+    counts = faces.combine_chunks().value_counts()
+    at = pc.index_in(photos, value_set=counts.field("values"))
+    return pc.fill_null(counts.field("counts").cast(pa.int32()).take(at), 0)
+
+
+def _shown(expected: Collection[str], stone: ForgottenRecord, s3: S3Settings) -> set[str] | None:
+    """The photos in which the person was expected: their pictures may bear the name.
+
+    None where a list cannot be read any more: it may be any of them.
+    """
+    photos: set[str] = set()
+    for uri in expected:
+        store, key = split_object_uri(uri)
+        try:
+            text = open_store(store, s3).get(key).data.decode("utf-8-sig", "replace")
+        except (ObjectError, HeadcountError):
+            return None
+        photos |= {
+            (row.get("photo") or "").strip()
+            for row in csv.DictReader(io.StringIO(text))
+            if person_id(row.get("person") or "") == stone.person_id
+        }
+    return photos
 
 
 def _is_listed(out: Store, stone: ForgottenRecord, folder: Path) -> bool:

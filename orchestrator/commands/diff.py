@@ -9,10 +9,11 @@ import click
 
 from headcount.diff import diff_rolls
 from headcount.errors import FatalError
+from headcount.layout import PackKeys
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.conclude import counted
-from orchestrator.said import finished_jobs, roll_of
+from orchestrator.said import find_roll, finished_jobs, roll_of
 
 SHOWN = 20
 """Entries of each kind that the text shows."""
@@ -44,27 +45,30 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
 
 
 def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
-    """The two jobs: those named, or the last one over the same photos before the latter."""
+    """The two jobs: those named, or the last one over the same photos before the latter.
+
+    Both are of one pack then: faces have other ids in another.
+    """
     if one and other:
         return one, other
     done = finished_jobs(store)
     if not other:
-        other = next((job for job in reversed(done) if _photos(store, job)), None)
+        other = next((job for job in reversed(done) if _kept(store, job)), None)
     if one and other:
         return one, other
     if other:
-        photos = roll_of(store, other)[0]
+        kept = find_roll(store, other)
         earlier = done[: done.index(other)] if other in done else done
         for job_id in reversed(earlier):
-            if _photos(store, job_id) == photos:
+            if _kept(store, job_id) == kept:
                 return job_id, other
     raise FatalError(f"{store.uri} has no two jobs over the same photos yet")
 
 
-def _photos(store: Store, job_id: str) -> str | None:
-    """What a job took the roll of; None where its roll is not kept."""
+def _kept(store: Store, job_id: str) -> tuple[str, PackKeys] | None:
+    """What a job took the roll of, and with which pack; None where its roll is not kept."""
     try:
-        return roll_of(store, job_id)[0]
+        return find_roll(store, job_id)
     except FatalError:
         return None
 

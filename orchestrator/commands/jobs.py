@@ -8,7 +8,7 @@ import click
 
 from orchestrator.catalogue import job_ids, undone_jobs
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.commands.status import read_status
+from orchestrator.commands.status import find_status
 
 
 @click.command()
@@ -18,7 +18,8 @@ def command(archive: str, as_json: bool) -> int:
     """List the jobs of an archive; those that a rollback took back are `undone`."""
     store = existing_archive(archive, load_s3())
     undone = undone_jobs(store)
-    statuses = [read_status(store, job, undone) for job in job_ids(store)]
+    found = (find_status(store, job, undone) for job in job_ids(store))
+    statuses = [status for status in found if status is not None]  # `retry` plans before it says so
     if as_json:
         click.echo(json.dumps(statuses, indent=1))
         return 0

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from headcount import audit, decisions
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.forgotten import is_forgotten
+from headcount.forgotten import require_not_forgotten
 from headcount.records import name_fault, names_alike, person_id, person_name
 from headcount.settings import S3Settings
 from headcount.storage import Store
@@ -46,10 +46,7 @@ def command(cluster: str, name: str, archive: str) -> int:
         raise FatalError(fault)
     store = existing_archive(archive, s3)
     person = person_id(name)
-    if is_forgotten(store, person):
-        raise FatalError(
-            f"{name} was forgotten: `headcount forget --undo` first, if that is to end"
-        )
+    require_not_forgotten(store, person, name)
     pointed = find_faces(store, cluster)
     chosen = marks(store, pointed, s3, best=BEST)
     if not chosen:

@@ -8,12 +8,19 @@ import click
 
 from headcount import audit
 from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, PackKeys
-from headcount.messages import ArchiveRecord, ModelChoice, PackRecord, read_record
+from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.messages import (
+    ArchiveRecord,
+    CommitRecord,
+    ModelChoice,
+    PackRecord,
+    find_record,
+    read_record,
+)
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.catalogue import require_idle
+from orchestrator.catalogue import job_ids, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.said import active_pack, pack_ids
 
@@ -103,7 +110,6 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     active = active_pack(store).pack_id
     if record.pack_id == active:
         raise FatalError(f"{record.name} is the pack in use: `headcount packs use` another first")
-    require_idle(store, purpose="first")
     if not lose_names:
         stays = read_record(store, PackKeys(active).record, PackRecord)
         _refuse_lost_names(store, record.pack_id, stays, s3)
@@ -113,12 +119,23 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
             abort=True,
             err=True,
         )
+    require_idle(store, purpose="first")
+    refuse_half_commits(store)  # nobody could complete one without its tables
     audit.record(store, "drop", record.pack_id)
+    _forget_versions(store, record.pack_id)
     keys = PackKeys(record.pack_id)
     for info in sorted(store.list(keys.root), key=lambda info: info.key == keys.record):
         store.delete(info.key)  # the record last: until then the pack can be dropped again
     click.echo(f"dropped {record.name} ({record.pack_id})")
     return 0
+
+
+def _forget_versions(store: Store, pack_id: str) -> None:
+    """No job is gone back to by numbers that tables made anew with this pack would have too."""
+    for job_id in job_ids(store):
+        commit = find_record(store, JobKeys(job_id).commit, CommitRecord)
+        if commit is not None and commit.pack_id == pack_id:
+            store.delete(JobKeys(job_id).commit)
 
 
 def _refuse_lost_names(store: Store, pack_id: str, stays: PackRecord, s3: S3Settings) -> None:

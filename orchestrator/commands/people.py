@@ -27,7 +27,8 @@ def command(archive: str, as_json: bool) -> int:
     references: set[tuple[str, str, str]] = set()
     if record is not None:
         table = Table(store.uri, PackKeys(record.model.pack_id).gallery, s3)
-        rows = table.read(["person_id", "person", "source", "photo"]).to_pylist()
+        columns = ["person_id", "person", "source", "photo"]
+        rows = table.read(columns).to_pylist() if table.exists() else []
         names = {row["person_id"]: row["person"] for row in rows}
         references = {(row["person_id"], row["source"], row["photo"]) for row in rows}
     counts = Counter(person for person, _, _ in references)

@@ -20,7 +20,7 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.commands.status import read_status
-from orchestrator.plan import plan_job
+from orchestrator.plan import pack_id_of, plan_job
 
 FAILURES = tuple(outcome.value for outcome in Outcome if not outcome.processed)
 
@@ -76,7 +76,7 @@ def command(
         "out": canonical_uri(out) if out else earlier.out,
     }
     spec = earlier.model_copy(update=changes)
-    plan = _planned(store, spec, s3)
+    plan = _planned(store, spec, s3, pack_id_of(store, earlier))
     if not plan.planned_photos:
         click.echo(f"nothing to try again: none of {plan.photos:,} photos is to be", err=True)
         if as_json:
@@ -91,11 +91,11 @@ def command(
     return 0
 
 
-def _planned(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
+def _planned(store: Store, spec: JobSpec, s3: S3Settings, pack_id: str | None) -> PlanRecord:
     """The plan of a job that is not there yet; of one with nothing to do none is left."""
     planned = 0
     try:
-        plan = plan_job(store, spec, s3)
+        plan = plan_job(store, spec, s3, pack_id=pack_id)
         planned = plan.planned_photos
         return plan
     finally:

@@ -50,12 +50,22 @@ def read_status(store: Store, job: str, undone: Collection[str] | None = None) -
 
     ``undone`` are the jobs that a rollback has undone, where they were read already.
     """
-    keys = JobKeys(job)
-    spec = find_record(store, keys.spec, JobSpec)
-    if spec is None:
+    status = find_status(store, job, undone)
+    if status is None:
         raise FatalError(
             f"there is no job {job} in {store.uri}: `headcount jobs` lists those there are"
         )
+    return status
+
+
+def find_status(
+    store: Store, job: str, undone: Collection[str] | None = None
+) -> dict[str, Any] | None:
+    """Like read_status, and None where there is no such job, or one that is only being planned."""
+    keys = JobKeys(job)
+    spec = find_record(store, keys.spec, JobSpec)
+    if spec is None:
+        return None
     finished = find_record(store, keys.finished, FinishedRecord)
     progress = find_record(store, keys.progress, ProgressRecord)
     plan = find_record(store, keys.plan, PlanRecord)

@@ -74,12 +74,13 @@ def command(
     abreast = Abreast(
         lambda job_id, tick: drive(store, job_id, broker, settings, s3, watch, window, tick)
     )
-    abreast.begin(jobs)
+    left = list(jobs)
     try:
         while True:
+            left = abreast.begin(left)
             seen = bool(jobs) or again_later(lambda: abreast.begin(next_jobs(store)))
             watch.moves()
-            if (once or jobs) and seen and not abreast.running():
+            if (once or jobs) and seen and not abreast.running() and not left:
                 again_later(keeper.tell)
                 return abreast.worst
             abreast.wait(every)

@@ -7,12 +7,17 @@ import time
 
 import click
 
+from headcount.errors import TransientError
 from headcount.layout import JobKeys
 from headcount.messages import FinishedRecord, ProgressRecord, find_record
 from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import lines_of, read_status
 from orchestrator.conclude import exit_code
 from orchestrator.progress import make_reporter
+
+LOOK_SECONDS = 2.0
+AGAIN_SECONDS = 10.0
+"""A store that did not answer is asked again so much later: a watch may last for days."""
 
 
 @click.command()
@@ -23,17 +28,22 @@ def command(job: str, archive: str) -> int:
     store = existing_archive(archive, load_s3())
     read_status(store, job)  # refuses a job that is not there
     keys, stage = JobKeys(job), ""
+    finished = None
     with make_reporter(sys.stderr) as reporter:
-        while True:
-            progress = find_record(store, keys.progress, ProgressRecord)
+        while finished is None:
+            try:
+                progress = find_record(store, keys.progress, ProgressRecord)
+                finished = find_record(store, keys.finished, FinishedRecord)
+            except TransientError as error:
+                reporter.warn(f"{error}; looking again")
+                time.sleep(AGAIN_SECONDS)
+                continue
             if progress and progress.stage != stage:
                 stage = progress.stage
                 reporter.stage(stage)
             if progress:
                 reporter.progress(progress)
-            finished = find_record(store, keys.finished, FinishedRecord)
-            if finished:
-                break
-            time.sleep(2)
+            if finished is None:
+                time.sleep(LOOK_SECONDS)
     click.echo("\n".join(lines_of(read_status(store, job))))
     return exit_code(finished)

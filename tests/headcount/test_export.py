@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headcount.errors import ObjectMissing
+from headcount.errors import FatalError, ObjectMissing
 from headcount.export import drop_formats, formats_in, read_table, write_table
 from headcount.storage.memory import MemoryStore
 
@@ -74,3 +74,20 @@ def test_what_an_earlier_run_wrote_in_another_format_goes_and_what_is_not_ours_s
     out.put("t.jsonl", b'{"photo": "mine.jpg"}\n')
     drop_formats(out, "t", SCHEMA, keep=("parquet",))
     assert [info.key for info in out.list()] == ["t.csv", "t.jsonl", "t.parquet"]
+
+
+def test_a_file_of_the_users_own_that_is_no_table_at_all_stays() -> None:
+    out = MemoryStore()
+    out.put("t.csv", b"x" * 200_000)  # more than a field of CSV may have
+    assert formats_in(out, "t", SCHEMA) == ()
+
+
+def test_a_damaged_table_is_said_to_be(tmp_path: Path) -> None:
+    out = MemoryStore()
+    table = pa.table({"photo": ["a"] * 1000})
+    write_table(out, "t", table.schema, [table], formats=["parquet"], folder=tmp_path)
+    whole = out.get("t.parquet").data
+    for damaged in (b"", b"no table", whole[:-20] + bytes(20), whole[:4] + bytes(40) + whole[44:]):
+        out.put("t.parquet", damaged)
+        with pytest.raises(FatalError, match=r"t\.parquet is damaged"):
+            list(read_table(out, "t.parquet", tmp_path))

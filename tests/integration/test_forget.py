@@ -163,8 +163,8 @@ def test_a_forget_that_was_interrupted_is_ended_by_the_next(
         with monkeypatch.context() as patched:
             real = getattr(forgetting, step)
 
-            def and_die(*arguments: Any, real: Any = real) -> None:
-                real(*arguments)
+            def and_die(*arguments: Any, real: Any = real, **named: Any) -> None:
+                real(*arguments, **named)
                 raise KeyboardInterrupt
 
             patched.setattr(forgetting, step, and_die)

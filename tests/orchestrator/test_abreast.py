@@ -1,6 +1,6 @@
 import threading
 
-from orchestrator.abreast import AGAIN_SECONDS, Abreast, Tick
+from orchestrator.abreast import AGAIN_SECONDS, JOBS_AT_ONCE, Abreast, Tick
 
 
 def test_jobs_are_driven_at_the_same_time_and_the_worst_ending_counts() -> None:
@@ -79,3 +79,24 @@ def test_a_job_that_was_done_stays_done_though_a_further_look_at_it_was_in_vain(
 
     assert worst_of("done", "late") == 0
     assert worst_of("left") == 1
+
+
+def test_jobs_for_which_there_is_no_room_are_given_back_and_driven_later() -> None:
+    enough, driven = threading.Event(), []
+
+    def drive(job_id: str, _: Tick) -> int:
+        driven.append(job_id)
+        enough.wait(20)
+        return 0
+
+    jobs = [str(number) for number in range(JOBS_AT_ONCE + 2)]
+    abreast = Abreast(drive)
+    left = abreast.begin(jobs)
+    assert left == jobs[JOBS_AT_ONCE:]
+    enough.set()
+    while abreast.running():
+        abreast.wait(0.1)
+    assert abreast.begin(left) == []
+    while abreast.running():
+        abreast.wait(0.1)
+    assert sorted(driven) == sorted(jobs)

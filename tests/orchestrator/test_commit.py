@@ -15,19 +15,20 @@ from orchestrator.submit import make_spec, submit
 PACK = PackKeys("p")
 
 
-@pytest.mark.parametrize(("photo", "left"), [("a.jpg", 0), ("another.jpg", 1)])
-def test_faces_that_a_rollback_left_without_their_photo_go_when_it_is_taken_in_again(
-    tmp_path: Path, photo: str, left: int
+@pytest.mark.parametrize(("known", "left"), [(False, 0), (True, 1)])
+def test_faces_that_a_rollback_left_without_their_photo_go_at_the_next_commit_all_at_once(
+    tmp_path: Path, known: bool, left: int
 ) -> None:
     (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / "photos" / name).write_bytes(b"x")
     earlier = RollbackRecord(job_id="first", at=now())
     spec = make_spec(
         photos=str(tmp_path / "photos"),
         people=None,
         archive=str(tmp_path / "archive"),
         out=None,
-        settings=Settings(),
+        settings=Settings(shard_photos=1),
     )
     store = submit(spec, S3Settings())
     store.put(f"{ROLLBACKS}1.json", earlier.to_bytes())
@@ -38,12 +39,19 @@ def test_faces_that_a_rollback_left_without_their_photo_go_when_it_is_taken_in_a
     row = dict.fromkeys(faces_schema(2).names) | {
         "collection": collection_id(spec.photos or ""),
         "job_id": "undone",
-        "photo": photo,
+        "photo": "old.jpg",
     }
     faces.append(pa.Table.from_pylist([row], faces_schema(2)))
     plan = plan_job(store, spec, S3Settings())
-    done = DoneMarker(unit=shard_name(0), attempt=1, worker="w", seconds=1)
-    store.put(JobKeys(spec.job_id).done(shard_name(0)), done.to_bytes())
+    assert plan.shards == 3
+    if known:
+        photos = Table(store.uri, PACK.photos, S3Settings())
+        photos.append(pa.Table.from_pylist([row], PHOTOS))
+    for unit in map(shard_name, range(plan.shards)):
+        done = DoneMarker(unit=unit, attempt=1, worker="w", seconds=1)
+        store.put(JobKeys(spec.job_id).done(unit), done.to_bytes())
     pack = PackRecord.model_construct(pack_id="p")
+    before = faces.version
     commit_job(store, spec, plan, pack, S3Settings())
-    assert Table(store.uri, PACK.faces, S3Settings()).count() == left
+    assert faces.count() == left
+    assert faces.version == before + 1 - left, "no version for every shard"

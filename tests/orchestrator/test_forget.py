@@ -3,9 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from headcount import decisions
+import pyarrow as pa
+import pytest
+
+from headcount import decisions, results
 from headcount.decisions import FaceMark
-from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.errors import FatalError, TransientError
+from headcount.export import scratch, write_table
+from headcount.forgotten import ForgettingRecord
+from headcount.layout import ARCHIVE, FORGETTING, JobKeys, PackKeys
 from headcount.messages import ArchiveRecord, FinishedRecord, JobSpec, Limits, ModelChoice, now
 from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
@@ -50,13 +56,14 @@ def name(store: Store, who: str, *faces: str, action: decisions.Action = "name")
     decisions.decide(store, action, marks, person=(person_id(who), who))
 
 
-def ended(store: Store, job_id: str, out: str) -> None:
+def ended(store: Store, job_id: str, out: str, *, expected: str | None = None) -> None:
     """A job that took a roll, wrote to ``out`` and ended."""
     spec = JobSpec(
         job_id=job_id,
         created=now(),
         photos="file:///photos/",
         out=out,
+        expected=expected,
         archive=store.uri,
         model="sface",
         limits=Limits(max_bytes=1, max_pixels=1, shard_photos=1, shard_bytes=1),
@@ -102,6 +109,21 @@ def test_the_same_face_goes_from_a_pack_beside_where_nobody_was_enrolled(tmp_pat
     assert left(store, "p2") == ["g2"]
 
 
+def test_the_receipt_has_what_was_removed_before_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    store = archive(tmp_path, p1=[face("f1")])
+    name(store, "Alice", "f1")
+    with monkeypatch.context() as patched:
+        patched.setattr("orchestrator.forget._forget_jobs", stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(store, "Alice", S3)
+    assert forget(store, "Alice", S3).removed == {"decisions": 1, "faces": 1}
+
+
 def test_results_that_are_out_of_reach_are_named_and_the_rest_is_ended(tmp_path: Path) -> None:
     store = archive(tmp_path / "archive", p1=[face("f1")])
     gone = canonical_uri(str(tmp_path / "gone"))
@@ -113,6 +135,84 @@ def test_results_that_are_out_of_reach_are_named_and_the_rest_is_ended(tmp_path:
     [place] = receipt.unreached
     assert place.uri == gone
     assert "there is no folder" in place.reason
+
+
+def test_results_in_the_archive_that_could_not_be_rewritten_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FatalError("disk full")
+
+    store = archive(tmp_path, p1=[face("f1")])
+    out = tables(tmp_path / "results", "a.jpg")
+    ended(store, "20260101-000000-aaaaaa", out.uri)
+    name(store, "Alice", "f1")
+    monkeypatch.setattr("orchestrator.withdraw.write_table", refuse)
+    receipt = forget(store, "Alice", S3)
+    assert [(place.uri, place.reason) for place in receipt.unreached] == [(out.uri, "disk full")]
+
+
+def test_a_damaged_table_of_results_is_named_and_the_rest_is_ended(tmp_path: Path) -> None:
+    store = archive(tmp_path / "archive", p1=[face("f1")])
+    out = tables(tmp_path / "out", "a.jpg")
+    out.put("faces.parquet", b"no table")
+    ended(store, "20260101-000000-aaaaaa", out.uri)
+    name(store, "Alice", "f1")
+    receipt = forget(store, "Alice", S3)
+    assert (receipt.state, left(store, "p1")) == ("done", [])
+    assert ["faces.parquet is damaged" in place.reason for place in receipt.unreached] == [True]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["list kept", "list lost"])
+def test_pictures_go_in_which_an_earlier_job_expected_the_person(
+    tmp_path: Path, lost: bool
+) -> None:
+    store = archive(tmp_path / "archive", p1=[face("f1")])
+    out = tables(tmp_path / "out", "a.jpg", "b.jpg", "c.jpg")
+    for photo in ("b.jpg", "c.jpg"):
+        out.put(results.annotated_key(photo), results.ANNOTATED_MARK)
+    expected = tmp_path / "expected.csv"
+    expected.write_text("photo,person\nb.jpg,Alice\nc.jpg,Ben\n")
+    ended(store, "20260101-000000-aaaaaa", out.uri, expected=expected.as_uri())
+    ended(store, "20260102-000000-aaaaaa", out.uri)  # which may have been stopped at once
+    name(store, "Alice", "f1")
+    if lost:
+        expected.unlink()
+    forget(store, "Alice", S3)
+    kept = [] if lost else [results.annotated_key("c.jpg")]
+    assert [info.key for info in out.list(results.ANNOTATED)] == kept
+
+
+def tables(folder: Path, *photos: str) -> Store:
+    """Results in which face ``f1`` of the first of these photos is Alice."""
+    out = open_store(canonical_uri(str(folder)), S3)
+    alice = {"person_id": person_id("Alice"), "person": "Alice"}
+    found = {"face_id": "f1", "photo": photos[0], "decision": "matched"} | alice
+    rows = [{"photo": photo, "outcome": "no_face", "faces": 0} for photo in photos]
+    made = {
+        "faces": pa.Table.from_pylist([found], schema=results.FACES),
+        "photos": pa.Table.from_pylist(rows, schema=results.PHOTOS),
+    }
+    with scratch() as place:
+        for what, table in made.items():
+            write_table(out, what, table.schema, [table], formats=["parquet"], folder=place)
+    return out
+
+
+def test_nothing_is_said_of_faces_while_a_person_is_being_forgotten_nor_of_who_was(
+    tmp_path: Path,
+) -> None:
+    store = archive(tmp_path, p1=[face("f1")])
+    mark = ForgettingRecord(person_id=person_id("Alice"), at=now())
+    store.put(FORGETTING, mark.to_bytes())
+    with pytest.raises(TransientError, match="being forgotten"):
+        name(store, "Alice", "f1")
+    store.delete(FORGETTING)
+    name(store, "Alice", "f1")
+    forget(store, "Alice", S3)
+    with pytest.raises(FatalError, match="was forgotten"):
+        name(store, "Alice", "f1", action="reject")
+    assert list(decisions.read(store)) == []
 
 
 def test_a_person_who_may_be_found_again_has_the_photos_searched_again(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -178,6 +179,60 @@ def test_a_forget_that_died_is_ended_though_a_job_waits_for_it(archive: Archive)
     assert under_way(archive.store) is None
 
 
+def test_a_forget_that_died_before_it_lifted_its_mark_is_ended_by_the_next(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch)
+    spec = archive.store.get(JobKeys(archive.spec.job_id).spec).data
+    end(archive)
+    kept: list[bytes] = []
+    delete = archive.store.delete
+
+    def die(key: str) -> None:
+        if key == FORGETTING:
+            kept.append(archive.store.get(key).data)
+        delete(key)
+
+    monkeypatch.setattr(archive.store, "delete", die)
+    receipt = forgetting.forget(archive.store, "Ada", S3)
+    archive.store.put(FORGETTING, kept[0])
+    archive.store.put(JobKeys(archive.spec.job_id).spec, spec)  # a job that waits for it
+    monkeypatch.setattr(forgetting, "find_person", nobody)
+    assert forgetting.forget(archive.store, ADA, S3) == receipt
+    assert under_way(archive.store) is None
+
+
+def nobody(*_: object) -> tuple[str, str]:
+    raise FatalError("nobody is called that any more")
+
+
+def test_a_forget_that_is_stopped_as_it_begins_lets_jobs_go_on(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch)
+    end(archive)
+
+    def stop(_: float) -> None:
+        assert under_way(archive.store) is not None
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestrator.forget.time.sleep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        forgetting.forget(archive.store, "Ada", S3)
+    assert under_way(archive.store) is None
+
+
+def test_a_forget_that_died_as_it_began_says_what_to_do_with_the_job_that_waits_for_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(monkeypatch)
+    archive.mark(ADA)
+    with pytest.raises(FatalError, match=f"headcount cancel {archive.spec.job_id}"):
+        forgetting.forget(archive.store, "Ada", S3)
+    control.stop(archive.store, archive.spec.job_id, "cancelled")
+    assert forgetting.forget(archive.store, "Ada", S3).state == "done"
+
+
 def test_one_person_at_a_time_is_forgotten(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +282,14 @@ def test_a_rollback_that_begins_as_the_mark_is_set_is_taken_back(
 ) -> None:
     versions = CommitRecord(pack_id=PACK.pack_id, photos=1, faces=1, gallery=1, at=now())
     archive.store.put(JobKeys(archive.spec.job_id).commit, versions.to_bytes())
-    monkeypatch.setattr(rollback, "require_idle", lambda *_, **__: archive.mark(ADA))
+    end(archive)
+    began = rollback._committed_after
+
+    def meanwhile(*given: Any) -> tuple[str, ...]:
+        archive.mark(ADA)
+        return began(*given)
+
+    monkeypatch.setattr(rollback, "_committed_after", meanwhile)
     with pytest.raises(TransientError, match="being forgotten"):
         rollback.roll_back(archive.store, archive.spec.job_id, S3)
     assert find_record(archive.store, ROLLBACK, RollbackRecord) is None

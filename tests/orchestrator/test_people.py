@@ -69,3 +69,14 @@ def test_where_there_is_no_archive_that_is_said(asked: click.Command, tmp_path: 
     assert said.exit_code == 2
     assert "no archive in" in said.output
     assert not (tmp_path / "none").exists()
+
+
+def test_nobody_is_enrolled_where_the_first_job_died_before_it_had_a_gallery(
+    tmp_path: Path,
+) -> None:
+    store = open_store(canonical_uri(str(tmp_path)), S3Settings())
+    model = ModelChoice(name="sface", pack_id="p1")
+    store.put(ARCHIVE, ArchiveRecord(created=now(), model=model).to_bytes())
+    asked = ["--archive", store.uri, "--json"]
+    told = CliRunner().invoke(command, asked, standalone_mode=False)
+    assert (told.exception, json.loads(told.stdout)) == (None, [])

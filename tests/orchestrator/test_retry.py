@@ -1,14 +1,17 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 
-from headcount.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.layout import ARCHIVE, PREPARE, JobKeys, PackKeys
 from headcount.messages import (
     ArchiveRecord,
+    DoneMarker,
     JobSpec,
     ModelChoice,
+    PackRecord,
     PlanRecord,
     ShardManifest,
     now,
@@ -19,6 +22,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.tables import PHOTOS, Table
 from orchestrator.catalogue import job_ids
+from orchestrator.commands import jobs
 from orchestrator.commands.retry import command
 from orchestrator.plan import plan_job
 from orchestrator.submit import make_spec, submit
@@ -119,3 +123,50 @@ def test_the_next_run_tries_what_may_have_changed_and_what_was_repaired_and_noth
     third = spec.model_copy(update={"job_id": "third"})
     plan_job(store, third, S3Settings())
     assert planned(store, "third")[1] == ["b.jpg", "e.jpg"]
+
+
+def test_what_a_retry_left_that_died_while_it_planned_is_no_job(
+    store: Store, spec: JobSpec
+) -> None:
+    store.put(JobKeys("20990101-000000-aaaaaa").shard("embed-0000000"), b"{}")
+    listed = CliRunner().invoke(jobs.command, ["--archive", spec.archive], standalone_mode=False)
+    assert listed.exception is None
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == [spec.job_id]
+
+
+def test_the_retry_of_a_job_beside_goes_by_what_its_own_pack_found(
+    store: Store, spec: JobSpec
+) -> None:
+    pack = PackRecord(
+        name="m2",
+        pack_id="m-2",
+        digest="",
+        detector="",
+        detector_sha256="",
+        recogniser="",
+        recogniser_sha256="",
+        dimensions=2,
+        licence="",
+        threshold=0.4,
+        margin=0,
+        cluster_threshold=0.5,
+    )
+    marker = DoneMarker(unit=PREPARE, attempt=1, worker="w", seconds=0, pack=pack)
+    store.put(JobKeys(spec.job_id).done(PREPARE), marker.to_bytes())
+    rows = Table(store.uri, PackKeys("m-1").photos, S3Settings()).read(PHOTOS.names)
+    beside = Table(store.uri, PackKeys("m-2").photos, S3Settings())
+    beside.create(PHOTOS)
+    beside.append(rows.filter(pc.is_in(rows["photo"], pa.array(["a.jpg", "e.jpg"]))))
+    said = CliRunner().invoke(command, [spec.job_id, "--archive", spec.archive])
+    plan, photos = planned(store, said.stdout.strip())
+    assert (plan.photos, photos) == (2, ["e.jpg"])
+
+
+def test_where_no_photo_was_ever_taken_in_the_job_is_to_be_resumed_instead(
+    store: Store, spec: JobSpec
+) -> None:
+    Table(store.uri, PackKeys("m-1").photos, S3Settings()).delete("true")
+    asked = [spec.job_id, "--archive", spec.archive]
+    said = CliRunner().invoke(command, asked, standalone_mode=False)
+    assert "headcount resume" in str(said.exception)
+    assert list(job_ids(store)) == [spec.job_id]

@@ -3,19 +3,21 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
 from headcount.control import let_go_on, stop
-from headcount.errors import FatalError
-from headcount.layout import PREPARE, JobKeys, PackKeys
-from headcount.messages import DoneMarker, JobSpec, read_record
+from headcount.errors import FatalError, HeadcountError
+from headcount.layout import PREPARE, ROLLBACK, JobKeys, PackKeys
+from headcount.messages import DoneMarker, JobSpec, RollbackRecord, find_record, read_record
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables import Table
-from orchestrator import forget
+from orchestrator import catalogue
+from orchestrator import rollback as rolling
 from orchestrator.commands import diff, jobs, results, rollback, status
 from orchestrator.intake import pack_of
 from orchestrator.rollback import roll_back
@@ -70,9 +72,9 @@ def test_a_job_that_failed_in_its_commit_and_was_rolled_back_blocks_nobody_when_
     failed = begin(photos, archive, "0")
     fails_while_committed(failed, monkeypatch)
     with pytest.raises(FatalError, match="headcount resume 0"):
-        forget._refuse_half_commits(store)
+        catalogue.refuse_half_commits(store)
     roll_back(store, "1", S3Settings())
-    forget._refuse_half_commits(store)
+    catalogue.refuse_half_commits(store)
     let_go_on(store, "0")
     with pytest.raises(FatalError, match="start a new job"):
         end(failed)
@@ -117,7 +119,7 @@ def test_a_first_job_that_was_half_committed_and_rolled_back_keeps_nobody_waitin
     failed = begin(add(tmp_path / "others", one="dora"), archive, "2")
     fails_while_committed(failed, monkeypatch)
     roll_back(store, "1", S3Settings())
-    forget._refuse_half_commits(store)
+    catalogue.refuse_half_commits(store)
 
 
 def test_after_a_rollback_to_a_version_with_half_a_job_of_another_collection_no_face_is_there_twice(
@@ -153,3 +155,26 @@ def test_what_was_undone_is_said_to_be_and_is_passed_over_by_those_who_ask_for_t
     assert said(diff.command).stdout.startswith("from job 2 to 4: 1 new face")
     assert "was rolled back" in str(said(diff.command, "3", "4").exception)
     assert "undone by a rollback" in str(said(rollback.command, "3").exception)
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["at work", "ended"])
+def test_a_job_that_begins_as_the_rollback_does_is_let_go_first(
+    photos: Path, archive: Path, store: Store, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    end(begin(photos, archive, "1"))
+    real = rolling._committed_after
+
+    def meanwhile(*given: Any) -> tuple[str, ...]:
+        before = real(*given)
+        if find_record(store, ROLLBACK, RollbackRecord) is None:
+            new = begin(add(photos, three="dora"), archive, "2")
+            if ended:
+                end(new)
+        return before
+
+    monkeypatch.setattr(rolling, "_committed_after", meanwhile)
+    said = "was committed just now" if ended else "job 2 is not finished"
+    with pytest.raises(HeadcountError, match=said):
+        roll_back(store, "1", S3Settings())
+    assert find_record(store, ROLLBACK, RollbackRecord) is None
+    assert "2" not in catalogue.undone_jobs(store)

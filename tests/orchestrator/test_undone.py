@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
@@ -50,14 +51,14 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def ended(store: Store, job_id: str) -> None:
+def ended(store: Store, job_id: str, pack_id: str = "p") -> None:
     keys = JobKeys(job_id)
     spec = make_spec(
         photos=store.uri, people=None, archive=store.uri, out=None, settings=Settings()
     )
     store.put(keys.spec, spec.model_copy(update={"job_id": job_id}).to_bytes())
     pack = PackRecord(
-        name="m", pack_id="p", digest="", detector="", detector_sha256="", recogniser="",
+        name="m", pack_id=pack_id, digest="", detector="", detector_sha256="", recogniser="",
         recogniser_sha256="", dimensions=2, licence="", threshold=0.4, margin=0.1,
         cluster_threshold=0.5,
     )  # fmt: skip
@@ -67,7 +68,7 @@ def ended(store: Store, job_id: str) -> None:
     store.put(keys.finished, end.to_bytes())
     of = collection_id(spec.photos or "")
     store.put(commit_key(of), LastCommitRecord(job_id=job_id, made=True).to_bytes())
-    rolls.write_roll(store, PACK, of, job_id, rolls.ROLL.empty_table())
+    rolls.write_roll(store, PackKeys(pack_id), of, job_id, rolls.ROLL.empty_table())
 
 
 def said(command: object, store: Store) -> str:
@@ -97,3 +98,21 @@ def test_a_rollback_to_an_undone_job_says_that_it_was_undone(store: Store) -> No
     with pytest.raises(FatalError, match="undone by a rollback"):
         roll_back(store, "2", S3Settings())
     assert len(list(store.list(ROLLBACKS))) == 1
+
+
+def test_the_last_two_jobs_are_of_one_pack_and_no_other_roll_is_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(store, "4", "beside")
+    ended(store, "5")
+    read: list[str | None] = []
+    whole = rolls.read_roll
+
+    def noted(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
+        read.append(job_id)
+        return whole(store, keys, collection, job_id)
+
+    monkeypatch.setattr(rolls, "read_roll", noted)
+    compared = json.loads(said(diff.command, store))
+    assert (compared["job_a"], compared["job_b"]) == ("2", "5")
+    assert read == ["2", "5"]

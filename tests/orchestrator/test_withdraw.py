@@ -13,7 +13,7 @@ from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
-from orchestrator.withdraw import NOTICE, OutOfReach, _withdraw_report, withdraw
+from orchestrator.withdraw import NOTICE, OutOfReach, _counted, _withdraw_report, withdraw
 
 STONE = ForgottenRecord(
     person_id="p1", at=now(), state="removing", person="Ada", faces=("f1",), photos=(("c", "a"),)
@@ -87,6 +87,53 @@ def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
     out.put(results.REPORT, b"<p>a crop, under a name that was spelt in another way</p>")
     assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["reports"] == 1
     assert out.get(results.REPORT).data.decode() == NOTICE
+
+
+def test_tables_that_do_not_have_the_person_are_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    for info in list(out.list()):
+        if not info.key.endswith(".parquet"):
+            out.delete(info.key)
+    written: list[str] = []
+    monkeypatch.setattr(
+        "orchestrator.withdraw.write_table", lambda _, name, *__, **___: written.append(name)
+    )
+    other = STONE.model_copy(update={"person_id": "p2", "person": "Ben", "faces": ("f2",)})
+    withdraw(job(tmp_path / "out"), other, S3Settings())
+    assert written == []
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert written == ["people", "photos", "faces"]
+
+
+def test_a_table_of_the_users_own_that_bears_such_a_name_and_such_columns_stays(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    mine = pa.table({name: ["x"] for name in results.PEOPLE.names})
+    write_table(out, "people", mine.schema, [mine], formats=["parquet"], folder=tmp_path)
+    before = out.get("people.parquet").data
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
+    assert out.get("people.parquet").data == before
+
+
+def test_only_photos_that_lost_a_face_are_counted_again() -> None:
+    rows = [
+        {"photo": "a", "outcome": "faces", "faces": 2},
+        {"photo": "b", "outcome": "faces", "faces": 1},
+        {"photo": "c", "outcome": "unreadable", "faces": 0},
+        {"photo": "d", "outcome": "faces", "faces": 1},
+    ]
+    before, left = (pa.table({"photo": list(of)}) for of in ("aabd", "ad"))
+    counted = _counted(pa.Table.from_pylist(rows, schema=results.PHOTOS), before, left)
+    assert counted.schema == results.PHOTOS
+    assert [(row["photo"], row["outcome"], row["faces"]) for row in counted.to_pylist()] == [
+        ("a", "faces", 1),
+        ("b", "no_face", 0),
+        ("c", "unreadable", 0),
+        ("d", "faces", 1),
+    ]
 
 
 def test_a_storage_that_does_not_answer_now_is_not_out_of_reach(
