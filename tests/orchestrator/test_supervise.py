@@ -48,3 +48,15 @@ def test_a_decision_that_is_damaged_fails_a_job_before_any_photo_is_embedded(
     with pytest.raises(FatalError, match=r"decisions/1\.json is damaged"):
         end(spec, broker)
     assert broker.sent == ["prepare"]
+
+
+def test_a_list_of_the_expected_that_is_none_fails_a_job_before_any_photo_is_embedded(
+    tmp_path: Path,
+) -> None:
+    roll, broker = tmp_path / "roll.csv", AtOnce()
+    roll.write_text("file,name\none.jpg,Ada\n")
+    photos = add(tmp_path / "photos", one="ada")
+    spec = begin(photos, tmp_path / "archive", "1", expected=str(roll))
+    with pytest.raises(FatalError, match="photo,person"):
+        end(spec, broker)
+    assert broker.sent == ["prepare"]
