@@ -224,8 +224,9 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
 def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
-    A face that is a reference already is left alone, and one that was rejected or named otherwise
-    since is none of that person any more, so that doing it again changes nothing.
+    A face that is a reference already is left alone, as is one whose photo has one of that person,
+    and one that was rejected or named otherwise since is none of that person any more, so that
+    doing it again changes nothing.
     """
     table = unit.table(unit.pack_keys.gallery)
     source = unit.spec.photos or ""
@@ -237,18 +238,16 @@ def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
             unit.confirm()
             table.delete(f"source = {quoted(source)} AND {mine}")
-    have = {
-        (row["person_id"], row["photo"])
-        for row in rows
-        if (row["etag"], row["person_id"]) not in over
-    }
+    held = [row for row in rows if (row["etag"], row["person_id"]) not in over]
+    have = {(row["person_id"], row["photo"]) for row in held}
+    known = {(row["person_id"], row["etag"]) for row in held}
     named = _named(decided)
     at = _first_rows(faces, {face for _, face in named})
     forgotten = forgotten_people(unit.store)
     fresh: dict[tuple[str, str], tuple[DecisionRecord, int]] = {}
     for record, face in named:
         key = (record.person_id or "", faces["photo"][at[face]].as_py())
-        if key not in have and key[0] not in forgotten:
+        if key not in have and (key[0], face) not in known and key[0] not in forgotten:
             fresh.setdefault(key, (record, at[face]))
     people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
     append_references(

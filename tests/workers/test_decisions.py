@@ -140,3 +140,16 @@ def test_a_face_is_found_again_by_its_place() -> None:
     faces = [("far", (50.0, 50.0, 9.0, 9.0)), ("near", (1.0, 1.0, 10.0, 10.0))]
     assert nearest_place((0, 0, 10, 10), faces) == "near"
     assert nearest_place((30, 30, 4, 4), faces) is None
+
+
+def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: Path) -> None:
+    unit, gallery = naming(tmp_path)
+    for photos in (["b.jpg"], ["a.jpg", "b.jpg"]):
+        count = len(photos)
+        faces = pa.table(
+            {"face_id": ["a"] * count, "photo": photos, "quality": [1.0] * count}
+            | {name: [0.0] * count for name in "xywh"}
+        )
+        vectors = Descriptors.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
+        enrol_named(unit, faces, vectors, decided(("name", "a", "p1")))
+    assert gallery.read(["photo", "etag"]).to_pylist() == [{"photo": "b.jpg", "etag": "a"}]
