@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, product
+from itertools import pairwise, product
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from workers.rows import fixed_lists
 class Decided:
     """Decisions with the ids of the faces that they mean in this run, oldest first.
 
-    ``others`` are the faces of the second of two clusters, where a decision is about clusters.
+    ``others`` are the faces of the second side, where a decision is about two faces or clusters.
     """
 
     records: tuple[DecisionRecord, ...] = ()
@@ -80,12 +80,11 @@ class Decided:
                 if not any(_divide(later, sides) for later in apart):
                     links.join_clusters([*one, *other])
             elif record.action == "same":
-                for first, second in pairwise(one):
+                for first, second in pairwise([*one, *other]):
                     links.join(first, second)
             elif record.action == "different":
                 apart += [sides] if record.clusters else []
-                pairs = product(one, other) if record.clusters else combinations(one, 2)
-                for first, second in pairs:
+                for first, second in product(one, other):
                     links.part(first, second)
         return _pairs(links.joined), _pairs(links.parted)
 

@@ -1,9 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.messages import now
+from headcount.settings import S3Settings
+from headcount.storage import open_store
+from orchestrator.links import check_link, keep_link
+from tests.at_once import add, begin, end
+from tests.running import table
 from workers.carry import MEANINGS
 from workers.restated import cosines, with_marks
 
@@ -24,3 +31,17 @@ def test_a_decision_holds_for_the_ids_of_then_and_of_now_on_the_same_side() -> N
     found = with_marks(record, about, marks)
     assert found.faces == (old, new.model_copy(update={"side": 1}))
     assert with_marks(found, about, marks) == found
+
+
+def test_who_is_kept_apart_from_another_stays_one_with_the_copy_of_a_photo_that_was_edited(
+    tmp_path: Path,
+) -> None:
+    photos, archive = add(tmp_path / "photos", a="ada", b="ada", c="bob"), tmp_path / "archive"
+    end(begin(photos, archive, "1"))
+    ids = {row["photo"]: row["face_id"] for row in table(tmp_path / "out-1", "faces")}
+    store, s3 = open_store(str(archive)), S3Settings()
+    keep_link(store, check_link(store, ids["a.jpg"], ids["c.jpg"], s3, apart=True))
+    add(photos, a="ada ")
+    end(begin(photos, archive, "2"))
+    now_in = {row["photo"]: row["cluster_id"] for row in table(tmp_path / "out-2", "faces")}
+    assert now_in["a.jpg"] == now_in["b.jpg"] != now_in["c.jpg"]
