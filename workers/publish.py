@@ -293,10 +293,11 @@ def _people(unit: Unit, roll: Roll) -> tuple[ShownPerson, ...]:
     Pictures are made of those alone that are shown: PEOPLE_SHOWN people, and as many of whom every
     reference failed.
     """
-    rows = roll.people.to_pylist()
-    order = sorted(range(len(rows)), key=lambda n: (-rows[n]["faces"], rows[n]["person"]))
+    by = [("faces", "descending"), ("person", "ascending"), ("person_id", "ascending")]
+    order = pc.sort_indices(roll.people, sort_keys=by).slice(0, PEOPLE_SHOWN)
     failed = _failed_references(unit)
-    enrolled = {row["person"] for row in rows}
+    names = roll.people["person"]
+    enrolled = set(names.filter(is_one_of(names, failed)).to_pylist())
     others = [person for person in failed if person not in enrolled]
 
     def pictures(person: str) -> tuple[ShownReference, ...]:
@@ -304,8 +305,8 @@ def _people(unit: Unit, roll: Roll) -> tuple[ShownPerson, ...]:
         return tuple(_reference(unit, unit.spec.people or "", report) for report in reports)
 
     shown = [
-        ShownPerson(**rows[n], shown=(*_references(unit, roll, n), *pictures(rows[n]["person"])))
-        for n in order[:PEOPLE_SHOWN]
+        ShownPerson(**row, shown=(*_references(unit, roll, n), *pictures(row["person"])))
+        for n, row in zip(order.to_pylist(), roll.people.take(order).to_pylist(), strict=True)
     ]
     shown += [ShownPerson("", name, 0, 0, 0, pictures(name)) for name in others[:PEOPLE_SHOWN]]
     return tuple(shown)

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from headcount import results
@@ -100,3 +101,18 @@ def test_of_ten_thousand_references_that_failed_only_those_shown_are_opened(
     roll = SimpleNamespace(people=results.PEOPLE.empty_table(), gallery=NOBODY_ENROLLED)
     people = publish._people(cast("Unit", unit), cast("Roll", roll))
     assert len(people) == len(opened) == publish.PEOPLE_SHOWN
+
+
+def test_people_are_shown_with_their_own_references_those_first_who_were_found_most_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [
+        {"person_id": f"p{n}", "person": name, "references": 1, "photos": faces, "faces": faces}
+        for n, (name, faces) in enumerate((("Eve", 1), ("Bob", 7), ("Ada", 1), ("Zoe", 0)))
+    ]
+    monkeypatch.setattr(publish, "PEOPLE_SHOWN", 3)
+    monkeypatch.setattr(publish, "_references", lambda _unit, _roll, number: (number,))
+    unit = SimpleNamespace(spec=SimpleNamespace(people=None))
+    roll = SimpleNamespace(people=pa.Table.from_pylist(rows, results.PEOPLE))
+    people = publish._people(cast("Unit", unit), cast("Roll", roll))
+    assert [(p.person, p.shown) for p in people] == [("Bob", (1,)), ("Ada", (2,)), ("Eve", (0,))]
