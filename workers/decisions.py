@@ -236,7 +236,7 @@ def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided
         if (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
             unit.confirm()
-            table.delete(f"source = {quoted(source)} AND {mine}")
+            table.delete(mine)  # of copies in other collections, too
     held = [row for row in rows if (row["etag"], row["person_id"]) not in over]
     have = {(row["person_id"], row["photo"]) for row in held}
     known = {(row["person_id"], row["etag"]) for row in held}

@@ -160,3 +160,19 @@ def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: P
         vectors = Descriptors.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
         enrol_named(unit, faces, vectors, decided(("name", "a", "p1")))
     assert gallery.read(["photo", "etag"]).to_pylist() == [{"photo": "b.jpg", "etag": "a"}]
+
+
+def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo_is_in(
+    tmp_path: Path,
+) -> None:
+    unit, gallery = naming(tmp_path)
+    faces = pa.table(
+        {"face_id": ["a"], "photo": ["1.jpg"], "quality": [1.0]} | {name: [0.0] for name in "xywh"}
+    )
+    vectors, named = Descriptors.as_stored(np.eye(1, 4, dtype=np.float16)), ("name", "a", "p1")
+    for source in ("file:///copies/", "file:///photos/"):
+        unit.spec.photos = source  # type: ignore[misc]
+        enrol_named(unit, faces, vectors, decided(named))
+    assert gallery.count() == 2
+    enrol_named(unit, faces, vectors, decided(named, ("reject", "a", "p1")))
+    assert gallery.count() == 0
