@@ -33,15 +33,14 @@ class FaceMark(BaseModel):
     content: str
     box: tuple[float, float, float, float]
     side: Literal[0, 1] | None = None
-    """Where two clusters were spoken of: which of them the face was in."""
+    """Where two faces or clusters were spoken of: which of them the face is, or was in."""
 
 
 class DecisionRecord(Record):
     """One thing that somebody said.
 
     ``name``: these faces are references of this person. ``reject``: none of them is this person.
-    ``same``: they are all one person. ``different``: no two of them are, or, of two clusters, none
-    of the one is any of the other.
+    ``same``: they are all one person. ``different``: none of the one side is any of the other.
     """
 
     at: datetime

@@ -141,7 +141,7 @@ def keep_link(store: Store, link: Link) -> None:
     """Write it into the archive, for every later run."""
     audit.record(store, "split" if link.apart else "merge", link.names[0], other=link.names[1])
     sides = [
-        mark if link.of_faces else mark.model_copy(update={"side": side})
+        mark.model_copy(update={"side": side})
         for side, marked in enumerate((link.one, link.other))
         for mark in marked
     ]

@@ -255,7 +255,7 @@ class Supervisor:
         """Match, cluster and publish: in one task, or in several where the archive is large."""
         if find_record(self.store, self.keys.done(REDUCE), DoneMarker) is not None:
             return self._one(REDUCE)
-        begun = find_record(self.store, self.keys.done(GATHER), DoneMarker) is not None
+        begun = find_record(self.store, self.keys.split, SplitRecord) is not None
         if not begun and faces_in(self.store, pack, self.s3) <= self.settings.reduce_faces:
             return self._one(REDUCE)
         self._one(GATHER)

@@ -135,8 +135,13 @@ class Calibration:
         return len(self.impostor) >= FEWEST
 
     def points(self) -> tuple[tuple[float, float], ...]:
-        """False match rates and their cosines."""
-        return tuple((fmr, self.impostor.tail(fmr)) for fmr in REPORTED)
+        """False match rates and their cosines.
+
+        A smaller rate has no lower cosine: where a tail that was counted ends above the normal one,
+        that goes on from there.
+        """
+        cosines = np.maximum.accumulate([self.impostor.tail(fmr) for fmr in REPORTED])
+        return tuple(zip(REPORTED, cosines.tolist(), strict=True))
 
     def tmr(self, cosine: float) -> float | None:
         """The share of genuine pairs that reach a cosine; None where there are none."""

@@ -100,17 +100,14 @@ def _match_rejected(
     barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
         barred[face].add(person)
-    groups: defaultdict[frozenset[str], list[int]] = defaultdict(list)
-    for row in np.flatnonzero(truth(is_one_of(faces["face_id"], barred))).tolist():
-        groups[frozenset(barred[faces["face_id"][row].as_py()])].append(row)
-    for people, rows in groups.items():
-        rest = gallery.without(people)
-        again = match(descriptors[np.array(rows)], rest)
-        where = np.append(gallery.positions_without(people), NOBODY)
-        matches.person[rows] = where[again.person]  # NOBODY is the last of them
-        matches.runner_up[rows] = where[again.runner_up]
-        matches.similarity[rows] = again.similarity
-        matches.runner_up_similarity[rows] = again.runner_up_similarity
+    rows = np.flatnonzero(truth(is_one_of(faces["face_id"], barred)))
+    people = {person for _, person in rejected}
+    at = {person: n for n, person in enumerate(gallery.person_ids) if person in people}
+    ids = faces["face_id"].take(pa.array(rows)).to_pylist()
+    apart = [[at[person] for person in barred[face] if person in at] for face in ids]
+    again = match(descriptors[rows], gallery, barred=apart)
+    for name, values in matches.arrays().items():
+        values[rows] = getattr(again, name)
 
 
 def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, product
+from itertools import pairwise, product
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from workers.rows import fixed_lists
 class Decided:
     """Decisions with the ids of the faces that they mean in this run, oldest first.
 
-    ``others`` are the faces of the second of two clusters, where a decision is about clusters.
+    ``others`` are the faces of the second side, where a decision is about two faces or clusters.
     """
 
     records: tuple[DecisionRecord, ...] = ()
@@ -80,12 +80,11 @@ class Decided:
                 if not any(_divide(later, sides) for later in apart):
                     links.join_clusters([*one, *other])
             elif record.action == "same":
-                for first, second in pairwise(one):
+                for first, second in pairwise([*one, *other]):
                     links.join(first, second)
             elif record.action == "different":
                 apart += [sides] if record.clusters else []
-                pairs = product(one, other) if record.clusters else combinations(one, 2)
-                for first, second in pairs:
+                for first, second in product(one, other):
                     links.part(first, second)
         return _pairs(links.joined), _pairs(links.parted)
 
@@ -224,8 +223,9 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
 def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
-    A face that is a reference already is left alone, and one that was rejected or named otherwise
-    since is none of that person any more, so that doing it again changes nothing.
+    A face that is a reference already is left alone, as is one whose photo has one of that person,
+    and one that was rejected or named otherwise since is none of that person any more, so that
+    doing it again changes nothing.
     """
     table = unit.table(unit.pack_keys.gallery)
     source = unit.spec.photos or ""
@@ -236,19 +236,17 @@ def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided
         if (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
             unit.confirm()
-            table.delete(f"source = {quoted(source)} AND {mine}")
-    have = {
-        (row["person_id"], row["photo"])
-        for row in rows
-        if (row["etag"], row["person_id"]) not in over
-    }
+            table.delete(mine)  # of copies in other collections, too
+    held = [row for row in rows if (row["etag"], row["person_id"]) not in over]
+    have = {(row["person_id"], row["photo"]) for row in held}
+    known = {(row["person_id"], row["etag"]) for row in held}
     named = _named(decided)
     at = _first_rows(faces, {face for _, face in named})
     forgotten = forgotten_people(unit.store)
     fresh: dict[tuple[str, str], tuple[DecisionRecord, int]] = {}
     for record, face in named:
         key = (record.person_id or "", faces["photo"][at[face]].as_py())
-        if key not in have and key[0] not in forgotten:
+        if key not in have and (key[0], face) not in known and key[0] not in forgotten:
             fresh.setdefault(key, (record, at[face]))
     people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
     append_references(

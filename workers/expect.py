@@ -43,13 +43,33 @@ class Expectations:
 
 
 def parse_expected(text: str, source: str) -> list[tuple[str, str]]:
-    """The pairs of a CSV with the columns ``photo`` and ``person``; raises FatalError."""
+    """The pairs of a CSV with the columns ``photo`` and ``person``; raises FatalError.
+
+    Lines that lack one of the two expect nobody.
+    """
     rows = csv.DictReader(io.StringIO(text))
-    if not {"photo", "person"} <= set(rows.fieldnames or ()):
-        raise FatalError(
-            f"{source}: expected a CSV whose first line names the columns photo,person"
-        )
-    return [(row["photo"].strip(), row["person"].strip()) for row in rows if row["photo"]]
+    try:
+        if not {"photo", "person"} <= set(rows.fieldnames or ()):
+            raise FatalError(
+                f"{source}: expected a CSV whose first line names the columns photo,person"
+            )
+        pairs = [((row["photo"] or "").strip(), (row["person"] or "").strip()) for row in rows]
+    except csv.Error as error:
+        raise FatalError(f"{source} is no CSV after line {rows.line_num}: {error}") from error
+    return [(photo, person) for photo, person in pairs if photo and person]
+
+
+def read_expected(unit: Unit) -> list[tuple[str, str]]:
+    """The pairs that were given for the unit's job; raises FatalError."""
+    source = unit.spec.expected
+    if source is None:
+        return []
+    store_uri, key = split_object_uri(source)
+    try:
+        text = unit.context.open(store_uri).get(key).data.decode("utf-8-sig")
+    except (ObjectError, UnicodeDecodeError) as error:
+        raise FatalError(f"cannot read the expected people from {source}: {error}") from error
+    return parse_expected(text, source)
 
 
 def missing_from(
@@ -82,16 +102,11 @@ def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> E
 
     ``enrolled`` are the names of the gallery's people.
     """
-    source = unit.spec.expected
-    if source is None:
+    given = read_expected(unit)
+    if not given:
         return Expectations(0, {})
-    store_uri, key = split_object_uri(source)
-    try:
-        text = unit.context.open(store_uri).get(key).data.decode("utf-8-sig")
-    except (ObjectError, UnicodeDecodeError) as error:
-        raise FatalError(f"cannot read the expected people from {source}: {error}") from error
     forgotten = forgotten_people(unit.store)
-    pairs = {(photo, person_id(person)): person for photo, person in parse_expected(text, source)}
+    pairs = {(photo, person_id(person)): person for photo, person in given}
     expected = [
         (photo, person) for (photo, known), person in pairs.items() if known not in forgotten
     ]

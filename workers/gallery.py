@@ -39,27 +39,6 @@ class Gallery:
         end = self.starts[person + 1] if person + 1 < len(self.starts) else len(self.photos)
         return range(int(self.starts[person]), int(end))
 
-    def positions_without(self, person_ids: Collection[str]) -> NDArray[np.intp]:
-        """The positions of everybody else."""
-        people = [n for n, person in enumerate(self.person_ids) if person not in person_ids]
-        return np.array(people, np.intp)
-
-    def without(self, person_ids: Collection[str]) -> Gallery:
-        """The same gallery with none of these people."""
-        people = self.positions_without(person_ids).tolist()
-        kept = [row for number in people for row in self.references(number)]
-        counts = [len(self.references(n)) for n in people]
-        starts = np.cumsum([0, *counts[:-1]]) if counts else np.zeros(0)
-        return Gallery(
-            person_ids=tuple(self.person_ids[n] for n in people),
-            names=tuple(self.names[n] for n in people),
-            starts=starts.astype(np.intp),
-            descriptors=self.descriptors[kept],
-            sources=tuple(self.sources[row] for row in kept),
-            photos=tuple(self.photos[row] for row in kept),
-            boxes=self.boxes[kept],
-        )
-
 
 NOBODY_ENROLLED = Gallery(
     (), (), np.zeros(0, np.intp), np.zeros((0, 1), np.float32), (), (), np.zeros((0, 4), np.float32)

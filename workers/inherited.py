@@ -70,11 +70,13 @@ def best_matched(roll: pa.Table, faces: pa.Table, decided: Decided, people: set[
     best = matched.filter(matched["usable"]).sort_by(
         [("person_id", "ascending"), ("quality", "descending"), ("face_id", "ascending")]
     )
-    barred = decided.rejected
+    barred = set(decided.rejected)
     taken: dict[str, dict[str, int]] = {}
     for row in best.to_pylist():
         of_person = taken.setdefault(row["person_id"], {})
-        if len(of_person) < BEST and (row["face_id"], row["person_id"]) not in barred:
+        pair = row["face_id"], row["person_id"]
+        if len(of_person) < BEST and pair not in barred:
+            barred.add(pair)  # copies of its photo have the same face
             of_person.setdefault(row["photo"], row["row"])
     pairs = [(person, row) for person, rows in taken.items() for row in rows.values()]
     columns = [[person for person, _ in pairs], [row for _, row in pairs]]

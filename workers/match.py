@@ -85,10 +85,18 @@ class Sheet:
         return cls(descriptors, owner[order], ends - rows, ends)
 
 
-def match(descriptors: Rows, gallery: Gallery, *, block: int = 512, tile: int = 16_384) -> Matches:
+def match(
+    descriptors: Rows,
+    gallery: Gallery,
+    *,
+    barred: Sequence[Sequence[int]] = (),
+    block: int = 512,
+    tile: int = 16_384,
+) -> Matches:
     """The two nearest people of each face. ``descriptors`` is N x D, of unit length.
 
-    A person is as near as the best of the person's references and their mean. Blockwise over
+    A person is as near as the best of the person's references and their mean. ``barred`` are the
+    positions of people that each face is not compared with, if any. Blockwise over
     faces and over references: memory is ``block`` x ``tile`` cosines per thread. Each thread has
     a product of its own; were each product cut up for all cores once more, they would wait for
     each other.
@@ -98,7 +106,7 @@ def match(descriptors: Rows, gallery: Gallery, *, block: int = 512, tile: int = 
     sheet, threads = Sheet.of(gallery), os.cpu_count() or 1
 
     def work(at: int) -> Matches:
-        return _match_block(descriptors[at : at + block], sheet, tile)
+        return _match_block(descriptors[at : at + block], sheet, tile, barred[at : at + block])
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         starts = range(0, len(descriptors), block)
@@ -112,16 +120,28 @@ def _nobody(count: int) -> Matches:
     return Matches(nobody, nothing, nobody.copy(), nothing.copy())
 
 
-def _match_block(faces: NDArray[np.float32], sheet: Sheet, tile: int) -> Matches:
+def _match_block(
+    faces: NDArray[np.float32], sheet: Sheet, tile: int, barred: Sequence[Sequence[int]]
+) -> Matches:
     result = _nobody(len(faces))
     for start in range(0, len(sheet.owner), tile):
-        result = _better(result, _match_tile(faces, sheet, start, start + tile))
+        result = _better(result, _match_tile(faces, sheet, start, start + tile, barred))
     return result
 
 
-def _match_tile(faces: NDArray[np.float32], sheet: Sheet, start: int, end: int) -> Matches:
+def _match_tile(
+    faces: NDArray[np.float32],
+    sheet: Sheet,
+    start: int,
+    end: int,
+    barred: Sequence[Sequence[int]],
+) -> Matches:
     """The two nearest people of each face among the rows ``start`` to ``end`` of the sheet."""
     cosines = faces @ sheet.descriptors[start:end].T
+    for row, people in enumerate(barred):
+        for one in people:
+            low, high = sheet.starts[one] - start, sheet.ends[one] - start
+            cosines[row, max(low, 0) : max(high, 0)] = -np.inf
     owner, rows = sheet.owner[start:end], np.arange(len(faces))
     best = cosines.argmax(axis=1)
     person, similarity = owner[best], cosines[rows, best]
@@ -147,7 +167,7 @@ def _better(one: Matches, other: Matches) -> Matches:
         [one.similarity, one.runner_up_similarity, other.similarity, other.runner_up_similarity],
         axis=1,
     )
-    cosines = np.nan_to_num(cosines, nan=-np.inf)
+    cosines = np.where(np.isnan(cosines), -np.inf, cosines)
     rows = np.arange(len(people))
     best = cosines.argmax(axis=1)
     person, similarity = people[rows, best], cosines[rows, best]
@@ -157,7 +177,7 @@ def _better(one: Matches, other: Matches) -> Matches:
     nothing = np.isneginf(rest)
     return Matches(
         person,
-        similarity,
+        np.where(np.isneginf(similarity), np.nan, similarity).astype(np.float32),
         np.where(nothing, NOBODY, people[rows, second]).astype(np.int32),
         np.where(nothing, np.nan, rest).astype(np.float32),
     )

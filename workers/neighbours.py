@@ -415,12 +415,10 @@ def find_in_cells(
     """
 
     def find(group: NDArray[np.int64]) -> Shelves:
-        one, other, similarity = join_cells(
-            descriptors, cells, group, neighbours=neighbours, threshold=threshold
+        found = join_cells(
+            descriptors, cells, group, neighbours=neighbours, threshold=threshold, number=number
         )
-        if number is not None:
-            one, other = number[one], number[other]
-        return shelved((one, other, similarity), len(descriptors) if count is None else count)
+        return shelved(found, len(descriptors) if count is None else count)
 
     groups = np.array_split(np.arange(len(cells)), max(1, min(len(cells), GROUPS)))
     return list(ordered_map(pool, find, groups, ahead=len(groups)))
@@ -433,33 +431,44 @@ def join_cells(
     *,
     neighbours: int,
     threshold: float,
+    number: NDArray[np.int32] | None = None,
 ) -> Found:
     """What the lookers of a group of cells find there: a pure function, one unit of work.
 
-    Of each looker and cell about ``neighbours`` members at cosine >= ``threshold``.
+    Of each looker and cell about ``neighbours`` members at cosine >= ``threshold``. Points go by
+    their ``number``, where they have one.
     """
     parts, products = [NOTHING], Products(descriptors)
     for cell in group:
         inside = cells.inside(cell)
+        members = inside if number is None else number[inside]
         for rows, near in products.of(cells.looking(cell), descriptors[inside]):
-            at = _nearest(near, neighbours + 1, threshold)
+            at = _nearest(near, neighbours + 1, threshold, members)
             row, column = np.divmod(at, len(inside))
-            one, other = rows[row], inside[column]
+            one, other = (rows if number is None else number[rows])[row], members[column]
             apart = one != other
             parts.append((one[apart], other[apart], near.ravel()[at[apart]]))
     return _together(parts)
 
 
-def _nearest(near: NDArray[np.float32], count: int, threshold: float) -> NDArray[np.int64]:
+def _nearest(
+    near: NDArray[np.float32], count: int, threshold: float, members: NDArray[np.int32]
+) -> NDArray[np.int64]:
     """Where in the flattened rows their ``count`` largest cosines at the threshold or above are.
 
-    Those that are as large as the least of them are there, too.
+    Those that are as large as the least of them are there, too: ``count`` of them at most, the
+    lowest ``members``, which is all that merge takes. A picture may be there ten thousand times.
     """
     kept = near >= threshold
     if near.shape[1] > count:
         crowded = np.flatnonzero(kept.sum(axis=1, dtype=np.uint32) > count)
         those = near[crowded]
-        kept[crowded] = those >= np.partition(those, -count, axis=1)[:, -count, None]
+        least = np.partition(those, -count, axis=1)[:, -count, None]
+        chosen = those >= least
+        for row in np.flatnonzero(chosen.sum(axis=1, dtype=np.uint32) > 2 * count).tolist():
+            alike = np.flatnonzero(those[row] == least[row])
+            chosen[row, alike[np.argsort(members[alike])[count:]]] = False
+        kept[crowded] = chosen
     return np.flatnonzero(kept)
 
 

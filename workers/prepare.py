@@ -10,17 +10,19 @@ from headcount.messages import ArchiveRecord, DoneMarker, ModelChoice, now
 from headcount.tables import PHOTOS, faces_schema, gallery_schema
 from workers.context import Unit
 from workers.enrol import enrol_people
+from workers.expect import read_expected
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
     """Make the archive ready for the job's pack and bring its gallery up to the people given.
 
-    Raises FatalError where the archive's decisions cannot be read: the reduce stage needs them,
-    and the job would fail when all else is done.
+    Raises FatalError where the archive's decisions or the people who are expected cannot be read:
+    the reduce stage needs them, and the job would fail when all else is done.
     """
     began = time.monotonic()
     for _ in decisions.read(unit.store):
         pass
+    read_expected(unit)
     record = unit.context.pack(unit.spec.model).record
     first = ArchiveRecord(
         created=now(), model=ModelChoice(name=record.name, pack_id=record.pack_id)

@@ -288,22 +288,27 @@ def _cluster_view(members: _Members, pictures: Mapping[str, _Pictures]) -> Shown
 
 
 def _people(unit: Unit, roll: Roll) -> tuple[ShownPerson, ...]:
-    """The enrolled people with their references; failed references of this job among them."""
-    rows = roll.people.to_pylist()
-    order = sorted(range(len(rows)), key=lambda n: (-rows[n]["faces"], rows[n]["person"]))
+    """The enrolled people with their references; failed references of this job among them.
+
+    Pictures are made of those alone that are shown: PEOPLE_SHOWN people, and as many of whom every
+    reference failed.
+    """
+    by = [("faces", "descending"), ("person", "ascending"), ("person_id", "ascending")]
+    order = pc.sort_indices(roll.people, sort_keys=by).slice(0, PEOPLE_SHOWN)
     failed = _failed_references(unit)
+    names = roll.people["person"]
+    enrolled = set(names.filter(is_one_of(names, failed)).to_pylist())
+    others = [person for person in failed if person not in enrolled]
+
+    def pictures(person: str) -> tuple[ShownReference, ...]:
+        reports = failed.get(person, ())
+        return tuple(_reference(unit, unit.spec.people or "", report) for report in reports)
+
     shown = [
-        ShownPerson(
-            **rows[n], shown=(*_references(unit, roll, n), *failed.pop(rows[n]["person"], ()))
-        )
-        for n in order[:PEOPLE_SHOWN]
+        ShownPerson(**row, shown=(*_references(unit, roll, n), *pictures(row["person"])))
+        for n, row in zip(order.to_pylist(), roll.people.take(order).to_pylist(), strict=True)
     ]
-    enrolled = {row["person"] for row in rows}
-    shown += [
-        ShownPerson("", person, 0, 0, 0, references)
-        for person, references in failed.items()
-        if person not in enrolled
-    ]
+    shown += [ShownPerson("", name, 0, 0, 0, pictures(name)) for name in others[:PEOPLE_SHOWN]]
     return tuple(shown)
 
 
@@ -320,16 +325,14 @@ def _references(unit: Unit, roll: Roll, person: int) -> Iterable[ShownReference]
         yield _reference(unit, gallery.sources[row], report)
 
 
-def _failed_references(unit: Unit) -> dict[str, tuple[ShownReference, ...]]:
-    if unit.spec.people is None:
-        return {}
-    prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
-    failed: dict[str, tuple[ShownReference, ...]] = {}
-    for report in prepared.references:
-        if report.refused:
-            before = failed.get(report.person, ())
-            if len(before) < REFERENCES_SHOWN:
-                failed[report.person] = (*before, _reference(unit, unit.spec.people, report))
+def _failed_references(unit: Unit) -> dict[str, list[ReferenceReport]]:
+    """The first few references of each person that could not be used."""
+    failed: defaultdict[str, list[ReferenceReport]] = defaultdict(list)
+    if unit.spec.people is not None:
+        prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
+        for report in prepared.references:
+            if report.refused and len(failed[report.person]) < REFERENCES_SHOWN:
+                failed[report.person].append(report)
     return failed
 
 

@@ -5,6 +5,8 @@ The table of faces as it was with that run tells where they were and what they l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +29,9 @@ ALIKE = 0.8
 """Cosine from which two faces in one place of a photo and of what it was are one face: far above
 what two people reach (0.46 in one of 100,000 pairs, by the embedded pack). A photo that was
 replaced often has somebody else in the same place."""
+COMPARED = 1 << 18
+"""Faces whose descriptors of then and of now are held at a time: all have other ids where a whole
+collection was searched with another profile."""
 
 
 def find_restated(unit: Unit, faces: pa.Table, descriptors: Some) -> pa.Table:
@@ -42,16 +47,19 @@ def find_restated(unit: Unit, faces: pa.Table, descriptors: Some) -> pa.Table:
     gone = gone.filter(pc.invert(pc.is_in(face_keys(gone), value_set=face_keys(faces))))
     if not gone.num_rows:
         return MEANINGS.empty_table()
-    before = _faces_with(unit, job_id, gone)
+    before = _faces_with(unit, job_id, gone, PLACED)
     added = np.flatnonzero(positions(face_keys(faces), face_keys(roll)) == NONE)
     photos = pc.unique(before["photo"])
     found = same_places(before, faces.select(PLACED).take(pa.array(added)), photos)
-    return _alike(found, before, faces, descriptors)
+    kept = [found.slice(0, 0)]
+    for some in (found.slice(at, COMPARED) for at in range(0, len(found), COMPARED)):
+        looked = _faces_with(unit, job_id, some, ["photo", "face_id", DESCRIPTOR])
+        kept.append(_alike(some, looked, faces, descriptors))
+    return pa.concat_tables(kept)
 
 
-def _faces_with(unit: Unit, job_id: str, gone: pa.Table) -> pa.Table:
-    """The places and descriptors of some faces as they were with an earlier job."""
-    columns = [*PLACED, DESCRIPTOR]
+def _faces_with(unit: Unit, job_id: str, gone: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """These columns of some faces as they were with an earlier job."""
     table = unit.table(unit.pack_keys.faces)
     commit = find_record(unit.store, JobKeys(job_id).commit, CommitRecord)
     if commit is None or not table.has(commit.faces):
@@ -65,8 +73,6 @@ def _faces_with(unit: Unit, job_id: str, gone: pa.Table) -> pa.Table:
 
 def _alike(found: pa.Table, before: pa.Table, faces: pa.Table, descriptors: Some) -> pa.Table:
     """Those of ``found`` that look as they did."""
-    if not found.num_rows:
-        return found
     theirs = before[DESCRIPTOR].take(pa.array(positions(face_keys(found), face_keys(before))))
     named = found.select(["photo"]).append_column("face_id", found["meaning"])
     mine = descriptors[positions(face_keys(named), face_keys(faces))]

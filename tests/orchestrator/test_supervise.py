@@ -11,6 +11,8 @@ from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.supervise import Supervisor
 from tests.at_once import AtOnce, add, begin, end
+from workers.context import Unit
+from workers.gather import gather_faces
 
 KEYS = JobKeys("job")
 
@@ -48,3 +50,34 @@ def test_a_decision_that_is_damaged_fails_a_job_before_any_photo_is_embedded(
     with pytest.raises(FatalError, match=r"decisions/1\.json is damaged"):
         end(spec, broker)
     assert broker.sent == ["prepare"]
+
+
+def test_a_list_of_the_expected_that_is_none_fails_a_job_before_any_photo_is_embedded(
+    tmp_path: Path,
+) -> None:
+    roll, broker = tmp_path / "roll.csv", AtOnce()
+    roll.write_text("file,name\none.jpg,Ada\n")
+    photos = add(tmp_path / "photos", one="ada")
+    spec = begin(photos, tmp_path / "archive", "1", expected=str(roll))
+    with pytest.raises(FatalError, match="photo,person"):
+        end(spec, broker)
+    assert broker.sent == ["prepare"]
+
+
+class Killed(BaseException):
+    """What ends a process."""
+
+
+def test_a_reduce_stage_that_was_begun_in_several_tasks_ends_so_though_one_task_would_do_by_now(
+    tmp_path: Path,
+) -> None:
+    def killed_at_the_end(unit: Unit) -> DoneMarker:
+        gather_faces(unit)
+        raise Killed
+
+    spec = begin(add(tmp_path / "photos", one="ada bob", two="ada"), tmp_path / "archive", "1")
+    with pytest.raises(Killed):
+        end(spec, AtOnce(Settings(reduce_faces=1), gather=killed_at_the_end))
+    broker = AtOnce(Settings(reduce_faces=1000, lost_seconds=0.1))
+    assert end(spec, broker).state == "done"
+    assert broker.sent == ["gather", "match-0000000", "reduce"]

@@ -93,6 +93,14 @@ def test_without_labels_the_packs_curve_moves_with_its_impostors() -> None:
     assert Calibration(nobody, alike(nobody)).tmr(0.5) is None
 
 
+def test_a_smaller_rate_never_asks_for_a_lower_cosine_though_a_few_pairs_are_one_person() -> None:
+    cosines = np.append(scores(0.05, 0.08, 500_000, 6), np.linspace(0.6, 0.8, 100))
+    points = Calibration(np.zeros(0, np.float32), alike(cosines.astype(np.float32))).points()
+    found = [cosine for _, cosine in points]
+    assert found == sorted(found)
+    assert found[2] > 0.6
+
+
 def test_kept_figures_stand_in_for_those_of_the_pack_and_nothing_else() -> None:
     pack = PackRecord(
         **dict.fromkeys(("name", "pack_id", "digest", "detector", "detector_sha256"), "a"),

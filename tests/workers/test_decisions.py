@@ -22,7 +22,12 @@ def decided(*said: tuple[Action, str, str | None]) -> Decided:
         DecisionRecord(at=now(), action=action, faces=(), person_id=person)
         for action, _, person in said
     )
-    return Decided(records, tuple(tuple(faces) for _, faces, _ in said))
+    sides = [
+        (faces[:1], faces[1:]) if act == "different" else (faces, "") for act, faces, _ in said
+    ]
+    return Decided(
+        records, tuple(tuple(one) for one, _ in sides), tuple(tuple(other) for _, other in sides)
+    )
 
 
 def naming(folder: Path) -> tuple[Unit, Table]:
@@ -40,9 +45,9 @@ def naming(folder: Path) -> tuple[Unit, Table]:
 
 
 def test_links_are_pairs_of_the_faces_that_are_here() -> None:
-    must, cannot = decided(("same", "abx", None), ("different", "bcd", None)).links(POSITIONS)
+    must, cannot = decided(("same", "abx", None), ("different", "bcdx", None)).links(POSITIONS)
     assert must.tolist() == [[0, 1]]
-    assert cannot.tolist() == [[1, 2], [1, 3], [2, 3]]
+    assert cannot.tolist() == [[1, 2], [1, 3]], "c and d are one face under two ids"
 
 
 def test_of_links_that_contradict_each_other_the_latest_holds() -> None:
@@ -91,7 +96,9 @@ def test_a_face_that_was_parted_later_stays_out_of_the_linked_clusters() -> None
     clusters = of_clusters(("same", "ab", "cd"))
     faces = decided(("different", "ad", None))
     both = Decided(
-        clusters.records + faces.records, clusters.faces + faces.faces, (*clusters.others, ())
+        clusters.records + faces.records,
+        clusters.faces + faces.faces,
+        clusters.others + faces.others,
     )
     must, cannot = both.links(POSITIONS)
     assert must.tolist() == [[0, 1], [0, 2]]
@@ -140,3 +147,32 @@ def test_a_face_is_found_again_by_its_place() -> None:
     faces = [("far", (50.0, 50.0, 9.0, 9.0)), ("near", (1.0, 1.0, 10.0, 10.0))]
     assert nearest_place((0, 0, 10, 10), faces) == "near"
     assert nearest_place((30, 30, 4, 4), faces) is None
+
+
+def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: Path) -> None:
+    unit, gallery = naming(tmp_path)
+    for photos in (["b.jpg"], ["a.jpg", "b.jpg"]):
+        count = len(photos)
+        faces = pa.table(
+            {"face_id": ["a"] * count, "photo": photos, "quality": [1.0] * count}
+            | {name: [0.0] * count for name in "xywh"}
+        )
+        vectors = Descriptors.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
+        enrol_named(unit, faces, vectors, decided(("name", "a", "p1")))
+    assert gallery.read(["photo", "etag"]).to_pylist() == [{"photo": "b.jpg", "etag": "a"}]
+
+
+def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo_is_in(
+    tmp_path: Path,
+) -> None:
+    unit, gallery = naming(tmp_path)
+    faces = pa.table(
+        {"face_id": ["a"], "photo": ["1.jpg"], "quality": [1.0]} | {name: [0.0] for name in "xywh"}
+    )
+    vectors, named = Descriptors.as_stored(np.eye(1, 4, dtype=np.float16)), ("name", "a", "p1")
+    for source in ("file:///copies/", "file:///photos/"):
+        unit.spec.photos = source  # type: ignore[misc]
+        enrol_named(unit, faces, vectors, decided(named))
+    assert gallery.count() == 2
+    enrol_named(unit, faces, vectors, decided(named, ("reject", "a", "p1")))
+    assert gallery.count() == 0

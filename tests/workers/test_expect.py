@@ -35,3 +35,14 @@ def test_a_csv_with_other_columns_is_refused_with_what_was_expected() -> None:
 def test_extra_columns_and_empty_lines_do_no_harm() -> None:
     text = "person,photo,note\nAda,a.jpg,x\n\nBen,b.jpg,\n"
     assert parse_expected(text, "roll.csv") == [("a.jpg", "Ada"), ("b.jpg", "Ben")]
+
+
+def test_lines_without_a_photo_or_a_person_expect_nobody() -> None:
+    text = "photo,person\na.jpg,Ada\nb.jpg\nc.jpg,\n ,Ben\n"
+    assert parse_expected(text, "roll.csv") == [("a.jpg", "Ada")]
+
+
+def test_what_is_no_csv_is_refused_with_the_line_before_it() -> None:
+    text = f"photo,person\na.jpg,Ada\n{'b' * 200_000},Ben\n"
+    with pytest.raises(FatalError, match=r"roll\.csv is no CSV after line 2"):
+        parse_expected(text, "roll.csv")

@@ -48,3 +48,14 @@ def test_no_more_of_them_than_a_name_takes_and_none_that_cannot_be_judged() -> N
     here = faces(*((name, n / 10, n != 7) for n, name in enumerate(names)))
     found = inherited(said, here, Decided(), "p")
     assert found == [("p", f"f{n}") for n in (6, 5, 4, 3, 2)]
+
+
+def test_copies_of_a_photo_give_no_second_reference_of_the_same_face() -> None:
+    said = roll(*((name, "matched", "p") for name in "ab"))
+    here = faces(("a", 0.9, True), ("b", 0.8, True))
+    copied = said.slice(0, 1).set_column(0, "photo", pa.array(["copy"]))
+    beside = here.slice(0, 1).set_column(0, "photo", pa.array(["copy"]))
+    found = inherited(
+        pa.concat_tables([said, copied]), pa.concat_tables([here, beside]), Decided(), "p"
+    )
+    assert found == [("p", "a"), ("p", "b")]

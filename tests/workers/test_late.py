@@ -20,6 +20,7 @@ from headcount.storage import canonical_uri, open_store
 from headcount.tables import Table, gallery_schema
 from tests.made_up import made_up_archive
 from workers import confirmed
+from workers.app import WORK
 from workers.confirmed import Confirmed
 from workers.context import Context, GivenUp, Unit
 from workers.gallery import load_gallery
@@ -148,3 +149,27 @@ def test_a_cancelled_reduce_stage_writes_no_results(tmp_path: Path) -> None:
     with pytest.raises(GivenUp):
         reduce_job(unit)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("change", [mark, bury, cancel])
+def test_a_late_task_of_the_reduce_stage_hands_nothing_on(
+    tmp_path: Path, change: Callable[[Unit], None]
+) -> None:
+    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 30, fragments=1)
+    context, store = Context(Settings(), S3Settings(), "w"), open_store(spec.archive)
+
+    def do(name: str, *, late: bool) -> list[str]:
+        unit = Unit(context, store, spec.job_id, name, began_with=frozenset())
+        if late:
+            change(unit)
+            with pytest.raises(GivenUp):
+                WORK[name.split("-", maxsplit=1)[0]](unit)
+        else:
+            WORK[name](unit)
+        return [info.key for info in store.list(unit.keys.handed_on)]
+
+    before = do("gather", late=False)
+    assert do("match-0000000", late=True) == before
+    for key in before:
+        store.delete(key)
+    assert do("gather", late=True) == []

@@ -61,6 +61,28 @@ def test_the_mean_of_several_references_counts_as_one_more() -> None:
     assert found.runner_up[0] == 1
 
 
+@pytest.mark.parametrize("tile", [5, 16_384])
+def test_whom_a_face_is_barred_from_might_as_well_not_be_enrolled(tile: int) -> None:
+    random = np.random.default_rng(0)
+    people = [
+        [unit(*values) for values in random.standard_normal((1 + n % 3, 3))] for n in range(20)
+    ]
+    everybody = gallery({f"p{n:02}": some for n, some in enumerate(people)})
+    faces = np.array([unit(*values) for values in random.standard_normal((8, 3))], np.float32)
+    barred = [random.choice(20, n, replace=False).tolist() for n in (0, 1, 2, 3, 5, 8, 18, 19)]
+    found = match(faces, everybody, barred=barred, block=4, tile=tile)
+    for row, out in enumerate(barred):
+        left = [n for n in range(20) if n not in out]
+        alone = match(faces[row : row + 1], gallery({f"p{n:02}": people[n] for n in left}))
+        assert found.person[row] == left[alone.person[0]]
+        assert found.runner_up[row] == [*left, NOBODY][alone.runner_up[0]]
+        assert found.similarity[row] == pytest.approx(alone.similarity[0])
+        assert found.margin[row] == pytest.approx(alone.margin[0], nan_ok=True)
+    nobody = match(faces, everybody, barred=[range(20)] * 8, tile=tile)
+    assert (nobody.person == NOBODY).all()
+    assert np.isnan(nobody.similarity).all()
+
+
 def test_an_empty_gallery_knows_nobody() -> None:
     found = match(np.array([[1.0, 0.0, 0.0]], np.float32), gallery({}))
     assert found.person[0] == NOBODY

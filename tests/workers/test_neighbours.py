@@ -9,6 +9,7 @@ from workers.neighbours import (
     Edges,
     Pivots,
     Places,
+    every_pair,
     find_in_cells,
     merge,
     near_pairs,
@@ -82,3 +83,20 @@ def test_only_those_who_look_into_some_cells_are_handed_on_to_them() -> None:
     assert there.point.tolist() == [0, 1]
     nobody, empty = places.within(1, 2)
     assert len(nobody) == len(empty.home) == len(empty.cell) == 0
+
+
+def test_a_picture_that_is_there_many_times_finds_the_lowest_alone_in_whatever_order_it_lies() -> (
+    None
+):
+    alike = np.repeat(DESCRIPTORS[:1], 500, axis=0)
+    numbers = np.random.default_rng(0).permutation(500).astype(np.int32)
+    graphs = []
+    with ThreadPoolExecutor(2) as pool:
+        for number in (None, numbers):
+            found = find_in_cells(
+                alike, every_pair(500), pool, neighbours=8, threshold=0.7, number=number
+            )
+            assert sum(len(shelf) for group in found for shelf in group) <= 9 * 500
+            graphs.append(pairs_of(merge(found, neighbours=8, pool=pool)))
+    lowest = {(low, high) for low in range(8) for high in range(low + 1, 500)}
+    assert graphs == [lowest, lowest]

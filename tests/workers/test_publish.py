@@ -1,11 +1,21 @@
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from headcount import results
 from headcount.errors import FatalError
+from headcount.layout import PREPARE, JobKeys
+from headcount.messages import DoneMarker, ReferenceReport
 from headcount.storage.keys import is_portable
 from headcount.storage.memory import MemoryStore
+from workers import publish
+from workers.context import Unit
+from workers.gallery import NOBODY_ENROLLED
 from workers.publish import annotated_key, clear_annotated, failures_by_cause
+from workers.reduce import Roll
 from workers.report.annotate import preview
 
 
@@ -74,3 +84,35 @@ def test_a_place_that_may_be_written_to_and_not_listed_ends_no_run(
     monkeypatch.setattr(MemoryStore, "list", refuse)
     clear_annotated(out, set())
     assert "may not be listed" in caplog.text
+
+
+def test_of_ten_thousand_references_that_failed_only_those_shown_are_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reports = tuple(
+        ReferenceReport(person=f"p{n:05}", photo=f"p{n:05}/1.jpg", state="no_face")
+        for n in range(10_000)
+    )
+    store, keys, opened = MemoryStore(), JobKeys("job"), list[str]()
+    marker = DoneMarker(unit=PREPARE, attempt=1, worker="w", seconds=1, references=reports)
+    store.put(keys.done(PREPARE), marker.to_bytes())
+    unit = SimpleNamespace(store=store, keys=keys, spec=SimpleNamespace(people="file:///people/"))
+    monkeypatch.setattr(publish, "_open_reference", lambda _unit, _source, key: opened.append(key))
+    roll = SimpleNamespace(people=results.PEOPLE.empty_table(), gallery=NOBODY_ENROLLED)
+    people = publish._people(cast("Unit", unit), cast("Roll", roll))
+    assert len(people) == len(opened) == publish.PEOPLE_SHOWN
+
+
+def test_people_are_shown_with_their_own_references_those_first_who_were_found_most_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [
+        {"person_id": f"p{n}", "person": name, "references": 1, "photos": faces, "faces": faces}
+        for n, (name, faces) in enumerate((("Eve", 1), ("Bob", 7), ("Ada", 1), ("Zoe", 0)))
+    ]
+    monkeypatch.setattr(publish, "PEOPLE_SHOWN", 3)
+    monkeypatch.setattr(publish, "_references", lambda _unit, _roll, number: (number,))
+    unit = SimpleNamespace(spec=SimpleNamespace(people=None))
+    roll = SimpleNamespace(people=pa.Table.from_pylist(rows, results.PEOPLE))
+    people = publish._people(cast("Unit", unit), cast("Roll", roll))
+    assert [(p.person, p.shown) for p in people] == [("Bob", (1,)), ("Ada", (2,)), ("Eve", (0,))]
