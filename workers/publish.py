@@ -68,6 +68,7 @@ def publish(
         for key in sorted(chosen)
         if key in pictures
     )
+    people, refused = _people(unit, roll)
     report = Report(
         spec=unit.spec,
         pack=unit.figures,
@@ -77,7 +78,7 @@ def publish(
         faces=roll.faces.num_rows,
         decisions=roll.decisions,
         clusters_total=roll.unnamed.num_rows,
-        people=_people(unit, roll),
+        people=people,
         shown=shown,
         clusters=tuple(_cluster_view(c, pictures) for c in clusters),
         failures=failures_by_cause(_rows_of(roll.failures)),
@@ -86,6 +87,7 @@ def publish(
         missing_total=roll.expectations.missing_total,
         people_total=roll.people.num_rows,
         people_found=roll.people_found,
+        people_refused=refused,
         references_forgotten=passed_over(unit),
         expected_forgotten=roll.expectations.forgotten,
     )
@@ -287,11 +289,11 @@ def _cluster_view(members: _Members, pictures: Mapping[str, _Pictures]) -> Shown
 # -- people -------------------------------------------------------------------------------------
 
 
-def _people(unit: Unit, roll: Roll) -> tuple[ShownPerson, ...]:
+def _people(unit: Unit, roll: Roll) -> tuple[tuple[ShownPerson, ...], int]:
     """The enrolled people with their references; failed references of this job among them.
 
     Pictures are made of those alone that are shown: PEOPLE_SHOWN people, and as many of whom every
-    reference failed.
+    reference failed. How many these are in all is the second.
     """
     by = [("faces", "descending"), ("person", "ascending"), ("person_id", "ascending")]
     order = pc.sort_indices(roll.people, sort_keys=by).slice(0, PEOPLE_SHOWN)
@@ -309,7 +311,7 @@ def _people(unit: Unit, roll: Roll) -> tuple[ShownPerson, ...]:
         for n, row in zip(order.to_pylist(), roll.people.take(order).to_pylist(), strict=True)
     ]
     shown += [ShownPerson("", name, 0, 0, 0, pictures(name)) for name in others[:PEOPLE_SHOWN]]
-    return tuple(shown)
+    return tuple(shown), len(others)
 
 
 def _references(unit: Unit, roll: Roll, person: int) -> Iterable[ShownReference]:

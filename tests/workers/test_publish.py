@@ -99,8 +99,9 @@ def test_of_ten_thousand_references_that_failed_only_those_shown_are_opened(
     unit = SimpleNamespace(store=store, keys=keys, spec=SimpleNamespace(people="file:///people/"))
     monkeypatch.setattr(publish, "_open_reference", lambda _unit, _source, key: opened.append(key))
     roll = SimpleNamespace(people=results.PEOPLE.empty_table(), gallery=NOBODY_ENROLLED)
-    people = publish._people(cast("Unit", unit), cast("Roll", roll))
+    people, refused = publish._people(cast("Unit", unit), cast("Roll", roll))
     assert len(people) == len(opened) == publish.PEOPLE_SHOWN
+    assert refused == 10_000
 
 
 def test_people_are_shown_with_their_own_references_those_first_who_were_found_most_often(
@@ -114,5 +115,5 @@ def test_people_are_shown_with_their_own_references_those_first_who_were_found_m
     monkeypatch.setattr(publish, "_references", lambda _unit, _roll, number: (number,))
     unit = SimpleNamespace(spec=SimpleNamespace(people=None))
     roll = SimpleNamespace(people=pa.Table.from_pylist(rows, results.PEOPLE))
-    people = publish._people(cast("Unit", unit), cast("Roll", roll))
+    people, _ = publish._people(cast("Unit", unit), cast("Roll", roll))
     assert [(p.person, p.shown) for p in people] == [("Bob", (1,)), ("Ada", (2,)), ("Eve", (0,))]

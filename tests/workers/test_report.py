@@ -293,6 +293,14 @@ def test_a_reference_that_could_not_be_used_says_what_to_do(state: str):
     assert any("cannot be recognised" in alert for alert in alerts)
 
 
+def test_where_every_reference_failed_nobody_is_told_to_make_a_folder():
+    person = ShownPerson("", "Ada", 0, 0, 0, (reference("no_face", "no face"),))
+    said = words(render(replace(EMPTY, people=(person,), people_total=0, people_refused=300)))
+    assert "No people are enrolled" not in said
+    assert phrases.REMEDIES["no_face"] in said
+    assert "Of 300 people no reference could be used; headcount enroll lists them all." in said
+
+
 def test_references_that_were_used_are_no_alert():
     people = (ShownPerson("p1", "Ada", 2, 0, 0, (reference("enrolled"), reference("known"))),)
     assert 'class="alert"' not in render(replace(FULL, people=people))

@@ -113,6 +113,8 @@ class Report:
     """Enrolled people, where ``people`` lists only some of them."""
     people_found: int | None = None
     """People who were found at least once, where ``people`` lists only some of them."""
+    people_refused: int = 0
+    """People of whom no reference could be used; ``people`` may list only some of them."""
     references_forgotten: int = 0
     """Reference photos that were passed over, since their people were forgotten."""
     expected_forgotten: int = 0
