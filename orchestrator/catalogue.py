@@ -17,18 +17,12 @@ from headcount.messages import (
 )
 from headcount.storage import Store
 
-AFTER_SLASH = "0"
-"""The character that follows the slash: all keys of one folder come before folder + this."""
 RANKS = {"high": 0, "normal": 1, "low": 2}
 
 
-def job_ids(store: Store) -> Iterator[str]:
-    """The ids of all jobs, oldest first; of a job's many objects only the first is looked at."""
-    after = JOBS
-    while (first := next(iter(store.list(JOBS, start_after=after)), None)) is not None:
-        job_id = first.key.removeprefix(JOBS).split("/")[0]
-        yield job_id
-        after = f"{JOBS}{job_id}{AFTER_SLASH}"
+def job_ids(store: Store) -> list[str]:
+    """The ids of all jobs, oldest first."""
+    return list(store.folders(JOBS))
 
 
 def rollbacks(store: Store) -> Iterator[RollbackRecord]:
@@ -50,7 +44,7 @@ def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
 
 def unfinished_jobs(store: Store) -> list[str]:
     """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
-    return [spec.job_id for spec in _open_specs(store)]
+    return [spec.job_id for spec in _open_specs(store, set())]
 
 
 def require_idle(store: Store, *, purpose: str) -> None:
@@ -79,21 +73,35 @@ def refuse_half_commits(store: Store) -> None:
             )
 
 
-def next_jobs(store: Store) -> list[str]:
-    """The jobs to drive side by side: of each collection the one whose turn it is.
+class Turns:
+    """Whose turn it is, looked at again and again: a job that is done is asked about once."""
 
-    The more urgent come first, among these the older.
-    """
-    chosen: dict[str, str] = {}
-    for spec in sorted(_open_specs(store), key=lambda spec: (RANKS[spec.priority], spec.job_id)):
-        chosen.setdefault(spec.photos or spec.job_id, spec.job_id)
-    return list(chosen.values())
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._done: set[str] = set()
+
+    def next_jobs(self) -> list[str]:
+        """The jobs to drive side by side: of each collection the one whose turn it is.
+
+        The more urgent come first, among these the older.
+        """
+        chosen: dict[str, str] = {}
+        specs = _open_specs(self._store, self._done)
+        for spec in sorted(specs, key=lambda spec: (RANKS[spec.priority], spec.job_id)):
+            chosen.setdefault(spec.photos or spec.job_id, spec.job_id)
+        return list(chosen.values())
 
 
-def _open_specs(store: Store) -> Iterator[JobSpec]:
+def _open_specs(store: Store, done: set[str]) -> Iterator[JobSpec]:
+    """Of the jobs that are not among the ``done``, to which those are added that are."""
     for job_id in job_ids(store):
+        if job_id in done:
+            continue
         keys = JobKeys(job_id)
-        ended = find_record(store, keys.finished, FinishedRecord) or stopped(store, job_id)
+        finished = find_record(store, keys.finished, FinishedRecord)
+        if finished is not None and finished.state == "done":
+            done.add(job_id)  # for good: only what failed or was cancelled is resumed
+        ended = finished or stopped(store, job_id)
         spec = None if ended else find_record(store, keys.spec, JobSpec)
         if spec is not None:
             yield spec

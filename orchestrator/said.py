@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from headcount import decisions, rolls
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, PREPARE, JobKeys, PackKeys
+from headcount.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
 from headcount.messages import (
     ArchiveRecord,
     DoneMarker,
@@ -143,11 +143,8 @@ def _names(rows: pa.Table) -> dict[str, str]:
 
 def pack_ids(store: Store) -> list[str]:
     """The packs that an archive has tables of."""
-    return sorted(
-        info.key.split("/")[1]
-        for info in store.list("packs/")
-        if info.key.endswith("/pack.json") and info.key.count("/") == 2
-    )
+    folders = store.folders(PACKS)
+    return [pack for pack in folders if any(store.list(PackKeys(pack).record))]
 
 
 @dataclass(frozen=True, slots=True)

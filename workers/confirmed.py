@@ -41,6 +41,10 @@ class Confirmed:
         """See Reader."""
         return self._store.list(prefix, start_after=start_after)
 
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """See Store."""
+        return self._store.folders(prefix)
+
     def stat(self, key: str) -> ObjectInfo:
         """See Reader."""
         return self._store.stat(key)

@@ -75,6 +75,14 @@ class Reader(Protocol):
 class Store(Reader, Protocol):
     """A reader that can be written to."""
 
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """The names of the folders directly below ``prefix``, sorted, without what is in them.
+
+        ``prefix`` is empty or ends in ``/``. Some S3 servers keep a folder of which the last object
+        was removed.
+        """
+        ...
+
     def put(self, key: str, data: bytes) -> str:
         """Write an object atomically (readers see the old or the new one); returns its etag."""
         ...

@@ -169,6 +169,12 @@ class DirectoryStore:
             elif info := self._listed(stack[-1].key + name):
                 yield info
 
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """The names of the folders directly below; see Store.folders."""
+        opened = self._opened(prefix, prefix, "", ())
+        names = [name for folder in opened for name in folder.names if name.endswith("/")]
+        yield from sorted(name[:-1] for name in names if any(self.list(prefix + name)))
+
     def stat(self, key: str) -> ObjectInfo:
         """One object's info. Raises ObjectMissing, ObjectDenied."""
         with self._reading(key):

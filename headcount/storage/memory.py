@@ -53,6 +53,11 @@ class MemoryStore:
             if key.startswith(prefix) and key > start_after:
                 yield _info(key, objects[key])
 
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """The names of the folders directly below; see Store.folders."""
+        below = (info.key.removeprefix(prefix) for info in self.list(prefix))
+        yield from sorted({key.split("/")[0] for key in below if "/" in key})
+
     def stat(self, key: str) -> ObjectInfo:
         """One object's info. Raises ObjectMissing, ObjectDenied."""
         return _info(key, self._read(key))

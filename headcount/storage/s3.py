@@ -392,6 +392,12 @@ class S3Store:
             last = key
             yield ObjectInfo(key, info.etag, info.size)
 
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """The names of the folders directly below; see Store.folders. One call per thousand."""
+        top = self._prefix + prefix
+        found = (entry for entry in self._level(top) if isinstance(entry, str))
+        yield from sorted(entry[len(top) : -1] for entry in found)
+
     def stat(self, key: str) -> ObjectInfo:
         """One object's info. Raises ObjectMissing, ObjectDenied."""
         try:

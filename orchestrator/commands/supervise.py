@@ -20,7 +20,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from orchestrator.abreast import Abreast, Tick
 from orchestrator.board import Measured, Watch
-from orchestrator.catalogue import next_jobs
+from orchestrator.catalogue import Turns
 from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
 from orchestrator.hook import call_hook
 from orchestrator.lease import LeaseLost
@@ -74,11 +74,11 @@ def command(
     abreast = Abreast(
         lambda job_id, tick: drive(store, job_id, broker, settings, s3, watch, window, tick)
     )
-    left = list(jobs)
+    turns, left = Turns(store), list(jobs)
     try:
         while True:
             left = abreast.begin(left)
-            seen = bool(jobs) or again_later(lambda: abreast.begin(next_jobs(store)))
+            seen = bool(jobs) or again_later(lambda: abreast.begin(turns.next_jobs()))
             watch.moves()
             if (once or jobs) and seen and not abreast.running() and not left:
                 again_later(keeper.tell)

@@ -162,6 +162,21 @@ def test_an_object_over_the_limit_is_refused(store: Store) -> None:
     assert store.get("ten").data == b"0123456789"  # the connection is still good
 
 
+def test_folders_are_named_and_not_what_is_in_them(store: Store) -> None:
+    def folders(prefix: str = "") -> list[str]:
+        return list(store.folders(prefix))
+
+    assert folders() == folders("jobs/") == []
+    for key in ("jobs/b/spec", "jobs/a/done/1", "jobs/a/done/2", "jobs/a-b/x", "jobs/note", "top"):
+        store.put(key, b"")
+    assert folders() == ["jobs"]
+    assert folders("jobs/") == ["a", "a-b", "b"]
+    assert folders("jobs/a/") == ["done"]
+    assert folders("job/") == folders("jobs/a/done/") == []
+    store.delete("jobs/b/spec")
+    assert folders("jobs/") in (["a", "a-b"], ["a", "a-b", "b"])  # as some servers keep it
+
+
 def test_a_range_is_cut_at_the_end_of_the_object(store: Store) -> None:
     store.put("ten", b"0123456789")
     assert store.get_range("ten", 0, 4) == b"0123"

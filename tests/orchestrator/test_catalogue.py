@@ -1,11 +1,14 @@
 from datetime import timedelta
 
+import pytest
+
 from headcount.control import stop
+from headcount.errors import TransientError
 from headcount.layout import JobKeys, shard_name
 from headcount.messages import FinishedRecord, JobSpec, now
 from headcount.settings import Settings
 from headcount.storage.memory import MemoryStore
-from orchestrator.catalogue import job_ids, next_jobs, unfinished_jobs
+from orchestrator.catalogue import Turns, job_ids, unfinished_jobs
 from orchestrator.submit import make_spec
 
 
@@ -28,8 +31,8 @@ def test_jobs_are_found_oldest_first_though_ids_begin_alike() -> None:
     store = MemoryStore()
     for job_id in ("a", "a-1", "a0", "b"):
         add(store, job_id)
-    assert sorted(job_ids(store)) == ["a", "a-1", "a0", "b"]
-    assert list(job_ids(MemoryStore())) == []
+    assert job_ids(store) == ["a", "a-1", "a0", "b"]
+    assert job_ids(MemoryStore()) == []
 
 
 def test_jobs_that_ended_or_are_paused_are_not_driven() -> None:
@@ -43,6 +46,23 @@ def test_jobs_that_ended_or_are_paused_are_not_driven() -> None:
     assert unfinished_jobs(store) == ["d"]
 
 
+def test_of_jobs_that_are_done_nothing_is_asked_again() -> None:
+    store = MemoryStore()
+    ends = {"a": "done", "b": "failed"}
+    for job_id, state in ends.items():
+        add(store, job_id)
+        record = FinishedRecord(job_id=job_id, state=state, finished=now(), out="x")
+        store.put(JobKeys(job_id).finished, record.to_bytes())
+    turns = Turns(store)
+    assert turns.next_jobs() == []
+    for job_id in ends:  # only what failed can be resumed
+        store.fail(JobKeys(job_id).finished)
+    with pytest.raises(TransientError):
+        turns.next_jobs()
+    store.delete(JobKeys("b").finished)
+    assert turns.next_jobs() == ["b"]
+
+
 def test_jobs_of_one_collection_take_turns_the_urgent_first() -> None:
     store = MemoryStore()
     add(store, "a", "s3://one/")
@@ -50,4 +70,4 @@ def test_jobs_of_one_collection_take_turns_the_urgent_first() -> None:
     add(store, "c", "s3://two/", "low")
     add(store, "d", "s3://two/", "low")
     add(store, "e", "s3://three/")
-    assert next_jobs(store) == ["b", "e", "c"]
+    assert Turns(store).next_jobs() == ["b", "e", "c"]
