@@ -38,8 +38,9 @@ class Abreast:
 
     @property
     def worst(self) -> int:
-        """The highest of the jobs' last exit codes."""
-        return max(self._codes.values(), default=0)
+        """The worst of the jobs' last exit codes: that of a failure, if there is one."""
+        codes = self._codes.values()
+        return FAILED if FAILED in codes else max(codes, default=0)
 
     def begin(self, job_ids: Iterable[str]) -> list[str]:
         """Drive these, too, unless they are being driven; the first ones first.

@@ -22,6 +22,7 @@ from orchestrator.abreast import Abreast, Tick
 from orchestrator.board import Measured, Watch
 from orchestrator.catalogue import Turns
 from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
+from orchestrator.conclude import exit_code
 from orchestrator.hook import call_hook
 from orchestrator.lease import LeaseLost
 from orchestrator.progress import Lines
@@ -168,4 +169,4 @@ def drive(
         return 1
     watch.board.end(job_id, finished.state)
     click.echo(f"job {job_id} done: {finished.out}", err=True)
-    return 0
+    return exit_code(finished)

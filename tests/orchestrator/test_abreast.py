@@ -81,6 +81,16 @@ def test_a_job_that_was_done_stays_done_though_a_further_look_at_it_was_in_vain(
     assert worst_of("left") == 1
 
 
+def test_a_failure_is_worse_than_photos_that_could_not_be_processed() -> None:
+    codes = {"good": 0, "photos": 3, "failed": 1}
+    abreast = Abreast(lambda job_id, _: codes[job_id])
+    for job_id, worst in (("good", 0), ("photos", 3), ("failed", 1)):
+        abreast.begin([job_id])
+        while abreast.running():
+            abreast.wait(0.1)
+        assert abreast.worst == worst
+
+
 def test_jobs_for_which_there_is_no_room_are_given_back_and_driven_later() -> None:
     enough, driven = threading.Event(), []
 
