@@ -89,6 +89,15 @@ def test_who_was_named_since_the_last_run_is_forgotten_with_the_named_faces(
     assert list(decisions.read(store)) == []
 
 
+def test_what_killed_processes_left_half_written_in_the_archive_goes_too(tmp_path: Path) -> None:
+    store = archive(tmp_path, p1=[face("f1")])
+    name(store, "Alice", "f1")
+    half_written = tmp_path / "decisions" / ".headcount-0123456789abcdef.tmp"
+    half_written.write_text("Alice")
+    forget(store, "Alice", S3)
+    assert not half_written.exists()
+
+
 def test_a_face_that_was_given_another_name_since_is_kept(tmp_path: Path) -> None:
     store = archive(tmp_path, p1=[face("f1"), face("f2", 90.0)])
     name(store, "Alice", "f1")
