@@ -13,7 +13,7 @@ from headcount.decisions import Action, DecisionRecord, FaceMark
 from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from orchestrator.said import Pointed, Said, find_faces, latest_rolls, marks
+from orchestrator.said import Pointed, Said, find_both, latest_rolls, marks
 
 JOINED = 10_000
 """Faces of a cluster that are bound together, at most, the best ones: 2 MB of the decision. What a
@@ -81,9 +81,7 @@ def check_link(
     """
     if one == other:
         raise FatalError(f"{one} is given twice: name two faces or clusters")
-    pointed = find_faces(store, one, among), find_faces(store, other, among)
-    if pointed[0].said.collection != pointed[1].said.collection:
-        raise FatalError(f"{one} and {other} are faces of two collections")
+    pointed = find_both(store, one, other, among)
     sides = _sides(store, (one, other), pointed, s3, apart=apart)
     if not (sides[0] and sides[1]) or _ids(sides[0]) == _ids(sides[1]):
         raise FatalError(f"{one} and {other} are not two faces that can be judged")
