@@ -127,6 +127,9 @@ def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
     """The faces that decisions say are this person, by id; what was said last of a face counts."""
     standing: dict[str, FaceMark] = {}
     for _, said in decisions.read(store):
+        if said.action == "name" and said.person_id == person:
+            photos = {mark.content for mark in said.faces} - {""}
+            standing = {f: mark for f, mark in standing.items() if mark.content not in photos}
         for mark in said.faces:
             if said.action == "name" and said.person_id == person:
                 standing[mark.face_id] = mark

@@ -19,7 +19,7 @@ from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.forget import forget, remember
 from orchestrator.plan import Known
-from orchestrator.said import people_of
+from orchestrator.said import named_by_hand, people_of
 
 S3 = S3Settings()
 BOX = (10.0, 10.0, 20.0, 20.0)
@@ -108,6 +108,13 @@ def test_a_face_that_was_given_another_name_since_is_kept(tmp_path: Path) -> Non
     assert left(store, "p1") == ["f1", "f2"], "f2 is not Alice after all"
     [(_, decision)] = decisions.read(store)
     assert decision.person == "Ben"
+
+
+def test_a_face_whose_name_another_one_of_its_photo_was_given_since_is_kept(tmp_path: Path) -> None:
+    store = archive(tmp_path, p1=[face("f1"), face("f2", 90.0)])
+    name(store, "Alice", "f1")
+    name(store, "Alice", "f2")
+    assert list(named_by_hand(store, person_id("Alice"))) == ["f2"]
 
 
 def test_the_same_face_goes_from_a_pack_beside_where_nobody_was_enrolled(tmp_path: Path) -> None:
