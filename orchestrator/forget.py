@@ -45,7 +45,7 @@ from headcount.messages import (
 from headcount.records import Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.storage.opening import is_within
+from headcount.storage.opening import clear_leftovers, is_within
 from headcount.tables import Table, any_of, in_collection, parts, quoted
 from orchestrator.catalogue import (
     job_ids,
@@ -91,6 +91,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         _mark(store, stone.person_id)  # jobs that wait for it are no reason not to end it
     else:
         stone = _begin(store, person, s3)
+    clear_leftovers(store)
     for gone in _remove_from_archive(store, stone, s3):
         stone = _with_removed(stone, gone)
         store.put(tombstone_key(stone.person_id), stone.to_bytes())  # for whoever has to end this

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from headcount.decisions import Action, DecisionRecord, FaceMark
 from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from orchestrator.said import Pointed, Said, find_faces, latest_rolls, marks
+from orchestrator.said import Pointed, Said, find_both, latest_rolls, marks
 
 JOINED = 10_000
 """Faces of a cluster that are bound together, at most, the best ones: 2 MB of the decision. What a
@@ -27,6 +28,8 @@ SHOWN = 20
 """Bad lines of a file that a message names."""
 
 Marks = tuple[FaceMark, ...]
+Saying = tuple[Action, frozenset[str]]
+"""What was said, and of which faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Link:
     def action(self) -> Action:
         """What it says."""
         return "different" if self.apart else "same"
+
+    @property
+    def saying(self) -> Saying:
+        """That, and of which faces."""
+        return self.action, _ids(self.one) | _ids(self.other)
 
     @property
     def of_faces(self) -> bool:
@@ -73,9 +81,7 @@ def check_link(
     """
     if one == other:
         raise FatalError(f"{one} is given twice: name two faces or clusters")
-    pointed = find_faces(store, one, among), find_faces(store, other, among)
-    if pointed[0].said.collection != pointed[1].said.collection:
-        raise FatalError(f"{one} and {other} are faces of two collections")
+    pointed = find_both(store, one, other, among)
     sides = _sides(store, (one, other), pointed, s3, apart=apart)
     if not (sides[0] and sides[1]) or _ids(sides[0]) == _ids(sides[1]):
         raise FatalError(f"{one} and {other} are not two faces that can be judged")
@@ -133,8 +139,8 @@ class _OneAlready(FatalError):
     """Two clusters that are to be linked are one."""
 
 
-def _ids(marked: Marks) -> set[str]:
-    return {mark.face_id for mark in marked}
+def _ids(marked: Marks) -> frozenset[str]:
+    return frozenset(mark.face_id for mark in marked)
 
 
 def keep_link(store: Store, link: Link) -> None:
@@ -163,24 +169,20 @@ def check_file(store: Store, path: Path, s3: S3Settings) -> tuple[list[Link], in
     Raises FatalError that names each bad line.
     """
     among, kept = list(latest_rolls(store)), [decision for _, decision in decisions.read(store)]
-    links, known, bad = [], 0, []
+    links, joined, bad = [], 0, []
     for number, row in _lines(path):
         try:
-            link = _check_line(store, row, s3, among)
+            links.append(_check_line(store, row, s3, among))
         except _OneAlready:
-            known += 1
+            joined += 1
         except FatalError as error:
             bad.append(f"line {number}: {error}")
-        else:
-            if holds(link, kept):
-                known += 1
-            else:
-                links.append(link)
     if bad:
         more = f"\nand {len(bad) - SHOWN:,} more lines" if len(bad) > SHOWN else ""
         lines = "\n".join(bad[:SHOWN])
         raise FatalError(f"nothing of {path} was recorded; put these right first:\n{lines}{more}")
-    return links, known
+    fresh = unsaid(links, kept)
+    return fresh, joined + len(links) - len(fresh)
 
 
 def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -206,14 +208,45 @@ def _check_line(store: Store, row: dict[str, str], s3: S3Settings, among: Sequen
     return check_link(store, row["one"], row["other"], s3, apart=apart, among=among)
 
 
-def holds(link: Link, kept: Sequence[DecisionRecord]) -> bool:
-    """Whether this was said already, and nothing to the contrary of these faces since."""
-    wanted = _ids(link.one) | _ids(link.other)
-    for decision in reversed(kept):
-        here = _ids(decision.faces)
-        if decision.action == link.action and here == wanted:
-            return True
-        contrary = decision.action in ("same", "different") and decision.action != link.action
-        if contrary and here & wanted:
-            return False
-    return False
+def unsaid(links: Sequence[Link], kept: Iterable[DecisionRecord]) -> list[Link]:
+    """Those of a file's links that do not hold yet, in order.
+
+    Where lines contradict each other the last holds, however often the file is given: what a
+    later line says is no reason to say a line again.
+    """
+    told = _Told(kept, links)
+    fresh = []
+    for line, link in enumerate(links):
+        if not told.holds(link.saying, line):
+            told.add(link.saying)
+            fresh.append(link)
+    return fresh
+
+
+class _Told:
+    """What was said of whom to link, in order, by face; and in which line a file says it last."""
+
+    def __init__(self, kept: Iterable[DecisionRecord], links: Sequence[Link]) -> None:
+        self._all: list[Saying] = []
+        self._of: defaultdict[str, list[int]] = defaultdict(list)
+        self._last = {link.saying: line for line, link in enumerate(links)}
+        for decision in kept:
+            if decision.action in ("same", "different"):
+                self.add((decision.action, _ids(decision.faces)))
+
+    def add(self, saying: Saying) -> None:
+        """Say it, after all else."""
+        for face in saying[1]:
+            self._of[face].append(len(self._all))
+        self._all.append(saying)
+
+    def holds(self, saying: Saying, line: int) -> bool:
+        """Whether it was said, and nothing to the contrary since but what later lines say too."""
+        about = {number for face in saying[1] for number in self._of.get(face, ())}
+        for number in sorted(about, reverse=True):
+            other = self._all[number]
+            if other == saying:
+                return True
+            if other[0] != saying[0] and self._last.get(other, -1) < line:
+                return False
+        return False

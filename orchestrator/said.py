@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -126,6 +127,9 @@ def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
     """The faces that decisions say are this person, by id; what was said last of a face counts."""
     standing: dict[str, FaceMark] = {}
     for _, said in decisions.read(store):
+        if said.action == "name" and said.person_id == person:
+            photos = {mark.content for mark in said.faces} - {""}
+            standing = {f: mark for f, mark in standing.items() if mark.content not in photos}
         for mark in said.faces:
             if said.action == "name" and said.person_id == person:
                 standing[mark.face_id] = mark
@@ -183,6 +187,22 @@ def find_faces(store: Store, what: str, among: Iterable[Said] | None = None) -> 
         f"no face and no cluster {what} in the latest results of {store.uri}: "
         "faces.parquet and clusters.parquet list them"
     )
+
+
+def find_both(
+    store: Store, one: str, other: str, among: Iterable[Said] | None = None
+) -> tuple[Pointed, Pointed]:
+    """The faces that two ids mean, in one collection: copies of a photo may be in several.
+
+    Raises FatalError where no collection has both.
+    """
+    among = list(latest_rolls(store) if among is None else among)
+    for said in among:
+        with suppress(FatalError):
+            return find_faces(store, one, [said]), find_faces(store, other, [said])
+    for what in (one, other):
+        find_faces(store, what, among)  # says so where it is nowhere
+    raise FatalError(f"{one} and {other} are faces of two collections")
 
 
 def marks(store: Store, pointed: Pointed, s3: S3Settings, *, best: int = 0) -> tuple[FaceMark, ...]:

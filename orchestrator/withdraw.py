@@ -25,7 +25,7 @@ from headcount.messages import JobSpec
 from headcount.records import Decision, Outcome, person_id
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.storage.opening import split_object_uri
+from headcount.storage.opening import clear_leftovers, split_object_uri
 
 NOTICE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>headcount</title>
 <p>This report was withdrawn, since somebody in it was forgotten. The tables beside it are without
@@ -54,6 +54,8 @@ def withdraw(
             out = open_store(spec.out, s3)
             out.check()
             shown = _shown(expected, stone, s3)
+            for written in ("", "report/", results.ANNOTATED):  # the user's own folders are not
+                clear_leftovers(out, written, below=bool(written))
             return _withdraw_from(out, spec, stone, shown, folder)
         except (FatalError, ObjectError) as error:
             if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now

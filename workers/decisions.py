@@ -223,31 +223,37 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
 def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
-    A face that is a reference already is left alone, as is one whose photo has one of that person,
-    and one that was rejected or named otherwise since is none of that person any more, so that
-    doing it again changes nothing.
+    A face that is a reference already is left alone, and one that was rejected or named otherwise
+    since, or whose name another face of its photo was given since, is none of that person any more,
+    so that doing it again changes nothing.
     """
     table = unit.table(unit.pack_keys.gallery)
     source = unit.spec.photos or ""
     columns = ["person_id", "photo", "etag"]
     rows = table.read(columns, where=f"source = {quoted(source)}").to_pylist()
+    named = _named(decided)
+    at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in rows})
+    where = {face: faces["photo"][row].as_py() for face, row in at.items()}
+    latest = {(record.person_id or "", where[face]): (record, face) for record, face in named}
     over = decided.rejected | decided.renamed
+    have: set[tuple[str, str]] = set()
+    known: set[tuple[str, str]] = set()
     for row in rows:
-        if (row["etag"], row["person_id"]) in over:
+        key = row["person_id"], where.get(row["etag"], row["photo"])
+        another = key in latest and row["etag"] in at and latest[key][1] != row["etag"]
+        if another or (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
             unit.confirm()
             table.delete(mine)  # of copies in other collections, too
-    held = [row for row in rows if (row["etag"], row["person_id"]) not in over]
-    have = {(row["person_id"], row["photo"]) for row in held}
-    known = {(row["person_id"], row["etag"]) for row in held}
-    named = _named(decided)
-    at = _first_rows(faces, {face for _, face in named})
+        else:
+            have.add(key)
+            known.add((row["person_id"], row["etag"]))
     forgotten = forgotten_people(unit.store)
-    fresh: dict[tuple[str, str], tuple[DecisionRecord, int]] = {}
-    for record, face in named:
-        key = (record.person_id or "", faces["photo"][at[face]].as_py())
-        if key not in have and (key[0], face) not in known and key[0] not in forgotten:
-            fresh.setdefault(key, (record, at[face]))
+    fresh = {
+        key: (record, at[face])
+        for key, (record, face) in latest.items()
+        if key not in have and (key[0], face) not in known and key[0] not in forgotten
+    }
     people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
     append_references(
         unit, people, faces, np.array([row for _, row in fresh.values()], np.int64), descriptors

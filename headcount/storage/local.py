@@ -235,8 +235,23 @@ class DirectoryStore:
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
+        self._unlink(self._path(key), key)
+
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """Remove what writers that were killed left half-written in a folder, and below it.
+
+        Nobody may write there meanwhile.
+        """
+        top = os.path.join(self._root, name_of(folder))  # noqa: PTH118 - bytes path
+        for path, folders, names in os.walk(top):
+            for name in filter(_TEMPORARY.fullmatch, names):
+                self._unlink(os.path.join(path, name), folder)  # noqa: PTH118 - bytes path
+            if not below:
+                folders.clear()
+
+    def _unlink(self, path: bytes, key: str) -> None:
         try:
-            os.unlink(self._path(key))  # noqa: PTH108 - bytes path
+            os.unlink(path)  # noqa: PTH108 - bytes path
         except OSError as error:
             if error.errno not in _MISSING:
                 raise write_error(error, self._uri + key) from error

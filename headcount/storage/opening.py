@@ -41,6 +41,14 @@ def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int
     return S3Store(bucket, prefix, settings or S3Settings(), concurrency=concurrency)
 
 
+def clear_leftovers(store: Store, folder: str = "", *, below: bool = True) -> None:
+    """Remove what killed writers left half-written in a folder; buckets have no such thing."""
+    from headcount.storage.local import DirectoryStore
+
+    if isinstance(store, DirectoryStore):
+        store.clear_leftovers(folder, below=below)
+
+
 def canonical_uri(uri: str) -> str:
     """The one spelling of a place: ends in ``/``; plain paths become absolute ``file://`` URIs.
 

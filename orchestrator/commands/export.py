@@ -10,7 +10,7 @@ from headcount.errors import FatalError, ObjectMissing
 from headcount.export import read_table, scratch, write_table
 from headcount.storage import canonical_uri, open_store
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.commands.results import finished_job
+from orchestrator.commands.results import finished_job, read_summary
 from orchestrator.conclude import counted, readable
 
 TABLES: dict[str, pa.Schema] = {
@@ -49,6 +49,7 @@ def command(
     """Write the result tables of JOB to --to; without JOB, those of the latest that ended well."""
     s3 = load_s3()
     finished = finished_job(existing_archive(archive, s3), job)
+    read_summary(finished, s3)  # says so where another job's results are there by now
     source, target = open_store(finished.out, s3), open_store(canonical_uri(to), s3)
     for name in dict.fromkeys(tables):
         try:

@@ -58,7 +58,7 @@ def _latest(store: Store) -> FinishedRecord:
 
 
 def read_summary(finished: FinishedRecord, s3: S3Settings) -> dict[str, Any]:
-    """The summary of a job that is done. Raises FatalError where it was moved away."""
+    """The summary of a job that is done. Raises FatalError where it was moved or written over."""
     try:
         data = open_store(finished.out, s3).get(results.SUMMARY).data
     except ObjectMissing as error:
@@ -66,4 +66,9 @@ def read_summary(finished: FinishedRecord, s3: S3Settings) -> dict[str, Any]:
             f"the results of job {finished.job_id} are not in {finished.out} any more"
         ) from error
     summary: dict[str, Any] = json.loads(data)
+    if summary["job_id"] != finished.job_id:
+        raise FatalError(
+            f"the results of job {finished.job_id} are not in {finished.out} any more: those of "
+            f"job {summary['job_id']} are"
+        )
     return summary

@@ -180,6 +180,22 @@ def test_nothing_is_left_behind_by_writing(store: DirectoryStore, root: Path) ->
     assert sorted(path.name for path in (root / "a").iterdir()) == ["b", "c"]
 
 
+def test_what_killed_writers_left_is_cleared_in_a_folder_or_below_it(
+    store: DirectoryStore, root: Path
+) -> None:
+    left, mine = ".headcount-0123456789abcdef.tmp", ".headcount-notes.tmp"
+    (root / "x/y").mkdir(parents=True)
+    for path in (root, root / "x", root / "x/y"):
+        (path / left).touch()
+        (path / mine).touch()
+    store.clear_leftovers("x/", below=False)
+    assert sorted(p.parent for p in root.rglob(left)) == [root, root / "x/y"]
+    store.clear_leftovers("nowhere/")
+    store.clear_leftovers()
+    assert not list(root.rglob(left))
+    assert len(list(root.rglob(mine))) == 3
+
+
 def test_new_files_obey_the_umask(store: DirectoryStore, root: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -19,7 +19,7 @@ from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.forget import forget, remember
 from orchestrator.plan import Known
-from orchestrator.said import people_of
+from orchestrator.said import named_by_hand, people_of
 
 S3 = S3Settings()
 BOX = (10.0, 10.0, 20.0, 20.0)
@@ -89,6 +89,15 @@ def test_who_was_named_since_the_last_run_is_forgotten_with_the_named_faces(
     assert list(decisions.read(store)) == []
 
 
+def test_what_killed_processes_left_half_written_in_the_archive_goes_too(tmp_path: Path) -> None:
+    store = archive(tmp_path, p1=[face("f1")])
+    name(store, "Alice", "f1")
+    half_written = tmp_path / "decisions" / ".headcount-0123456789abcdef.tmp"
+    half_written.write_text("Alice")
+    forget(store, "Alice", S3)
+    assert not half_written.exists()
+
+
 def test_a_face_that_was_given_another_name_since_is_kept(tmp_path: Path) -> None:
     store = archive(tmp_path, p1=[face("f1"), face("f2", 90.0)])
     name(store, "Alice", "f1")
@@ -99,6 +108,13 @@ def test_a_face_that_was_given_another_name_since_is_kept(tmp_path: Path) -> Non
     assert left(store, "p1") == ["f1", "f2"], "f2 is not Alice after all"
     [(_, decision)] = decisions.read(store)
     assert decision.person == "Ben"
+
+
+def test_a_face_whose_name_another_one_of_its_photo_was_given_since_is_kept(tmp_path: Path) -> None:
+    store = archive(tmp_path, p1=[face("f1"), face("f2", 90.0)])
+    name(store, "Alice", "f1")
+    name(store, "Alice", "f2")
+    assert list(named_by_hand(store, person_id("Alice"))) == ["f2"]
 
 
 def test_the_same_face_goes_from_a_pack_beside_where_nobody_was_enrolled(tmp_path: Path) -> None:

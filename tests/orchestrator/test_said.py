@@ -14,7 +14,7 @@ from headcount.layout import ARCHIVE, PackKeys
 from headcount.messages import ArchiveRecord, ModelChoice, now
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
-from orchestrator.said import find_faces, people_of
+from orchestrator.said import find_both, find_faces, people_of
 
 FACES, KEYS = 60_000, PackKeys("p1")
 
@@ -53,3 +53,15 @@ def test_everybody_and_any_cluster_is_found_without_an_object_per_face(store: St
         assert tracemalloc.get_traced_memory()[1] < 20 * FACES
     finally:
         tracemalloc.stop()
+
+
+def test_two_faces_are_found_in_the_collection_that_has_both(store: Store) -> None:
+    rows = [{"photo": "x", "face_id": face, "cluster_id": face} for face in ("1", "b1")]
+    rolls.write_roll(store, KEYS, "d", "job", pa.Table.from_pylist(rows, rolls.ROLL))
+    one, other = find_both(store, "1", "b1")
+    assert (one.said.collection, other.said.collection) == ("d", "d")
+    assert find_faces(store, "1").said.collection == "c", "a copy of it is there too"
+    with pytest.raises(FatalError, match="two collections"):
+        find_both(store, "2", "b1")
+    with pytest.raises(FatalError, match="no face and no cluster nowhere"):
+        find_both(store, "2", "nowhere")

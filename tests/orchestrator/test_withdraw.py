@@ -80,6 +80,19 @@ def test_annotated_copies_of_photos_that_are_gone_go_and_pictures_of_the_users_o
     assert [info.key for info in out.list("annotated/")] == [mine]
 
 
+def test_what_a_killed_run_left_half_written_beside_results_goes_and_the_users_own_stays(
+    tmp_path: Path,
+) -> None:
+    put_tables(tmp_path / "out", tmp_path)
+    name = ".headcount-0123456789abcdef.tmp"
+    for folder in ("", "report/", "annotated/2024/", "mine/"):
+        path = tmp_path / "out" / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("<p>Ada")
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert list((tmp_path / "out").rglob(name)) == [tmp_path / "out/mine" / name]
+
+
 def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
     tmp_path: Path,
 ) -> None:

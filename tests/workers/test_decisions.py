@@ -141,6 +141,19 @@ def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
     assert sorted((row["person_id"], row["etag"]) for row in rows) == [("p2", "a"), ("p2", "b")]
 
 
+def test_of_two_faces_of_one_photo_that_are_given_a_name_the_latest_is_the_reference(
+    tmp_path: Path,
+) -> None:
+    unit, gallery = naming(tmp_path)
+    columns = {"photo": ["1.jpg", "1.jpg"], "face_id": ["a", "b"], "quality": [0.9, 0.9]}
+    faces = pa.table(columns | {name: [0.0, 0.0] for name in "xywh"})
+    vectors = Descriptors.as_stored(np.eye(4, dtype=np.float32)[:2])
+    first, second = ("name", "a", "p1"), ("name", "b", "p1")
+    for said in (decided(first), decided(first, second), decided(first, second)):
+        enrol_named(unit, faces, vectors, said)
+    assert gallery.read(["etag"])["etag"].to_pylist() == ["b"], "nobody is in a photo twice"
+
+
 def test_a_face_is_found_again_by_its_place() -> None:
     assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == 50 / 150
     assert overlap((0, 0, 10, 10), (20, 0, 10, 10)) == 0
