@@ -12,6 +12,17 @@ PART = 1 << 14
 """Descriptors that are converted at a time."""
 
 
+def take(
+    vectors: NDArray[np.float32], which: NDArray[np.int32], into: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """K of N vectors, N x D, in the first K rows of memory that is used again.
+
+    All of them must be there. Twice as fast as ``vectors[which]``, which asks for new memory each
+    time and looks whether they are.
+    """
+    return vectors.take(which, axis=0, out=into[: len(which)], mode="clip")
+
+
 class Some(Protocol):
     """Descriptors of unit length that are had by their places, K x D in fp32."""
 

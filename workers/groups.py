@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.descriptors import take
 from workers.pairs import Keys, between, buckets, each_once, higher, lower
 
 CHUNK = 1 << 16
@@ -168,10 +169,12 @@ class Groups:
         keys = each_once(*parts)
         chunk = Chunk(lower(keys), higher(keys), np.empty(len(keys), np.float32))
         enough = np.empty(len(keys), bool)
+        held = np.empty((2, min(COMPARED, len(keys)), self._total.shape[1]), np.float32)
         for start in range(0, len(keys), COMPARED):
             some = slice(start, start + COMPARED)
             one, other = chunk.first[some], chunk.second[some]
-            product = np.einsum("ij,ij->i", self._total[one], self._total[other])
+            sums = take(self._total, one, held[0]), take(self._total, other, held[1])
+            product = np.einsum("ij,ij->i", *sums)
             faces, others = self._size[one], self._size[other]
             chunk.mean[some] = product / (faces * others)
             enough[some] = chunk.mean[some] >= self._rule.least(faces, others)

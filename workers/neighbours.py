@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.descriptors import Rows
+from workers.descriptors import Rows, take
 from workers.pairs import NO_KEYS, Keys, buckets, each_once, higher, keyed, lower
 from workers.pools import ordered_map, own_threads
 
@@ -312,10 +312,8 @@ class Products:
         if many > len(self._products):
             self._products = np.empty(many, np.float32)
         for block in (points[at : at + step] for at in range(0, len(points), step)):
-            taken = self._taken[: len(block)]
-            # All points are there; "raise", which looks whether they are, goes through a copy.
-            self._vectors.take(block, axis=0, out=taken, mode="clip")
             products = self._products[: len(block) * many].reshape(len(block), many)
+            taken = take(self._vectors, block, self._taken)
             yield block, np.matmul(taken, others.T, out=products)
 
 
