@@ -35,22 +35,10 @@ from orchestrator.intake import current_plan, take_in
 from orchestrator.plan import plan_job
 from orchestrator.submit import make_spec, submit
 from orchestrator.supervise import Silent, Supervisor
+from tests.packs import made_up_pack
 
 S3 = S3Settings()
-PACK = PackRecord(
-    name="made-up",
-    pack_id="made-up-0",
-    digest="0",
-    detector="d",
-    detector_sha256="0",
-    recogniser="r",
-    recogniser_sha256="0",
-    dimensions=4,
-    licence="none",
-    threshold=0.4,
-    margin=0.05,
-    cluster_threshold=0.5,
-)
+PACK = made_up_pack("made-up-0", dimensions=4)
 ADA = person_id("Ada")
 ANOTHER = person_id("Grace")
 

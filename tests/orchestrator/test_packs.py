@@ -12,7 +12,6 @@ from headcount.messages import (
     CommitRecord,
     LastCommitRecord,
     ModelChoice,
-    PackRecord,
     find_record,
     now,
 )
@@ -21,6 +20,7 @@ from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands import packs
 from orchestrator.rollback import roll_back
 from orchestrator.said import pack_ids
+from tests.packs import made_up_pack
 
 
 def archive(folder: Path, *names: str) -> Store:
@@ -29,21 +29,7 @@ def archive(folder: Path, *names: str) -> Store:
     model = ModelChoice(name=names[0], pack_id=names[0])
     store.put(ARCHIVE, ArchiveRecord(created=now(), model=model).to_bytes())
     for name in names:
-        record = PackRecord(
-            name=name,
-            pack_id=name,
-            digest="",
-            detector="",
-            detector_sha256="",
-            recogniser="",
-            recogniser_sha256="",
-            dimensions=2,
-            licence="",
-            threshold=0.4,
-            margin=0,
-            cluster_threshold=0.5,
-        )
-        store.put(PackKeys(name).record, record.to_bytes())
+        store.put(PackKeys(name).record, made_up_pack(name).to_bytes())
     return store
 
 

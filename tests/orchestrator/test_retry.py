@@ -11,7 +11,6 @@ from headcount.messages import (
     DoneMarker,
     JobSpec,
     ModelChoice,
-    PackRecord,
     PlanRecord,
     ShardManifest,
     now,
@@ -26,6 +25,7 @@ from orchestrator.commands import jobs
 from orchestrator.commands.retry import command
 from orchestrator.plan import plan_job
 from orchestrator.submit import make_spec, submit
+from tests.packs import made_up_pack
 
 OUTCOMES = {
     "a.jpg": "faces",
@@ -137,20 +137,7 @@ def test_what_a_retry_left_that_died_while_it_planned_is_no_job(
 def test_the_retry_of_a_job_beside_goes_by_what_its_own_pack_found(
     store: Store, spec: JobSpec
 ) -> None:
-    pack = PackRecord(
-        name="m2",
-        pack_id="m-2",
-        digest="",
-        detector="",
-        detector_sha256="",
-        recogniser="",
-        recogniser_sha256="",
-        dimensions=2,
-        licence="",
-        threshold=0.4,
-        margin=0,
-        cluster_threshold=0.5,
-    )
+    pack = made_up_pack("m-2")
     marker = DoneMarker(unit=PREPARE, attempt=1, worker="w", seconds=0, pack=pack)
     store.put(JobKeys(spec.job_id).done(PREPARE), marker.to_bytes())
     rows = Table(store.uri, PackKeys("m-1").photos, S3Settings()).read(PHOTOS.names)

@@ -17,7 +17,6 @@ from headcount.messages import (
     FinishedRecord,
     LastCommitRecord,
     ModelChoice,
-    PackRecord,
     find_record,
     now,
 )
@@ -29,6 +28,7 @@ from orchestrator.commands import diff, jobs
 from orchestrator.rollback import roll_back
 from orchestrator.said import finished_jobs
 from orchestrator.submit import make_spec
+from tests.packs import made_up_pack
 
 PACK = PackKeys("p")
 
@@ -57,11 +57,7 @@ def ended(store: Store, job_id: str, pack_id: str = "p") -> None:
         photos=store.uri, people=None, archive=store.uri, out=None, settings=Settings()
     )
     store.put(keys.spec, spec.model_copy(update={"job_id": job_id}).to_bytes())
-    pack = PackRecord(
-        name="m", pack_id=pack_id, digest="", detector="", detector_sha256="", recogniser="",
-        recogniser_sha256="", dimensions=2, licence="", threshold=0.4, margin=0.1,
-        cluster_threshold=0.5,
-    )  # fmt: skip
+    pack = made_up_pack(pack_id)
     prepared = DoneMarker(unit=PREPARE, attempt=1, worker="w", seconds=1, pack=pack)
     store.put(keys.done(PREPARE), prepared.to_bytes())
     end = FinishedRecord(job_id=job_id, state="done", finished=now(), out="")
