@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headcount.forgotten import CONFIRMED_SECONDS
 from headcount.storage.base import Blob, ObjectInfo, Store
-from workers.context import Unit
 
 
 class Confirmed:
-    """A store of which writes are confirmed first: raises GivenUp where they are not to be.
+    """A store of which writes are confirmed first: ``confirm`` raises where they are not to be.
 
     What was confirmed in the last CONFIRMED_SECONDS is not asked for again.
     """
 
-    def __init__(self, unit: Unit, store: Store) -> None:
-        self._unit = unit
+    def __init__(self, confirm: Callable[[], None], store: Store) -> None:
+        self._ask = confirm
         self._store = store
         self._confirmed = float("-inf")
 
     def _confirm(self) -> None:
         moment = time.monotonic()
         if moment - self._confirmed >= CONFIRMED_SECONDS:
-            self._unit.confirm()
+            self._ask()
             self._confirmed = moment
 
     @property

@@ -28,6 +28,7 @@ from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.opening import is_within
 from headcount.tables import Table, in_collection
+from workers.confirmed import Confirmed
 from workers.models.base import ModelPack
 from workers.models.packs import open_pack
 from workers.models.variants import split_name
@@ -135,6 +136,11 @@ class Unit:
             or self.began_with not in (None, forgotten.tombstones(self.store))
         ):
             raise GivenUp
+
+    @cached_property
+    def kept(self) -> Store:
+        """The archive, written to only while what the unit has to say still holds: see confirm."""
+        return Confirmed(self.confirm, self.store)
 
     @property
     def keys(self) -> JobKeys:

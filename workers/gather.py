@@ -11,11 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headcount.messages import DoneMarker, SplitRecord, find_record
-from headcount.storage import Store
 from headcount.tables import Table
 from workers.clock import Clock
 from workers.columns import Numbers
-from workers.confirmed import Confirmed
 from workers.context import Unit
 from workers.decide import to_cluster
 from workers.decisions import enrol_named, load_decisions
@@ -73,12 +71,11 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
         faces=len(face_ids),
         groups=_groups(pivots, len(parts)),
     )
-    kept = Confirmed(unit, unit.store)
-    if settled is None and not kept.put_new(unit.keys.split, split.to_bytes()):
+    if settled is None and not unit.kept.put_new(unit.keys.split, split.to_bytes()):
         return None
-    _hand_on_numbers(unit, kept, gathered, chosen)
+    _hand_on_numbers(unit, gathered, chosen)
     if pivots is not None:
-        hand_on(kept, unit.keys.pivots, **pivots.arrays())
+        hand_on(unit.kept, unit.keys.pivots, **pivots.arrays())
     clock.lap("cut")
     return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
 
@@ -135,12 +132,12 @@ def _descriptors(batch: pa.RecordBatch) -> NDArray[np.float32]:
     return Descriptors.as_stored(stored_matrix(batch.column(DESCRIPTOR)))[:]
 
 
-def _hand_on_numbers(unit: Unit, kept: Store, gathered: _Gathered, chosen: Numbers) -> None:
+def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
     """Tell of each row of each part which face it is among those that are clustered."""
     numbers = np.full(len(gathered.order), NOWHERE, np.int32)
     numbers[chosen] = np.arange(len(chosen))
     for part, number in enumerate(np.split(numbers, np.cumsum(gathered.counts)[:-1])):
-        hand_on(kept, unit.keys.numbers(part), number=number)
+        hand_on(unit.kept, unit.keys.numbers(part), number=number)
 
 
 def _pivots(

@@ -13,7 +13,6 @@ from headcount.forgotten import forgotten_people
 from headcount.messages import DoneMarker, SplitRecord, read_record
 from workers.clock import Clock
 from workers.cluster import NEIGHBOURS
-from workers.confirmed import Confirmed
 from workers.context import Unit
 from workers.decide import rule_of
 from workers.descriptors import Descriptors
@@ -53,7 +52,7 @@ def match_part(unit: Unit) -> DoneMarker:
     clock.lap("load")
     unit.require_wanted()
     matches = match(Descriptors.as_stored(rows), gallery)
-    hand_on(Confirmed(unit, unit.store), unit.keys.matches(part), **matches.arrays())
+    hand_on(unit.kept, unit.keys.matches(part), **matches.arrays())
     clock.lap("match")
     unit.require_wanted()
     if split.groups:
@@ -69,12 +68,12 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
     chosen = np.flatnonzero(number != NOWHERE)
     with own_threads() as pool:
         placed = place_all(Descriptors(rows, chosen), pivots, pool)
-    places, kept = Places.together(placed, len(pivots)), Confirmed(unit, unit.store)
+    places = Places.together(placed, len(pivots))
     for group, (first, last) in enumerate(split.groups):
         unit.require_wanted()
         looking, there = places.within(first, last)
         hand_on(
-            kept,
+            unit.kept,
             unit.keys.places(part, group),
             number=number[chosen[looking]],
             descriptor=rows[chosen[looking]],
@@ -108,8 +107,7 @@ def join_group(unit: Unit) -> DoneMarker:
         )
     shelves = [np.concatenate(shelf) for shelf in zip(*found, strict=True)]
     ends = np.cumsum([len(shelf) for shelf in shelves])
-    kept = Confirmed(unit, unit.store)
-    hand_on(kept, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
+    hand_on(unit.kept, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
     clock.lap("join")
     return unit.done(**clock.report())
 

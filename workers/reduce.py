@@ -101,7 +101,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     from workers.publish import publish  # pictures and templates: only where they are made
 
     clock = Clock()
-    out = Confirmed(unit, unit.context.open(unit.spec.out))
+    out = Confirmed(unit.confirm, unit.context.open(unit.spec.out))
     split = find_record(unit.store, unit.keys.split, SplitRecord)
     faces, descriptors = load_faces(unit, split)
     restated = find_restated(unit, faces, descriptors)
@@ -174,14 +174,13 @@ def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: Roll, folder: Path) -
     )
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
-    kept = Confirmed(unit, unit.store)
-    rolls.write_table(kept, key, lineage)
+    rolls.write_table(unit.kept, key, lineage)
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
     difference = diff_rolls(earlier, now_said)
     out.put(results.DIFF, json.dumps(difference, indent=1, ensure_ascii=False).encode())
-    rolls.write_roll(kept, unit.pack_keys, collection, unit.job_id, now_said)
+    rolls.write_roll(unit.kept, unit.pack_keys, collection, unit.job_id, now_said)
 
 
 def _write_tables(

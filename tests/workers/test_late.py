@@ -73,7 +73,7 @@ def test_what_changed_since_a_unit_began_keeps_it_from_writing(
     written: list[str] = []
 
     def work(unit: Unit) -> DoneMarker:
-        results = Confirmed(unit, unit.store)
+        results = Confirmed(unit.confirm, unit.store)
         results.put("out/first", b"")
         written.append("first")
         change(unit)
