@@ -9,6 +9,7 @@ from headcount.errors import FatalError
 from headcount.forgotten import require_none_under_way
 from headcount.layout import COMMITS, JOBS, ROLLBACKS, JobKeys
 from headcount.messages import (
+    CommitRecord,
     FinishedRecord,
     JobSpec,
     LastCommitRecord,
@@ -23,6 +24,12 @@ RANKS = {"high": 0, "normal": 1, "low": 2}
 def job_ids(store: Store) -> list[str]:
     """The ids of all jobs, oldest first."""
     return list(store.folders(JOBS))
+
+
+def committed_jobs(store: Store, pack_id: str) -> list[str]:
+    """The ids of the jobs with which a version of a pack's tables was kept."""
+    records = {id_: find_record(store, JobKeys(id_).commit, CommitRecord) for id_ in job_ids(store)}
+    return [id_ for id_, record in records.items() if record and record.pack_id == pack_id]
 
 
 def rollbacks(store: Store) -> Iterator[RollbackRecord]:

@@ -49,19 +49,21 @@ def commit_job(
     """
     keys = JobKeys(spec.job_id)
     of_pack = PackKeys(pack.pack_id)
+
+    def require_ours() -> None:
+        require_none_under_way(store)
+        fence()
+
     refuse_if_rolled_back(store, spec)
-    require_none_under_way(store)
-    fence()
+    require_ours()
     _delete_left_over(store, spec, of_pack, s3)
     for key, shards in (staged or _staged(store, spec, plan, of_pack)).items():
         table = Table(store.uri, key, s3)
-        require_none_under_way(store)
-        fence()
+        require_ours()
         _delete_replaced(table, store, spec, plan)
         if not _is_in(table, spec):
             _require_files(store, spec, key, shards)
-            require_none_under_way(store)
-            fence()
+            require_ours()
             table.commit(fragment for fragments in shards for fragment in fragments)
             table.compact()
     versions = CommitRecord(

@@ -445,7 +445,7 @@ def _places(store: Store) -> Iterator[tuple[JobSpec, set[str]]]:
 def _forget_jobs(store: Store, stone: ForgottenRecord) -> dict[str, int]:
     """Names go from what jobs noted; no version that is gone can be gone back to."""
     changed = 0
-    for job_id in list(job_ids(store)):
+    for job_id in job_ids(store):
         keys = JobKeys(job_id)
         store.delete(keys.commit)
         changed += _forget_references(store, keys, stone)

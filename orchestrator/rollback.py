@@ -13,7 +13,7 @@ from headcount.messages import CommitRecord, LastCommitRecord, RollbackRecord, f
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.catalogue import job_ids, require_idle, undone_jobs
+from orchestrator.catalogue import committed_jobs, require_idle, undone_jobs
 
 
 def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
@@ -86,9 +86,7 @@ def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
 
 
 def _committed_after(store: Store, job_id: str, pack_id: str) -> tuple[str, ...]:
-    records = {id_: find_record(store, JobKeys(id_).commit, CommitRecord) for id_ in job_ids(store)}
-    ids = [id_ for id_, record in records.items() if record and record.pack_id == pack_id]
-    order = rolls.by_commit(store, ids)
+    order = rolls.by_commit(store, committed_jobs(store, pack_id))
     return tuple(order[order.index(job_id) + 1 :])
 
 

@@ -11,16 +11,14 @@ from headcount.errors import FatalError
 from headcount.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.messages import (
     ArchiveRecord,
-    CommitRecord,
     ModelChoice,
     PackRecord,
-    find_record,
     read_record,
 )
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.catalogue import job_ids, refuse_half_commits, require_idle
+from orchestrator.catalogue import committed_jobs, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.said import active_pack, pack_ids
 
@@ -132,10 +130,8 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
 
 def _forget_versions(store: Store, pack_id: str) -> None:
     """No job is gone back to by numbers that tables made anew with this pack would have too."""
-    for job_id in job_ids(store):
-        commit = find_record(store, JobKeys(job_id).commit, CommitRecord)
-        if commit is not None and commit.pack_id == pack_id:
-            store.delete(JobKeys(job_id).commit)
+    for job_id in committed_jobs(store, pack_id):
+        store.delete(JobKeys(job_id).commit)
 
 
 def _refuse_lost_names(store: Store, pack_id: str, stays: PackRecord, s3: S3Settings) -> None:
