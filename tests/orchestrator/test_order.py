@@ -8,20 +8,10 @@ from headcount import rolls
 from headcount.layout import JobKeys, PackKeys
 from headcount.photos import collection_id
 from headcount.settings import S3Settings
-from headcount.storage import Store, open_store
+from headcount.storage import Store
 from orchestrator.rollback import roll_back
 from orchestrator.said import active_pack, finished_jobs, latest_rolls
 from tests.at_once import add, begin, end
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def store(archive: Path) -> Store:
-    return open_store(str(archive))
 
 
 def of(store: Store, photos: Path, *, lineage: bool = False) -> list[str]:

@@ -30,16 +30,6 @@ def photos(tmp_path: Path) -> Path:
     return add(tmp_path / "photos", one="ada bob", two="ada cleo")
 
 
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
-
-
-@pytest.fixture
-def store(archive: Path) -> Store:
-    return open_store(str(archive))
-
-
 def table(spec: JobSpec, name: str) -> Table:
     prepared = read_record(open_store(spec.archive), JobKeys(spec.job_id).done(PREPARE), DoneMarker)
     keys = PackKeys(pack_of(prepared).pack_id)
