@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Collection
 from html import unescape
 from pathlib import Path
@@ -19,6 +17,7 @@ from headcount.errors import (
     ObjectMissing,
     TransientError,
 )
+from headcount.expected import parse_expected
 from headcount.export import formats_in, read_table, scratch, write_table
 from headcount.forgotten import ForgottenRecord
 from headcount.messages import JobSpec
@@ -183,13 +182,10 @@ def _shown(expected: Collection[str], stone: ForgottenRecord, s3: S3Settings) ->
         store, key = split_object_uri(uri)
         try:
             text = open_store(store, s3).get(key).data.decode("utf-8-sig", "replace")
+            pairs = parse_expected(text, uri)
         except (ObjectError, HeadcountError):
             return None
-        photos |= {
-            (row.get("photo") or "").strip()
-            for row in csv.DictReader(io.StringIO(text))
-            if person_id(row.get("person") or "") == stone.person_id
-        }
+        photos |= {photo for photo, person in pairs if person_id(person) == stone.person_id}
     return photos
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.errors import FatalError, ObjectError
+from headcount.expected import parse_expected
 from headcount.forgotten import forgotten_people
 from headcount.layout import PREPARE
 from headcount.messages import DoneMarker, read_record
@@ -40,23 +39,6 @@ class Expectations:
     def missing_total(self) -> int:
         """Pairs that were not found."""
         return sum(len(people) for people in self.missing.values())
-
-
-def parse_expected(text: str, source: str) -> list[tuple[str, str]]:
-    """The pairs of a CSV with the columns ``photo`` and ``person``; raises FatalError.
-
-    Lines that lack one of the two expect nobody.
-    """
-    rows = csv.DictReader(io.StringIO(text))
-    try:
-        if not {"photo", "person"} <= set(rows.fieldnames or ()):
-            raise FatalError(
-                f"{source}: expected a CSV whose first line names the columns photo,person"
-            )
-        pairs = [((row["photo"] or "").strip(), (row["person"] or "").strip()) for row in rows]
-    except csv.Error as error:
-        raise FatalError(f"{source} is no CSV after line {rows.line_num}: {error}") from error
-    return [(photo, person) for photo, person in pairs if photo and person]
 
 
 def read_expected(unit: Unit) -> list[tuple[str, str]]:

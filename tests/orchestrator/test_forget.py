@@ -179,9 +179,9 @@ def test_a_damaged_table_of_results_is_named_and_the_rest_is_ended(tmp_path: Pat
     assert ["faces.parquet is damaged" in place.reason for place in receipt.unreached] == [True]
 
 
-@pytest.mark.parametrize("lost", [False, True], ids=["list kept", "list lost"])
+@pytest.mark.parametrize("lost", [None, "gone", "damaged"])
 def test_pictures_go_in_which_an_earlier_job_expected_the_person(
-    tmp_path: Path, lost: bool
+    tmp_path: Path, lost: str | None
 ) -> None:
     store = archive(tmp_path / "archive", p1=[face("f1")])
     out = tables(tmp_path / "out", "a.jpg", "b.jpg", "c.jpg")
@@ -192,8 +192,10 @@ def test_pictures_go_in_which_an_earlier_job_expected_the_person(
     ended(store, "20260101-000000-aaaaaa", out.uri, expected=expected.as_uri())
     ended(store, "20260102-000000-aaaaaa", out.uri)  # which may have been stopped at once
     name(store, "Alice", "f1")
-    if lost:
+    if lost == "gone":
         expected.unlink()
+    elif lost == "damaged":
+        expected.write_text(f"photo,person\n{'b' * 200_000},Ben\n")
     forget(store, "Alice", S3)
     kept = [] if lost else [results.annotated_key("c.jpg")]
     assert [info.key for info in out.list(results.ANNOTATED)] == kept

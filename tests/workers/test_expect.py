@@ -1,8 +1,9 @@
 import pytest
 
 from headcount.errors import FatalError
+from headcount.expected import parse_expected
 from headcount.records import person_id
-from workers.expect import missing_from, parse_expected, strangers_among
+from workers.expect import missing_from, strangers_among
 
 
 def test_people_who_were_expected_and_not_found_are_missing() -> None:
