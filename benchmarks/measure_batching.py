@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from headcount.settings import S3Settings, Settings
-from workers.analyse import Analysis, analyse
+from workers.faces.analysis import Analysis, analyse
 from workers.models.base import ModelPack
 from workers.models.batching import Batched
-from workers.models.packs import open_pack
+from workers.models.packs.open import open_pack
 
 MOST_PIXELS = 250_000_000
 

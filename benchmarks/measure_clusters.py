@@ -27,9 +27,9 @@ from measure_thresholds import descriptors
 from numpy.typing import NDArray
 
 from headcount.settings import S3Settings, Settings
-from workers.cluster import cluster, join_rule
-from workers.models.packs import open_pack
-from workers.neighbours import EXACT_LIMIT, near_pairs
+from workers.clustering.cluster import cluster, join_rule
+from workers.clustering.knn import EXACT_LIMIT, near_pairs
+from workers.models.packs.open import open_pack
 
 Labels = NDArray[np.int64]
 SEEDS = range(3)

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image, features
 
-from workers.decode import decode
+from workers.images.decode import decode
 
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "JPEG": ("RGB", "JPEG", {}),

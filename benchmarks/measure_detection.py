@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 from peers import Contestant, face_api, face_recognition
 
 from headcount.settings import S3Settings, Settings
-from workers.decode import Picture
+from workers.faces.detection import PROFILES, Found, Profile, search
+from workers.images.decode import Picture
 from workers.models.base import Detector, Image
-from workers.models.boxes import overlaps
-from workers.models.packs import open_pack
-from workers.search import PROFILES, Found, Profile, search
+from workers.models.detectors.boxes import overlaps
+from workers.models.packs.open import open_pack
 
 SMALLEST, OVERLAP = 20, 0.4
 ROWS, COLUMNS = 3, 4

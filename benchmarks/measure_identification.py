@@ -19,8 +19,8 @@ import numpy as np
 from measure_clusters import load
 from numpy.typing import NDArray
 
-from workers.gallery import Gallery
-from workers.match import match
+from workers.matching.match import match
+from workers.people.gallery import Gallery
 
 STRANGERS, DRAWS = 1e-2, 5
 

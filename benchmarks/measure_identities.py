@@ -19,14 +19,11 @@ import pyarrow.compute as pc
 from measure_thresholds import descriptors
 from numpy.typing import NDArray
 
-from headcount.messages import PackRecord
+from headcount.contract.messages import PackRecord
 from headcount.settings import S3Settings, Settings
-from workers import identities
-from workers.calibrate import search_threshold
-from workers.cluster import cluster, join_rule
-from workers.columns import NONE
-from workers.gallery import Gallery
-from workers.identities import (
+from workers.clustering.cluster import cluster, join_rule
+from workers.identity import cluster_ids as identities
+from workers.identity.cluster_ids import (
     NAMINGS,
     PARTITION,
     changes,
@@ -34,8 +31,11 @@ from workers.identities import (
     lend_names,
     name_clusters,
 )
-from workers.match import NOBODY, accepted, match
-from workers.models.packs import open_pack
+from workers.matching.calibration import search_threshold
+from workers.matching.match import NOBODY, accepted, match
+from workers.models.packs.open import open_pack
+from workers.people.gallery import Gallery
+from workers.tables.columns import NONE
 
 SEEDS = range(3)
 WENT = ("absorbed", "split", "moved")

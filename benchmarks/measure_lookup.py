@@ -22,7 +22,7 @@ import pyarrow as pa
 from headcount.settings import S3Settings
 from headcount.storage import canonical_uri
 from headcount.tables import Table
-from workers.rows import fixed_lists
+from workers.tables.rows import fixed_lists
 
 FACES_EACH, WIDTH, SEARCHES = 10, 128, 30
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from workers.gallery import Gallery
-from workers.match import match
+from workers.matching.match import match
+from workers.people.gallery import Gallery
 
 PARTS = 10
 Vectors = NDArray[np.float32]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from headcount.photos import is_photo
+from headcount.collections.photos import is_photo
 
 
 def copies(source: Path, folder: Path, number: int) -> None:
@@ -40,7 +40,7 @@ def role(process: psutil.Process) -> str:
     """What a process of the run is for."""
     line = " ".join(process.cmdline())
     for sign, name in [
-        ("orchestrator.broker_host", "broker host"),
+        ("orchestrator.local.broker_host", "broker host"),
         ("valkey", "Valkey"),
         ("-m workers", "worker"),
     ]:

@@ -20,9 +20,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.cluster import cluster, join_rule
-from workers.neighbours import Edges, near_pairs
-from workers.pairs import keyed
+from workers.clustering.cluster import cluster, join_rule
+from workers.clustering.knn import Edges, near_pairs
+from workers.clustering.pair_keys import keyed
 
 WIDTH, NEIGHBOURS, GENUINE, QUERIES, TURNS = 128, 32, 0.66, 10_000, 3
 PAIR, GROUP = 0.48, 0.38

@@ -29,11 +29,11 @@ from speed import chosen_evenly, enlarged, headcount, heading, opened, row
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the servers of the tests
 
-from headcount.messages import AttemptRecord, DoneMarker
+from headcount.contract.messages import AttemptRecord, DoneMarker
 from headcount.settings import ProfileName, Settings
 from headcount.storage import open_store
 from tests.servers import S3Server, weed_server
-from workers.models.pack_files import EMBEDDED
+from workers.models.packs.files import EMBEDDED
 
 BUCKET = "speed"
 SHARD_PHOTOS = 10

@@ -44,8 +44,8 @@ def plan(collection: str, archive: str) -> None:
     """Plan a job, in this process, and print what it took."""
     from headcount.settings import S3Settings, Settings
     from headcount.storage import open_store
-    from orchestrator.plan import plan_job
-    from orchestrator.submit import make_spec
+    from orchestrator.jobs.plan import plan_job
+    from orchestrator.jobs.submit import make_spec
 
     began = time.monotonic()
     spec = make_spec(photos=collection, people=None, archive=archive, out=None, settings=Settings())

@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.settings import S3Settings, Settings
-from workers.align import crop_faces
-from workers.models.arcface import unit_length
+from workers.faces.detection import PROFILES, search_image
+from workers.faces.quality import MINIMUM_QUALITY, certainty, qualities, quality_parts
+from workers.images.align import crop_faces
 from workers.models.base import Image, ModelPack
-from workers.models.packs import open_pack
-from workers.quality import MINIMUM_QUALITY, certainty, qualities, quality_parts
-from workers.search import PROFILES, search_image
+from workers.models.packs.open import open_pack
+from workers.models.recognisers.arcface import unit_length
 
 PHOTOS, FMR = 3, 1e-3
 REJECTED = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)

@@ -35,20 +35,20 @@ import pyarrow as pa
 from measure_neighbours import people
 from numpy.typing import NDArray
 
-from headcount.layout import PREPARE, JobKeys, join_name, match_name
-from headcount.messages import JobSpec, SplitRecord, read_record
-from headcount.photos import collection_id
-from headcount.records import Outcome, Photo, person_id
+from headcount.collections.photos import collection_id
+from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
+from headcount.contract.messages import JobSpec, SplitRecord, read_record
+from headcount.contract.vocabulary import Outcome, Photo, person_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from headcount.tables import faces_schema, gallery_schema
-from orchestrator.submit import make_spec
-from workers import decide
-from workers import reduce as stage
+from orchestrator.jobs.submit import make_spec
 from workers.app import WORK
-from workers.context import Context, Unit
-from workers.prepare import prepare_job
-from workers.rows import fixed_lists, photo_rows
+from workers.runtime.unit import Context, Unit
+from workers.stages import assign as decide
+from workers.stages import reduce as stage
+from workers.stages.prepare import prepare_job
+from workers.tables.rows import fixed_lists, photo_rows
 
 PEOPLE, BLOCK, OF_PHOTO = 1_000, 60_000, 3
 JOBS = ("1-first", "2-again")

@@ -32,12 +32,18 @@ import psutil
 import redis
 
 from headcount.broker import Broker
-from headcount.layout import JobKeys, shard_name
-from headcount.messages import AttemptRecord, DoneMarker, PackRecord, ProgressRecord, read_record
+from headcount.contract.layout import JobKeys, shard_name
+from headcount.contract.messages import (
+    AttemptRecord,
+    DoneMarker,
+    PackRecord,
+    ProgressRecord,
+    read_record,
+)
 from headcount.settings import S3Settings, Settings
-from orchestrator.embedded import embedded_broker
-from orchestrator.submit import make_spec, submit
-from orchestrator.supervise import Supervisor
+from orchestrator.jobs.submit import make_spec, submit
+from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.local.servers import embedded_broker
 
 PHOTOS = 8
 """Photos of one shard."""
@@ -61,10 +67,11 @@ def work(broker_url: str, seconds: float) -> None:
     """Be a worker whose engine takes ``seconds`` for the photos of one shard."""
     import numpy as np
 
-    from workers import context, embed
     from workers.__main__ import main as serve
-    from workers.analyse import Analysis
+    from workers.faces.analysis import Analysis
     from workers.models.base import ModelPack
+    from workers.runtime import unit as context
+    from workers.stages import embed
 
     nothing = Analysis(
         width=1,

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from unittest import mock
 
+from headcount.contract.layout import JobKeys, shard_name
+from headcount.contract.messages import DoneMarker, PlanRecord
 from headcount.errors import ObjectMissing
-from headcount.layout import JobKeys, shard_name
-from headcount.messages import DoneMarker, PlanRecord
 from headcount.settings import S3Settings, Settings
 from headcount.storage.base import Blob, ObjectInfo
 from headcount.storage.memory import MemoryStore
@@ -110,8 +110,8 @@ def peak() -> int:
 
 
 def plan(photos: int) -> None:
-    from orchestrator import plan as planning
-    from orchestrator.submit import make_spec
+    from orchestrator.jobs import plan as planning
+    from orchestrator.jobs.submit import make_spec
 
     settings = Settings(shard_photos=1000, shard_bytes=1 << 40)
     spec = make_spec(
@@ -129,7 +129,7 @@ def plan(photos: int) -> None:
 
 
 def supervise(shards: int) -> None:
-    from orchestrator.supervise import Supervisor
+    from orchestrator.jobs.supervisor import Supervisor
 
     keys = JobKeys("job")
     store, broker = Markers(keys, shards // 2), Idle()

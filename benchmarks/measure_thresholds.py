@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from headcount.errors import PhotoError
 from headcount.settings import S3Settings, Settings
-from workers.analyse import analyse
-from workers.calibrate import logistic
-from workers.models.packs import open_pack
+from workers.faces.analysis import analyse
+from workers.matching.calibration import logistic
+from workers.models.packs.open import open_pack
 
 FMRS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 

@@ -48,16 +48,16 @@ from peers import (
 from PIL import Image as Pillow
 
 from headcount.settings import ProfileName, S3Settings, Settings
-from workers.analyse import analyse
-from workers.decode import WHOLE_UP_TO, Picture
-from workers.models.arcface import ArcFace, input_scaling
+from workers.faces.analysis import analyse
+from workers.images.decode import WHOLE_UP_TO, Picture
 from workers.models.base import ModelPack
-from workers.models.boxes import overlaps
-from workers.models.pack_files import EMBEDDED, resolve_pack
-from workers.models.packs import load_pack
-from workers.models.prepare import fold_weights, keep_real_inputs, parse, take_pixels
+from workers.models.detectors.boxes import overlaps
+from workers.models.onnx.prepare import fold_weights, keep_real_inputs, parse, take_pixels
+from workers.models.packs.files import EMBEDDED, resolve_pack
+from workers.models.packs.open import load_pack
+from workers.models.recognisers.arcface import ArcFace, input_scaling
 from workers.models.session import open_session
-from workers.shelf import Shelf
+from workers.tools.packs import Shelf
 
 MOST_PIXELS = 10**9
 SAME_FACE = 0.5
@@ -146,7 +146,7 @@ def by_pillow(loop: Loop) -> Loop:
     """The same with every JPEG decoded by Pillow."""
 
     def run(photos: Sequence[Path]) -> list[Seen]:
-        with patch("workers.decode.decode_jpeg", lambda *_: None):
+        with patch("workers.images.decode.decode_jpeg", lambda *_: None):
             return loop(photos)
 
     return run
@@ -157,7 +157,7 @@ def in_full(loop: Loop) -> Loop:
 
     def run(photos: Sequence[Path]) -> list[Seen]:
         whole = functools.partial(Picture, whole_up_to=MOST_PIXELS)
-        with patch("workers.analyse.Picture", whole):
+        with patch("workers.faces.analysis.Picture", whole):
             return loop(photos)
 
     return run

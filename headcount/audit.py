@@ -13,8 +13,8 @@ import socket
 from collections.abc import Iterator
 from datetime import datetime
 
-from headcount.layout import AUDIT
-from headcount.messages import AuditRecord, find_record, now
+from headcount.contract.layout import AUDIT
+from headcount.contract.messages import AuditRecord, find_record, now
 from headcount.storage.base import Store
 
 

@@ -28,8 +28,8 @@ from celery.signals import worker_shutting_down
 from kombu.exceptions import KombuError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 
+from headcount.contract.messages import FireMessage, UnitMessage
 from headcount.errors import FatalError, TransientError
-from headcount.messages import FireMessage, UnitMessage
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from headcount.forgotten import require_none_under_way, require_not_forgotten
-from headcount.layout import DECISIONS
-from headcount.messages import Record, find_record, now
+from headcount.contract.forgotten import require_none_under_way, require_not_forgotten
+from headcount.contract.layout import DECISIONS
+from headcount.contract.messages import Record, find_record, now
 from headcount.storage.base import Store
 
 Action = Literal["name", "reject", "same", "different"]

@@ -15,7 +15,7 @@ Errors of third-party libraries are translated into these at that library's one 
 
 from __future__ import annotations
 
-from headcount.records import Outcome
+from headcount.contract.vocabulary import Outcome
 
 
 class HeadcountError(Exception):

@@ -20,7 +20,7 @@ from lance.fragment import FragmentMetadata, write_fragments
 
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.settings import S3Settings
-from headcount.storage.opening import local_path
+from headcount.storage.uris import local_path
 
 PHOTOS = pa.schema(
     [

@@ -9,7 +9,7 @@ import sys
 import click
 
 from headcount import __version__
-from orchestrator import interrupt
+from orchestrator.local import interrupt
 
 COMMANDS = {
     "demo": "the main job on sample photos, nothing to set up",

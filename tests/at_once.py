@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from headcount.messages import (
+from headcount.contract.messages import (
     DoneMarker,
     FinishedRecord,
     JobSpec,
@@ -17,16 +17,16 @@ from headcount.messages import (
     UnitMessage,
     read_record,
 )
-from headcount.records import Outcome, Photo
+from headcount.contract.vocabulary import Outcome, Photo
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
-from orchestrator.submit import make_spec, submit
-from orchestrator.supervise import Supervisor
-from workers.analyse import Analysis
+from orchestrator.jobs.submit import make_spec, submit
+from orchestrator.jobs.supervisor import Supervisor
 from workers.app import WORK
-from workers.context import Context, Unit
-from workers.rows import face_rows, photo_rows
-from workers.units import Work, run_unit
+from workers.faces.analysis import Analysis
+from workers.runtime.runner import Work, run_unit
+from workers.runtime.unit import Context, Unit
+from workers.tables.rows import face_rows, photo_rows
 
 WIDTH = 128
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from headcount.layout import JobKeys
+from headcount.contract.layout import JobKeys
 from headcount.storage import Store, open_store
 from orchestrator.commands.status import read_status
-from orchestrator.embedded import embedded_broker
+from orchestrator.local.servers import embedded_broker
 from tests.running import comparable, environment, headcount, start, summary, table
 from tests.servers import S3Server
 

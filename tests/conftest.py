@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from headcount.settings import Settings
-from orchestrator.embedded import embedded_broker
-from orchestrator.samples import fetch_samples
+from orchestrator.local.samples import fetch_samples
+from orchestrator.local.servers import embedded_broker
 from tests.clusters import calm, crew, crew_settings
 from tests.servers import s3
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from headcount.layout import PREPARE, JobKeys
-from headcount.messages import JobSpec
-from headcount.records import Outcome, Photo, face_id
+from headcount.contract.layout import PREPARE, JobKeys
+from headcount.contract.messages import JobSpec
+from headcount.contract.vocabulary import Outcome, Photo, face_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from headcount.tables import faces_schema
-from orchestrator.submit import make_spec
-from workers.context import Context, Unit
-from workers.prepare import prepare_job
-from workers.rows import fixed_lists, photo_rows
+from orchestrator.jobs.submit import make_spec
+from workers.runtime.unit import Context, Unit
+from workers.stages.prepare import prepare_job
+from workers.tables.rows import fixed_lists, photo_rows
 
 OF_PHOTO, OF_PERSON, WIDTH = 3, 7, 128
 

@@ -66,25 +66,25 @@ def _run_errand(arguments: argparse.Namespace) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every errand
-    from workers.doctor import report
+    from workers.tools.doctor import report
 
     return report()
 
 
 def _calibrate(arguments: argparse.Namespace) -> str:
-    from workers.calibrate import report
+    from workers.matching.calibration import report
 
     return report(arguments.archive, arguments.fmr, arguments.false_positives, kept=arguments.keep)
 
 
 def _search(arguments: argparse.Namespace) -> str:
-    from workers.lookup import report
+    from workers.tools.search import report
 
     return report(arguments.archive, arguments.photo, arguments.face, arguments.at_least)
 
 
 def _index(arguments: argparse.Namespace) -> str:
-    from workers.lookup import build_index
+    from workers.tools.search import build_index
 
     return build_index(arguments.archive)
 
@@ -93,7 +93,7 @@ def _models(arguments: argparse.Namespace) -> str:
     import json
 
     from headcount.settings import S3Settings, Settings
-    from workers.shelf import Shelf
+    from workers.tools.packs import Shelf
 
     settings = Settings()
     shelf = Shelf(settings, S3Settings())
@@ -123,15 +123,15 @@ def _exit_at_end_of_stdin() -> None:
 
 
 def _serve(queues: list[str], metrics_port: int | None) -> None:
-    from headcount import logs
     from headcount.broker import Broker, serve
-    from headcount.endpoint import Endpoint
     from headcount.errors import HeadcountError
     from headcount.settings import S3Settings, Settings
+    from headcount.telemetry import logs
+    from headcount.telemetry.endpoint import Endpoint
     from workers.app import make_worker_app, worker_name
-    from workers.context import Context
     from workers.models.session import units_at_once
-    from workers.vitals import Vitals
+    from workers.runtime.health import Vitals
+    from workers.runtime.unit import Context
 
     settings = Settings()
     logs.configure(settings.log_level, settings.log_format)

@@ -7,17 +7,17 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from headcount import logs
 from headcount.broker import TASKS, Broker, make_app, register
-from headcount.messages import UnitMessage
-from workers.context import Context, Unit
-from workers.embed import embed_shard
-from workers.gather import gather_faces
-from workers.parts import join_group, match_part
-from workers.prepare import prepare_job
-from workers.reduce import reduce_job
-from workers.units import Work, run_unit
-from workers.vitals import Vitals
+from headcount.contract.messages import UnitMessage
+from headcount.telemetry import logs
+from workers.runtime.health import Vitals
+from workers.runtime.runner import Work, run_unit
+from workers.runtime.unit import Context, Unit
+from workers.stages.embed import embed_shard
+from workers.stages.prepare import prepare_job
+from workers.stages.reduce import reduce_job
+from workers.stages.split import gather_faces
+from workers.stages.split_tasks import join_group, match_part
 
 WORK: dict[str, Work] = {
     "prepare": prepare_job,

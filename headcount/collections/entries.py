@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headcount.contract.vocabulary import Outcome
 from headcount.errors import ObjectDenied, ObjectError
-from headcount.records import Outcome
 from headcount.storage.base import ObjectInfo
 
 Place = tuple[int | str, ...]

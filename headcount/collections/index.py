@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from headcount.collections.entries import Entry
 from headcount.collections.sorting import in_key_order
+from headcount.contract.layout import index_folder
 from headcount.errors import ObjectMissing
-from headcount.layout import index_folder
 from headcount.storage.base import ObjectInfo, Store
 
 PAGE = 4096

@@ -12,7 +12,7 @@ from headcount.collections.entries import Entry, unreadable
 from headcount.collections.ranges import RangeFile, buffered
 from headcount.errors import FatalError, HeadcountError
 from headcount.storage.base import ObjectInfo, Reader
-from headcount.storage.opening import split_object_uri
+from headcount.storage.uris import split_object_uri
 
 URI_COLUMNS = ("uri", "url", "path", "file", "photo")
 """The column of what to read goes by the first of these names that is there."""
@@ -82,7 +82,7 @@ class Manifest:
             return _from_root(text)
         if self.folder.startswith("s3://"):
             return self.locate(_joined(self.folder, text))
-        from headcount.storage.opening import local_path
+        from headcount.storage.uris import local_path
 
         return _from_root(str(local_path(self.folder) / text))
 
@@ -103,8 +103,8 @@ def _from_root(uri: str) -> tuple[str, str]:
     """A local file as a key of the whole file system: one store does for all rows."""
     import os
 
-    from headcount.storage.local import key_of
-    from headcount.storage.opening import local_path
+    from headcount.storage.file_names import key_of
+    from headcount.storage.uris import local_path
 
     return "file:///", key_of(os.fsencode(local_path(uri))).lstrip("/")
 

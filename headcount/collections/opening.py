@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headcount.collections.places import Kind, kind_of
-from headcount.storage.opening import open_store, split_object_uri
+from headcount.storage.opening import open_store
+from headcount.storage.uris import split_object_uri
 
 if TYPE_CHECKING:
     from headcount.collections.indexed import Container

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from headcount.photos import is_photo
-from headcount.storage.opening import canonical_uri, local_path, split_object_uri
+from headcount.collections.photos import is_photo
+from headcount.storage.uris import canonical_uri, local_path, split_object_uri
 
 
 class Kind(StrEnum):

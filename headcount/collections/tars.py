@@ -11,7 +11,7 @@ from headcount.collections.entries import Entry, unreadable
 from headcount.collections.ranges import WINDOW, RangeFile
 from headcount.errors import ObjectError
 from headcount.storage.base import ObjectInfo, Reader
-from headcount.storage.local import key_of
+from headcount.storage.file_names import key_of
 
 MAX_HEADER = 1 << 20
 """A longer name or list of attributes is no tar file's; it would be held in memory."""

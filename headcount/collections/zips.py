@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from headcount.collections.entries import Entry, unreadable
 from headcount.collections.ranges import buffered
 from headcount.collections.tars import member_key
+from headcount.contract.vocabulary import Outcome
 from headcount.errors import ObjectError
-from headcount.records import Outcome
 from headcount.storage.base import ObjectInfo, Reader
 
 _END = struct.Struct("<4s4H2IH")

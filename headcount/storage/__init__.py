@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headcount.storage.base import Blob, ObjectInfo, Store
-from headcount.storage.opening import canonical_uri, open_store
+from headcount.storage.opening import open_store
+from headcount.storage.uris import canonical_uri
 
 __all__ = ["Blob", "ObjectInfo", "Store", "canonical_uri", "open_store"]

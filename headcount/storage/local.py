@@ -30,8 +30,9 @@ from headcount.errors import (
     TransientError,
 )
 from headcount.storage.base import Blob, ObjectInfo
+from headcount.storage.file_names import key_of, name_of
 from headcount.storage.keys import is_portable, require_key
-from headcount.storage.opening import directory_uri
+from headcount.storage.uris import directory_uri
 
 DANGLING = "dangling"
 """The etag of a symbolic link that leads nowhere: it is listed, and reading it finds it missing."""
@@ -54,23 +55,6 @@ _SYSTEM_FOLDERS = frozenset(
     )
 )
 """Made by operating systems at the top of a disk, often unreadable, and never holding photos."""
-
-# Only bytes that no separator and no dot is made of: an escape can lead nowhere.
-_LOOKS_ESCAPED = re.compile(r"\\(?=x(?:5C|[89A-F][0-9A-F]))")
-_ESCAPE = re.compile(rb"\\x(5C|[89A-F][0-9A-F])")
-_STRAY = re.compile("[\udc80-\udcff]")
-
-
-def key_of(name: bytes) -> str:
-    """The key of a file name."""
-    text = name.decode("utf-8", "surrogateescape")
-    text = _LOOKS_ESCAPED.sub(r"\\x5C", text)
-    return _STRAY.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02X}", text)
-
-
-def name_of(key: str) -> bytes:
-    """The file name of a key: ``name_of(key_of(name)) == name``."""
-    return _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), key.encode())
 
 
 _MISSING = frozenset(

@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import click
 
-from headcount import logs
 from headcount.broker import Beat
+from headcount.contract.messages import now
 from headcount.errors import HeadcountError
-from headcount.messages import now
 from headcount.storage import Store, canonical_uri
+from headcount.telemetry import logs
 from orchestrator.commands.options import archive_option, load_s3, load_settings
 from orchestrator.commands.supervise import open_broker
-from orchestrator.schedule import moments
-from orchestrator.submit import open_archive
+from orchestrator.jobs.submit import open_archive
+from orchestrator.schedules.schedule import moments
 
 log = logging.getLogger(__name__)
 

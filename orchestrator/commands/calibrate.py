@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from headcount import audit
-from headcount.layout import PackKeys
+from headcount.contract.layout import PackKeys
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.worker import ask_worker
-from orchestrator.said import active_pack
+from orchestrator.people.latest_assignments import active_pack
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 

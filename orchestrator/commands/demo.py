@@ -7,8 +7,8 @@ import click
 from orchestrator.commands.options import load_s3, load_settings
 from orchestrator.commands.run import run_job
 from orchestrator.commands.worker import require_worker_libraries
-from orchestrator.samples import fetch_samples
-from orchestrator.submit import make_spec
+from orchestrator.jobs.submit import make_spec
+from orchestrator.local.samples import fetch_samples
 
 
 @click.command()

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from headcount.diff import diff_rolls
+from headcount.assignments.diff import diff_rolls
+from headcount.contract.layout import PackKeys
 from headcount.errors import FatalError
-from headcount.layout import PackKeys
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.conclude import counted
-from orchestrator.said import find_roll, finished_jobs, roll_of
+from orchestrator.console.summary import counted
+from orchestrator.people.latest_assignments import find_roll, finished_jobs, roll_of
 
 SHOWN = 20
 """Entries of each kind that the text shows."""

@@ -21,7 +21,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.worker import require_worker_libraries
-from orchestrator.embedded import embedded_broker
+from orchestrator.local.servers import embedded_broker
 
 LEAST_FREE = 2 << 30
 

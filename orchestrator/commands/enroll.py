@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from headcount.layout import PREPARE, JobKeys
-from headcount.messages import DoneMarker, ReferenceReport, read_record
-from headcount.records import names_alike, printable
+from headcount.contract.layout import PREPARE, JobKeys
+from headcount.contract.messages import DoneMarker, ReferenceReport, read_record
+from headcount.contract.vocabulary import names_alike, printable
 from orchestrator.commands.options import (
     archive_option,
     json_option,
@@ -17,10 +17,10 @@ from orchestrator.commands.options import (
     model_options,
 )
 from orchestrator.commands.run import crew
-from orchestrator.conclude import counted, exit_code
-from orchestrator.progress import make_reporter
-from orchestrator.submit import make_spec, submit
-from orchestrator.supervise import Supervisor
+from orchestrator.console.progress import make_reporter
+from orchestrator.console.summary import counted, exit_code
+from orchestrator.jobs.submit import make_spec, submit
+from orchestrator.jobs.supervisor import Supervisor
 
 
 @click.command()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 import pyarrow as pa
 
-from headcount import results
+from headcount.contract import results
 from headcount.errors import FatalError, ObjectMissing
 from headcount.export import read_table, scratch, write_table
 from headcount.storage import canonical_uri, open_store
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.commands.results import finished_job, read_summary
-from orchestrator.conclude import counted, readable
+from orchestrator.console.summary import counted, readable
 
 TABLES: dict[str, pa.Schema] = {
     "photos": results.PHOTOS,

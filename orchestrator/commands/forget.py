@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from headcount.forgotten import tombstone_key
+from headcount.contract.forgotten import tombstone_key
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.conclude import DONE, WITH_FAILURES, readable
-from orchestrator.forget import forget, remember
+from orchestrator.console.summary import DONE, WITH_FAILURES, readable
+from orchestrator.people.forget.run import forget, remember
 
 
 @click.command()

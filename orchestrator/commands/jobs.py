@@ -6,7 +6,7 @@ import json
 
 import click
 
-from orchestrator.catalogue import job_ids, undone_jobs
+from orchestrator.archive.catalogue import job_ids, undone_jobs
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.status import find_status
 

@@ -8,8 +8,8 @@ import click
 
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.conclude import counted
-from orchestrator.links import check_file, check_link, keep_link
+from orchestrator.console.summary import counted
+from orchestrator.people.links import check_file, check_link, keep_link
 
 
 @click.command()

@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import audit, decisions
+from headcount.contract.forgotten import require_not_forgotten
+from headcount.contract.vocabulary import name_fault, names_alike, person_id, person_name
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.forgotten import require_not_forgotten
-from headcount.records import name_fault, names_alike, person_id, person_name
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, quoted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.conclude import counted
-from orchestrator.said import Pointed, find_faces, marks, people_of
+from orchestrator.console.summary import counted
+from orchestrator.people.latest_assignments import Pointed, find_faces, marks, people_of
 
 BEST = 5
 """Faces of a cluster that become references."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from headcount.errors import FatalError
 from headcount.settings import PROFILES, S3Settings, Settings
 from headcount.storage import Store, canonical_uri
-from orchestrator.submit import open_archive
+from orchestrator.jobs.submit import open_archive
 
 F = TypeVar("F", bound=Callable[..., Any])
 

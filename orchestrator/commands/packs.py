@@ -7,20 +7,20 @@ import json
 import click
 
 from headcount import audit
-from headcount.errors import FatalError
-from headcount.layout import ARCHIVE, JobKeys, PackKeys
-from headcount.messages import (
+from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.contract.messages import (
     ArchiveRecord,
     ModelChoice,
     PackRecord,
     read_record,
 )
+from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
-from orchestrator.catalogue import committed_jobs, refuse_half_commits, require_idle
+from orchestrator.archive.catalogue import committed_jobs, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.said import active_pack, pack_ids
+from orchestrator.people.latest_assignments import active_pack, pack_ids
 
 NAMED = 5
 """People whom a message names."""

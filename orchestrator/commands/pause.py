@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from headcount.control import stop
+from headcount.jobs.control import stop
 from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import read_status
 

@@ -7,12 +7,12 @@ from collections import Counter
 
 import click
 
-from headcount.layout import ARCHIVE, PackKeys
-from headcount.messages import ArchiveRecord, find_record
-from headcount.records import names_alike
+from headcount.contract.layout import ARCHIVE, PackKeys
+from headcount.contract.messages import ArchiveRecord, find_record
+from headcount.contract.vocabulary import names_alike
 from headcount.tables import Table
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.conclude import counted
+from orchestrator.console.summary import counted
 
 
 @click.command()

@@ -12,16 +12,16 @@ from typing import Any
 
 import click
 
-from headcount.messages import JobSpec, now
+from headcount.contract.messages import JobSpec, now
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.run import crew
-from orchestrator.conclude import counted
-from orchestrator.estimate import Sample, run_sample, survey
-from orchestrator.progress import duration, make_reporter
-from orchestrator.submit import check_sources, make_spec
-from orchestrator.supervise import Supervisor
+from orchestrator.console.progress import duration, make_reporter
+from orchestrator.console.summary import counted
+from orchestrator.jobs.estimate import Sample, run_sample, survey
+from orchestrator.jobs.submit import check_sources, make_spec
+from orchestrator.jobs.supervisor import Supervisor
 
 
 @click.command()

@@ -6,8 +6,8 @@ import click
 
 from headcount import audit, decisions
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.conclude import counted
-from orchestrator.said import find_faces, find_person, marks
+from orchestrator.console.summary import counted
+from orchestrator.people.latest_assignments import find_faces, find_person, marks
 
 
 @click.command()

@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from headcount import results
+from headcount.contract import results
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import FinishedRecord, read_record
 from headcount.errors import FatalError, ObjectMissing
-from headcount.layout import JobKeys
-from headcount.messages import FinishedRecord, read_record
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.status import read_status
-from orchestrator.conclude import exit_code, readable, summary_lines
-from orchestrator.said import finished_jobs
+from orchestrator.console.summary import exit_code, readable, summary_lines
+from orchestrator.people.latest_assignments import finished_jobs
 
 
 @click.command()

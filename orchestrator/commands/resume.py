@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from headcount.control import let_go_on
-from headcount.layout import JobKeys
-from headcount.messages import JobSpec, read_record
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import JobSpec, read_record
+from headcount.jobs.control import let_go_on
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
@@ -18,9 +18,9 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.run import crew
 from orchestrator.commands.status import read_status
-from orchestrator.conclude import conclude, exit_code
-from orchestrator.progress import make_reporter
-from orchestrator.supervise import Supervisor
+from orchestrator.console.progress import make_reporter
+from orchestrator.console.summary import conclude, exit_code
+from orchestrator.jobs.supervisor import Supervisor
 
 
 @click.command()

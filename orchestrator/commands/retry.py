@@ -6,10 +6,10 @@ import json
 
 import click
 
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import JobSpec, PlanRecord, new_job_id, now, read_record
+from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
-from headcount.layout import JobKeys
-from headcount.messages import JobSpec, PlanRecord, new_job_id, now, read_record
-from headcount.records import Outcome
 from headcount.settings import S3Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import (
@@ -20,7 +20,7 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.commands.status import read_status
-from orchestrator.plan import pack_id_of, plan_job
+from orchestrator.jobs.plan import pack_id_of, plan_job
 
 FAILURES = tuple(outcome.value for outcome in Outcome if not outcome.processed)
 

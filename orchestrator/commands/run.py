@@ -10,15 +10,15 @@ from typing import Any
 import click
 
 from headcount.broker import Broker
-from headcount.messages import FinishedRecord, JobSpec
+from headcount.contract.messages import FinishedRecord, JobSpec
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import job_options, load_s3, load_settings, model_options
-from orchestrator.conclude import conclude
-from orchestrator.embedded import WorkerPool, embedded_broker, worker_pool
-from orchestrator.progress import make_reporter
-from orchestrator.submit import interrupted_job, make_spec, submit
-from orchestrator.supervise import Supervisor
+from orchestrator.console.progress import make_reporter
+from orchestrator.console.summary import conclude
+from orchestrator.jobs.submit import interrupted_job, make_spec, submit
+from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.local.servers import WorkerPool, embedded_broker, worker_pool
 
 
 @click.command()
@@ -80,7 +80,7 @@ def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> 
 
 
 def _begin(spec: JobSpec, s3: S3Settings) -> tuple[Store, str]:
-    from orchestrator.submit import open_archive
+    from orchestrator.jobs.submit import open_archive
 
     store = open_archive(spec.archive, s3)
     earlier = interrupted_job(store, spec)

@@ -8,8 +8,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from headcount.contract.messages import ScheduleRecord, now
 from headcount.errors import FatalError
-from headcount.messages import ScheduleRecord, now
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
@@ -18,9 +18,9 @@ from orchestrator.commands.options import (
     load_s3,
     load_settings,
 )
-from orchestrator.cron import Cron
-from orchestrator.schedule import Keeper, add_schedule, remove_schedule, states
-from orchestrator.submit import make_request, open_archive
+from orchestrator.jobs.submit import make_request, open_archive
+from orchestrator.schedules.cron import Cron
+from orchestrator.schedules.schedule import Keeper, add_schedule, remove_schedule, states
 
 
 @click.group()

@@ -18,8 +18,8 @@ from orchestrator.commands.options import (
     model_options,
 )
 from orchestrator.commands.worker import ask_worker, environment_of
-from orchestrator.conclude import counted
-from orchestrator.submit import canonical_object
+from orchestrator.console.summary import counted
+from orchestrator.jobs.submit import canonical_object
 
 
 @click.command()

@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from headcount.control import stopped
-from headcount.errors import FatalError
-from headcount.layout import JobKeys
-from headcount.messages import (
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import (
     FinishedRecord,
     JobSpec,
     PlanRecord,
     ProgressRecord,
     find_record,
 )
+from headcount.errors import FatalError
+from headcount.jobs.control import stopped
 from headcount.storage import Store
-from orchestrator.catalogue import undone_jobs
+from orchestrator.archive.catalogue import undone_jobs
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
@@ -27,7 +27,7 @@ from orchestrator.commands.options import (
     json_option,
     load_s3,
 )
-from orchestrator.progress import STAGES, bound, rate
+from orchestrator.console.progress import STAGES, bound, rate
 
 
 @click.command()

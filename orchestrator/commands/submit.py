@@ -14,8 +14,8 @@ from orchestrator.commands.options import (
     load_s3,
     load_settings,
 )
-from orchestrator.plan import plan_job
-from orchestrator.submit import make_spec, submit
+from orchestrator.jobs.plan import plan_job
+from orchestrator.jobs.submit import make_spec, submit
 
 
 @click.command()

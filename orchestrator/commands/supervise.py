@@ -11,25 +11,25 @@ from functools import partial
 
 import click
 
-from headcount import logs
 from headcount.broker import Broker
-from headcount.control import JobStopped
-from headcount.endpoint import Endpoint
 from headcount.errors import FatalError, HeadcountError, TransientError
+from headcount.jobs.control import JobStopped
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
-from orchestrator.abreast import Abreast, Tick
-from orchestrator.board import Measured, Watch
-from orchestrator.catalogue import Turns
+from headcount.telemetry import logs
+from headcount.telemetry.endpoint import Endpoint
+from orchestrator.archive.catalogue import Turns
 from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
-from orchestrator.conclude import exit_code
-from orchestrator.hook import call_hook
-from orchestrator.lease import LeaseLost
-from orchestrator.progress import Lines
-from orchestrator.schedule import Keeper
-from orchestrator.submit import open_archive
-from orchestrator.supervise import Supervisor
-from orchestrator.window import Window
+from orchestrator.console.metrics import Measured, Watch
+from orchestrator.console.progress import Lines
+from orchestrator.console.summary import exit_code
+from orchestrator.jobs.concurrent import Abreast, Tick
+from orchestrator.jobs.lease import LeaseLost
+from orchestrator.jobs.submit import open_archive
+from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.jobs.window import Window
+from orchestrator.schedules.schedule import Keeper
+from orchestrator.schedules.webhook import call_hook
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ import time
 
 import click
 
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import FinishedRecord, ProgressRecord, find_record
 from headcount.errors import TransientError
-from headcount.layout import JobKeys
-from headcount.messages import FinishedRecord, ProgressRecord, find_record
 from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import lines_of, read_status
-from orchestrator.conclude import exit_code
-from orchestrator.progress import make_reporter
+from orchestrator.console.progress import make_reporter
+from orchestrator.console.summary import exit_code
 
 LOOK_SECONDS = 2.0
 AGAIN_SECONDS = 10.0

@@ -16,7 +16,7 @@ from headcount.errors import FatalError
 from headcount.settings import Settings
 from orchestrator.commands.options import load_settings, metrics_option, model_options
 from orchestrator.commands.supervise import open_broker
-from orchestrator.embedded import WORKER_ENVIRONMENT
+from orchestrator.local.servers import WORKER_ENVIRONMENT
 
 
 @click.command()

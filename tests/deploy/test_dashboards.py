@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from headcount.broker import QueueState
-from headcount.messages import DoneMarker, ProgressRecord, now
-from headcount.metrics import Board, WorkerMetrics
+from headcount.contract.messages import DoneMarker, ProgressRecord, now
+from headcount.telemetry.metrics import Board, WorkerMetrics
 
 yaml = pytest.importorskip("yaml")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from headcount.errors import TransientError
-from workers import embed
 from workers.__main__ import main
+from workers.stages import embed
 
 KILLS = b"for this photo the kernel kills the worker, as it does where memory ends"
 SEGFAULTS = b"this photo leads its decoder out of its memory"

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.graves import die_once
-from workers import gather, parts
 from workers.__main__ import main
+from workers.stages import split as gather
+from workers.stages import split_tasks as parts
 
 POINTS = ("pivots.npz", "numbers", "matches", "places", "finds")
 DEATHS = "HEADCOUNT_TEST_DEATHS"

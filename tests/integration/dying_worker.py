@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.graves import die_once
-from workers import reduce
 from workers.__main__ import main
+from workers.stages import reduce
 
 POINTS = ("enrol_named", "write_lineage", "write_roll")
 DEATHS = "HEADCOUNT_TEST_DEATHS"

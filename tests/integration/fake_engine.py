@@ -7,8 +7,8 @@ import os
 import time
 from typing import Any
 
-from workers import embed
 from workers.__main__ import main
+from workers.stages import embed
 
 LATENCY = float(os.environ.get("FAKE_ENGINE_SECONDS", "0.05"))
 

@@ -10,7 +10,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from headcount.storage.local import DirectoryStore
 from headcount.tables import Table
-from orchestrator.supervise import Supervisor
+from orchestrator.jobs.supervisor import Supervisor
 from tests.integration.graves import die_once
 
 VARYING = re.compile(r"\d{8}-\d{6}-\w{6}|(?<=/)\d{10}(?=\.)")

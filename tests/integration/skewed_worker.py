@@ -8,9 +8,10 @@ OFF = timedelta(hours=float(os.environ["HOURS_AHEAD"]))
 _time = time.time
 time.time = lambda: _time() + OFF.total_seconds()  # before anybody takes a copy of the name
 
-from headcount import attempts, messages  # noqa: E402
+from headcount.contract import messages  # noqa: E402
+from headcount.jobs import attempts  # noqa: E402
 from tests.integration.fake_engine import main  # noqa: E402
-from workers import prepare  # noqa: E402
+from workers.stages import prepare  # noqa: E402
 
 _now = messages.now
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.headcount.containers import manifest_of, tar_of, zip_of
+from tests.headcount.collections.containers import manifest_of, tar_of, zip_of
 from tests.running import headcount, summary, table
 from tests.servers import S3Server
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from headcount.control import stop
+from headcount.jobs.control import stop
 from tests.clusters import PHOTOS, Cluster, fake_worker, until
 
 pytestmark = pytest.mark.integration

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from headcount.broker import TIMEOUT_SECONDS, Broker
-from headcount.layout import PREPARE, REDUCE, JobKeys, shard_name
-from headcount.messages import DoneMarker, JobSpec, UnitMessage, read_record
+from headcount.contract.layout import PREPARE, REDUCE, JobKeys, shard_name
+from headcount.contract.messages import DoneMarker, JobSpec, UnitMessage, read_record
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
-from orchestrator import embedded
-from orchestrator.embedded import WorkerPool, worker_pool
-from orchestrator.submit import make_spec, submit
-from orchestrator.supervise import Supervisor
+from orchestrator.jobs.submit import make_spec, submit
+from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.local import servers as embedded
+from orchestrator.local.servers import WorkerPool, worker_pool
 from tests.clusters import Cluster, fake_worker, until
 from tests.integration.deadly_worker import GREEDY, GROUP, HUNGRY, KILLS, REFUSED, SEGFAULTS
 from tests.running import comparable, headcount, start, summary, table, worker_processes

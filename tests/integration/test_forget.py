@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headcount.layout import JobKeys
-from headcount.messages import DoneMarker, FinishedRecord, JobSpec, now, read_record
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import DoneMarker, FinishedRecord, JobSpec, now, read_record
 from headcount.settings import S3Settings
 from headcount.storage import canonical_uri, open_store
-from orchestrator import forget as forgetting
+from orchestrator.people.forget import run as forgetting
 from tests.running import comparable, headcount, summary, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
@@ -229,7 +229,7 @@ def test_no_rollback_goes_beyond_a_forget(done: Path, tmp_path: Path) -> None:
 def test_a_job_begun_before_a_rollback_is_not_committed_after_it(
     done: Path, tmp_path: Path
 ) -> None:
-    from orchestrator.commit import refuse_if_rolled_back
+    from orchestrator.archive.commit import refuse_if_rolled_back
 
     out = Path(shutil.copytree(done, tmp_path / "out"))
     store = open_store(canonical_uri(str(out / "archive")), S3Settings())

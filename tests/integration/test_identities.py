@@ -10,7 +10,7 @@ import lance
 import onnx
 import pytest
 
-from headcount.messages import CalibrationRecord, now
+from headcount.contract.messages import CalibrationRecord, now
 from tests.running import headcount, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]

@@ -13,13 +13,13 @@ import pytest
 import redis
 
 from headcount.broker import Broker
-from headcount.messages import FireMessage
+from headcount.contract.messages import FireMessage
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri, open_store
-from orchestrator.board import Watch
 from orchestrator.commands.supervise import drive
-from orchestrator.schedule import Keeper
-from orchestrator.window import Window
+from orchestrator.console.metrics import Watch
+from orchestrator.jobs.window import Window
+from orchestrator.schedules.schedule import Keeper
 from tests.running import environment, headcount, start, table
 
 pytestmark = pytest.mark.integration

@@ -9,9 +9,9 @@ import pytest
 from headcount.broker import Broker
 from headcount.settings import S3Settings, Settings
 from headcount.tables import Table
-from orchestrator.embedded import worker_pool
-from orchestrator.submit import make_spec, submit
-from orchestrator.supervise import Supervisor
+from orchestrator.jobs.submit import make_spec, submit
+from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.local.servers import worker_pool
 from tests.integration.dying_worker import DEATHS, POINTS
 from tests.running import headcount, said, table
 

@@ -9,7 +9,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from headcount import results as contract
+from headcount.contract import results as contract
 from tests.running import comparable, descendants, headcount, start, summary, table
 
 pytestmark = pytest.mark.integration

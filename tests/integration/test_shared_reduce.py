@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from headcount.broker import Broker
-from headcount.layout import JobKeys
+from headcount.contract.layout import JobKeys
 from headcount.settings import S3Settings, Settings
-from orchestrator import embedded
-from orchestrator.embedded import worker_pool
-from orchestrator.submit import make_spec, submit
-from orchestrator.supervise import Supervisor
+from orchestrator.jobs.submit import make_spec, submit
+from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.local import servers as embedded
+from orchestrator.local.servers import worker_pool
 from tests.integration.dying_sharer import DEATHS, POINTS
 from tests.made_up import made_up_archive
 from tests.running import headcount, said, table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.layout import shard_name
+from headcount.contract.layout import shard_name
 from headcount.storage import open_store
 from tests.clusters import copies_of_one, fake_worker
 from tests.faulty_proxy import Fault, FaultyProxy

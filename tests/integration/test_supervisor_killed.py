@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from headcount.layout import JobKeys
+from headcount.contract.layout import JobKeys
 from tests.clusters import PHOTOS, Cluster, fake_worker
 from tests.integration.mortal_supervisor import drive
 

@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from headcount.broker import Broker
+from headcount.contract.messages import UnitMessage
 from headcount.errors import FatalError
-from headcount.messages import UnitMessage
 from tests.running import headcount
 
 pytestmark = pytest.mark.integration

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.layout import JobKeys
+from headcount.contract.layout import JobKeys
 from tests.clusters import PHOTOS, Cluster, copies_of_one, fake_worker, until
 
 pytestmark = pytest.mark.integration

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.layout import ARCHIVE, PackKeys
-from headcount.messages import ArchiveRecord, ModelChoice, PackRecord, now
+from headcount.contract.layout import ARCHIVE, PackKeys
+from headcount.contract.messages import ArchiveRecord, ModelChoice, PackRecord, now
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables import Table, faces_schema, gallery_schema
-from workers.rows import fixed_lists
+from workers.tables.rows import fixed_lists
 
 PACK = PackRecord(
     **dict.fromkeys(("name", "pack_id", "digest", "detector", "detector_sha256"), "made-up"),

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.messages import PackRecord
+from headcount.contract.messages import PackRecord
 
 Image = NDArray[np.uint8]
 """An upright photo or crop, height x width x 3, RGB."""

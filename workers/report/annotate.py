@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageDraw import Draw, ImageDraw
 
-from headcount.records import Box, Decision
+from headcount.contract.vocabulary import Box, Decision
 from workers.report.fonts import Line, fit, typeset
 from workers.report.labels import Label, Rect, place
 from workers.report.palette import ALERT, BLACK, RGB, TONES, WHITE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.records import Decision
+from headcount.contract.vocabulary import Decision
 from workers.report.fonts import Line, fit
 from workers.report.palette import TONES, Tone
 from workers.report.view import ShownFace

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from headcount.records import Decision
+from headcount.contract.vocabulary import Decision
 from workers.report import phrases
 from workers.report.labels import short_id
 from workers.report.palette import TONES, css_variables

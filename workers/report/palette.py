@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headcount.records import Decision
+from headcount.contract.vocabulary import Decision
 
 RGB = tuple[int, int, int]
 """An sRGB colour, 0..255 each."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from headcount.messages import ReferenceReport
-from headcount.records import Decision
+from headcount.contract.messages import ReferenceReport
+from headcount.contract.vocabulary import Decision
 from workers.report.view import Report, ShownFace, ShownPhoto
 
 OUTCOMES = {

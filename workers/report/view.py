@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headcount.messages import JobSpec, PackRecord, ReferenceReport
-from headcount.records import Box, Decision, Outcome
+from headcount.contract.messages import JobSpec, PackRecord, ReferenceReport
+from headcount.contract.vocabulary import Box, Decision, Outcome
 
 
 @dataclass(frozen=True, slots=True)

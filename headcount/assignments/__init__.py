@@ -1,0 +1,1 @@
+"""What each job said of each face, and what differs between two jobs."""

@@ -1,0 +1,1 @@
+"""The formats that outlive a process: vocabulary, keys, messages, records, results."""

@@ -1,0 +1,1 @@
+"""The archive as the control side changes it: catalogue, commits, rollback."""

@@ -1,0 +1,114 @@
+"""Which jobs an archive holds, and which of them are to be driven, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headcount.contract.forgotten import require_none_under_way
+from headcount.contract.layout import COMMITS, JOBS, ROLLBACKS, JobKeys
+from headcount.contract.messages import (
+    CommitRecord,
+    FinishedRecord,
+    JobSpec,
+    LastCommitRecord,
+    RollbackRecord,
+    find_record,
+)
+from headcount.errors import FatalError
+from headcount.jobs.control import stopped
+from headcount.storage import Store
+
+RANKS = {"high": 0, "normal": 1, "low": 2}
+
+
+def job_ids(store: Store) -> list[str]:
+    """The ids of all jobs, oldest first."""
+    return list(store.folders(JOBS))
+
+
+def committed_jobs(store: Store, pack_id: str) -> list[str]:
+    """The ids of the jobs with which a version of a pack's tables was kept."""
+    records = {id_: find_record(store, JobKeys(id_).commit, CommitRecord) for id_ in job_ids(store)}
+    return [id_ for id_, record in records.items() if record and record.pack_id == pack_id]
+
+
+def rollbacks(store: Store) -> Iterator[RollbackRecord]:
+    """The rollbacks that were made, oldest first."""
+    for info in store.list(ROLLBACKS):
+        if record := find_record(store, info.key, RollbackRecord):
+            yield record
+
+
+def undone_jobs(store: Store) -> set[str]:
+    """The ids of the jobs that rollbacks have undone."""
+    return {job_id for record in rollbacks(store) for job_id in record.undone}
+
+
+def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
+    """A rollback that was made since a job was begun; None where there is none."""
+    return next((record for record in rollbacks(store) if record.at > spec.created), None)
+
+
+def unfinished_jobs(store: Store) -> list[str]:
+    """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
+    return [spec.job_id for spec in _open_specs(store, set())]
+
+
+def require_idle(store: Store, *, purpose: str) -> None:
+    """Raise FatalError where a job is not finished; ``purpose`` ends the sentence.
+
+    Raises TransientError where a person is being forgotten.
+    """
+    require_none_under_way(store)
+    require_jobs_ended(store, purpose=purpose)
+
+
+def require_jobs_ended(store: Store, *, purpose: str) -> None:
+    """Raise FatalError where a job is not finished, whoever is being forgotten meanwhile."""
+    if jobs := unfinished_jobs(store):
+        raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, {purpose}")
+
+
+def refuse_half_commits(store: Store) -> None:
+    """Raise FatalError where a job was interrupted while it was committed, and has not gone on."""
+    for info in store.list(COMMITS):
+        last = find_record(store, info.key, LastCommitRecord)
+        if last is not None and not last.made:
+            raise FatalError(
+                f"job {last.job_id} was interrupted while it was committed: "
+                f"`headcount resume {last.job_id}` first"
+            )
+
+
+class Turns:
+    """Whose turn it is, looked at again and again: a job that is done is asked about once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._done: set[str] = set()
+
+    def next_jobs(self) -> list[str]:
+        """The jobs to drive side by side: of each collection the one whose turn it is.
+
+        The more urgent come first, among these the older.
+        """
+        chosen: dict[str, str] = {}
+        specs = _open_specs(self._store, self._done)
+        for spec in sorted(specs, key=lambda spec: (RANKS[spec.priority], spec.job_id)):
+            chosen.setdefault(spec.photos or spec.job_id, spec.job_id)
+        return list(chosen.values())
+
+
+def _open_specs(store: Store, done: set[str]) -> Iterator[JobSpec]:
+    """Of the jobs that are not among the ``done``, to which those are added that are."""
+    for job_id in job_ids(store):
+        if job_id in done:
+            continue
+        keys = JobKeys(job_id)
+        finished = find_record(store, keys.finished, FinishedRecord)
+        if finished is not None and finished.state == "done":
+            done.add(job_id)  # for good: only what failed or was cancelled is resumed
+        ended = finished or stopped(store, job_id)
+        spec = None if ended else find_record(store, keys.spec, JobSpec)
+        if spec is not None:
+            yield spec

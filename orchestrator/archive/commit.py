@@ -1,0 +1,198 @@
+"""Committing a job: old rows of changed photos out, the fragments of all its shards in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from headcount.collections.photos import collection_id
+from headcount.contract.forgotten import require_none_under_way
+from headcount.contract.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, shard_name
+from headcount.contract.messages import (
+    CommitRecord,
+    DoneMarker,
+    JobSpec,
+    PackRecord,
+    PlanRecord,
+    ReplacedRecord,
+    RollbackRecord,
+    find_record,
+    now,
+    read_record,
+)
+from headcount.errors import FatalError
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from headcount.tables import Table, any_of, in_collection, quoted
+from orchestrator.archive.catalogue import rollback_since
+
+Staged = Mapping[str, Sequence[Sequence[str]]]
+"""By table, in the order of the commit: the fragments that each shard staged, in shard order."""
+
+
+def commit_job(
+    store: Store,
+    spec: JobSpec,
+    plan: PlanRecord,
+    pack: PackRecord,
+    s3: S3Settings,
+    *,
+    fence: Callable[[], None] = lambda: None,
+    staged: Staged | None = None,
+) -> None:
+    """Bring the archive's tables up to the job. Doing it again changes nothing.
+
+    ``fence`` is asked before each change, and raises where another supervisor has taken over.
+    ``staged`` is what the shards staged, where it was read already.
+    Faces go first: a photo that is known has its faces in place.
+    """
+    keys = JobKeys(spec.job_id)
+    of_pack = PackKeys(pack.pack_id)
+
+    def require_ours() -> None:
+        require_none_under_way(store)
+        fence()
+
+    refuse_if_rolled_back(store, spec)
+    require_ours()
+    _delete_left_over(store, spec, of_pack, s3)
+    for key, shards in (staged or _staged(store, spec, plan, of_pack)).items():
+        table = Table(store.uri, key, s3)
+        require_ours()
+        _delete_replaced(table, store, spec, plan)
+        if not _is_in(table, spec):
+            _require_files(store, spec, key, shards)
+            require_ours()
+            table.commit(fragment for fragments in shards for fragment in fragments)
+            table.compact()
+    versions = CommitRecord(
+        pack_id=pack.pack_id,
+        photos=Table(store.uri, of_pack.photos, s3).version,
+        faces=Table(store.uri, of_pack.faces, s3).version,
+        gallery=Table(store.uri, of_pack.gallery, s3).version,
+        at=now(),
+    )
+    store.put_new(keys.commit, versions.to_bytes())
+
+
+def require_staged(
+    store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
+) -> Staged:
+    """What the job's shards staged.
+
+    Raises FatalError where something that is yet to be committed is not there any more; shards of
+    which that is so are done anew when the job is resumed.
+    """
+    staged = _staged(store, spec, plan, PackKeys(pack.pack_id))
+    for key, shards in staged.items():
+        if not _is_in(Table(store.uri, key, s3), spec):
+            _require_files(store, spec, key, shards)
+    return staged
+
+
+def _staged(store: Store, spec: JobSpec, plan: PlanRecord, pack: PackKeys) -> Staged:
+    keys = JobKeys(spec.job_id)
+    found = [
+        find_record(store, keys.done(shard_name(number)), DoneMarker)
+        for number in range(plan.shards)
+    ]
+    markers = [marker for marker in found if marker is not None]
+    if len(markers) < len(found):
+        raise _to_be_done_anew(spec, len(found) - len(markers))
+    return {  # faces first
+        pack.faces: [marker.face_fragments for marker in markers],
+        pack.photos: [marker.photo_fragments for marker in markers],
+    }
+
+
+def _is_in(table: Table, spec: JobSpec) -> bool:
+    return bool(table.count(f"job_id = {quoted(spec.job_id)}"))
+
+
+def _require_files(store: Store, spec: JobSpec, key: str, shards: Sequence[Sequence[str]]) -> None:
+    """Raise FatalError where data files of a table's staged fragments are gone.
+
+    Lance would append them all the same, and nobody could read the table any more.
+    """
+    if not any(shards):
+        return
+    there = {PurePosixPath(info.key).name for info in store.list(f"{key}/data/")}
+    lost = [
+        number
+        for number, fragments in enumerate(shards)
+        if not {name for fragment in fragments for name in _files(fragment)} <= there
+    ]
+    for number in lost:
+        store.delete(JobKeys(spec.job_id).done(shard_name(number)))
+    if lost:
+        raise _to_be_done_anew(spec, len(lost))
+
+
+def _files(fragment: str) -> Iterator[str]:
+    for file in json.loads(fragment)["files"]:
+        yield PurePosixPath(file["path"]).name
+
+
+def _to_be_done_anew(spec: JobSpec, shards: int) -> FatalError:
+    return FatalError(
+        f"what {shards} shards of job {spec.job_id} had staged is gone from the archive, as after "
+        f"a `forget`: `headcount resume {spec.job_id}` does them anew"
+    )
+
+
+def faces_in(store: Store, pack: PackRecord, s3: S3Settings) -> int:
+    """The faces of an archive that a pack found, of all collections: quickly counted."""
+    return Table(store.uri, PackKeys(pack.pack_id).faces, s3).count()
+
+
+def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
+    """Raise FatalError where the archive is not what it was when the job was begun."""
+    if under_way := find_record(store, ROLLBACK, RollbackRecord):
+        raise FatalError(
+            f"the archive is being rolled back to job {under_way.job_id}: where that was "
+            f"interrupted, `headcount rollback {under_way.job_id}` ends it; then start a new job"
+        )
+    if record := rollback_since(store, spec):
+        raise FatalError(
+            f"the archive was rolled back to job {record.job_id} since job {spec.job_id} was "
+            "begun: start a new job"
+        )
+
+
+def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
+    """The rows that earlier jobs left of photos which changed or are gone."""
+    for photos in _replaced(store, spec, plan):
+        table.delete(
+            f"{in_collection(collection_id(spec.photos or ''))} "
+            f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
+        )
+
+
+def _delete_left_over(store: Store, spec: JobSpec, pack: PackKeys, s3: S3Settings) -> None:
+    """The faces that other jobs left whose photos are not known.
+
+    There are some only where a rollback went to a version that another collection's job left
+    while a job's faces were in and its photos were not yet.
+    """
+    if next(iter(store.list(ROLLBACKS)), None) is None:
+        return
+    faces, photos = (Table(store.uri, key, s3) for key in (pack.faces, pack.photos))
+    mine = in_collection(collection_id(spec.photos or ""))
+    for job_id in sorted(_jobs_in(faces, mine) - _jobs_in(photos, mine) - {spec.job_id}):
+        faces.delete(f"{mine} AND job_id = {quoted(job_id)}")
+
+
+def _jobs_in(table: Table, where: str) -> set[str]:
+    """The jobs that rows of a table came with."""
+    return {
+        job_id
+        for batch in table.scan(["job_id"], where=where)
+        for job_id in batch.column(0).unique().to_pylist()
+    }
+
+
+def _replaced(store: Store, spec: JobSpec, plan: PlanRecord) -> Iterator[tuple[str, ...]]:
+    keys = JobKeys(spec.job_id)
+    for number in range(plan.replaced_lists):
+        yield read_record(store, keys.replaced(number), ReplacedRecord).photos

@@ -1,0 +1,111 @@
+"""Going back to the archive as it was with an earlier job in it.
+
+What is about to be done is written first and removed last: a rollback that was interrupted is
+ended by the next one, and no job is committed meanwhile.
+"""
+
+from __future__ import annotations
+
+from headcount import audit
+from headcount.assignments import rolls
+from headcount.contract.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
+from headcount.contract.messages import (
+    CommitRecord,
+    LastCommitRecord,
+    RollbackRecord,
+    find_record,
+    now,
+)
+from headcount.errors import FatalError, HeadcountError, TransientError
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from headcount.tables import Table
+from orchestrator.archive.catalogue import committed_jobs, require_idle, undone_jobs
+
+
+def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
+    """Make the archive what it was when ``job_id`` was done; gives the jobs that are undone.
+
+    Raises FatalError where that version is gone, or jobs are at work. Doing it again changes
+    nothing.
+    """
+    begun = find_record(store, ROLLBACK, RollbackRecord)
+    if begun is not None and begun.job_id != job_id:
+        raise FatalError(
+            f"a rollback to job {begun.job_id} was interrupted: "
+            f"`headcount rollback {begun.job_id}` ends it"
+        )
+    versions = _versions(store, job_id, s3)
+    if begun is None:
+        require_idle(store, purpose="before a rollback")
+        undone = _committed_after(store, job_id, versions.pack_id)
+        begun = RollbackRecord(job_id=job_id, at=now(), undone=undone)
+        audit.record(store, "rollback", job_id)
+        store.put(ROLLBACK, begun.to_bytes())
+        try:
+            _require_nothing_since(store, begun, versions.pack_id)
+        except HeadcountError:
+            store.delete(ROLLBACK)
+            raise
+    keys = PackKeys(versions.pack_id)
+    # Photos first: whatever is known then has its faces, now or when this is begun again.
+    for key, version in (
+        (keys.photos, versions.photos),
+        (keys.faces, versions.faces),
+        (keys.gallery, versions.gallery),
+    ):
+        Table(store.uri, key, s3).restore(version)
+    _remove(store, keys, begun)
+    store.put(f"{ROLLBACKS}{begun.at:%Y%m%d-%H%M%S.%f}.json", begun.to_bytes())
+    store.delete(ROLLBACK)
+    return list(begun.undone)
+
+
+def _require_nothing_since(store: Store, begun: RollbackRecord, pack_id: str) -> None:
+    """Look again now that the rollback can be seen: of it and what begins, one sees the other.
+
+    Raises FatalError where a job is at work, and TransientError where one was committed since or
+    a person is being forgotten.
+    """
+    require_idle(store, purpose="before a rollback")
+    if _committed_after(store, begun.job_id, pack_id) != begun.undone:
+        raise TransientError("a job was committed just now: repeat the rollback")
+
+
+def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
+    record = find_record(store, JobKeys(job_id).commit, CommitRecord)
+    if record is None and job_id in undone_jobs(store):
+        raise FatalError(f"job {job_id} was undone by a rollback: its faces are not kept")
+    if record is None:
+        raise FatalError(
+            f"no version of the archive was kept for job {job_id}: it took in no photos, its pack "
+            "was dropped, or a `forget` since has removed what was before it"
+        )
+    keys = PackKeys(record.pack_id)
+    for key, version in (
+        (keys.photos, record.photos),
+        (keys.faces, record.faces),
+        (keys.gallery, record.gallery),
+    ):
+        if not Table(store.uri, key, s3).has(version):
+            raise FatalError(f"version {version} of {key} is not there any more")
+    return record
+
+
+def _committed_after(store: Store, job_id: str, pack_id: str) -> tuple[str, ...]:
+    order = rolls.by_commit(store, committed_jobs(store, pack_id))
+    return tuple(order[order.index(job_id) + 1 :])
+
+
+def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:
+    """Remove what the undone jobs said of faces: the next job compares with those before."""
+    for collection in rolls.collections_of(store, keys):
+        for later in begun.undone:
+            store.delete(keys.roll(collection, later))
+            store.delete(keys.lineage(collection, later))
+    for info in list(store.list(COMMITS)):  # also of collections that never had a roll
+        last = find_record(store, info.key, LastCommitRecord)
+        if last is not None and (not last.made or last.job_id in begun.undone):
+            store.delete(info.key)  # nobody is to complete a commit that is undone
+    for later in begun.undone:
+        store.delete(JobKeys(later).commit)

@@ -1,0 +1,1 @@
+"""Progress, summaries and metrics: what an operator sees of jobs."""

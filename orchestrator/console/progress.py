@@ -1,0 +1,179 @@
+"""How a job's progress is shown: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from headcount.contract.messages import ProgressRecord
+from orchestrator.jobs.supervisor import Reporter
+
+STAGES = {
+    "prepare": "loading models, enrolling people",
+    "plan": "listing photos",
+    "embed": "finding faces",
+    "commit": "committing to the archive",
+    "gather": "sharing out the faces",
+    "match": "matching",
+    "join": "finding neighbours",
+    "reduce": "matching, clustering, writing results",
+    "done": "done",
+    "failed": "failed",
+    "paused": "paused",
+    "cancelled": "cancelled",
+    "undone": "undone by a rollback since",
+}
+ENDS = ("done", "failed", "paused", "cancelled")
+BOUNDS = {
+    "wait": "fetch",
+    "decode": "decode",
+    "detect": "detect",
+    "align": "align",
+    "embed": "embed",
+    "write": "write",
+}
+"""What a job is said to be bound by, by the stage that takes its threads' time."""
+LINE_SECONDS = 10.0
+
+
+@contextmanager
+def make_reporter(stream: TextIO) -> Iterator[Reporter]:
+    """A reporter that fits where the text goes."""
+    if not stream.isatty():
+        yield Lines(stream)
+        return
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        Counted(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        console=Console(file=stream),
+    )
+    with progress:
+        yield Bars(progress)
+
+
+def duration(seconds: float) -> str:
+    """Time left as a person says it: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def rate(record: ProgressRecord) -> str:
+    """Photos per second and time left, as far as they are known."""
+    if record.photos_per_second is None:
+        return ""
+    text = f"{record.photos_per_second:.1f} photos/s"
+    if record.seconds_left is not None and record.seconds_left > 0:
+        text += f", {duration(record.seconds_left)} left"
+    if what := bound(record.stages):
+        text += f", {what}"
+    return text
+
+
+def bound(stages: Mapping[str, float]) -> str:
+    """What the embed stage spends most of its threads' time on: ``decode-bound 71 %``.
+
+    Fetching is done beside the analysis, so its own seconds don't count: it bounds a job where
+    the analysing threads wait for photos. Nothing while no shard is done.
+    """
+    spent = {stage: stages.get(stage, 0.0) for stage in BOUNDS}
+    total = sum(spent.values())
+    if not total:
+        return ""
+    stage = max(spent, key=spent.__getitem__)
+    return f"{BOUNDS[stage]}-bound {100 * spent[stage] / total:.0f} %"
+
+
+class Counted(MofNCompleteColumn):
+    """How many photos of how many, on the bars that count photos."""
+
+    def render(self, task: Task) -> Text:
+        """The numbers; nothing where a stage counts none."""
+        return super().render(task) if task.total and task.total > 1 else Text("")
+
+
+class Bars:
+    """One bar per stage, on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, rate="", visible=False)
+
+    def stage(self, name: str) -> None:
+        """Finish the bar of the last stage and begin another."""
+        self._close()
+        if name not in ENDS:
+            self._task = self._progress.add_task(STAGES.get(name, name), total=None, rate="")
+
+    def _close(self) -> None:
+        task = self._progress.tasks[self._task]
+        if task.total is None:
+            self._progress.update(self._task, total=1, completed=1)
+        else:
+            self._progress.update(self._task, rate="")
+        self._progress.stop_task(self._task)
+
+    def progress(self, snapshot: ProgressRecord) -> None:
+        """Move the bar."""
+        if snapshot.photos_total:
+            self._progress.update(
+                self._task,
+                completed=snapshot.photos_done,
+                total=snapshot.photos_total,
+                rate=rate(snapshot),
+            )
+
+    def warn(self, text: str) -> None:
+        """A line above the bars."""
+        self._progress.console.print(f"[yellow]{escape(text)}[/yellow]")
+
+
+class Lines:
+    """A line per stage and one every few seconds, for logs and pipes."""
+
+    def __init__(self, stream: TextIO, name: str = "") -> None:
+        self._stream = stream
+        self._prefix = f"{name}: " if name else ""
+        self._last = 0.0
+
+    def _say(self, text: str) -> None:
+        self._stream.write(f"{self._prefix}{text}\n")
+        self._stream.flush()
+
+    def stage(self, name: str) -> None:
+        """Say what begins."""
+        self._last = time.monotonic()
+        self._say(STAGES.get(name, name))
+
+    def progress(self, snapshot: ProgressRecord) -> None:
+        """Say how far it is, not too often."""
+        if snapshot.photos_total and time.monotonic() - self._last > LINE_SECONDS:
+            self._last = time.monotonic()
+            self._say(
+                f"  {snapshot.photos_done:,} of {snapshot.photos_total:,} photos"
+                + (f", {text}" if (text := rate(snapshot)) else "")
+            )
+
+    def warn(self, text: str) -> None:
+        """Say it plainly."""
+        self._say(f"warning: {text}")

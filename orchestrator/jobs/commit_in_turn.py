@@ -1,0 +1,109 @@
+"""Taking jobs into the archive in turn: a plan is made, or made again, on what the last one left.
+
+Two plans of one collection made at the same time both find the same photos new. The one that is
+committed second is therefore planned again, if no shard of it was begun, or refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headcount.collections.photos import collection_id
+from headcount.contract.forgotten import require_none_under_way
+from headcount.contract.layout import PREPARE, JobKeys, commit_key
+from headcount.contract.messages import (
+    DoneMarker,
+    JobSpec,
+    LastCommitRecord,
+    PackRecord,
+    PlanRecord,
+    find_record,
+    read_record,
+)
+from headcount.errors import FatalError
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from orchestrator.archive.catalogue import rollback_since
+from orchestrator.archive.commit import (
+    commit_job,
+    refuse_if_rolled_back,
+    require_staged,
+)
+from orchestrator.jobs.plan import plan_job
+
+Fence = Callable[[], None]
+"""Raises where another supervisor has taken over; asked before each write that counts."""
+
+
+def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> PlanRecord:
+    """The job's plan, made now where there is none or where another job was committed since.
+
+    Raises FatalError where that happened and the old plan was begun: its photos would be taken
+    in twice; or where the archive was rolled back since the job was begun.
+    """
+    refuse_if_rolled_back(store, spec)
+    require_none_under_way(store)
+    last = _completed(store, spec, s3, fence)
+    keys = JobKeys(spec.job_id)
+    plan = find_record(store, keys.plan, PlanRecord)
+    if plan is not None and last in (plan.after, spec.job_id):
+        return plan
+    if plan is not None and _was_begun(store, keys):
+        raise FatalError(
+            f"another job has taken in {spec.photos} since job {spec.job_id} was planned: "
+            "nothing is missing from the archive, start a new job for what is new"
+        )
+    return plan_job(store, spec, s3)
+
+
+def take_in(
+    store: Store,
+    spec: JobSpec,
+    plan: PlanRecord,
+    pack: PackRecord,
+    s3: S3Settings,
+    *,
+    fence: Fence,
+) -> None:
+    """Commit the job, named as the collection's last one before and after it."""
+    refuse_if_rolled_back(store, spec)  # before it is named: nobody could complete it
+    key = commit_key(collection_id(spec.photos or ""))
+    staged = require_staged(store, spec, plan, pack, s3)
+    require_none_under_way(store)
+    fence()
+    store.put(key, LastCommitRecord(job_id=spec.job_id, made=False).to_bytes())
+    commit_job(store, spec, plan, pack, s3, fence=fence, staged=staged)
+    store.put(key, LastCommitRecord(job_id=spec.job_id, made=True).to_bytes())
+
+
+def pack_of(prepared: DoneMarker) -> PackRecord:
+    """The model pack that a job's first unit found."""
+    if prepared.pack is None:
+        raise FatalError("the job's first unit left no model pack: start a new job")
+    return prepared.pack
+
+
+def _completed(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> str:
+    """The job committed last; where its supervisor died in the middle, the rest of it is done.
+
+    A commit that a rollback has undone in the middle is nobody's any more: it is dropped.
+    """
+    key = commit_key(collection_id(spec.photos or ""))
+    last = find_record(store, key, LastCommitRecord)
+    if last is None:
+        return ""
+    if not last.made and last.job_id != spec.job_id:
+        keys = JobKeys(last.job_id)
+        other = read_record(store, keys.spec, JobSpec)
+        if rollback_since(store, other):
+            fence()
+            store.delete(key)
+            return ""
+        plan = read_record(store, keys.plan, PlanRecord)
+        pack = pack_of(read_record(store, keys.done(PREPARE), DoneMarker))
+        take_in(store, other, plan, pack, s3, fence=fence)
+    return last.job_id
+
+
+def _was_begun(store: Store, keys: JobKeys) -> bool:
+    return next(iter(store.list(f"{keys.attempts_folder}embed-")), None) is not None

@@ -1,0 +1,150 @@
+"""What a job would be: photos, bytes, formats; by a sample, also faces and time."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+
+from headcount.contract.layout import JobKeys, shard_name
+from headcount.contract.messages import (
+    DoneMarker,
+    JobSpec,
+    ManifestPhoto,
+    PlanRecord,
+    ShardManifest,
+    read_record,
+)
+from headcount.settings import S3Settings
+from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
+from orchestrator.jobs.plan import State, Tally, states_of
+
+
+@dataclass(slots=True)
+class Estimate:
+    """What planning would find, counted without writing anything."""
+
+    photos: int = 0
+    bytes: int = 0
+    other_objects: int = 0
+    new: int = 0
+    changed: int = 0
+    known: int = 0
+    removed: int = 0
+    planned_photos: int = 0
+    planned_bytes: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+
+    def add(self, state: State, info: ObjectInfo) -> None:
+        """Count one photo."""
+        setattr(self, state.value, getattr(self, state.value) + 1)
+        if state is State.REMOVED:
+            return
+        self.photos += 1
+        self.formats[PurePosixPath(info.key).suffix.lower().lstrip(".") or "none"] += 1
+        if state is not State.KNOWN:
+            self.planned_photos += 1
+            self.planned_bytes += info.size
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON shows it, the most frequent format first."""
+        return asdict(self) | {"formats": dict(self.formats.most_common())}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a worker made of a few of the photos."""
+
+    photos: int
+    bytes: int
+    faces: int
+    seconds: float
+    outcomes: dict[str, int]
+
+    def scaled_to(self, photos: int) -> dict[str, float]:
+        """Faces and a single such worker's hours, for so many photos like these."""
+        each = photos / self.photos
+        return {
+            "expected_faces": round(self.faces * each),
+            "worker_hours": self.seconds * each / 3600,
+        }
+
+
+class Reservoir:
+    """An even random choice of at most ``size`` items of a stream; the same for the same stream.
+
+    Vitter's algorithm R (ACM TOMS 11, 1985).
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._seen = 0
+        self._random = random.Random(0)  # noqa: S311 - a sample, not a secret
+        self.items: list[ObjectInfo] = []
+
+    def offer(self, item: ObjectInfo) -> None:
+        """Perhaps keep one more."""
+        self._seen += 1
+        if len(self.items) < self._size:
+            self.items.append(item)
+            return
+        place = self._random.randrange(self._seen)
+        if place < self._size:
+            self.items[place] = item
+
+
+def survey(
+    store: Store, spec: JobSpec, s3: S3Settings, sample: int
+) -> tuple[Estimate, list[ObjectInfo]]:
+    """Count what the job would plan, and choose photos of it for a sample, in key order."""
+    estimate, tally, chosen = Estimate(), Tally(), Reservoir(sample)
+    for state, info in states_of(store, spec, s3, tally):
+        estimate.add(state, info)
+        if state in (State.NEW, State.CHANGED):
+            chosen.offer(info)
+    estimate.bytes, estimate.other_objects = tally.bytes, tally.others
+    return estimate, sorted(chosen.items, key=lambda info: info.key)
+
+
+def run_sample(
+    spec: JobSpec, photos: list[ObjectInfo], run: Callable[[Store, JobSpec], object]
+) -> Sample:
+    """Let ``run`` drive a job over these photos in an archive that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="headcount-sample-") as folder:
+        root = canonical_uri(folder)
+        small = spec.model_copy(
+            update={"people": None, "archive": root, "out": root + "out/", "annotate": 0}
+        )
+        store = open_store(root)
+        _write_plan(store, small, photos)
+        run(store, small)
+        unit = JobKeys(small.job_id).done(shard_name(0))
+        marker = read_record(store, unit, DoneMarker)
+    return Sample(marker.photos, marker.bytes, marker.faces, marker.seconds, marker.outcomes)
+
+
+def _write_plan(store: Store, spec: JobSpec, photos: list[ObjectInfo]) -> None:
+    keys, unit = JobKeys(spec.job_id), shard_name(0)
+    manifest = ShardManifest(
+        unit=unit,
+        photos=tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in photos),
+    )
+    total = sum(photo.size for photo in photos)
+    plan = PlanRecord(
+        photos=len(photos),
+        bytes=total,
+        other_objects=0,
+        new=len(photos),
+        changed=0,
+        known=0,
+        removed=0,
+        shards=1,
+        planned_photos=len(photos),
+        planned_bytes=total,
+    )
+    store.put(keys.spec, spec.to_bytes())
+    store.put(keys.shard(unit), manifest.to_bytes())
+    store.put(keys.plan, plan.to_bytes())

@@ -1,0 +1,283 @@
+"""Planning: what of a collection is new or changed since the archive last saw it, cut in shards.
+
+Everything streams: the listing and what the archive knows, both in key order, are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+from urllib.parse import unquote
+
+from headcount.collections import counts_as_photo, open_collection
+from headcount.collections.photos import collection_id
+from headcount.collections.places import is_container
+from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
+from headcount.contract.messages import (
+    ArchiveRecord,
+    DoneMarker,
+    JobSpec,
+    LastCommitRecord,
+    Limits,
+    ManifestPhoto,
+    PlanRecord,
+    ReplacedRecord,
+    ShardManifest,
+    find_record,
+)
+from headcount.contract.vocabulary import Outcome
+from headcount.errors import FatalError
+from headcount.settings import PROFILES, ProfileName, S3Settings
+from headcount.storage import ObjectInfo, Store
+from headcount.storage.base import Reader
+from headcount.tables import Table, in_collection
+
+REPLACED_CHUNK = 2_000
+"""Keys of one object that lists photos whose old rows go."""
+
+
+class State(StrEnum):
+    """How a photo stands to the archive."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    KNOWN = "known"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the archive knows of a photo."""
+
+    info: ObjectInfo
+    outcome: Outcome
+    profile: ProfileName | Literal[""] = "balanced"
+    """How hard it was searched; empty: it is to be searched again, however that was."""
+
+    def settles(self, info: ObjectInfo, profile: ProfileName) -> bool:
+        """Whether this answers for a photo that is to be searched with ``profile``."""
+        if not self.profile:
+            return False
+        searched = PROFILES.index(self.profile) >= PROFILES.index(profile)
+        return self.info == info and searched and not self.outcome.may_change
+
+
+def compare(
+    listing: Iterable[ObjectInfo], known: Iterable[Known], profile: ProfileName
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo of either side, once, with its state; both sides must be in key order.
+
+    A photo that was searched less thoroughly than ``profile`` asks for counts as changed.
+    """
+    old = iter(known)
+    have = next(old, None)
+    for info in listing:
+        while have is not None and have.info.key < info.key:
+            yield State.REMOVED, have.info
+            have = next(old, None)
+        if have is None or have.info.key > info.key:
+            yield State.NEW, info
+            continue
+        same = have.settles(info, profile)
+        yield (State.KNOWN if same else State.CHANGED), info
+        have = next(old, None)
+    while have is not None:
+        yield State.REMOVED, have.info
+        have = next(old, None)
+
+
+def again(
+    known: Iterable[Known], outcomes: Collection[Outcome], tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo the archive knows; those with one of ``outcomes`` are done again."""
+    for have in known:
+        tally.bytes += have.info.size
+        yield (State.CHANGED if have.outcome in outcomes else State.KNOWN), have.info
+
+
+def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
+    """Photos in runs of at most ``shard_photos`` and, beyond the first, ``shard_bytes``."""
+    shard: list[ObjectInfo] = []
+    size = 0
+    for photo in photos:
+        full = len(shard) >= limits.shard_photos or size + photo.size > limits.shard_bytes
+        if shard and full:
+            yield tuple(shard)
+            shard, size = [], 0
+        shard.append(photo)
+        size += photo.size
+    if shard:
+        yield tuple(shard)
+
+
+class Tally:
+    """The counts of a plan, kept while its photos stream by."""
+
+    def __init__(self) -> None:
+        self.states = dict.fromkeys(State, 0)
+        self.others = 0
+        self.containers = 0
+        self.bytes = 0
+        self.planned = 0
+        self.planned_bytes = 0
+        self.shards = 0
+        self.replaced_lists = 0
+
+
+def plan_job(
+    store: Store, spec: JobSpec, s3: S3Settings, *, pack_id: str | None = None
+) -> PlanRecord:
+    """Write the job's shard manifests and, last, its plan. Doing it again gives the same.
+
+    ``pack_id`` says with which pack it will embed, where its first unit is yet to find that.
+    Raises FatalError where the collection is not there or holds no photo.
+    """
+    if spec.photos is None:
+        raise FatalError("this job only enrols people: there is nothing to plan")
+    keys = JobKeys(spec.job_id)
+    tally = Tally()
+    after = last_commit(store, spec)
+    states = states_of(store, spec, s3, tally, pack_id=pack_id)
+    planned = _changed(states, store, keys, tally)
+    for shard in cut_shards(planned, spec.limits):
+        unit = shard_name(tally.shards)
+        photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
+        store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
+        tally.shards += 1
+    plan = _record(tally, after)
+    if not plan.photos and spec.retries:
+        raise FatalError(
+            f"the archive has no photos of {spec.photos} yet, so there is nothing to try again: "
+            "`headcount resume` goes on with a job that did not end"
+        )
+    if not plan.photos:
+        raise FatalError(_nothing_found(spec.photos, plan.other_objects, tally.containers))
+    store.put(keys.plan, plan.to_bytes())
+    return plan
+
+
+def states_of(
+    store: Store, spec: JobSpec, s3: S3Settings, tally: Tally, *, pack_id: str | None = None
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Each photo of the job's collection with its state; objects that are none go to ``tally``."""
+    known = _known(store, spec, s3, pack_id or pack_id_of(store, spec))
+    if spec.retries:
+        return again(known, spec.retries, tally)
+    collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
+    return compare(_photos_of(collection, spec, tally), known, spec.profile)
+
+
+def _nothing_found(uri: str, others: int, containers: int) -> str:
+    hint = "check the path"
+    if containers:
+        hint = (
+            f"it holds {containers:,} tar or ZIP files; to take the photos in them, say --archives"
+        )
+    elif others:
+        hint = (
+            f"it holds {others:,} other objects; if these are images without the usual suffix, "
+            "say --all-objects"
+        )
+    return f"no photos found in {uri}: {hint}"
+
+
+def _photos_of(collection: Reader, spec: JobSpec, tally: Tally) -> Iterator[ObjectInfo]:
+    own = tuple(key for uri in (spec.out, spec.archive) if (key := _key_below(collection.uri, uri)))
+    for info in collection.list():
+        if own and info.key.startswith(own):
+            continue  # what headcount writes below the collection is not part of it
+        if not counts_as_photo(
+            info.key, spec.photos or "", archives=spec.archives, all_objects=spec.all_objects
+        ):
+            tally.others += 1
+            tally.containers += is_container(info.key)
+            continue
+        tally.bytes += info.size
+        yield info
+
+
+def _key_below(collection: str, uri: str) -> str:
+    """The key prefix under which ``uri`` lies in a collection; empty where it does not."""
+    if not uri.startswith(collection):
+        return ""
+    rest = uri[len(collection) :]
+    return rest if collection.startswith("s3://") else unquote(rest)
+
+
+def _known(store: Store, spec: JobSpec, s3: S3Settings, pack_id: str | None) -> Iterator[Known]:
+    if pack_id is None or spec.photos is None:
+        return
+    table = Table(store.uri, PackKeys(pack_id).photos, s3)
+    if not table.exists():
+        return
+    rows = table.scan(
+        ["photo", "etag", "bytes", "outcome", "profile"],
+        where=in_collection(collection_id(spec.photos)),
+        order_by=["photo"],
+    )
+    for batch in rows:
+        for photo, etag, size, outcome, profile in zip(
+            *(column.to_pylist() for column in batch.columns), strict=True
+        ):
+            yield Known(ObjectInfo(photo, etag, size), Outcome(outcome), profile)
+
+
+def pack_id_of(store: Store, spec: JobSpec) -> str | None:
+    """The pack that a job embeds with: as its first unit found, or the archive's own."""
+    prepared = find_record(store, JobKeys(spec.job_id).done(PREPARE), DoneMarker)
+    if prepared is not None and prepared.pack is not None:
+        return prepared.pack.pack_id
+    archive = find_record(store, ARCHIVE, ArchiveRecord)
+    return archive.model.pack_id if archive else None
+
+
+def _changed(
+    states: Iterable[tuple[State, ObjectInfo]], store: Store, keys: JobKeys, tally: Tally
+) -> Iterator[ObjectInfo]:
+    """The photos to embed; the keys whose old rows must go are written out on the way."""
+    replaced: list[str] = []
+    for state, info in states:
+        tally.states[state] += 1
+        if state in (State.CHANGED, State.REMOVED):
+            replaced.append(info.key)
+            if len(replaced) == REPLACED_CHUNK:
+                _write_replaced(store, keys, replaced, tally)
+                replaced = []
+        if state in (State.NEW, State.CHANGED):
+            tally.planned += 1
+            tally.planned_bytes += info.size
+            yield info
+    if replaced:
+        _write_replaced(store, keys, replaced, tally)
+
+
+def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally) -> None:
+    record = ReplacedRecord(photos=tuple(photos))
+    store.put(keys.replaced(tally.replaced_lists), record.to_bytes())
+    tally.replaced_lists += 1
+
+
+def last_commit(store: Store, spec: JobSpec) -> str:
+    """The job that last committed this collection; empty where none has, or one is at it."""
+    record = find_record(store, commit_key(collection_id(spec.photos or "")), LastCommitRecord)
+    return record.job_id if record and record.made else ""
+
+
+def _record(tally: Tally, after: str) -> PlanRecord:
+    states = tally.states
+    return PlanRecord(
+        photos=states[State.NEW] + states[State.CHANGED] + states[State.KNOWN],
+        bytes=tally.bytes,
+        other_objects=tally.others,
+        new=states[State.NEW],
+        changed=states[State.CHANGED],
+        known=states[State.KNOWN],
+        removed=states[State.REMOVED],
+        shards=tally.shards,
+        replaced_lists=tally.replaced_lists,
+        after=after,
+        planned_photos=tally.planned,
+        planned_bytes=tally.planned_bytes,
+    )

@@ -1,0 +1,165 @@
+"""From what a person asked for to a job in the archive, checked as far as no worker is needed."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from headcount.collections import canonical_collection, open_collection
+from headcount.collections.photos import references_in
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import (
+    FinishedRecord,
+    JobRequest,
+    JobSpec,
+    Limits,
+    find_record,
+    new_job_id,
+    now,
+)
+from headcount.errors import FatalError, ObjectError
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, canonical_uri, open_store
+from headcount.storage.uris import split_object_uri
+from orchestrator.archive.catalogue import job_ids, rollback_since
+
+
+def make_request(
+    *,
+    photos: str | None,
+    people: str | None,
+    archive: str,
+    settings: Settings,
+    expected: str | None = None,
+    profile: str | None = None,
+    formats: tuple[str, ...] = (),
+    **wishes: Any,
+) -> JobRequest:
+    """What was asked for, with every URI in canonical form.
+
+    ``wishes`` are the other fields of a JobRequest.
+    """
+    return JobRequest.model_validate(
+        {
+            "photos": canonical_collection(photos) if photos else None,
+            "people": canonical_uri(people) if people else None,
+            "expected": canonical_object(expected) if expected else None,
+            "archive": canonical_uri(archive),
+            "model": settings.model,
+            "profile": profile or settings.profile,
+            "formats": ("parquet", *(f for f in formats if f != "parquet")),
+            **wishes,
+        }
+    )
+
+
+def spec_of(request: JobRequest, out: str | None, settings: Settings) -> JobSpec:
+    """A job of its own that does what was asked for, with every default said."""
+    created = now()
+    job_id = new_job_id(created)
+    asked = request.model_dump(include=set(JobRequest.model_fields))
+    return JobSpec.model_validate(
+        asked
+        | {
+            "job_id": job_id,
+            "created": created,
+            "out": canonical_uri(out) if out else request.archive + JobKeys(job_id).results,
+            "limits": Limits(
+                max_bytes=settings.max_bytes,
+                max_pixels=settings.max_pixels,
+                shard_photos=settings.shard_photos,
+                shard_bytes=settings.shard_bytes,
+            ),
+        }
+    )
+
+
+def make_spec(*, out: str | None, settings: Settings, **request: Any) -> JobSpec:
+    """A job from the arguments of make_request."""
+    return spec_of(make_request(settings=settings, **request), out, settings)
+
+
+def canonical_object(uri: str) -> str:
+    """The canonical URI of one object."""
+    store, key = split_object_uri(uri)
+    return store + (key if store.startswith("s3://") else quote(key))
+
+
+def submit(spec: JobSpec, s3: S3Settings) -> Store:
+    """Check the sources, write the spec; gives the archive's store. Raises FatalError."""
+    check_sources(spec, s3)
+    store = open_archive(spec.archive, s3)
+    store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
+    return store
+
+
+def check_sources(spec: JobSpec, s3: S3Settings) -> None:
+    """Raise FatalError where photos, people or expectations cannot be read at all."""
+    _check_photos(spec, s3)
+    _check_people(spec, s3)
+    _check_expected(spec, s3)
+
+
+def open_archive(uri: str, s3: S3Settings) -> Store:
+    """The archive's store; a local archive's folder is made."""
+    store = open_store(uri, s3)
+    if not uri.startswith("s3://"):
+        return store
+    store.check()
+    return store
+
+
+def _check_photos(spec: JobSpec, s3: S3Settings) -> None:
+    if spec.photos is None:
+        return
+    archive = open_store(spec.archive, s3)
+    open_collection(spec.photos, s3, indexes=archive, archives=spec.archives).check()
+    if not spec.photos.endswith("/"):
+        return
+    collection = open_store(spec.photos, s3)
+    if not next(iter(collection.list()), None):
+        raise FatalError(f"no photos found in {collection.uri}: it is empty; check the path")
+
+
+def _check_people(spec: JobSpec, s3: S3Settings) -> None:
+    if spec.people is None:
+        return
+    people = open_store(spec.people, s3)
+    people.check()
+    if not list(islice(references_in(people.list()), 1)):
+        raise FatalError(
+            f"no people found in {people.uri}: expected one folder per person with photos in it, "
+            "or photos named after the person (NAME.jpg)"
+        )
+
+
+def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
+    if spec.expected is None:
+        return
+    store, key = split_object_uri(spec.expected)
+    try:
+        open_store(store, s3).stat(key)
+    except ObjectError as error:
+        raise FatalError(f"cannot read the expected people: {error}") from error
+
+
+def interrupted_job(store: Store, spec: JobSpec) -> str | None:
+    """The latest job of the same request that was begun and not finished, if it is the latest.
+
+    None where the archive was rolled back since: that job cannot be ended any more.
+    """
+    latest: JobSpec | None = None
+    for job_id in job_ids(store):
+        other = find_record(store, JobKeys(job_id).spec, JobSpec)
+        if other and other.photos == spec.photos:
+            latest = other  # job ids sort by time
+    if latest is None or not _same_request(latest, spec) or rollback_since(store, latest):
+        return None
+    finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)
+    return latest.job_id if finished is None or finished.state == "failed" else None
+
+
+def _same_request(one: JobSpec, other: JobSpec) -> bool:
+    apart = {"job_id", "created", "limits"}
+    return one.model_dump(exclude=apart) == other.model_dump(exclude=apart)

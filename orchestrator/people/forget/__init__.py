@@ -1,0 +1,1 @@
+"""Forgetting a person: found everywhere, removed from archive and results."""

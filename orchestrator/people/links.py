@@ -1,0 +1,252 @@
+"""Links that people set: two faces or clusters are one person, or two; checked, then kept."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headcount import audit, decisions
+from headcount.decisions import Action, DecisionRecord, FaceMark
+from headcount.errors import FatalError
+from headcount.settings import S3Settings
+from headcount.storage import Store
+from orchestrator.people.latest_assignments import Pointed, Said, find_both, latest_rolls, marks
+
+JOINED = 10_000
+"""Faces of a cluster that are bound together, at most, the best ones: 2 MB of the decision. What a
+larger cluster has beyond them is near enough to come by itself."""
+PARTED = 500
+"""Faces of a cluster that are kept apart from those of another: every pair of them is a rule."""
+
+COLUMNS = ("one", "other", "decision")
+WORDS = {"together": False, "apart": True}
+"""What may be said of a pair in a file, and whether they are apart."""
+SHOWN = 20
+"""Bad lines of a file that a message names."""
+
+Marks = tuple[FaceMark, ...]
+Saying = tuple[Action, frozenset[str]]
+"""What was said, and of which faces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What is to be kept: the faces of both sides, and the clusters that were spoken of."""
+
+    apart: bool
+    one: Marks
+    other: Marks
+    names: tuple[str, str]
+    """The clusters that the two are, or are in, now."""
+    source: str
+
+    @property
+    def action(self) -> Action:
+        """What it says."""
+        return "different" if self.apart else "same"
+
+    @property
+    def saying(self) -> Saying:
+        """That, and of which faces."""
+        return self.action, _ids(self.one) | _ids(self.other)
+
+    @property
+    def of_faces(self) -> bool:
+        """Whether it is about two faces alone."""
+        return len(self.one) == len(self.other) == 1
+
+    @property
+    def joins(self) -> bool:
+        """Whether either has a face in a photo without the other."""
+        photos = [{mark.content for mark in side} for side in (self.one, self.other)]
+        return not (photos[0] <= photos[1] or photos[1] <= photos[0])
+
+
+def check_link(
+    store: Store,
+    one: str,
+    other: str,
+    s3: S3Settings,
+    *,
+    apart: bool,
+    among: Iterable[Said] | None = None,
+) -> Link:
+    """What it means that two faces or clusters are one person, or two.
+
+    ``among`` are the latest rolls, where they were read already. Raises FatalError where it means
+    nothing: unknown ids, twice the same, two collections.
+    """
+    if one == other:
+        raise FatalError(f"{one} is given twice: name two faces or clusters")
+    pointed = find_both(store, one, other, among)
+    sides = _sides(store, (one, other), pointed, s3, apart=apart)
+    if not (sides[0] and sides[1]) or _ids(sides[0]) == _ids(sides[1]):
+        raise FatalError(f"{one} and {other} are not two faces that can be judged")
+    names = pointed[0].cluster_id or "", pointed[1].cluster_id or ""
+    link = Link(apart, *sides, names, pointed[0].said.uri)
+    if not (apart or link.of_faces or link.joins):
+        raise FatalError(
+            f"{one} and {other} are in the same photos, and nobody is in a photo twice: link two "
+            "of their faces, where it is a mirror or a collage"
+        )
+    return link
+
+
+def _sides(
+    store: Store,
+    what: tuple[str, str],
+    pointed: tuple[Pointed, Pointed],
+    s3: S3Settings,
+    *,
+    apart: bool,
+) -> tuple[Marks, Marks]:
+    """The faces of both; of clusters that are one by now, those that they were linked with."""
+    clusters = [w not in p.face_ids for w, p in zip(what, pointed, strict=True)]
+    if all(clusters) and pointed[0].cluster_id == pointed[1].cluster_id:
+        return _once_linked(store, what, apart=apart)
+    most = PARTED if apart else JOINED
+    one, other = (
+        marks(store, faces, s3)[:most] if whole else marks(store, faces, s3, best=1)
+        for faces, whole in zip(pointed, clusters, strict=True)
+    )
+    if clusters[0]:
+        one = tuple(mark for mark in one if clusters[1] or mark not in other)
+    elif clusters[1]:
+        other = tuple(mark for mark in other if mark not in one)
+    return one, other
+
+
+def _once_linked(store: Store, what: tuple[str, str], *, apart: bool) -> tuple[Marks, Marks]:
+    """The two sides as they were when these clusters were linked. Raises FatalError without."""
+    if apart:
+        for _, decision in reversed(list(decisions.read(store))):
+            if decision.action == "same" and set(decision.clusters) == set(what):
+                one, other = (
+                    tuple(m for m in decision.faces if m.side == side)[:PARTED] for side in (0, 1)
+                )
+                return one, other
+        raise FatalError(
+            f"{what[0]} and {what[1]} are one cluster: say of two of its faces that they are two "
+            "people"
+        )
+    raise _OneAlready(f"{what[0]} and {what[1]} are one cluster already")
+
+
+class _OneAlready(FatalError):
+    """Two clusters that are to be linked are one."""
+
+
+def _ids(marked: Marks) -> frozenset[str]:
+    return frozenset(mark.face_id for mark in marked)
+
+
+def keep_link(store: Store, link: Link) -> None:
+    """Write it into the archive, for every later run."""
+    audit.record(store, "split" if link.apart else "merge", link.names[0], other=link.names[1])
+    sides = [
+        mark.model_copy(update={"side": side})
+        for side, marked in enumerate((link.one, link.other))
+        for mark in marked
+    ]
+    decisions.decide(
+        store,
+        link.action,
+        tuple(sides),
+        source=link.source,
+        clusters=() if link.of_faces else link.names,
+    )
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def check_file(store: Store, path: Path, s3: S3Settings) -> tuple[list[Link], int]:
+    """The links of a CSV file that are to be kept, and how many others hold already.
+
+    Raises FatalError that names each bad line.
+    """
+    among, kept = list(latest_rolls(store)), [decision for _, decision in decisions.read(store)]
+    links, joined, bad = [], 0, []
+    for number, row in _lines(path):
+        try:
+            links.append(_check_line(store, row, s3, among))
+        except _OneAlready:
+            joined += 1
+        except FatalError as error:
+            bad.append(f"line {number}: {error}")
+    if bad:
+        more = f"\nand {len(bad) - SHOWN:,} more lines" if len(bad) > SHOWN else ""
+        lines = "\n".join(bad[:SHOWN])
+        raise FatalError(f"nothing of {path} was recorded; put these right first:\n{lines}{more}")
+    fresh = unsaid(links, kept)
+    return fresh, joined + len(links) - len(fresh)
+
+
+def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The lines of a file with their numbers. Raises FatalError where it is no such table."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restkey="", restval="")
+            rows = [(reader.line_num, row) for row in reader]
+            names = reader.fieldnames or ()
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FatalError(f"{path} is no CSV file in UTF-8: {error}") from error
+    if not set(COLUMNS) <= set(names):
+        raise FatalError(f"the first line of {path} must name the columns {', '.join(COLUMNS)}")
+    return [(number, {name: row[name].strip() for name in COLUMNS}) for number, row in rows]
+
+
+def _check_line(store: Store, row: dict[str, str], s3: S3Settings, among: Sequence[Said]) -> Link:
+    if row["decision"] not in WORDS:
+        raise FatalError(
+            f"the decision is {row['decision'] or 'missing'}: write {' or '.join(WORDS)}"
+        )
+    apart = WORDS[row["decision"]]
+    return check_link(store, row["one"], row["other"], s3, apart=apart, among=among)
+
+
+def unsaid(links: Sequence[Link], kept: Iterable[DecisionRecord]) -> list[Link]:
+    """Those of a file's links that do not hold yet, in order.
+
+    Where lines contradict each other the last holds, however often the file is given: what a
+    later line says is no reason to say a line again.
+    """
+    told = _Told(kept, links)
+    fresh = []
+    for line, link in enumerate(links):
+        if not told.holds(link.saying, line):
+            told.add(link.saying)
+            fresh.append(link)
+    return fresh
+
+
+class _Told:
+    """What was said of whom to link, in order, by face; and in which line a file says it last."""
+
+    def __init__(self, kept: Iterable[DecisionRecord], links: Sequence[Link]) -> None:
+        self._all: list[Saying] = []
+        self._of: defaultdict[str, list[int]] = defaultdict(list)
+        self._last = {link.saying: line for line, link in enumerate(links)}
+        for decision in kept:
+            if decision.action in ("same", "different"):
+                self.add((decision.action, _ids(decision.faces)))
+
+    def add(self, saying: Saying) -> None:
+        """Say it, after all else."""
+        for face in saying[1]:
+            self._of[face].append(len(self._all))
+        self._all.append(saying)
+
+    def holds(self, saying: Saying, line: int) -> bool:
+        """Whether it was said, and nothing to the contrary since but what later lines say too."""
+        about = {number for face in saying[1] for number in self._of.get(face, ())}
+        for number in sorted(about, reverse=True):
+            other = self._all[number]
+            if other == saying:
+                return True
+            if other[0] != saying[0] and self._last.get(other, -1) < line:
+                return False
+        return False

@@ -1,0 +1,38 @@
+import pyarrow as pa
+
+from headcount.contract.results import clusters_table
+
+Row = tuple[str | None, float, str, str]
+
+
+def clusters(*rows: Row, **people: str) -> list[tuple[object, ...]]:
+    """The table of faces given as cluster, quality, face id and photo."""
+    names = ("cluster_id", "quality", "face_id", "photo")
+    types = (pa.string(), pa.float32(), pa.string(), pa.string())
+    faces = pa.table(
+        {
+            name: pa.array([row[at] for row in rows], kind)
+            for at, (name, kind) in enumerate(zip(names, types, strict=True))
+        }
+    )
+    named = {"cluster_id": list(people), "person_id": list(people.values())}
+    whose = pa.table(named, schema=pa.schema([(name, pa.string()) for name in named]))
+    return [tuple(row.values()) for row in clusters_table(faces, whose).to_pylist()]
+
+
+def test_the_largest_cluster_comes_first_and_shows_its_best_face() -> None:
+    assert clusters(
+        ("k1", 0.9, "f1", "a.jpg"),
+        ("k2", 0.2, "f2", "a.jpg"),
+        (None, 0.9, "f3", "a.jpg"),
+        ("k2", 0.7, "f5", "b.jpg"),
+        ("k2", 0.7, "f4", "b.jpg"),
+        ("k0", 0.1, "f6", "c.jpg"),
+        k2="p2",
+        k9="p9",
+    ) == [("k2", 3, 2, "p2", "f4"), ("k0", 1, 1, None, "f6"), ("k1", 1, 1, None, "f1")]
+
+
+def test_without_clusters_the_table_is_empty() -> None:
+    assert clusters() == []
+    assert clusters((None, 0.5, "f1", "a.jpg"), k1="p1") == []

@@ -1,0 +1,94 @@
+"""Metrics: what a scrape says of a worker and of a supervisor."""
+
+import urllib.error
+import urllib.request
+
+import pytest
+
+from headcount.broker import QueueState
+from headcount.contract.messages import DoneMarker, ProgressRecord, now
+from headcount.errors import FatalError, TransientError
+from headcount.telemetry.endpoint import Endpoint, Page, said
+from headcount.telemetry.metrics import Board, WorkerMetrics
+
+MARKER = DoneMarker(
+    unit="embed-0000000",
+    attempt=1,
+    worker="w",
+    seconds=12.0,
+    photos=5,
+    faces=7,
+    bytes=100,
+    outcomes={"faces": 4, "unreadable": 1},
+    stages={"fetch": 1.5, "decode": 3.0},
+)
+
+
+def value(text: bytes, line: str) -> float:
+    """The value of one line of Prometheus' text."""
+    found = [each for each in text.decode().splitlines() if each.startswith(line + " ")]
+    assert found, f"no {line}"
+    return float(found[0].rsplit(" ", 1)[1])
+
+
+def test_a_worker_counts_what_its_markers_say() -> None:
+    metrics = WorkerMetrics()
+    for _ in range(3):
+        metrics.begins()
+    metrics.done("embed", MARKER)
+    metrics.done("reduce", MARKER)
+    metrics.ends("embed", "retried")
+    text = metrics.text()
+    assert value(text, 'headcount_photos_total{outcome="unreadable"}') == 1
+    assert value(text, "headcount_faces_total") == 7
+    assert value(text, 'headcount_stage_seconds_total{stage="decode"}') == 6
+    assert value(text, 'headcount_units_total{end="retried",unit="embed"}') == 1
+    assert value(text, 'headcount_unit_seconds_sum{unit="embed"}') == 12
+    assert value(text, "headcount_worker_busy") == 0
+
+
+def test_a_supervisor_shows_the_jobs_it_drives_and_no_others() -> None:
+    board = Board(lambda: {"embed": QueueState(3, 2, 41.5)}, lambda: 4)
+    board.progress(
+        ProgressRecord(job_id="j1", stage="embed", updated=now(), photos_total=10, photos_done=4)
+    )
+    text = board.text()
+    assert value(text, 'headcount_queue_units{queue="embed",state="in_hand"}') == 2
+    assert value(text, 'headcount_queue_oldest_seconds{queue="embed"}') == 41.5
+    assert value(text, "headcount_workers") == 4
+    assert value(text, 'headcount_job_photos_done{job_id="j1"}') == 4
+    board.end("j1", "done")
+    assert b'job_id="j1"' not in board.text()
+    assert value(board.text(), 'headcount_jobs_total{end="done"}') == 1
+
+
+def test_a_broker_that_is_away_is_a_metric_not_an_error() -> None:
+    def away() -> dict[str, QueueState]:
+        raise TransientError("broker: refused")
+
+    assert value(Board(away, lambda: 0).text(), "headcount_broker_up") == 0
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_endpoint_answers_its_pages() -> None:
+    def trouble() -> Page:
+        raise TransientError("broker: away")
+
+    endpoint = Endpoint(
+        "127.0.0.1", 0, {"/healthz": lambda: said(True, "fine"), "/readyz": trouble}
+    )
+    try:
+        assert get(endpoint.port, "/healthz") == (200, "fine\n")
+        assert get(endpoint.port, "/readyz?verbose") == (503, "broker: away\n")
+        assert get(endpoint.port, "/../etc/passwd")[0] == 404
+        with pytest.raises(FatalError, match="another --metrics-port"):
+            Endpoint("127.0.0.1", endpoint.port, {})
+    finally:
+        endpoint.close()

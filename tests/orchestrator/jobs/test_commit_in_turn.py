@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+
+from headcount.collections.photos import collection_id
+from headcount.contract.layout import ROLLBACKS, JobKeys, commit_key
+from headcount.contract.messages import (
+    JobSpec,
+    LastCommitRecord,
+    PackRecord,
+    RollbackRecord,
+    find_record,
+    now,
+)
+from headcount.errors import FatalError
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, open_store
+from orchestrator.jobs.commit_in_turn import current_plan, take_in
+from orchestrator.jobs.plan import plan_job
+from orchestrator.jobs.submit import interrupted_job, make_spec, submit
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> JobSpec:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    return make_spec(
+        photos=str(tmp_path / "photos"),
+        people=None,
+        archive=str(tmp_path / "archive"),
+        out=None,
+        settings=Settings(),
+    )
+
+
+@pytest.fixture
+def store(spec: JobSpec) -> Store:
+    return submit(spec, S3Settings())
+
+
+def last_of(spec: JobSpec) -> str:
+    return commit_key(collection_id(spec.photos or ""))
+
+
+def committed(store: Store, spec: JobSpec, job_id: str) -> None:
+    store.put(last_of(spec), LastCommitRecord(job_id=job_id, made=True).to_bytes())
+
+
+def add_photo(spec: JobSpec) -> None:
+    photos = open_store(spec.photos or "")
+    photos.put("b.jpg", b"y")
+
+
+def current(store: Store, spec: JobSpec) -> int:
+    return current_plan(store, spec, S3Settings(), fence=lambda: None).photos
+
+
+def test_a_plan_that_nothing_has_overtaken_stands(store: Store, spec: JobSpec) -> None:
+    plan_job(store, spec, S3Settings())
+    add_photo(spec)
+    assert current(store, spec) == 1
+    committed(store, spec, spec.job_id)
+    assert current(store, spec) == 1
+
+
+def test_a_plan_is_made_again_where_another_job_was_committed_since(
+    store: Store, spec: JobSpec
+) -> None:
+    plan_job(store, spec, S3Settings())
+    add_photo(spec)
+    committed(store, spec, "another")
+    assert current(store, spec) == 2
+
+
+def test_a_plan_that_was_begun_and_overtaken_is_refused(store: Store, spec: JobSpec) -> None:
+    plan_job(store, spec, S3Settings())
+    committed(store, spec, "another")
+    store.put(JobKeys(spec.job_id).attempt("embed-0000000", 1), b"{}")
+    with pytest.raises(FatalError, match="start a new job"):
+        current(store, spec)
+
+
+def rolled_back(store: Store) -> None:
+    at = now()
+    record = RollbackRecord(job_id="first", at=at)
+    store.put(f"{ROLLBACKS}{at:%Y%m%d-%H%M%S.%f}.json", record.to_bytes())
+
+
+def test_a_job_begun_before_a_rollback_is_refused_and_does_not_bar_the_next_one(
+    store: Store, spec: JobSpec
+) -> None:
+    plan = plan_job(store, spec, S3Settings())
+    rolled_back(store)
+    pack = PackRecord.model_construct(pack_id="p")
+    with pytest.raises(FatalError, match="start a new job"):
+        current(store, spec)
+    with pytest.raises(FatalError, match="start a new job"):
+        take_in(store, spec, plan, pack, S3Settings(), fence=lambda: None)
+    assert find_record(store, last_of(spec), LastCommitRecord) is None
+    assert interrupted_job(store, spec) is None, "a run starts a new job"
+
+
+def test_half_a_commit_that_was_rolled_back_is_dropped_by_the_next_job(
+    store: Store, spec: JobSpec
+) -> None:
+    plan_job(store, spec, S3Settings())
+    store.put(last_of(spec), LastCommitRecord(job_id=spec.job_id, made=False).to_bytes())
+    rolled_back(store)
+    new = spec.model_copy(update={"job_id": "new", "created": now()})
+    assert current(store, new) == 1
+    assert find_record(store, last_of(spec), LastCommitRecord) is None

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from headcount.contract.layout import JobKeys
+from headcount.contract.messages import FinishedRecord, JobSpec, now
+from headcount.errors import FatalError
+from headcount.settings import S3Settings, Settings
+from headcount.storage import open_store
+from orchestrator.jobs.submit import interrupted_job, make_spec, submit
+
+
+def spec(folder: Path, **more: str) -> JobSpec:
+    (folder / "photos").mkdir(exist_ok=True)
+    (folder / "photos" / "a b.jpg").write_bytes(b"x")
+    return make_spec(
+        photos=str(folder / "photos"),
+        people=None,
+        archive=str(folder / "archive"),
+        out=str(folder / "out"),
+        settings=Settings(),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def finish(folder: Path, job: JobSpec, state: str) -> None:
+    record = {"job_id": job.job_id, "state": state, "finished": now(), "out": job.out}
+    store = open_store(str(folder / "archive"))
+    store.put(JobKeys(job.job_id).finished, FinishedRecord.model_validate(record).to_bytes())
+
+
+def test_every_uri_of_a_spec_is_canonical(tmp_path: Path) -> None:
+    (tmp_path / "my list.csv").write_text("photo,person\n")
+    made = spec(tmp_path, expected=str(tmp_path / "my list.csv"))
+    assert made.photos == f"{tmp_path.as_uri()}/photos/"
+    assert made.expected == f"{tmp_path.as_uri()}/my%20list.csv"
+    submit(made, S3Settings())
+
+
+def test_results_lie_in_the_archive_unless_told_otherwise(tmp_path: Path) -> None:
+    made = make_spec(
+        photos=str(tmp_path), people=None, archive="s3://a/b", out=None, settings=Settings()
+    )
+    assert made.out == f"s3://a/b/jobs/{made.job_id}/results/"
+
+
+def test_a_list_of_the_expected_that_is_not_there_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match="expected"):
+        submit(spec(tmp_path, expected=str(tmp_path / "none.csv")), S3Settings())
+
+
+def test_a_job_that_was_begun_and_not_ended_is_gone_on_with(tmp_path: Path) -> None:
+    first = spec(tmp_path)
+    store = submit(first, S3Settings())
+    assert interrupted_job(store, spec(tmp_path)) == first.job_id
+    finish(tmp_path, first, "failed")
+    assert interrupted_job(store, spec(tmp_path)) == first.job_id
+    finish(tmp_path, first, "done")
+    assert interrupted_job(store, spec(tmp_path)) is None
+
+
+def test_a_request_for_something_else_is_a_job_of_its_own(tmp_path: Path) -> None:
+    store = submit(spec(tmp_path), S3Settings())
+    other = spec(tmp_path).model_copy(update={"annotate": 1})
+    assert interrupted_job(store, other) is None

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from headcount.broker import Broker
+from headcount.contract.layout import DECISIONS, GATHER, REDUCE, JobKeys
+from headcount.contract.messages import DoneMarker, FinishedRecord, PackRecord, now
+from headcount.errors import FatalError
+from headcount.settings import S3Settings, Settings
+from headcount.storage.local import DirectoryStore
+from headcount.storage.memory import MemoryStore
+from orchestrator.jobs.supervisor import Supervisor
+from tests.at_once import AtOnce, add, begin, end
+from workers.runtime.unit import Unit
+from workers.stages.split import gather_faces
+
+KEYS = JobKeys("job")
+
+
+def supervisor(store: MemoryStore) -> Supervisor:
+    broker = Broker("redis://127.0.0.1:1")  # nobody is there: nothing is to be sent
+    return Supervisor(store, "job", broker=broker, settings=Settings(), s3=S3Settings())
+
+
+def test_a_reduce_stage_that_was_done_is_not_begun_again_though_nothing_of_it_is_left() -> None:
+    store = MemoryStore()
+    for unit in (GATHER, REDUCE):
+        marker = DoneMarker(unit=unit, attempt=1, worker="w", seconds=1)
+        store.put(KEYS.done(unit), marker.to_bytes())
+    pack = PackRecord.model_construct(pack_id="p")
+    assert supervisor(store)._reduce(pack).unit == REDUCE
+
+
+def test_what_was_handed_on_goes_once_the_job_has_its_end() -> None:
+    store = MemoryStore()
+    store.put(KEYS.split, b"{}")
+    assert supervisor(store)._end_of_job() is None
+    assert list(store.list(KEYS.handed_on))
+    ended = FinishedRecord(job_id="job", state="done", finished=now(), out="")
+    store.put(KEYS.finished, ended.to_bytes())
+    assert supervisor(store)._end_of_job() == ended
+    assert not list(store.list(KEYS.handed_on))
+
+
+def test_a_decision_that_is_damaged_fails_a_job_before_any_photo_is_embedded(
+    tmp_path: Path,
+) -> None:
+    spec, broker = begin(add(tmp_path / "photos", one="ada"), tmp_path / "archive", "1"), AtOnce()
+    DirectoryStore(tmp_path / "archive").put(f"{DECISIONS}1.json", b"{damaged")
+    with pytest.raises(FatalError, match=r"decisions/1\.json is damaged"):
+        end(spec, broker)
+    assert broker.sent == ["prepare"]
+
+
+def test_a_list_of_the_expected_that_is_none_fails_a_job_before_any_photo_is_embedded(
+    tmp_path: Path,
+) -> None:
+    roll, broker = tmp_path / "roll.csv", AtOnce()
+    roll.write_text("file,name\none.jpg,Ada\n")
+    photos = add(tmp_path / "photos", one="ada")
+    spec = begin(photos, tmp_path / "archive", "1", expected=str(roll))
+    with pytest.raises(FatalError, match="photo,person"):
+        end(spec, broker)
+    assert broker.sent == ["prepare"]
+
+
+class Killed(BaseException):
+    """What ends a process."""
+
+
+def test_a_reduce_stage_that_was_begun_in_several_tasks_ends_so_though_one_task_would_do_by_now(
+    tmp_path: Path,
+) -> None:
+    def killed_at_the_end(unit: Unit) -> DoneMarker:
+        gather_faces(unit)
+        raise Killed
+
+    spec = begin(add(tmp_path / "photos", one="ada bob", two="ada"), tmp_path / "archive", "1")
+    with pytest.raises(Killed):
+        end(spec, AtOnce(Settings(reduce_faces=1), gather=killed_at_the_end))
+    broker = AtOnce(Settings(reduce_faces=1000, lost_seconds=0.1))
+    assert end(spec, broker).state == "done"
+    assert broker.sent == ["gather", "match-0000000", "reduce"]

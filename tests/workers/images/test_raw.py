@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from headcount.contract.vocabulary import Outcome
+from headcount.errors import PhotoError
+from tests.workers import raws
+from tests.workers.images.test_decode import distance
+from tests.workers.pictures import encoded, jpeg, noise, scene, stored_turned, turned
+from workers.images.decode import Decoded, decode
+from workers.images.raw import is_raw
+
+MAKERS = [raws.cr2, raws.cr3, raws.nef, raws.arw, raws.dng, raws.orf, raws.rw2, raws.pef]
+
+
+def decoded(data: bytes, min_long_side: int = 0) -> Decoded:
+    return decode(data, max_pixels=50_000_000, min_long_side=min_long_side)
+
+
+@pytest.mark.parametrize("maker", [*MAKERS, raws.raf])
+def test_the_largest_preview_of_a_raw_file_is_its_picture(maker: object) -> None:
+    small, large = jpeg(noise(16, 12)), jpeg(scene(120, 80))
+    for pictures in ((small, large), (large, small)):
+        result = decoded(maker(1, *pictures))
+        assert (result.width, result.height) == (120, 80)
+        assert distance(result.image, scene(120, 80)) < 3
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_preview_is_turned_as_its_raw_file_says(maker: object, orientation: int) -> None:
+    upright = scene(120, 80)
+    bare = jpeg(turned(upright, orientation))
+    result = decoded(maker(orientation, bare))
+    assert (result.width, result.height, result.orientation) == (120, 80, orientation)
+    assert distance(result.image, upright) < 3
+
+
+@pytest.mark.parametrize("maker", [raws.raf, raws.rw2])
+def test_a_preview_that_says_itself_how_it_is_turned_is_turned_once(maker: object) -> None:
+    result = decoded(maker(6, stored_turned(scene(120, 80), 6)))
+    assert (result.width, result.height) == (120, 80)
+    assert distance(result.image, scene(120, 80)) < 3
+
+
+def test_a_preview_is_decoded_smaller_where_that_is_enough() -> None:
+    result = decoded(raws.nef(1, jpeg(scene(1600, 1000))), 400)
+    assert (result.image.shape, result.scale) == ((250, 400, 3), 0.25)
+
+
+def test_sensor_data_is_no_preview() -> None:
+    with pytest.raises(PhotoError, match="without a JPEG preview") as caught:
+        decoded(raws.cr2(1))
+    assert caught.value.outcome is Outcome.UNREADABLE
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG", "PNG", "HEIF", "AVIF"])
+def test_other_formats_are_no_raw_files(kind: str) -> None:
+    assert not is_raw(encoded(scene(48, 48), kind))
+
+
+@pytest.mark.parametrize("maker", [*MAKERS, raws.raf])
+def test_a_raw_file_cut_or_damaged_anywhere_decodes_or_blames_the_photo(maker: object) -> None:
+    data = maker(6, jpeg(noise(16, 12)), jpeg(noise(48, 32)))
+    broken = [data[: len(data) * tenth // 10] for tenth in range(10)]
+    broken += [
+        data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+        for place in np.random.default_rng(3).integers(0, 400, 40)
+    ]
+    for file in broken:
+        try:
+            decoded(file)
+        except PhotoError as error:
+            assert error.reason
+
+
+def test_directories_that_point_at_each_other_end() -> None:
+    loop = raws.tiff_like([raws.turned(1), (raws.SUB_IFDS, raws.LONG, (8,))])
+    assert not is_raw(loop)

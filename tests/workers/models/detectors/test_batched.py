@@ -1,0 +1,239 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from headcount.errors import FatalError
+from headcount.settings import S3Settings, Settings
+from tests.workers.models.detectors.test_detectors import scrfd_path
+from tests.workers.networks import made_scrfd
+from tests.workers.pictures import noise
+from tests.workers.stages.test_prepare import shipped
+from workers.faces.analysis import Analysis, analyse
+from workers.models.base import Detections, Detector, Image
+from workers.models.detectors.batched import (
+    LONG_SIDES,
+    MOST,
+    SCRFD,
+    BatchedDetector,
+    padded_shape,
+    shape_range,
+)
+from workers.models.detectors.device_form import BEST, scrfd_form, yunet_form
+from workers.models.detectors.scrfd import MEAN, SCALE, Scrfd
+from workers.models.onnx.prepare import PIXELS, prepare, take_pixels
+from workers.models.packs.files import ModelFile
+from workers.models.packs.open import open_detector, open_pack, open_recogniser
+from workers.models.session import Session, open_session
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Each image and each photo's faces by themselves: the way of a CPU."""
+    return Settings(cache_dir=tmp_path_factory.mktemp("cache"), provider="cpu", batching="off")
+
+
+@pytest.fixture(scope="module")
+def batching(plain: Settings) -> Settings:
+    """The way of a GPU, on the CPU."""
+    return plain.model_copy(update={"batching": "on"})
+
+
+def session_of(data: bytes) -> Session:
+    return open_session(data, "cpu", name="made.onnx")
+
+
+def require_same(some: Detections, others: Detections) -> None:
+    """Equal faces, but for the rounding of another order of sums."""
+    assert len(some) == len(others)
+    np.testing.assert_allclose(some.scores, others.scores, atol=1e-4)
+    np.testing.assert_allclose(some.boxes, others.boxes, atol=0.02)
+    np.testing.assert_allclose(some.landmarks, others.landmarks, atol=0.02)
+
+
+def pictures(*sizes: tuple[int, int]) -> list[Image]:
+    return [noise(width, height, seed) for seed, (width, height) in enumerate(sizes)]
+
+
+def looked_at_together(detector: Detector, images: list[Image]) -> list[Detections]:
+    with ThreadPoolExecutor(len(images)) as pool:
+        return list(pool.map(detector.look, images))
+
+
+# -- shapes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "padded"),
+    [
+        ((427, 640), (480, 640)),
+        ((640, 427), (640, 480)),
+        ((360, 640), (384, 640)),
+        ((640, 640), (640, 640)),
+        ((1, 1), (160, 256)),
+        ((1086, 1448), (1120, 1472)),
+        ((1664, 1536), (1664, 1664)),
+        ((2049, 30), (2560, 1536)),
+    ],
+)
+def test_images_are_padded_to_one_of_few_shapes(
+    size: tuple[int, int], padded: tuple[int, int]
+) -> None:
+    assert padded_shape(*size) == padded
+
+
+def test_a_thousand_sizes_have_few_shapes_and_each_fits() -> None:
+    sizes = np.random.default_rng(0).integers(1, 2049, (1000, 2)).tolist()
+    shapes = [padded_shape(height, width) for height, width in sizes]
+    assert len(set(shapes)) <= len(LONG_SIDES) * 5
+    for (height, width), (down, right) in zip(sizes, shapes, strict=True):
+        assert height <= down
+        assert width <= right
+        assert down % 32 == right % 32 == 0
+
+
+def test_engines_are_made_for_every_shape_and_batch() -> None:
+    shapes = shape_range()
+    for height, width in ((1, 2), (640, 480), (1664, 1664), (1100, 2048)):
+        image = padded_shape(height, width)
+        for batch in (1, MOST):
+            needed = zip((batch, *image, 4), shapes.smallest, shapes.largest, strict=True)
+            assert all(low <= size <= high for size, low, high in needed)
+
+
+# -- made detectors -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folded", [False, True], ids=["by image", "interleaved"])
+def test_images_looked_at_together_give_what_each_gives_alone(folded: bool) -> None:
+    ready = prepare(made_scrfd(side=256, folded=folded), "made", free_size=True)
+    pixels = take_pixels(ready, "made", mean=MEAN, scale=SCALE)
+    alone = Scrfd(session_of(pixels), name="made")
+    together = BatchedDetector(session_of(scrfd_form(ready, "made")), SCRFD, name="made")
+    images = pictures(*[(256, 160)] * 6, (160, 256), (200, 150), (250, 200))
+    found = looked_at_together(together, images)
+    for image, faces in zip(images, found, strict=True):
+        assert len(faces) > 20
+        require_same(faces, alone.look(image))
+
+
+def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(
+    plain: Settings, batching: Settings
+) -> None:
+    file = ModelFile("odd.onnx", made_scrfd(side=256, fixed_inside=True))
+    (image,) = pictures((256, 256))
+    detector = open_detector(file, batching)
+    assert isinstance(detector, Scrfd)
+    require_same(detector.look(image), open_detector(file, plain).look(image))
+
+
+def test_a_detector_without_landmarks_has_no_such_form() -> None:
+    with pytest.raises(FatalError, match="no landmarks"):
+        scrfd_form(shipped("sface"), "sface")
+
+
+# -- the embedded pack and real SCRFD -----------------------------------------------------------
+
+
+def test_yunet_finds_the_same_in_noise_of_any_shape(plain: Settings, batching: Settings) -> None:
+    file = ModelFile("yunet", shipped("yunet"))
+    alone, together = open_detector(file, plain), open_detector(file, batching)
+    assert isinstance(together, BatchedDetector)
+    for image in pictures((1, 1), (5, 300), (640, 480), (900, 33)):
+        assert len(together.look(image)) == len(alone.look(image))
+
+
+def test_yunets_best_cells_hold_every_face_of_its_maps() -> None:
+    ready = prepare(shipped("yunet"), "yunet", free_size=True)
+    plain, form = session_of(ready), session_of(yunet_form(ready, "yunet"))
+    image = cv2.GaussianBlur(noise(320, 224, 5), (0, 0), 9)
+    outputs = dict(
+        zip(
+            plain.outputs,
+            plain.run({"input": image[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)}),
+            strict=True,
+        )
+    )
+    scores = np.concatenate(
+        [
+            np.sqrt(outputs[f"cls_{s}"].clip(0, 1) * outputs[f"obj_{s}"].clip(0, 1))[0, :, 0]
+            for s in (8, 16, 32)
+        ]
+    )
+    boxes = np.concatenate([outputs[f"bbox_{s}"][0] for s in (8, 16, 32)])
+    points = np.concatenate([outputs[f"kps_{s}"][0] for s in (8, 16, 32)])
+    pixels = np.dstack([image, np.ones(image.shape[:2], np.uint8)])
+    (found,), (cells,) = form.run({PIXELS: pixels[None]})
+    count = len(scores)
+    assert count < BEST
+    assert sorted(cells[:count].tolist()) == list(range(count))
+    np.testing.assert_allclose(found[:count, 0], scores[cells[:count]], atol=1e-4)
+    np.testing.assert_allclose(found[:count, 1:5], boxes[cells[:count]], atol=1e-3)
+    np.testing.assert_allclose(found[:count, 5:], points[cells[:count]], atol=1e-3)
+    assert (found[count:, 0] == -1).all()
+
+
+def test_crops_of_many_threads_get_the_descriptors_they_get_alone(
+    plain: Settings, batching: Settings
+) -> None:
+    file = ModelFile("sface", shipped("sface"))
+    alone, together = open_recogniser(file, plain), open_recogniser(file, batching)
+    photos = [
+        np.stack([noise(112, 112, 10 * n + k) for k in range(n % 4)] or [noise(112, 112, 1)])
+        for n in range(12)
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(together.embed, photos))
+    for photo, descriptors in zip(photos, found, strict=True):
+        assert ((descriptors * alone.embed(photo)).sum(axis=1) >= 0.9999).all()
+
+
+def same_analysis(one: Analysis, other: Analysis) -> None:
+    require_same(
+        Detections(one.boxes, one.landmarks, one.scores),
+        Detections(other.boxes, other.landmarks, other.scores),
+    )
+    assert one.passes == other.passes
+    assert ((one.descriptors * other.descriptors).sum(axis=1) >= 0.9999).all()
+
+
+def test_photos_analysed_together_are_what_they_are_alone(
+    samples: Path, plain: Settings, batching: Settings
+) -> None:
+    alone, together = (open_pack("embedded", s, S3Settings()) for s in (plain, batching))
+    assert together.record == alone.record
+    photos = [path.read_bytes() for path in sorted((samples / "photos").glob("*.jpg"))]
+
+    def analysed(data: bytes) -> Analysis:
+        return analyse(data, together, max_pixels=10**8)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(analysed, photos))
+    assert sum(len(analysis) for analysis in found) >= 10
+    for data, analysis in zip(photos, found, strict=True):
+        same_analysis(analysis, analyse(data, alone, max_pixels=10**8))
+
+
+@pytest.fixture(params=["500m", "2.5g"])
+def scrfd_file(request: pytest.FixtureRequest, data: Path) -> ModelFile:
+    path = scrfd_path(data, request.param)
+    return ModelFile(path.name, path.read_bytes())
+
+
+def test_scrfd_finds_the_same_together(
+    scrfd_file: ModelFile, samples: Path, plain: Settings, batching: Settings
+) -> None:
+    alone, together = open_detector(scrfd_file, plain), open_detector(scrfd_file, batching)
+    assert isinstance(together, BatchedDetector)
+    assert together.largest is alone.largest is None
+    images = []
+    for photo in sorted((samples / "photos").glob("*.jpg")):
+        image = cv2.imread(str(photo))[:, :, ::-1]
+        scale = 640 / max(image.shape[:2])
+        images.append(np.ascontiguousarray(cv2.resize(image, None, fx=scale, fy=scale)))
+    expected = [alone.look(image) for image in images]
+    assert sum(len(faces) for faces in expected) >= 8
+    for faces, others in zip(looked_at_together(together, images), expected, strict=True):
+        require_same(faces, others)

@@ -1,0 +1,188 @@
+"""The gallery in step with a people folder: what is put there, taken away and renamed."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from headcount import audit
+from headcount.collections.photos import Reference
+from headcount.contract.messages import ReferenceReport
+from headcount.contract.vocabulary import person_id
+from headcount.errors import FatalError
+from headcount.settings import S3Settings
+from headcount.storage import Store, open_store
+from headcount.storage.memory import MemoryStore
+from headcount.tables import Table, gallery_schema
+from workers.people import enrolment as enrol
+from workers.runtime.unit import GivenUp, Unit
+
+
+def looked_at(unit: Unit, source: Store, reference: Reference) -> enrol.Enrolled:
+    """What a photo gives whose first byte is the only thing that it shows; "?" shows no face."""
+    blob = source.get(reference.photo.key)
+    told = {"person": reference.person, "photo": reference.photo.key}
+    if blob.data.startswith(b"?"):
+        report = ReferenceReport(**told, state="no_face", reason="no face found")
+        return enrol.Enrolled(reference, report)
+    report = ReferenceReport(**told, state="enrolled", box=(0, 0, 9, 9))
+    descriptor = np.eye(256, dtype=np.float32)[blob.data[0]]
+    content = hashlib.sha256(blob.data).hexdigest()
+    return enrol.Enrolled(reference, report, 0.5, descriptor, blob.etag, content)
+
+
+class Archive:
+    """An archive with an empty gallery, and a people folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.people = folder / "people"
+        self.store = MemoryStore()
+        self.table = Table((folder / "archive").as_uri() + "/", "gallery.lance", S3Settings())
+        self.table.create(gallery_schema(256))
+        self.confirm: Callable[[], None] = lambda: None
+
+    def put(self, key: str, data: bytes) -> None:
+        (self.people / key).parent.mkdir(parents=True, exist_ok=True)
+        (self.people / key).write_bytes(data)
+
+    def enrol(self, folder: Path | None = None) -> dict[tuple[str, str], str]:
+        """What became of each photo, by person and photo."""
+        unit = SimpleNamespace(
+            store=self.store,
+            photos=0,
+            spec=SimpleNamespace(people=(folder or self.people).as_uri() + "/"),
+            context=SimpleNamespace(
+                open=lambda uri: open_store(uri, S3Settings()),
+                settings=SimpleNamespace(threads=1),
+            ),
+            pack=SimpleNamespace(record=SimpleNamespace(dimensions=256)),
+            pack_keys=SimpleNamespace(gallery="gallery.lance"),
+            table=lambda _: self.table,
+            confirm=self.confirm,
+        )
+        reports, _ = enrol.enrol_people(cast("Unit", unit))
+        return {(r.person, r.photo): r.state for r in reports}
+
+    @property
+    def gallery(self) -> list[tuple[str, str]]:
+        rows = self.table.read(["person", "photo"]).to_pylist()
+        return sorted((row["person"], row["photo"]) for row in rows)
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
+    monkeypatch.setattr(enrol, "enrol_one", looked_at)
+    made = Archive(tmp_path)
+    made.put("Salley/1.jpg", b"s1")
+    made.put("Simm/1.jpg", b"m1")
+    made.enrol()
+    return made
+
+
+def test_a_folder_that_is_renamed_renames_the_person(archive: Archive) -> None:
+    (archive.people / "Salley").rename(archive.people / "John Salley")
+    said = archive.enrol()
+    assert said["John Salley", "John Salley/1.jpg"] == "enrolled"
+    assert said["Salley", "Salley/1.jpg"] == "withdrawn"
+    assert archive.gallery == [("John Salley", "John Salley/1.jpg"), ("Simm", "Simm/1.jpg")]
+    [line] = audit.read(archive.store)
+    assert (line.action, line.subject) == ("rename", person_id("Salley"))
+    assert line.detail["to"] == person_id("John Salley")
+
+
+def test_a_worker_that_is_late_leaves_the_gallery_as_it_is(archive: Archive) -> None:
+    def confirm() -> None:
+        raise GivenUp
+
+    archive.put("Salley/2.jpg", b"x2")
+    (archive.people / "Simm/1.jpg").unlink()
+    archive.confirm = confirm
+    with pytest.raises(GivenUp):
+        archive.enrol()
+    assert archive.gallery == [("Salley", "Salley/1.jpg"), ("Simm", "Simm/1.jpg")]
+    assert list(audit.read(archive.store)) == []
+
+
+def test_a_photo_that_is_moved_to_another_person_leaves_the_first(archive: Archive) -> None:
+    archive.put("Salley/2.jpg", b"m2")
+    archive.enrol()
+    (archive.people / "Salley/2.jpg").rename(archive.people / "Simm/2.jpg")
+    archive.enrol()
+    [line] = audit.read(archive.store)
+    assert (line.action, line.subject) == ("withdraw", person_id("Salley"))
+    assert line.detail["to"] == person_id("Simm")
+    assert archive.gallery == [
+        ("Salley", "Salley/1.jpg"),
+        ("Simm", "Simm/1.jpg"),
+        ("Simm", "Simm/2.jpg"),
+    ]
+
+
+def test_who_is_gone_from_the_folder_is_withdrawn_and_the_log_says_so(archive: Archive) -> None:
+    shutil.rmtree(archive.people / "Salley")
+    assert archive.enrol()["Salley", "Salley/1.jpg"] == "withdrawn"
+    assert archive.gallery == [("Simm", "Simm/1.jpg")]
+    assert [line.action for line in audit.read(archive.store)] == ["withdraw"]
+    assert archive.enrol() == {("Simm", "Simm/1.jpg"): "known"}
+
+
+def test_another_folder_and_named_faces_stay(archive: Archive, tmp_path: Path) -> None:
+    rows = archive.table.read(gallery_schema(256).names).slice(0, 1)
+    named = rows.set_column(4, "etag", [["f" + "0" * 23]])
+    archive.table.append(named.cast(gallery_schema(256)))
+    shutil.rmtree(archive.people / "Salley")
+    (tmp_path / "more/Third").mkdir(parents=True)
+    (tmp_path / "more/Third/1.jpg").write_bytes(b"t")
+    archive.enrol(tmp_path / "more")
+    assert len(archive.gallery) == 4
+    archive.enrol()
+    assert len(archive.gallery) == 3
+    assert ("Third", "Third/1.jpg") in archive.gallery
+
+
+def test_a_folder_that_is_empty_or_of_no_use_takes_nobody_away(archive: Archive) -> None:
+    shutil.rmtree(archive.people)
+    archive.people.mkdir()
+    with pytest.raises(FatalError, match="no people found"):
+        archive.enrol()
+    archive.put("Third/1.jpg", b"?")
+    with pytest.raises(FatalError, match="none of the 1 reference photos"):
+        archive.enrol()
+    assert archive.gallery == [("Salley", "Salley/1.jpg"), ("Simm", "Simm/1.jpg")]
+
+
+def test_one_photo_under_two_names_is_neither_persons(archive: Archive) -> None:
+    archive.put("Third/1.jpg", b"t1")
+    archive.put("Fourth/1.jpg", b"t1")
+    said = archive.enrol()
+    assert said["Third", "Third/1.jpg"] == said["Fourth", "Fourth/1.jpg"] == "shared"
+    assert {person for person, _ in archive.gallery} == {"Salley", "Simm"}
+
+
+def test_whoever_has_a_photo_keeps_it_also_from_another_folder(
+    archive: Archive, tmp_path: Path
+) -> None:
+    (tmp_path / "more/Third").mkdir(parents=True)
+    (tmp_path / "more/Third/1.jpg").write_bytes(b"s1")
+    (tmp_path / "more/Third/2.jpg").write_bytes(b"t2")
+    assert archive.enrol(tmp_path / "more") == {
+        ("Third", "Third/1.jpg"): "shared",
+        ("Third", "Third/2.jpg"): "enrolled",
+    }
+    assert ("Salley", "Salley/1.jpg") in archive.gallery
+
+
+def test_copies_among_one_persons_references_do_no_harm(archive: Archive) -> None:
+    archive.put("Salley/copy.jpg", b"s1")
+    assert archive.enrol()["Salley", "Salley/copy.jpg"] == "enrolled"
+
+
+def test_a_folder_whose_name_is_no_persons_is_refused(archive: Archive) -> None:
+    archive.put("Third\nLine/1.jpg", b"t1")
+    assert archive.enrol()["Third\\nLine", "Third\nLine/1.jpg"] == "bad_name"
+    assert {person for person, _ in archive.gallery} == {"Salley", "Simm"}

@@ -1,0 +1,437 @@
+"""The report page: what it says, escaped, linked and complete, also where there is nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+
+from headcount.contract.messages import JobSpec, Limits, PackRecord, ReferenceReport
+from headcount.contract.vocabulary import Box, Decision, Outcome
+from workers.report import phrases
+from workers.report.page import along, link, render
+from workers.report.palette import TONES, hexadecimal
+from workers.report.view import (
+    Failure,
+    Report,
+    ShownCluster,
+    ShownFace,
+    ShownPerson,
+    ShownPhoto,
+    ShownReference,
+)
+
+NASTY = "a/<script>alert('1')</script> \"&#\N{RIGHT-TO-LEFT OVERRIDE}" + "x" * 900 + ".jpg"
+
+PACK = PackRecord(
+    name="sface",
+    pack_id="sface-1a2b3c",
+    digest="9f2c" * 16,
+    detector="YuNet",
+    detector_sha256="a" * 64,
+    recogniser="SFace",
+    recogniser_sha256="b" * 64,
+    dimensions=128,
+    licence="MIT and Apache-2.0",
+    threshold=0.36,
+    margin=0.04,
+    cluster_threshold=0.4,
+    calibration=(20.0, -7.0),
+)
+SPEC = JobSpec(
+    job_id="20261124-031826-a1b2c3",
+    created=datetime(2026, 11, 4, 3, 18, tzinfo=UTC),
+    photos="s3://museum/photographs/",
+    people="s3://museum/people/",
+    archive="s3://museum/headcount/",
+    out="s3://museum/results/",
+    model="sface",
+    limits=Limits(max_bytes=1, max_pixels=1, shard_photos=1, shard_bytes=1),
+)
+
+
+def face(decision: Decision, **facts: object) -> ShownFace:
+    return ShownFace(
+        face_id="f1", box=Box(1, 2, 3, 4), decision=decision, quality=0.07, crop=b"crop",
+        **facts,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+MATCHED = face(
+    Decision.MATCHED, person="Ada Lovelace", nearest="Ada Lovelace", similarity=0.714,
+    probability=0.97, runner_up="Grace Hopper", margin=0.523,
+)  # fmt: skip
+UNKNOWN = face(
+    Decision.UNKNOWN, nearest="Grace Hopper", similarity=0.21, probability=0.02,
+    runner_up="Ada Lovelace", margin=0.01, cluster_id="c3f2a9d1",
+)  # fmt: skip
+IGNORED = face(Decision.IGNORED)
+PHOTO = ShownPhoto(
+    key="trip/day 1.jpg", width=4032, height=3024, faces=(MATCHED, UNKNOWN, IGNORED),
+    missing=("Mary Anning",), annotated="../annotated/trip/day 1.jpg", preview=b"preview",
+)  # fmt: skip
+EMPTY = Report(
+    spec=SPEC, pack=PACK, threshold=PACK.threshold,
+    photos=0, outcomes={}, faces=0, decisions={}, clusters_total=0,
+    people=(), shown=(), clusters=(), failures=(), seconds={},
+)  # fmt: skip
+
+
+def reference(state: str, reason: str | None = None) -> ShownReference:
+    report = ReferenceReport.model_validate(
+        {"person": "Ada Lovelace", "photo": f"ada/{state}.jpg", "state": state, "reason": reason}
+    )
+    return ShownReference(report, preview=b"shot", crop=b"face")
+
+
+FULL = replace(
+    EMPTY,
+    photos=31_000,
+    outcomes={"faces": 28_000, "no_face": 2_997, "unreadable": 2, "crashed": 1},
+    faces=96_123,
+    decisions={"matched": 21, "inferred": 2, "unknown": 96_000, "ignored": 100},
+    clusters_total=3_131,
+    people=(
+        ShownPerson("p1", "Ada Lovelace", 1_234, 17, 19, (reference("enrolled"),)),
+        ShownPerson("p2", "Grace Hopper", 2, 4, 4),
+        ShownPerson("p3", "Mary Anning", 0, 0, 0, (reference("ambiguous", "6 faces"),)),
+    ),
+    shown=(PHOTO,),
+    clusters=(ShownCluster("c3f2a9d1", 1_412, 907, (("k/1.jpg", b"one"), ("k/2.jpg", b"two"))),),
+    failures=(Failure("unreadable", "not an image", 2, ("bad/1.jpg",)),),
+    seconds={"fetch": 5.25, "detect": 4_210.0},
+    missing_total=1_007,
+)
+
+
+class Outline(HTMLParser):
+    """Collects what the tests ask of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "img", "link", "br", "input"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def of(self, *names: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+def words(page: str) -> str:
+    """A page's text, without markup."""
+    body = re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.DOTALL)
+    inline = re.sub(r"</?(bdi|b|a|strong)\b[^>]*>", "", body)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", inline)).split())
+
+
+def test_the_result_is_one_sentence():
+    report = replace(
+        FULL,
+        photos=41,
+        faces=96,
+        outcomes={"faces": 38, "unreadable": 3},
+        clusters_total=31,
+        missing_total=0,
+    )
+    assert phrases.sentence(report) == (
+        "41 photos, 96 faces: 2 people recognised 23 times, 31 people nobody has named, "
+        "3 photos could not be read."
+    )
+    assert phrases.sentence(report) in words(render(report))
+
+
+def test_small_numbers_are_spelled_right():
+    report = replace(
+        EMPTY,
+        photos=1,
+        faces=1,
+        decisions={"matched": 1},
+        people=(ShownPerson("p1", "Ada", 1, 1, 1),),
+        clusters_total=1,
+        outcomes={"faces": 1},
+    )
+    assert phrases.sentence(report) == (
+        "1 photo, 1 face: 1 person recognised once, 1 person nobody has named."
+    )
+
+
+def test_every_figure_of_the_run_is_on_the_page():
+    said = words(render(FULL))
+    figures = (
+        "31,000", "28,000", "2,997", "96,123", "96,000", "3,131", "1,234", "1,412", "907",
+        "1,007", "0.71", "97 %", "0.52", "0.21", "0.36", "0.04", "5.2 s", "1 h 10 min",
+    )  # fmt: skip
+    assert [figure for figure in figures if figure not in said] == []
+    assert "found 19 times in 17 photos" in said
+    assert "1,412 faces in 907 photos · 2 shown" in said
+
+
+def test_where_it_comes_from_is_on_the_page():
+    said = words(render(FULL))
+    for fact in (SPEC.photos, SPEC.job_id, "4 November 2026, 03:18 UTC", PACK.name, PACK.licence,
+                 PACK.digest):  # fmt: skip
+        assert str(fact) in said
+
+
+def test_sections_come_in_their_order():
+    page = render(FULL)
+    ids = ["references", "found", "unnamed", "counts", "failures", "reading"]
+    places = [page.index(f'<h2 id="{name}"') for name in ids]
+    assert places == sorted(places)
+    assert {f"#{name}" for name in ids} <= {a["href"] for a in Outline(page).of("a")}
+
+
+def test_keys_and_names_are_escaped_wherever_they_are_shown():
+    name = "<img src=x onerror=alert(2)>\"'"
+    nasty_face = replace(MATCHED, person=name, nearest=name, runner_up=name)
+    report = replace(
+        FULL,
+        spec=SPEC.model_copy(update={"photos": f"s3://{NASTY}"}),
+        people=(ShownPerson("p1", name, 1, 1, 1, (reference("unreadable", NASTY),)),),
+        shown=(ShownPhoto(NASTY, 1, 1, (nasty_face,), (name,), NASTY, b"p"),),
+        clusters=(ShownCluster('c"><script>', 1, 1, ((NASTY, b"one"),)),),
+        failures=(Failure("unreadable", NASTY, 1, (NASTY,)),),
+        seconds={"<b>": 1.0},
+    )
+    outline = Outline(render(report))
+    assert len(outline.of("script")) == 1
+    assert all("onerror" not in attributes for _, attributes in outline.tags)
+    assert " ".join(NASTY.split()) in words(render(report))
+    assert outline.open == []
+
+
+def test_half_surrogates_in_a_key_do_not_break_the_page():
+    page = render(replace(FULL, shown=(replace(PHOTO, key="caf\udce9.jpg", annotated="\udce9"),)))
+    assert b"caf?.jpg" in page.encode("utf-8")
+
+
+def test_nothing_is_loaded_from_anywhere():
+    page = render(FULL)
+    outline = Outline(page)
+    sources = [attributes["src"] for attributes in outline.of("img")]
+    assert sources
+    assert all(source and source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert outline.of("link", "iframe", "object", "embed") == []
+    assert "src" not in outline.of("script")[0]
+    assert re.findall(r"url\((?!data:)", page) == []
+    assert "@import" not in page
+    policy = next(m["content"] for m in outline.of("meta") if m.get("http-equiv"))
+    assert policy is not None
+    assert "default-src 'none'" in policy
+
+
+def test_the_policy_allows_the_page_s_own_script():
+    page = render(FULL)
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert script is not None
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in page
+
+
+def test_links_are_quoted_and_relative():
+    assert link("../annotated/day 1/50%?#é.jpg") == "../annotated/day%201/50%25%3F%23%C3%A9.jpg"
+    assert link("javascript:alert(1)") == "javascript%3Aalert%281%29"
+    assert link("//elsewhere/x") == "elsewhere/x"
+    hrefs = {attributes["href"] for attributes in Outline(render(FULL)).of("a")}
+    assert {"../annotated/trip/day%201.jpg", "../photos.parquet", "../faces.parquet"} <= hrefs
+    assert "#cluster-1" in hrefs
+
+
+def test_links_name_the_format_that_was_written():
+    spec = SPEC.model_copy(update={"formats": ("csv",)})
+    assert 'href="../faces.csv"' in render(replace(FULL, spec=spec))
+
+
+def test_where_only_some_are_shown_it_says_so():
+    said = words(render(FULL))
+    assert "1 of 31,000 shown." in said
+    assert "1 of 3,131 shown; all are in clusters.parquet" in said
+    assert "2 of 3 people shown; all are in people.parquet" in said
+    assert "and 1 more, in photos.parquet" in said
+    assert "1 of 1 shown" not in words(render(replace(FULL, photos=1)))
+
+
+def test_a_cut_list_of_people_keeps_its_totals():
+    report = replace(FULL, people_total=5_120, people_found=2_048)
+    assert "2,048 people recognised 23 times" in phrases.sentence(report)
+    assert "3 of 5,120 people listed" in words(render(report))
+
+
+def test_who_was_passed_over_as_forgotten_is_counted_and_not_named():
+    assert "forgotten" not in words(render(FULL))
+    said = words(render(replace(FULL, references_forgotten=2, expected_forgotten=1)))
+    assert "somebody was forgotten: 2 reference photos, 1 person expected in photos" in said
+
+
+def test_a_person_missing_is_said_in_red():
+    page = render(FULL)
+    block = re.search(r'<p class="alert missing">(.*?)</p>', page)
+    assert block is not None
+    assert words(block[1]) == "Expected and not found: Mary Anning"
+
+
+@pytest.mark.parametrize("state", ["no_face", "ambiguous", "unreadable"])
+def test_a_reference_that_could_not_be_used_says_what_to_do(state: str):
+    person = ShownPerson("p1", "Ada", 0, 0, 0, (reference(state, "because"),))
+    page = render(replace(FULL, people=(person,)))
+    alerts = [words(found) for found in re.findall(r'<p class="alert">(.*?)</p>', page)]
+    assert f"because. {phrases.REMEDIES[state]}" in alerts
+    assert any("cannot be recognised" in alert for alert in alerts)
+
+
+def test_where_every_reference_failed_nobody_is_told_to_make_a_folder():
+    person = ShownPerson("", "Ada", 0, 0, 0, (reference("no_face", "no face"),))
+    said = words(render(replace(EMPTY, people=(person,), people_total=0, people_refused=300)))
+    assert "No people are enrolled" not in said
+    assert phrases.REMEDIES["no_face"] in said
+    assert "Of 300 people no reference could be used; headcount enroll lists them all." in said
+
+
+def test_references_that_were_used_are_no_alert():
+    people = (ShownPerson("p1", "Ada", 2, 0, 0, (reference("enrolled"), reference("known"))),)
+    assert 'class="alert"' not in render(replace(FULL, people=people))
+
+
+def test_the_threshold_and_the_similarity_are_marked_on_the_bar():
+    assert 'style="width:71.4%"></span><i style="left:36.0%"' in render(FULL)
+    assert along(-0.2) == "0.0%"
+    assert along(None) == "0.0%"
+    assert along(1.2) == "100.0%"
+
+
+def test_every_decision_has_its_colour_and_its_word():
+    page = render(FULL)
+    for decision in Decision:
+        assert f"--{decision}:{hexadecimal(TONES[decision].fill)};" in page
+        assert f"</span> {phrases.DECISIONS[decision]}</span>" in page
+
+
+def test_every_outcome_has_words():
+    assert set(phrases.OUTCOMES) == set(Outcome)
+
+
+def test_why_a_face_is_not_named():
+    assert (
+        phrases.why(UNKNOWN, PACK.threshold, PACK.margin)
+        == "Nearest is Grace Hopper, not alike enough"
+    )
+    close = replace(UNKNOWN, similarity=0.5)
+    assert phrases.why(close, PACK.threshold, PACK.margin).startswith("Too close to call")
+    assert (
+        phrases.why(face(Decision.UNKNOWN), PACK.threshold, PACK.margin)
+        == "Nobody to compare it with"
+    )
+    assert phrases.why(IGNORED, PACK.threshold, PACK.margin) == "Too poor to judge: quality 0.07"
+    assert phrases.why(MATCHED, PACK.threshold, PACK.margin) == ""
+
+
+def test_without_calibration_there_is_no_probability():
+    pack = PACK.model_copy(update={"calibration": None})
+    photo = replace(PHOTO, faces=(replace(MATCHED, probability=None),))
+    said = words(render(replace(FULL, pack=pack, shown=(photo,), people=FULL.people[:2])))
+    assert "Probability not calibrated" in said
+    assert "This model pack is not calibrated" in said
+    assert "None" not in said.split()
+
+
+def test_many_faces_unfold():
+    page = render(replace(FULL, shown=(replace(PHOTO, faces=(UNKNOWN,) * 50),)))
+    assert "<summary>38 more faces</summary>" in page
+    assert page.count('<li class="face">') == 50
+
+
+def test_the_filter_knows_who_is_in_a_photo():
+    attributes = [a for a in Outline(render(FULL)).of("article") if "data-words" in a]
+    assert attributes[0]["data-words"] == "ignored matched missing p0 p1 unknown"
+
+
+def test_an_empty_run_says_so_everywhere():
+    said = words(render(EMPTY))
+    assert "0 photos, 0 faces." in said
+    assert "No people are enrolled" in said
+    assert "There were no photos to look at" in said
+    assert "Nobody: no face was found" in said
+    assert "None: every photo was processed" in said
+
+
+def test_photos_without_any_face():
+    report = replace(EMPTY, photos=7, outcomes={"no_face": 7})
+    assert "No face was found in 7 photos." in words(render(report))
+
+
+def test_no_clusters_and_no_failures():
+    said = words(render(replace(FULL, clusters_total=0, clusters=(), failures=(), outcomes={})))
+    assert "every face that could be judged has a name" in said
+    assert "None: every photo was processed" in said
+
+
+def test_faces_without_any_picture_have_a_placeholder():
+    bare = replace(PHOTO, preview=b"", annotated=None, faces=(replace(MATCHED, crop=b""),))
+    page = render(replace(FULL, shown=(bare,)))
+    assert 'class="plate blank" role="img"' in page
+    assert 'class="crop blank" role="img"' in page
+
+
+def test_enrolling_only():
+    spec = SPEC.model_copy(update={"photos": None})
+    assert "people were enrolled only" in words(render(replace(EMPTY, spec=spec)))
+
+
+def test_every_picture_has_words_and_every_region_a_name():
+    outline = Outline(render(FULL))
+    assert all(attributes.get("alt") for attributes in outline.of("img"))
+    assert {tag for tag, _ in outline.tags} >= {"header", "nav", "main", "footer"}
+    assert all("aria-labelledby" in attributes for attributes in outline.of("section"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (61.2, "1 min 1 s"),
+        (3599.9, "1 h 0 min"),
+        (7260, "2 h 1 min"),
+    ],
+)
+def test_durations(seconds: float, said: str):
+    assert phrases.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"), [(0.5, "50 %"), (0.999, "> 99 %"), (1.0, "> 99 %"), (0.001, "< 1 %")]
+)
+def test_probabilities_are_never_rounded_to_certainty(probability: float, said: str):
+    assert phrases.percent(probability) == said
+
+
+def test_the_remedy_for_an_empty_reference_is_to_copy_it_again() -> None:
+    assert "copy the photo" in phrases.remedy(reference("unreadable", "empty file").report)
+    assert "picture program" in phrases.remedy(reference("unreadable", "truncated").report)
+
+
+def test_an_expected_photo_or_person_that_is_not_there_is_told_apart() -> None:
+    gone = ShownPhoto(
+        key="typo.jpg", width=0, height=0, faces=(), missing=("mary anning", "No One"), absent=True
+    )
+    strangers = {"mary anning": "Mary Anning", "No One": None}
+    said = words(render(replace(FULL, shown=(gone,), strangers=strangers)))
+    assert "This photo is not in the collection." in said
+    assert "mary anning (nobody of that name is enrolled; Mary Anning is)" in said
+    assert "No One (nobody of that name is enrolled)" in said
+    assert "No face was found." not in said
+    assert "0 \N{MULTIPLICATION SIGN} 0" not in said

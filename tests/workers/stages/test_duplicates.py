@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from headcount.contract.messages import ManifestPhoto
+from headcount.errors import TransientError
+from headcount.storage import open_store
+from tests.at_once import WIDTH, AtOnce, add, begin, end
+from workers.runtime.unit import Unit
+from workers.stages.duplicates import as_photo, copied_faces, find_twins
+from workers.stages.embed import embed_shard
+
+
+def test_faces_are_copied_of_the_very_photo_that_was_found_alike_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    photos, archive, broker = add(tmp_path / "photos", one="ada bob"), tmp_path / "a", AtOnce()
+    first = begin(photos, archive, "1")
+    end(first, broker)
+    unit = Unit(broker.context, open_store(first.archive), first.job_id, "embed-0000000")
+    [twin] = find_twins(unit, [ManifestPhoto(key="copy.jpg", etag="", size=7)]).values()
+    copies = [(as_photo(twin, ManifestPhoto(key="copy.jpg", etag="", size=7), ""), twin)]
+
+    def copied() -> list[str]:
+        table = unit.table(unit.pack_keys.faces)
+        rows = copied_faces(table, copies, "another", first, width=WIDTH)
+        return rows["photo"].to_pylist()
+
+    assert copied() == ["copy.jpg"] * 2
+    add(photos, one="cleo dora")
+    end(begin(photos, archive, "2"), broker)
+    with pytest.raises(TransientError, match=r"one\.jpg .* meanwhile"):
+        copied()
+
+
+def test_a_shard_that_is_done_again_copies_nothing(tmp_path: Path) -> None:
+    photos, archive, broker = add(tmp_path / "photos", one="ada bob"), tmp_path / "a", AtOnce()
+    spec = begin(photos, archive, "1")
+    end(spec, broker)
+    unit = Unit(broker.context, open_store(spec.archive), spec.job_id, "embed-0000000")
+    for attempt, copied in ((1, 1), (2, 0)):
+        unit.attempt = attempt
+        assert embed_shard(unit).counts["copied"] == copied

@@ -1,0 +1,1 @@
+"""Faces grouped so that each cluster is one person."""

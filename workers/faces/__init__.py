@@ -1,0 +1,1 @@
+"""The faces of one photo: found at several scales, embedded, judged."""

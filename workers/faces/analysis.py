@@ -1,0 +1,162 @@
+"""What one photo shows: decoded, its faces found, aligned, embedded and judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.settings import ProfileName
+from workers.faces.detection import PROFILES, Found, Profile, scaled, search, search_image, shifted
+from workers.faces.quality import MINIMUM_HEIGHT, certainty, qualities, usable
+from workers.images.align import crop_faces, rescaled
+from workers.images.decode import Decoded, Picture
+from workers.models.base import Detector, Floats, ModelPack
+from workers.models.recognisers.arcface import unit_length
+
+SMALL_FACE = 112.0
+"""A face smaller than the recogniser's crop is cut from a larger decode where there is more."""
+TIGHT_BORDER = 0.5
+"""Width of the border laid around a tight crop, in parts of its sides."""
+
+cv2.setNumThreads(1)  # the workers' own threads are the parallelism
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The N faces of one photo, best detection first; all coordinates in its upright pixels.
+
+    ``boxes`` N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2, ``scores`` and
+    ``qualities`` N in 0..1, ``passes`` N names of the pass that found each, ``usable`` N,
+    ``descriptors`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
+    in their ids, where some were left out.
+    """
+
+    width: int
+    height: int
+    orientation: int
+    boxes: Floats
+    landmarks: Floats
+    scores: Floats
+    passes: tuple[str, ...]
+    qualities: Floats
+    usable: NDArray[np.bool_]
+    descriptors: Floats
+    seconds: dict[str, float]
+    numbers: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def where(self, rows: Sequence[int]) -> Analysis:
+        """Some of the faces, in this order; they keep their numbers."""
+        kept = list(rows)
+        numbers = range(len(self)) if self.numbers is None else self.numbers
+        return replace(
+            self,
+            boxes=self.boxes[kept],
+            landmarks=self.landmarks[kept],
+            scores=self.scores[kept],
+            passes=tuple(self.passes[row] for row in kept),
+            qualities=self.qualities[kept],
+            usable=self.usable[kept],
+            descriptors=self.descriptors[kept],
+            numbers=tuple(numbers[row] for row in kept),
+        )
+
+
+class _Stages:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        spent = time.perf_counter() - began
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+
+def analyse(
+    data: bytes,
+    pack: ModelPack,
+    *,
+    max_pixels: int,
+    profile: ProfileName = "balanced",
+    rescue_tight: bool = False,
+) -> Analysis:
+    """Find and embed every face of a photo.
+
+    With ``rescue_tight`` a photo without a face is tried again with a border around it: a
+    detector needs to see where a face ends, and crops made for enrolment often don't show it.
+    Raises PhotoError, for what is wrong with the photo, and TransientError.
+    """
+    stages = _Stages()
+    picture = Picture(data, max_pixels=max_pixels)
+    with stages("detect"):
+        found = search(picture, pack.detector, PROFILES[profile])
+        if rescue_tight and not len(found):
+            found = _search_tight(picture, pack.detector, PROFILES[profile])
+    with stages("align"):
+        decoded = _decoded_for(picture, found)
+        landmarks = rescaled(found.faces.landmarks, decoded.scale)
+        crops = crop_faces(decoded.image, landmarks)
+    stages.seconds["decode"] = picture.seconds
+    stages.seconds["detect"] -= picture.seconds
+    with stages("embed"):
+        features = pack.recogniser.features(crops)
+    sure = certainty(features, pack.record.feature_lengths)
+    faces = found.faces
+    quality = qualities(faces.boxes, faces.landmarks, faces.scores, crops, sure)
+    return _analysis(decoded, found, quality, unit_length(features), stages)
+
+
+def _decoded_for(picture: Picture, found: Found) -> Decoded:
+    """The photo at the smallest scale that has a crop's pixels for every face that may be named.
+
+    In full, where the photo has no more.
+    """
+    decoded = picture.at_least(1)
+    heights = found.faces.boxes[:, 3]
+    worth = heights[heights >= MINIMUM_HEIGHT]
+    if not len(worth):
+        return decoded
+    smallest = float(worth.min()) * decoded.scale
+    more = SMALL_FACE / max(smallest, 1.0)
+    return picture.at_least(int(max(decoded.image.shape[:2]) * more)) if more > 1 else decoded
+
+
+def _analysis(
+    decoded: Decoded, found: Found, quality: Floats, descriptors: Floats, stages: _Stages
+) -> Analysis:
+    faces = found.faces
+    return Analysis(
+        width=decoded.width,
+        height=decoded.height,
+        orientation=decoded.orientation,
+        boxes=faces.boxes,
+        landmarks=faces.landmarks,
+        scores=faces.scores,
+        passes=found.passes,
+        qualities=quality,
+        usable=usable(faces.boxes, quality) & descriptors.any(axis=1),
+        descriptors=descriptors,
+        seconds=stages.seconds,
+    )
+
+
+def _search_tight(picture: Picture, detector: Detector, profile: Profile) -> Found:
+    """The faces of a tight crop, seen with a border of its own edge colours around it."""
+    decoded = picture.at_least(profile.passes[-1])
+    height, width = decoded.image.shape[:2]
+    down, right = int(height * TIGHT_BORDER), int(width * TIGHT_BORDER)
+    framed = cv2.copyMakeBorder(decoded.image, down, down, right, right, cv2.BORDER_REPLICATE)
+    found = search_image(np.asarray(framed, np.uint8), detector, profile)
+    return found.moved(lambda faces: scaled(shifted(faces, -right, -down), 1 / decoded.scale))

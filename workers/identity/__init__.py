@@ -1,0 +1,1 @@
+"""Identities that stay over runs, packs and changed photos."""

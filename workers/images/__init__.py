@@ -1,0 +1,1 @@
+"""Photos as pixels: decoded upright within limits, faces aligned."""

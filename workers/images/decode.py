@@ -1,0 +1,314 @@
+"""Decoding: from the bytes of a photo to upright RGB pixels, within limits.
+
+Pillow reads every header, and the pixels of all but ordinary JPEGs, which libjpeg-turbo decodes
+directly. Sizes are checked before pixels are decoded. Whatever is wrong is a PhotoError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
+from pillow_heif import options as heif_options
+from pillow_heif import register_heif_opener
+
+from headcount.contract.vocabulary import Outcome
+from headcount.errors import PhotoError
+from workers.images.jpeg import decode_jpeg
+from workers.images.limits import check_headers, check_size, check_tiles
+from workers.images.raw import Preview, find_preview
+from workers.models.base import Image
+
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF"),
+    *("PPM", "JPEG2000"),
+)
+"""What Pillow may try: formats that run other programs, or are no photos, are left out."""
+
+_SCALABLE = ("JPEG", "MPO")
+"""Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
+
+_ORIENTATION = 0x0112
+_TILE_SIDES = (0x0142, 0x0143)
+_UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
+    2: lambda pixels: cv2.flip(pixels, 1),
+    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
+    4: lambda pixels: cv2.flip(pixels, 0),
+    5: cv2.transpose,
+    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
+    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+"""How to turn pixels that are stored in each EXIF orientation; cv2 does it fastest."""
+_TURNS = (b"irot", b"imir")
+"""The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
+LARGE_PIXELS = 50_000_000
+"""Larger photos are decoded one at a time, whatever the number of threads: while it is decoded, a
+pixel takes 5 to 10 bytes, up to 20 in WebP and JPEG 2000 (benchmarks/measure_decode_memory.py)."""
+WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
+"""Pictures above the first are converted in bands of the second, so that what the conversion takes
+does not grow with them."""
+
+WHOLE_UP_TO = 36_000_000
+"""Pixels of a photo that is searched in full, which are those of almost every camera: decoding 12
+million at 1/2 saves a tenth of a photo's time, and a fifth of the descriptors then differ in the
+third decimal; of a photo decoded at 1/8, nearly all do."""
+
+_one_large = threading.Lock()
+
+heif_options.DECODE_THREADS = 1  # the workers' own threads are the parallelism
+register_heif_opener(thumbnails=False)
+Pillow.init()  # all plug-ins, once; later it would race between threads
+Pillow.MAX_IMAGE_PIXELS = None  # the limit is the caller's, checked before decoding
+warnings.filterwarnings("ignore", module=r"PIL\..*")
+
+
+def _hush_libtiff() -> None:
+    """Keep the libtiff of Pillow's wheel from printing what it thinks of a damaged file."""
+    for library in Path(Pillow.__file__).parents[1].glob("pillow.libs/libtiff*"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(str(library)).TIFFSetErrorHandler(None)
+
+
+_hush_libtiff()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An upright photo.
+
+    ``width`` and ``height`` are those of the full photo, ``image`` is it at ``scale`` (at most 1).
+    """
+
+    image: Image
+    scale: float
+    width: int
+    height: int
+    orientation: int
+    format: str
+
+    def reaches(self, long_side: int) -> bool:
+        """Whether the image is this long, or all there is."""
+        return self.scale >= 1 or max(self.image.shape[:2]) >= long_side
+
+
+class Picture:
+    """A photo's bytes, decoded when pixels are asked for, and again only when more are.
+
+    A photo of at most ``whole_up_to`` pixels is decoded in full at once; ``max_pixels`` bounds
+    what is decoded at all. Not for more than one thread at a time.
+    """
+
+    def __init__(self, data: bytes, *, max_pixels: int, whole_up_to: int = WHOLE_UP_TO) -> None:
+        self._data = data
+        self._max_pixels = max_pixels
+        self._whole_up_to = whole_up_to
+        self._decoded: Decoded | None = None
+        self.seconds = 0.0
+        """Spent on decoding so far."""
+
+    def at_least(self, long_side: int) -> Decoded:
+        """The photo at the smallest scale whose long side is >= ``long_side``, or in full.
+
+        What was decoded before at that scale or a larger one is given again. Raises PhotoError.
+        """
+        if self._decoded is None or not self._decoded.reaches(long_side):
+            began = time.perf_counter()
+            self._decoded = decode(
+                self._data,
+                max_pixels=self._max_pixels,
+                min_long_side=long_side,
+                whole_up_to=self._whole_up_to,
+            )
+            self.seconds += time.perf_counter() - began
+        return self._decoded
+
+
+def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int = 0) -> Decoded:
+    """Decode a photo, upright, at the smallest scale whose long side is >= ``min_long_side``.
+
+    JPEGs can be decoded at 1/2, 1/4 and 1/8; others come in full, as does everything with
+    ``min_long_side`` 0, and every photo of at most ``whole_up_to`` pixels. Of an animation the
+    first frame counts. Raises PhotoError.
+    """
+    if not data:
+        raise PhotoError(Outcome.UNREADABLE, "empty file")
+    try:
+        preview = find_preview(data)
+        shown = preview.data if preview else data
+        check_headers(shown, max_pixels)
+        with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
+            _heed_exif(picture, data)
+            _heed_container(picture, preview)
+            small = picture.width * picture.height <= whole_up_to
+            return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
+    except UnidentifiedImageError as error:
+        raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
+    except PhotoError:
+        raise
+    except MemoryError as error:
+        raise PhotoError(Outcome.CRASHED, "too little memory to decode it") from error
+    except Exception as error:  # struct.error, zlib.error, ...: decoders have no common error
+        raise PhotoError(Outcome.UNREADABLE, _reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0]
+    if "truncated" in text.lower() or "premature" in text.lower():
+        return "truncated file"
+    return f"damaged: {text or type(error).__name__}"[:120]
+
+
+def _decoded(picture: Pillow.Image, data: bytes, max_pixels: int, min_long_side: int) -> Decoded:
+    width, height = picture.size
+    check_size(width, height, max_pixels)
+    if isinstance(picture, TiffImageFile):
+        check_tiles(*(picture.tag_v2.get(tag) for tag in _TILE_SIDES))
+    with _memory_for(picture):
+        return _upright(picture, data, min_long_side)
+
+
+def _memory_for(picture: Pillow.Image) -> AbstractContextManager[object]:
+    return _one_large if picture.width * picture.height > LARGE_PIXELS else nullcontext()
+
+
+def _upright(picture: Pillow.Image, data: bytes, min_long_side: int) -> Decoded:
+    width, height = picture.size
+    kind = picture.format or "?"
+    orientation = picture.info.get("original_orientation") or _orientation(picture)
+    if kind in _SCALABLE:
+        pixels = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
+    else:
+        picture.load()
+        width, height = picture.size  # a damaged HEIC may hold other pixels than its header said
+        pixels = to_rgb(picture)
+    left = _orientation(picture)  # by now Pillow has turned a TIFF, and pillow_heif a HEIC
+    picture.close()  # its pixels are not needed any more
+    scale = max(pixels.shape[:2]) / max(width, height)
+    if left in _UPRIGHT:
+        pixels = np.asarray(_UPRIGHT[left](pixels), np.uint8)
+    if left >= 5:
+        width, height = height, width
+    return Decoded(
+        pixels,
+        *(scale, width, height),
+        orientation if orientation in _UPRIGHT else 1,
+        kind,
+    )
+
+
+def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
+    """The stored pixels of a JPEG at 1 / ``factor``: by Pillow unless it is whole and ordinary."""
+    if picture.mode in ("RGB", "L"):
+        pixels = decode_jpeg(data, picture.width, picture.height, factor)
+        if pixels is not None:
+            return pixels
+    if factor > 1:
+        picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
+    picture.load()
+    return to_rgb(picture)
+
+
+def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
+    """Bring back the EXIF orientation of a HEIC that does not say itself how it is turned.
+
+    pillow_heif sets it aside, since the boxes overrule it; converters copy it without a box.
+    """
+    turned = picture.info.get("original_orientation")
+    if turned and not any(box in data for box in _TURNS):
+        picture.getexif()[_ORIENTATION] = turned
+
+
+def _heed_container(picture: Pillow.Image, preview: Preview | None) -> None:
+    """Turn a preview as its RAW file says, unless it says so itself."""
+    if preview is not None and _ORIENTATION not in picture.getexif():
+        picture.getexif()[_ORIENTATION] = preview.orientation
+
+
+def _orientation(picture: Pillow.Image) -> int:
+    """The EXIF orientation; 1 where there is none, or none that means something."""
+    try:
+        value = picture.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged metadata of a photo that may be whole
+        return 1
+    return value if value in _UPRIGHT else 1
+
+
+def _factor(longest: int, min_long_side: int) -> int:
+    """By how much a JPEG is decoded smaller; a least long side of 0 asks for it in full."""
+    if not min_long_side:
+        return 1
+    return next((factor for factor in (8, 4, 2) if longest // factor >= min_long_side), 1)
+
+
+def to_rgb(picture: Pillow.Image) -> Image:
+    """Any mode as 8-bit RGB: deep greys are scaled, not clipped; transparency lies on white."""
+    convert = _conversion_of(picture)
+    if picture.width * picture.height <= WHOLE_PIXELS:
+        return np.asarray(convert(picture))
+    whole = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top, band in _bands(picture):
+        whole[top : top + band.height] = np.asarray(convert(band))
+    return whole
+
+
+def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Image]:
+    if picture.mode.startswith("I;16"):
+        return _high_bytes
+    if picture.mode.startswith(("I", "F")):
+        low, high = _extremes(picture)
+        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high)).convert("RGB")
+    if picture.has_transparency_data:
+        return _on_white
+    return lambda band: band if band.mode == "RGB" else band.convert("RGB")
+
+
+def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
+    """The picture in slices of whole rows, each with its top row's number."""
+    rows = max(1, BAND_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _high_bytes(band: Pillow.Image) -> Pillow.Image:
+    return Pillow.fromarray((np.asarray(band) >> 8).astype(np.uint8)).convert("RGB")
+
+
+def _on_white(band: Pillow.Image) -> Pillow.Image:
+    layer = band.convert("RGBA")
+    return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _values(band: Pillow.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(band, np.float64))
+
+
+def _extremes(picture: Pillow.Image) -> tuple[float, float]:
+    ends = [
+        (values.min(), values.max()) for _, band in _bands(picture) for values in [_values(band)]
+    ]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+
+def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    """Deep greys in 0..255: by the depth that their extremes fit in, others by these extremes."""
+    if low >= 0 and high <= 255:
+        top = 1.0 if 0 < high <= 1 else 255.0
+        return (values * (255.0 / top)).astype(np.uint8)
+    if low >= 0 and high <= 65535:
+        return (values / 257.0).astype(np.uint8)
+    return ((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)

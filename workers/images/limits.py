@@ -1,0 +1,74 @@
+"""What is refused by its header, before any decoder sees it: pictures that would cost too much.
+
+Most decoders tell a picture's size before they take memory for it. Those that do not are asked
+here, from the format's own header.
+"""
+
+from __future__ import annotations
+
+from headcount.contract.vocabulary import Outcome
+from headcount.errors import PhotoError
+
+MAX_SCANS = 256
+"""Scans of one JPEG. Cameras and encoders write about ten; each costs a walk over the
+whole picture, however few bytes it has."""
+MAX_TILE_PIXELS = 1 << 24
+"""Pixels of one tile of a TIFF. Tiles have 256 to 1024 pixels a side; a tile is unpacked in whole,
+even where it reaches far beyond its picture."""
+
+_SEQUENTIAL_FRAMES = frozenset((0xC0, 0xC1, 0xC9))
+
+
+def check_headers(data: bytes, max_pixels: int) -> None:
+    """Raise PhotoError for a file whose header says that decoding would cost too much."""
+    canvas = _webp_canvas(data)
+    if canvas is not None:  # the animation's canvas is taken when the file is opened
+        check_size(*canvas, max_pixels)
+    if _has_many_scans(data) and data.count(b"\xff\xda") > MAX_SCANS:
+        raise PhotoError(Outcome.UNREADABLE, f"a JPEG of more than {MAX_SCANS} scans")
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise PhotoError for a picture of no pixels, or of too many."""
+    if width * height > max_pixels:
+        raise PhotoError(
+            Outcome.TOO_LARGE, f"{width} x {height} pixels, more than the limit of {max_pixels:,}"
+        )
+    if width < 1 or height < 1:
+        raise PhotoError(Outcome.UNREADABLE, "an image without pixels")
+
+
+def check_tiles(width: object, height: object) -> None:
+    """Raise PhotoError for a TIFF of enormous tiles; one without tiles has no sides."""
+    if isinstance(width, int) and isinstance(height, int) and width * height > MAX_TILE_PIXELS:
+        raise PhotoError(Outcome.UNREADABLE, f"a TIFF whose tiles are {width} x {height} pixels")
+
+
+def _webp_canvas(data: bytes) -> tuple[int, int] | None:
+    """The canvas of an extended WebP (RFC 9649, 2.7)."""
+    if data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8X" or len(data) < 30:
+        return None
+    width, height = int.from_bytes(data[24:27], "little"), int.from_bytes(data[27:30], "little")
+    return width + 1, height + 1
+
+
+def _has_many_scans(data: bytes) -> bool:
+    """Whether a JPEG may have more scans than one, by its header (ITU-T T.81, B.2).
+
+    Not so where the first scan of a sequential one holds all its components, as cameras write it:
+    to count the scans of those would take a tenth of the time that decoding takes.
+    """
+    at, components = 2, 0
+    if not data.startswith(b"\xff\xd8"):
+        return False
+    while at + 10 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if marker in _SEQUENTIAL_FRAMES:
+            components = data[at + 9]
+        elif marker == 0xDA:
+            return data[at + 4] < components or not components
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return True

@@ -1,0 +1,1 @@
+"""Faces compared with enrolled people, and how sure a match is."""

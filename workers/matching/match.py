@@ -1,0 +1,231 @@
+"""Matching faces against the gallery: pure functions of arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from workers.people.gallery import Gallery
+from workers.runtime.threads import ordered_map
+from workers.tables.embeddings import Rows
+
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Of N faces: the nearest person, by the best reference or mean, and the nearest other.
+
+    ``person`` and ``runner_up`` are positions in the gallery, NOBODY where there is none;
+    ``similarity`` and ``runner_up_similarity`` are cosines, NaN where there is none.
+    """
+
+    person: NDArray[np.int32]
+    similarity: NDArray[np.float32]
+    runner_up: NDArray[np.int32]
+    runner_up_similarity: NDArray[np.float32]
+
+    @classmethod
+    def together(cls, parts: Sequence[Matches]) -> Matches:
+        """Those of faces that were compared part by part."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def at(self, rows: NDArray[np.int64]) -> Matches:
+        """Those of some of the faces."""
+        return Matches(**{name: values[rows] for name, values in self.arrays().items()})
+
+    @property
+    def margin(self) -> NDArray[np.float32]:
+        """By how much the best person leads; NaN where there is no other."""
+        return self.similarity - self.runner_up_similarity
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What faces are compared with: R references, and the mean of each person that has several.
+
+    ``descriptors`` is S x D, ``owner`` (S) the position of its person in the gallery, ascending;
+    ``starts`` and ``ends`` are the rows of each person.
+    """
+
+    descriptors: NDArray[np.float32]
+    owner: NDArray[np.int32]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, gallery: Gallery) -> Sheet:
+        """The sheet of a gallery.
+
+        Measured (benchmarks/measure_identification.py): at a false positive rate of 1 in 100 the
+        mean as one more reference beats the best reference alone, and unlike the mean alone it
+        survives a wrong reference; weighting by quality changed nothing.
+        """
+        counts = np.diff(gallery.starts, append=len(gallery.descriptors))
+        people = np.arange(len(counts), dtype=np.int32)
+        means = np.add.reduceat(gallery.descriptors, gallery.starts, axis=0)[counts > 1]
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-12))
+        owner = np.concatenate([np.repeat(people, counts), people[counts > 1]])
+        order = np.argsort(owner, kind="stable")
+        rows = counts + (counts > 1)
+        ends = np.cumsum(rows)
+        descriptors = np.concatenate([gallery.descriptors, means])[order]
+        return cls(descriptors, owner[order], ends - rows, ends)
+
+
+def match(
+    descriptors: Rows,
+    gallery: Gallery,
+    *,
+    barred: Sequence[Sequence[int]] = (),
+    block: int = 512,
+    tile: int = 16_384,
+) -> Matches:
+    """The two nearest people of each face. ``descriptors`` is N x D, of unit length.
+
+    A person is as near as the best of the person's references and their mean. ``barred`` are the
+    positions of people that each face is not compared with, if any. Blockwise over
+    faces and over references: memory is ``block`` x ``tile`` cosines per thread. Each thread has
+    a product of its own; were each product cut up for all cores once more, they would wait for
+    each other.
+    """
+    if not len(gallery) or not len(descriptors):
+        return _nobody(len(descriptors))
+    sheet, threads = Sheet.of(gallery), os.cpu_count() or 1
+
+    def work(at: int) -> Matches:
+        return _match_block(descriptors[at : at + block], sheet, tile, barred[at : at + block])
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        starts = range(0, len(descriptors), block)
+        parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
+    return Matches.together(parts)
+
+
+def _nobody(count: int) -> Matches:
+    nobody = np.full(count, NOBODY, np.int32)
+    nothing = np.full(count, np.nan, np.float32)
+    return Matches(nobody, nothing, nobody.copy(), nothing.copy())
+
+
+def _match_block(
+    faces: NDArray[np.float32], sheet: Sheet, tile: int, barred: Sequence[Sequence[int]]
+) -> Matches:
+    result = _nobody(len(faces))
+    for start in range(0, len(sheet.owner), tile):
+        result = _better(result, _match_tile(faces, sheet, start, start + tile, barred))
+    return result
+
+
+def _match_tile(
+    faces: NDArray[np.float32],
+    sheet: Sheet,
+    start: int,
+    end: int,
+    barred: Sequence[Sequence[int]],
+) -> Matches:
+    """The two nearest people of each face among the rows ``start`` to ``end`` of the sheet."""
+    cosines = faces @ sheet.descriptors[start:end].T
+    for row, people in enumerate(barred):
+        for one in people:
+            low, high = sheet.starts[one] - start, sheet.ends[one] - start
+            cosines[row, max(low, 0) : max(high, 0)] = -np.inf
+    owner, rows = sheet.owner[start:end], np.arange(len(faces))
+    best = cosines.argmax(axis=1)
+    person, similarity = owner[best], cosines[rows, best]
+    for row, (low, high) in enumerate(
+        zip(sheet.starts[person] - start, sheet.ends[person] - start, strict=True)
+    ):
+        cosines[row, max(low, 0) : high] = -np.inf  # the person's other rows are no runner-up
+    second = cosines.argmax(axis=1)
+    other = cosines[rows, second]
+    nothing = np.isneginf(other)
+    return Matches(
+        person,
+        similarity,
+        np.where(nothing, NOBODY, owner[second]).astype(np.int32),
+        np.where(nothing, np.nan, other).astype(np.float32),
+    )
+
+
+def _better(one: Matches, other: Matches) -> Matches:
+    """The two nearest people of two tiles together; of equals those of the first tile."""
+    people = np.stack([one.person, one.runner_up, other.person, other.runner_up], axis=1)
+    cosines = np.stack(
+        [one.similarity, one.runner_up_similarity, other.similarity, other.runner_up_similarity],
+        axis=1,
+    )
+    cosines = np.where(np.isnan(cosines), -np.inf, cosines)
+    rows = np.arange(len(people))
+    best = cosines.argmax(axis=1)
+    person, similarity = people[rows, best], cosines[rows, best]
+    cosines[people == person[:, None]] = -np.inf
+    second = cosines.argmax(axis=1)
+    rest = cosines[rows, second]
+    nothing = np.isneginf(rest)
+    return Matches(
+        person,
+        np.where(np.isneginf(similarity), np.nan, similarity).astype(np.float32),
+        np.where(nothing, NOBODY, people[rows, second]).astype(np.int32),
+        np.where(nothing, np.nan, rest).astype(np.float32),
+    )
+
+
+def accepted(
+    matches: Matches,
+    usable: NDArray[np.bool_],
+    photos: NDArray[np.int64],
+    *,
+    threshold: float,
+    margin: float,
+) -> NDArray[np.bool_]:
+    """Which of N faces are matched to their nearest person.
+
+    The face is usable, the similarity reaches ``threshold``, the lead over the runner-up
+    reaches ``margin``, and no other face of the same photo (equal numbers in ``photos``) is
+    nearer to that person: nobody is in a photo twice.
+    """
+    lead = np.nan_to_num(matches.margin, nan=np.inf)
+    good = usable & (matches.person != NOBODY)
+    good &= np.nan_to_num(matches.similarity, nan=-1.0) >= threshold
+    good &= lead >= margin
+    candidates = np.flatnonzero(good)
+    order = candidates[
+        np.lexsort(
+            (
+                -matches.similarity[candidates],
+                matches.person[candidates],
+                photos[candidates],
+            )
+        )
+    ]
+    first = np.ones(len(order), bool)
+    first[1:] = (photos[order[1:]] != photos[order[:-1]]) | (
+        matches.person[order[1:]] != matches.person[order[:-1]]
+    )
+    result = np.zeros(len(good), bool)
+    result[order[first]] = True
+    return result
+
+
+def probability(
+    similarity: NDArray[np.float32], calibration: tuple[float, float] | None
+) -> NDArray[np.float32]:
+    """The chance that a match of this similarity is right, by the pack's logistic; NaN without."""
+    if calibration is None:
+        return np.full(len(similarity), np.nan, np.float32)
+    slope, intercept = calibration
+    chance: NDArray[np.float32] = 1.0 / (1.0 + np.exp(-(slope * similarity + intercept)))
+    return chance.astype(np.float32)

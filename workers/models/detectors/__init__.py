@@ -1,0 +1,1 @@
+"""Detectors: one module per family, and what they share."""

@@ -1,0 +1,147 @@
+"""A detector of which the images of many threads are looked at together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.errors import FatalError, TransientError
+from workers.models.base import Detections, Floats, Image, Scores
+from workers.models.batching import Batched
+from workers.models.detectors import scrfd, yunet
+from workers.models.detectors.boxes import Cells, corners_of, filled, merged
+from workers.models.detectors.device_form import CHANNELS
+from workers.models.providers import ShapeRange
+from workers.models.session import Session
+
+STRIDES = (8, 16, 32)
+CELL = 32
+"""An image ends at a multiple of the coarsest stride, as it does where it is looked at alone."""
+LONG_SIDES = (256, 640, 1024, 1472, 1664, 2048)
+"""Images are padded to these: close-up, passes and tiles of workers/faces/detection.py."""
+FURTHER = 512
+"""Beyond the largest of them, to multiples of this."""
+SHORT_PARTS = (0.6, 0.75, 1.0)
+"""The short side in parts of the long one: 16:9, 3:2 and 4:3, square."""
+LARGEST = LONG_SIDES[-1]
+MOST = 16
+"""Images looked at together, at most: a GPU is full, and an engine holds memory for all of them."""
+PROBED = 256
+"""The side of the images by which a network of any size is tried."""
+SAME = 0.01
+"""By how much, of itself, a score may differ between an image alone and one among others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a family of detectors is read: ``faces_of`` the cells of one map, given its stride."""
+
+    scores: Scores
+    anchors: int
+    overlap: float
+    faces_of: Callable[[Cells, int, int], Detections]
+
+
+SCRFD = Kind(scrfd.Scrfd.scores, scrfd.ANCHORS, scrfd.OVERLAP, scrfd.faces_of)
+YUNET = Kind(yunet.YuNet.scores, 1, yunet.OVERLAP, yunet.faces_of)
+
+
+class BatchedDetector:
+    """A detector in the form of workers/models/detectors/device_form.py.
+
+    Finds what its plain form finds. Raises FatalError for a network that mixes its images up.
+    """
+
+    largest = None
+
+    def __init__(self, session: Session, kind: Kind, *, name: str) -> None:
+        self.scores = kind.scores
+        self._kind = kind
+        self._input = next(iter(session.inputs))
+        _require_images_apart(session, name)
+        self.network = Batched(session.bound(), most=MOST)
+
+    def look(self, image: Image) -> Detections:
+        """What one pass over an image finds; it lies in the upper left of the network's input."""
+        ends = celled(*image.shape[:2])
+        shape = padded_shape(*ends)
+        found, cells = self.network.run({self._input: canvas(image, ends, shape)[None]})
+        return read_best(found[0], cells[0], shape, self._kind, ends)
+
+
+def canvas(image: Image, ends: tuple[int, int], shape: tuple[int, int]) -> Image:
+    """The image in the upper left of a black one; its fourth channel is 1 up to its ends."""
+    made = np.zeros((*shape, CHANNELS), np.uint8)
+    made[: image.shape[0], : image.shape[1], :3] = image
+    made[: ends[0], : ends[1], 3] = 1
+    return made
+
+
+def celled(height: int, width: int) -> tuple[int, int]:
+    """Where an image of this size ends, in whole cells."""
+    return filled(height, CELL), filled(width, CELL)
+
+
+def padded_shape(height: int, width: int) -> tuple[int, int]:
+    """The height and width to which an image is padded: few, whatever photos there are."""
+    longest = max(height, width)
+    long = next((side for side in LONG_SIDES if side >= longest), filled(longest, FURTHER))
+    parts = (filled(int(long * part), CELL) for part in SHORT_PARTS)
+    short = next(side for side in parts if side >= min(height, width))
+    return (long, short) if height > width else (short, long)
+
+
+def read_best(
+    found: Floats,
+    cells: NDArray[np.int64],
+    shape: tuple[int, int],
+    kind: Kind,
+    ends: tuple[int, int],
+) -> Detections:
+    """The faces among the best cells of an image: K x 15 numbers and K cells of all maps.
+
+    ``shape`` is that of the network's input; cells beyond the image's ``ends`` are none of it.
+    """
+    height, width = shape
+    good = found[:, 0] >= kind.scores.support
+    found, numbers = found[good], cells[good].astype(np.intp)
+    parts, start = [], 0
+    for stride in STRIDES:
+        end = start + (height // stride) * (width // stride) * kind.anchors
+        here = np.flatnonzero((numbers >= start) & (numbers < end))
+        corners = corners_of(numbers[here] - start, width, stride, kind.anchors)
+        here = here[(corners < ends[::-1]).all(axis=1)]
+        mine = found[here]
+        at = Cells(mine[:, 0], mine[:, 1:5], mine[:, 5:], numbers[here] - start)
+        parts.append(kind.faces_of(at, width, stride))
+        start = end
+    return merged(parts, kind.overlap)
+
+
+def _require_images_apart(session: Session, name: str) -> None:
+    """Raise FatalError unless images looked at together come out as they do alone.
+
+    A Reshape within a network may have been made for one image.
+    """
+    waves = np.sin(np.mgrid[:PROBED, :PROBED].sum(axis=0) / 9)[..., None] * [90, 60, 30] + 128
+    grain = np.random.default_rng(0).integers(0, 256, (PROBED, PROBED, 3))
+    whole = (PROBED, PROBED)
+    images = np.stack([canvas(image.astype(np.uint8), whole, whole) for image in (waves, grain)])
+    given = next(iter(session.inputs))
+    try:
+        together = session.run({given: images})[0][..., 0]
+        alone = [session.run({given: image[None]})[0][0, :, 0] for image in images]
+    except TransientError as error:
+        raise FatalError(f"the detector {name} takes one image at a time: {error}") from error
+    if not np.allclose(together, alone, rtol=SAME, atol=1e-7):
+        raise FatalError(f"the detector {name} mixes up images that it sees together")
+
+
+def shape_range() -> ShapeRange:
+    """The inputs that an engine is made for."""
+    return ShapeRange(
+        (1, CELL, CELL, CHANNELS), (MOST, 480, 640, CHANNELS), (MOST, LARGEST, LARGEST, CHANNELS)
+    )

@@ -1,0 +1,1 @@
+"""Networks rewritten as ONNX graphs: for speed, for batches, in low precision."""

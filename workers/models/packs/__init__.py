@@ -1,0 +1,1 @@
+"""Model packs: their files, thresholds and variants, opened for use."""

@@ -1,0 +1,1 @@
+"""Recognisers: from an aligned crop to an embedding."""

@@ -1,0 +1,73 @@
+"""The gallery: every enrolled reference of one model pack, ready to match against."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headcount.tables import Table, any_of
+from workers.tables.columns import codes, first_of_each
+from workers.tables.rows import matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """P people with R references.
+
+    ``descriptors`` is R x D, of unit length, the references of one person side by side;
+    ``starts`` (P) is the first row of each person; ``sources``, ``photos`` and ``boxes`` tell
+    where reference r was taken from.
+    """
+
+    person_ids: tuple[str, ...]
+    names: tuple[str, ...]
+    starts: NDArray[np.intp]
+    descriptors: NDArray[np.float32]
+    sources: tuple[str, ...]
+    photos: tuple[str, ...]
+    boxes: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+    def references(self, person: int) -> range:
+        """The reference rows of a person."""
+        end = self.starts[person + 1] if person + 1 < len(self.starts) else len(self.photos)
+        return range(int(self.starts[person]), int(end))
+
+
+NOBODY_ENROLLED = Gallery(
+    (), (), np.zeros(0, np.intp), np.zeros((0, 1), np.float32), (), (), np.zeros((0, 4), np.float32)
+)
+
+COLUMNS = ("person_id", "person", "source", "photo", "x", "y", "w", "h", "descriptor")
+
+
+def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
+    """Read the gallery, sorted by person; a reference that was written twice counts once.
+
+    Of those who were ``forgotten`` nothing is read, whatever a late worker may have put there.
+    """
+    where = f"NOT ({any_of('person_id', sorted(forgotten))})" if forgotten else None
+    read: pa.Table = table.read(COLUMNS, where=where)
+    if not read.num_rows:
+        return NOBODY_ENROLLED
+    keys = ["person_id", "source", "photo"]
+    numbered = read.select(keys).append_column("row", pa.array(np.arange(read.num_rows)))
+    once = numbered.group_by(keys).aggregate([("row", "max")])
+    rows = read.take(once.sort_by([(key, "ascending") for key in keys])["row_max"])
+    starts = first_of_each(codes(rows["person_id"])[0])
+    people = rows.select(["person_id", "person"]).take(pa.array(starts))
+    return Gallery(
+        person_ids=tuple(people["person_id"].to_pylist()),
+        names=tuple(people["person"].to_pylist()),
+        starts=starts.astype(np.intp),
+        descriptors=matrix(rows["descriptor"]),
+        sources=tuple(rows["source"].to_pylist()),
+        photos=tuple(rows["photo"].to_pylist()),
+        boxes=np.stack([rows[c].to_numpy() for c in "xywh"], axis=1).astype(np.float32),
+    )

@@ -1,0 +1,1 @@
+"""A worker process: units of work, health, threads, stores that a unit may write to."""

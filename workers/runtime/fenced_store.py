@@ -1,0 +1,77 @@
+"""A store to which a unit writes only while what it has to say still holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from headcount.contract.forgotten import CONFIRMED_SECONDS
+from headcount.storage.base import Blob, ObjectInfo, Store
+
+
+class Confirmed:
+    """A store of which writes are confirmed first: ``confirm`` raises where they are not to be.
+
+    What was confirmed in the last CONFIRMED_SECONDS is not asked for again.
+    """
+
+    def __init__(self, confirm: Callable[[], None], store: Store) -> None:
+        self._ask = confirm
+        self._store = store
+        self._confirmed = float("-inf")
+
+    def _confirm(self) -> None:
+        moment = time.monotonic()
+        if moment - self._confirmed >= CONFIRMED_SECONDS:
+            self._ask()
+            self._confirmed = moment
+
+    @property
+    def uri(self) -> str:
+        """The store's URI."""
+        return self._store.uri
+
+    def check(self) -> None:
+        """See Reader."""
+        self._store.check()
+
+    def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """See Reader."""
+        return self._store.list(prefix, start_after=start_after)
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """See Store."""
+        return self._store.folders(prefix)
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See Reader."""
+        return self._store.stat(key)
+
+    def get(self, key: str, *, limit: int | None = None) -> Blob:
+        """See Reader."""
+        return self._store.get(key, limit=limit)
+
+    def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
+        """See Reader."""
+        return self._store.get_range(key, offset, length, etag=etag)
+
+    def put(self, key: str, data: bytes) -> str:
+        """See Store."""
+        self._confirm()
+        return self._store.put(key, data)
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """See Store."""
+        self._confirm()
+        return self._store.put_new(key, data)
+
+    def put_file(self, key: str, path: Path) -> str:
+        """See Store."""
+        self._confirm()
+        return self._store.put_file(key, path)
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        self._confirm()
+        self._store.delete(key)

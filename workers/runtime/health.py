@@ -1,0 +1,107 @@
+"""How a worker process is: alive while it makes progress, ready once its models are loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from headcount.contract.layout import reduces
+from headcount.contract.messages import DoneMarker
+from headcount.errors import TransientError
+from headcount.telemetry import logs
+from headcount.telemetry.endpoint import Page, Pages, said
+from headcount.telemetry.metrics import WorkerMetrics
+from workers.runtime.runner import STALL_SECONDS, Work
+from workers.runtime.unit import GivenUp, Unit
+
+PROBE_STALL_SECONDS = STALL_SECONDS + 60
+"""A minute after the unit was given up: the process is stuck with it, and is to be replaced."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A unit in hand, how many photos it had done when that last changed, and since when."""
+
+    unit: Unit
+    photos: int
+    since: float
+    still: float = 0.0
+
+    def again(self, moment: float) -> _Seen:
+        """Look once more."""
+        if self.unit.photos != self.photos:
+            self.photos, self.since = self.unit.photos, moment
+        self.still = moment - self.since
+        return self
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it stands still; the steps of the reduce stage may be long."""
+        return not reduces(self.unit.name) and self.still > PROBE_STALL_SECONDS
+
+    def __str__(self) -> str:
+        return f"{self.unit.name}: {self.photos} photos, no progress for {self.still:.0f} s"
+
+
+class Vitals:
+    """What the endpoint tells of a worker process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.metrics = WorkerMetrics()
+        self._clock = clock
+        self._at_work: dict[int, _Seen] = {}
+        self._ready = False
+
+    def ready(self) -> None:
+        """The models are loaded."""
+        self._ready = True
+        self.metrics.is_ready()
+
+    @contextmanager
+    def at_work(self, unit: Unit) -> Iterator[None]:
+        """A unit is in hand."""
+        self._at_work[id(unit)] = _Seen(unit, unit.photos, self._clock())
+        try:
+            yield
+        finally:
+            del self._at_work[id(unit)]
+
+    def watched(self, work: Work) -> Work:
+        """``work``, with its end counted and its log lines bound to the attempt."""
+
+        def run(unit: Unit) -> DoneMarker:
+            kind, end = unit.name.split("-")[0], "failed"
+            self.metrics.begins()
+            try:
+                with logs.bound(attempt=unit.attempt):
+                    marker = work(unit)
+            except GivenUp:
+                self.metrics.ends(kind, "handed_back")
+                raise
+            except TransientError:
+                self.metrics.ends(kind, "retried")
+                raise
+            except BaseException:
+                self.metrics.ends(kind, end)
+                raise
+            self.metrics.done(kind, marker)
+            return marker
+
+        return run
+
+    def alive(self) -> Page:
+        """200 unless a unit in hand has made no progress for too long."""
+        seen = [known.again(self._clock()) for known in list(self._at_work.values())]
+        if not seen:
+            return said(True, "waiting for work")
+        return said(not any(known.stuck for known in seen), "; ".join(map(str, seen)))
+
+    def pages(self) -> Pages:
+        """Every page of the endpoint."""
+        return {
+            "/metrics": lambda: Page(200, self.metrics.text()),
+            "/healthz": self.alive,
+            "/readyz": lambda: said(self._ready, "ready" if self._ready else "loading models"),
+        }

@@ -1,0 +1,212 @@
+"""Running one unit of work: once is enough, signs of life meanwhile, the done marker last."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any
+
+from headcount.broker import BEAT_SECONDS, LEFT, Broker
+from headcount.contract import forgotten
+from headcount.contract.layout import reduces
+from headcount.contract.messages import DoneMarker, FailedMarker
+from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
+from headcount.jobs import attempts, control
+from workers.runtime.unit import GivenUp, Unit
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Unit], DoneMarker]
+
+STALL_SECONDS = 900.0
+"""A unit whose photo count stands still for so long shows no more sign of life: it hangs.
+Not so the reduce stage, whose steps may be long."""
+
+
+class Heartbeat:
+    """Renews a unit's sign of life from a thread while the unit makes progress."""
+
+    def __init__(self, unit: Unit, broker: Broker) -> None:
+        self._unit = unit
+        self._broker = broker
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"beat-{unit.name}", daemon=True)
+        self._seen = (-1, time.monotonic())
+        self._signs = itertools.count(1)
+
+    def say(self, state: str) -> None:
+        """One sign; a broker that cannot hear it does not stop the work."""
+        unit = self._unit
+        sign: dict[str, Any] = {
+            "state": state,
+            "number": next(self._signs),
+            "photos": unit.photos,
+            "attempt": unit.attempt,
+            "worker": unit.context.worker,
+        }
+        try:
+            self._broker.beat(unit.job_id, unit.name, sign)
+        except HeadcountError as error:
+            log.warning("no sign of life for %s: %s", unit.name, error)
+
+    def _alive(self) -> bool:
+        photos, since = self._seen
+        if self._unit.photos != photos:
+            self._seen = (self._unit.photos, time.monotonic())
+            return True
+        return reduces(self._unit.name) or time.monotonic() - since < STALL_SECONDS
+
+    def _run(self) -> None:
+        while self._alive():
+            self.say("working")
+            if self._stop.wait(BEAT_SECONDS):
+                return
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class Attention:
+    """Looks, in a thread, whether the unit in hand is to be left.
+
+    That is where its job was paused or cancelled, where a person is being forgotten, or where this
+    process was told to stop and its time to finish is over.
+    """
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._stop = threading.Event()
+        self._looked = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"flag-{unit.name}", daemon=True)
+
+    def _unwanted(self) -> bool:
+        leave_at = self._unit.context.leave_at
+        if leave_at is not None and time.monotonic() >= leave_at:
+            return True
+        if time.monotonic() - self._looked < control.CHECK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        try:
+            return _is_held(self._unit)
+        except HeadcountError as error:
+            log.warning("cannot see whether %s is paused: %s", self._unit.job_id, error)
+            return False
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.25):
+            if self._unwanted():
+                self._unit.given_up.set()
+                return
+
+    def __enter__(self) -> Attention:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()  # not joined: it may wait for a slow store, and has nothing to finish
+
+
+def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
+    """Do a unit unless it is done; leave a done marker, or a failure marker with the reason.
+
+    A unit that is given up leaves nothing, as if it had never begun. Raises TransientError,
+    which the queue tries again; never FatalError.
+    """
+    if _exists(unit, unit.keys.done(unit.name)):
+        Heartbeat(unit, broker).say("done")
+        return
+    unit.began_with = forgotten.tombstones(unit.store)
+    if _is_held(unit):
+        Heartbeat(unit, broker).say(LEFT)
+        return
+    with Heartbeat(unit, broker) as beat, Attention(unit):
+        try:
+            with _room_for(unit):
+                unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
+                log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
+                marker = work(unit)
+                unit.confirm()
+                unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
+        except GivenUp:
+            attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
+            log.info("%s/%s handed back", unit.job_id, unit.name)
+            state = LEFT
+        except TransientError as error:
+            log.warning("%s/%s: %s; will be tried again", unit.job_id, unit.name, error)
+            raise
+        except Exception as error:  # whatever else happens ends the unit, with its reason
+            state = "failed" if _fail(unit, error) else LEFT
+        else:
+            state = "done"
+            log.info("%s/%s done", unit.job_id, unit.name)
+    beat.say(state)
+
+
+def _room_for(unit: Unit) -> AbstractContextManager[None]:
+    """Room for a unit beside others; for one that will be worked on carefully, alone.
+
+    It is waited for before the attempt is counted: who waits has not died. The reduce stage, which
+    may take long, is waited for by nobody.
+    """
+    if reduces(unit.name):
+        return nullcontext()
+    made = attempts.count(unit.store, unit.keys, unit.name)
+    careful = made + 1 >= attempts.CAREFUL_FROM
+    return unit.context.room.entered(alone=careful, still_wanted=unit.require_wanted)
+
+
+def _fail(unit: Unit, error: Exception) -> bool:
+    """Leave a failure marker; not where the unit was too late: its reason may quote a name."""
+    if isinstance(error, (FatalError, ObjectError)):
+        log.error("%s/%s failed: %s", unit.job_id, unit.name, error)
+        message, detail = str(error), None
+    else:
+        detail = traceback.format_exc()
+        log.error("%s/%s failed\n%s", unit.job_id, unit.name, detail)
+        where = unit.store.uri + unit.keys.failed(unit.name)
+        message = (
+            f"{unit.name} failed by a defect of headcount: {type(error).__name__}: {error}. "
+            f"{where} holds the details; please report them"
+        )
+    marker = FailedMarker(unit=unit.name, message=message, detail=detail)
+    try:
+        unit.confirm()
+    except GivenUp:
+        return False
+    unit.store.put(unit.keys.failed(unit.name), marker.to_bytes())
+    return True
+
+
+def _is_held(unit: Unit) -> bool:
+    """Whether the unit is to be left for now: its job stands still, or a person is forgotten."""
+    flag = control.stopped(unit.store, unit.job_id)
+    return flag is not None or forgotten.under_way(unit.store) is not None
+
+
+def _exists(unit: Unit, key: str) -> bool:
+    try:
+        unit.store.stat(key)
+    except ObjectError:
+        return False
+    return True

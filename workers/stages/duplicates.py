@@ -1,0 +1,144 @@
+"""Photos whose content is known already: their rows are copied, nothing is embedded again.
+
+A photo that was moved, renamed or duplicated has another key and another etag, and the same
+bytes. Only its SHA-256 tells, so it is fetched; what is saved is decoding, finding and embedding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from headcount.contract.messages import JobSpec, ManifestPhoto
+from headcount.contract.vocabulary import Outcome, Photo
+from headcount.errors import TransientError
+from headcount.settings import PROFILES, ProfileName
+from headcount.tables import Table, any_of, faces_schema, in_collection, parts
+from workers.runtime.unit import Unit
+
+COLUMNS = (
+    *("collection", "job_id", "profile", "photo", "bytes", "width", "height", "orientation"),
+    *("outcome", "faces", "content"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A photo that the archive knows, and whose content another one may have."""
+
+    collection: str
+    job_id: str
+    """The job that took it in: its faces are known by it, too."""
+    profile: ProfileName
+    photo: Photo
+
+
+def find_twins(unit: Unit, photos: Iterable[ManifestPhoto]) -> dict[str, Twin]:
+    """By content, what the archive knows of photos of these sizes.
+
+    Only photos that were looked at, at least as thoroughly as this job asks for. Asked once per
+    shard, by size: contents are not known yet.
+    """
+    table = unit.table(unit.pack_keys.photos)
+    sizes = sorted({photo.size for photo in photos if photo.size})
+    if not sizes or not table.count():
+        return {}
+    profiles = PROFILES[PROFILES.index(unit.spec.profile) :]
+    looked_at = any_of("outcome", [o.value for o in Outcome if o.processed])
+    twins: dict[str, Twin] = {}
+    for part in parts(sizes):
+        wanted = ", ".join(str(size) for size in part)
+        where = f"bytes IN ({wanted}) AND {looked_at} AND {any_of('profile', profiles)}"
+        for row in table.read(COLUMNS, where=where).to_pylist():
+            twin = _twin(row)
+            best = twins.get(twin.photo.content)
+            if twin.photo.content and (best is None or _rank(twin) < _rank(best)):
+                twins[twin.photo.content] = twin
+    return twins
+
+
+def _rank(twin: Twin) -> tuple[int, str, str]:
+    """The least thorough first, that a run is as if it had embedded; then by name."""
+    return PROFILES.index(twin.profile), twin.collection, twin.photo.key
+
+
+def _twin(row: Mapping[str, object]) -> Twin:
+    names = ("width", "height", "orientation", "faces", "content")
+    photo = Photo(
+        key=str(row["photo"]),
+        etag="",
+        size=int(str(row["bytes"])),
+        outcome=Outcome(str(row["outcome"])),
+        **{name: row[name] for name in names},  # type: ignore[arg-type]
+    )
+    collection, job_id = str(row["collection"]), str(row["job_id"])
+    return Twin(collection, job_id, row["profile"], photo)  # type: ignore[arg-type]
+
+
+def as_photo(twin: Twin, photo: ManifestPhoto, etag: str) -> Photo:
+    """What the twin says, of this photo."""
+    return replace(twin.photo, key=photo.key, etag=etag)
+
+
+def copied_faces(
+    table: Table,
+    copies: Iterable[tuple[Photo, Twin]],
+    collection: str,
+    spec: JobSpec,
+    *,
+    width: int,
+) -> pa.Table:
+    """The rows of the twins' faces as rows of their copies.
+
+    Raises TransientError where another job has changed a twin since it was found.
+    """
+    schema = faces_schema(width)
+    wanted: dict[str, dict[str, list[tuple[Photo, Twin]]]] = {}
+    for photo, twin in copies:
+        if photo.faces:
+            by_key = wanted.setdefault(twin.collection, {})
+            by_key.setdefault(twin.photo.key, []).append((photo, twin))
+    parts = [
+        _relabelled(rows, by_key, collection, spec)
+        for source, by_key in sorted(wanted.items())
+        for rows in _rows(table, schema, source, by_key)
+    ]
+    return pa.concat_tables([schema.empty_table(), *parts]).cast(schema)
+
+
+def _rows(
+    table: Table, schema: pa.Schema, collection: str, by_key: Mapping[str, list[tuple[Photo, Twin]]]
+) -> Iterator[pa.Table]:
+    for part in parts(sorted(by_key)):
+        where = f"{in_collection(collection)} AND {any_of('photo', part)}"
+        rows = table.read(schema.names, where=where)
+        found = Counter(zip(*(rows[c].to_pylist() for c in ("photo", "job_id")), strict=True))
+        for key in part:
+            twin = by_key[key][0][1]
+            if found.pop((key, twin.job_id), 0) != twin.photo.faces:
+                raise TransientError(f"another job has changed {key} of the archive meanwhile")
+        if found:
+            raise TransientError(f"another job changes {min(found)[0]} of the archive meanwhile")
+        yield rows
+
+
+def _relabelled(
+    rows: pa.Table,
+    by_key: Mapping[str, list[tuple[Photo, Twin]]],
+    collection: str,
+    spec: JobSpec,
+) -> pa.Table:
+    pairs = [(n, p.key) for n, key in enumerate(rows["photo"].to_pylist()) for p, _ in by_key[key]]
+    taken = rows.take([n for n, _ in pairs])
+    labels = {
+        "collection": [collection] * len(pairs),
+        "job_id": [spec.job_id] * len(pairs),
+        "photo": [key for _, key in pairs],
+    }
+    for name, values in labels.items():
+        column = pa.array(values, pa.string())
+        taken = taken.set_column(taken.schema.get_field_index(name), name, column)
+    return taken

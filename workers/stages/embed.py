@@ -1,0 +1,277 @@
+"""The embed stage: a shard's photos fetched, decoded, detected, embedded, and staged as rows.
+
+A photo that cannot be processed becomes an outcome with a reason; it never fails its shard.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from headcount.contract.forgotten import Box4, forgotten_places
+from headcount.contract.messages import (
+    DoneMarker,
+    ManifestPhoto,
+    ShardManifest,
+    SuspectRecord,
+    read_record,
+)
+from headcount.contract.vocabulary import Outcome, Photo
+from headcount.errors import ObjectError, PhotoError, TransientError
+from headcount.jobs import attempts
+from headcount.settings import ProfileName
+from headcount.storage import Blob
+from headcount.storage.base import Reader
+from workers.faces.analysis import Analysis, analyse
+from workers.images.align import SIZE
+from workers.people.forgotten_faces import without_forgotten
+from workers.runtime.threads import ordered_map
+from workers.runtime.unit import Unit
+from workers.stages.duplicates import Twin, as_photo, copied_faces, find_twins
+from workers.tables.rows import face_rows, photo_rows
+
+ANALYSING = ("decode", "detect", "align", "embed")
+"""The stages of a photo that an analysing thread goes through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A photo's bytes and their SHA-256, or why they could not be had."""
+
+    photo: ManifestPhoto
+    blob: Blob | None
+    content: str
+    error: PhotoError | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A photo, its faces where it has any, and where the time went."""
+
+    photo: Photo
+    analysis: Analysis | None
+    seconds: dict[str, float] = field(default_factory=dict)
+    twin: Twin | None = None
+    """The photo of equal content whose rows are copied."""
+
+
+@dataclass(slots=True)
+class Shard:
+    """What became of a shard's photos; the analyses are in the order of the photos."""
+
+    photos: list[Photo] = field(default_factory=list)
+    analyses: list[Analysis | None] = field(default_factory=list)
+    profiles: list[ProfileName] = field(default_factory=list)
+    copies: list[tuple[Photo, Twin]] = field(default_factory=list)
+    stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the archive knows before a shard is begun: contents, and forgotten places in them."""
+
+    twins: Mapping[str, Twin]
+    forgotten: Mapping[str, list[Box4]]
+
+
+def embed_shard(unit: Unit) -> DoneMarker:
+    """Process one shard and stage its rows."""
+    began = time.monotonic()
+    manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
+    known = Known(_twins(unit, manifest), forgotten_places(unit.store))
+    shard = _collect(unit, _process(unit, manifest.photos, known))
+    stages, photos = shard.stages, shard.photos
+    stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
+    write_began = time.monotonic()
+    photo_fragments, face_fragments = _stage(unit, shard)
+    stages["write"] = time.monotonic() - write_began
+    return unit.done(
+        seconds=time.monotonic() - began,
+        photos=len(photos),
+        faces=sum(photo.faces for photo in photos),
+        bytes=sum(photo.size for photo in photos),
+        outcomes=dict(Counter(photo.outcome.value for photo in photos)),
+        stages=dict(stages),
+        photo_fragments=photo_fragments,
+        face_fragments=face_fragments,
+        counts={"copied": len(shard.copies)},
+    )
+
+
+def _twins(unit: Unit, manifest: ShardManifest) -> dict[str, Twin]:
+    """What need not be embedded; a shard that is done again embeds all: a twin may be in flux."""
+    return find_twins(unit, manifest.photos) if unit.attempt <= 1 else {}
+
+
+def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the shard's rows where no reader sees them yet; gives the fragments of both tables."""
+    collection, record = unit.collection_id, unit.pack.record
+    faces = unit.table(unit.pack_keys.faces)
+    photo_table = photo_rows(shard.photos, collection, unit.spec, shard.profiles)
+    found = face_rows(zip(shard.photos, shard.analyses, strict=True), record, collection, unit.spec)
+    copied = copied_faces(faces, shard.copies, collection, unit.spec, width=record.dimensions)
+    return (
+        unit.table(unit.pack_keys.photos).stage(photo_table),
+        faces.stage(pa.concat_tables([found, copied])),
+    )
+
+
+def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
+    shard = Shard()
+    for done in stream:
+        shard.photos.append(done.photo)
+        shard.analyses.append(done.analysis)
+        shard.profiles.append(done.twin.profile if done.twin else unit.spec.profile)
+        if done.twin is not None:
+            shard.copies.append((done.photo, done.twin))
+        for stage, seconds in done.seconds.items():
+            shard.stages[stage] += seconds
+        unit.photos += 1
+        unit.require_wanted()
+    return shard
+
+
+def _threads(unit: Unit) -> int:
+    """How many threads analyse photos in this attempt."""
+    careful = unit.attempt >= attempts.CAREFUL_FROM
+    return 1 if careful else unit.context.settings.threads
+
+
+def idle(stages: Mapping[str, float], elapsed: float, threads: int) -> float:
+    """Seconds for which analysing threads had no photo, of ``threads`` over ``elapsed`` seconds.
+
+    Fetching goes on beside them: where it is slow, this is what grows.
+    """
+    busy = sum(stages.get(stage, 0.0) for stage in ANALYSING)
+    return max(0.0, threads * elapsed - busy)
+
+
+def _process(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Iterator[Done]:
+    if unit.attempt >= attempts.CAREFUL_FROM:
+        yield from _one_by_one(unit, photos, known)
+        return
+    collection = unit.collection
+    settings = unit.context.settings
+    with (
+        ThreadPoolExecutor(settings.fetchers, "fetch") as fetchers,
+        ThreadPoolExecutor(settings.threads, "embed") as threads,
+    ):
+        fetched = ordered_map(
+            fetchers, lambda photo: _fetch(unit, collection, photo), photos, ahead=settings.fetchers
+        )
+        yield from ordered_map(
+            threads, lambda item: _embed(unit, item, known), fetched, ahead=2 * settings.threads
+        )
+
+
+def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Iterator[Done]:
+    """The careful mode: earlier attempts died, so each photo is named before it is touched."""
+    collection = unit.collection
+    killers = attempts.convicted(unit.store, unit.keys, unit.name, unit.attempt - 1)
+    for photo in photos:
+        if photo.key in killers:
+            reason = "the process that worked on it died, twice"
+            yield Done(_unread(photo, PhotoError(Outcome.CRASHED, reason)), None)
+            continue
+        suspect = SuspectRecord(photo=photo.key)
+        unit.store.put(unit.keys.suspect(unit.name, unit.attempt), suspect.to_bytes())
+        fetched = _fetch(unit, collection, photo)
+        try:
+            yield _embed(unit, fetched, known)
+        except TransientError as error:
+            _require_working_models(unit)
+            yield Done(_failed(fetched, PhotoError(Outcome.CRASHED, str(error))), None)
+
+
+def _require_working_models(unit: Unit) -> None:
+    """Raise TransientError unless the models run on a picture that is nobody's fault."""
+    grey = np.full((1, SIZE, SIZE, 3), 128, np.uint8)
+    unit.pack.detector.look(grey[0])
+    unit.pack.recogniser.embed(grey)
+
+
+def _fetch(unit: Unit, collection: Reader, photo: ManifestPhoto) -> Fetched:
+    began = time.monotonic()
+    blob, error = None, None
+    try:
+        blob = collection.get(photo.key, limit=unit.spec.limits.max_bytes)
+    except ObjectError as failure:
+        error = failure.as_photo_error()
+    content = content_digest(blob) if blob else ""
+    return Fetched(photo, blob, content, error, time.monotonic() - began)
+
+
+def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
+    seconds = {"fetch": fetched.seconds}
+    if fetched.blob is None:
+        error = fetched.error or PhotoError(Outcome.UNREADABLE, "no bytes")
+        return Done(_failed(fetched, error), None, seconds)
+    if twin := known.twins.get(fetched.content):
+        photo = as_photo(twin, fetched.photo, fetched.blob.etag)
+        return Done(photo, None, seconds, twin)
+    try:
+        analysis = analyse(
+            fetched.blob.data,
+            unit.pack,
+            max_pixels=unit.spec.limits.max_pixels,
+            profile=unit.spec.profile,
+        )
+    except MemoryError as error:
+        raise TransientError("too little memory to work on it") from error
+    except PhotoError as error:
+        if error.outcome is Outcome.CRASHED:  # or those beside it took the memory: alone it shows
+            raise TransientError(error.reason) from error
+        return Done(_failed(fetched, error), None, seconds)
+    analysis = without_forgotten(analysis, known.forgotten.get(fetched.content, ()))
+    photo = _photo(fetched, fetched.blob, analysis)
+    return Done(photo, analysis, seconds | analysis.seconds)
+
+
+def _photo(fetched: Fetched, blob: Blob, analysis: Analysis) -> Photo:
+    faces = len(analysis)
+    return Photo(
+        key=fetched.photo.key,
+        etag=blob.etag,
+        size=len(blob.data),
+        outcome=Outcome.FACES if faces else Outcome.NO_FACE,
+        width=analysis.width,
+        height=analysis.height,
+        orientation=analysis.orientation,
+        faces=faces,
+        content=fetched.content,
+    )
+
+
+def _failed(fetched: Fetched, error: PhotoError) -> Photo:
+    if fetched.blob is None:
+        return _unread(fetched.photo, error)
+    return replace(
+        _unread(fetched.photo, error),
+        etag=fetched.blob.etag,
+        size=len(fetched.blob.data),
+        content=fetched.content,
+    )
+
+
+def _unread(photo: ManifestPhoto, error: PhotoError) -> Photo:
+    """A photo of which no byte was seen: it is what the listing said."""
+    return Photo(
+        key=photo.key,
+        etag=photo.etag,
+        size=photo.size,
+        outcome=error.outcome,
+        reason=error.reason,
+    )
+
+
+def content_digest(blob: Blob) -> str:
+    """The SHA-256 of a photo's bytes."""
+    return hashlib.sha256(blob.data).hexdigest()

@@ -1,0 +1,1 @@
+"""Photos, faces and references as rows and columns."""

@@ -1,0 +1,89 @@
+"""The faces of a collection as the reduce stage reads them, from one version of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount.contract.messages import SplitRecord
+from headcount.tables import Table
+from workers.runtime.unit import Unit
+from workers.tables.columns import Numbers, free_unused
+from workers.tables.embeddings import Descriptors
+from workers.tables.rows import stored_matrix
+
+FACE_COLUMNS = (
+    "photo",
+    "face_id",
+    "x",
+    "y",
+    "w",
+    "h",
+    "landmarks",
+    "detection_score",
+    "quality",
+    "usable",
+)
+DESCRIPTOR = "descriptor"
+
+_TYPES = {
+    "photo": pa.string(),
+    "face_id": pa.string(),
+    "usable": pa.bool_(),
+    "landmarks": pa.list_(pa.float32(), 10),
+}
+
+
+def faces_table(unit: Unit, split: SplitRecord | None) -> Table:
+    """The table of faces; where the stage is split, as it was when it was split."""
+    table = unit.table(unit.pack_keys.faces)
+    return table if split is None else table.at(split.faces_version)
+
+
+def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Descriptors]:
+    """The collection's faces and their descriptors, sorted by photo, then left to right.
+
+    Where the stage is split, the rows of the descriptors as stored are in the order of its parts.
+    """
+    tables = [empty(FACE_COLUMNS)]
+    stored = np.zeros((0, unit.record.dimensions), np.float16)
+    fragments = None if split is None else [number for part in split.parts for number in part]
+    columns = [*FACE_COLUMNS, DESCRIPTOR]
+    for batch in scan(unit, faces_table(unit, split), columns, fragments):
+        tables.append(own_copy(batch, FACE_COLUMNS))
+        start = len(stored)  # they grow where they are: no second copy of all of them
+        stored.resize((start + batch.num_rows, stored.shape[1]), refcheck=False)
+        stored[start:] = stored_matrix(batch.column(DESCRIPTOR))
+        unit.photos += 1
+    faces, order = in_order(pa.concat_tables(tables))
+    del tables
+    free_unused()
+    return faces, Descriptors(stored, order)
+
+
+def scan(
+    unit: Unit, table: Table, columns: Sequence[str], fragments: Sequence[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of the unit's collection, of some fragments in that order, or of all."""
+    return table.scan(columns, where=unit.of_collection, fragments=fragments)
+
+
+def own_copy(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
+    """Some columns in memory of their own, so that the batch's can be used again."""
+    table = pa.Table.from_batches([batch]).select(columns)
+    return table.take(np.arange(len(table)))
+
+
+def in_order(faces: pa.Table) -> tuple[pa.Table, Numbers]:
+    """The faces by photo, then left to right, and which row each was."""
+    keys = [("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
+    order = pc.sort_indices(faces, sort_keys=keys)
+    return faces.take(order).combine_chunks(), order.to_numpy().astype(np.int64)
+
+
+def empty(columns: Sequence[str]) -> pa.Table:
+    """No row of these columns."""
+    return pa.schema([(c, _TYPES.get(c, pa.float32())) for c in columns]).empty_table()

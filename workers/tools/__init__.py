@@ -1,0 +1,1 @@
+"""Single tasks of a worker process beside the queues: packs, search, doctor."""

@@ -1,0 +1,76 @@
+"""What a worker process finds wrong with itself: libraries, model pack, provider."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+
+from headcount.errors import HeadcountError
+from headcount.settings import S3Settings, Settings
+
+LIBRARIES = ("numpy", "pillow", "pillow-heif", "opencv-python-headless", "faiss-cpu")
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+
+
+def report() -> str:
+    """The checks as JSON: a list of name, ok, detail."""
+    return json.dumps([_libraries(), _runtime(), _pack()])
+
+
+def _check(name: str, ok: bool, detail: str) -> dict[str, object]:
+    return {"name": name, "ok": ok, "detail": detail}
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _libraries() -> dict[str, object]:
+    found = _versions(LIBRARIES)
+    missing = [name for name in LIBRARIES if name not in found]
+    if missing:
+        return _check("worker libraries", False, f"missing: {', '.join(missing)}")
+    both = _versions(("opencv-python", "opencv-contrib-python"))
+    if both:
+        return _check(
+            "worker libraries",
+            False,
+            f"{' and '.join(both)} and opencv-python-headless overwrite each other's cv2: "
+            f"pip uninstall -y {' '.join(both)} opencv-python-headless, then "
+            "pip install opencv-python-headless",
+        )
+    return _check("worker libraries", True, ", ".join(f"{n} {v}" for n, v in found.items()))
+
+
+def _runtime() -> dict[str, object]:
+    found = _versions(RUNTIMES)
+    detail = ", ".join(f"{n} {v}" for n, v in found.items())
+    if len(found) == len(RUNTIMES):
+        return _check("onnxruntime", False, f"{detail}: both overwrite each other, keep one")
+    if not found:
+        return _check("onnxruntime", False, "missing: pip install 'headcount[cpu]'")
+    from workers.models.session import available_providers
+
+    return _check("onnxruntime", True, f"{detail}: {', '.join(available_providers())}")
+
+
+def _pack() -> dict[str, object]:
+    from workers.models.packs.open import open_pack
+
+    settings = Settings()
+    try:
+        record = open_pack(settings.model, settings, S3Settings()).record
+    except HeadcountError as error:
+        return _check("model pack", False, str(error))
+    return _check(
+        "model pack",
+        True,
+        f"{record.name} {record.pack_id}, licence: {record.licence}, "
+        f"provider asked for: {settings.provider}",
+    )

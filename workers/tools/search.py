@@ -1,0 +1,220 @@
+"""Searching an archive by a photo: every photo with the person in it, the most alike first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headcount.assignments import rolls
+from headcount.contract.layout import JobKeys, PackKeys
+from headcount.contract.messages import JobSpec, find_record
+from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.settings import S3Settings, Settings
+from headcount.storage import Store, open_store
+from headcount.storage.uris import split_object_uri
+from headcount.tables import FILTER_VALUES, Table, any_of, in_collection
+from workers.faces.analysis import Analysis, analyse
+from workers.matching.calibration import search_threshold
+from workers.models.base import ModelPack
+from workers.models.packs.open import open_pack
+from workers.people.enrolment import choose_face
+from workers.runtime.unit import figures_in_use, require_same_pack
+from workers.tables.columns import NONE, codes, first_of_each, one_array, pick, positions
+from workers.tables.rows import matrix
+
+FIRST = 256
+"""Faces asked for at first; twice as many until the last one is not alike enough."""
+FALSE_HITS = 0.5
+"""Strangers that a search may turn up, on average: a person looks at what it finds."""
+
+
+def report(archive: str, photo: str, face: int | None, at_least: float | None) -> str:
+    """What a search finds, as JSON. Raises FatalError."""
+    settings, s3 = Settings(), S3Settings()
+    store = open_store(archive, s3)
+    pack = open_pack(settings.model, settings, s3)
+    require_same_pack(store, pack)
+    analysis = _analysis(photo, pack, settings, s3)
+    chosen = _chosen(analysis, face)
+    keys = PackKeys(pack.record.pack_id)
+    figures = figures_in_use(store, keys, pack.record)
+    table = Table(store.uri, keys.faces, s3)
+    threshold = at_least
+    if threshold is None:
+        threshold = search_threshold(
+            figures.threshold,
+            figures.fmr,
+            figures.decade,
+            references=table.count(),
+            false_positives=FALSE_HITS,
+        )
+    descriptor = analysis.descriptors[chosen]
+    alike = _with_what_was_said(store, keys, hits(table, descriptor, threshold))
+    same = mates(store, keys, table, descriptor, alike)
+    found = best_of_photos(pa.concat_tables([alike, same])).drop_columns(["person_id"])
+    return json.dumps(
+        {
+            "faces": len(analysis),
+            "face": chosen + 1,
+            "box": [round(float(value), 1) for value in analysis.boxes[chosen]],
+            "threshold": round(threshold, 4),
+            "found": _in_their_places(store, keys, found.to_pylist()),
+        }
+    )
+
+
+def _analysis(photo: str, pack: ModelPack, settings: Settings, s3: S3Settings) -> Analysis:
+    uri, key = split_object_uri(photo)
+    try:
+        data = open_store(uri, s3).get(key, limit=settings.max_bytes).data
+        found = analyse(
+            data,
+            pack,
+            max_pixels=settings.max_pixels,
+            profile=settings.profile,
+            rescue_tight=True,
+        )
+    except ObjectError as error:
+        raise FatalError(f"cannot read {photo}: {error.label()}") from error
+    except PhotoError as error:
+        raise FatalError(f"cannot read {photo}: {error.reason}") from error
+    return found.where(np.argsort(found.boxes[:, 0], kind="stable").tolist())  # left to right
+
+
+def _chosen(analysis: Analysis, face: int | None) -> int:
+    if face is not None:
+        if not 1 <= face <= len(analysis):
+            raise FatalError(f"there is no face {face}: {len(analysis)} were found")
+        return face - 1
+    choice = choose_face(analysis)
+    if isinstance(choice, str):
+        hint = "; --face N takes the N-th from the left" if len(analysis) > 1 else ""
+        raise FatalError(f"cannot tell whom to search for: {choice}{hint}")
+    return choice
+
+
+def hits(table: Table, descriptor: NDArray[np.float32], threshold: float) -> pa.Table:
+    """The faces of a table at cosine >= ``threshold``: collection, photo, face_id, similarity."""
+    total, count = table.count("usable"), FIRST
+    while True:
+        rows = table.nearest(
+            "descriptor",
+            descriptor.astype(np.float16),
+            ["collection", "photo", "face_id"],
+            count=min(count, max(total, 1)),
+            where="usable",
+        )
+        similarity = np.round(1 - rows["_distance"].to_numpy().astype(float), 4)
+        if not len(similarity) or similarity.min() < threshold or count >= total:
+            break
+        count *= 2
+    found = rows.select(["collection", "photo", "face_id"])
+    return found.append_column("similarity", pa.array(similarity)).filter(similarity >= threshold)
+
+
+def mates(
+    store: Store, keys: PackKeys, table: Table, descriptor: NDArray[np.float32], alike: pa.Table
+) -> pa.Table:
+    """The faces that the latest runs put into a cluster with one of ``alike``, or gave its name.
+
+    Columns as of ``alike``; ``similarity`` is each face's own, however low. A face that is no
+    longer in the table is left out.
+    """
+    people, clusters = (pc.unique(alike[name].drop_null()) for name in ("person_id", "cluster_id"))
+    found = [alike.slice(0, 0)]
+    if len(people) or len(clusters):
+        for collection in rolls.collections_of(store, keys):
+            roll = _latest_roll(store, keys, collection)
+            together = is_in(roll["cluster_id"], clusters)
+            chosen = pc.or_(together, is_in(roll["person_id"], people))
+            ways = pc.if_else(together, "cluster", "name").filter(chosen)
+            roll = roll.filter(chosen).append_column("by", ways)
+            known, cosines = _cosines(table, collection, roll["face_id"], descriptor)
+            at = positions(roll["face_id"], known)
+            roll = roll.append_column("collection", pa.array([collection] * len(at), pa.string()))
+            roll = roll.append_column("similarity", pa.array(np.append(cosines, 0.0)[at]))
+            found.append(roll.filter(at != NONE).select(alike.column_names).cast(alike.schema))
+    return pa.concat_tables(found)
+
+
+def _cosines(
+    table: Table, collection: str, face_ids: pa.ChunkedArray, descriptor: NDArray[np.float32]
+) -> tuple[pa.Array, NDArray[np.float64]]:
+    """Of these faces the ids of those in the table, once each, and their cosines."""
+    wanted = pc.unique(face_ids)
+    where = in_collection(collection)
+    if len(wanted) <= FILTER_VALUES:  # else one pass over the collection is quicker than many
+        where += f" AND {any_of('face_id', wanted.to_pylist())}"
+    ids, cosines = [pa.array([], pa.string())], [np.zeros(0)]
+    for batch in table.scan(["face_id", "descriptor"], where=where) if len(wanted) else ():
+        kept = pa.table(batch).filter(is_in(batch["face_id"], wanted))
+        rows = matrix(kept["descriptor"])
+        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(descriptor)
+        ids.append(one_array(kept["face_id"]))
+        cosines.append(np.round((rows @ descriptor / lengths).astype(float), 4))
+    known, found = pa.concat_arrays(ids), np.concatenate(cosines)
+    once = first_of_each(codes(known)[0])
+    return known.take(pa.array(once)), found[once]
+
+
+def best_of_photos(faces: pa.Table) -> pa.Table:
+    """Of each photo the best face: who is alike before whose run said so, the most alike first."""
+    late = pc.not_equal(faces["by"], "similarity")
+    order = [("late", "ascending"), ("similarity", "descending"), ("photo", "ascending")]
+    ranked = faces.append_column("late", late).sort_by(order).drop_columns(["late"])
+    photos = pc.binary_join_element_wise(ranked["collection"], ranked["photo"], "\0")
+    return ranked.take(pa.array(np.sort(first_of_each(codes(photos)[0]))))
+
+
+def _with_what_was_said(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
+    """Add what the latest runs called the faces, and that they are here by their similarity."""
+    found = [_told(alike.slice(0, 0), rolls.ROLL.empty_table())]
+    for collection in pc.unique(alike["collection"]).to_pylist():
+        faces = alike.filter(pc.equal(alike["collection"], collection))
+        found.append(_told(faces, _latest_roll(store, keys, collection)))
+    return pa.concat_tables(found)
+
+
+def _told(faces: pa.Table, roll: pa.Table) -> pa.Table:
+    roll = roll.filter(is_in(roll["face_id"], pc.unique(faces["face_id"])))
+    at = positions(rolls.face_keys(faces), rolls.face_keys(roll))
+    for name in ("person", "person_id", "decision", "cluster_id"):
+        faces = faces.append_column(name, pick(roll[name], at))
+    return faces.append_column("by", pa.array(["similarity"] * len(at), pa.string()))
+
+
+def is_in(column: pa.ChunkedArray | pa.Array, texts: pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Which texts of a column are among others."""
+    return pc.is_in(column, value_set=one_array(texts))
+
+
+def _latest_roll(store: Store, keys: PackKeys, collection: str) -> pa.Table:
+    return rolls.read_roll(store, keys, collection, rolls.latest_job(store, keys, collection))
+
+
+def _in_their_places(
+    store: Store, keys: PackKeys, found: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The same rows with the URIs of their collections for the ids."""
+    places = {}
+    for collection in {row["collection"] for row in found}:
+        job_id = rolls.latest_job(store, keys, collection)
+        spec = find_record(store, JobKeys(job_id).spec, JobSpec) if job_id else None
+        places[collection] = (spec.photos if spec else None) or collection
+    return [row | {"collection": places[row["collection"]]} for row in found]
+
+
+def build_index(archive: str) -> str:
+    """Make the index of an archive's faces, or bring it up to date; gives the faces as JSON."""
+    settings, s3 = Settings(), S3Settings()
+    store = open_store(archive, s3)
+    pack = open_pack(settings.model, settings, s3)
+    require_same_pack(store, pack)
+    table = Table(store.uri, PackKeys(pack.record.pack_id).faces, s3)
+    table.index("descriptor")
+    return json.dumps({"faces": table.count()})

@@ -1,0 +1,1 @@
+"""Low-precision variants of a pack, and the gate that each must pass."""

@@ -1,0 +1,332 @@
+"""The gate before a low-precision variant: made with some photos, judged on others.
+
+Photos lie in one folder per person, each with that person's face nearest to its centre. Every
+second person's photos calibrate; the others judge. So do every second of photos whose faces have
+labelled boxes, where there are any.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headcount.errors import FatalError
+from headcount.settings import Settings, VariantName
+from workers.models.base import Detections, Detector, Floats, Image, Recogniser
+from workers.models.onnx.prepare import parse, sha256
+from workers.models.onnx.quantise import forms_of, quantise, runtime
+from workers.models.packs.files import ModelFile, PackFiles
+from workers.models.packs.open import (
+    detector_blob,
+    open_detector,
+    open_recogniser,
+    probe_detector,
+    ready_form,
+)
+from workers.models.packs.thresholds import probe, thresholds_of
+from workers.models.packs.variants import Judgement, PartRecord, Variant, VariantRecord
+from workers.models.recognisers.arcface import ArcFace, blob, input_scaling
+from workers.variants.criteria import (
+    LEAST_GAIN,
+    compare,
+    detection_faults,
+    faults_of,
+    findings,
+    require_labelled,
+)
+from workers.variants.labelled import Labelled, Sight, Watched, look_at
+
+MOST_CALIBRATION = 128
+MOST_IMAGES = 48
+ROUNDS = 5
+TIMED = 64
+TIMED_IMAGES = 6
+
+Step = Callable[[Image], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """N aligned crops (N x 112 x 112 x 3) and the number of the person in each."""
+
+    crops: Image
+    people: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What became of one network: its record and, where a form passed, that."""
+
+    record: PartRecord
+    data: bytes | None = None
+
+
+def gate_variant(
+    files: PackFiles,
+    variant: VariantName,
+    people: Sequence[Labelled],
+    boxed: Sequence[Labelled],
+    settings: Settings,
+) -> Variant:
+    """A variant of a pack: of each network the first form that passes, fp32 where none does.
+
+    The recogniser is judged first; a detector then has to pass together with what was kept. It
+    stays in fp32 where its axes cannot be freed, and beside 16-bit floats. Raises FatalError: too
+    few people or faces, nothing to quantise.
+    """
+    require_labelled(boxed[1::2])
+    one, other = halves(people)
+    detector = open_detector(files.detector, settings)
+    watched = Watched(detector, MOST_IMAGES)
+    calibration = look_at([*one, *boxed[::2]], watched, settings)
+    judging = [*other, *boxed[1::2]]
+    seen = look_at(judging, detector, settings)
+    recogniser = gate_recogniser(
+        files.recogniser, variant, faces_of(one, calibration), faces_of(other, seen), settings
+    )
+    base = open_recogniser(files.recogniser, settings)
+    low = recogniser.data
+    kept = base if low is None else _opened(files.recogniser, low, variant, settings)
+    panel = Panel(judging, seen, base, kept)
+    if variant == "int8" and detector.largest is None:
+        found = gate_detector(files.detector, detector, watched.images, panel, settings)
+    else:
+        found = in_fp32(files.detector)
+    made = {"detector": found.data, "recogniser": recogniser.data}
+    record = VariantRecord(
+        variant=variant,
+        detector=found.record,
+        recogniser=recogniser.record,
+        thresholds=thresholds_of(base),
+        made_with=runtime(),
+    )
+    return Variant(record, {role: data for role, data in made.items() if data is not None})
+
+
+def halves(photos: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
+    """The photos of every second person, to calibrate with, and those of the others, to judge."""
+    first = set(sorted({photo.person or "" for photo in photos})[::2])
+    return (
+        [photo for photo in photos if photo.person in first],
+        [photo for photo in photos if photo.person not in first],
+    )
+
+
+def faces_of(photos: Sequence[Labelled], seen: Sequence[Sight]) -> Faces:
+    """The central faces that were seen. Raises FatalError where they are of nobody."""
+    found = [
+        (photo.person, sight.crop)
+        for photo, sight in zip(photos, seen, strict=False)  # photos of no one person follow
+        if sight.crop is not None
+    ]
+    if not found:
+        raise FatalError("no face was found on the photos of half of the people")
+    _, numbers = np.unique([person for person, _ in found], return_inverse=True)
+    return Faces(np.stack([crop for _, crop in found]), numbers.astype(np.int64))
+
+
+# -- networks -----------------------------------------------------------------------------------
+
+
+def in_fp32(file: ModelFile) -> Gated:
+    """A network of which no other form was tried."""
+    return Gated(PartRecord(name=file.name, source_sha256=file.identity))
+
+
+class _Bench(Protocol):
+    """What every form of a network is measured against: fp32, on the same photos.
+
+    ``calibrated_on`` is the number of its inputs.
+    """
+
+    variant: VariantName
+    ready: bytes
+    calibrated_on: int
+
+    def inputs(self) -> Iterator[Floats]:
+        """What calibrates."""
+        ...
+
+    def judge(self, form: str, data: bytes) -> Judgement:
+        """One form. A network of which so few bits leave nothing is unlike fp32, and no error."""
+        ...
+
+    def probe(self, data: bytes) -> Floats:
+        """What a form makes of the probe."""
+        ...
+
+
+def _gated(file: ModelFile, bench: _Bench, *, least_gain: float) -> Gated:
+    """The first form that passes, the quickest being tried first."""
+    judgements: list[Judgement] = []
+    data = None
+    for form in forms_of(bench.ready, bench.variant):
+        tried = quantise(bench.ready, bench.inputs(), form)
+        judgements.append(bench.judge(form, tried))
+        if not judgements[-1].faults:
+            data = tried
+        if data is not None or 0 < judgements[-1].speed_ratio < least_gain:
+            break  # those that follow are slower
+    record = PartRecord(
+        name=file.name,
+        source_sha256=file.identity,
+        sha256=None if data is None else sha256(data),
+        calibrated_on=bench.calibrated_on,
+        judgements=tuple(judgements),
+        probe=() if data is None else tuple(bench.probe(data).tolist()),
+    )
+    return Gated(record, data)
+
+
+def gate_recogniser(
+    file: ModelFile, variant: VariantName, calibration: Faces, judged: Faces, settings: Settings
+) -> Gated:
+    """A recogniser's form, judged on faces as fp32's detector aligns them. Raises FatalError."""
+    step = max(1, len(calibration.crops) // MOST_CALIBRATION)
+    crops = calibration.crops[::step][: MOST_CALIBRATION if variant == "int8" else 0]
+    return _gated(file, _Recognisers(file, variant, settings, crops, judged), least_gain=0.0)
+
+
+def _opened(file: ModelFile, data: bytes, variant: VariantName, settings: Settings) -> ArcFace:
+    """A recogniser's form, as it will be opened when it is chosen."""
+    ready = ModelFile(file.name, data, ready=True)
+    return open_recogniser(ready, settings, half=variant == "fp16")
+
+
+class _Recognisers:
+    """Forms of a recogniser, beside fp32."""
+
+    def __init__(
+        self,
+        file: ModelFile,
+        variant: VariantName,
+        settings: Settings,
+        crops: Image,
+        judged: Faces,
+    ) -> None:
+        self.variant, self.calibrated_on = variant, len(crops)
+        self._file, self._settings, self._crops, self._judged = file, settings, crops, judged
+        self.ready = ready_form(file, settings, free_size=False)
+        self._base = open_recogniser(file, settings)
+        self._expected = self._base.embed(judged.crops)
+
+    def inputs(self) -> Iterator[Floats]:
+        scaling = input_scaling(parse(self.ready, self._file.name).graph)
+        return (blob(crop[None], *scaling) for crop in self._crops)
+
+    def judge(self, form: str, data: bytes) -> Judgement:
+        crops = self._judged.crops
+        try:
+            tried = _opened(self._file, data, self.variant, self._settings)
+            got = tried.embed(crops)
+            ratio = _speed_ratio(self._base.embed, tried.embed, [crops[:TIMED]])
+        except FatalError:
+            got, ratio = np.zeros_like(self._expected), 0.0
+        measured = compare(self._expected, got, self._judged.people)
+        faults = faults_of(measured, self.variant)
+        return Judgement(form=form, speed_ratio=ratio, faults=faults, **measured.model_dump())
+
+    def probe(self, data: bytes) -> Floats:
+        (descriptor,) = _opened(self._file, data, self.variant, self._settings).embed(probe())
+        return np.asarray(descriptor, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Who judges a detector: photos, what fp32 saw in each, and the recognisers behind it.
+
+    ``base`` is fp32's, ``kept`` the variant's.
+    """
+
+    photos: Sequence[Labelled]
+    seen: Sequence[Sight]
+    base: Recogniser
+    kept: Recogniser
+
+
+def gate_detector(
+    file: ModelFile, detector: Detector, images: Sequence[Image], panel: Panel, settings: Settings
+) -> Gated:
+    """A detector's form, judged by its finds and by the descriptors of the whole variant.
+
+    ``detector`` is fp32's; ``images`` are some that it looked at. Raises FatalError.
+    """
+    bench = _Detectors(file, detector, images, panel, settings)
+    return _gated(file, bench, least_gain=LEAST_GAIN)
+
+
+class _Detectors:
+    """Forms of a detector, beside fp32."""
+
+    variant: VariantName = "int8"
+
+    def __init__(
+        self,
+        file: ModelFile,
+        base: Detector,
+        images: Sequence[Image],
+        panel: Panel,
+        settings: Settings,
+    ) -> None:
+        self._file, self._base, self._images = file, base, images
+        self.calibrated_on = len(images)
+        self._panel, self._settings = panel, settings
+        self.ready = ready_form(file, settings, free_size=True)
+        faces = faces_of(panel.photos, panel.seen)
+        self._expected, self._people = panel.base.embed(faces.crops), faces.people
+
+    def inputs(self) -> Iterator[Floats]:
+        return (detector_blob(self._file, image) for image in self._images)
+
+    def judge(self, form: str, data: bytes) -> Judgement:
+        try:
+            tried = open_detector(self._form(data), self._settings)
+            seen = look_at(self._panel.photos, tried, self._settings)
+            timed = sorted(self._images, key=lambda image: image.size)[:TIMED_IMAGES]
+            ratio = _speed_ratio(self._base.look, tried.look, timed)
+        except FatalError:
+            seen, ratio = [Sight(Detections.none().boxes)] * len(self._panel.seen), 0.0
+        found = findings(self._panel.photos, self._panel.seen, seen)
+        measured = compare(self._expected, self._embedded(seen), self._people)
+        return Judgement(
+            form=form,
+            speed_ratio=ratio,
+            found=found,
+            faults=(*faults_of(measured), *detection_faults(found, ratio)),
+            **measured.model_dump(),
+        )
+
+    def _embedded(self, seen: Sequence[Sight]) -> Floats:
+        """Descriptors of the faces that fp32 saw, zeros where there is none now."""
+        pairs = zip(self._panel.seen, seen, strict=True)
+        crops = [now.crop for before, now in pairs if before.crop is not None]
+        there = np.array([crop is not None for crop in crops])
+        got = np.zeros_like(self._expected)
+        if there.any():
+            got[there] = self._panel.kept.embed(np.stack([c for c in crops if c is not None]))
+        return got
+
+    def probe(self, data: bytes) -> Floats:
+        return probe_detector(self._form(data), self._settings)
+
+    def _form(self, data: bytes) -> ModelFile:
+        return ModelFile(self._file.name, data, ready=True)
+
+
+def _speed_ratio(base: Step, tried: Step, images: Sequence[Image]) -> float:
+    """How many times as fast as fp32: the median of interleaved rounds."""
+    ratios = []
+    for _ in range(ROUNDS):
+        seconds = []
+        for step in (base, tried):
+            began = time.perf_counter()
+            for image in images:
+                step(image)
+            seconds.append(time.perf_counter() - began)
+        ratios.append(seconds[0] / seconds[1])
+    return float(np.median(ratios))

@@ -1,0 +1,148 @@
+"""Labelled photos of people or of faces, by which a gate measures, and what is seen in them."""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import io
+import threading
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from headcount.collections.photos import references_in
+from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.settings import Settings
+from headcount.storage import Store
+from workers.faces.detection import PROFILES, search
+from workers.images.align import crop_faces, rescaled
+from workers.images.decode import Picture
+from workers.models.base import Detections, Detector, Floats, Image
+from workers.runtime.threads import ordered_map
+
+LABELS = "labels.csv"
+MOST_PHOTOS = 10_000
+"""Further photos are passed over: crops are kept in memory, 38 kB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A photo: ``person`` is who is in its centre, or ``boxes`` (N x 4) are all its faces."""
+
+    source: Store
+    key: str
+    person: str | None = None
+    boxes: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a detector saw in a photo: N boxes (N x 4), and the crop of the face in its centre.
+
+    No crop without a face, or of a photo that is not of one person.
+    """
+
+    boxes: Floats
+    crop: Image | None = None
+
+
+def photos_of_people(source: Store) -> list[Labelled]:
+    """The photos of a folder of people. Raises FatalError where there are fewer than two."""
+    found = islice(references_in(source.list()), MOST_PHOTOS)
+    photos = [Labelled(source, each.photo.key, person=each.person) for each in found]
+    if len({photo.person for photo in photos}) < 2:
+        raise FatalError(
+            f"{source.uri} has photos of fewer than 2 people: a gate needs one folder per person, "
+            "photos of many people, and several of each"
+        )
+    return photos
+
+
+def photos_with_boxes(source: Store) -> list[Labelled]:
+    """The photos that ``labels.csv`` of a folder names: ``file``, and ``x,y,w,h`` of each face.
+
+    Boxes are in pixels of the upright photo. Raises FatalError where there is no such table.
+    """
+    try:
+        text = source.get(LABELS).data.decode("utf-8-sig")
+        boxes: dict[str, list[list[float]]] = defaultdict(list)
+        for row in csv.DictReader(io.StringIO(text)):
+            if row["w"]:
+                boxes[row["file"]].append([float(row[side]) for side in "xywh"])
+        if not boxes:
+            raise ValueError("it names none")  # noqa: TRY301 - as any other table that says nothing
+    except (ObjectError, KeyError, TypeError, ValueError) as error:
+        raise FatalError(
+            f"{source.uri} needs a table {LABELS} with the columns file, x, y, w, h: boxes of "
+            f"faces in pixels of the upright photos ({error})"
+        ) from error
+    return [
+        Labelled(source, key, boxes=np.array(rows, np.float32))
+        for key, rows in islice(sorted(boxes.items()), MOST_PHOTOS)
+    ]
+
+
+def look_at(photos: Sequence[Labelled], detector: Detector, settings: Settings) -> list[Sight]:
+    """What a detector sees in each photo; nothing in one that cannot be read."""
+    threads = settings.threads
+    with ThreadPoolExecutor(threads, "gate") as pool:
+        seen = ordered_map(
+            pool, lambda photo: _sight(photo, detector, settings), photos, ahead=2 * threads
+        )
+        return list(seen)
+
+
+def _sight(photo: Labelled, detector: Detector, settings: Settings) -> Sight:
+    try:
+        blob = photo.source.get(photo.key, limit=settings.max_bytes)
+        picture = Picture(blob.data, max_pixels=settings.max_pixels)
+        faces = search(picture, detector, PROFILES[settings.profile]).faces
+    except (ObjectError, PhotoError):
+        return Sight(Detections.none().boxes)
+    if photo.person is None or not len(faces):
+        return Sight(faces.boxes)
+    return Sight(faces.boxes, _central_crop(picture, faces))
+
+
+def _central_crop(picture: Picture, faces: Detections) -> Image:
+    decoded = picture.at_least(1)
+    middle = np.array([decoded.width, decoded.height]) / 2
+    centres = faces.boxes[:, :2] + faces.boxes[:, 2:] / 2
+    chosen = int(np.abs(centres - middle).sum(axis=1).argmin())
+    landmarks = rescaled(faces.landmarks[chosen : chosen + 1], decoded.scale)
+    return np.asarray(crop_faces(decoded.image, landmarks)[0], np.uint8)
+
+
+class Watched:
+    """A detector, of which some of the images are kept that it looked at.
+
+    They are a fair sample, and the same of the same photos however many threads look.
+    """
+
+    def __init__(self, detector: Detector, most: int) -> None:
+        self._detector, self._most = detector, most
+        self.scores, self.largest = detector.scores, detector.largest
+        self._lock = threading.Lock()
+        self._kept: list[tuple[int, int, Image]] = []
+        self._looks = 0
+
+    @property
+    def images(self) -> list[Image]:
+        """Those that were kept."""
+        return [image for _, _, image in sorted(self._kept, key=lambda each: each[:2])]
+
+    def look(self, image: Image) -> Detections:
+        """What the detector finds."""
+        mark = zlib.crc32(np.ascontiguousarray(image).data)
+        with self._lock:
+            self._looks += 1
+            if len(self._kept) < self._most:
+                heapq.heappush(self._kept, (-mark, self._looks, image.copy()))
+            elif -mark > self._kept[0][0]:
+                heapq.heapreplace(self._kept, (-mark, self._looks, image.copy()))
+        return self._detector.look(image)
