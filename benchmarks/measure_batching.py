@@ -41,7 +41,7 @@ def differences(alone: list[Analysis], together: list[Analysis]) -> str:
     same = [(a, b) for a, b in pairs if len(a) == len(b)]
     with_faces = [(a, b) for a, b in same if len(a)]
     pixels = max((float(np.abs(a.landmarks - b.landmarks).max()) for a, b in with_faces), default=0)
-    cosines = [(a.descriptors * b.descriptors).sum(axis=1)[a.usable] for a, b in with_faces]
+    cosines = [(a.embeddings * b.embeddings).sum(axis=1)[a.usable] for a, b in with_faces]
     least = float(np.concatenate(cosines).min()) if cosines else 1.0
     return (
         f"{sum(len(a) for a in alone)} faces; {len(pairs) - len(same)} of {len(pairs)} photos with "

@@ -23,7 +23,7 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from measure_thresholds import descriptors
+from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
 from headcount.settings import S3Settings, Settings
@@ -160,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--cache", type=Path, help="descriptors are kept here between runs")
+    parser.add_argument("--cache", type=Path, help="embeddings are kept here between runs")
     parser.add_argument("--choose", action="store_true", help="thresholds, half by half")
     parser.add_argument("--distractors", type=int, default=0)
     parser.add_argument("--peers", action="store_true")
@@ -249,7 +249,7 @@ def load(
     if cache is not None and cache.exists():
         kept = np.load(cache)
         return kept["names"], kept["vectors"]
-    rows = list(descriptors(folder, model))
+    rows = list(embeddings(folder, model))
     names, vectors = np.array([name for name, _, _ in rows]), np.stack([row for *_, row in rows])
     if cache is not None:
         np.savez(cache, names=names, vectors=vectors)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from measure_thresholds import descriptors
+from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
 from headcount.contract.messages import PackRecord
@@ -46,7 +46,7 @@ def load(folder: Path, cache: Path | None) -> tuple[list[str], Vectors]:
     if cache is not None and cache.exists():
         kept = np.load(cache)
         return kept["names"].tolist(), kept["vectors"]
-    rows = list(descriptors(folder, "embedded"))
+    rows = list(embeddings(folder, "embedded"))
     names, vectors = [row[0] for row in rows], np.stack([row[-1] for row in rows])
     if cache is not None:
         np.savez(cache, names=np.array(names), vectors=vectors)
@@ -98,7 +98,7 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
         person_ids=tuple(enrolled),
         names=tuple(enrolled),
         starts=np.arange(len(enrolled)),
-        descriptors=vectors[references],
+        embeddings=vectors[references],
         sources=("",) * len(enrolled),
         photos=tuple(enrolled),
         boxes=np.zeros((len(enrolled), 4), np.float32),

@@ -2,7 +2,7 @@
 
     python benchmarks/measure_lookup.py [--faces 50000]
 
-Faces are people of ten noisy descriptors each, of 128 numbers. Printed are the medians of both
+Faces are people of ten noisy embeddings each, of 128 numbers. Printed are the medians of both
 searches as a ratio, the share of the ten nearest faces that the index finds, and how many exact
 searches the building of the index costs.
 """

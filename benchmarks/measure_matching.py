@@ -41,7 +41,7 @@ def enrolled(references: Vectors) -> Gallery:
         person_ids=names,
         names=names,
         starts=np.arange(len(references)),
-        descriptors=references,
+        embeddings=references,
         sources=names,
         photos=names,
         boxes=np.zeros((len(references), 4), np.float32),

@@ -1,9 +1,9 @@
-"""Measures the neighbour graph and the clustering of made-up descriptors, beside faiss.
+"""Measures the neighbour graph and the clustering of made-up embeddings, beside faiss.
 
     python benchmarks/measure_neighbours.py 100000 200000 1000000 --peers 200000
 
 prints time, peak memory, and the growth from the first count to the last; --cluster clusters, too;
---ivf times faiss IVF, too. Descriptors have --width values; people have 1 to 500 faces by a power
+--ivf times faiss IVF, too. Embeddings have --width values; people have 1 to 500 faces by a power
 law, each alike its person as the embedded pack's faces are (mean cosine of a genuine pair 0.66).
 faiss Flat searches 10,000 of the faces among all, in turns with ours, and its time is scaled to all
 of them, which it is proportional to; medians are compared. Recall is of the edges that it finds:
@@ -30,7 +30,7 @@ PAIR, GROUP = 0.48, 0.38
 
 
 def people(count: int, width: int = WIDTH) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """``count`` descriptors, shuffled, and whose each is."""
+    """``count`` embeddings, shuffled, and whose each is."""
     random = np.random.default_rng(0)
     sizes = np.minimum(random.zipf(1.9, size=count), 500)
     whose = np.repeat(np.arange(count), sizes)[:count]

@@ -39,9 +39,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """The central face of a photo: its descriptor, its quality and what that is made of."""
+    """The central face of a photo: its embedding, its quality and what that is made of."""
 
-    descriptor: NDArray[np.float32]
+    embedding: NDArray[np.float32]
     signals: dict[str, float]
 
 
@@ -114,7 +114,7 @@ def probes(folder: Path, pack: ModelPack, number: int) -> Probes:
                 who.append(person)
     seen = [n for n, face in enumerate(poor) if face is not None]
     found = [face for face in poor if face is not None]
-    near = np.stack([f.descriptor for f in found]) @ np.stack([f.descriptor for f in plain]).T
+    near = np.stack([f.embedding for f in found]) @ np.stack([f.embedding for f in plain]).T
     people_of = np.array(who)
     same = people_of[seen][:, None] == people_of
     threshold = np.quantile(near[~same], 1 - FMR)

@@ -4,7 +4,7 @@
         [--tasks 100000]
 
 Each number is an archive of so many faces, three to a photo, one photo in a hundred unreadable.
-Descriptors are those of measure_neighbours.py; 1,000 of the people are enrolled, by one reference
+Embeddings are those of measure_neighbours.py; 1,000 of the people are enrolled, by one reference
 each. Two jobs are reduced, each by a process of its own: the first, and one more on the same
 faces, which compares itself with the first. Peaks are those of each step (Linux counts them), and
 beside them is the growth in bytes per face from the number before. `cluster()` is the clustering
@@ -99,7 +99,7 @@ def digest(number: int) -> str:
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
-def faces(spec: JobSpec, numbers: NDArray[np.int64], descriptors: NDArray[np.float32]) -> pa.Table:
+def faces(spec: JobSpec, numbers: NDArray[np.int64], embeddings: NDArray[np.float32]) -> pa.Table:
     random, count = np.random.default_rng(numbers[0]), len(numbers)
     columns = {
         "collection": [collection_id(spec.photos or "")] * count,
@@ -112,9 +112,9 @@ def faces(spec: JobSpec, numbers: NDArray[np.int64], descriptors: NDArray[np.flo
         "quality": random.uniform(0, 1, count).astype(np.float32),
         "pass": ["whole"] * count,
         "usable": random.uniform(0, 1, count) > 0.05,
-        "descriptor": fixed_lists(descriptors.astype(np.float16)),
+        "descriptor": fixed_lists(embeddings.astype(np.float16)),
     }
-    return pa.table(columns, schema=faces_schema(descriptors.shape[1]))
+    return pa.table(columns, schema=faces_schema(embeddings.shape[1]))
 
 
 def photos(spec: JobSpec, numbers: NDArray[np.int64]) -> pa.Table:
@@ -130,8 +130,8 @@ def photos(spec: JobSpec, numbers: NDArray[np.int64]) -> pa.Table:
     return photo_rows(every, collection_id(spec.photos or ""), spec, ["balanced"] * len(every))
 
 
-def references(descriptors: NDArray[np.float32]) -> pa.Table:
-    count = len(descriptors)
+def references(embeddings: NDArray[np.float32]) -> pa.Table:
+    count = len(embeddings)
     names = [f"Person {number:04}" for number in range(count)]
     columns = {
         "person_id": [person_id(name) for name in names],
@@ -141,9 +141,9 @@ def references(descriptors: NDArray[np.float32]) -> pa.Table:
         "etag": [digest(number)[:32] for number in range(count)],
         "content": [digest(number) for number in range(count)],
         **{name: np.full(count, 100, np.float32) for name in ("x", "y", "w", "h", "quality")},
-        "descriptor": fixed_lists(descriptors),
+        "descriptor": fixed_lists(embeddings),
     }
-    return pa.table(columns, schema=gallery_schema(descriptors.shape[1]))
+    return pa.table(columns, schema=gallery_schema(embeddings.shape[1]))
 
 
 class Meter:
@@ -157,9 +157,9 @@ class Meter:
         return int(line.split()[1]) << 10
 
 
-def made_up(descriptors: NDArray[np.float32], *_: Any, **__: Any) -> NDArray[np.int32]:
+def made_up(embeddings: NDArray[np.float32], *_: Any, **__: Any) -> NDArray[np.int32]:
     """Clusters at random, of the sizes that people have."""
-    random, count = np.random.default_rng(3), len(descriptors)
+    random, count = np.random.default_rng(3), len(embeddings)
     sizes = np.minimum(random.zipf(1.9, size=count), 500)
     return random.permutation(np.repeat(np.arange(count, dtype=np.int32), sizes)[:count])
 

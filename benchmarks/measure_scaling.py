@@ -83,7 +83,7 @@ def work(broker_url: str, seconds: float) -> None:
         passes=(),
         qualities=np.zeros(0, np.float32),
         usable=np.zeros(0, np.bool_),
-        descriptors=np.zeros((0, PACK.dimensions), np.float32),
+        embeddings=np.zeros((0, PACK.dimensions), np.float32),
         seconds={"detect": seconds / PHOTOS},
     )
 

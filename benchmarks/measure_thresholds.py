@@ -35,8 +35,8 @@ def central(boxes: NDArray[np.float32], width: int, height: int) -> int:
     return int(np.abs(centres - np.array([width, height]) / 2).sum(axis=1).argmin())
 
 
-def descriptors(folder: Path, model: str) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
-    """Person, file and descriptor of each photo with a face."""
+def embeddings(folder: Path, model: str) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+    """Person, file and embedding of each photo with a face."""
     pack = open_pack(model, Settings(), S3Settings())
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
@@ -47,7 +47,7 @@ def descriptors(folder: Path, model: str) -> Iterator[tuple[str, str, NDArray[np
             yield (
                 path.parent.name,
                 str(path),
-                found.descriptors[central(found.boxes, found.width, found.height)],
+                found.embeddings[central(found.boxes, found.width, found.height)],
             )
 
 
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
     arguments = parser.parse_args()
-    rows = list(descriptors(arguments.folder, arguments.model))
+    rows = list(embeddings(arguments.folder, arguments.model))
     names = sorted({name for name, _, _ in rows})
     people = np.array([names.index(name) for name, _, _ in rows])
     vectors = np.stack([vector for _, _, vector in rows])

@@ -16,7 +16,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from measure_thresholds import descriptors
+from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
 FOLDS = 10
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--pairs", type=int, default=6000)
     arguments = parser.parse_args()
-    vectors = {path: vector for _, path, vector in descriptors(arguments.folder, arguments.model)}
+    vectors = {path: vector for _, path, vector in embeddings(arguments.folder, arguments.model)}
     folds = folds_of(arguments.folder, arguments.pairs, np.random.default_rng(0))
     scores, same = [], []
     for fold in folds:

@@ -18,13 +18,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was found on one photo: boxes N x 4 (left, top, width, height), descriptors N x D.
+    """What was found on one photo: boxes N x 4 (left, top, width, height), embeddings N x D.
 
     D is 0 where there are none.
     """
 
     boxes: Floats
-    descriptors: Floats
+    embeddings: Floats
 
 
 Loop = Callable[[Sequence[Path]], list[Seen]]
@@ -41,9 +41,9 @@ class Contestant:
     least: int = 0
 
 
-def seen_of(boxes: object, descriptors: object = ()) -> Seen:
-    """Boxes and descriptors as arrays."""
-    places, vectors = np.asarray(boxes, np.float32), np.asarray(descriptors, np.float32)
+def seen_of(boxes: object, embeddings: object = ()) -> Seen:
+    """Boxes and embeddings as arrays."""
+    places, vectors = np.asarray(boxes, np.float32), np.asarray(embeddings, np.float32)
     return Seen(places.reshape(-1, 4), vectors.reshape(len(vectors), -1 if vectors.size else 0))
 
 

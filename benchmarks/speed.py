@@ -1,4 +1,4 @@
-"""Measures photos per second, from disk to descriptors, beside other programs and lever by lever.
+"""Measures photos per second, from disk to embeddings, beside other programs and lever by lever.
 
     python benchmarks/speed.py PHOTOS DETECTOR.onnx [--photos 8] [--rounds 5]
         [--megapixels 1,12,24] [--peers-up-to 12]
@@ -133,7 +133,7 @@ def headcount(pack: ModelPack, profile: ProfileName, threads: int) -> Loop:
 
     def one(path: Path) -> Seen:
         found = analyse(path.read_bytes(), pack, max_pixels=MOST_PIXELS, profile=profile)
-        return seen_of(found.boxes, found.descriptors)
+        return seen_of(found.boxes, found.embeddings)
 
     def run(photos: Sequence[Path]) -> list[Seen]:
         with ThreadPoolExecutor(threads) as pool:
@@ -248,14 +248,14 @@ def same_faces(some: Sequence[Seen], others: Sequence[Seen]) -> float:
 
 
 def same_descriptors(some: Sequence[Seen], others: Sequence[Seen]) -> float:
-    """The share of the others' faces whose descriptor some have, at the same place."""
+    """The share of the others' faces whose embedding some have, at the same place."""
     hits = []
     for one, other in zip(some, others, strict=True):
         near = overlaps(one.boxes, other.boxes) >= SAME_FACE
         if not near.size:
             hits.append(np.zeros(near.shape[1], bool))
             continue
-        alike = one.descriptors @ other.descriptors.T >= SAME_DESCRIPTOR
+        alike = one.embeddings @ other.embeddings.T >= SAME_DESCRIPTOR
         hits.append((near & alike).any(axis=0))
     return float(np.concatenate(hits).mean())
 

@@ -52,7 +52,7 @@ SMALL_FRAGMENTS = 64
 
 
 def faces_schema(dimensions: int) -> pa.Schema:
-    """One row per face; descriptors in fp16, whose cosine error is below 1e-4."""
+    """One row per face; embeddings in fp16, whose cosine error is below 1e-4."""
     return pa.schema(
         [
             ("collection", pa.string()),

@@ -140,8 +140,8 @@ def _faces(words: list[str]) -> Analysis:
         np.random.default_rng(int.from_bytes(word.encode(), "big")).standard_normal(WIDTH)
         for word in words
     ]
-    descriptors = np.array(vectors, np.float32)
-    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    embeddings = np.array(vectors, np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     boxes = np.array([[100 * n + 10, 10, 80, 80] for n in range(count)], np.float32)
     return Analysis(
         width=900,
@@ -153,6 +153,6 @@ def _faces(words: list[str]) -> Analysis:
         passes=("whole",) * count,
         qualities=np.full(count, 0.9, np.float32),
         usable=np.ones(count, bool),
-        descriptors=descriptors,
+        embeddings=embeddings,
         seconds={},
     )

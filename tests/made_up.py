@@ -61,10 +61,10 @@ def _faces(unit: Unit, photos: list[Photo]) -> pa.Table:
     people = random.standard_normal((count // OF_PERSON + 1, WIDTH))
     people /= np.linalg.norm(people, axis=1, keepdims=True)
     whose = random.permutation(np.arange(count) // OF_PERSON)
-    descriptors = people[whose] + random.normal(0, 0.7 / WIDTH**0.5, (count, WIDTH))
+    embeddings = people[whose] + random.normal(0, 0.7 / WIDTH**0.5, (count, WIDTH))
     copied = np.arange(count) // OF_PHOTO % 50 == 49
-    descriptors[copied] = descriptors[np.flatnonzero(copied) - OF_PHOTO]
-    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    embeddings[copied] = embeddings[np.flatnonzero(copied) - OF_PHOTO]
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     pack, content = unit.pack.record.pack_id, np.arange(len(photos))
     content[content % 50 == 49] -= 1
     same = (content[:, None] * OF_PHOTO + np.arange(OF_PHOTO)).ravel()
@@ -79,6 +79,6 @@ def _faces(unit: Unit, photos: list[Photo]) -> pa.Table:
         "quality": random.uniform(0.4, 1, count).astype(np.float32),
         "pass": ["whole"] * count,
         "usable": same % 20 != 0,
-        "descriptor": fixed_lists(descriptors.astype(np.float16)),
+        "descriptor": fixed_lists(embeddings.astype(np.float16)),
     }
     return pa.table(columns, schema=faces_schema(WIDTH))

@@ -3,7 +3,7 @@
 archive.json                              what this archive is, and the pack that made it
 packs/<pack_id>/pack.json                 the model pack: digests, licence, thresholds
 packs/<pack_id>/photos.lance              one row per photo
-packs/<pack_id>/faces.lance               one row per face, with its descriptor
+packs/<pack_id>/faces.lance               one row per face, with its embedding
 packs/<pack_id>/gallery.lance             one row per reference
 packs/<pack_id>/rolls/<collection>/<job_id>.parquet    what a job said of every face
 packs/<pack_id>/lineage/<collection>/<job_id>.parquet  what became of clusters in that job
@@ -234,7 +234,7 @@ class JobKeys:
 
     @property
     def pivots(self) -> str:
-        """What cuts the descriptors into cells."""
+        """What cuts the embeddings into cells."""
         return f"{self.handed_on}pivots.npz"
 
     def numbers(self, part: int) -> str:

@@ -76,7 +76,7 @@ def prepare(
         if boxes is not None:
             order += ["--boxes", canonical_uri(boxes)]
     elif boxes is not None:
-        raise click.UsageError("--boxes needs --gate: photos of people, for the descriptors")
+        raise click.UsageError("--boxes needs --gate: photos of people, for the embeddings")
     elif variant is not None:
         model = f"{model}+{variant}"
     if to is not None:

@@ -38,7 +38,7 @@ def how_many(chosen: int, faces: int) -> str:
 def command(cluster: str, name: str, archive: str) -> int:
     """Say that CLUSTER (or a face) is the person NAME.
 
-    Its best faces become references of that person, with the descriptors that the archive has:
+    Its best faces become references of that person, with the embeddings that the archive has:
     the next run matches anew and embeds no photo again.
     """
     name, s3 = person_name(name), load_s3()

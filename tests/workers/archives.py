@@ -47,7 +47,7 @@ def made_up(
     *,
     qualities: Mapping[str, Sequence[float]] | None = None,
 ) -> MadeUp:
-    """An archive that knows these photos by the descriptors of their faces, and no reference.
+    """An archive that knows these photos by the embeddings of their faces, and no reference.
 
     Face n of a photo has the id PHOTO/n.
     """
@@ -59,8 +59,8 @@ def made_up(
     gallery.create(gallery_schema(PACK.dimensions))
     table = Table(store.uri, keys.faces, S3Settings())
     table.create(faces_schema(PACK.dimensions))
-    for photo, descriptors in photos.items():
-        count = len(descriptors)
+    for photo, embeddings in photos.items():
+        count = len(embeddings)
         table.append(
             pa.table(
                 {
@@ -74,7 +74,7 @@ def made_up(
                     "quality": np.array((qualities or {}).get(photo, [0.8] * count), np.float32),
                     "pass": ["whole"] * count,
                     "usable": [True] * count,
-                    "descriptor": fixed_lists(descriptors.astype(np.float16)),
+                    "descriptor": fixed_lists(embeddings.astype(np.float16)),
                 },
                 schema=faces_schema(PACK.dimensions),
             )
@@ -88,8 +88,8 @@ def strangers(count: int, seed: int) -> NDArray[np.float64]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-def like(descriptor: NDArray[np.float64], cosine: float, seed: int) -> NDArray[np.float64]:
+def like(embedding: NDArray[np.float64], cosine: float, seed: int) -> NDArray[np.float64]:
     """A unit vector at this cosine of another."""
     other = strangers(1, seed)[0]
-    other -= descriptor * (descriptor @ other)
-    return np.asarray(cosine * descriptor + (1 - cosine**2) ** 0.5 * other / np.linalg.norm(other))
+    other -= embedding * (embedding @ other)
+    return np.asarray(cosine * embedding + (1 - cosine**2) ** 0.5 * other / np.linalg.norm(other))

@@ -28,7 +28,7 @@ PURITY_DECADES = 4.0
 """From purity 0 to 1 the odds of a false join fall by so many powers of ten."""
 
 STEP = 1 << 14
-"""Descriptors, or pairs of them, that one thread holds at a time."""
+"""Embeddings, or pairs of them, that one thread holds at a time."""
 
 Pairs = NDArray[np.int64]
 """K x 2 positions of faces."""
@@ -50,7 +50,7 @@ def join_rule(
 
 
 def cluster(
-    descriptors: Rows,
+    embeddings: Rows,
     photos: Sequence[str] | NDArray[np.int64],
     *,
     rule: JoinRule,
@@ -60,19 +60,19 @@ def cluster(
 ) -> NDArray[np.int32]:
     """A label, from 0, for each of N faces.
 
-    ``descriptors`` is N x D, of unit length; ``photos`` names or numbers each face's photo. Faces
+    ``embeddings`` is N x D, of unit length; ``photos`` names or numbers each face's photo. Faces
     of one photo are kept apart unless they are as alike as MIRROR: nobody is in a photo twice.
     ``must_link`` and ``cannot_link`` are decisions, honoured exactly, the former also within a
     photo. Raises ValueError where they contradict each other. Equal faces in equal order give
     equal labels; callers sort by face id, so that the order of arrival does not matter.
     ``edges`` is the faces' neighbour graph, where it was made already. Memory beside
-    ``descriptors`` is a copy of them in fp32, and some 20 bytes per edge.
+    ``embeddings`` is a copy of them in fp32, and some 20 bytes per edge.
     """
     if not len(photos):
         return np.zeros(0, np.int32)
     if edges is None:
-        edges = near_pairs(descriptors[:], neighbours=NEIGHBOURS, threshold=rule.least_of_all)
-    apart = _of_one_photo(descriptors, photos)
+        edges = near_pairs(embeddings[:], neighbours=NEIGHBOURS, threshold=rule.least_of_all)
+    apart = _of_one_photo(embeddings, photos)
     order = _side_by_side(edges, len(photos))
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -81,7 +81,7 @@ def cluster(
     if (group[cannot_link[:, 0]] == group[cannot_link[:, 1]]).any():
         raise ValueError("two faces that must be together must also be apart")
     with own_threads() as pool:
-        rows = _in_order(descriptors, order, pool)
+        rows = _in_order(embeddings, order, pool)
         kept_apart = place[np.concatenate([apart, cannot_link])].astype(np.int32)
         groups = Groups(rows, bound, rule, apart=kept_apart, pool=pool)
         parts = [edges.keys[at : at + CHUNK] for at in range(0, len(edges), CHUNK)]
@@ -93,12 +93,12 @@ def cluster(
     return np.unique(groups.labels[place], return_inverse=True)[1].astype(np.int32)
 
 
-def _in_order(descriptors: Rows, order: NDArray[np.int64], pool: Executor) -> NDArray[np.float32]:
+def _in_order(embeddings: Rows, order: NDArray[np.int64], pool: Executor) -> NDArray[np.float32]:
     """A copy of them in another order."""
-    copy = np.empty((len(order), descriptors[:1].shape[1]), np.float32)
+    copy = np.empty((len(order), embeddings[:1].shape[1]), np.float32)
 
     def fill(at: int) -> None:
-        copy[at : at + STEP] = descriptors[order[at : at + STEP]]
+        copy[at : at + STEP] = embeddings[order[at : at + STEP]]
 
     list(pool.map(fill, range(0, len(order), STEP)))
     return copy
@@ -134,7 +134,7 @@ def _bound_groups(count: int, pairs: Pairs) -> NDArray[np.int32]:
     return parent
 
 
-def _of_one_photo(descriptors: Rows, photos: Sequence[str] | NDArray[np.int64]) -> Pairs:
+def _of_one_photo(embeddings: Rows, photos: Sequence[str] | NDArray[np.int64]) -> Pairs:
     """Pairs of faces of one photo that are not one content."""
     number = np.unique(np.asarray(photos), return_inverse=True)[1]
     order = np.argsort(number, kind="stable")
@@ -146,6 +146,6 @@ def _of_one_photo(descriptors: Rows, photos: Sequence[str] | NDArray[np.int64]) 
     pairs = np.stack([order[first], order[second]], axis=1)
     found = [NO_PAIRS]
     for some in (pairs[at : at + STEP] for at in range(0, len(pairs), STEP)):
-        one, other = descriptors[some[:, 0]], descriptors[some[:, 1]]
+        one, other = embeddings[some[:, 0]], embeddings[some[:, 1]]
         found.append(some[np.einsum("ij,ij->i", one, other) < MIRROR])
     return np.concatenate(found)

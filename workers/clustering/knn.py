@@ -1,6 +1,6 @@
-"""Nearest neighbours among descriptors, by joining cells: the one door to faiss.
+"""Nearest neighbours among embeddings, by joining cells: the one door to faiss.
 
-Pivots cut the descriptors into small cells. A point is a member of the cell of its nearest pivot
+Pivots cut the embeddings into small cells. A point is a member of the cell of its nearest pivot
 and looks for neighbours in the cells of all pivots that are nearly as near: a few for a face amid
 many of one person, dozens for one that is far from everybody. A cell is one matrix product,
 independent of every other. Pivots in turn lie in regions, and a point is compared with those of
@@ -30,9 +30,9 @@ PROBES, REGIONS = 28, 16
 """Cells that a point looks into and regions whose pivots it is compared with, on average; of the
 cells, those of other regions are not found: a third to a half."""
 SAMPLED, ROUNDS = 20, 4
-"""Descriptors per pivot that k-means sees, and how often."""
+"""Embeddings per pivot that k-means sees, and how often."""
 MEASURED = 512
-"""Descriptors that k-means did not see, from which is measured how far a point has to look."""
+"""Embeddings that k-means did not see, from which is measured how far a point has to look."""
 BLOCK = 1 << 17
 """Similarities held at a time by one thread: they stay in its cache."""
 TAKEN = 1 << 11
@@ -80,9 +80,9 @@ NOTHING: Found = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.f
 
 @dataclass(frozen=True, slots=True)
 class Pivots:
-    """What cuts descriptors into cells: C pivots, in R regions.
+    """What cuts embeddings into cells: C pivots, in R regions.
 
-    ``mean`` (D) is taken out of a descriptor before it is compared: faces share a direction, which
+    ``mean`` (D) is taken out of a embedding before it is compared: faces share a direction, which
     says nothing of who is near whom. ``tops`` (R x D) are the regions, ``cells`` (C x D) the
     pivots, those of region ``r`` from ``starts[r]`` on. ``reach`` says how far below its best score
     lie the regions that a point is compared in, and the cells that it looks into.
@@ -211,7 +211,7 @@ def _homes(placed: Sequence[Places]) -> NDArray[np.int32]:
 
 
 def near_pairs(
-    descriptors: NDArray[np.float32],
+    embeddings: NDArray[np.float32],
     *,
     neighbours: int,
     threshold: float,
@@ -219,14 +219,14 @@ def near_pairs(
 ) -> Edges:
     """Pairs at cosine >= ``threshold``, from each vector's ``neighbours`` nearest.
 
-    ``descriptors`` is N x D, of unit length. Exact up to ``exact_limit``; above it each point
-    looks into PROBES cells on average. Memory beside ``descriptors`` is some 24 bytes per find and
+    ``embeddings`` is N x D, of unit length. Exact up to ``exact_limit``; above it each point
+    looks into PROBES cells on average. Memory beside ``embeddings`` is some 24 bytes per find and
     place looked into, and BLOCK cosines per thread.
     """
-    exact = len(descriptors) <= exact_limit
+    exact = len(embeddings) <= exact_limit
     with own_threads() as pool:
-        cells = every_pair(len(descriptors)) if exact else make_cells(descriptors, pool)
-        found = find_in_cells(descriptors, cells, pool, neighbours=neighbours, threshold=threshold)
+        cells = every_pair(len(embeddings)) if exact else make_cells(embeddings, pool)
+        found = find_in_cells(embeddings, cells, pool, neighbours=neighbours, threshold=threshold)
         return merge(found, neighbours=neighbours, pool=pool)
 
 
@@ -239,27 +239,27 @@ def every_pair(count: int) -> Cells:
 
 
 def make_cells(
-    descriptors: NDArray[np.float32], pool: Executor, *, cell: int = CELL, probes: int = PROBES
+    embeddings: NDArray[np.float32], pool: Executor, *, cell: int = CELL, probes: int = PROBES
 ) -> Cells:
-    """Cut N x D descriptors into about N / ``cell`` cells; a point looks into about ``probes``."""
-    seen, drawn = sample_size(len(descriptors), cell)
-    sample = descriptors[np.argsort(shuffle(descriptors), kind="stable")[:drawn]]
+    """Cut N x D embeddings into about N / ``cell`` cells; a point looks into about ``probes``."""
+    seen, drawn = sample_size(len(embeddings), cell)
+    sample = embeddings[np.argsort(shuffle(embeddings), kind="stable")[:drawn]]
     pivots = Pivots.of(sample, seen, pool, probes=probes)
-    return Cells.of(place_all(descriptors, pivots, pool), len(pivots))
+    return Cells.of(place_all(embeddings, pivots, pool), len(pivots))
 
 
 def sample_size(count: int, cell: int = CELL) -> tuple[int, int]:
-    """How many of ``count`` descriptors k-means sees, and how many are drawn in all."""
+    """How many of ``count`` embeddings k-means sees, and how many are drawn in all."""
     seen = SAMPLED * max(1, count // cell)
     return min(seen, count), min(seen + MEASURED, count)
 
 
-def shuffle(descriptors: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """A number for each of N descriptors, made of what it is: the least of them are a sample.
+def shuffle(embeddings: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """A number for each of N embeddings, made of what it is: the least of them are a sample.
 
     The same faces in another order give the same sample, and a few more faces change it little.
     """
-    bits = np.ascontiguousarray(descriptors[:, :8]).view(np.uint32).astype(np.uint64)
+    bits = np.ascontiguousarray(embeddings[:, :8]).view(np.uint32).astype(np.uint64)
     odd = np.arange(1, 2 * bits.shape[1], 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (bits * odd).sum(axis=1, dtype=np.uint64)
     mixed ^= mixed >> np.uint64(29)
@@ -270,7 +270,7 @@ def shuffle(descriptors: NDArray[np.float32]) -> NDArray[np.uint64]:
 def _kmeans(sample: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """A few rounds of k-means, from the first of the sample.
 
-    Measured: pivots that are mere descriptors find 5 % fewer pairs.
+    Measured: pivots that are mere embeddings find 5 % fewer pairs.
     """
     seen = sample[: 4 * SAMPLED * count]
     kmeans = faiss.Kmeans(
@@ -317,15 +317,15 @@ class Products:
             yield block, np.matmul(taken, others.T, out=products)
 
 
-def place_all(descriptors: Rows, pivots: Pivots, pool: Executor) -> list[Places]:
+def place_all(embeddings: Rows, pivots: Pivots, pool: Executor) -> list[Places]:
     """Where all of N points lie and look, PLACED of them at a time."""
-    starts = range(0, len(descriptors), PLACED)
-    return list(pool.map(lambda at: place(descriptors[at : at + PLACED], pivots), starts))
+    starts = range(0, len(embeddings), PLACED)
+    return list(pool.map(lambda at: place(embeddings[at : at + PLACED], pivots), starts))
 
 
-def place(descriptors: NDArray[np.float32], pivots: Pivots) -> Places:
+def place(embeddings: NDArray[np.float32], pivots: Pivots) -> Places:
     """Where P points, P x D, lie and look: a pure function of each, one unit of work."""
-    rows: NDArray[np.float32] = descriptors - pivots.mean
+    rows: NDArray[np.float32] = embeddings - pivots.mean
     best = np.empty(len(rows), np.float32)
     nearest, near = _regions(rows, pivots)
     products = Products(rows)
@@ -398,7 +398,7 @@ def _starts(cell: NDArray[np.integer], cells: int) -> NDArray[np.int64]:
 
 
 def find_in_cells(
-    descriptors: NDArray[np.float32],
+    embeddings: NDArray[np.float32],
     cells: Cells,
     pool: Executor,
     *,
@@ -414,16 +414,16 @@ def find_in_cells(
 
     def find(group: NDArray[np.int64]) -> Shelves:
         found = join_cells(
-            descriptors, cells, group, neighbours=neighbours, threshold=threshold, number=number
+            embeddings, cells, group, neighbours=neighbours, threshold=threshold, number=number
         )
-        return shelved(found, len(descriptors) if count is None else count)
+        return shelved(found, len(embeddings) if count is None else count)
 
     groups = np.array_split(np.arange(len(cells)), max(1, min(len(cells), GROUPS)))
     return list(ordered_map(pool, find, groups, ahead=len(groups)))
 
 
 def join_cells(
-    descriptors: NDArray[np.float32],
+    embeddings: NDArray[np.float32],
     cells: Cells,
     group: Iterable[int],
     *,
@@ -436,11 +436,11 @@ def join_cells(
     Of each looker and cell about ``neighbours`` members at cosine >= ``threshold``. Points go by
     their ``number``, where they have one.
     """
-    parts, products = [NOTHING], Products(descriptors)
+    parts, products = [NOTHING], Products(embeddings)
     for cell in group:
         inside = cells.inside(cell)
         members = inside if number is None else number[inside]
-        for rows, near in products.of(cells.looking(cell), descriptors[inside]):
+        for rows, near in products.of(cells.looking(cell), embeddings[inside]):
             at = _nearest(near, neighbours + 1, threshold, members)
             row, column = np.divmod(at, len(inside))
             one, other = (rows if number is None else number[rows])[row], members[column]

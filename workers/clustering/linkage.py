@@ -90,30 +90,30 @@ class Groups:
     """N faces in groups, and the pairs of groups that have neighbours in each other.
 
     Average linkage by reciprocal best pairs (Sumengen et al. 2021, arXiv 2105.11653): the mean
-    cosine over all pairs of two groups is the product of their descriptors' sums over the product
+    cosine over all pairs of two groups is the product of their embeddings' sums over the product
     of their sizes, so a group is a sum and a size. All best pairs of a round are joined at once;
     what two groups do depends on their neighbourhood alone, so that a few more faces elsewhere
     change nothing here.
 
     A group is known by its lowest face. ``bound`` (N) is that of each face to begin with; ``apart``
-    (K x 2) are pairs of faces whose groups may not be joined. The descriptors, N x D, become the
+    (K x 2) are pairs of faces whose groups may not be joined. The embeddings, N x D, become the
     sums. ``pool`` does the work by chunks; how many threads it has makes no difference.
     """
 
     def __init__(
         self,
-        descriptors: NDArray[np.float32],
+        embeddings: NDArray[np.float32],
         bound: NDArray[np.int32],
         rule: JoinRule,
         *,
         apart: NDArray[np.integer],
         pool: Executor,
     ) -> None:
-        count = len(descriptors)
+        count = len(embeddings)
         self._rule, self._pool = rule, pool
         self.labels = bound
         """The group of each face."""
-        self._total = descriptors
+        self._total = embeddings
         self._size = np.bincount(bound, minlength=count).astype(np.float64)
         led = np.flatnonzero(bound != np.arange(count))
         np.add.at(self._total, bound[led], self._total[led])

@@ -33,7 +33,7 @@ class Analysis:
 
     ``boxes`` N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2, ``scores`` and
     ``qualities`` N in 0..1, ``passes`` N names of the pass that found each, ``usable`` N,
-    ``descriptors`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
+    ``embeddings`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
     in their ids, where some were left out.
     """
 
@@ -46,7 +46,7 @@ class Analysis:
     passes: tuple[str, ...]
     qualities: Floats
     usable: NDArray[np.bool_]
-    descriptors: Floats
+    embeddings: Floats
     seconds: dict[str, float]
     numbers: tuple[int, ...] | None = None
 
@@ -65,7 +65,7 @@ class Analysis:
             passes=tuple(self.passes[row] for row in kept),
             qualities=self.qualities[kept],
             usable=self.usable[kept],
-            descriptors=self.descriptors[kept],
+            embeddings=self.embeddings[kept],
             numbers=tuple(numbers[row] for row in kept),
         )
 
@@ -134,7 +134,7 @@ def _decoded_for(picture: Picture, found: Found) -> Decoded:
 
 
 def _analysis(
-    decoded: Decoded, found: Found, quality: Floats, descriptors: Floats, stages: _Stages
+    decoded: Decoded, found: Found, quality: Floats, embeddings: Floats, stages: _Stages
 ) -> Analysis:
     faces = found.faces
     return Analysis(
@@ -146,8 +146,8 @@ def _analysis(
         scores=faces.scores,
         passes=found.passes,
         qualities=quality,
-        usable=usable(faces.boxes, quality) & descriptors.any(axis=1),
-        descriptors=descriptors,
+        usable=usable(faces.boxes, quality) & embeddings.any(axis=1),
+        embeddings=embeddings,
         seconds=stages.seconds,
     )
 

@@ -220,7 +220,7 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
     return found
 
 
-def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided) -> None:
+def enrol_named(unit: Unit, faces: pa.Table, embeddings: Some, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
     A face that is a reference already is left alone, and one that was rejected or named otherwise
@@ -256,7 +256,7 @@ def enrol_named(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided
     }
     people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
     append_references(
-        unit, people, faces, np.array([row for _, row in fresh.values()], np.int64), descriptors
+        unit, people, faces, np.array([row for _, row in fresh.values()], np.int64), embeddings
     )
 
 
@@ -284,12 +284,12 @@ def append_references(
     people: Sequence[tuple[str, str]],
     faces: pa.Table,
     rows: Numbers,
-    descriptors: Some,
+    embeddings: Some,
 ) -> None:
     """Add these rows of ``faces`` to the gallery, of ``people``: an id and a name for each row."""
     if not people:
         return
-    chosen, found = faces.take(pa.array(rows)), descriptors[rows]
+    chosen, found = faces.take(pa.array(rows)), embeddings[rows]
     columns = {
         "person_id": [person for person, _ in people],
         "person": [name for _, name in people],

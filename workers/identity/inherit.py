@@ -21,7 +21,7 @@ BEST = 5
 """Faces of each person that become references: as many as `headcount name` takes."""
 
 
-def inherit_names(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decided) -> None:
+def inherit_names(unit: Unit, faces: pa.Table, embeddings: Some, decided: Decided) -> None:
     """Enrol the people who were named under the archive's pack, and have no reference in this one.
 
     The photos they were named by may be gone or changed: so the best of the faces that the
@@ -39,7 +39,7 @@ def inherit_names(unit: Unit, faces: pa.Table, descriptors: Some, decided: Decid
         return
     found = best_matched(roll, faces, decided, set(missing))
     people = [(person, missing[person]) for person in found["person_id"].to_pylist()]
-    append_references(unit, people, faces, found["row"].to_numpy(), descriptors)
+    append_references(unit, people, faces, found["row"].to_numpy(), embeddings)
 
 
 def _missing(unit: Unit, base: PackKeys) -> dict[str, str]:

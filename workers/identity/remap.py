@@ -31,11 +31,11 @@ ALIKE = 0.8
 what two people reach (0.46 in one of 100,000 pairs, by the embedded pack). A photo that was
 replaced often has somebody else in the same place."""
 COMPARED = 1 << 18
-"""Faces whose descriptors of then and of now are held at a time: all have other ids where a whole
+"""Faces whose embeddings of then and of now are held at a time: all have other ids where a whole
 collection was searched with another profile."""
 
 
-def find_restated(unit: Unit, faces: pa.Table, descriptors: Some) -> pa.Table:
+def find_restated(unit: Unit, faces: pa.Table, embeddings: Some) -> pa.Table:
     """MEANINGS of the faces whose id is gone, though their photo is here: by place and likeness.
 
     Empty where nothing tells any more: the first run, or versions that a `forget` removed.
@@ -55,7 +55,7 @@ def find_restated(unit: Unit, faces: pa.Table, descriptors: Some) -> pa.Table:
     kept = [found.slice(0, 0)]
     for some in (found.slice(at, COMPARED) for at in range(0, len(found), COMPARED)):
         looked = _faces_with(unit, job_id, some, ["photo", "face_id", DESCRIPTOR])
-        kept.append(_alike(some, looked, faces, descriptors))
+        kept.append(_alike(some, looked, faces, embeddings))
     return pa.concat_tables(kept)
 
 
@@ -72,11 +72,11 @@ def _faces_with(unit: Unit, job_id: str, gone: pa.Table, columns: Sequence[str])
     return pa.concat_tables(found)
 
 
-def _alike(found: pa.Table, before: pa.Table, faces: pa.Table, descriptors: Some) -> pa.Table:
+def _alike(found: pa.Table, before: pa.Table, faces: pa.Table, embeddings: Some) -> pa.Table:
     """Those of ``found`` that look as they did."""
     theirs = before[DESCRIPTOR].take(pa.array(positions(face_keys(found), face_keys(before))))
     named = found.select(["photo"]).append_column("face_id", found["meaning"])
-    mine = descriptors[positions(face_keys(named), face_keys(faces))]
+    mine = embeddings[positions(face_keys(named), face_keys(faces))]
     return found.filter(pa.array(cosines(matrix(theirs), mine) >= ALIKE))
 
 

@@ -46,7 +46,7 @@ def crop_faces(image: Image, landmarks: Floats) -> Image:
 
     Bilinear, black outside the image, as insightface's norm_crop. A face of more than twice the
     crop's size is halved first, by area averaging, as often as that holds: sampling it directly
-    would alias, and a photo decoded at a smaller scale would give another descriptor.
+    would alias, and a photo decoded at a smaller scale would give another embedding.
     """
     crops = [_crop(image, similarity_transform(points)) for points in landmarks]
     return np.stack(crops) if crops else np.zeros((0, SIZE, SIZE, 3), np.uint8)

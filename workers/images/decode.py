@@ -65,7 +65,7 @@ does not grow with them."""
 
 WHOLE_UP_TO = 36_000_000
 """Pixels of a photo that is searched in full, which are those of almost every camera: decoding 12
-million at 1/2 saves a tenth of a photo's time, and a fifth of the descriptors then differ in the
+million at 1/2 saves a tenth of a photo's time, and a fifth of the embeddings then differ in the
 third decimal; of a photo decoded at 1/8, nearly all do."""
 
 _one_large = threading.Lock()

@@ -110,14 +110,14 @@ def logistic(
 
 
 def labelled_pairs(
-    descriptors: NDArray[np.float32], people: NDArray[np.int64], *, most: int = 3000
+    embeddings: NDArray[np.float32], people: NDArray[np.int64], *, most: int = 3000
 ) -> tuple[Cosines, Cosines]:
-    """Cosines of genuine and impostor pairs of R labelled descriptors, of ``most`` of them."""
+    """Cosines of genuine and impostor pairs of R labelled embeddings, of ``most`` of them."""
     if len(people) > most:
         chosen = np.sort(np.random.default_rng(0).choice(len(people), most, replace=False))
-        descriptors, people = descriptors[chosen], people[chosen]
+        embeddings, people = embeddings[chosen], people[chosen]
     one, other = np.triu_indices(len(people), 1)
-    cosines = (descriptors @ descriptors.T)[one, other]
+    cosines = (embeddings @ embeddings.T)[one, other]
     same = people[one] == people[other]
     return cosines[same], cosines[~same]
 
@@ -199,10 +199,10 @@ def measure(archive: str) -> Measured:
         raise FatalError(f"there is no archive at {store.uri}: `headcount run` makes one")
     keys = PackKeys(record.model.pack_id)
     gallery = load_gallery(Table(store.uri, keys.gallery, s3), forgotten=forgotten_people(store))
-    counts = np.diff(gallery.starts, append=len(gallery.descriptors))
+    counts = np.diff(gallery.starts, append=len(gallery.embeddings))
     people = np.repeat(np.arange(len(gallery)), counts).astype(np.int64)
-    genuine, _ = labelled_pairs(gallery.descriptors, people)
-    labelled = strangers(references(gallery.descriptors, people))
+    genuine, _ = labelled_pairs(gallery.embeddings, people)
+    labelled = strangers(references(gallery.embeddings, people))
     faces = [strangers(drawn) for drawn in draw_faces(store, keys, s3)]
     return Measured(
         store,
@@ -210,7 +210,7 @@ def measure(archive: str) -> Measured:
         read_record(store, keys.record, PackRecord),
         Calibration(genuine[genuine < MIRROR], Strangers.together([labelled, *faces])),
         labelled=len(labelled),
-        references=len(gallery.descriptors),
+        references=len(gallery.embeddings),
     )
 
 

@@ -42,12 +42,12 @@ Weights = NDArray[np.float64]
 class Drawn:
     """K faces to be compared.
 
-    ``descriptors`` is K x D, of unit length. Faces of one ``group`` (K), such as a photo, are not
+    ``embeddings`` is K x D, of unit length. Faces of one ``group`` (K), such as a photo, are not
     compared and weigh together as much as any other group. ``said`` (S x K) are numbers of whom
     each was said to be, NONE where it was not: faces that share one are not compared either.
     """
 
-    descriptors: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
     group: Numbers
     said: NDArray[np.int64]
 
@@ -125,7 +125,7 @@ def tail_cosine(impostor: Cosines, weight: Weights, fmr: float, *, counted: bool
     """The cosine that a share ``fmr`` of weighted impostor pairs, the most alike first, reaches.
 
     The quantile where it can be ``counted``; otherwise the normal distribution of the pairs' mean
-    and deviation, whose tail descriptors follow closely.
+    and deviation, whose tail embeddings follow closely.
     """
     if counted:
         reached = np.cumsum(weight)
@@ -159,7 +159,7 @@ def strangers(drawn: Drawn) -> Strangers:
     for said in drawn.said:
         kept &= (said[one] != said[other]) | (said[one] == NONE)
     one, other = one[kept], other[kept]
-    cosine = (drawn.descriptors @ drawn.descriptors.T)[one, other]
+    cosine = (drawn.embeddings @ drawn.embeddings.T)[one, other]
     order = np.argsort(-cosine, kind="stable")
     order = order[cosine[order] < MIRROR]
     share = 1 / np.bincount(drawn.group)[drawn.group] if len(drawn.group) else np.zeros(0)
@@ -172,20 +172,20 @@ def strangers(drawn: Drawn) -> Strangers:
     )
 
 
-def references(descriptors: NDArray[np.float32], people: Numbers) -> Drawn:
+def references(embeddings: NDArray[np.float32], people: Numbers) -> Drawn:
     """R references of people, MOST_FACES of them, a person a group.
 
     Two people who share one content are one person under two names: they are not compared.
     """
     if len(people) > MOST_FACES:
         chosen = np.sort(np.random.default_rng(0).choice(len(people), MOST_FACES, replace=False))
-        descriptors, people = descriptors[chosen], people[chosen]
-    same = descriptors @ descriptors.T >= MIRROR
+        embeddings, people = embeddings[chosen], people[chosen]
+    same = embeddings @ embeddings.T >= MIRROR
     same &= people[:, None] < people
     really = np.arange(people.max() + 1) if len(people) else people
     for one, other in people[np.argwhere(same)].tolist():
         really[really == really[other]] = really[one]
-    return Drawn(descriptors, people, really[people][None])
+    return Drawn(embeddings, people, really[people][None])
 
 
 def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[Drawn]:

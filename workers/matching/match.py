@@ -56,11 +56,11 @@ class Matches:
 class Sheet:
     """What faces are compared with: R references, and the mean of each person that has several.
 
-    ``descriptors`` is S x D, ``owner`` (S) the position of its person in the gallery, ascending;
+    ``embeddings`` is S x D, ``owner`` (S) the position of its person in the gallery, ascending;
     ``starts`` and ``ends`` are the rows of each person.
     """
 
-    descriptors: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
     owner: NDArray[np.int32]
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
@@ -73,27 +73,27 @@ class Sheet:
         mean as one more reference beats the best reference alone, and unlike the mean alone it
         survives a wrong reference; weighting by quality changed nothing.
         """
-        counts = np.diff(gallery.starts, append=len(gallery.descriptors))
+        counts = np.diff(gallery.starts, append=len(gallery.embeddings))
         people = np.arange(len(counts), dtype=np.int32)
-        means = np.add.reduceat(gallery.descriptors, gallery.starts, axis=0)[counts > 1]
+        means = np.add.reduceat(gallery.embeddings, gallery.starts, axis=0)[counts > 1]
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-12))
         owner = np.concatenate([np.repeat(people, counts), people[counts > 1]])
         order = np.argsort(owner, kind="stable")
         rows = counts + (counts > 1)
         ends = np.cumsum(rows)
-        descriptors = np.concatenate([gallery.descriptors, means])[order]
-        return cls(descriptors, owner[order], ends - rows, ends)
+        embeddings = np.concatenate([gallery.embeddings, means])[order]
+        return cls(embeddings, owner[order], ends - rows, ends)
 
 
 def match(
-    descriptors: Rows,
+    embeddings: Rows,
     gallery: Gallery,
     *,
     barred: Sequence[Sequence[int]] = (),
     block: int = 512,
     tile: int = 16_384,
 ) -> Matches:
-    """The two nearest people of each face. ``descriptors`` is N x D, of unit length.
+    """The two nearest people of each face. ``embeddings`` is N x D, of unit length.
 
     A person is as near as the best of the person's references and their mean. ``barred`` are the
     positions of people that each face is not compared with, if any. Blockwise over
@@ -101,15 +101,15 @@ def match(
     a product of its own; were each product cut up for all cores once more, they would wait for
     each other.
     """
-    if not len(gallery) or not len(descriptors):
-        return _nobody(len(descriptors))
+    if not len(gallery) or not len(embeddings):
+        return _nobody(len(embeddings))
     sheet, threads = Sheet.of(gallery), os.cpu_count() or 1
 
     def work(at: int) -> Matches:
-        return _match_block(descriptors[at : at + block], sheet, tile, barred[at : at + block])
+        return _match_block(embeddings[at : at + block], sheet, tile, barred[at : at + block])
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        starts = range(0, len(descriptors), block)
+        starts = range(0, len(embeddings), block)
         parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
     return Matches.together(parts)
 
@@ -137,7 +137,7 @@ def _match_tile(
     barred: Sequence[Sequence[int]],
 ) -> Matches:
     """The two nearest people of each face among the rows ``start`` to ``end`` of the sheet."""
-    cosines = faces @ sheet.descriptors[start:end].T
+    cosines = faces @ sheet.embeddings[start:end].T
     for row, people in enumerate(barred):
         for one in people:
             low, high = sheet.starts[one] - start, sheet.ends[one] - start

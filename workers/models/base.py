@@ -81,22 +81,22 @@ class Detector(Protocol):
 
 
 class Recogniser(Protocol):
-    """Turns aligned faces into descriptors. May be called from many threads."""
+    """Turns aligned faces into embeddings. May be called from many threads."""
 
     @property
     def dimensions(self) -> int:
-        """The length of a descriptor."""
+        """The length of a embedding."""
         ...
 
     def embed(self, crops: Image) -> Floats:
-        """Descriptors of N aligned crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
+        """Embeddings of N aligned crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
 
         Zeros where there is none to be had.
         """
         ...
 
     def features(self, crops: Image) -> Floats:
-        """What the network gives for N such crops, N x D: descriptors before they are scaled.
+        """What the network gives for N such crops, N x D: embeddings before they are scaled.
 
         The longer, the surer the network is. They may hold what is no number.
         """

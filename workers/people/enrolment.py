@@ -39,7 +39,7 @@ class Enrolled:
     reference: Reference
     report: ReferenceReport
     quality: float = 0.0
-    descriptor: NDArray[np.float32] | None = None
+    embedding: NDArray[np.float32] | None = None
     etag: str = ""
     content: str = ""
     """The SHA-256 of the photo, empty where it could not be used."""
@@ -237,7 +237,7 @@ def enrol_one(unit: Unit, source: Store, reference: Reference) -> Enrolled:
     )
     quality = float(analysis.qualities[choice])
     content = hashlib.sha256(blob.data).hexdigest()
-    return Enrolled(reference, report, quality, analysis.descriptors[choice], blob.etag, content)
+    return Enrolled(reference, report, quality, analysis.embeddings[choice], blob.etag, content)
 
 
 def _state(analysis: Analysis) -> str:
@@ -263,7 +263,7 @@ def _write(unit: Unit, source: str, enrolled: Sequence[Enrolled], replaced: Sequ
         etags = any_of("etag", [held.etag for held in part])
         unit.confirm()
         table.delete(f"source = {quoted(source)} AND {keys} AND {etags}")
-    usable = [e for e in enrolled if e.descriptor is not None]
+    usable = [e for e in enrolled if e.embedding is not None]
     if usable:
         unit.confirm()
         table.append(_rows(usable, source, unit.pack.record.dimensions))
@@ -281,7 +281,7 @@ def _rows(enrolled: Sequence[Enrolled], source: str, dimensions: int) -> pa.Tabl
         **{name: [box[index] for box in boxes] for index, name in enumerate("xywh")},
         "quality": [e.quality for e in enrolled],
         "descriptor": fixed_lists(
-            np.stack([e.descriptor for e in enrolled if e.descriptor is not None])
+            np.stack([e.embedding for e in enrolled if e.embedding is not None])
         ),
     }
     return pa.table(columns, schema=gallery_schema(dimensions))

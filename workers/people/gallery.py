@@ -18,7 +18,7 @@ from workers.tables.rows import matrix
 class Gallery:
     """P people with R references.
 
-    ``descriptors`` is R x D, of unit length, the references of one person side by side;
+    ``embeddings`` is R x D, of unit length, the references of one person side by side;
     ``starts`` (P) is the first row of each person; ``sources``, ``photos`` and ``boxes`` tell
     where reference r was taken from.
     """
@@ -26,7 +26,7 @@ class Gallery:
     person_ids: tuple[str, ...]
     names: tuple[str, ...]
     starts: NDArray[np.intp]
-    descriptors: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
     sources: tuple[str, ...]
     photos: tuple[str, ...]
     boxes: NDArray[np.float32]
@@ -66,7 +66,7 @@ def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
         person_ids=tuple(people["person_id"].to_pylist()),
         names=tuple(people["person"].to_pylist()),
         starts=starts.astype(np.intp),
-        descriptors=matrix(rows["descriptor"]),
+        embeddings=matrix(rows["descriptor"]),
         sources=tuple(rows["source"].to_pylist()),
         photos=tuple(rows["photo"].to_pylist()),
         boxes=np.stack([rows[c].to_numpy() for c in "xywh"], axis=1).astype(np.float32),

@@ -235,6 +235,6 @@ def require_same_pack(store: Store, pack: ModelPack, *, otherwise: str = "") -> 
         raise FatalError(
             f"the archive {store.uri} was made with the model pack {made_with.name} "
             f"({made_with.pack_id}), and this run uses {pack.record.name} "
-            f"({pack.record.pack_id}). Descriptors of different packs cannot be compared: "
+            f"({pack.record.pack_id}). Embeddings of different packs cannot be compared: "
             f"use --model {made_with.name} with the same model files, {otherwise}or another archive"
         )

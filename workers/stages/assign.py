@@ -42,14 +42,14 @@ def applied_threshold(unit: Unit, gallery: Gallery) -> float:
         pack.threshold,
         pack.fmr,
         pack.decade,
-        references=len(gallery.descriptors),
+        references=len(gallery.embeddings),
         false_positives=unit.spec.false_positives,
     )
 
 
 def decide(
     faces: pa.Table,
-    descriptors: Rows,
+    embeddings: Rows,
     gallery: Gallery,
     pack: PackRecord,
     *,
@@ -61,8 +61,8 @@ def decide(
 
     ``matches`` are those of the faces, where they were compared already.
     """
-    matches = match(descriptors, gallery) if matches is None else matches
-    _match_rejected(matches, faces, descriptors, gallery, rejected)
+    matches = match(embeddings, gallery) if matches is None else matches
+    _match_rejected(matches, faces, embeddings, gallery, rejected)
     usable = truth(faces["usable"])
     good = accepted(
         matches, usable, codes(faces["photo"])[0], threshold=threshold, margin=pack.margin
@@ -92,7 +92,7 @@ def decide(
 def _match_rejected(
     matches: Matches,
     faces: pa.Table,
-    descriptors: Rows,
+    embeddings: Rows,
     gallery: Gallery,
     rejected: Collection[tuple[str, str]],
 ) -> None:
@@ -105,7 +105,7 @@ def _match_rejected(
     at = {person: n for n, person in enumerate(gallery.person_ids) if person in people}
     ids = faces["face_id"].take(pa.array(rows)).to_pylist()
     apart = [[at[person] for person in barred[face] if person in at] for face in ids]
-    again = match(descriptors[rows], gallery, barred=apart)
+    again = match(embeddings[rows], gallery, barred=apart)
     for name, values in matches.arrays().items():
         values[rows] = getattr(again, name)
 
@@ -146,7 +146,7 @@ def find_clusters(
     unit: Unit,
     photos: pa.ChunkedArray,
     face_ids: pa.Array,
-    descriptors: Rows,
+    embeddings: Rows,
     decided: Decided,
     *,
     edges: Edges | None = None,
@@ -155,7 +155,7 @@ def find_clusters(
     photo = codes(photos)[0]
     must, cannot = decided.links(_positions_of(face_ids, decided), photo)
     return cluster(
-        descriptors,
+        embeddings,
         photo,
         rule=rule_of(unit, len(face_ids)),
         must_link=must,

@@ -59,14 +59,14 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock = Clock()
     out = Confirmed(unit.confirm, unit.context.open(unit.spec.out))
     split = find_record(unit.store, unit.keys.split, SplitRecord)
-    faces, descriptors = load_faces(unit, split)
-    restated = find_restated(unit, faces, descriptors)
+    faces, embeddings = load_faces(unit, split)
+    restated = find_restated(unit, faces, embeddings)
     restate_decisions(unit, faces, restated)
     decided = load_decisions(unit, faces)
     references = unit.table(unit.pack_keys.gallery)
     if split is None:
-        enrol_named(unit, faces, descriptors, decided)
-        inherit_names(unit, faces, descriptors, decided)
+        enrol_named(unit, faces, embeddings, decided)
+        inherit_names(unit, faces, embeddings, decided)
     gallery = load_gallery(
         references if split is None else references.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
@@ -75,19 +75,19 @@ def reduce_job(unit: Unit) -> DoneMarker:
     threshold = applied_threshold(unit, gallery)
     faces = decide(
         faces,
-        descriptors,
+        embeddings,
         gallery,
         unit.figures,
         threshold=threshold,
         rejected=decided.rejected,
-        matches=None if split is None else handed_matches(unit, split).at(descriptors.order),
+        matches=None if split is None else handed_matches(unit, split).at(embeddings.order),
     )
     clock.lap("match")
     rows, face_ids = to_cluster(faces)
-    chosen = descriptors.at(rows)
+    chosen = embeddings.at(rows)
     edges = handed_edges(unit, split) if split is not None and split.groups else None
     labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided, edges=edges)
-    del chosen, descriptors, edges
+    del chosen, embeddings, edges
     earlier = earlier_roll(unit, faces, restated)
     ids = name_clusters(labels, face_ids, clusters_in(earlier))
     faces = add_clusters(faces, face_ids, ids)

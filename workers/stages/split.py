@@ -23,7 +23,7 @@ from workers.stages.assign import to_cluster
 from workers.stages.exchange import hand_on
 from workers.stages.split_tasks import split_of
 from workers.tables.columns import Numbers
-from workers.tables.embeddings import Descriptors
+from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, empty, faces_table, in_order, own_copy, scan
 from workers.tables.rows import stored_matrix
 
@@ -37,7 +37,7 @@ def gather_faces(unit: Unit) -> DoneMarker:
     """Bring the gallery up to date, and write how the stage is split.
 
     That is: the parts of the table of faces, which rows of each are to be clustered, and the pivots
-    that cut those into cells, unless they are so few that every pair is compared. Of descriptors
+    that cut those into cells, unless they are so few that every pair is compared. Of embeddings
     it holds the pivots' sample, twice.
 
     Whoever writes ``split.json`` first settles it. One that is begun again, or comes second, works
@@ -80,12 +80,12 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
     return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
 
 
-def _bring_up_to_date(unit: Unit, faces: pa.Table, descriptors: _Fetched) -> None:
+def _bring_up_to_date(unit: Unit, faces: pa.Table, embeddings: _Fetched) -> None:
     """Take into the gallery what people decided about these faces."""
-    restate_decisions(unit, faces, find_restated(unit, faces, descriptors))
+    restate_decisions(unit, faces, find_restated(unit, faces, embeddings))
     decided = load_decisions(unit, faces)
-    enrol_named(unit, faces, descriptors, decided)
-    inherit_names(unit, faces, descriptors, decided)
+    enrol_named(unit, faces, embeddings, decided)
+    inherit_names(unit, faces, embeddings, decided)
 
 
 def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
@@ -129,7 +129,7 @@ def _gather(unit: Unit, table: Table, parts: Parts) -> _Gathered:
 
 
 def _descriptors(batch: pa.RecordBatch) -> NDArray[np.float32]:
-    return Descriptors.as_stored(stored_matrix(batch.column(DESCRIPTOR)))[:]
+    return Embeddings.as_stored(stored_matrix(batch.column(DESCRIPTOR)))[:]
 
 
 def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
@@ -162,7 +162,7 @@ def _groups(pivots: Pivots | None, count: int) -> tuple[tuple[int, int], ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """Some descriptors of the collection, read in one scan when they are asked for.
+    """Some embeddings of the collection, read in one scan when they are asked for.
 
     By row, part after part; or by a place in ``order``, which says the row.
     """

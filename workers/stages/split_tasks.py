@@ -29,7 +29,7 @@ from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
 from workers.stages.assign import rule_of
 from workers.stages.exchange import hand_on, handed
-from workers.tables.embeddings import Descriptors
+from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, faces_table, scan
 from workers.tables.rows import stored_matrix
 
@@ -51,7 +51,7 @@ def match_part(unit: Unit) -> DoneMarker:
     rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
     clock.lap("load")
     unit.require_wanted()
-    matches = match(Descriptors.as_stored(rows), gallery)
+    matches = match(Embeddings.as_stored(rows), gallery)
     hand_on(unit.kept, unit.keys.matches(part), **matches.arrays())
     clock.lap("match")
     unit.require_wanted()
@@ -67,7 +67,7 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
     pivots = Pivots(**handed(unit.store, unit.keys.pivots))
     chosen = np.flatnonzero(number != NOWHERE)
     with own_threads() as pool:
-        placed = place_all(Descriptors(rows, chosen), pivots, pool)
+        placed = place_all(Embeddings(rows, chosen), pivots, pool)
     places = Places.together(placed, len(pivots))
     for group, (first, last) in enumerate(split.groups):
         unit.require_wanted()
@@ -76,7 +76,7 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
             unit.kept,
             unit.keys.places(part, group),
             number=number[chosen[looking]],
-            descriptor=rows[chosen[looking]],
+            embedding=rows[chosen[looking]],
             home=there.home,
             cell=there.cell,
             point=there.point,
@@ -97,7 +97,7 @@ def join_group(unit: Unit) -> DoneMarker:
     unit.require_wanted()
     with own_threads() as pool:
         found = find_in_cells(
-            Descriptors.as_stored(stored)[:],
+            Embeddings.as_stored(stored)[:],
             Cells.of(placed, last - first),
             pool,
             neighbours=NEIGHBOURS,

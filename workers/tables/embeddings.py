@@ -1,4 +1,4 @@
-"""Descriptors of many faces, held as the archive stores them and read by parts."""
+"""Embeddings of many faces, held as the archive stores them and read by parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PART = 1 << 14
-"""Descriptors that are converted at a time."""
+"""Embeddings that are converted at a time."""
 
 
 def take(
@@ -24,13 +24,13 @@ def take(
 
 
 class Some(Protocol):
-    """Descriptors of unit length that are had by their places, K x D in fp32."""
+    """Embeddings of unit length that are had by their places, K x D in fp32."""
 
     def __getitem__(self, where: NDArray[np.int64], /) -> NDArray[np.float32]: ...
 
 
 class Rows(Protocol):
-    """N x D descriptors of unit length that are read by parts, as fp32: an array is one."""
+    """N x D embeddings of unit length that are read by parts, as fp32: an array is one."""
 
     def __len__(self) -> int: ...
 
@@ -38,8 +38,8 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Descriptors:
-    """N descriptors in fp16, half the memory of what they are read as: fp32, of unit length.
+class Embeddings:
+    """N embeddings in fp16, half the memory of what they are read as: fp32, of unit length.
 
     ``stored`` is N x D in the order in which they were read, ``order`` (N) says where each is.
     """
@@ -48,16 +48,16 @@ class Descriptors:
     order: NDArray[np.int64]
 
     @classmethod
-    def as_stored(cls, stored: NDArray[np.float16]) -> Descriptors:
+    def as_stored(cls, stored: NDArray[np.float16]) -> Embeddings:
         """All of them, in the order in which they were read."""
         return cls(stored, np.arange(len(stored)))
 
     def __len__(self) -> int:
         return len(self.order)
 
-    def at(self, rows: NDArray[np.int64]) -> Descriptors:
+    def at(self, rows: NDArray[np.int64]) -> Embeddings:
         """Those of some rows, in their order."""
-        return Descriptors(self.stored, self.order[rows])
+        return Embeddings(self.stored, self.order[rows])
 
     def __getitem__(self, where: slice | NDArray[np.int64], /) -> NDArray[np.float32]:
         """Some of them, K x D."""

@@ -12,7 +12,7 @@ from headcount.contract.messages import SplitRecord
 from headcount.tables import Table
 from workers.runtime.unit import Unit
 from workers.tables.columns import Numbers, free_unused
-from workers.tables.embeddings import Descriptors
+from workers.tables.embeddings import Embeddings
 from workers.tables.rows import stored_matrix
 
 FACE_COLUMNS = (
@@ -43,10 +43,10 @@ def faces_table(unit: Unit, split: SplitRecord | None) -> Table:
     return table if split is None else table.at(split.faces_version)
 
 
-def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Descriptors]:
-    """The collection's faces and their descriptors, sorted by photo, then left to right.
+def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Embeddings]:
+    """The collection's faces and their embeddings, sorted by photo, then left to right.
 
-    Where the stage is split, the rows of the descriptors as stored are in the order of its parts.
+    Where the stage is split, the rows of the embeddings as stored are in the order of its parts.
     """
     tables = [empty(FACE_COLUMNS)]
     stored = np.zeros((0, unit.record.dimensions), np.float16)
@@ -61,7 +61,7 @@ def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Descrip
     faces, order = in_order(pa.concat_tables(tables))
     del tables
     free_unused()
-    return faces, Descriptors(stored, order)
+    return faces, Embeddings(stored, order)
 
 
 def scan(

@@ -68,7 +68,7 @@ def face_rows(
         "pass": [name for _, analysis in found for name in analysis.passes],
         "usable": np.concatenate([analysis.usable for _, analysis in found]),
         "descriptor": fixed_lists(
-            _joined([analysis.descriptors for _, analysis in found]).astype(np.float16)
+            _joined([analysis.embeddings for _, analysis in found]).astype(np.float16)
         ),
     }
     return pa.table(columns, schema=schema)

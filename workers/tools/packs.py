@@ -237,8 +237,8 @@ def _whole(path: Path) -> str:
 def _tried(pack: ModelPack) -> str:
     """The models at work on a made-up picture. Raises FatalError where nothing comes of it."""
     pack.detector.look(np.repeat(np.repeat(probe()[0], 2, axis=0), 2, axis=1))
-    descriptor = pack.recogniser.embed(probe())[0]
-    if not abs(float(np.linalg.norm(descriptor)) - 1) < 1e-3:
-        raise FatalError(f"{pack.record.recogniser} makes no descriptor of the probe")
+    embedding = pack.recogniser.embed(probe())[0]
+    if not abs(float(np.linalg.norm(embedding)) - 1) < 1e-3:
+        raise FatalError(f"{pack.record.recogniser} makes no embedding of the probe")
     known = "thresholds measured" if pack.record.calibration else "cautious thresholds"
-    return f"{len(descriptor)} dimensions, {known}"
+    return f"{len(embedding)} dimensions, {known}"

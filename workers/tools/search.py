@@ -53,9 +53,9 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
             references=table.count(),
             false_positives=FALSE_HITS,
         )
-    descriptor = analysis.descriptors[chosen]
-    alike = _with_what_was_said(store, keys, hits(table, descriptor, threshold))
-    same = mates(store, keys, table, descriptor, alike)
+    embedding = analysis.embeddings[chosen]
+    alike = _with_what_was_said(store, keys, hits(table, embedding, threshold))
+    same = mates(store, keys, table, embedding, alike)
     found = best_of_photos(pa.concat_tables([alike, same])).drop_columns(["person_id"])
     return json.dumps(
         {
@@ -98,13 +98,13 @@ def _chosen(analysis: Analysis, face: int | None) -> int:
     return choice
 
 
-def hits(table: Table, descriptor: NDArray[np.float32], threshold: float) -> pa.Table:
+def hits(table: Table, embedding: NDArray[np.float32], threshold: float) -> pa.Table:
     """The faces of a table at cosine >= ``threshold``: collection, photo, face_id, similarity."""
     total, count = table.count("usable"), FIRST
     while True:
         rows = table.nearest(
             "descriptor",
-            descriptor.astype(np.float16),
+            embedding.astype(np.float16),
             ["collection", "photo", "face_id"],
             count=min(count, max(total, 1)),
             where="usable",
@@ -118,7 +118,7 @@ def hits(table: Table, descriptor: NDArray[np.float32], threshold: float) -> pa.
 
 
 def mates(
-    store: Store, keys: PackKeys, table: Table, descriptor: NDArray[np.float32], alike: pa.Table
+    store: Store, keys: PackKeys, table: Table, embedding: NDArray[np.float32], alike: pa.Table
 ) -> pa.Table:
     """The faces that the latest runs put into a cluster with one of ``alike``, or gave its name.
 
@@ -134,7 +134,7 @@ def mates(
             chosen = pc.or_(together, is_in(roll["person_id"], people))
             ways = pc.if_else(together, "cluster", "name").filter(chosen)
             roll = roll.filter(chosen).append_column("by", ways)
-            known, cosines = _cosines(table, collection, roll["face_id"], descriptor)
+            known, cosines = _cosines(table, collection, roll["face_id"], embedding)
             at = positions(roll["face_id"], known)
             roll = roll.append_column("collection", pa.array([collection] * len(at), pa.string()))
             roll = roll.append_column("similarity", pa.array(np.append(cosines, 0.0)[at]))
@@ -143,7 +143,7 @@ def mates(
 
 
 def _cosines(
-    table: Table, collection: str, face_ids: pa.ChunkedArray, descriptor: NDArray[np.float32]
+    table: Table, collection: str, face_ids: pa.ChunkedArray, embedding: NDArray[np.float32]
 ) -> tuple[pa.Array, NDArray[np.float64]]:
     """Of these faces the ids of those in the table, once each, and their cosines."""
     wanted = pc.unique(face_ids)
@@ -154,9 +154,9 @@ def _cosines(
     for batch in table.scan(["face_id", "descriptor"], where=where) if len(wanted) else ():
         kept = pa.table(batch).filter(is_in(batch["face_id"], wanted))
         rows = matrix(kept["descriptor"])
-        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(descriptor)
+        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(embedding)
         ids.append(one_array(kept["face_id"]))
-        cosines.append(np.round((rows @ descriptor / lengths).astype(float), 4))
+        cosines.append(np.round((rows @ embedding / lengths).astype(float), 4))
     known, found = pa.concat_arrays(ids), np.concatenate(cosines)
     once = first_of_each(codes(known)[0])
     return known.take(pa.array(once)), found[once]

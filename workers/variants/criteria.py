@@ -1,4 +1,4 @@
-"""What is held against a low-precision variant: its finds and descriptors beside fp32's.
+"""What is held against a low-precision variant: its finds and embeddings beside fp32's.
 
 Pure functions; workers/variants/gate.py asks them.
 """
@@ -30,7 +30,7 @@ class Limits:
 
 
 LIMITS: dict[VariantName, Limits] = {"int8": Limits(0.98, 0.95), "fp16": Limits(0.999, 0.999)}
-"""Two descriptors that rounding moved by a cosine of 0.98 each, independently, are less alike by
+"""Two embeddings that rounding moved by a cosine of 0.98 each, independently, are less alike by
 4 %. 16-bit floats move them by far less; where they do not, numbers went out of their range."""
 MOST_LOST = 0.003
 """Of pairs told rightly."""
@@ -138,11 +138,11 @@ def detection_faults(found: Findings, gain: float) -> tuple[str, ...]:
     return tuple(fault for fault, is_so in faults.items() if is_so)
 
 
-# -- descriptors --------------------------------------------------------------------------------
+# -- embeddings --------------------------------------------------------------------------------
 
 
 def compare(expected: Floats, got: Floats, people: NDArray[np.int64]) -> Measured:
-    """Descriptors (N x D) of fp32 and of a variant, of the same N faces of these people.
+    """Embeddings (N x D) of fp32 and of a variant, of the same N faces of these people.
 
     Raises FatalError where there are too few pairs to tell.
     """

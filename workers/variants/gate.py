@@ -232,8 +232,8 @@ class _Recognisers:
         return Judgement(form=form, speed_ratio=ratio, faults=faults, **measured.model_dump())
 
     def probe(self, data: bytes) -> Floats:
-        (descriptor,) = _opened(self._file, data, self.variant, self._settings).embed(probe())
-        return np.asarray(descriptor, np.float32)
+        (embedding,) = _opened(self._file, data, self.variant, self._settings).embed(probe())
+        return np.asarray(embedding, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class Panel:
 def gate_detector(
     file: ModelFile, detector: Detector, images: Sequence[Image], panel: Panel, settings: Settings
 ) -> Gated:
-    """A detector's form, judged by its finds and by the descriptors of the whole variant.
+    """A detector's form, judged by its finds and by the embeddings of the whole variant.
 
     ``detector`` is fp32's; ``images`` are some that it looked at. Raises FatalError.
     """
@@ -302,7 +302,7 @@ class _Detectors:
         )
 
     def _embedded(self, seen: Sequence[Sight]) -> Floats:
-        """Descriptors of the faces that fp32 saw, zeros where there is none now."""
+        """Embeddings of the faces that fp32 saw, zeros where there is none now."""
         pairs = zip(self._panel.seen, seen, strict=True)
         crops = [now.crop for before, now in pairs if before.crop is not None]
         there = np.array([crop is not None for crop in crops])

@@ -10,7 +10,7 @@ EASY = JoinRule(pair=0.5, group=0.5)
 
 
 def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[np.float32]:
-    """``faces`` noisy descriptors of each of ``count`` random people, side by side."""
+    """``faces`` noisy embeddings of each of ``count`` random people, side by side."""
     random = np.random.default_rng(5)
     centres = random.normal(size=(count, dims))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -19,10 +19,10 @@ def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[n
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def grouped(descriptors: NDArray[np.float32], threshold: float) -> list[int]:
+def grouped(embeddings: NDArray[np.float32], threshold: float) -> list[int]:
     """The labels of faces that are each in a photo of its own."""
-    photos = [f"{n}.jpg" for n in range(len(descriptors))]
-    return cluster(descriptors, photos, rule=JoinRule(threshold, threshold)).tolist()
+    photos = [f"{n}.jpg" for n in range(len(embeddings))]
+    return cluster(embeddings, photos, rule=JoinRule(threshold, threshold)).tolist()
 
 
 def test_faces_of_one_person_are_one_cluster_and_others_are_apart() -> None:
@@ -104,10 +104,10 @@ def test_purity_asks_for_more_or_less() -> None:
 
 
 def test_above_the_exact_limit_nearly_every_pair_is_found() -> None:
-    descriptors = people(EXACT_LIMIT // 4 + 500, 4, noise=0.4, dims=32)
-    edges = near_pairs(descriptors, neighbours=8, threshold=0.8)
+    embeddings = people(EXACT_LIMIT // 4 + 500, 4, noise=0.4, dims=32)
+    edges = near_pairs(embeddings, neighbours=8, threshold=0.8)
     within = (edges.first // 4) == (edges.second // 4)
-    expected = len(descriptors) // 4 * 6
+    expected = len(embeddings) // 4 * 6
     assert within.sum() > 0.95 * expected
 
 

@@ -48,7 +48,7 @@ def _inside(box: Floats, image: Image) -> bool:
 
 @dataclass
 class Remembering:
-    """A recogniser that keeps the crops it was given; a descriptor is a crop's mean colour."""
+    """A recogniser that keeps the crops it was given; a embedding is a crop's mean colour."""
 
     crops: list[Image] = field(default_factory=list)
     dimensions: int = 3
@@ -169,8 +169,8 @@ def test_faces_keep_their_order_and_everything_has_a_row_for_each() -> None:
     assert len(result) == 2
     for rows in (result.boxes, result.landmarks, result.scores, result.qualities):
         assert len(rows) == 2
-    assert result.descriptors.shape == (2, 3)
-    np.testing.assert_allclose(np.linalg.norm(result.descriptors, axis=1), 1, atol=1e-5)
+    assert result.embeddings.shape == (2, 3)
+    np.testing.assert_allclose(np.linalg.norm(result.embeddings, axis=1), 1, atol=1e-5)
     assert result.usable.dtype == np.bool_
 
 
@@ -187,7 +187,7 @@ def test_a_photo_without_a_face_is_normal() -> None:
     assert result.boxes.shape == (0, 4)
     assert result.landmarks.shape == (0, 5, 2)
     assert result.qualities.shape == result.usable.shape == (0,)
-    assert result.descriptors.shape == (0, 3)
+    assert result.embeddings.shape == (0, 3)
 
 
 @pytest.mark.parametrize("size", [(200, 120), (201, 121), (120, 200)])

@@ -12,7 +12,7 @@ from headcount.storage.memory import MemoryStore
 from headcount.tables import Table, gallery_schema
 from workers.identity.apply_answers import Decided, enrol_named, nearest_place
 from workers.runtime.unit import Unit
-from workers.tables.embeddings import Descriptors
+from workers.tables.embeddings import Embeddings
 
 POSITIONS = {face: n for n, face in enumerate("abcd")}
 
@@ -133,7 +133,7 @@ def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
         {"face_id": ["a", "b"], "photo": ["1.jpg", "2.jpg"], "quality": [1.0, 1.0]}
         | {name: [0.0, 0.0] for name in "xywh"}
     )
-    vectors = Descriptors.as_stored(np.eye(2, 4, dtype=np.float16))
+    vectors = Embeddings.as_stored(np.eye(2, 4, dtype=np.float16))
     first, second = ("name", "ab", "p1"), ("name", "ab", "p2")
     for said in (decided(first), decided(first, second)):
         enrol_named(unit, faces, vectors, said)
@@ -147,7 +147,7 @@ def test_of_two_faces_of_one_photo_that_are_given_a_name_the_latest_is_the_refer
     unit, gallery = naming(tmp_path)
     columns = {"photo": ["1.jpg", "1.jpg"], "face_id": ["a", "b"], "quality": [0.9, 0.9]}
     faces = pa.table(columns | {name: [0.0, 0.0] for name in "xywh"})
-    vectors = Descriptors.as_stored(np.eye(4, dtype=np.float32)[:2])
+    vectors = Embeddings.as_stored(np.eye(4, dtype=np.float32)[:2])
     first, second = ("name", "a", "p1"), ("name", "b", "p1")
     for said in (decided(first), decided(first, second), decided(first, second)):
         enrol_named(unit, faces, vectors, said)
@@ -170,7 +170,7 @@ def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: P
             {"face_id": ["a"] * count, "photo": photos, "quality": [1.0] * count}
             | {name: [0.0] * count for name in "xywh"}
         )
-        vectors = Descriptors.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
+        vectors = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
         enrol_named(unit, faces, vectors, decided(("name", "a", "p1")))
     assert gallery.read(["photo", "etag"]).to_pylist() == [{"photo": "b.jpg", "etag": "a"}]
 
@@ -182,7 +182,7 @@ def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo
     faces = pa.table(
         {"face_id": ["a"], "photo": ["1.jpg"], "quality": [1.0]} | {name: [0.0] for name in "xywh"}
     )
-    vectors, named = Descriptors.as_stored(np.eye(1, 4, dtype=np.float16)), ("name", "a", "p1")
+    vectors, named = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16)), ("name", "a", "p1")
     for source in ("file:///copies/", "file:///photos/"):
         unit.spec.photos = source  # type: ignore[misc]
         enrol_named(unit, faces, vectors, decided(named))

@@ -21,7 +21,7 @@ WIDTH = 64
 
 
 def faces(count: int, *, of_one: float = 0.0, seed: int = 1) -> np.ndarray:
-    """Descriptors that share so much of one direction: their mean cosine."""
+    """Embeddings that share so much of one direction: their mean cosine."""
     rows = np.random.default_rng(seed).standard_normal((count, WIDTH)) / WIDTH**0.5
     rows[:, 0] += (of_one / (1 - of_one)) ** 0.5
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

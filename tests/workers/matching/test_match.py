@@ -17,7 +17,7 @@ def gallery(people: dict[str, list[list[float]]]) -> Gallery:
         person_ids=tuple(f"id-{name}" for name in people),
         names=tuple(people),
         starts=np.cumsum([0, *counts[:-1]]).astype(np.intp),
-        descriptors=np.array(rows, np.float32).reshape(len(rows), 3),
+        embeddings=np.array(rows, np.float32).reshape(len(rows), 3),
         sources=("s",) * len(rows),
         photos=tuple(f"r{n}" for n in range(len(rows))),
         boxes=np.zeros((len(rows), 4), np.float32),

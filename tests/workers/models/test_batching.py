@@ -174,7 +174,7 @@ def require_same(ours: list[Analysis], theirs: list[Analysis]) -> None:
     for one, other in zip(ours, theirs, strict=True):
         assert len(one) == len(other) > 0
         np.testing.assert_allclose(one.boxes, other.boxes, atol=0.1)
-        assert (one.descriptors * other.descriptors).sum(axis=1).min() > 0.9999
+        assert (one.embeddings * other.embeddings).sum(axis=1).min() > 0.9999
 
 
 @pytest.mark.insightface

@@ -18,7 +18,7 @@ def analysis(*faces: tuple[float, float, bool]) -> Analysis:
         passes=("640",) * count,
         qualities=np.full(count, 0.5, np.float32),
         usable=np.array([usable for _, _, usable in faces], bool),
-        descriptors=np.zeros((count, 4), np.float32),
+        embeddings=np.zeros((count, 4), np.float32),
         seconds={},
     )
 

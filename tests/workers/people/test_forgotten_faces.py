@@ -17,7 +17,7 @@ def analysis(count: int) -> Analysis:
         passes=("640",) * count,
         qualities=ones,
         usable=ones.astype(bool),
-        descriptors=np.eye(count, dtype=np.float32),
+        embeddings=np.eye(count, dtype=np.float32),
         seconds={},
     )
 
@@ -26,7 +26,7 @@ def test_a_face_at_a_forgotten_place_is_dropped_and_the_others_keep_their_number
     left = without_forgotten(analysis(3), [(1.0, 0.0, 10.0, 10.0)])
     assert len(left) == 2
     assert left.numbers == (1, 2)
-    np.testing.assert_array_equal(left.descriptors, np.eye(3, dtype=np.float32)[1:])
+    np.testing.assert_array_equal(left.embeddings, np.eye(3, dtype=np.float32)[1:])
 
 
 def test_other_places_drop_nobody() -> None:

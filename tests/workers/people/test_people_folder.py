@@ -31,9 +31,9 @@ def looked_at(unit: Unit, source: Store, reference: Reference) -> enrol.Enrolled
         report = ReferenceReport(**told, state="no_face", reason="no face found")
         return enrol.Enrolled(reference, report)
     report = ReferenceReport(**told, state="enrolled", box=(0, 0, 9, 9))
-    descriptor = np.eye(256, dtype=np.float32)[blob.data[0]]
+    embedding = np.eye(256, dtype=np.float32)[blob.data[0]]
     content = hashlib.sha256(blob.data).hexdigest()
-    return enrol.Enrolled(reference, report, 0.5, descriptor, blob.etag, content)
+    return enrol.Enrolled(reference, report, 0.5, embedding, blob.etag, content)
 
 
 class Archive:

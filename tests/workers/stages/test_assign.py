@@ -16,9 +16,9 @@ def test_rejected_faces_are_compared_with_everybody_else_all_at_once(
 ) -> None:
     compared: list[int] = []
 
-    def counted(descriptors: Any, gallery: Gallery, **options: Any) -> Matches:
-        compared.append(len(descriptors))
-        return match(descriptors, gallery, **options)
+    def counted(embeddings: Any, gallery: Gallery, **options: Any) -> Matches:
+        compared.append(len(embeddings))
+        return match(embeddings, gallery, **options)
 
     monkeypatch.setattr(deciding, "match", counted)
     ids, vectors = tuple("pqrs"), np.eye(4, dtype=np.float32)

@@ -19,7 +19,7 @@ WANTED = strangers(1, 0)[0]
 def search(archive: MadeUp, monkeypatch: pytest.MonkeyPatch, pack_id: str = "made-up") -> Any:
     """What a search for WANTED finds."""
     pack = SimpleNamespace(record=PACK.model_copy(update={"pack_id": pack_id}))
-    found = SimpleNamespace(descriptors=WANTED[None], boxes=np.zeros((1, 4)))
+    found = SimpleNamespace(embeddings=WANTED[None], boxes=np.zeros((1, 4)))
     monkeypatch.setattr(lookup, "open_pack", lambda *_: pack)
     monkeypatch.setattr(
         lookup,

@@ -38,7 +38,7 @@ from workers.models.session import Network, Session, open_session
 log = logging.getLogger(__name__)
 
 PIPELINE = "4"
-"""Raised when detection, alignment or embedding change what comes out: other descriptors."""
+"""Raised when detection, alignment or embedding change what comes out: other embeddings."""
 
 FINE, COARSE = 32, 128
 """Images are filled up to multiples of so many pixels; of the second for TensorRT, which takes long
@@ -235,7 +235,7 @@ def same_when_freed(shipped: Network, freed: Network) -> bool:
 
 
 def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
-    """What is recorded of a pack. Its digest covers all that changes boxes or descriptors."""
+    """What is recorded of a pack. Its digest covers all that changes boxes or embeddings."""
     parts = {
         "detector": files.detector.identity,
         "recogniser": files.recogniser.identity,

@@ -46,7 +46,7 @@ UNKNOWN = Thresholds(
 """Cautious values for an ArcFace recogniser that nobody has measured."""
 
 SFACE_PROBE = (0.085, -0.004, 0.166, 0.12, 0.048, 0.039, 0.086, 0.111, 0.051, -0.091, -0.035, 0.068)
-"""The first values of SFace's descriptor of the probe."""
+"""The first values of SFace's embedding of the probe."""
 
 SFACE = Thresholds(
     threshold=0.45,
@@ -81,9 +81,9 @@ def thresholds_of(recogniser: Recogniser) -> Thresholds:
     It is known by what it does, not by its file: a folded, rewritten or fp16 form of a network
     is the same network.
     """
-    descriptor = recogniser.embed(probe())[0]
+    embedding = recogniser.embed(probe())[0]
     for known, thresholds in KNOWN:
-        start = descriptor[: len(known)]
+        start = embedding[: len(known)]
         if len(start) == len(known) and np.abs(start - np.array(known)).max() < PROBE_TOLERANCE:
             return thresholds
     return UNKNOWN

@@ -1,6 +1,6 @@
 """Low-precision variants of a pack: how they are named, kept, and refused without a gate.
 
-A variant has networks of its own, so boxes, descriptors, digests and a pack id of its own. It is
+A variant has networks of its own, so boxes, embeddings, digests and a pack id of its own. It is
 made and judged by ``workers/variants/gate.py``; what was found lies beside it in the cache.
 """
 
@@ -47,7 +47,7 @@ class Findings(Record):
 
 
 class Measured(Record):
-    """A variant's descriptors beside fp32's of the same faces."""
+    """A variant's embeddings beside fp32's of the same faces."""
 
     people: int
     faces: int
@@ -65,7 +65,7 @@ class Measured(Record):
 class Judgement(Measured):
     """What a gate measured of one form of a network, on people who took no part in making it.
 
-    The descriptors of a detector's form are those of the whole variant: of the faces as it aligns
+    The embeddings of a detector's form are those of the whole variant: of the faces as it aligns
     them, by the recogniser that was kept.
     """
 

@@ -42,7 +42,7 @@ def unit_length(vectors: Floats) -> Floats:
 
 
 class ArcFace:
-    """Descriptors of aligned faces, by a network that takes pixels (``take_pixels``).
+    """Embeddings of aligned faces, by a network that takes pixels (``take_pixels``).
 
     Raises FatalError for a network that is no recogniser of 112 x 112 faces.
     """
@@ -60,11 +60,11 @@ class ArcFace:
 
     @property
     def dimensions(self) -> int:
-        """The length of a descriptor."""
+        """The length of a embedding."""
         return self._dimensions
 
     def embed(self, crops: Image) -> Floats:
-        """Descriptors of N crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
+        """Embeddings of N crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
 
         A crop of which the network makes nothing (zeros, or no numbers) gets zeros, which are
         like no face. Raises TransientError where the device gave up.
@@ -85,14 +85,14 @@ class ArcFace:
         return np.concatenate(parts)
 
     def _tried(self, name: str) -> int:
-        """The length of a descriptor. Raises FatalError where the network gives none."""
+        """The length of a embedding. Raises FatalError where the network gives none."""
         try:
             output = self._run(PROBE[:1])
         except TransientError as error:
             raise FatalError(f"the recogniser {name} cannot embed a face: {error}") from error
         if output.ndim != 2 or len(output) != 1 or not unit_length(output).any():
             raise FatalError(
-                f"the recogniser {name} gives {output.shape} numbers for a face, and no descriptor"
+                f"the recogniser {name} gives {output.shape} numbers for a face, and no embedding"
             )
         return int(output.shape[1])
 

@@ -186,8 +186,8 @@ def test_crops_of_many_threads_get_the_descriptors_they_get_alone(
     ]
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(together.embed, photos))
-    for photo, descriptors in zip(photos, found, strict=True):
-        assert ((descriptors * alone.embed(photo)).sum(axis=1) >= 0.9999).all()
+    for photo, embeddings in zip(photos, found, strict=True):
+        assert ((embeddings * alone.embed(photo)).sum(axis=1) >= 0.9999).all()
 
 
 def same_analysis(one: Analysis, other: Analysis) -> None:
@@ -196,7 +196,7 @@ def same_analysis(one: Analysis, other: Analysis) -> None:
         Detections(other.boxes, other.landmarks, other.scores),
     )
     assert one.passes == other.passes
-    assert ((one.descriptors * other.descriptors).sum(axis=1) >= 0.9999).all()
+    assert ((one.embeddings * other.embeddings).sum(axis=1) >= 0.9999).all()
 
 
 def test_photos_analysed_together_are_what_they_are_alone(

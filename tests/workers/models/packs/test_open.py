@@ -304,12 +304,12 @@ def test_a_folder_serves_insightface_and_headcount_alike(
     expected = theirs.get(np.ascontiguousarray(image[:, :, ::-1]))
     faces = search_image(image, pack.detector, PROFILES["balanced"]).faces
     assert len(faces) == len(expected) == 6
-    descriptors = unit_length(np.stack([face.embedding for face in expected]))
+    embeddings = unit_length(np.stack([face.embedding for face in expected]))
     at_their_landmarks = crop_faces(image, np.stack([face.kps for face in expected]))
     same = pack.recogniser.embed(at_their_landmarks)
-    assert (same * descriptors).sum(axis=1).min() >= 0.999
+    assert (same * embeddings).sum(axis=1).min() >= 0.999
     # our search looks at other scales too, so that its landmarks are not the same to the pixel
-    likeness = pack.recogniser.embed(crop_faces(image, faces.landmarks)) @ descriptors.T
+    likeness = pack.recogniser.embed(crop_faces(image, faces.landmarks)) @ embeddings.T
     assert sorted(likeness.argmax(axis=1)) == list(range(6))
     assert likeness.max(axis=1).min() >= 0.98
 

@@ -65,10 +65,10 @@ def cosines(some: Floats, others: Floats) -> Floats:
 
 def test_sface_gives_descriptors_of_unit_length() -> None:
     recogniser = sface()
-    descriptors = recogniser.embed(np.stack([noise(SIZE, SIZE, seed) for seed in range(5)]))
-    assert descriptors.shape == (5, recogniser.dimensions) == (5, 128)
-    assert descriptors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, atol=1e-5)
+    embeddings = recogniser.embed(np.stack([noise(SIZE, SIZE, seed) for seed in range(5)]))
+    assert embeddings.shape == (5, recogniser.dimensions) == (5, 128)
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
 
 
 def test_a_batch_of_sface_is_its_singles() -> None:
@@ -80,8 +80,8 @@ def test_a_batch_of_sface_is_its_singles() -> None:
 
 
 def test_no_crops_have_no_descriptors() -> None:
-    descriptors = recogniser(made_network("N")).embed(np.zeros((0, SIZE, SIZE, 3), np.uint8))
-    assert (descriptors.shape, descriptors.dtype) == ((0, WIDTH), np.float32)
+    embeddings = recogniser(made_network("N")).embed(np.zeros((0, SIZE, SIZE, 3), np.uint8))
+    assert (embeddings.shape, embeddings.dtype) == ((0, WIDTH), np.float32)
 
 
 @pytest.mark.parametrize("batch", ["N", 1])
@@ -129,9 +129,9 @@ def test_a_crop_without_a_direction_gets_zeros_and_spares_the_others() -> None:
     plain = ArcFace(opened(made_network("N"), 0, 1), name="made.onnx")
     expected = plain.embed(faces)
     faces[1] = 0  # a black crop, of which this network makes zeros
-    descriptors = plain.embed(faces)
-    assert not descriptors[1].any()
-    np.testing.assert_allclose(descriptors[[0, 2]], expected[[0, 2]], atol=1e-6)
+    embeddings = plain.embed(faces)
+    assert not embeddings[1].any()
+    np.testing.assert_allclose(embeddings[[0, 2]], expected[[0, 2]], atol=1e-6)
 
 
 def test_rows_get_unit_length_or_zeros() -> None:
