@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from headcount.settings import S3Settings, Settings
 from workers.clustering.cluster import cluster, join_rule
-from workers.clustering.knn import EXACT_LIMIT, near_pairs
+from workers.clustering.knn import EXACT_LIMIT, knn_graph
 from workers.models.packs.open import open_pack
 
 Labels = NDArray[np.int64]
@@ -78,7 +78,7 @@ def distractors(vectors: NDArray[np.float32], people: Labels, count: int) -> NDA
 def pairs_of(vectors: NDArray[np.float32]) -> tuple[Labels, Labels, NDArray[np.float32]]:
     """Pairs of faces and their cosines of LEAST[0] or more: all, or those of many faces' graph."""
     if len(vectors) > EXACT_LIMIT:
-        edges = near_pairs(vectors, neighbours=64, threshold=LEAST[0])
+        edges = knn_graph(vectors, neighbours=64, threshold=LEAST[0])
         one, other = edges.first, edges.second
         return one, other, np.einsum("ij,ij->i", vectors[one], vectors[other])
     cosines = vectors @ vectors.T
@@ -201,8 +201,8 @@ def main() -> None:
     if arguments.distractors:
         more = distractors(vectors, people, arguments.distractors)
         labels = ours(np.concatenate([vectors, more]))
-        strangers = people.max() + 1 + np.arange(len(more))
-        people, vectors = np.concatenate([people, strangers]), np.concatenate([vectors, more])
+        impostor_pairs = people.max() + 1 + np.arange(len(more))
+        people, vectors = np.concatenate([people, impostor_pairs]), np.concatenate([vectors, more])
         say(f"{len(more):,} distractors", people, labels)
     if arguments.peers:
         beside(people, vectors)

@@ -31,8 +31,8 @@ def found(
     """The detection and identification rate of probes x enrolled people."""
     best, alike = enrolled[cosines.argmax(axis=1)], cosines.max(axis=1)
     known = np.isin(people, enrolled)
-    strangers = np.sort(alike[~known])
-    threshold = strangers[-int(STRANGERS * len(strangers)) - 1]
+    impostor_pairs = np.sort(alike[~known])
+    threshold = impostor_pairs[-int(STRANGERS * len(impostor_pairs)) - 1]
     return float(((alike > threshold) & (best == people))[known].mean())
 
 

@@ -28,8 +28,8 @@ from workers.identity.cluster_ids import (
     PARTITION,
     changes,
     cluster_names,
-    lend_names,
     name_clusters,
+    propagate_names,
 )
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, accepted, match
@@ -139,9 +139,9 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
         f"{len(probes) - of_enrolled} of others: {int(good.sum())} matched, {right} rightly"
     )
     for share in (0.0, 0.1, 0.2, 0.33, 0.5):
-        identities.LEAST_SHARE = share
+        identities.MIN_MATCHED_SHARE = share
         names_of = cluster_names(seen)
-        row = lend_names(seen, names_of, ())
+        row = propagate_names(seen, names_of, ())
         lent = np.flatnonzero(row != NONE)
         given = names_of["person_id"].to_pylist()
         right = sum(given[row[n]] == truth[n] for n in lent)

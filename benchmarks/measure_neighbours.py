@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.clustering.cluster import cluster, join_rule
-from workers.clustering.knn import Edges, near_pairs
+from workers.clustering.knn import Edges, knn_graph
 from workers.clustering.pair_keys import keyed
 
 WIDTH, NEIGHBOURS, GENUINE, QUERIES, TURNS = 128, 32, 0.66, 10_000, 3
@@ -54,7 +54,7 @@ def peak() -> int:
 
 def ours(rows: NDArray[np.float32], threshold: float) -> tuple[Edges, float]:
     began = time.perf_counter()
-    edges = near_pairs(rows, neighbours=NEIGHBOURS, threshold=threshold)
+    edges = knn_graph(rows, neighbours=NEIGHBOURS, threshold=threshold)
     return edges, time.perf_counter() - began
 
 

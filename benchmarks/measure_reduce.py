@@ -169,7 +169,7 @@ def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
     unit, meter, peaks = unit_of(folder, job_id), Meter(), {}
     peaks["before"] = meter.peak()
 
-    class Clock(stage.Clock):
+    class Stopwatch(stage.Stopwatch):
         def lap(self, name: str) -> None:
             super().lap(name)
             peaks[name] = meter.peak()
@@ -183,7 +183,7 @@ def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
         return labels
 
     actual, inside = decide.cluster if clustered else made_up, {}
-    decide.cluster, stage.Clock = cluster, Clock  # type: ignore[assignment, misc]
+    decide.cluster, stage.Stopwatch = cluster, Stopwatch  # type: ignore[assignment, misc]
     seconds = stage.reduce_job(unit).stages | inside
     print(json.dumps({name: (seconds.get(name, 0.0), peak) for name, peak in peaks.items()}))
 

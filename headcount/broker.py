@@ -57,7 +57,7 @@ TIMEOUT_SECONDS = 10.0
 """A broker that does not answer for so long is taken for one that is away."""
 BEAT_SECONDS = 1.5
 """How often a worker renews its sign of life for a unit."""
-LEFT = "left"
+RELEASED = "left"
 """The state of a unit that its worker handed back unfinished, on purpose."""
 BEAT_EXPIRY_SECONDS = 8
 """A sign of life that was not renewed for so long is gone."""

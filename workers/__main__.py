@@ -93,10 +93,10 @@ def _models(arguments: argparse.Namespace) -> str:
     import json
 
     from headcount.settings import S3Settings, Settings
-    from workers.tools.packs import Shelf
+    from workers.tools.packs import PackCache
 
     settings = Settings()
-    shelf = Shelf(settings, S3Settings())
+    shelf = PackCache(settings, S3Settings())
     name = arguments.model or settings.model
     if arguments.action == "list":
         return json.dumps(shelf.contents())

@@ -37,7 +37,7 @@ def stopped(store: Store, job_id: str) -> ControlRecord | None:
     return find_record(store, JobKeys(job_id).control, ControlRecord)
 
 
-def require_wanted(store: Store, job_id: str) -> None:
+def raise_if_stopped(store: Store, job_id: str) -> None:
     """Raise JobStopped where the job is to stand still."""
     flag = stopped(store, job_id)
     if flag is not None:

@@ -80,7 +80,7 @@ def refuse_half_commits(store: Store) -> None:
             )
 
 
-class Turns:
+class JobQueue:
     """Whose turn it is, looked at again and again: a job that is done is asked about once."""
 
     def __init__(self, store: Store) -> None:

@@ -20,7 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.jobs.submit import make_request, open_archive
 from orchestrator.schedules.cron import Cron
-from orchestrator.schedules.schedule import Keeper, add_schedule, remove_schedule, states
+from orchestrator.schedules.schedule import Scheduler, add_schedule, remove_schedule, states
 
 
 @click.group()
@@ -115,5 +115,5 @@ def run_now(name: str, archive: str) -> int:
     """Begin the schedule NAME at once, due or not; prints the job id."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
-    click.echo(Keeper(store, settings=load_settings(), s3=s3).begin_now(name).job_id)
+    click.echo(Scheduler(store, settings=load_settings(), s3=s3).begin_now(name).job_id)
     return 0

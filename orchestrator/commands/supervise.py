@@ -18,7 +18,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Endpoint
-from orchestrator.archive.catalogue import Turns
+from orchestrator.archive.catalogue import JobQueue
 from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
 from orchestrator.console.metrics import Measured, Watch
 from orchestrator.console.progress import Lines
@@ -28,7 +28,7 @@ from orchestrator.jobs.lease import LeaseLost
 from orchestrator.jobs.submit import open_archive
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.jobs.window import Window
-from orchestrator.schedules.schedule import Keeper
+from orchestrator.schedules.schedule import Scheduler
 from orchestrator.schedules.webhook import call_hook
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def command(
     from headcount.storage import canonical_uri
 
     store = open_archive(canonical_uri(archive), s3)
-    keeper = Keeper(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
+    keeper = Scheduler(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
     if not jobs:
         again_later(keeper.look)
     if not (jobs or once):
@@ -75,7 +75,7 @@ def command(
     abreast = Abreast(
         lambda job_id, tick: drive(store, job_id, broker, settings, s3, watch, window, tick)
     )
-    turns, left = Turns(store), list(jobs)
+    turns, left = JobQueue(store), list(jobs)
     try:
         while True:
             left = abreast.begin(left)
@@ -104,7 +104,7 @@ def again_later(look: Callable[[], object]) -> bool:
     return True
 
 
-def keep_schedules(keeper: Keeper, broker: Broker) -> None:
+def keep_schedules(keeper: Scheduler, broker: Broker) -> None:
     """Begin nights when beat says so, and from time to time without it; tell how they ended."""
     looked = time.monotonic()
     pause = threading.Event()

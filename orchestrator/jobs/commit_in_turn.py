@@ -56,7 +56,7 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
     return plan_job(store, spec, s3)
 
 
-def take_in(
+def commit_in_turn(
     store: Store,
     spec: JobSpec,
     plan: PlanRecord,
@@ -101,7 +101,7 @@ def _completed(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> str
             return ""
         plan = read_record(store, keys.plan, PlanRecord)
         pack = pack_of(read_record(store, keys.done(PREPARE), DoneMarker))
-        take_in(store, other, plan, pack, s3, fence=fence)
+        commit_in_turn(store, other, plan, pack, s3, fence=fence)
     return last.job_id
 
 

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from headcount.broker import LEFT, Broker
+from headcount.broker import RELEASED, Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import still_under_way, under_way
 from headcount.contract.layout import (
@@ -46,7 +46,7 @@ from headcount.jobs import attempts, control
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store
 from orchestrator.archive.commit import faces_in
-from orchestrator.jobs.commit_in_turn import current_plan, pack_of, take_in
+from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan, pack_of
 from orchestrator.jobs.lease import Lease
 from orchestrator.jobs.window import Window
 from orchestrator.local import interrupt
@@ -182,7 +182,7 @@ class Supervisor:
 
     def _in_turn(self, spec: JobSpec) -> FinishedRecord:
         try:
-            control.require_wanted(self.store, self.keys.job_id)
+            control.raise_if_stopped(self.store, self.keys.job_id)
             self._take_lease(spec)
             return self._end_of_job() or self._finish(spec, self._work(spec))
         except control.JobStopped as stop:
@@ -207,7 +207,7 @@ class Supervisor:
                     f"job {holder.job_id} has the collection: its supervisor is process "
                     f"{holder.pid} on {holder.host}; waiting until it ends or falls silent"
                 )
-            interrupt.heed()
+            interrupt.check_interrupt()
             self._tick()
             self._heed()
             time.sleep(min(1.0, self.settings.poll_seconds))
@@ -219,7 +219,7 @@ class Supervisor:
             if not told:
                 told = True
                 self.reporter.warn(f"{still_under_way(mark)}; the job waits")
-            interrupt.heed()
+            interrupt.check_interrupt()
             self._tick()
             self._heed()
             self._lease.require()
@@ -238,7 +238,9 @@ class Supervisor:
             self._embed(plan)
         self._enter("commit")
         self._wait_for_forget()
-        take_in(self.store, spec, plan, pack_of(prepared), self.s3, fence=self._lease.confirm)
+        commit_in_turn(
+            self.store, spec, plan, pack_of(prepared), self.s3, fence=self._lease.confirm
+        )
         return self._reduce(pack_of(prepared))
 
     def _embed(self, plan: PlanRecord) -> None:
@@ -314,7 +316,7 @@ class Supervisor:
                 time.sleep(2)
                 self._excuse_silence(time.monotonic() - looked)
             self._snapshot(plan)
-            interrupt.heed()
+            interrupt.check_interrupt()
             self._tick()
             if self._flights:
                 time.sleep(self.settings.poll_seconds)
@@ -340,7 +342,7 @@ class Supervisor:
         """Raise JobStopped where a person said so; looks now and then."""
         if time.monotonic() - self._heeded >= control.CHECK_SECONDS:
             self._heeded = time.monotonic()
-            control.require_wanted(self.store, self.keys.job_id)
+            control.raise_if_stopped(self.store, self.keys.job_id)
 
     def _send(self, unit: str) -> None:
         now_ = time.monotonic()
@@ -367,7 +369,7 @@ class Supervisor:
             if beat.get("state") in ("done", "failed") or self._due(flight):
                 if self._settle(unit):
                     settled.append(unit)
-            elif beat.get("state") == LEFT:
+            elif beat.get("state") == RELEASED:
                 self._send_again(unit)
         self.broker.forget_beats(self.keys.job_id, settled)
         self._look_for_lost(silent)
@@ -428,7 +430,7 @@ class Supervisor:
 
     def _send_again(self, unit: str) -> None:
         """A worker handed the unit back: nobody died, no attempt was spent."""
-        control.require_wanted(self.store, self.keys.job_id)
+        control.raise_if_stopped(self.store, self.keys.job_id)
         self.broker.forget_beats(self.keys.job_id, [unit])
         self._send(unit)
 

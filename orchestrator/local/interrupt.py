@@ -23,7 +23,7 @@ def _stop(number: int, frame: object) -> None:  # noqa: ARG001 - signal's signat
     raise KeyboardInterrupt
 
 
-def heed() -> None:
+def check_interrupt() -> None:
     """Raise KeyboardInterrupt again where it was lost; the main thread asks now and then."""
     if _asked.is_set() and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt

@@ -33,7 +33,7 @@ from orchestrator.archive.catalogue import job_ids, undone_jobs
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LatestAssignments:
     """The latest roll of one collection under one pack."""
 
     keys: PackKeys
@@ -51,7 +51,7 @@ def active_pack(store: Store) -> ModelChoice:
     return record.model
 
 
-def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[Said]:
+def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
     """The latest roll of every collection, under the archive's pack unless told otherwise."""
     keys = keys or PackKeys(active_pack(store).pack_id)
     for collection in rolls.collections_of(store, keys):
@@ -59,7 +59,9 @@ def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[Said]:
         if job_id is not None:
             spec = find_record(store, JobKeys(job_id).spec, JobSpec)
             roll = rolls.read_roll(store, keys, collection, job_id)
-            yield Said(keys, collection, job_id, (spec.photos if spec else None) or "", roll)
+            yield LatestAssignments(
+                keys, collection, job_id, (spec.photos if spec else None) or "", roll
+            )
 
 
 def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
@@ -156,13 +158,15 @@ def pack_ids(store: Store) -> list[str]:
 class Pointed:
     """The faces that a person pointed at, and the collection they are in."""
 
-    said: Said
+    said: LatestAssignments
     face_ids: tuple[str, ...]
     cluster_id: str | None
     """The cluster that is meant, or that the face is in."""
 
 
-def find_faces(store: Store, what: str, among: Iterable[Said] | None = None) -> Pointed:
+def find_faces(
+    store: Store, what: str, among: Iterable[LatestAssignments] | None = None
+) -> Pointed:
     """The faces that a face id or a cluster id means. Raises FatalError where there are none.
 
     The id of a cluster that was absorbed means whoever absorbed it. ``among`` are the latest
@@ -191,7 +195,7 @@ def find_faces(store: Store, what: str, among: Iterable[Said] | None = None) -> 
 
 
 def find_both(
-    store: Store, one: str, other: str, among: Iterable[Said] | None = None
+    store: Store, one: str, other: str, among: Iterable[LatestAssignments] | None = None
 ) -> tuple[Pointed, Pointed]:
     """The faces that two ids mean, in one collection: copies of a photo may be in several.
 

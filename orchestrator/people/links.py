@@ -13,7 +13,13 @@ from headcount.decisions import Action, DecisionRecord, FaceMark
 from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from orchestrator.people.latest_assignments import Pointed, Said, find_both, latest_rolls, marks
+from orchestrator.people.latest_assignments import (
+    LatestAssignments,
+    Pointed,
+    find_both,
+    latest_rolls,
+    marks,
+)
 
 JOINED = 10_000
 """Faces of a cluster that are bound together, at most, the best ones: 2 MB of the decision. What a
@@ -72,7 +78,7 @@ def check_link(
     s3: S3Settings,
     *,
     apart: bool,
-    among: Iterable[Said] | None = None,
+    among: Iterable[LatestAssignments] | None = None,
 ) -> Link:
     """What it means that two faces or clusters are one person, or two.
 
@@ -199,7 +205,9 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
     return [(number, {name: row[name].strip() for name in COLUMNS}) for number, row in rows]
 
 
-def _check_line(store: Store, row: dict[str, str], s3: S3Settings, among: Sequence[Said]) -> Link:
+def _check_line(
+    store: Store, row: dict[str, str], s3: S3Settings, among: Sequence[LatestAssignments]
+) -> Link:
     if row["decision"] not in WORDS:
         raise FatalError(
             f"the decision is {row['decision'] or 'missing'}: write {' or '.join(WORDS)}"

@@ -79,7 +79,7 @@ def due_moment(
     return due
 
 
-class Keeper:
+class Scheduler:
     """Begins the nights of an archive's schedules, and tells how they ended."""
 
     def __init__(

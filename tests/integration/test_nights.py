@@ -19,7 +19,7 @@ from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.supervise import drive
 from orchestrator.console.metrics import Watch
 from orchestrator.jobs.window import Window
-from orchestrator.schedules.schedule import Keeper
+from orchestrator.schedules.schedule import Scheduler
 from tests.running import environment, headcount, start, table
 
 pytestmark = pytest.mark.integration
@@ -98,7 +98,7 @@ def take_the_roll(store: Store, broker: Broker, moment: datetime) -> dict[str, i
     """One night at ``moment``: what its plan says."""
     settings, s3 = Settings(poll_seconds=0.1), S3Settings()
     told: list[dict[str, object]] = []
-    keeper = Keeper(store, settings=settings, s3=s3, hook=told.append, clock=lambda: moment)
+    keeper = Scheduler(store, settings=settings, s3=s3, hook=told.append, clock=lambda: moment)
     (night,) = keeper.look()
     window = Window(settings.window)
     assert drive(store, night.job_id, broker, settings, s3, Watch(broker), window, idle) == 0

@@ -82,7 +82,7 @@ def made_up(
     return MadeUp(store, keys)
 
 
-def strangers(count: int, seed: int) -> NDArray[np.float64]:
+def random_embeddings(count: int, seed: int) -> NDArray[np.float64]:
     """So many unit vectors of people who are not alike."""
     rows = np.random.default_rng(seed).standard_normal((count, PACK.dimensions))
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
@@ -90,6 +90,6 @@ def strangers(count: int, seed: int) -> NDArray[np.float64]:
 
 def like(embedding: NDArray[np.float64], cosine: float, seed: int) -> NDArray[np.float64]:
     """A unit vector at this cosine of another."""
-    other = strangers(1, seed)[0]
+    other = random_embeddings(1, seed)[0]
     other -= embedding * (embedding @ other)
     return np.asarray(cosine * embedding + (1 - cosine**2) ** 0.5 * other / np.linalg.norm(other))

@@ -9,11 +9,11 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.clustering.knn import Edges, near_pairs
-from workers.clustering.linkage import CHUNK, Groups, JoinRule
+from workers.clustering.knn import Edges, knn_graph
+from workers.clustering.linkage import CHUNK, Groups, LinkageRule
 from workers.clustering.pair_keys import between, higher, lower
 from workers.runtime.threads import own_threads
-from workers.tables.embeddings import Rows
+from workers.tables.embeddings import EmbeddingMatrix
 
 NEIGHBOURS = 32
 MIRROR = 0.9
@@ -37,7 +37,7 @@ NO_PAIRS: Pairs = np.zeros((0, 2), np.int64)
 
 def join_rule(
     pair: float, group: float, *, faces: int, purity: float = 0.5, decade: float = 0.047
-) -> JoinRule:
+) -> LinkageRule:
     """The rule for a collection of so many ``faces``.
 
     Impostor pairs grow as N squared and genuine ones as N, so what one face may be mistaken for
@@ -46,14 +46,14 @@ def join_rule(
     """
     shift = decade * PURITY_DECADES * (purity - 0.5)
     growth = decade * max(0.0, math.log10(max(faces, 1) / REFERENCE_FACES))
-    return JoinRule(pair + shift + growth, group + shift + GROUP_GROWTH * growth)
+    return LinkageRule(pair + shift + growth, group + shift + GROUP_GROWTH * growth)
 
 
 def cluster(
-    embeddings: Rows,
+    embeddings: EmbeddingMatrix,
     photos: Sequence[str] | NDArray[np.int64],
     *,
-    rule: JoinRule,
+    rule: LinkageRule,
     must_link: Pairs = NO_PAIRS,
     cannot_link: Pairs = NO_PAIRS,
     edges: Edges | None = None,
@@ -71,7 +71,7 @@ def cluster(
     if not len(photos):
         return np.zeros(0, np.int32)
     if edges is None:
-        edges = near_pairs(embeddings[:], neighbours=NEIGHBOURS, threshold=rule.least_of_all)
+        edges = knn_graph(embeddings[:], neighbours=NEIGHBOURS, threshold=rule.least_of_all)
     apart = _of_one_photo(embeddings, photos)
     order = _side_by_side(edges, len(photos))
     place = np.empty_like(order)
@@ -88,12 +88,14 @@ def cluster(
         groups.meet(
             list(pool.map(lambda keys: between(group[lower(keys)], group[higher(keys)]), parts))
         )
-        while len(pairs := groups.mutually_best()):
+        while len(pairs := groups.reciprocal_nearest()):
             groups.join(pairs)
     return np.unique(groups.labels[place], return_inverse=True)[1].astype(np.int32)
 
 
-def _in_order(embeddings: Rows, order: NDArray[np.int64], pool: Executor) -> NDArray[np.float32]:
+def _in_order(
+    embeddings: EmbeddingMatrix, order: NDArray[np.int64], pool: Executor
+) -> NDArray[np.float32]:
     """A copy of them in another order."""
     copy = np.empty((len(order), embeddings[:1].shape[1]), np.float32)
 
@@ -134,7 +136,7 @@ def _bound_groups(count: int, pairs: Pairs) -> NDArray[np.int32]:
     return parent
 
 
-def _of_one_photo(embeddings: Rows, photos: Sequence[str] | NDArray[np.int64]) -> Pairs:
+def _of_one_photo(embeddings: EmbeddingMatrix, photos: Sequence[str] | NDArray[np.int64]) -> Pairs:
     """Pairs of faces of one photo that are not one content."""
     number = np.unique(np.asarray(photos), return_inverse=True)[1]
     order = np.argsort(number, kind="stable")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from workers.clustering.pair_keys import NO_KEYS, Keys, buckets, each_once, higher, keyed, lower
 from workers.runtime.threads import ordered_map, own_threads
-from workers.tables.embeddings import Rows, take
+from workers.tables.embeddings import EmbeddingMatrix, take
 
 EXACT_LIMIT = 20_000
 """Up to so many vectors every pair is compared; above, cells are joined."""
@@ -47,7 +47,7 @@ BUCKETS = 64
 """Pairs are put in order in so many parts, by the first of each."""
 
 
-NOWHERE = -1
+UNASSIGNED = -1
 """The cell of a point that lies in another part of them."""
 
 
@@ -79,10 +79,10 @@ NOTHING: Found = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.f
 
 
 @dataclass(frozen=True, slots=True)
-class Pivots:
+class Centroids:
     """What cuts embeddings into cells: C pivots, in R regions.
 
-    ``mean`` (D) is taken out of a embedding before it is compared: faces share a direction, which
+    ``mean`` (D) is taken out of an embedding before it is compared: faces share a direction, which
     says nothing of who is near whom. ``tops`` (R x D) are the regions, ``cells`` (C x D) the
     pivots, those of region ``r`` from ``starts[r]`` on. ``reach`` says how far below its best score
     lie the regions that a point is compared in, and the cells that it looks into.
@@ -108,7 +108,7 @@ class Pivots:
     @classmethod
     def of(
         cls, drawn: NDArray[np.float32], seen: int, pool: Executor, *, probes: int = PROBES
-    ) -> Pivots:
+    ) -> Centroids:
         """Those of a sample, of which k-means sees the first ``seen``.
 
         The last MEASURED tell how far a point has to look.
@@ -147,7 +147,7 @@ class Places:
         """Those of points that were placed part by part, in ``count`` cells."""
         cells = Cells.of(placed, count)
         cell = np.repeat(np.arange(count, dtype=np.int32), np.diff(cells.looker_starts))
-        return cls(_homes(placed), cell, cells.lookers)
+        return cls(_homes(placed), cell, cells.queries)
 
     def within(self, first: int, last: int) -> tuple[NDArray[np.int32], Places]:
         """The points that look into the cells from ``first`` up to ``last``; their places there.
@@ -157,7 +157,7 @@ class Places:
         low, high = np.searchsorted(self.cell, [first, last])
         looking = np.unique(self.point[low:high])
         home = self.home[looking] - first
-        home[(home < 0) | (home >= last - first)] = NOWHERE
+        home[(home < 0) | (home >= last - first)] = UNASSIGNED
         point = np.searchsorted(looking, self.point[low:high])
         return looking, Places(home, self.cell[low:high] - first, point.astype(np.int32))
 
@@ -172,27 +172,27 @@ class Cells:
 
     members: NDArray[np.int32]
     member_starts: NDArray[np.int64]
-    lookers: NDArray[np.int32]
+    queries: NDArray[np.int32]
     looker_starts: NDArray[np.int64]
 
     @classmethod
     def of(cls, placed: Sequence[Places], count: int) -> Cells:
         """``count`` cells of points that were placed part by part, and are numbered in turn."""
         home = _homes(placed)
-        members = np.argsort(home, kind="stable")[np.count_nonzero(home == NOWHERE) :]
+        members = np.argsort(home, kind="stable")[np.count_nonzero(home == UNASSIGNED) :]
         looking = np.zeros(count, np.int64)
         for part in placed:
             looking += np.bincount(part.cell, minlength=count)
         starts = np.append(0, np.cumsum(looking))
-        lookers, free, first = np.empty(starts[-1], np.int32), starts[:-1].copy(), 0
+        queries, free, first = np.empty(starts[-1], np.int32), starts[:-1].copy(), 0
         for part in placed:
             many = np.bincount(part.cell, minlength=count)
             here = free - (np.cumsum(many) - many)  # from where a cell's begin in the part
-            lookers[here[part.cell] + np.arange(len(part.cell))] = part.point + first
+            queries[here[part.cell] + np.arange(len(part.cell))] = part.point + first
             free += many
             first += len(part.home)
         inside = _starts(home[members], count)
-        return cls(members.astype(np.int32), inside, lookers, starts)
+        return cls(members.astype(np.int32), inside, queries, starts)
 
     def __len__(self) -> int:
         return len(self.member_starts) - 1
@@ -203,14 +203,14 @@ class Cells:
 
     def looking(self, cell: int) -> NDArray[np.int32]:
         """The points that look into a cell."""
-        return self.lookers[self.looker_starts[cell] : self.looker_starts[cell + 1]]
+        return self.queries[self.looker_starts[cell] : self.looker_starts[cell + 1]]
 
 
 def _homes(placed: Sequence[Places]) -> NDArray[np.int32]:
     return np.concatenate([np.zeros(0, np.int32), *(part.home for part in placed)])
 
 
-def near_pairs(
+def knn_graph(
     embeddings: NDArray[np.float32],
     *,
     neighbours: int,
@@ -244,7 +244,7 @@ def make_cells(
     """Cut N x D embeddings into about N / ``cell`` cells; a point looks into about ``probes``."""
     seen, drawn = sample_size(len(embeddings), cell)
     sample = embeddings[np.argsort(shuffle(embeddings), kind="stable")[:drawn]]
-    pivots = Pivots.of(sample, seen, pool, probes=probes)
+    pivots = Centroids.of(sample, seen, pool, probes=probes)
     return Cells.of(place_all(embeddings, pivots, pool), len(pivots))
 
 
@@ -317,13 +317,13 @@ class Products:
             yield block, np.matmul(taken, others.T, out=products)
 
 
-def place_all(embeddings: Rows, pivots: Pivots, pool: Executor) -> list[Places]:
+def place_all(embeddings: EmbeddingMatrix, pivots: Centroids, pool: Executor) -> list[Places]:
     """Where all of N points lie and look, PLACED of them at a time."""
     starts = range(0, len(embeddings), PLACED)
     return list(pool.map(lambda at: place(embeddings[at : at + PLACED], pivots), starts))
 
 
-def place(embeddings: NDArray[np.float32], pivots: Pivots) -> Places:
+def place(embeddings: NDArray[np.float32], pivots: Centroids) -> Places:
     """Where P points, P x D, lie and look: a pure function of each, one unit of work."""
     rows: NDArray[np.float32] = embeddings - pivots.mean
     best = np.empty(len(rows), np.float32)
@@ -348,7 +348,7 @@ def place(embeddings: NDArray[np.float32], pivots: Pivots) -> Places:
 
 
 def _regions(
-    rows: NDArray[np.float32], pivots: Pivots
+    rows: NDArray[np.float32], pivots: Centroids
 ) -> tuple[list[NDArray[np.int32]], list[NDArray[np.int32]]]:
     """By region: the points that are nearest to it, and those that are compared in it."""
     count, step = len(pivots.tops), max(1, BLOCK // len(pivots.tops))

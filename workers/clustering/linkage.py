@@ -23,7 +23,7 @@ NOBODY = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, slots=True)
-class JoinRule:
+class LinkageRule:
     """How alike two groups must be to be one person.
 
     The mean cosine over all pairs of an m-strong and an n-strong group must reach
@@ -104,7 +104,7 @@ class Groups:
         self,
         embeddings: NDArray[np.float32],
         bound: NDArray[np.int32],
-        rule: JoinRule,
+        rule: LinkageRule,
         *,
         apart: NDArray[np.integer],
         pool: Executor,
@@ -154,7 +154,7 @@ class Groups:
         self._less = list(_packed(chunk for chunk, _ in near[cut:]))
         self.meet([keys for _, keys in near if len(keys)])
 
-    def mutually_best(self) -> NDArray[np.int32]:
+    def reciprocal_nearest(self) -> NDArray[np.int32]:
         """The pairs that may be joined and in which each is the other's nearest, K x 2."""
         nearest = self._nearest()
         while (barred := self._barred(nearest)) is not None:

@@ -9,7 +9,7 @@ nothing is enough:
 - pose: how far the nose stands between the eyes, 1 from the front, PROFILE where it leaves
   them (a profile is hard to compare and still worth a try);
 - the detection score;
-- certainty: the length of the recogniser's features before they are made a embedding. Networks
+- certainty: the length of the recogniser's features before they are made an embedding. Networks
   trained by softmax give long ones to faces they can tell apart
   (https://arxiv.org/abs/2103.06627, https://arxiv.org/abs/2204.00964). It is left out for a
   recogniser of which nobody has measured how long they are.

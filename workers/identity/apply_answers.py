@@ -17,8 +17,8 @@ from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.clustering.cluster import Pairs
 from workers.runtime.unit import Unit
-from workers.tables.columns import Numbers, is_one_of, truth
-from workers.tables.embeddings import Some
+from workers.tables.columns import Numbers, isin, truth
+from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.rows import fixed_lists
 
 
@@ -176,7 +176,7 @@ def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[s
     the same content.
     """
     ids = {mark.face_id for mark in marks}
-    here = set(faces["face_id"].filter(is_one_of(faces["face_id"], ids)).to_pylist())
+    here = set(faces["face_id"].filter(isin(faces["face_id"], ids)).to_pylist())
     meant = {face: face for face in ids & here}
     others = [mark for mark in marks if mark.face_id not in here and mark.content]
     if not others:
@@ -220,7 +220,7 @@ def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
     return found
 
 
-def enrol_named(unit: Unit, faces: pa.Table, embeddings: Some, decided: Decided) -> None:
+def enrol_named(unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup, decided: Decided) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
     A face that is a reference already is left alone, and one that was rejected or named otherwise
@@ -262,7 +262,7 @@ def enrol_named(unit: Unit, faces: pa.Table, embeddings: Some, decided: Decided)
 
 def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
     """The first row of each of a few faces."""
-    rows = np.flatnonzero(truth(is_one_of(faces["face_id"], wanted)))
+    rows = np.flatnonzero(truth(isin(faces["face_id"], wanted)))
     found = faces["face_id"].take(pa.array(rows)).to_pylist()
     return dict(reversed(list(zip(found, rows.tolist(), strict=True))))
 
@@ -284,7 +284,7 @@ def append_references(
     people: Sequence[tuple[str, str]],
     faces: pa.Table,
     rows: Numbers,
-    embeddings: Some,
+    embeddings: EmbeddingLookup,
 ) -> None:
     """Add these rows of ``faces`` to the gallery, of ``people``: an id and a name for each row."""
     if not people:

@@ -19,7 +19,7 @@ from workers.tables.columns import (
     Numbers,
     codes,
     first_of_each,
-    is_one_of,
+    isin,
     look_up,
     one_array,
     pick,
@@ -28,7 +28,7 @@ from workers.tables.columns import (
     truth,
 )
 
-LEAST_SHARE = 0.2
+MIN_MATCHED_SHARE = 0.2
 """A cluster lends a name where at least this share of its faces was matched to it: of a person
 who is enrolled most faces are matched, and one false match must not name a crowd."""
 
@@ -264,7 +264,7 @@ def cluster_names(seen: pa.Table) -> pa.Table:
     lowest, highest = np.full(len(ids), len(people)), np.full(len(ids), NONE)
     np.minimum.at(lowest, cluster, person)
     np.maximum.at(highest, cluster, person)
-    named = np.flatnonzero((lowest == highest) & (matched >= LEAST_SHARE * faces))
+    named = np.flatnonzero((lowest == highest) & (matched >= MIN_MATCHED_SHARE * faces))
     columns = [pick(ids, named), pick(people, lowest[named]), matched[named], faces[named]]
     return pa.table(columns, schema=NAMINGS)
 
@@ -275,7 +275,9 @@ def evidence(names: pa.Table) -> pa.Array:
     return pc.binary_join_element_wise(matched, "of", faces, "faces of the cluster matched", " ")
 
 
-def lend_names(seen: pa.Table, names: pa.Table, rejected: Collection[tuple[str, str]]) -> Numbers:
+def propagate_names(
+    seen: pa.Table, names: pa.Table, rejected: Collection[tuple[str, str]]
+) -> Numbers:
     """The row of ``names`` (NAMINGS) that is lent to each face, NONE where none is.
 
     Never to a face that is matched, is alike enough to somebody else, or was rejected for that
@@ -292,7 +294,7 @@ def lend_names(seen: pa.Table, names: pa.Table, rejected: Collection[tuple[str, 
     matched, alike = (positions(seen[name], people) for name in ("person_id", "alike"))
     free = (naming != NONE) & truth(pc.is_null(seen["person_id"]))
     free &= truth(pc.is_null(seen["alike"])) | (alike == given)
-    for face in np.flatnonzero(truth(is_one_of(seen["face_id"], {face for face, _ in rejected}))):
+    for face in np.flatnonzero(truth(isin(seen["face_id"], {face for face, _ in rejected}))):
         pair = seen["face_id"][face].as_py(), pick(people, given[face : face + 1])[0].as_py()
         free[face] &= pair not in rejected
     of_photo = codes(seen["photo"])[0] * (len(people) + 1)

@@ -15,13 +15,15 @@ from workers.identity.apply_answers import Decided, append_references
 from workers.identity.previous_run import base_roll
 from workers.runtime.unit import Unit
 from workers.tables.columns import positions
-from workers.tables.embeddings import Some
+from workers.tables.embeddings import EmbeddingLookup
 
 BEST = 5
 """Faces of each person that become references: as many as `headcount name` takes."""
 
 
-def inherit_names(unit: Unit, faces: pa.Table, embeddings: Some, decided: Decided) -> None:
+def inherit_names(
+    unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup, decided: Decided
+) -> None:
     """Enrol the people who were named under the archive's pack, and have no reference in this one.
 
     The photos they were named by may be gone or changed: so the best of the faces that the

@@ -21,7 +21,7 @@ Placed = tuple[str, tuple[float, float, float, float]]
 PLACED = ("photo", "face_id", "x", "y", "w", "h")
 PHOTOS_AT_ONCE = 10_000
 """Photos whose faces are compared, as objects, before the next ones are."""
-MEANINGS = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "meaning")])
+FACE_ID_MAP = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "meaning")])
 
 
 def earlier_roll(unit: Unit, faces: pa.Table, restated: pa.Table) -> pa.Table:
@@ -86,7 +86,7 @@ def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
         _meant(one.of_photos(first), other.of_photos(first))
         for first in range(0, len(photos), PHOTOS_AT_ONCE)
     ]
-    return pa.concat_tables([MEANINGS.empty_table(), *parts])
+    return pa.concat_tables([FACE_ID_MAP.empty_table(), *parts])
 
 
 def _same_photos(contents: pa.Table, others: pa.Table) -> pa.Array:
@@ -127,7 +127,7 @@ def _meant(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa
         if photo in mine
         for face, meaning in _pairs(placed, mine[photo]).items()
     ]
-    return pa.Table.from_pylist(rows, schema=MEANINGS)
+    return pa.Table.from_pylist(rows, schema=FACE_ID_MAP)
 
 
 def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:

@@ -19,10 +19,10 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.messages import CommitRecord, find_record
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.tables import any_of, parts, quoted
-from workers.identity.previous_run import MEANINGS, PLACED, job_before, same_places
+from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, same_places
 from workers.runtime.unit import Unit
 from workers.tables.columns import NONE, one_array, positions
-from workers.tables.embeddings import Some
+from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.faces import DESCRIPTOR
 from workers.tables.rows import matrix
 
@@ -35,19 +35,19 @@ COMPARED = 1 << 18
 collection was searched with another profile."""
 
 
-def find_restated(unit: Unit, faces: pa.Table, embeddings: Some) -> pa.Table:
+def find_restated(unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup) -> pa.Table:
     """MEANINGS of the faces whose id is gone, though their photo is here: by place and likeness.
 
     Empty where nothing tells any more: the first run, or versions that a `forget` removed.
     """
     job_id = job_before(unit, unit.pack_keys, unit.collection_id)
     if job_id is None:
-        return MEANINGS.empty_table()
+        return FACE_ID_MAP.empty_table()
     roll = rolls.read_roll(unit.store, unit.pack_keys, unit.collection_id, job_id)
     gone = roll.filter(pc.is_in(roll["photo"], value_set=one_array(faces["photo"])))
     gone = gone.filter(pc.invert(pc.is_in(face_keys(gone), value_set=face_keys(faces))))
     if not gone.num_rows:
-        return MEANINGS.empty_table()
+        return FACE_ID_MAP.empty_table()
     before = _faces_with(unit, job_id, gone, PLACED)
     added = np.flatnonzero(positions(face_keys(faces), face_keys(roll)) == NONE)
     photos = pc.unique(before["photo"])
@@ -72,7 +72,9 @@ def _faces_with(unit: Unit, job_id: str, gone: pa.Table, columns: Sequence[str])
     return pa.concat_tables(found)
 
 
-def _alike(found: pa.Table, before: pa.Table, faces: pa.Table, embeddings: Some) -> pa.Table:
+def _alike(
+    found: pa.Table, before: pa.Table, faces: pa.Table, embeddings: EmbeddingLookup
+) -> pa.Table:
     """Those of ``found`` that look as they did."""
     theirs = before[DESCRIPTOR].take(pa.array(positions(face_keys(found), face_keys(before))))
     named = found.select(["photo"]).append_column("face_id", found["meaning"])

@@ -30,11 +30,11 @@ from headcount.tables import Table
 from workers.clustering.cluster import MIRROR
 from workers.matching.impostors import (
     Cosines,
-    Strangers,
+    ImpostorPairs,
     Weights,
     draw_faces,
+    impostor_pairs,
     references,
-    strangers,
 )
 from workers.people.gallery import load_gallery
 from workers.runtime.unit import figures_in_use
@@ -127,7 +127,7 @@ class Calibration:
     """What pairs of known kind say; ``genuine`` may be empty."""
 
     genuine: Cosines
-    impostor: Strangers
+    impostor: ImpostorPairs
 
     @property
     def enough(self) -> bool:
@@ -202,13 +202,13 @@ def measure(archive: str) -> Measured:
     counts = np.diff(gallery.starts, append=len(gallery.embeddings))
     people = np.repeat(np.arange(len(gallery)), counts).astype(np.int64)
     genuine, _ = labelled_pairs(gallery.embeddings, people)
-    labelled = strangers(references(gallery.embeddings, people))
-    faces = [strangers(drawn) for drawn in draw_faces(store, keys, s3)]
+    labelled = impostor_pairs(references(gallery.embeddings, people))
+    faces = [impostor_pairs(drawn) for drawn in draw_faces(store, keys, s3)]
     return Measured(
         store,
         keys,
         read_record(store, keys.record, PackRecord),
-        Calibration(genuine[genuine < MIRROR], Strangers.together([labelled, *faces])),
+        Calibration(genuine[genuine < MIRROR], ImpostorPairs.together([labelled, *faces])),
         labelled=len(labelled),
         references=len(gallery.embeddings),
     )

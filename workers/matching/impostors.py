@@ -39,7 +39,7 @@ Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class FaceSample:
     """K faces to be compared.
 
     ``embeddings`` is K x D, of unit length. Faces of one ``group`` (K), such as a photo, are not
@@ -53,7 +53,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class ImpostorPairs:
     """K impostor pairs, the most alike first: cosines, weights, and the groups of both faces."""
 
     cosine: Cosines
@@ -65,7 +65,7 @@ class Strangers:
         return len(self.cosine)
 
     @classmethod
-    def together(cls, parts: Sequence[Strangers]) -> Strangers:
+    def together(cls, parts: Sequence[ImpostorPairs]) -> ImpostorPairs:
         """The pairs of several, whose groups have nothing in common."""
         starts = np.cumsum([0, *(part.groups for part in parts)]).tolist()
         shifted = list(zip(parts, starts, strict=False))
@@ -148,7 +148,7 @@ def normal(impostor: Cosines, weight: Weights) -> NormalDist:
     return NormalDist(mean, float(np.average((impostor - mean) ** 2, weights=weight)) ** 0.5)
 
 
-def strangers(drawn: Drawn) -> Strangers:
+def impostor_pairs(drawn: FaceSample) -> ImpostorPairs:
     """The pairs of faces that nothing says are one person.
 
     Left out are pairs of one group, of one name or cluster, and those as alike as MIRROR: one
@@ -164,7 +164,7 @@ def strangers(drawn: Drawn) -> Strangers:
     order = order[cosine[order] < MIRROR]
     share = 1 / np.bincount(drawn.group)[drawn.group] if len(drawn.group) else np.zeros(0)
     one, other = one[order], other[order]
-    return Strangers(
+    return ImpostorPairs(
         cosine[order],
         share[one] * share[other],
         drawn.group[one].astype(np.int32),
@@ -172,7 +172,7 @@ def strangers(drawn: Drawn) -> Strangers:
     )
 
 
-def references(embeddings: NDArray[np.float32], people: Numbers) -> Drawn:
+def references(embeddings: NDArray[np.float32], people: Numbers) -> FaceSample:
     """R references of people, MOST_FACES of them, a person a group.
 
     Two people who share one content are one person under two names: they are not compared.
@@ -185,10 +185,10 @@ def references(embeddings: NDArray[np.float32], people: Numbers) -> Drawn:
     really = np.arange(people.max() + 1) if len(people) else people
     for one, other in people[np.argwhere(same)].tolist():
         really[really == really[other]] = really[one]
-    return Drawn(embeddings, people, really[people][None])
+    return FaceSample(embeddings, people, really[people][None])
 
 
-def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[Drawn]:
+def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSample]:
     """Usable faces that the latest runs spoke of, collection by collection; a photo is a group.
 
     One face of each photo before a second of any: MOST_FACES in all. A content that is there
@@ -205,7 +205,7 @@ def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[Drawn]:
         if len(known):
             said = [codes(pick(roll[name], at[known]))[0] for name in ("person_id", "cluster_id")]
             here = here.take(known)
-            yield Drawn(matrix(here["descriptor"]), codes(here["photo"])[0], np.stack(said))
+            yield FaceSample(matrix(here["descriptor"]), codes(here["photo"])[0], np.stack(said))
 
 
 def _some(photos: Table, faces: Table) -> pa.Table:

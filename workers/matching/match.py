@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from workers.people.gallery import Gallery
 from workers.runtime.threads import ordered_map
-from workers.tables.embeddings import Rows
+from workers.tables.embeddings import EmbeddingMatrix
 
 NOBODY = -1
 
@@ -53,7 +53,7 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ReferenceMatrix:
     """What faces are compared with: R references, and the mean of each person that has several.
 
     ``embeddings`` is S x D, ``owner`` (S) the position of its person in the gallery, ascending;
@@ -66,7 +66,7 @@ class Sheet:
     ends: NDArray[np.intp]
 
     @classmethod
-    def of(cls, gallery: Gallery) -> Sheet:
+    def of(cls, gallery: Gallery) -> ReferenceMatrix:
         """The sheet of a gallery.
 
         Measured (benchmarks/measure_identification.py): at a false positive rate of 1 in 100 the
@@ -86,7 +86,7 @@ class Sheet:
 
 
 def match(
-    embeddings: Rows,
+    embeddings: EmbeddingMatrix,
     gallery: Gallery,
     *,
     barred: Sequence[Sequence[int]] = (),
@@ -103,7 +103,7 @@ def match(
     """
     if not len(gallery) or not len(embeddings):
         return _nobody(len(embeddings))
-    sheet, threads = Sheet.of(gallery), os.cpu_count() or 1
+    sheet, threads = ReferenceMatrix.of(gallery), os.cpu_count() or 1
 
     def work(at: int) -> Matches:
         return _match_block(embeddings[at : at + block], sheet, tile, barred[at : at + block])
@@ -121,7 +121,7 @@ def _nobody(count: int) -> Matches:
 
 
 def _match_block(
-    faces: NDArray[np.float32], sheet: Sheet, tile: int, barred: Sequence[Sequence[int]]
+    faces: NDArray[np.float32], sheet: ReferenceMatrix, tile: int, barred: Sequence[Sequence[int]]
 ) -> Matches:
     result = _nobody(len(faces))
     for start in range(0, len(sheet.owner), tile):
@@ -131,7 +131,7 @@ def _match_block(
 
 def _match_tile(
     faces: NDArray[np.float32],
-    sheet: Sheet,
+    sheet: ReferenceMatrix,
     start: int,
     end: int,
     barred: Sequence[Sequence[int]],

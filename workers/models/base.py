@@ -85,7 +85,7 @@ class Recogniser(Protocol):
 
     @property
     def dimensions(self) -> int:
-        """The length of a embedding."""
+        """The length of an embedding."""
         ...
 
     def embed(self, crops: Image) -> Floats:

@@ -17,14 +17,14 @@ from headcount.expected import parse_expected
 from headcount.storage.uris import split_object_uri
 from headcount.tables import any_of, parts
 from workers.runtime.unit import Unit
-from workers.tables.columns import is_one_of
+from workers.tables.columns import isin
 
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
     """Pairs of photo and person that were expected, and those of them that were not found.
 
-    ``absent`` are the photos that are not in the collection; ``strangers`` the names that nobody
+    ``absent`` are the photos that are not in the collection; ``not_enrolled`` the names that nobody
     enrolled bears, each with one that differs by case only, if there is one; ``forgotten`` is the
     number of further pairs that were passed over, of people who were forgotten.
     """
@@ -32,7 +32,7 @@ class Expectations:
     total: int
     missing: dict[str, tuple[str, ...]]
     absent: frozenset[str] = frozenset()
-    strangers: Mapping[str, str | None] = field(default_factory=dict)
+    not_enrolled: Mapping[str, str | None] = field(default_factory=dict)
     forgotten: int = 0
 
     @property
@@ -69,7 +69,7 @@ def missing_from(
     return {photo: tuple(people.values()) for photo, people in missing.items()}
 
 
-def strangers_among(names: Iterable[str], enrolled: Iterable[str]) -> dict[str, str | None]:
+def not_enrolled_among(names: Iterable[str], enrolled: Iterable[str]) -> dict[str, str | None]:
     """The names that nobody enrolled bears, each with one that differs by case only, or None."""
     people = {person_name(name): name for name in enrolled}
     by_case = {name.casefold(): name for name in people}
@@ -93,7 +93,7 @@ def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> E
         (photo, person) for (photo, known), person in pairs.items() if known not in forgotten
     ]
     named = faces.select(["photo", "person_id"]).filter(pc.is_valid(faces["person_id"]))
-    named = named.filter(is_one_of(named["photo"], {photo for photo, _ in expected}))
+    named = named.filter(isin(named["photo"], {photo for photo, _ in expected}))
     found = zip(named["photo"].to_pylist(), named["person_id"].to_pylist(), strict=True)
     missing = missing_from(expected, found)
     names = dict.fromkeys(name for people in missing.values() for name in people)
@@ -101,7 +101,7 @@ def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> E
         len(expected),
         missing,
         _absent(unit, missing),
-        strangers_among(names, enrolled),
+        not_enrolled_among(names, enrolled),
         len(pairs) - len(expected),
     )
 

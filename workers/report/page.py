@@ -42,7 +42,7 @@ def render(report: Report) -> str:
         sentence=phrases.sentence(report),
         why=phrases.why,
         remedy=phrases.remedy,
-        stranger=phrases.stranger,
+        enrolment_hint=phrases.enrolment_hint,
         filter_words=filter_words,
         people_shown=[person for person in report.people if person.shown],
         portraits=_portraits(report),

@@ -129,11 +129,11 @@ def remedy(reference: ReferenceReport) -> str:
     return REMEDIES.get(reference.state, "")
 
 
-def stranger(name: str, strangers: Mapping[str, str | None]) -> str:
+def enrolment_hint(name: str, not_enrolled: Mapping[str, str | None]) -> str:
     """What to add to a missing name that nobody enrolled bears; empty where somebody does."""
-    if name not in strangers:
+    if name not in not_enrolled:
         return ""
-    alike = strangers[name]
+    alike = not_enrolled[name]
     return " (nobody of that name is enrolled" + (f"; {alike} is)" if alike else ")")
 
 

@@ -39,7 +39,7 @@ from workers.report.view import (
 )
 from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
-from workers.tables.columns import is_one_of
+from workers.tables.columns import isin
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def publish(
         clusters=tuple(_cluster_view(c, pictures) for c in clusters),
         failures=failures_by_cause(_rows_of(roll.failures)),
         seconds=dict(seconds),
-        strangers=roll.expectations.strangers,
+        not_enrolled=roll.expectations.not_enrolled,
         missing_total=roll.expectations.missing_total,
         people_total=roll.people.num_rows,
         people_found=roll.people_found,
@@ -169,7 +169,7 @@ def _picture_photos(
     for members in clusters:
         for key, face in members.faces:
             tasks.setdefault(key, _Task(key, [], (), show=False)).crops.add(face)
-    needed = is_one_of(roll.faces["photo"], tasks)
+    needed = isin(roll.faces["photo"], tasks)
     for row in roll.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))
     collection = unit.collection
@@ -260,7 +260,7 @@ def _cluster_members(roll: RunResult) -> list[_Members]:
     top = roll.unnamed.slice(0, CLUSTERS_SHOWN)
     columns = ["cluster_id", "quality", "photo", "face_id"]
     rows = roll.faces.select(columns)
-    rows = rows.filter(is_one_of(rows["cluster_id"], top["cluster_id"].to_pylist()))
+    rows = rows.filter(isin(rows["cluster_id"], top["cluster_id"].to_pylist()))
     return [
         _Members(c["cluster_id"], c["faces"], c["photos"], _best_faces(rows, c["cluster_id"]))
         for c in top.to_pylist()
@@ -297,7 +297,7 @@ def _people(unit: Unit, roll: RunResult) -> tuple[tuple[ShownPerson, ...], int]:
     order = pc.sort_indices(roll.people, sort_keys=by).slice(0, PEOPLE_SHOWN)
     failed = _failed_references(unit)
     names = roll.people["person"]
-    enrolled = set(names.filter(is_one_of(names, failed)).to_pylist())
+    enrolled = set(names.filter(isin(names, failed)).to_pylist())
     others = [person for person in failed if person not in enrolled]
 
     def pictures(person: str) -> tuple[ShownReference, ...]:

@@ -105,7 +105,7 @@ class Report:
     clusters: tuple[ShownCluster, ...]
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
-    strangers: Mapping[str, str | None] = field(default_factory=dict)
+    not_enrolled: Mapping[str, str | None] = field(default_factory=dict)
     """Expected names that nobody enrolled bears, each with one that differs by case only."""
     missing_total: int = 0
     """Pairs of photo and person that were expected and not found."""

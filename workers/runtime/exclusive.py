@@ -1,4 +1,4 @@
-"""Room in a worker process: for several units side by side, or for one that must be alone.
+"""A lock of a worker process: for several units side by side, or for one that must be alone.
 
 A shard whose earlier attempts died is worked on photo by photo, each named before it is touched.
 Were another shard in hand meanwhile, its death would be laid on a photo that did nothing.
@@ -14,7 +14,7 @@ LOOK_SECONDS = 0.5
 """How often one who waits looks whether it still should."""
 
 
-class Room:
+class SharedExclusiveLock:
     """Who is at work in this process. May be used from many threads."""
 
     def __init__(self) -> None:

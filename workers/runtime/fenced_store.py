@@ -10,7 +10,7 @@ from headcount.contract.forgotten import CONFIRMED_SECONDS
 from headcount.storage.base import Blob, ObjectInfo, Store
 
 
-class Confirmed:
+class FencedStore:
     """A store of which writes are confirmed first: ``confirm`` raises where they are not to be.
 
     What was confirmed in the last CONFIRMED_SECONDS is not asked for again.

@@ -14,7 +14,7 @@ from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import WorkerMetrics
 from workers.runtime.runner import STALL_SECONDS, Work
-from workers.runtime.unit import GivenUp, Unit
+from workers.runtime.unit import Unit, UnitReleased
 
 PROBE_STALL_SECONDS = STALL_SECONDS + 60
 """A minute after the unit was given up: the process is stuck with it, and is to be replaced."""
@@ -77,7 +77,7 @@ class Vitals:
             try:
                 with logs.bound(attempt=unit.attempt):
                     marker = work(unit)
-            except GivenUp:
+            except UnitReleased:
                 self.metrics.ends(kind, "handed_back")
                 raise
             except TransientError:

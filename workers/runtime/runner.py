@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from headcount.broker import BEAT_SECONDS, LEFT, Broker
+from headcount.broker import BEAT_SECONDS, RELEASED, Broker
 from headcount.contract import forgotten
 from headcount.contract.layout import reduces
 from headcount.contract.messages import DoneMarker, FailedMarker
 from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
 from headcount.jobs import attempts, control
-from workers.runtime.unit import GivenUp, Unit
+from workers.runtime.unit import Unit, UnitReleased
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
         return
     unit.began_with = forgotten.tombstones(unit.store)
     if _is_held(unit):
-        Heartbeat(unit, broker).say(LEFT)
+        Heartbeat(unit, broker).say(RELEASED)
         return
     with Heartbeat(unit, broker) as beat, Attention(unit):
         try:
@@ -148,15 +148,15 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
                 marker = work(unit)
                 unit.confirm()
                 unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
-        except GivenUp:
+        except UnitReleased:
             attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
             log.info("%s/%s handed back", unit.job_id, unit.name)
-            state = LEFT
+            state = RELEASED
         except TransientError as error:
             log.warning("%s/%s: %s; will be tried again", unit.job_id, unit.name, error)
             raise
         except Exception as error:  # whatever else happens ends the unit, with its reason
-            state = "failed" if _fail(unit, error) else LEFT
+            state = "failed" if _fail(unit, error) else RELEASED
         else:
             state = "done"
             log.info("%s/%s done", unit.job_id, unit.name)
@@ -164,7 +164,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
 
 
 def _room_for(unit: Unit) -> AbstractContextManager[None]:
-    """Room for a unit beside others; for one that will be worked on carefully, alone.
+    """Lock for a unit: shared with others, or exclusive where it will be worked on carefully.
 
     It is waited for before the attempt is counted: who waits has not died. The reduce stage, which
     may take long, is waited for by nobody.
@@ -173,7 +173,7 @@ def _room_for(unit: Unit) -> AbstractContextManager[None]:
         return nullcontext()
     made = attempts.count(unit.store, unit.keys, unit.name)
     careful = made + 1 >= attempts.CAREFUL_FROM
-    return unit.context.room.entered(alone=careful, still_wanted=unit.require_wanted)
+    return unit.context.room.entered(alone=careful, still_wanted=unit.raise_if_stopped)
 
 
 def _fail(unit: Unit, error: Exception) -> bool:
@@ -192,7 +192,7 @@ def _fail(unit: Unit, error: Exception) -> bool:
     marker = FailedMarker(unit=unit.name, message=message, detail=detail)
     try:
         unit.confirm()
-    except GivenUp:
+    except UnitReleased:
         return False
     unit.store.put(unit.keys.failed(unit.name), marker.to_bytes())
     return True

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 
-class Clock:
+class Stopwatch:
     """Seconds per stage."""
 
     def __init__(self) -> None:

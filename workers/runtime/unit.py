@@ -32,8 +32,8 @@ from headcount.tables import Table, in_collection
 from workers.models.base import ModelPack
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import split_name
-from workers.runtime.exclusive import Room
-from workers.runtime.fenced_store import Confirmed
+from workers.runtime.exclusive import SharedExclusiveLock
+from workers.runtime.fenced_store import FencedStore
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Context:
     worker: str
     leave_at: float | None = None
     """When to leave the unit in hand, by time.monotonic: the process was told to stop."""
-    room: Room = field(default_factory=Room)
+    room: SharedExclusiveLock = field(default_factory=SharedExclusiveLock)
     """For the units in hand."""
     _packs: dict[str, ModelPack] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -80,7 +80,7 @@ class Context:
             )
 
 
-class GivenUp(Exception):
+class UnitReleased(Exception):
     """The unit in hand is left as if it had never begun: its job stands still, or the worker ends.
 
     Not an error: what was staged is named by no marker, and another attempt does it all.
@@ -99,7 +99,7 @@ class Unit:
     photos: int = 0
     """Photos done so far: what the sign of life tells."""
     given_up: threading.Event = field(default_factory=threading.Event)
-    """Set when the unit is to be left at the next photo: see GivenUp."""
+    """Set when the unit is to be left at the next photo: see UnitReleased."""
     began_with: frozenset[tuple[str, str]] | None = None
     """The tombstones that there were when the unit began."""
 
@@ -118,13 +118,13 @@ class Unit:
         """The number in the unit's name."""
         return int(self.name.rsplit("-", 1)[1])
 
-    def require_wanted(self) -> None:
-        """Raise GivenUp where this unit is to be left; asked between two photos."""
+    def raise_if_stopped(self) -> None:
+        """Raise UnitReleased where this unit is to be left; asked between two photos."""
         if self.given_up.is_set():
-            raise GivenUp
+            raise UnitReleased
 
     def confirm(self) -> None:
-        """Raise GivenUp where what this unit would write is not to be: asked before it is written.
+        """Raise UnitReleased where this unit may write nothing any more: asked before each write.
 
         That is where its job was cancelled, another attempt has done it, or somebody is being
         forgotten or was since it began: what it read may name them.
@@ -136,12 +136,12 @@ class Unit:
             or forgotten.under_way(self.store)
             or self.began_with not in (None, forgotten.tombstones(self.store))
         ):
-            raise GivenUp
+            raise UnitReleased
 
     @cached_property
     def kept(self) -> Store:
         """The archive, written to only while what the unit has to say still holds: see confirm."""
-        return Confirmed(self.confirm, self.store)
+        return FencedStore(self.confirm, self.store)
 
     @property
     def keys(self) -> JobKeys:

@@ -14,9 +14,9 @@ from headcount.contract.messages import PackRecord
 from headcount.contract.vocabulary import Decision
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges
-from workers.clustering.linkage import JoinRule
+from workers.clustering.linkage import LinkageRule
 from workers.identity.apply_answers import Decided
-from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, lend_names
+from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, propagate_names
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, Matches, accepted, match, probability
 from workers.people.gallery import Gallery
@@ -26,13 +26,13 @@ from workers.tables.columns import (
     Numbers,
     codes,
     first_of_each,
-    is_one_of,
+    isin,
     pick,
     positions,
     sorted_codes,
     truth,
 )
-from workers.tables.embeddings import Rows
+from workers.tables.embeddings import EmbeddingMatrix
 
 
 def applied_threshold(unit: Unit, gallery: Gallery) -> float:
@@ -49,7 +49,7 @@ def applied_threshold(unit: Unit, gallery: Gallery) -> float:
 
 def decide(
     faces: pa.Table,
-    embeddings: Rows,
+    embeddings: EmbeddingMatrix,
     gallery: Gallery,
     pack: PackRecord,
     *,
@@ -92,7 +92,7 @@ def decide(
 def _match_rejected(
     matches: Matches,
     faces: pa.Table,
-    embeddings: Rows,
+    embeddings: EmbeddingMatrix,
     gallery: Gallery,
     rejected: Collection[tuple[str, str]],
 ) -> None:
@@ -100,7 +100,7 @@ def _match_rejected(
     barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
         barred[face].add(person)
-    rows = np.flatnonzero(truth(is_one_of(faces["face_id"], barred)))
+    rows = np.flatnonzero(truth(isin(faces["face_id"], barred)))
     people = {person for _, person in rejected}
     at = {person: n for n, person in enumerate(gallery.person_ids) if person in people}
     ids = faces["face_id"].take(pa.array(rows)).to_pylist()
@@ -130,7 +130,7 @@ def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
     return rows[first_of_each(number)], face_ids
 
 
-def rule_of(unit: Unit, faces: int) -> JoinRule:
+def rule_of(unit: Unit, faces: int) -> LinkageRule:
     """By which so many faces of the unit's collection are clustered."""
     pack = unit.record
     return join_rule(
@@ -146,7 +146,7 @@ def find_clusters(
     unit: Unit,
     photos: pa.ChunkedArray,
     face_ids: pa.Array,
-    embeddings: Rows,
+    embeddings: EmbeddingMatrix,
     decided: Decided,
     *,
     edges: Edges | None = None,
@@ -166,7 +166,7 @@ def find_clusters(
 
 def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
     """Where the faces that decisions are about stand."""
-    at = np.flatnonzero(truth(is_one_of(face_ids, decided.mentioned)))
+    at = np.flatnonzero(truth(isin(face_ids, decided.mentioned)))
     return {face_ids[n].as_py(): n for n in at.tolist()}
 
 
@@ -181,7 +181,7 @@ def add_lent_names(
 ) -> tuple[pa.Table, pa.Table]:
     """Give the faces of clusters that are somebody that name; and who which cluster is."""
     names = cluster_names(faces)
-    lent = lend_names(faces, names, rejected)
+    lent = propagate_names(faces, names, rejected)
     known = faces.select(["person_id", "person"]).filter(pc.is_valid(faces["person_id"]))
     known = known.group_by("person_id").aggregate([("person", "min")])
     called = pick(known["person_min"], positions(names["person_id"], known["person_id"]))

@@ -135,7 +135,7 @@ def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
         for stage, seconds in done.seconds.items():
             shard.stages[stage] += seconds
         unit.photos += 1
-        unit.require_wanted()
+        unit.raise_if_stopped()
     return shard
 
 

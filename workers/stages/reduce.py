@@ -30,8 +30,8 @@ from workers.identity.remap import find_restated, restate_decisions
 from workers.people.expected import load_expectations, passed_over
 from workers.people.gallery import Gallery, load_gallery
 from workers.report.run_result import RunResult, counted
-from workers.runtime.fenced_store import Confirmed
-from workers.runtime.stopwatch import Clock
+from workers.runtime.fenced_store import FencedStore
+from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.unit import Unit
 from workers.stages.assign import (
     add_clusters,
@@ -56,8 +56,8 @@ def reduce_job(unit: Unit) -> DoneMarker:
     """
     from workers.report.publish import publish  # pictures and templates: only where they are made
 
-    clock = Clock()
-    out = Confirmed(unit.confirm, unit.context.open(unit.spec.out))
+    clock = Stopwatch()
+    out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
     split = find_record(unit.store, unit.keys.split, SplitRecord)
     faces, embeddings = load_faces(unit, split)
     restated = find_restated(unit, faces, embeddings)
@@ -104,7 +104,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     return _done(unit, roll, clock)
 
 
-def _done(unit: Unit, roll: RunResult, clock: Clock) -> DoneMarker:
+def _done(unit: Unit, roll: RunResult, clock: Stopwatch) -> DoneMarker:
     return unit.done(
         **clock.report(),
         photos=roll.photos,
@@ -224,7 +224,7 @@ def _summary(
         "expected": roll.expectations.total,
         "expected_missing": roll.expectations.missing_total,
         "expected_photos_absent": len(roll.expectations.absent),
-        "expected_not_enrolled": len(roll.expectations.strangers),
+        "expected_not_enrolled": len(roll.expectations.not_enrolled),
         "expected_forgotten": roll.expectations.forgotten,
         "references_forgotten": passed_over(unit),
         "shown": shown,

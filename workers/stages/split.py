@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from headcount.contract.messages import DoneMarker, SplitRecord, find_record
 from headcount.tables import Table
-from workers.clustering.knn import EXACT_LIMIT, NOWHERE, Pivots, sample_size, shuffle
+from workers.clustering.knn import EXACT_LIMIT, UNASSIGNED, Centroids, sample_size, shuffle
 from workers.identity.apply_answers import enrol_named, load_decisions
 from workers.identity.inherit import inherit_names
 from workers.identity.remap import find_restated, restate_decisions
-from workers.runtime.stopwatch import Clock
+from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
 from workers.stages.assign import to_cluster
@@ -51,7 +51,7 @@ def gather_faces(unit: Unit) -> DoneMarker:
 
 def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
     """Gather as was settled, or settle it; None where another one settled it meanwhile."""
-    clock = Clock()
+    clock = Stopwatch()
     latest = faces_table(unit, settled)
     version = settled.faces_version if settled else latest.version
     table = latest.at(version)
@@ -120,7 +120,7 @@ def _gather(unit: Unit, table: Table, parts: Parts) -> _Gathered:
     for part in parts:
         counts.append(0)
         for batch in scan(unit, table, [*COLUMNS, DESCRIPTOR], part):
-            unit.require_wanted()
+            unit.raise_if_stopped()
             tables.append(own_copy(batch, COLUMNS))
             mixed.append(shuffle(_descriptors(batch)))
             counts[-1] += batch.num_rows
@@ -134,7 +134,7 @@ def _descriptors(batch: pa.RecordBatch) -> NDArray[np.float32]:
 
 def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
     """Tell of each row of each part which face it is among those that are clustered."""
-    numbers = np.full(len(gathered.order), NOWHERE, np.int32)
+    numbers = np.full(len(gathered.order), UNASSIGNED, np.int32)
     numbers[chosen] = np.arange(len(chosen))
     for part, number in enumerate(np.split(numbers, np.cumsum(gathered.counts)[:-1])):
         hand_on(unit.kept, unit.keys.numbers(part), number=number)
@@ -142,17 +142,17 @@ def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
 
 def _pivots(
     unit: Unit, table: Table, parts: Parts, mixed: NDArray[np.uint64], chosen: Numbers
-) -> Pivots | None:
+) -> Centroids | None:
     """The pivots of the chosen rows; None where these are so few that every pair is compared."""
     if len(chosen) <= EXACT_LIMIT:
         return None
     seen, drawn = sample_size(len(chosen))
     rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
     with own_threads() as pool:
-        return Pivots.of(_Fetched(unit, table, parts)[rows], seen, pool)
+        return Centroids.of(_Fetched(unit, table, parts)[rows], seen, pool)
 
 
-def _groups(pivots: Pivots | None, count: int) -> tuple[tuple[int, int], ...]:
+def _groups(pivots: Centroids | None, count: int) -> tuple[tuple[int, int], ...]:
     """The cells of each group; none without pivots."""
     if pivots is None:
         return ()

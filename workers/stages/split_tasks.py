@@ -13,10 +13,10 @@ from headcount.contract.forgotten import forgotten_people
 from headcount.contract.messages import DoneMarker, SplitRecord, read_record
 from workers.clustering.cluster import NEIGHBOURS
 from workers.clustering.knn import (
-    NOWHERE,
+    UNASSIGNED,
     Cells,
+    Centroids,
     Edges,
-    Pivots,
     Places,
     find_in_cells,
     merge,
@@ -24,7 +24,7 @@ from workers.clustering.knn import (
 )
 from workers.matching.match import Matches, match
 from workers.people.gallery import load_gallery
-from workers.runtime.stopwatch import Clock
+from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
 from workers.stages.assign import rule_of
@@ -41,7 +41,7 @@ def split_of(unit: Unit) -> SplitRecord:
 
 def match_part(unit: Unit) -> DoneMarker:
     """Compare a part of the faces with the gallery, and with the pivots where there are any."""
-    clock, split, part = Clock(), split_of(unit), unit.number
+    clock, split, part = Stopwatch(), split_of(unit), unit.number
     gallery = load_gallery(
         unit.table(unit.pack_keys.gallery).at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
@@ -50,11 +50,11 @@ def match_part(unit: Unit) -> DoneMarker:
     batches = scan(unit, faces_table(unit, split), [DESCRIPTOR], split.parts[part])
     rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
     clock.lap("load")
-    unit.require_wanted()
+    unit.raise_if_stopped()
     matches = match(Embeddings.as_stored(rows), gallery)
     hand_on(unit.kept, unit.keys.matches(part), **matches.arrays())
     clock.lap("match")
-    unit.require_wanted()
+    unit.raise_if_stopped()
     if split.groups:
         _place(unit, split, part, rows)
     clock.lap("place")
@@ -64,13 +64,13 @@ def match_part(unit: Unit) -> DoneMarker:
 def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
     """Hand on to each group of cells the faces of this part that look into them."""
     number = handed(unit.store, unit.keys.numbers(part))["number"]
-    pivots = Pivots(**handed(unit.store, unit.keys.pivots))
-    chosen = np.flatnonzero(number != NOWHERE)
+    pivots = Centroids(**handed(unit.store, unit.keys.pivots))
+    chosen = np.flatnonzero(number != UNASSIGNED)
     with own_threads() as pool:
         placed = place_all(Embeddings(rows, chosen), pivots, pool)
     places = Places.together(placed, len(pivots))
     for group, (first, last) in enumerate(split.groups):
-        unit.require_wanted()
+        unit.raise_if_stopped()
         looking, there = places.within(first, last)
         hand_on(
             unit.kept,
@@ -85,7 +85,7 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
 
 def join_group(unit: Unit) -> DoneMarker:
     """Find the neighbours in one group of cells, among the faces that every part handed on."""
-    clock, split, group = Clock(), split_of(unit), unit.number
+    clock, split, group = Stopwatch(), split_of(unit), unit.number
     first, last = split.groups[group]
     keys = [unit.keys.places(part, group) for part in range(len(split.parts))]
     arrays = [handed(unit.store, key) for key in keys]
@@ -94,7 +94,7 @@ def join_group(unit: Unit) -> DoneMarker:
     stored = np.concatenate([part["descriptor"] for part in arrays])
     del arrays
     clock.lap("load")
-    unit.require_wanted()
+    unit.raise_if_stopped()
     with own_threads() as pool:
         found = find_in_cells(
             Embeddings.as_stored(stored)[:],

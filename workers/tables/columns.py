@@ -57,9 +57,7 @@ def pick(texts: pa.ChunkedArray | pa.Array | Sequence[str], at: NDArray[np.integ
     return one_array(values).take(pa.array(at, pa.int64(), mask=at == NONE))
 
 
-def is_one_of(
-    column: pa.ChunkedArray | pa.Array, texts: Collection[str]
-) -> pa.ChunkedArray | pa.Array:
+def isin(column: pa.ChunkedArray | pa.Array, texts: Collection[str]) -> pa.ChunkedArray | pa.Array:
     """Which texts of a column are one of a few."""
     return pc.is_in(column, value_set=pa.array(sorted(texts), pa.string()))
 

@@ -23,13 +23,13 @@ def take(
     return vectors.take(which, axis=0, out=into[: len(which)], mode="clip")
 
 
-class Some(Protocol):
+class EmbeddingLookup(Protocol):
     """Embeddings of unit length that are had by their places, K x D in fp32."""
 
     def __getitem__(self, where: NDArray[np.int64], /) -> NDArray[np.float32]: ...
 
 
-class Rows(Protocol):
+class EmbeddingMatrix(Protocol):
     """N x D embeddings of unit length that are read by parts, as fp32: an array is one."""
 
     def __len__(self) -> int: ...

@@ -38,7 +38,7 @@ from workers.variants.labelled import photos_of_people, photos_with_boxes
 Found = dict[str, Any]
 
 
-class Shelf:
+class PackCache:
     """The packs that this machine can open, and its cache of prepared models."""
 
     def __init__(self, settings: Settings, s3: S3Settings) -> None:

@@ -27,13 +27,13 @@ def job(store: MemoryStore, tmp_path: Path) -> JobSpec:
 
 
 def test_a_paused_job_stands_still_until_it_is_let_go_on(store: MemoryStore, job: JobSpec) -> None:
-    control.require_wanted(store, job.job_id)
+    control.raise_if_stopped(store, job.job_id)
     control.stop(store, job.job_id, "paused")
     assert unfinished_jobs(store) == []
     with pytest.raises(control.JobStopped, match=f"paused: `headcount resume {job.job_id}`"):
-        control.require_wanted(store, job.job_id)
+        control.raise_if_stopped(store, job.job_id)
     control.let_go_on(store, job.job_id)
-    control.require_wanted(store, job.job_id)
+    control.raise_if_stopped(store, job.job_id)
     assert unfinished_jobs(store) == [job.job_id]
 
 

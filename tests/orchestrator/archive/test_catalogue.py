@@ -8,7 +8,7 @@ from headcount.errors import TransientError
 from headcount.jobs.control import stop
 from headcount.settings import Settings
 from headcount.storage.memory import MemoryStore
-from orchestrator.archive.catalogue import Turns, job_ids, unfinished_jobs
+from orchestrator.archive.catalogue import JobQueue, job_ids, unfinished_jobs
 from orchestrator.jobs.submit import make_spec
 
 
@@ -53,7 +53,7 @@ def test_of_jobs_that_are_done_nothing_is_asked_again() -> None:
         add(store, job_id)
         record = FinishedRecord(job_id=job_id, state=state, finished=now(), out="x")
         store.put(JobKeys(job_id).finished, record.to_bytes())
-    turns = Turns(store)
+    turns = JobQueue(store)
     assert turns.next_jobs() == []
     for job_id in ends:  # only what failed can be resumed
         store.fail(JobKeys(job_id).finished)
@@ -70,4 +70,4 @@ def test_jobs_of_one_collection_take_turns_the_urgent_first() -> None:
     add(store, "c", "s3://two/", "low")
     add(store, "d", "s3://two/", "low")
     add(store, "e", "s3://three/")
-    assert Turns(store).next_jobs() == ["b", "e", "c"]
+    assert JobQueue(store).next_jobs() == ["b", "e", "c"]

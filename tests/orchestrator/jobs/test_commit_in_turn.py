@@ -15,7 +15,7 @@ from headcount.contract.messages import (
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
-from orchestrator.jobs.commit_in_turn import current_plan, take_in
+from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 
@@ -95,7 +95,7 @@ def test_a_job_begun_before_a_rollback_is_refused_and_does_not_bar_the_next_one(
     with pytest.raises(FatalError, match="start a new job"):
         current(store, spec)
     with pytest.raises(FatalError, match="start a new job"):
-        take_in(store, spec, plan, pack, S3Settings(), fence=lambda: None)
+        commit_in_turn(store, spec, plan, pack, S3Settings(), fence=lambda: None)
     assert find_record(store, last_of(spec), LastCommitRecord) is None
     assert interrupted_job(store, spec) is None, "a run starts a new job"
 

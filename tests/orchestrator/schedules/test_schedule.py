@@ -17,7 +17,7 @@ from headcount.errors import FatalError, TransientError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.schedules.schedule import (
-    Keeper,
+    Scheduler,
     add_schedule,
     moments,
     nights,
@@ -54,13 +54,13 @@ class Nightly:
             model="embedded",
         )
 
-    def keeper(self) -> Keeper:
+    def keeper(self) -> Scheduler:
         def hook(body: dict[str, object]) -> None:
             if self.deaf:
                 raise TransientError("the webhook did not take it")
             self.told.append(body)
 
-        return Keeper(
+        return Scheduler(
             self.store,
             settings=Settings(),
             s3=S3Settings(),

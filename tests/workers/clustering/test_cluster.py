@@ -3,10 +3,10 @@ import pytest
 from numpy.typing import NDArray
 
 from workers.clustering.cluster import cluster, join_rule
-from workers.clustering.knn import EXACT_LIMIT, near_pairs
-from workers.clustering.linkage import JoinRule
+from workers.clustering.knn import EXACT_LIMIT, knn_graph
+from workers.clustering.linkage import LinkageRule
 
-EASY = JoinRule(pair=0.5, group=0.5)
+EASY = LinkageRule(pair=0.5, group=0.5)
 
 
 def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[np.float32]:
@@ -22,7 +22,7 @@ def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[n
 def grouped(embeddings: NDArray[np.float32], threshold: float) -> list[int]:
     """The labels of faces that are each in a photo of its own."""
     photos = [f"{n}.jpg" for n in range(len(embeddings))]
-    return cluster(embeddings, photos, rule=JoinRule(threshold, threshold)).tolist()
+    return cluster(embeddings, photos, rule=LinkageRule(threshold, threshold)).tolist()
 
 
 def test_faces_of_one_person_are_one_cluster_and_others_are_apart() -> None:
@@ -91,7 +91,7 @@ def test_the_order_of_the_faces_does_not_matter() -> None:
 
 def test_more_is_asked_in_a_larger_collection_and_of_pairs_more_than_of_groups() -> None:
     small, large = (join_rule(0.5, 0.4, faces=n) for n in (5_000, 5_000_000))
-    assert small == JoinRule(0.5, 0.4)
+    assert small == LinkageRule(0.5, 0.4)
     assert large.pair > small.pair
     assert large.pair - small.pair > large.group - small.group > 0
     assert join_rule(0.5, 0.4, faces=10) == small, "and never less in a smaller one"
@@ -105,14 +105,14 @@ def test_purity_asks_for_more_or_less() -> None:
 
 def test_above_the_exact_limit_nearly_every_pair_is_found() -> None:
     embeddings = people(EXACT_LIMIT // 4 + 500, 4, noise=0.4, dims=32)
-    edges = near_pairs(embeddings, neighbours=8, threshold=0.8)
+    edges = knn_graph(embeddings, neighbours=8, threshold=0.8)
     within = (edges.first // 4) == (edges.second // 4)
     expected = len(embeddings) // 4 * 6
     assert within.sum() > 0.95 * expected
 
 
 def test_each_pair_is_given_once() -> None:
-    edges = near_pairs(people(3, 6, noise=0.3), neighbours=5, threshold=0.0)
+    edges = knn_graph(people(3, 6, noise=0.3), neighbours=5, threshold=0.0)
     pairs = list(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     assert all(first < second for first, second in pairs)

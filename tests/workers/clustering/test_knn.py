@@ -4,15 +4,15 @@ import numpy as np
 
 from tests.workers.clustering.test_cluster import people
 from workers.clustering.knn import (
-    NOWHERE,
+    UNASSIGNED,
     Cells,
+    Centroids,
     Edges,
-    Pivots,
     Places,
     every_pair,
     find_in_cells,
+    knn_graph,
     merge,
-    near_pairs,
     place,
     sample_size,
 )
@@ -25,9 +25,9 @@ def pairs_of(edges: Edges) -> set[tuple[int, int]]:
     return set(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
 
 
-def pivots(pool: ThreadPoolExecutor) -> Pivots:
+def pivots(pool: ThreadPoolExecutor) -> Centroids:
     seen, drawn = sample_size(COUNT)
-    return Pivots.of(DESCRIPTORS[:drawn], seen, pool)
+    return Centroids.of(DESCRIPTORS[:drawn], seen, pool)
 
 
 def test_groups_of_cells_that_are_joined_apart_give_the_graph_that_is_joined_at_once() -> None:
@@ -56,7 +56,7 @@ def test_groups_of_cells_that_are_joined_apart_give_the_graph_that_is_joined_at_
             )
         at_once, apart = (merge(f, neighbours=8, pool=pool) for f in (whole, found))
     assert pairs_of(at_once) == pairs_of(apart)
-    exact = pairs_of(near_pairs(DESCRIPTORS, neighbours=8, threshold=0.7))
+    exact = pairs_of(knn_graph(DESCRIPTORS, neighbours=8, threshold=0.7))
     assert len(exact & pairs_of(apart)) > 0.95 * len(exact)
 
 
@@ -78,7 +78,7 @@ def test_only_those_who_look_into_some_cells_are_handed_on_to_them() -> None:
     )
     looking, there = places.within(2, 3)
     assert looking.tolist() == [1, 2]
-    assert there.home.tolist() == [NOWHERE, 0]
+    assert there.home.tolist() == [UNASSIGNED, 0]
     assert there.cell.tolist() == [0, 0]
     assert there.point.tolist() == [0, 1]
     nobody, empty = places.within(1, 2)

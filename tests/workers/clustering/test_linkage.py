@@ -4,12 +4,12 @@ import pytest
 from tests.workers.clustering.test_cluster import people
 from workers.clustering import linkage as groups
 from workers.clustering.cluster import cluster
-from workers.clustering.linkage import JoinRule
+from workers.clustering.linkage import LinkageRule
 from workers.clustering.pair_keys import between, buckets, each_once, higher, keyed, lower
 
 FACES = people(60, 20, noise=0.9)
 PHOTOS = np.random.default_rng(2).permutation(len(FACES)) // 6
-RULE = JoinRule(pair=0.6, group=0.45)
+RULE = LinkageRule(pair=0.6, group=0.45)
 
 
 def test_no_two_faces_of_a_photo_come_together_however_groups_grow() -> None:

@@ -48,7 +48,7 @@ def _inside(box: Floats, image: Image) -> bool:
 
 @dataclass
 class Remembering:
-    """A recogniser that keeps the crops it was given; a embedding is a crop's mean colour."""
+    """A recogniser that keeps the crops it was given; an embedding is a crop's mean colour."""
 
     crops: list[Image] = field(default_factory=list)
     dimensions: int = 3

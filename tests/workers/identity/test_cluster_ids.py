@@ -7,8 +7,8 @@ from workers.identity.cluster_ids import (
     changes,
     cluster_names,
     evidence,
-    lend_names,
     name_clusters,
+    propagate_names,
 )
 from workers.tables.columns import NONE
 
@@ -148,7 +148,7 @@ def seen(
 
 def lent(people: pa.Table, rejected: tuple[tuple[str, str], ...] = ()) -> dict[int, str]:
     names = cluster_names(people)
-    found = lend_names(people, names, rejected).tolist()
+    found = propagate_names(people, names, rejected).tolist()
     whom = names["person_id"].to_pylist()
     return {face: whom[naming] for face, naming in enumerate(found) if naming != NONE}
 

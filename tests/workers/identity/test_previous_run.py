@@ -3,7 +3,7 @@ import pytest
 
 from headcount.assignments.rolls import ROLL
 from workers.identity import previous_run as carry
-from workers.identity.previous_run import MEANINGS, carried, renamed, same_places
+from workers.identity.previous_run import FACE_ID_MAP, carried, renamed, same_places
 
 Row = tuple[str, str, float]
 
@@ -63,7 +63,7 @@ def test_a_roll_is_carried_over_with_the_ids_of_this_pack() -> None:
     found = carried(
         roll,
         pa.Table.from_pylist(
-            [dict(zip(MEANINGS.names, row, strict=True)) for row in meanings], schema=MEANINGS
+            [dict(zip(FACE_ID_MAP.names, row, strict=True)) for row in meanings], schema=FACE_ID_MAP
         ),
     )
     assert found.schema == ROLL
@@ -74,7 +74,7 @@ def test_a_roll_is_carried_over_with_the_ids_of_this_pack() -> None:
 def test_a_roll_keeps_the_faces_that_mean_what_they_did() -> None:
     said = [{"photo": p, "face_id": f, "cluster_id": "k"} for p, f in ("ax", "bx", "by")]
     meanings = pa.Table.from_pylist(
-        [{"photo": "b", "face_id": "x", "meaning": "z"}], schema=MEANINGS
+        [{"photo": "b", "face_id": "x", "meaning": "z"}], schema=FACE_ID_MAP
     )
     found = renamed(pa.Table.from_pylist(said, schema=ROLL), meanings)
     assert found.schema == ROLL

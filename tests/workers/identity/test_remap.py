@@ -13,7 +13,7 @@ from orchestrator.people.links import check_link, keep_link
 from tests.at_once import add, begin, end
 from tests.running import table
 from workers.identity import remap as restated
-from workers.identity.previous_run import MEANINGS
+from workers.identity.previous_run import FACE_ID_MAP
 from workers.identity.remap import cosines, with_marks
 
 BOX = (1.0, 2.0, 3.0, 4.0)
@@ -29,7 +29,7 @@ def test_a_decision_holds_for_the_ids_of_then_and_of_now_on_the_same_side() -> N
     new = FaceMark(face_id="new", content="c2", box=BOX)
     record = DecisionRecord(at=now(), action="same", faces=(old,), clusters=("k1", "k2"))
     rows = [{"photo": "a.jpg", "face_id": "old", "meaning": "new"}]
-    about, marks = pa.Table.from_pylist(rows, schema=MEANINGS), {("a.jpg", "new"): new}
+    about, marks = pa.Table.from_pylist(rows, schema=FACE_ID_MAP), {("a.jpg", "new"): new}
     found = with_marks(record, about, marks)
     assert found.faces == (old, new.model_copy(update={"side": 1}))
     assert with_marks(found, about, marks) == found

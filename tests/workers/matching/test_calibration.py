@@ -16,7 +16,7 @@ from workers.matching.calibration import (
     report,
     search_threshold,
 )
-from workers.matching.impostors import Strangers
+from workers.matching.impostors import ImpostorPairs
 from workers.people.gallery import NOBODY_ENROLLED
 from workers.runtime.unit import Context, Unit
 from workers.stages.assign import applied_threshold
@@ -28,10 +28,10 @@ def scores(mean: float, deviation: float, count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(mean, deviation, count).astype(np.float32)
 
 
-def alike(cosines: np.ndarray) -> Strangers:
+def alike(cosines: np.ndarray) -> ImpostorPairs:
     """Pairs of these cosines that weigh alike, each of two photos of its own."""
     each = np.arange(len(cosines), dtype=np.int32)
-    return Strangers(np.sort(cosines)[::-1], np.ones(len(each)), 2 * each, 2 * each + 1)
+    return ImpostorPairs(np.sort(cosines)[::-1], np.ones(len(each)), 2 * each, 2 * each + 1)
 
 
 def test_between_known_rates_the_cosine_is_interpolated_and_beyond_them_it_goes_on() -> None:

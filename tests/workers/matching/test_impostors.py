@@ -13,7 +13,7 @@ from tests.made_up import OF_PHOTO, made_up_archive
 from tests.workers.matching.test_calibration import alike, scores
 from workers.app import WORK
 from workers.matching.calibration import Calibration, Measured, doubts, report
-from workers.matching.impostors import Drawn, draw_faces, references, strangers
+from workers.matching.impostors import FaceSample, draw_faces, impostor_pairs, references
 from workers.runtime.unit import Context, Unit
 from workers.tables.columns import NONE
 
@@ -34,8 +34,8 @@ def unsaid(count: int) -> np.ndarray:
 def test_a_crowd_whose_faces_are_alike_does_not_decide_what_strangers_are_like() -> None:
     crowd, others = faces(60, of_one=0.6), faces(200, seed=2)
     group = np.append(np.zeros(60), np.arange(1, 201)).astype(np.int64)
-    found = strangers(Drawn(np.concatenate([crowd, others]), group, unsaid(260)))
-    without = strangers(Drawn(others, group[60:] - 1, unsaid(200)))
+    found = impostor_pairs(FaceSample(np.concatenate([crowd, others]), group, unsaid(260)))
+    without = impostor_pairs(FaceSample(others, group[60:] - 1, unsaid(200)))
     assert found.tail(1e-3) == pytest.approx(without.tail(1e-3), abs=0.02)
     of_crowd = (found.one == 0) & (found.other == 7)
     assert of_crowd.sum() == 60
@@ -47,7 +47,7 @@ def test_pairs_of_one_photo_one_name_one_cluster_or_one_content_are_no_strangers
     rows[5] = rows[4]
     group = np.array([0, 0, 1, 2, 3, 4])
     said = np.array([[7, NONE, 7, NONE, NONE, NONE], [NONE, 9, NONE, 9, NONE, NONE]])
-    found = strangers(Drawn(rows, group, said))
+    found = impostor_pairs(FaceSample(rows, group, said))
     pairs = sorted(zip(found.one.tolist(), found.other.tolist(), strict=True))
     assert len(pairs) == 15 - 1 - 1 - 1 - 1, "one of a photo, a name, a cluster, a content each"
     assert pairs.count((0, 1)) == pairs.count((0, 2)) == 1
@@ -57,14 +57,14 @@ def test_pairs_of_one_photo_one_name_one_cluster_or_one_content_are_no_strangers
 def test_two_names_of_one_content_are_not_compared() -> None:
     rows = faces(4)
     rows[2] = rows[0]
-    found = strangers(references(rows, np.array([0, 0, 1, 2])))
+    found = impostor_pairs(references(rows, np.array([0, 0, 1, 2])))
     pairs = set(zip(found.one.tolist(), found.other.tolist(), strict=True))
     assert pairs == {(0, 2), (1, 2)}
 
 
 def test_the_fewer_photos_the_less_sure_is_a_cosine() -> None:
     def width(count: int) -> float:
-        found = strangers(Drawn(faces(count), np.arange(count), unsaid(count)))
+        found = impostor_pairs(FaceSample(faces(count), np.arange(count), unsaid(count)))
         low, high = found.interval(1e-2)
         assert low <= found.tail(1e-2) <= high
         return high - low
@@ -110,7 +110,7 @@ def test_pairs_are_drawn_across_photos_of_what_the_last_run_told_apart(tmp_path:
     [drawn] = draw_faces(unit.store, unit.pack_keys, S3Settings())
     copied = OF_PHOTO  # of the one photo that is a copy of another
     assert 0.9 * 150 - copied <= len(drawn.group) <= 0.95 * 150 + 1 - copied
-    found = strangers(drawn)
+    found = impostor_pairs(drawn)
     assert found.tail(1e-2) < 0.4, "people of the made-up archive are told apart"
     shutil.rmtree(tmp_path / "archive/packs" / unit.record.pack_id / "rolls")
     with pytest.raises(FatalError, match="too few to go by"):

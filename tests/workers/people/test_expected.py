@@ -3,7 +3,7 @@ import pytest
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.expected import parse_expected
-from workers.people.expected import missing_from, strangers_among
+from workers.people.expected import missing_from, not_enrolled_among
 
 
 def test_people_who_were_expected_and_not_found_are_missing() -> None:
@@ -25,7 +25,7 @@ def test_the_unicode_form_of_a_name_does_not_matter() -> None:
 def test_names_that_nobody_bears_are_told_with_those_that_differ_by_case() -> None:
     enrolled = ["Ada Lovelace", "Jos\u00e9"]
     names = ["ada lovelace", "Ada Lovelace", "Jose\u0301", "Nobody"]
-    assert strangers_among(names, enrolled) == {"ada lovelace": "Ada Lovelace", "Nobody": None}
+    assert not_enrolled_among(names, enrolled) == {"ada lovelace": "Ada Lovelace", "Nobody": None}
 
 
 def test_a_csv_with_other_columns_is_refused_with_what_was_expected() -> None:

@@ -20,7 +20,7 @@ from headcount.storage import Store, open_store
 from headcount.storage.memory import MemoryStore
 from headcount.tables import Table, gallery_schema
 from workers.people import enrolment as enrol
-from workers.runtime.unit import GivenUp, Unit
+from workers.runtime.unit import Unit, UnitReleased
 
 
 def looked_at(unit: Unit, source: Store, reference: Reference) -> enrol.Enrolled:
@@ -97,12 +97,12 @@ def test_a_folder_that_is_renamed_renames_the_person(archive: Archive) -> None:
 
 def test_a_worker_that_is_late_leaves_the_gallery_as_it_is(archive: Archive) -> None:
     def confirm() -> None:
-        raise GivenUp
+        raise UnitReleased
 
     archive.put("Salley/2.jpg", b"x2")
     (archive.people / "Simm/1.jpg").unlink()
     archive.confirm = confirm
-    with pytest.raises(GivenUp):
+    with pytest.raises(UnitReleased):
         archive.enrol()
     assert archive.gallery == [("Salley", "Salley/1.jpg"), ("Simm", "Simm/1.jpg")]
     assert list(audit.read(archive.store)) == []

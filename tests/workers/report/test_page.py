@@ -428,8 +428,8 @@ def test_an_expected_photo_or_person_that_is_not_there_is_told_apart() -> None:
     gone = ShownPhoto(
         key="typo.jpg", width=0, height=0, faces=(), missing=("mary anning", "No One"), absent=True
     )
-    strangers = {"mary anning": "Mary Anning", "No One": None}
-    said = words(render(replace(FULL, shown=(gone,), strangers=strangers)))
+    not_enrolled = {"mary anning": "Mary Anning", "No One": None}
+    said = words(render(replace(FULL, shown=(gone,), not_enrolled=not_enrolled)))
     assert "This photo is not in the collection." in said
     assert "mary anning (nobody of that name is enrolled; Mary Anning is)" in said
     assert "No One (nobody of that name is enrolled)" in said

@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from workers.runtime.exclusive import Room
-from workers.runtime.unit import GivenUp
+from workers.runtime.exclusive import SharedExclusiveLock
+from workers.runtime.unit import UnitReleased
 
 
 def wanted() -> None:
@@ -14,7 +14,7 @@ def wanted() -> None:
 class Guest(threading.Thread):
     """Enters a room, says so, and stays until told to leave."""
 
-    def __init__(self, room: Room, *, alone: bool) -> None:
+    def __init__(self, room: SharedExclusiveLock, *, alone: bool) -> None:
         super().__init__(daemon=True)
         self.room, self.alone = room, alone
         self.inside, self.leave = threading.Event(), threading.Event()
@@ -32,7 +32,7 @@ class Guest(threading.Thread):
 
 
 def test_several_units_are_at_work_at_once() -> None:
-    room = Room()
+    room = SharedExclusiveLock()
     guests = [Guest(room, alone=False) for _ in range(3)]
     assert all(guest.inside.wait(60) for guest in guests)
     for guest in guests:
@@ -40,7 +40,7 @@ def test_several_units_are_at_work_at_once() -> None:
 
 
 def test_one_that_must_be_alone_waits_for_the_others_and_they_for_it() -> None:
-    room = Room()
+    room = SharedExclusiveLock()
     first = Guest(room, alone=False)
     assert first.inside.wait(60)
     careful = Guest(room, alone=True)
@@ -56,7 +56,7 @@ def test_one_that_must_be_alone_waits_for_the_others_and_they_for_it() -> None:
 
 
 def test_nobody_is_ever_beside_one_that_is_alone() -> None:
-    room, inside, together = Room(), [], []
+    room, inside, together = SharedExclusiveLock(), [], []
 
     def visit(number: int) -> None:
         alone = number % 3 == 0
@@ -72,14 +72,14 @@ def test_nobody_is_ever_beside_one_that_is_alone() -> None:
 
 
 def test_a_unit_that_is_no_longer_wanted_stops_waiting_and_bars_nobody() -> None:
-    room = Room()
+    room = SharedExclusiveLock()
     first = Guest(room, alone=False)
     assert first.inside.wait(60)
 
     def given_up() -> None:
-        raise GivenUp
+        raise UnitReleased
 
-    with pytest.raises(GivenUp), room.entered(alone=True, still_wanted=given_up):
+    with pytest.raises(UnitReleased), room.entered(alone=True, still_wanted=given_up):
         pytest.fail("there was no room")
     second = Guest(room, alone=False)
     assert second.inside.wait(60)
@@ -88,7 +88,7 @@ def test_a_unit_that_is_no_longer_wanted_stops_waiting_and_bars_nobody() -> None
 
 
 def test_a_unit_that_fails_leaves_the_room() -> None:
-    room = Room()
+    room = SharedExclusiveLock()
     with pytest.raises(ValueError, match="broken"), room.entered(alone=True, still_wanted=wanted):
         raise ValueError("broken")
     guest = Guest(room, alone=True)

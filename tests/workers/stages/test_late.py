@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headcount.broker import LEFT, Broker
+from headcount.broker import RELEASED, Broker
 from headcount.contract.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key
 from headcount.contract.layout import FORGETTING
 from headcount.contract.messages import ControlRecord, DoneMarker, FailedMarker, find_record, now
@@ -22,9 +22,9 @@ from tests.made_up import made_up_archive
 from workers.app import WORK
 from workers.people.gallery import load_gallery
 from workers.runtime import fenced_store as confirmed
-from workers.runtime.fenced_store import Confirmed
+from workers.runtime.fenced_store import FencedStore
 from workers.runtime.runner import run_unit
-from workers.runtime.unit import Context, GivenUp, Unit
+from workers.runtime.unit import Context, Unit, UnitReleased
 from workers.stages.reduce import reduce_job
 
 ADA = person_id("Ada")
@@ -73,7 +73,7 @@ def test_what_changed_since_a_unit_began_keeps_it_from_writing(
     written: list[str] = []
 
     def work(unit: Unit) -> DoneMarker:
-        results = Confirmed(unit.confirm, unit.store)
+        results = FencedStore(unit.confirm, unit.store)
         results.put("out/first", b"")
         written.append("first")
         change(unit)
@@ -83,7 +83,7 @@ def test_what_changed_since_a_unit_began_keeps_it_from_writing(
     broker = Heard()
     run_unit(unit, work, broker)
     assert written == ["first"]
-    assert broker.states[-1] == LEFT
+    assert broker.states[-1] == RELEASED
     assert [info.key for info in unit.store.list("out/")] == ["out/first"]
     assert attempts.count(unit.store, unit.keys, unit.name) == 0
 
@@ -107,7 +107,7 @@ def test_a_late_unit_that_fails_quotes_nobody(unit: Unit, change: Callable[[Unit
     broker = Heard()
     run_unit(unit, work, broker)
     assert find_record(unit.store, unit.keys.failed(unit.name), FailedMarker) is None
-    assert broker.states[-1] == LEFT
+    assert broker.states[-1] == RELEASED
 
 
 def test_no_unit_begins_while_a_person_is_being_forgotten(unit: Unit) -> None:
@@ -118,7 +118,7 @@ def test_no_unit_begins_while_a_person_is_being_forgotten(unit: Unit) -> None:
         raise AssertionError("has begun")
 
     run_unit(unit, work, broker)
-    assert broker.states == [LEFT]
+    assert broker.states == [RELEASED]
 
 
 def test_whom_a_late_worker_put_back_is_not_in_the_gallery_that_is_read(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_cancelled_reduce_stage_writes_no_results(tmp_path: Path) -> None:
     unit = Unit(context, open_store(spec.archive), spec.job_id, "reduce")
     cancel(unit)
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(GivenUp):
+    with pytest.raises(UnitReleased):
         reduce_job(unit)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
 
@@ -162,7 +162,7 @@ def test_a_late_task_of_the_reduce_stage_hands_nothing_on(
         unit = Unit(context, store, spec.job_id, name, began_with=frozenset())
         if late:
             change(unit)
-            with pytest.raises(GivenUp):
+            with pytest.raises(UnitReleased):
                 WORK[name.split("-", maxsplit=1)[0]](unit)
         else:
             WORK[name](unit)

@@ -10,10 +10,10 @@ import pytest
 from headcount.assignments import rolls
 from headcount.contract.messages import CalibrationRecord, now
 from headcount.errors import FatalError
-from tests.workers.archives import COLLECTION, PACK, MadeUp, like, made_up, strangers
+from tests.workers.archives import COLLECTION, PACK, MadeUp, like, made_up, random_embeddings
 from workers.tools import search as lookup
 
-WANTED = strangers(1, 0)[0]
+WANTED = random_embeddings(1, 0)[0]
 
 
 def search(archive: MadeUp, monkeypatch: pytest.MonkeyPatch, pack_id: str = "made-up") -> Any:

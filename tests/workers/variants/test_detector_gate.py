@@ -18,7 +18,7 @@ from workers.models.base import Floats
 from workers.models.detectors.boxes import overlaps
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import Findings, VariantRecord
-from workers.tools.packs import Shelf
+from workers.tools.packs import PackCache
 from workers.variants import criteria as verdict
 from workers.variants import gate
 from workers.variants.criteria import detection_faults, findings, require_labelled
@@ -169,7 +169,7 @@ def test_a_pack_has_both_its_networks_in_8_bits_where_both_pass(
     people: str, tmp_path: Path, settings: Settings
 ) -> None:
     marked = labelled(people, tmp_path / "marked", settings)
-    told = Shelf(settings, S3Settings()).gate("embedded", "int8", people, marked)["variant"]
+    told = PackCache(settings, S3Settings()).gate("embedded", "int8", people, marked)["variant"]
     (judgement,) = told["detector"]["judgements"]
     assert told["passed"]
     assert judgement["faults"] == []
@@ -209,7 +209,7 @@ def test_a_detector_that_is_not_faster_stays_in_fp32_and_its_recogniser_need_not
 ) -> None:
     require_speed(1000, monkeypatch)
     pack = pack_with(made_network(), tmp_path / "mine")
-    told = Shelf(settings, S3Settings()).gate(pack, "int8", people)["variant"]
+    told = PackCache(settings, S3Settings()).gate(pack, "int8", people)["variant"]
     (judgement,) = told["detector"]["judgements"]  # milder forms are slower still: not tried
     assert "times as fast as fp32, and should be 1000" in judgement["faults"][-1]
     assert told["detector"]["sha256"] is None
@@ -224,7 +224,7 @@ def test_a_recogniser_that_fails_stays_in_fp32_and_its_detector_need_not(
     people: str, tmp_path: Path, settings: Settings
 ) -> None:
     pack = pack_with(made_network(outlier=1e6), tmp_path / "mine")
-    told = Shelf(settings, S3Settings()).gate(pack, "int8", people)["variant"]
+    told = PackCache(settings, S3Settings()).gate(pack, "int8", people)["variant"]
     assert len(told["recogniser"]["judgements"]) > 1
     assert told["recogniser"]["sha256"] is None
     plain = open_pack(pack, settings, S3Settings()).record
@@ -241,7 +241,7 @@ def test_scrfd_in_8_bits_is_nearly_scrfd_at_any_size(
     folder.mkdir()
     (folder / "det.onnx").write_bytes(scrfd_path(data, "500m").read_bytes())
     (folder / "rec.onnx").write_bytes(shipped("sface"))
-    shelf = Shelf(settings, S3Settings())
+    shelf = PackCache(settings, S3Settings())
     told = shelf.gate(str(folder), "int8", people)["variant"]
     assert told["detector"]["sha256"] is not None
     require_same_faces(people, str(folder), settings)
@@ -257,7 +257,7 @@ def test_a_machine_on_which_the_detector_computes_otherwise_refuses_the_variant(
     people: str, tmp_path: Path, settings: Settings
 ) -> None:
     pack = pack_with(made_network(), tmp_path / "mine")
-    Shelf(settings, S3Settings()).gate(pack, "int8", people)
+    PackCache(settings, S3Settings()).gate(pack, "int8", people)
     (path,) = (settings.cache_dir / "models").glob("*.json")
     record = VariantRecord.model_validate_json(path.read_bytes())
     part = record.detector.model_copy(update={"probe": record.detector.probe[::-1]})

@@ -60,7 +60,7 @@ class ArcFace:
 
     @property
     def dimensions(self) -> int:
-        """The length of a embedding."""
+        """The length of an embedding."""
         return self._dimensions
 
     def embed(self, crops: Image) -> Floats:
@@ -85,7 +85,7 @@ class ArcFace:
         return np.concatenate(parts)
 
     def _tried(self, name: str) -> int:
-        """The length of a embedding. Raises FatalError where the network gives none."""
+        """The length of an embedding. Raises FatalError where the network gives none."""
         try:
             output = self._run(PROBE[:1])
         except TransientError as error:

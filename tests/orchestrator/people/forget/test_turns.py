@@ -30,7 +30,7 @@ from headcount.storage import Store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.archive import catalogue, rollback
 from orchestrator.archive.commit import commit_job
-from orchestrator.jobs.commit_in_turn import current_plan, take_in
+from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Silent, Supervisor
@@ -109,9 +109,9 @@ def test_what_was_purged_is_never_appended_and_its_shards_are_done_anew(archive:
     assert archive.photos.read(["photo"]).num_rows == 0, "the table can be read"
     assert find_record(archive.store, archive.shard, DoneMarker) is None
     with pytest.raises(FatalError, match="does them anew"):
-        take_in(*given, fence=lambda: None)
+        commit_in_turn(*given, fence=lambda: None)
     archive.stage()
-    take_in(*given, fence=lambda: None)
+    commit_in_turn(*given, fence=lambda: None)
     assert archive.photos.read(["photo"])["photo"].to_pylist() == ["a.jpg"]
 
 
@@ -122,7 +122,7 @@ def test_nothing_is_planned_committed_or_rolled_back_while_a_person_is_being_for
     given = (archive.store, archive.spec, archive.plan, archive.pack, S3)
     for begin in (
         lambda: current_plan(archive.store, archive.spec, S3, lambda: None),
-        lambda: take_in(*given, fence=lambda: None),
+        lambda: commit_in_turn(*given, fence=lambda: None),
         lambda: commit_job(*given),
         lambda: catalogue.require_idle(archive.store, purpose="first"),
     ):

@@ -33,7 +33,7 @@ from workers.models.packs.variants import (
     variant_path,
 )
 from workers.models.recognisers.arcface import blob, unit_length
-from workers.tools.packs import Shelf
+from workers.tools.packs import PackCache
 from workers.variants import gate
 from workers.variants.criteria import accuracy, compare, faults_of
 from workers.variants.gate import Faces
@@ -435,8 +435,8 @@ def test_sface_in_8_bits_is_nearly_sface(
 
 
 @pytest.fixture
-def shelf(settings: Settings) -> Shelf:
-    return Shelf(settings, S3Settings())
+def shelf(settings: Settings) -> PackCache:
+    return PackCache(settings, S3Settings())
 
 
 def states(checks: list[dict[str, object]]) -> dict[str, bool]:
@@ -451,7 +451,7 @@ WHOLE = {
 }
 
 
-def test_a_prepared_pack_is_listed_and_whole(folder: Path, shelf: Shelf) -> None:
+def test_a_prepared_pack_is_listed_and_whole(folder: Path, shelf: PackCache) -> None:
     found = shelf.prepare(str(folder))
     for file in found["files"]:
         parse(Path(file["prepared"]).read_bytes(), file["name"])
@@ -462,13 +462,13 @@ def test_a_prepared_pack_is_listed_and_whole(folder: Path, shelf: Shelf) -> None
     assert states(shelf.verify(str(folder))) == WHOLE
 
 
-def test_what_is_not_in_the_cache_yet_is_not_wrong(folder: Path, shelf: Shelf) -> None:
+def test_what_is_not_in_the_cache_yet_is_not_wrong(folder: Path, shelf: PackCache) -> None:
     checks = shelf.verify(str(folder))
     assert states(checks) == WHOLE
     assert "not in the cache yet" in str(checks[1]["detail"])
 
 
-def test_a_damaged_prepared_file_is_found_and_mended(folder: Path, shelf: Shelf) -> None:
+def test_a_damaged_prepared_file_is_found_and_mended(folder: Path, shelf: PackCache) -> None:
     path = Path(shelf.prepare(str(folder))["files"][1]["prepared"])
     path.write_bytes(path.read_bytes() + b"\0")
     assert not all(file["whole"] for file in shelf.contents()["cached"])
@@ -479,11 +479,11 @@ def test_a_damaged_prepared_file_is_found_and_mended(folder: Path, shelf: Shelf)
     assert states(shelf.verify(str(folder))) == WHOLE
 
 
-def test_a_pack_that_is_none_is_one_failed_check(shelf: Shelf) -> None:
+def test_a_pack_that_is_none_is_one_failed_check(shelf: PackCache) -> None:
     assert states(shelf.verify("bufallo")) == {"shipped files": False}
 
 
-def test_variants_are_listed_with_their_gate(shelf: Shelf, passed: Variant) -> None:
+def test_variants_are_listed_with_their_gate(shelf: PackCache, passed: Variant) -> None:
     (listed,) = shelf.contents()["variants"]
     assert listed["passed"]
     assert listed["detector"]["sha256"] is None
@@ -494,7 +494,7 @@ def test_variants_are_listed_with_their_gate(shelf: Shelf, passed: Variant) -> N
 
 
 def test_a_shared_pack_is_the_same_pack_and_needs_no_preparation(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: Shelf
+    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache
 ) -> None:
     there = shelf.share(str(folder), str(tmp_path / "shared"))
     own = open_pack(str(folder), settings, S3Settings()).record
@@ -505,7 +505,7 @@ def test_a_shared_pack_is_the_same_pack_and_needs_no_preparation(
 
 
 def test_a_shared_variant_takes_its_gate_along(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: Shelf, passed: Variant
+    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache, passed: Variant
 ) -> None:
     there = shelf.share(f"{folder}+int8", str(tmp_path / "shared"))
     own = open_pack(f"{folder}+int8", settings, S3Settings()).record
@@ -521,14 +521,14 @@ def test_a_variant_is_shared_through_a_bucket(
     s3: S3Server, folder: Path, tmp_path: Path, settings: Settings, passed: Variant
 ) -> None:
     uri = f"s3://{s3.make_bucket()}/packs/mine/"
-    assert Shelf(settings, s3.settings()).share(f"{folder}+int8", uri) == uri
+    assert PackCache(settings, s3.settings()).share(f"{folder}+int8", uri) == uri
     elsewhere = settings.model_copy(update={"cache_dir": tmp_path / "elsewhere"})
     record = open_pack(uri, elsewhere, s3.settings()).record
     assert record == open_pack(f"{folder}+int8", settings, S3Settings()).record
 
 
 def test_a_shared_variant_with_another_gate_is_refused(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: Shelf, passed: Variant
+    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache, passed: Variant
 ) -> None:
     there = tmp_path / "shared"
     shelf.share(f"{folder}+int8", str(there))
@@ -538,7 +538,7 @@ def test_a_shared_variant_with_another_gate_is_refused(
     assert "not the one that passed its gate" in refused(str(there), settings)
 
 
-def test_another_pack_is_not_overwritten(folder: Path, tmp_path: Path, shelf: Shelf) -> None:
+def test_another_pack_is_not_overwritten(folder: Path, tmp_path: Path, shelf: PackCache) -> None:
     there = str(tmp_path / "shared")
     shelf.share(str(folder), there)
     shelf.share(str(folder), there)
@@ -548,7 +548,7 @@ def test_another_pack_is_not_overwritten(folder: Path, tmp_path: Path, shelf: Sh
 
 
 def test_a_pack_that_another_version_prepared_is_refused(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: Shelf
+    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache
 ) -> None:
     there = tmp_path / "shared"
     shelf.share(str(folder), str(there))
