@@ -76,7 +76,7 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
             unit.kept,
             unit.keys.places(part, group),
             number=number[chosen[looking]],
-            embedding=rows[chosen[looking]],
+            descriptor=rows[chosen[looking]],
             home=there.home,
             cell=there.cell,
             point=there.point,
