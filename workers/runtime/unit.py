@@ -117,6 +117,10 @@ class Unit:
         """The number in the unit's name."""
         return int(self.name.rsplit("-", 1)[1])
 
+    def count_photo(self) -> None:
+        """Count one more photo, which shows that the unit makes progress."""
+        self.photos += 1
+
     def raise_if_stopped(self) -> None:
         """Raise UnitReleased where this unit is to be left; asked between two photos."""
         if self.given_up.is_set():
