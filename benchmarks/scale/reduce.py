@@ -4,8 +4,8 @@
         [--tasks 100000]
 
 Each number is an archive of so many faces, three to a photo, one photo in a hundred unreadable.
-Embeddings are those of benchmarks/scale/neighbours.py; 1,000 of the people are enrolled, by one reference
-each. Two jobs are reduced, each by a process of its own: the first, and one more on the same
+Embeddings are those of benchmarks/scale/neighbours.py; 1,000 of the people are enrolled, by one
+reference each. Two jobs are reduced, each by a process of its own: the first, and one more on the same
 faces, which compares itself with the first. Peaks are those of each step (Linux counts them), and
 beside them is the growth in bytes per face from the number before. `cluster()` is the clustering
 itself, `order` what comes before it, `cluster` what comes after it; its seconds are of all three.
