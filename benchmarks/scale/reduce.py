@@ -5,12 +5,12 @@
 
 Each number is an archive of so many faces, three to a photo, one photo in a hundred unreadable.
 Embeddings are those of benchmarks/scale/neighbours.py; 1,000 of the people are enrolled, by one
-reference each. Two jobs are reduced, each by a process of its own: the first, and one more on the same
-faces, which compares itself with the first. Peaks are those of each step (Linux counts them), and
-beside them is the growth in bytes per face from the number before. `cluster()` is the clustering
-itself, `order` what comes before it, `cluster` what comes after it; its seconds are of all three.
-With --made-up-clusters nothing is clustered: the rest of the stage alone is measured, with clusters
-of the same sizes at random. FOLDER keeps what the jobs wrote.
+reference each. Two jobs are reduced, each by a process of its own: the first, and one more on the
+same faces, which compares itself with the first. Peaks are those of each step (Linux counts them),
+and beside them is the growth in bytes per face from the number before. `cluster()` is the
+clustering itself, `order` what comes before it, `cluster` what comes after it; its seconds are of
+all three. With --made-up-clusters nothing is clustered: the rest of the stage alone is measured,
+with clusters of the same sizes at random. FOLDER keeps what the jobs wrote.
 
 With --tasks a third job is reduced, shared out in tasks of so many faces (HEADCOUNT_REDUCE_FACES),
 each task in a process of its own, one after the other: the seconds of all tasks of a kind, those of
