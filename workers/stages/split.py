@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from headcount.contract.messages import DoneMarker, SplitRecord, find_record
 from headcount.tables import Table
-from workers.clustering.knn import EXACT_LIMIT, UNASSIGNED, Centroids, sample_size, shuffle
+from workers.clustering.cells import UNASSIGNED
+from workers.clustering.centroids import Centroids, sample_keys, sample_size
+from workers.clustering.knn import EXACT_LIMIT
 from workers.identity.apply_answers import enrol_named, load_decisions
 from workers.identity.inherit import inherit_names
 from workers.identity.remap import find_restated, restate_decisions
@@ -122,7 +124,7 @@ def _gather(unit: Unit, table: Table, parts: Parts) -> _Gathered:
         for batch in scan(unit, table, [*COLUMNS, DESCRIPTOR], part):
             unit.raise_if_stopped()
             tables.append(own_copy(batch, COLUMNS))
-            mixed.append(shuffle(_descriptors(batch)))
+            mixed.append(sample_keys(_descriptors(batch)))
             counts[-1] += batch.num_rows
     faces, order = in_order(pa.concat_tables(tables))
     return _Gathered(faces, order, np.concatenate(mixed), counts)
@@ -149,7 +151,7 @@ def _pivots(
     seen, drawn = sample_size(len(chosen))
     rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
     with own_threads() as pool:
-        return Centroids.of(_Fetched(unit, table, parts)[rows], seen, pool)
+        return Centroids.train(_Fetched(unit, table, parts)[rows], seen, pool)
 
 
 def _groups(pivots: Centroids | None, count: int) -> tuple[tuple[int, int], ...]:
