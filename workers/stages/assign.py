@@ -138,7 +138,7 @@ def rule_of(unit: Unit, faces: int) -> LinkageRule:
         pack.cluster_group_threshold,
         faces=faces,
         purity=unit.spec.purity,
-        decade=pack.decade,
+        cosine_per_decade=pack.decade,
     )
 
 

@@ -95,7 +95,7 @@ def join_group(unit: Unit) -> DoneMarker:
             Cells.build(placed, last - first),
             pool,
             neighbours=NEIGHBOURS,
-            threshold=rule_of(unit, split.faces).least_of_all,
+            threshold=rule_of(unit, split.faces).lowest_threshold,
             ids=number,
             count=split.faces,
         )
