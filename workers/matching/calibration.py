@@ -36,8 +36,8 @@ from workers.matching.impostors import (
     impostor_pairs,
     references,
 )
+from workers.models.packs.of_archive import figures_in_use
 from workers.people.gallery import load_gallery
-from workers.runtime.unit import figures_in_use
 
 FEWEST = 200
 """Fewer impostor pairs than this say nothing."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.contract.forgotten import forgotten_people
-from headcount.contract.layout import PREPARE
-from headcount.contract.messages import DoneMarker, read_record
 from headcount.contract.vocabulary import person_id, person_name
 from headcount.errors import FatalError, ObjectError
 from headcount.expected import parse_expected
+from headcount.storage.base import Reader
 from headcount.storage.uris import split_object_uri
 from headcount.tables import any_of, parts
-from workers.runtime.unit import Unit
 from workers.tables.columns import isin
+from workers.tables.pack_tables import PackTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +39,13 @@ class Expectations:
         return sum(len(people) for people in self.missing.values())
 
 
-def read_expected(unit: Unit) -> list[tuple[str, str]]:
-    """The pairs that were given for the unit's job; raises FatalError."""
-    source = unit.spec.expected
+def read_expected(source: str | None, open_store: Callable[[str], Reader]) -> list[tuple[str, str]]:
+    """The pairs of photo and person in the CSV ``source``; none without one. Raises FatalError."""
     if source is None:
         return []
     store_uri, key = split_object_uri(source)
     try:
-        text = unit.context.open(store_uri).get(key).data.decode("utf-8-sig")
+        text = open_store(store_uri).get(key).data.decode("utf-8-sig")
     except (ObjectError, UnicodeDecodeError) as error:
         raise FatalError(f"cannot read the expected people from {source}: {error}") from error
     return parse_expected(text, source)
@@ -79,15 +76,21 @@ def not_enrolled_among(names: Iterable[str], enrolled: Iterable[str]) -> dict[st
     }
 
 
-def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> Expectations:
-    """What was expected of this job's photos, held against the faces that were recognised.
+def compare_expected(
+    given: Sequence[tuple[str, str]],
+    faces: pa.Table,
+    enrolled: Sequence[str],
+    tables: PackTables,
+    *,
+    forgotten: Collection[str] = (),
+) -> Expectations:
+    """Compare the pairs that were given with the faces that were recognised.
 
-    ``enrolled`` are the names of the gallery's people.
+    ``enrolled`` are the names of the gallery's people, ``forgotten`` the ids of those who were
+    forgotten.
     """
-    given = read_expected(unit)
     if not given:
         return Expectations(0, {})
-    forgotten = forgotten_people(unit.store)
     pairs = {(photo, person_id(person)): person for photo, person in given}
     expected = [
         (photo, person) for (photo, known), person in pairs.items() if known not in forgotten
@@ -100,23 +103,17 @@ def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> E
     return Expectations(
         len(expected),
         missing,
-        _absent(unit, missing),
+        _absent(tables, missing),
         not_enrolled_among(names, enrolled),
         len(pairs) - len(expected),
     )
 
 
-def passed_over(unit: Unit) -> int:
-    """How many reference photos this job left aside, since their people were forgotten."""
-    prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
-    return prepared.counts.get("forgotten_references", 0)
-
-
-def _absent(unit: Unit, photos: Iterable[str]) -> frozenset[str]:
+def _absent(tables: PackTables, photos: Iterable[str]) -> frozenset[str]:
     """Those of some photos that are not in the collection."""
-    wanted, table = sorted(photos), unit.table(unit.pack_keys.photos)
+    wanted, table = sorted(photos), tables.photos
     here: set[str] = set()
     for part in parts(wanted):
-        where = f"{unit.of_collection} AND {any_of('photo', part)}"
+        where = f"{tables.of_collection} AND {any_of('photo', part)}"
         here.update(table.read(["photo"], where=where)["photo"].to_pylist())
     return frozenset(wanted) - here

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,15 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.contract import results
-from headcount.contract.layout import PREPARE
-from headcount.contract.messages import DoneMarker, ReferenceReport, read_record
+from headcount.contract.messages import JobSpec, PackRecord, ReferenceReport
 from headcount.contract.results import annotated_key
 from headcount.contract.vocabulary import Box, Decision
 from headcount.errors import FatalError, ObjectDenied, ObjectError, PhotoError
 from headcount.storage import Store
 from headcount.storage.base import Reader
 from workers.images.decode import Decoded, decode
-from workers.people.expected import passed_over
 from workers.report.annotate import annotate, crop, outline, preview
 from workers.report.page import render
 from workers.report.run_result import RunResult
@@ -38,7 +36,6 @@ from workers.report.view import (
     ShownReference,
 )
 from workers.runtime.threads import ordered_map
-from workers.runtime.unit import Unit
 from workers.tables.columns import isin
 
 log = logging.getLogger(__name__)
@@ -53,23 +50,49 @@ FAILURE_EXAMPLES = 5
 ROWS_AT_ONCE = 8192
 
 
+@dataclass(frozen=True, slots=True)
+class PictureSources:
+    """The job's photos, and by URI the stores of references that came from elsewhere.
+
+    ``progress`` is called after each photo.
+    """
+
+    spec: JobSpec
+    photos: Reader
+    open: Callable[[str], Reader]
+    threads: int
+    progress: Callable[[], None]
+
+
 def publish(
-    unit: Unit, out: Store, roll: RunResult, seconds: Mapping[str, float], *, threshold: float
+    sources: PictureSources,
+    out: Store,
+    roll: RunResult,
+    *,
+    pack: PackRecord,
+    threshold: float,
+    seconds: Mapping[str, float],
+    references: Iterable[ReferenceReport],
+    references_forgotten: int,
 ) -> dict[str, int]:
-    """Write the annotated photos and the report; says how many of what are shown."""
-    chosen = choose_photos(roll, unit.spec.annotate)
+    """Write the annotated photos and the report; says how many of what are shown.
+
+    ``references`` are the reports of this job's, of people who were forgotten
+    ``references_forgotten`` more were passed over.
+    """
+    chosen = choose_photos(roll, sources.spec.annotate)
     clusters = _cluster_members(roll)
-    pictures = _picture_photos(unit, out, roll, chosen, clusters)
+    pictures = _picture_photos(sources, out, roll, chosen, clusters)
     absent = roll.expectations.absent
     shown = tuple(
         replace(pictures[key].shown, absent=key in absent)
         for key in sorted(chosen)
         if key in pictures
     )
-    people, refused = _people(unit, roll)
+    people, refused = _people(sources, roll, references)
     report = Report(
-        spec=unit.spec,
-        pack=unit.figures,
+        spec=sources.spec,
+        pack=pack,
         threshold=threshold,
         photos=roll.photos,
         outcomes=roll.outcomes,
@@ -86,7 +109,7 @@ def publish(
         people_total=roll.people.num_rows,
         people_found=roll.people_found,
         people_refused=refused,
-        references_forgotten=passed_over(unit),
+        references_forgotten=references_forgotten,
         expected_forgotten=roll.expectations.forgotten,
     )
     out.put(results.REPORT, render(report).encode())
@@ -161,7 +184,11 @@ class _Pictures:
 
 
 def _picture_photos(
-    unit: Unit, out: Store, roll: RunResult, chosen: set[str], clusters: Sequence[_Members]
+    sources: PictureSources,
+    out: Store,
+    roll: RunResult,
+    chosen: set[str],
+    clusters: Sequence[_Members],
 ) -> dict[str, _Pictures]:
     tasks = {
         key: _Task(key, [], roll.expectations.missing.get(key, ()), show=True) for key in chosen
@@ -172,20 +199,19 @@ def _picture_photos(
     needed = isin(roll.faces["photo"], tasks)
     for row in roll.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))
-    collection = unit.collection
-    with ThreadPoolExecutor(unit.context.settings.threads, "publish") as pool:
+    with ThreadPoolExecutor(sources.threads, "publish") as pool:
         made = ordered_map(
             pool,
-            lambda task: _picture(unit, collection, out, task),
+            lambda task: _picture(sources, out, task),
             [tasks[key] for key in sorted(tasks)],
-            ahead=2 * unit.context.settings.threads,
+            ahead=2 * sources.threads,
         )
-        return {pictures.shown.key: pictures for pictures in _counted(unit, made)}
+        return {pictures.shown.key: pictures for pictures in _counted(sources, made)}
 
 
-def _counted(unit: Unit, made: Iterable[_Pictures]) -> Iterable[_Pictures]:
+def _counted(sources: PictureSources, made: Iterable[_Pictures]) -> Iterable[_Pictures]:
     for pictures in made:
-        unit.photos += 1
+        sources.progress()
         yield pictures
 
 
@@ -205,9 +231,9 @@ def _face(row: Mapping[str, Any]) -> ShownFace:
     )
 
 
-def _open_picture(unit: Unit, store: Reader, key: str) -> Decoded | None:
+def _open_picture(spec: JobSpec, store: Reader, key: str) -> Decoded | None:
     """The photo, upright and small enough to show; None where it cannot be had any more."""
-    limits = unit.spec.limits
+    limits = spec.limits
     try:
         data = store.get(key, limit=limits.max_bytes).data
         return decode(data, max_pixels=limits.max_pixels, min_long_side=ANNOTATED_LONG_SIDE)
@@ -215,8 +241,8 @@ def _open_picture(unit: Unit, store: Reader, key: str) -> Decoded | None:
         return None
 
 
-def _picture(unit: Unit, collection: Reader, out: Store, task: _Task) -> _Pictures:
-    decoded = _open_picture(unit, collection, task.key)
+def _picture(sources: PictureSources, out: Store, task: _Task) -> _Pictures:
+    decoded = _open_picture(sources.spec, sources.photos, task.key)
     if decoded is None:
         bare = ShownPhoto(task.key, 0, 0, tuple(task.faces), task.missing)
         return _Pictures(bare, {})
@@ -287,32 +313,34 @@ def _cluster_view(members: _Members, pictures: Mapping[str, _Pictures]) -> Shown
 # -- people -------------------------------------------------------------------------------------
 
 
-def _people(unit: Unit, roll: RunResult) -> tuple[tuple[ShownPerson, ...], int]:
-    """The enrolled people with their references; failed references of this job among them.
+def _people(
+    sources: PictureSources, roll: RunResult, references: Iterable[ReferenceReport]
+) -> tuple[tuple[ShownPerson, ...], int]:
+    """The enrolled people with their references; failed ``references`` of this job among them.
 
     Pictures are made of those alone that are shown: PEOPLE_SHOWN people, and as many of whom every
     reference failed. How many these are in all is the second.
     """
     by = [("faces", "descending"), ("person", "ascending"), ("person_id", "ascending")]
     order = pc.sort_indices(roll.people, sort_keys=by).slice(0, PEOPLE_SHOWN)
-    failed = _failed_references(unit)
+    failed = _failed_references(references)
     names = roll.people["person"]
     enrolled = set(names.filter(isin(names, failed)).to_pylist())
     others = [person for person in failed if person not in enrolled]
 
     def pictures(person: str) -> tuple[ShownReference, ...]:
         reports = failed.get(person, ())
-        return tuple(_reference(unit, unit.spec.people or "", report) for report in reports)
+        return tuple(_reference(sources, sources.spec.people or "", report) for report in reports)
 
     shown = [
-        ShownPerson(**row, shown=(*_references(unit, roll, n), *pictures(row["person"])))
+        ShownPerson(**row, shown=(*_references(sources, roll, n), *pictures(row["person"])))
         for n, row in zip(order.to_pylist(), roll.people.take(order).to_pylist(), strict=True)
     ]
     shown += [ShownPerson("", name, 0, 0, 0, pictures(name)) for name in others[:PEOPLE_SHOWN]]
     return tuple(shown), len(others)
 
 
-def _references(unit: Unit, roll: RunResult, person: int) -> Iterable[ShownReference]:
+def _references(sources: PictureSources, roll: RunResult, person: int) -> Iterable[ShownReference]:
     gallery = roll.gallery
     for row in gallery.references(person)[:REFERENCES_SHOWN]:
         x, y, w, h = (float(value) for value in gallery.boxes[row])
@@ -322,22 +350,22 @@ def _references(unit: Unit, roll: RunResult, person: int) -> Iterable[ShownRefer
             state="enrolled",
             box=(x, y, w, h),
         )
-        yield _reference(unit, gallery.sources[row], report)
+        yield _reference(sources, gallery.sources[row], report)
 
 
-def _failed_references(unit: Unit) -> dict[str, list[ReferenceReport]]:
+def _failed_references(
+    references: Iterable[ReferenceReport],
+) -> dict[str, list[ReferenceReport]]:
     """The first few references of each person that could not be used."""
     failed: defaultdict[str, list[ReferenceReport]] = defaultdict(list)
-    if unit.spec.people is not None:
-        prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
-        for report in prepared.references:
-            if report.refused and len(failed[report.person]) < REFERENCES_SHOWN:
-                failed[report.person].append(report)
+    for report in references:
+        if report.refused and len(failed[report.person]) < REFERENCES_SHOWN:
+            failed[report.person].append(report)
     return failed
 
 
-def _reference(unit: Unit, source: str, report: ReferenceReport) -> ShownReference:
-    decoded = _open_reference(unit, source, report.photo)
+def _reference(sources: PictureSources, source: str, report: ReferenceReport) -> ShownReference:
+    decoded = _open_reference(sources, source, report.photo)
     if decoded is None:
         return ShownReference(report)
     if report.box is None:
@@ -350,11 +378,11 @@ def _reference(unit: Unit, source: str, report: ReferenceReport) -> ShownReferen
     )
 
 
-def _open_reference(unit: Unit, source: str, photo: str) -> Decoded | None:
+def _open_reference(sources: PictureSources, source: str, photo: str) -> Decoded | None:
     """A reference's photo; one that was named is a photo of a collection, maybe of another one."""
-    if source == unit.spec.photos:
-        return _open_picture(unit, unit.collection, photo)
+    if source == sources.spec.photos:
+        return _open_picture(sources.spec, sources.photos, photo)
     try:
-        return _open_picture(unit, unit.context.open(source), photo)
+        return _open_picture(sources.spec, sources.open(source), photo)
     except FatalError:
         return None

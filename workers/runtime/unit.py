@@ -11,10 +11,8 @@ from typing import Any
 from headcount.collections import open_collection
 from headcount.collections.photos import collection_id
 from headcount.contract import forgotten
-from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, reduces
+from headcount.contract.layout import PREPARE, JobKeys, PackKeys, reduces
 from headcount.contract.messages import (
-    ArchiveRecord,
-    CalibrationRecord,
     DoneMarker,
     JobSpec,
     PackRecord,
@@ -30,6 +28,7 @@ from headcount.storage.base import Reader
 from headcount.storage.uris import is_within
 from headcount.tables import Table, in_collection
 from workers.models.base import ModelPack
+from workers.models.packs.of_archive import BOTH_PACKS, figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import split_name
 from workers.runtime.exclusive import SharedExclusiveLock
@@ -117,6 +116,10 @@ class Unit:
     def number(self) -> int:
         """The number in the unit's name."""
         return int(self.name.rsplit("-", 1)[1])
+
+    def count_photo(self) -> None:
+        """Count one more photo, which shows that the unit makes progress."""
+        self.photos += 1
 
     def raise_if_stopped(self) -> None:
         """Raise UnitReleased where this unit is to be left; asked between two photos."""
@@ -213,28 +216,3 @@ class Unit:
     def table(self, key: str) -> Table:
         """A table of the archive."""
         return Table(self.store.uri, key, self.context.s3)
-
-
-def figures_in_use(store: Store, keys: PackKeys, record: PackRecord) -> PackRecord:
-    """A pack's record, with the thresholds measured on an archive where they are kept."""
-    kept = find_record(store, keys.calibration, CalibrationRecord)
-    return record if kept is None else kept.applied(record)
-
-
-BOTH_PACKS = "--beside to embed with both, "
-"""What a job may do about another pack; who only searches can't."""
-
-
-def require_same_pack(store: Store, pack: ModelPack, *, otherwise: str = "") -> None:
-    """Raise FatalError unless the archive was made with this very pack.
-
-    ``otherwise`` is what else may be done about it.
-    """
-    made_with = read_record(store, ARCHIVE, ArchiveRecord).model
-    if made_with.pack_id != pack.record.pack_id:
-        raise FatalError(
-            f"the archive {store.uri} was made with the model pack {made_with.name} "
-            f"({made_with.pack_id}), and this run uses {pack.record.name} "
-            f"({pack.record.pack_id}). Embeddings of different packs cannot be compared: "
-            f"use --model {made_with.name} with the same model files, {otherwise}or another archive"
-        )

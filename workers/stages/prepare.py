@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE
-from headcount.contract.messages import ArchiveRecord, DoneMarker, ModelChoice, now
+from headcount.contract.messages import (
+    ArchiveRecord,
+    DoneMarker,
+    ModelChoice,
+    ReferenceReport,
+    now,
+)
 from headcount.tables import PHOTOS, faces_schema, gallery_schema
-from workers.people.enrolment import enrol_people
+from workers.people.enrolment import enrol_one, enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit
 
@@ -22,7 +29,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
     began = time.monotonic()
     for _ in decisions.read(unit.store):
         pass
-    read_expected(unit)
+    read_expected(unit.spec.expected, unit.context.open)
     record = unit.context.pack(unit.spec.model).record
     first = ArchiveRecord(
         created=now(), model=ModelChoice(name=record.name, pack_id=record.pack_id)
@@ -33,10 +40,24 @@ def prepare_job(unit: Unit) -> DoneMarker:
     unit.table(keys.photos).create(PHOTOS)
     unit.table(keys.faces).create(faces_schema(record.dimensions))
     unit.table(keys.gallery).create(gallery_schema(record.dimensions))
-    references, passed_over = enrol_people(unit) if unit.spec.people else ((), 0)
+    references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
     return unit.done(
         seconds=time.monotonic() - began,
         pack=record,
         references=references,
         counts={"forgotten_references": passed_over},
+    )
+
+
+def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
+    """Enrol the job's people; gives the reports and how many references were passed over."""
+    source = unit.context.open(unit.spec.people or "")
+    return enrol_people(
+        source,
+        unit.table(unit.pack_keys.gallery),
+        unit.store,
+        partial(enrol_one, source=source, pack=unit.pack, spec=unit.spec),
+        threads=unit.context.settings.threads,
+        confirm=unit.confirm,
+        progress=unit.count_photo,
     )

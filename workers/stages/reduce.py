@@ -18,7 +18,8 @@ from headcount.assignments import rolls
 from headcount.assignments.diff import diff_rolls
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record, now
+from headcount.contract.layout import PREPARE
+from headcount.contract.messages import DoneMarker, SplitRecord, find_record, now, read_record
 from headcount.contract.vocabulary import Outcome
 from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
@@ -27,7 +28,7 @@ from workers.identity.cluster_ids import changes, name_clusters
 from workers.identity.inherit import inherit_names
 from workers.identity.previous_run import earlier_roll
 from workers.identity.remap import find_restated, restate_decisions
-from workers.people.expected import load_expectations, passed_over
+from workers.people.expected import compare_expected, read_expected
 from workers.people.gallery import Gallery, load_gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.fenced_store import FencedStore
@@ -43,6 +44,7 @@ from workers.stages.assign import (
     people_in,
     to_cluster,
 )
+from workers.stages.job_tables import job_tables
 from workers.stages.split_tasks import handed_edges, handed_matches
 from workers.tables.faces import load_faces
 
@@ -54,7 +56,10 @@ def reduce_job(unit: Unit) -> DoneMarker:
 
     Where the stage was split, faces were compared with the gallery and each other by others.
     """
-    from workers.report.publish import publish  # pictures and templates: only where they are made
+    from workers.report.publish import (  # pictures and templates: only where they are made
+        PictureSources,
+        publish,
+    )
 
     clock = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
@@ -97,9 +102,26 @@ def reduce_job(unit: Unit) -> DoneMarker:
         roll = _write_tables(unit, out, faces, gallery, names, folder=folder)
         _keep(unit, out, earlier, roll, folder)
     clock.lap("write")
-    shown = publish(unit, out, roll, clock.seconds, threshold=threshold)
+    prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
+    passed_over = prepared.counts.get("forgotten_references", 0)
+    shown = publish(
+        PictureSources(
+            unit.spec,
+            unit.collection,
+            unit.context.open,
+            unit.context.settings.threads,
+            unit.count_photo,
+        ),
+        out,
+        roll,
+        pack=unit.figures,
+        threshold=threshold,
+        seconds=clock.seconds,
+        references=prepared.references,
+        references_forgotten=passed_over,
+    )
     clock.lap("publish")
-    summary = _summary(unit, roll, clock.seconds, shown, threshold=threshold)
+    summary = _summary(unit, roll, clock.seconds, shown, passed_over, threshold=threshold)
     out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
     return _done(unit, roll, clock)
 
@@ -151,7 +173,13 @@ def _write_tables(
     spec = unit.spec
     outcomes: Counter[str] = Counter()
     failures = [_FAILURES.empty_table()]
-    expectations = load_expectations(unit, faces, gallery.names)
+    expectations = compare_expected(
+        read_expected(spec.expected, unit.context.open),
+        faces,
+        gallery.names,
+        job_tables(unit),
+        forgotten=forgotten_people(unit.store),
+    )
 
     def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
         write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
@@ -208,6 +236,7 @@ def _summary(
     roll: RunResult,
     seconds: dict[str, float],
     shown: dict[str, int],
+    references_forgotten: int,
     *,
     threshold: float,
 ) -> dict[str, Any]:
@@ -226,7 +255,7 @@ def _summary(
         "expected_photos_absent": len(roll.expectations.absent),
         "expected_not_enrolled": len(roll.expectations.not_enrolled),
         "expected_forgotten": roll.expectations.forgotten,
-        "references_forgotten": passed_over(unit),
+        "references_forgotten": references_forgotten,
         "shown": shown,
         "threshold": round(threshold, 4),
         "seconds": {
@@ -241,8 +270,6 @@ def _summary(
 
 def embed_seconds(unit: Unit) -> dict[str, float]:
     """Seconds per embed stage, summed over the shards of this job and over threads."""
-    from headcount.contract.messages import read_record
-
     total: Counter[str] = Counter()
     for info in unit.store.list(unit.keys.done_folder):
         if "/embed-" in info.key:

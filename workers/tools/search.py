@@ -21,9 +21,9 @@ from headcount.tables import FILTER_VALUES, Table, any_of, in_collection
 from workers.faces.analysis import Analysis, analyse
 from workers.matching.calibration import search_threshold
 from workers.models.base import ModelPack
+from workers.models.packs.of_archive import figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
 from workers.people.enrolment import choose_face
-from workers.runtime.unit import figures_in_use, require_same_pack
 from workers.tables.columns import NONE, codes, first_of_each, one_array, pick, positions
 from workers.tables.rows import matrix
 

@@ -6,17 +6,20 @@ import pyarrow as pa
 import pytest
 
 from headcount.contract import results
-from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import DoneMarker, ReferenceReport
+from headcount.contract.messages import ReferenceReport
 from headcount.errors import FatalError
 from headcount.storage.keys import is_portable
 from headcount.storage.memory import MemoryStore
 from workers.people.gallery import NOBODY_ENROLLED
 from workers.report import publish
 from workers.report.annotate import preview
-from workers.report.publish import annotated_key, clear_annotated, failures_by_cause
+from workers.report.publish import PictureSources, annotated_key, clear_annotated, failures_by_cause
 from workers.report.run_result import RunResult
-from workers.runtime.unit import Unit
+
+
+def sources(people: str | None) -> PictureSources:
+    """Where the pictures of a job with this people folder come from."""
+    return cast("PictureSources", SimpleNamespace(spec=SimpleNamespace(people=people)))
 
 
 def row(photo: str, outcome: str, reason: str | None) -> dict[str, str | None]:
@@ -93,13 +96,10 @@ def test_of_ten_thousand_references_that_failed_only_those_shown_are_opened(
         ReferenceReport(person=f"p{n:05}", photo=f"p{n:05}/1.jpg", state="no_face")
         for n in range(10_000)
     )
-    store, keys, opened = MemoryStore(), JobKeys("job"), list[str]()
-    marker = DoneMarker(unit=PREPARE, attempt=1, worker="w", seconds=1, references=reports)
-    store.put(keys.done(PREPARE), marker.to_bytes())
-    unit = SimpleNamespace(store=store, keys=keys, spec=SimpleNamespace(people="file:///people/"))
-    monkeypatch.setattr(publish, "_open_reference", lambda _unit, _source, key: opened.append(key))
+    opened = list[str]()
+    monkeypatch.setattr(publish, "_open_reference", lambda _, _source, key: opened.append(key))
     roll = SimpleNamespace(people=results.PEOPLE.empty_table(), gallery=NOBODY_ENROLLED)
-    people, refused = publish._people(cast("Unit", unit), cast("RunResult", roll))
+    people, refused = publish._people(sources("file:///people/"), cast("RunResult", roll), reports)
     assert len(people) == len(opened) == publish.PEOPLE_SHOWN
     assert refused == 10_000
 
@@ -112,8 +112,7 @@ def test_people_are_shown_with_their_own_references_those_first_who_were_found_m
         for n, (name, faces) in enumerate((("Eve", 1), ("Bob", 7), ("Ada", 1), ("Zoe", 0)))
     ]
     monkeypatch.setattr(publish, "PEOPLE_SHOWN", 3)
-    monkeypatch.setattr(publish, "_references", lambda _unit, _roll, number: (number,))
-    unit = SimpleNamespace(spec=SimpleNamespace(people=None))
+    monkeypatch.setattr(publish, "_references", lambda _, _roll, number: (number,))
     roll = SimpleNamespace(people=pa.Table.from_pylist(rows, results.PEOPLE))
-    people, _ = publish._people(cast("Unit", unit), cast("RunResult", roll))
+    people, _ = publish._people(sources(None), cast("RunResult", roll), ())
     assert [(p.person, p.shown) for p in people] == [("Bob", (1,)), ("Ada", (2,)), ("Eve", (0,))]

@@ -15,6 +15,7 @@ from tests.running import comparable, table
 from workers.app import WORK
 from workers.models.base import ModelPack
 from workers.runtime.unit import Context, Unit
+from workers.stages import split as split_stage
 from workers.stages.exchange import hand_on, handed
 from workers.stages.split import parts_of
 
@@ -73,6 +74,32 @@ def test_few_faces_in_tasks_are_what_they_are_in_one_and_no_task_needs_a_model(
     shutil.rmtree(tmp_path / "archive/packs" / unit.record.pack_id / "rolls")
     do("reduce")
     assert [comparable(table(tmp_path, name)) for name in names] == whole
+
+
+def test_cells_that_are_joined_by_tasks_give_the_clusters_of_every_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split_stage, "EXACT_LIMIT", 300)
+    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 1200, fragments=4)
+    context = NoModels(Settings(reduce_faces=700), S3Settings(), "test")
+
+    def do(name: str) -> Unit:
+        unit = Unit(context, open_store(spec.archive), spec.job_id, name)
+        unit.store.delete(unit.keys.done(name))
+        unit.store.put(unit.keys.done(name), WORK[name.split("-", maxsplit=1)[0]](unit).to_bytes())
+        return unit
+
+    do("reduce")
+    whole = comparable(table(tmp_path, "clusters"))
+    unit = do("gather")
+    groups = read_record(unit.store, unit.keys.split, SplitRecord).groups
+    assert len(groups) == 2
+    for kind in ("match", "join"):
+        for part in range(2):
+            do(f"{kind}-{part:07}")
+    shutil.rmtree(tmp_path / "archive/packs" / unit.record.pack_id / "rolls")
+    do("reduce")
+    assert comparable(table(tmp_path, "clusters")) == whole
 
 
 def test_a_second_gather_keeps_to_what_the_first_settled_though_faces_came_meanwhile(
