@@ -109,7 +109,7 @@ def join_group(unit: Unit) -> DoneMarker:
 def handed_matches(unit: Unit, split: SplitRecord) -> Matches:
     """The nearest people of all faces, in the order in which they are stored."""
     keys = [unit.keys.matches(part) for part in range(len(split.parts))]
-    return Matches.together([Matches(**handed(unit.store, key)) for key in keys])
+    return Matches.concatenate([Matches(**handed(unit.store, key)) for key in keys])
 
 
 def handed_edges(unit: Unit, split: SplitRecord) -> Edges:
