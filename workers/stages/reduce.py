@@ -56,10 +56,9 @@ def reduce_job(unit: Unit) -> DoneMarker:
 
     Where the stage was split, faces were compared with the gallery and each other by others.
     """
-    from workers.report.publish import (  # pictures and templates: only where they are made
-        PictureSources,
-        publish,
-    )
+    # pictures and templates: only where they are made
+    from workers.report.pictures import PictureSources
+    from workers.report.publish import publish
 
     clock = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
