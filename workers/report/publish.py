@@ -85,8 +85,7 @@ def publish(
         expected_forgotten=result.expectations.forgotten,
     )
     out.put(results.REPORT, render(report).encode())
-    annotated = {results.annotated_key(photo.key) for photo in shown if photo.annotated}
-    clear_annotated(out, annotated)
+    clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})
     return {"photos": len(shown), "clusters": len(report.clusters), "people": len(report.people)}
 
 
