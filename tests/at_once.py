@@ -26,6 +26,7 @@ from workers.app import WORK
 from workers.faces.analysis import Analysis
 from workers.runtime.runner import Work, run_unit
 from workers.runtime.unit import Context, Unit
+from workers.stages.job_tables import job_tables
 from workers.tables.rows import face_rows, photo_rows
 
 WIDTH = 128
@@ -121,7 +122,8 @@ def made_up_shard(unit: Unit) -> DoneMarker:
             )
         )
         analyses.append(_faces(words))
-    record, spec, collection = unit.pack.record, unit.spec, unit.collection_id
+    record, spec, tables = unit.pack.record, unit.spec, job_tables(unit)
+    collection = tables.collection
     rows = photo_rows(photos, collection, spec, [spec.profile] * len(photos))
     faces = face_rows(zip(photos, analyses, strict=True), record, collection, spec)
     return unit.done(
@@ -129,8 +131,8 @@ def made_up_shard(unit: Unit) -> DoneMarker:
         photos=len(photos),
         faces=len(faces),
         outcomes={"faces": len(photos)},
-        photo_fragments=unit.table(unit.pack_keys.photos).stage(rows),
-        face_fragments=unit.table(unit.pack_keys.faces).stage(faces),
+        photo_fragments=tables.photos.stage(rows),
+        face_fragments=tables.faces.stage(faces),
     )
 
 

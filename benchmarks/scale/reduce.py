@@ -47,6 +47,7 @@ from workers.app import WORK
 from workers.runtime.unit import Context, Unit
 from workers.stages import assign as decide
 from workers.stages import reduce as stage
+from workers.stages.job_tables import job_tables
 from workers.stages.prepare import prepare_job
 from workers.tables.rows import fixed_lists, photo_rows
 
@@ -74,13 +75,14 @@ def make_archive(folder: Path, count: int) -> None:
         unit.store.put(JobKeys(job_id).spec, spec.to_bytes())
         unit.store.put(unit.keys.done(PREPARE), prepare_job(unit).to_bytes())
     rows, whose = people(count)
+    tables = job_tables(unit)
     shuffled = np.random.default_rng(2).permutation(range(0, count, BLOCK))
     for start in shuffled.tolist():
         numbers = np.arange(start, min(start + BLOCK, count))
-        unit.table(unit.pack_keys.faces).append(faces(unit.spec, numbers, rows[numbers]))
-        unit.table(unit.pack_keys.photos).append(photos(unit.spec, np.unique(numbers // OF_PHOTO)))
+        tables.faces.append(faces(unit.spec, numbers, rows[numbers]))
+        tables.photos.append(photos(unit.spec, np.unique(numbers // OF_PHOTO)))
     _, enrolled = np.unique(whose, return_index=True)
-    unit.table(unit.pack_keys.gallery).append(references(rows[enrolled[:PEOPLE]]))
+    tables.gallery.append(references(rows[enrolled[:PEOPLE]]))
 
 
 def unit_of(

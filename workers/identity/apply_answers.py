@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -16,9 +16,9 @@ from headcount.contract.forgotten import forgotten_people
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.clustering.cluster import Pairs
-from workers.runtime.unit import Unit
 from workers.tables.columns import Numbers, isin, truth
 from workers.tables.embeddings import EmbeddingLookup
+from workers.tables.pack_tables import PackTables
 from workers.tables.rows import fixed_lists
 
 
@@ -156,11 +156,11 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
     return np.array(list(pairs), np.int64).reshape(-1, 2)
 
 
-def load_decisions(unit: Unit, faces: pa.Table) -> Decided:
+def load_decisions(tables: PackTables, faces: pa.Table) -> Decided:
     """The archive's decisions; those about other collections mean no face here."""
-    records = tuple(record for _, record in decisions.read(unit.store))
+    records = tuple(record for _, record in decisions.read(tables.store))
     marks = {mark.face_id: mark for record in records for mark in record.faces}
-    meant = find_marks(unit, faces, list(marks.values()))
+    meant = find_marks(tables, faces, list(marks.values()))
 
     def of_side(second: bool) -> tuple[tuple[str, ...], ...]:
         sides = [[m for m in r.faces if (m.side == 1) is second] for r in records]
@@ -169,7 +169,7 @@ def load_decisions(unit: Unit, faces: pa.Table) -> Decided:
     return Decided(records, of_side(False), of_side(True))
 
 
-def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
+def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
     """The face of this run that each mark means, by the mark's face id.
 
     By id; else, for faces of another pack or profile, by place: the best overlap of boxes in
@@ -181,7 +181,7 @@ def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[s
     others = [mark for mark in marks if mark.face_id not in here and mark.content]
     if not others:
         return meant
-    photos = _photos_by_content(unit, {mark.content for mark in others})
+    photos = _photos_by_content(tables, {mark.content for mark in others})
     wanted = pa.array(sorted(set(photos.values())), pa.string())
     by_photo: defaultdict[str, list[tuple[str, tuple[float, float, float, float]]]]
     by_photo = defaultdict(list)
@@ -209,55 +209,61 @@ def nearest_place(
     return best
 
 
-def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
+def _photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, str]:
     """One photo of the collection for each content that is in it."""
     found: dict[str, str] = {}
     for part in parts(sorted(contents)):
-        where = f"{unit.of_collection} AND {any_of('content', part)}"
-        rows = unit.table(unit.pack_keys.photos).read(["photo", "content"], where=where)
+        where = f"{tables.of_collection} AND {any_of('content', part)}"
+        rows = tables.photos.read(["photo", "content"], where=where)
         for row in rows.to_pylist():
             found[row["content"]] = min(row["photo"], found.get(row["content"], row["photo"]))
     return found
 
 
-def enrol_named(unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup, decided: Decided) -> None:
+def enrol_named(
+    tables: PackTables,
+    faces: pa.Table,
+    embeddings: EmbeddingLookup,
+    decided: Decided,
+    *,
+    confirm: Callable[[], None],
+) -> None:
     """Bring the gallery up to the names that were given: faces become references as they are.
 
     A face that is a reference already is left alone, and one that was rejected or named otherwise
     since, or whose name another face of its photo was given since, is none of that person any more,
-    so that doing it again changes nothing.
+    so that doing it again changes nothing. ``confirm`` raises where nothing may be written any
+    more.
     """
-    table = unit.table(unit.pack_keys.gallery)
-    source = unit.spec.photos or ""
+    table = tables.gallery
     columns = ["person_id", "photo", "etag"]
-    rows = table.read(columns, where=f"source = {quoted(source)}").to_pylist()
+    held = table.read(columns, where=f"source = {quoted(tables.source)}").to_pylist()
     named = _named(decided)
-    at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in rows})
+    at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in held})
     where = {face: faces["photo"][row].as_py() for face, row in at.items()}
     latest = {(record.person_id or "", where[face]): (record, face) for record, face in named}
     over = decided.rejected | decided.renamed
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
-    for row in rows:
+    for row in held:
         key = row["person_id"], where.get(row["etag"], row["photo"])
         another = key in latest and row["etag"] in at and latest[key][1] != row["etag"]
         if another or (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
-            unit.confirm()
+            confirm()
             table.delete(mine)  # of copies in other collections, too
         else:
             have.add(key)
             known.add((row["person_id"], row["etag"]))
-    forgotten = forgotten_people(unit.store)
+    forgotten = forgotten_people(tables.store)
     fresh = {
         key: (record, at[face])
         for key, (record, face) in latest.items()
         if key not in have and (key[0], face) not in known and key[0] not in forgotten
     }
     people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
-    append_references(
-        unit, people, faces, np.array([row for _, row in fresh.values()], np.int64), embeddings
-    )
+    rows = np.array([row for _, row in fresh.values()], np.int64)
+    append_references(tables, people, faces, rows, embeddings, confirm=confirm)
 
 
 def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
@@ -280,11 +286,13 @@ def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
 
 
 def append_references(
-    unit: Unit,
+    tables: PackTables,
     people: Sequence[tuple[str, str]],
     faces: pa.Table,
     rows: Numbers,
     embeddings: EmbeddingLookup,
+    *,
+    confirm: Callable[[], None],
 ) -> None:
     """Add these rows of ``faces`` to the gallery, of ``people``: an id and a name for each row."""
     if not people:
@@ -293,13 +301,12 @@ def append_references(
     columns = {
         "person_id": [person for person, _ in people],
         "person": [name for _, name in people],
-        "source": [unit.spec.photos or ""] * len(people),
+        "source": [tables.source] * len(people),
         "photo": chosen["photo"],
         "etag": chosen["face_id"],
         "content": [""] * len(people),
         **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(found.astype(np.float32)),
     }
-    table = unit.table(unit.pack_keys.gallery)
-    unit.confirm()
-    table.append(pa.table(columns, schema=gallery_schema(found.shape[1])))
+    confirm()
+    tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

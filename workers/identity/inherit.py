@@ -2,55 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.assignments.rolls import face_keys
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, read_record
 from headcount.contract.vocabulary import Decision
 from headcount.tables import quoted
 from workers.identity.apply_answers import Decided, append_references
-from workers.identity.previous_run import base_roll
-from workers.runtime.unit import Unit
+from workers.identity.previous_run import base_roll, base_tables
 from workers.tables.columns import positions
 from workers.tables.embeddings import EmbeddingLookup
+from workers.tables.pack_tables import PackTables
 
 BEST = 5
 """Faces of each person that become references: as many as `headcount name` takes."""
 
 
 def inherit_names(
-    unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup, decided: Decided
+    tables: PackTables,
+    job_id: str,
+    faces: pa.Table,
+    embeddings: EmbeddingLookup,
+    decided: Decided,
+    *,
+    confirm: Callable[[], None],
 ) -> None:
     """Enrol the people who were named under the archive's pack, and have no reference in this one.
 
     The photos they were named by may be gone or changed: so the best of the faces that the
     archive's pack matches to them become references. People of a folder come with it. Doing it
-    again changes nothing.
+    again changes nothing. ``confirm`` raises where nothing may be written any more.
     """
-    base = PackKeys(read_record(unit.store, ARCHIVE, ArchiveRecord).model.pack_id)
-    if base == unit.pack_keys:
+    base = base_tables(tables)
+    if base is None:
         return
-    missing = _missing(unit, base)
+    missing = _missing(tables, base)
     if not missing:
         return
-    roll = base_roll(unit, base, faces)
+    roll = base_roll(tables, base, job_id, faces)
     if roll is None:
         return
     found = best_matched(roll, faces, decided, set(missing))
     people = [(person, missing[person]) for person in found["person_id"].to_pylist()]
-    append_references(unit, people, faces, found["row"].to_numpy(), embeddings)
+    append_references(tables, people, faces, found["row"].to_numpy(), embeddings, confirm=confirm)
 
 
-def _missing(unit: Unit, base: PackKeys) -> dict[str, str]:
+def _missing(tables: PackTables, base: PackTables) -> dict[str, str]:
     """The names, by id, of those who were named under ``base`` and are unknown here."""
     columns = ["person_id", "person"]
-    named = f"source = {quoted(unit.spec.photos or '')}"
-    there = unit.table(base.gallery).read(columns, where=named).to_pylist()
-    here = unit.table(unit.pack_keys.gallery).read(columns)["person_id"].to_pylist()
-    known = {*here, *forgotten_people(unit.store)}
+    named = f"source = {quoted(tables.source)}"
+    there = base.gallery.read(columns, where=named).to_pylist()
+    here = tables.gallery.read(columns)["person_id"].to_pylist()
+    known = {*here, *forgotten_people(tables.store)}
     return {r["person_id"]: r["person"] for r in there if r["person_id"] not in known}
 
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.assignments import rolls
-from headcount.contract.layout import ARCHIVE, PackKeys
+from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.messages import ArchiveRecord, PlanRecord, find_record, read_record
 from workers.identity.apply_answers import nearest_place
-from workers.runtime.unit import Unit
 from workers.tables.columns import NONE, Numbers, one_array, pick, positions
+from workers.tables.pack_tables import PackTables
 
 Placed = tuple[str, tuple[float, float, float, float]]
 """A face id and its box."""
@@ -24,35 +24,48 @@ PHOTOS_AT_ONCE = 10_000
 FACE_ID_MAP = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "meaning")])
 
 
-def earlier_roll(unit: Unit, faces: pa.Table, restated: pa.Table) -> pa.Table:
-    """What the job before this one said of the collection's faces; empty for the first.
+def earlier_roll(tables: PackTables, job_id: str, faces: pa.Table, restated: pa.Table) -> pa.Table:
+    """What the job before ``job_id`` said of the collection's faces; empty for the first.
 
     ``restated`` are the MEANINGS of those whose id is another one by now.
     """
-    collection = unit.collection_id
-    job_id = job_before(unit, unit.pack_keys, collection)
-    if job_id is not None:
-        return renamed(rolls.read_roll(unit.store, unit.pack_keys, collection, job_id), restated)
-    base = PackKeys(read_record(unit.store, ARCHIVE, ArchiveRecord).model.pack_id)
-    roll = None if base == unit.pack_keys else base_roll(unit, base, faces)
+    before = job_before(tables, job_id)
+    if before is not None:
+        return renamed(read_roll(tables, before), restated)
+    base = base_tables(tables)
+    roll = None if base is None else base_roll(tables, base, job_id, faces)
     return rolls.ROLL.empty_table() if roll is None else roll
 
 
-def base_roll(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table | None:
-    """What the last job under the archive's pack, ``base``, said of this pack's faces, if any."""
-    job_id = job_before(unit, base, unit.collection_id)
-    if job_id is None:
-        return None
-    roll = rolls.read_roll(unit.store, base, unit.collection_id, job_id)
-    return carried(roll, _meanings(unit, base, faces))
+def base_tables(tables: PackTables) -> PackTables | None:
+    """The tables of the pack that the archive was made with; None where these are they."""
+    made_with = read_record(tables.store, ARCHIVE, ArchiveRecord).model
+    base = PackKeys(made_with.pack_id)
+    return None if base == tables.keys else tables.of_pack(base)
 
 
-def job_before(unit: Unit, keys: PackKeys, collection: str) -> str | None:
+def base_roll(
+    tables: PackTables, base: PackTables, job_id: str, faces: pa.Table
+) -> pa.Table | None:
+    """What the last job before ``job_id`` under another pack said of this pack's faces, if any."""
+    before = job_before(base, job_id)
+    return (
+        None if before is None else carried(read_roll(base, before), _meanings(tables, base, faces))
+    )
+
+
+def job_before(tables: PackTables, job_id: str) -> str | None:
     """The job that this one was planned after; else the last one of an earlier time."""
-    plan = find_record(unit.store, unit.keys.plan, PlanRecord)
-    if plan and plan.after in rolls.job_ids(unit.store, keys.rolls(collection)):
-        return plan.after if plan.after != unit.job_id else None
-    return rolls.latest_job(unit.store, keys, collection, before=unit.job_id)
+    store, keys, collection = tables.store, tables.keys, tables.collection
+    plan = find_record(store, JobKeys(job_id).plan, PlanRecord)
+    if plan and plan.after in rolls.job_ids(store, keys.rolls(collection)):
+        return plan.after if plan.after != job_id else None
+    return rolls.latest_job(store, keys, collection, before=job_id)
+
+
+def read_roll(tables: PackTables, job_id: str) -> pa.Table:
+    """What a job said of the collection's faces."""
+    return rolls.read_roll(tables.store, tables.keys, tables.collection, job_id)
 
 
 def renamed(roll: pa.Table, meanings: pa.Table) -> pa.Table:
@@ -73,10 +86,11 @@ def carried(roll: pa.Table, meanings: pa.Table) -> pa.Table:
     return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
 
 
-def _meanings(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table:
+def _meanings(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
     """Which face of this pack each face of the other pack is."""
-    photos = _same_photos(_contents(unit, unit.pack_keys), _contents(unit, base))
-    return same_places(_faces_of(unit, base), faces, photos)
+    photos = _same_photos(_contents(tables), _contents(base))
+    theirs = base.faces.read(PLACED, where=base.of_collection)
+    return same_places(theirs, faces, photos)
 
 
 def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
@@ -141,9 +155,5 @@ def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:
     return found
 
 
-def _faces_of(unit: Unit, keys: PackKeys) -> pa.Table:
-    return unit.table(keys.faces).read(PLACED, where=unit.of_collection)
-
-
-def _contents(unit: Unit, keys: PackKeys) -> pa.Table:
-    return unit.table(keys.photos).read(["photo", "content"], where=unit.of_collection)
+def _contents(tables: PackTables) -> pa.Table:
+    return tables.photos.read(["photo", "content"], where=tables.of_collection)

@@ -5,7 +5,7 @@ The table of faces as it was with that run tells where they were and what they l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,17 +13,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount import decisions
-from headcount.assignments import rolls
 from headcount.assignments.rolls import face_keys
 from headcount.contract.layout import JobKeys
 from headcount.contract.messages import CommitRecord, find_record
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.tables import any_of, parts, quoted
-from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, same_places
-from workers.runtime.unit import Unit
+from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, read_roll, same_places
 from workers.tables.columns import NONE, one_array, positions
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.faces import DESCRIPTOR
+from workers.tables.pack_tables import PackTables
 from workers.tables.rows import matrix
 
 ALIKE = 0.8
@@ -35,38 +34,42 @@ COMPARED = 1 << 18
 collection was searched with another profile."""
 
 
-def find_restated(unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup) -> pa.Table:
+def find_restated(
+    tables: PackTables, job_id: str, faces: pa.Table, embeddings: EmbeddingLookup
+) -> pa.Table:
     """MEANINGS of the faces whose id is gone, though their photo is here: by place and likeness.
 
     Empty where nothing tells any more: the first run, or versions that a `forget` removed.
     """
-    job_id = job_before(unit, unit.pack_keys, unit.collection_id)
-    if job_id is None:
+    last = job_before(tables, job_id)
+    if last is None:
         return FACE_ID_MAP.empty_table()
-    roll = rolls.read_roll(unit.store, unit.pack_keys, unit.collection_id, job_id)
+    roll = read_roll(tables, last)
     gone = roll.filter(pc.is_in(roll["photo"], value_set=one_array(faces["photo"])))
     gone = gone.filter(pc.invert(pc.is_in(face_keys(gone), value_set=face_keys(faces))))
     if not gone.num_rows:
         return FACE_ID_MAP.empty_table()
-    before = _faces_with(unit, job_id, gone, PLACED)
+    before = _faces_with(tables, last, gone, PLACED)
     added = np.flatnonzero(positions(face_keys(faces), face_keys(roll)) == NONE)
     photos = pc.unique(before["photo"])
     found = same_places(before, faces.select(PLACED).take(pa.array(added)), photos)
     kept = [found.slice(0, 0)]
     for some in (found.slice(at, COMPARED) for at in range(0, len(found), COMPARED)):
-        looked = _faces_with(unit, job_id, some, ["photo", "face_id", DESCRIPTOR])
+        looked = _faces_with(tables, last, some, ["photo", "face_id", DESCRIPTOR])
         kept.append(_alike(some, looked, faces, embeddings))
     return pa.concat_tables(kept)
 
 
-def _faces_with(unit: Unit, job_id: str, gone: pa.Table, columns: Sequence[str]) -> pa.Table:
+def _faces_with(
+    tables: PackTables, job_id: str, gone: pa.Table, columns: Sequence[str]
+) -> pa.Table:
     """These columns of some faces as they were with an earlier job."""
-    table = unit.table(unit.pack_keys.faces)
-    commit = find_record(unit.store, JobKeys(job_id).commit, CommitRecord)
+    table = tables.faces
+    commit = find_record(tables.store, JobKeys(job_id).commit, CommitRecord)
     if commit is None or not table.has(commit.faces):
         return table.read(columns, where="false")
     wanted, found = face_keys(gone), [table.read(columns, where="false")]
-    for batch in table.at(commit.faces).scan(columns, where=unit.of_collection):
+    for batch in table.at(commit.faces).scan(columns, where=tables.of_collection):
         rows = pa.Table.from_batches([batch])
         found.append(rows.filter(pc.is_in(face_keys(rows), value_set=wanted)))
     return pa.concat_tables(found)
@@ -89,22 +92,25 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     return found
 
 
-def restate_decisions(unit: Unit, faces: pa.Table, restated: pa.Table) -> None:
+def restate_decisions(
+    tables: PackTables, faces: pa.Table, restated: pa.Table, *, confirm: Callable[[], None]
+) -> None:
     """Let decisions and references about these faces hold for the ids that they have now.
 
     What decisions said of the old ids stays, for a `rollback`. Doing it again changes nothing.
+    ``confirm`` raises where nothing may be written any more.
     """
     if not restated.num_rows:
         return
-    for key, record in list(decisions.read(unit.store)):
+    for key, record in list(decisions.read(tables.store)):
         marked = pa.array([mark.face_id for mark in record.faces], pa.string())
         about = restated.filter(pc.is_in(restated["face_id"], value_set=marked))
         if about.num_rows:
-            more = with_marks(record, about, _marks(unit, faces, about))
+            more = with_marks(record, about, _marks(tables, faces, about))
             if more != record:
-                unit.confirm()
-                unit.store.put(key, more.to_bytes())
-    _restate_references(unit, restated)
+                confirm()
+                tables.store.put(key, more.to_bytes())
+    _restate_references(tables, restated, confirm)
 
 
 def with_marks(
@@ -126,12 +132,12 @@ def with_marks(
     return record.model_copy(update={"faces": (*record.faces, *added.values())})
 
 
-def _marks(unit: Unit, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str], FaceMark]:
+def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str], FaceMark]:
     """Marks of the faces that are meant, by photo and face id."""
     contents: dict[str, str] = {}
     for part in parts(pc.unique(about["photo"]).to_pylist()):
-        where = f"{unit.of_collection} AND {any_of('photo', part)}"
-        rows = unit.table(unit.pack_keys.photos).read(["photo", "content"], where=where)
+        where = f"{tables.of_collection} AND {any_of('photo', part)}"
+        rows = tables.photos.read(["photo", "content"], where=where)
         contents |= {row["photo"]: row["content"] for row in rows.to_pylist()}
     named = about.select(["photo"]).append_column("face_id", about["meaning"])
     at = positions(face_keys(named), face_keys(faces))
@@ -145,14 +151,15 @@ def _marks(unit: Unit, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str]
     }
 
 
-def _restate_references(unit: Unit, restated: pa.Table) -> None:
+def _restate_references(
+    tables: PackTables, restated: pa.Table, confirm: Callable[[], None]
+) -> None:
     """References that were taken from these faces: a rejection looks for them by face id."""
-    table = unit.table(unit.pack_keys.gallery)
-    source = f"source = {quoted(unit.spec.photos or '')}"
+    source = f"source = {quoted(tables.source)}"
     meant = {(r["photo"], r["face_id"]): r["meaning"] for r in restated.to_pylist()}
-    for row in table.read(["photo", "etag"], where=source).to_pylist():
+    for row in tables.gallery.read(["photo", "etag"], where=source).to_pylist():
         meaning = meant.get((row["photo"], row["etag"]))
         if meaning is not None:
             mine = f"photo = {quoted(row['photo'])} AND etag = {quoted(row['etag'])}"
-            unit.confirm()
-            table.update({"etag": quoted(meaning)}, f"{source} AND {mine}")
+            confirm()
+            tables.gallery.update({"etag": quoted(meaning)}, f"{source} AND {mine}")

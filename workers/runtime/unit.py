@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from headcount.collections import open_collection
-from headcount.collections.photos import collection_id
 from headcount.contract import forgotten
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys, reduces
 from headcount.contract.messages import (
@@ -26,7 +25,6 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import is_within
-from headcount.tables import Table, in_collection
 from workers.models.base import ModelPack
 from workers.models.packs.of_archive import BOTH_PACKS, figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
@@ -199,20 +197,6 @@ class Unit:
         )
 
     @property
-    def collection_id(self) -> str:
-        """The id of the job's collection in the archive's tables."""
-        return collection_id(self.spec.photos or "")
-
-    @property
-    def of_collection(self) -> str:
-        """A filter of these tables: the row is of the job's collection."""
-        return in_collection(self.collection_id)
-
-    @property
     def pack_keys(self) -> PackKeys:
         """Where the pack's tables lie."""
         return PackKeys(self.record.pack_id)
-
-    def table(self, key: str) -> Table:
-        """A table of the archive."""
-        return Table(self.store.uri, key, self.context.s3)

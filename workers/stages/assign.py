@@ -20,7 +20,6 @@ from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, pro
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, Matches, accepted, match, probability
 from workers.people.gallery import Gallery
-from workers.runtime.unit import Unit
 from workers.tables.columns import (
     NONE,
     Numbers,
@@ -35,15 +34,17 @@ from workers.tables.columns import (
 from workers.tables.embeddings import EmbeddingMatrix
 
 
-def applied_threshold(unit: Unit, gallery: Gallery) -> float:
-    """The cosine from which on a face is matched, for this gallery's size."""
-    pack = unit.figures
+def applied_threshold(gallery: Gallery, pack: PackRecord, false_positives: float) -> float:
+    """The cosine from which on a face is matched, for this gallery's size.
+
+    ``false_positives`` is the share of people not enrolled who may be taken for somebody.
+    """
     return search_threshold(
         pack.threshold,
         pack.fmr,
         pack.decade,
         references=len(gallery.embeddings),
-        false_positives=unit.spec.false_positives,
+        false_positives=false_positives,
     )
 
 
@@ -130,25 +131,24 @@ def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
     return rows[first_of_each(number)], face_ids
 
 
-def rule_of(unit: Unit, faces: int) -> LinkageRule:
-    """By which so many faces of the unit's collection are clustered."""
-    pack = unit.record
+def linkage_rule(pack: PackRecord, faces: int, purity: float) -> LinkageRule:
+    """Linkage rule for a collection of ``faces`` faces; a higher ``purity`` joins fewer."""
     return join_rule(
         pack.cluster_threshold,
         pack.cluster_group_threshold,
         faces=faces,
-        purity=unit.spec.purity,
+        purity=purity,
         cosine_per_decade=pack.decade,
     )
 
 
 def find_clusters(
-    unit: Unit,
     photos: pa.ChunkedArray,
     face_ids: pa.Array,
     embeddings: EmbeddingMatrix,
     decided: Decided,
     *,
+    rule: LinkageRule,
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
     """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
@@ -157,7 +157,7 @@ def find_clusters(
     return cluster(
         embeddings,
         photo,
-        rule=rule_of(unit, len(face_ids)),
+        rule=rule,
         must_link=must,
         cannot_link=cannot,
         edges=edges,

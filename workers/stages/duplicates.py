@@ -17,7 +17,6 @@ from headcount.contract.vocabulary import Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName
 from headcount.tables import Table, any_of, faces_schema, in_collection, parts
-from workers.runtime.unit import Unit
 
 COLUMNS = (
     *("collection", "job_id", "profile", "photo", "bytes", "width", "height", "orientation"),
@@ -36,17 +35,18 @@ class Twin:
     photo: Photo
 
 
-def find_twins(unit: Unit, photos: Iterable[ManifestPhoto]) -> dict[str, Twin]:
+def find_twins(
+    table: Table, photos: Iterable[ManifestPhoto], profile: ProfileName
+) -> dict[str, Twin]:
     """By content, what the archive knows of photos of these sizes.
 
-    Only photos that were looked at, at least as thoroughly as this job asks for. Asked once per
-    shard, by size: contents are not known yet.
+    Only photos that were looked at, at least as thoroughly as ``profile``. Asked once per shard, by
+    size: contents are not known yet.
     """
-    table = unit.table(unit.pack_keys.photos)
     sizes = sorted({photo.size for photo in photos if photo.size})
     if not sizes or not table.count():
         return {}
-    profiles = PROFILES[PROFILES.index(unit.spec.profile) :]
+    profiles = PROFILES[PROFILES.index(profile) :]
     looked_at = any_of("outcome", [o.value for o in Outcome if o.processed])
     twins: dict[str, Twin] = {}
     for part in parts(sizes):

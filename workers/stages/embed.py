@@ -35,6 +35,7 @@ from workers.people.forgotten_faces import without_forgotten
 from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
 from workers.stages.duplicates import Twin, as_photo, copied_faces, find_twins
+from workers.stages.job_tables import job_tables
 from workers.tables.rows import face_rows, photo_rows
 
 ANALYSING = ("decode", "detect", "align", "embed")
@@ -108,19 +109,23 @@ def embed_shard(unit: Unit) -> DoneMarker:
 
 def _twins(unit: Unit, manifest: ShardManifest) -> dict[str, Twin]:
     """What need not be embedded; a shard that is done again embeds all: a twin may be in flux."""
-    return find_twins(unit, manifest.photos) if unit.attempt <= 1 else {}
+    if unit.attempt > 1:
+        return {}
+    return find_twins(job_tables(unit).photos, manifest.photos, unit.spec.profile)
 
 
 def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the shard's rows where no reader sees them yet; gives the fragments of both tables."""
-    collection, record = unit.collection_id, unit.pack.record
-    faces = unit.table(unit.pack_keys.faces)
+    tables, record = job_tables(unit), unit.pack.record
+    collection = tables.collection
     photo_table = photo_rows(shard.photos, collection, unit.spec, shard.profiles)
     found = face_rows(zip(shard.photos, shard.analyses, strict=True), record, collection, unit.spec)
-    copied = copied_faces(faces, shard.copies, collection, unit.spec, width=record.dimensions)
+    copied = copied_faces(
+        tables.faces, shard.copies, collection, unit.spec, width=record.dimensions
+    )
     return (
-        unit.table(unit.pack_keys.photos).stage(photo_table),
-        faces.stage(pa.concat_tables([found, copied])),
+        tables.photos.stage(photo_table),
+        tables.faces.stage(pa.concat_tables([found, copied])),
     )
 
 

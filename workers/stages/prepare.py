@@ -18,6 +18,7 @@ from headcount.tables import PHOTOS, faces_schema, gallery_schema
 from workers.people.enrolment import enrol_one, enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit
+from workers.stages.job_tables import job_tables
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
@@ -37,9 +38,10 @@ def prepare_job(unit: Unit) -> DoneMarker:
     unit.store.put_new(ARCHIVE, first.to_bytes())
     keys = unit.pack_keys  # refuses an archive of another pack
     unit.store.put_new(keys.record, record.to_bytes())
-    unit.table(keys.photos).create(PHOTOS)
-    unit.table(keys.faces).create(faces_schema(record.dimensions))
-    unit.table(keys.gallery).create(gallery_schema(record.dimensions))
+    tables = job_tables(unit)
+    tables.photos.create(PHOTOS)
+    tables.faces.create(faces_schema(record.dimensions))
+    tables.gallery.create(gallery_schema(record.dimensions))
     references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
     return unit.done(
         seconds=time.monotonic() - began,
@@ -54,7 +56,7 @@ def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     source = unit.context.open(unit.spec.people or "")
     return enrol_people(
         source,
-        unit.table(unit.pack_keys.gallery),
+        job_tables(unit).gallery,
         unit.store,
         partial(enrol_one, source=source, pack=unit.pack, spec=unit.spec),
         threads=unit.context.settings.threads,

@@ -41,6 +41,7 @@ from workers.stages.assign import (
     clusters_in,
     decide,
     find_clusters,
+    linkage_rule,
     people_in,
     to_cluster,
 )
@@ -63,20 +64,22 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
     split = find_record(unit.store, unit.keys.split, SplitRecord)
-    faces, embeddings = load_faces(unit, split)
-    restated = find_restated(unit, faces, embeddings)
-    restate_decisions(unit, faces, restated)
-    decided = load_decisions(unit, faces)
-    references = unit.table(unit.pack_keys.gallery)
+    tables, confirm = job_tables(unit), unit.confirm
+    faces, embeddings = load_faces(
+        tables, split, dimensions=unit.record.dimensions, progress=unit.count_photo
+    )
+    restated = find_restated(tables, unit.job_id, faces, embeddings)
+    restate_decisions(tables, faces, restated, confirm=confirm)
+    decided = load_decisions(tables, faces)
     if split is None:
-        enrol_named(unit, faces, embeddings, decided)
-        inherit_names(unit, faces, embeddings, decided)
+        enrol_named(tables, faces, embeddings, decided, confirm=confirm)
+        inherit_names(tables, unit.job_id, faces, embeddings, decided, confirm=confirm)
     gallery = load_gallery(
-        references if split is None else references.at(split.gallery_version),
+        tables.gallery if split is None else tables.gallery.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
     )
     clock.lap("load")
-    threshold = applied_threshold(unit, gallery)
+    threshold = applied_threshold(gallery, unit.figures, unit.spec.false_positives)
     faces = decide(
         faces,
         embeddings,
@@ -90,9 +93,16 @@ def reduce_job(unit: Unit) -> DoneMarker:
     rows, face_ids = to_cluster(faces)
     chosen = embeddings.at(rows)
     edges = handed_edges(unit, split) if split is not None and split.groups else None
-    labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided, edges=edges)
+    labels = find_clusters(
+        faces["photo"].take(rows),
+        face_ids,
+        chosen,
+        decided,
+        rule=linkage_rule(unit.record, len(face_ids), unit.spec.purity),
+        edges=edges,
+    )
     del chosen, embeddings, edges
-    earlier = earlier_roll(unit, faces, restated)
+    earlier = earlier_roll(tables, unit.job_id, faces, restated)
     ids = name_clusters(labels, face_ids, clusters_in(earlier))
     faces = add_clusters(faces, face_ids, ids)
     faces, names = add_lent_names(faces, decided.rejected)
@@ -144,7 +154,7 @@ def _done(unit: Unit, roll: RunResult, clock: Stopwatch) -> DoneMarker:
 
 def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: RunResult, folder: Path) -> None:
     """Keep what this job said, and what that changed: lineage and diff."""
-    collection = unit.collection_id
+    collection = job_tables(unit).collection
     now_said = roll.faces.select(rolls.ROLL.names)
     found = changes(
         clusters_in(earlier), clusters_in(now_said), people_in(earlier), people_in(now_said)
@@ -200,9 +210,8 @@ def _photo_tables(
     unit: Unit, outcomes: Counter[str], failures: list[pa.Table]
 ) -> Iterator[pa.Table]:
     """The photos in key order; outcomes are counted and failures kept on the way."""
-    scan = unit.table(unit.pack_keys.photos).scan(
-        results.PHOTOS.names, where=unit.of_collection, order_by=["photo"]
-    )
+    tables = job_tables(unit)
+    scan = tables.photos.scan(results.PHOTOS.names, where=tables.of_collection, order_by=["photo"])
     for batch in scan:
         table = pa.Table.from_batches([batch])
         outcomes.update(counted(table["outcome"]))

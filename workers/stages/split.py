@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,10 +23,12 @@ from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
 from workers.stages.assign import to_cluster
 from workers.stages.exchange import hand_on
+from workers.stages.job_tables import job_tables
 from workers.stages.split_tasks import split_of
 from workers.tables.columns import Numbers
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, empty, faces_table, in_order, own_copy, scan
+from workers.tables.pack_tables import PackTables
 from workers.tables.rows import stored_matrix
 
 COLUMNS = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable")
@@ -54,21 +56,23 @@ def gather_faces(unit: Unit) -> DoneMarker:
 def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
     """Gather as was settled, or settle it; None where another one settled it meanwhile."""
     clock = Stopwatch()
-    latest = faces_table(unit, settled)
+    tables = job_tables(unit)
+    latest = faces_table(tables, settled)
     version = settled.faces_version if settled else latest.version
     table = latest.at(version)
     most = unit.context.settings.reduce_faces
     parts = settled.parts if settled else parts_of(table.fragments(), most)
-    gathered = _gather(unit, table, parts)
+    fetched = _Fetched(tables, table, parts, unit.record.dimensions)
+    gathered = _gather(tables, table, parts, unit.raise_if_stopped)
     if settled is None:
-        _bring_up_to_date(unit, gathered.faces, _Fetched(unit, table, parts, gathered.order))
+        _bring_up_to_date(unit, gathered.faces, replace(fetched, order=gathered.order))
     clock.lap("load")
     rows, face_ids = to_cluster(gathered.faces)
     chosen = gathered.order[rows]
-    pivots = _pivots(unit, table, parts, gathered.mixed, chosen)
+    pivots = _pivots(fetched, gathered.mixed, chosen)
     split = settled or SplitRecord(
         faces_version=version,
-        gallery_version=unit.table(unit.pack_keys.gallery).version,
+        gallery_version=tables.gallery.version,
         parts=parts,
         faces=len(face_ids),
         groups=_groups(pivots, len(parts)),
@@ -84,10 +88,12 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
 
 def _bring_up_to_date(unit: Unit, faces: pa.Table, embeddings: _Fetched) -> None:
     """Take into the gallery what people decided about these faces."""
-    restate_decisions(unit, faces, find_restated(unit, faces, embeddings))
-    decided = load_decisions(unit, faces)
-    enrol_named(unit, faces, embeddings, decided)
-    inherit_names(unit, faces, embeddings, decided)
+    tables, job_id, confirm = job_tables(unit), unit.job_id, unit.confirm
+    restated = find_restated(tables, job_id, faces, embeddings)
+    restate_decisions(tables, faces, restated, confirm=confirm)
+    decided = load_decisions(tables, faces)
+    enrol_named(tables, faces, embeddings, decided, confirm=confirm)
+    inherit_names(tables, job_id, faces, embeddings, decided, confirm=confirm)
 
 
 def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
@@ -117,16 +123,18 @@ class _Gathered:
     counts: list[int]
 
 
-def _gather(unit: Unit, table: Table, parts: Parts) -> _Gathered:
-    tables, mixed, counts = [empty(COLUMNS)], [np.zeros(0, np.uint64)], []
+def _gather(
+    tables: PackTables, table: Table, parts: Parts, raise_if_stopped: Callable[[], None]
+) -> _Gathered:
+    read, mixed, counts = [empty(COLUMNS)], [np.zeros(0, np.uint64)], []
     for part in parts:
         counts.append(0)
-        for batch in scan(unit, table, [*COLUMNS, DESCRIPTOR], part):
-            unit.raise_if_stopped()
-            tables.append(own_copy(batch, COLUMNS))
+        for batch in scan(tables, table, [*COLUMNS, DESCRIPTOR], part):
+            raise_if_stopped()
+            read.append(own_copy(batch, COLUMNS))
             mixed.append(sample_keys(_descriptors(batch)))
             counts[-1] += batch.num_rows
-    faces, order = in_order(pa.concat_tables(tables))
+    faces, order = in_order(pa.concat_tables(read))
     return _Gathered(faces, order, np.concatenate(mixed), counts)
 
 
@@ -142,16 +150,14 @@ def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
         hand_on(unit.kept, unit.keys.numbers(part), number=number)
 
 
-def _pivots(
-    unit: Unit, table: Table, parts: Parts, mixed: NDArray[np.uint64], chosen: Numbers
-) -> Centroids | None:
+def _pivots(fetched: _Fetched, mixed: NDArray[np.uint64], chosen: Numbers) -> Centroids | None:
     """The pivots of the chosen rows; None where these are so few that every pair is compared."""
     if len(chosen) <= EXACT_LIMIT:
         return None
     seen, drawn = sample_size(len(chosen))
     rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
     with own_threads() as pool:
-        return Centroids.train(_Fetched(unit, table, parts)[rows], seen, pool)
+        return Centroids.train(fetched[rows], seen, pool)
 
 
 def _groups(pivots: Centroids | None, count: int) -> tuple[tuple[int, int], ...]:
@@ -169,18 +175,19 @@ class _Fetched:
     By row, part after part; or by a place in ``order``, which says the row.
     """
 
-    unit: Unit
+    tables: PackTables
     table: Table
     parts: Parts
+    dimensions: int
     order: Numbers | None = None
 
     def __getitem__(self, where: Numbers) -> NDArray[np.float32]:
         wanted = where if self.order is None else self.order[where]
         order = np.argsort(wanted, kind="stable")
         rows = wanted[order]
-        found, start = np.empty((len(rows), self.unit.record.dimensions), np.float32), 0
+        found, start = np.empty((len(rows), self.dimensions), np.float32), 0
         fragments = [number for part in self.parts for number in part]
-        for batch in scan(self.unit, self.table, [DESCRIPTOR], fragments):
+        for batch in scan(self.tables, self.table, [DESCRIPTOR], fragments):
             low, high = np.searchsorted(rows, [start, start + batch.num_rows])
             found[order[low:high]] = _descriptors(batch)[rows[low:high] - start]
             start += batch.num_rows

@@ -21,8 +21,9 @@ from workers.people.gallery import load_gallery
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
-from workers.stages.assign import rule_of
+from workers.stages.assign import linkage_rule
 from workers.stages.exchange import hand_on, handed
+from workers.stages.job_tables import job_tables
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, faces_table, scan
 from workers.tables.rows import stored_matrix
@@ -36,12 +37,13 @@ def split_of(unit: Unit) -> SplitRecord:
 def match_part(unit: Unit) -> DoneMarker:
     """Compare a part of the faces with the gallery, and with the pivots where there are any."""
     clock, split, part = Stopwatch(), split_of(unit), unit.number
+    tables = job_tables(unit)
     gallery = load_gallery(
-        unit.table(unit.pack_keys.gallery).at(split.gallery_version),
+        tables.gallery.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
     )
     none = np.zeros((0, unit.record.dimensions), np.float16)
-    batches = scan(unit, faces_table(unit, split), [DESCRIPTOR], split.parts[part])
+    batches = scan(tables, faces_table(tables, split), [DESCRIPTOR], split.parts[part])
     rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
     clock.lap("load")
     unit.raise_if_stopped()
@@ -95,7 +97,7 @@ def join_group(unit: Unit) -> DoneMarker:
             Cells.build(placed, last - first),
             pool,
             neighbours=NEIGHBOURS,
-            threshold=rule_of(unit, split.faces).lowest_threshold,
+            threshold=linkage_rule(unit.record, split.faces, unit.spec.purity).lowest_threshold,
             ids=number,
             count=split.faces,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from headcount.contract.messages import SplitRecord
 from headcount.tables import Table
-from workers.runtime.unit import Unit
 from workers.tables.columns import Numbers, free_unused
 from workers.tables.embeddings import Embeddings
+from workers.tables.pack_tables import PackTables
 from workers.tables.rows import stored_matrix
 
 FACE_COLUMNS = (
@@ -37,38 +37,47 @@ _TYPES = {
 }
 
 
-def faces_table(unit: Unit, split: SplitRecord | None) -> Table:
+def faces_table(tables: PackTables, split: SplitRecord | None) -> Table:
     """The table of faces; where the stage is split, as it was when it was split."""
-    table = unit.table(unit.pack_keys.faces)
-    return table if split is None else table.at(split.faces_version)
+    return tables.faces if split is None else tables.faces.at(split.faces_version)
 
 
-def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Embeddings]:
+def load_faces(
+    tables: PackTables,
+    split: SplitRecord | None,
+    *,
+    dimensions: int,
+    progress: Callable[[], None],
+) -> tuple[pa.Table, Embeddings]:
     """The collection's faces and their embeddings, sorted by photo, then left to right.
 
     Where the stage is split, the rows of the embeddings as stored are in the order of its parts.
+    ``progress`` is called after each batch.
     """
-    tables = [empty(FACE_COLUMNS)]
-    stored = np.zeros((0, unit.record.dimensions), np.float16)
+    read = [empty(FACE_COLUMNS)]
+    stored = np.zeros((0, dimensions), np.float16)
     fragments = None if split is None else [number for part in split.parts for number in part]
     columns = [*FACE_COLUMNS, DESCRIPTOR]
-    for batch in scan(unit, faces_table(unit, split), columns, fragments):
-        tables.append(own_copy(batch, FACE_COLUMNS))
+    for batch in scan(tables, faces_table(tables, split), columns, fragments):
+        read.append(own_copy(batch, FACE_COLUMNS))
         start = len(stored)  # they grow where they are: no second copy of all of them
         stored.resize((start + batch.num_rows, stored.shape[1]), refcheck=False)
         stored[start:] = stored_matrix(batch.column(DESCRIPTOR))
-        unit.photos += 1
-    faces, order = in_order(pa.concat_tables(tables))
-    del tables
+        progress()
+    faces, order = in_order(pa.concat_tables(read))
+    del read
     free_unused()
     return faces, Embeddings(stored, order)
 
 
 def scan(
-    unit: Unit, table: Table, columns: Sequence[str], fragments: Sequence[int] | None = None
+    tables: PackTables,
+    table: Table,
+    columns: Sequence[str],
+    fragments: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of the unit's collection, of some fragments in that order, or of all."""
-    return table.scan(columns, where=unit.of_collection, fragments=fragments)
+    """The collection's rows of the table of faces, of some fragments in that order, or of all."""
+    return table.scan(columns, where=tables.of_collection, fragments=fragments)
 
 
 def own_copy(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:

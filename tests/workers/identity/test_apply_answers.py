@@ -1,18 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
 
+from headcount.contract.layout import PackKeys
 from headcount.contract.messages import now
 from headcount.decisions import Action, DecisionRecord, overlap
 from headcount.settings import S3Settings
-from headcount.storage.memory import MemoryStore
+from headcount.storage import open_store
 from headcount.tables import Table, gallery_schema
 from workers.identity.apply_answers import Decided, enrol_named, nearest_place
-from workers.runtime.unit import Unit
 from workers.tables.embeddings import Embeddings
+from workers.tables.pack_tables import PackTables
 
 POSITIONS = {face: n for n, face in enumerate("abcd")}
 
@@ -30,18 +30,16 @@ def decided(*said: tuple[Action, str, str | None]) -> Decided:
     )
 
 
-def naming(folder: Path) -> tuple[Unit, Table]:
-    """A unit with an empty gallery of four dimensions."""
-    gallery = Table(folder.as_uri() + "/", "gallery.lance", S3Settings())
-    gallery.create(gallery_schema(4))
-    unit = SimpleNamespace(
-        store=MemoryStore(),
-        spec=SimpleNamespace(photos="file:///photos/"),
-        pack_keys=SimpleNamespace(gallery="gallery.lance"),
-        table=lambda _: gallery,
-        confirm=lambda: None,
-    )
-    return cast("Unit", unit), gallery
+def naming(folder: Path) -> tuple[PackTables, Table]:
+    """An archive's tables, with an empty gallery of four dimensions."""
+    store = open_store(folder.as_uri() + "/", S3Settings())
+    tables = PackTables(store, PackKeys("p"), "file:///photos/", S3Settings())
+    tables.gallery.create(gallery_schema(4))
+    return tables, tables.gallery
+
+
+def always() -> None:
+    """Writing is allowed."""
 
 
 def test_links_are_pairs_of_the_faces_that_are_here() -> None:
@@ -128,7 +126,7 @@ def test_of_two_names_of_a_face_the_latest_holds() -> None:
 
 
 def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     faces = pa.table(
         {"face_id": ["a", "b"], "photo": ["1.jpg", "2.jpg"], "quality": [1.0, 1.0]}
         | {name: [0.0, 0.0] for name in "xywh"}
@@ -136,7 +134,7 @@ def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
     vectors = Embeddings.as_stored(np.eye(2, 4, dtype=np.float16))
     first, second = ("name", "ab", "p1"), ("name", "ab", "p2")
     for said in (decided(first), decided(first, second)):
-        enrol_named(unit, faces, vectors, said)
+        enrol_named(tables, faces, vectors, said, confirm=always)
     rows = gallery.read(["person_id", "etag"]).to_pylist()
     assert sorted((row["person_id"], row["etag"]) for row in rows) == [("p2", "a"), ("p2", "b")]
 
@@ -144,13 +142,13 @@ def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
 def test_of_two_faces_of_one_photo_that_are_given_a_name_the_latest_is_the_reference(
     tmp_path: Path,
 ) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     columns = {"photo": ["1.jpg", "1.jpg"], "face_id": ["a", "b"], "quality": [0.9, 0.9]}
     faces = pa.table(columns | {name: [0.0, 0.0] for name in "xywh"})
     vectors = Embeddings.as_stored(np.eye(4, dtype=np.float32)[:2])
     first, second = ("name", "a", "p1"), ("name", "b", "p1")
     for said in (decided(first), decided(first, second), decided(first, second)):
-        enrol_named(unit, faces, vectors, said)
+        enrol_named(tables, faces, vectors, said, confirm=always)
     assert gallery.read(["etag"])["etag"].to_pylist() == ["b"], "nobody is in a photo twice"
 
 
@@ -163,7 +161,7 @@ def test_a_face_is_found_again_by_its_place() -> None:
 
 
 def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: Path) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     for photos in (["b.jpg"], ["a.jpg", "b.jpg"]):
         count = len(photos)
         faces = pa.table(
@@ -171,21 +169,21 @@ def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: P
             | {name: [0.0] * count for name in "xywh"}
         )
         vectors = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
-        enrol_named(unit, faces, vectors, decided(("name", "a", "p1")))
+        enrol_named(tables, faces, vectors, decided(("name", "a", "p1")), confirm=always)
     assert gallery.read(["photo", "etag"]).to_pylist() == [{"photo": "b.jpg", "etag": "a"}]
 
 
 def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo_is_in(
     tmp_path: Path,
 ) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     faces = pa.table(
         {"face_id": ["a"], "photo": ["1.jpg"], "quality": [1.0]} | {name: [0.0] for name in "xywh"}
     )
     vectors, named = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16)), ("name", "a", "p1")
     for source in ("file:///copies/", "file:///photos/"):
-        unit.spec.photos = source  # type: ignore[misc]
-        enrol_named(unit, faces, vectors, decided(named))
+        tables = replace(tables, source=source)
+        enrol_named(tables, faces, vectors, decided(named), confirm=always)
     assert gallery.count() == 2
-    enrol_named(unit, faces, vectors, decided(named, ("reject", "a", "p1")))
+    enrol_named(tables, faces, vectors, decided(named, ("reject", "a", "p1")), confirm=always)
     assert gallery.count() == 0

@@ -17,6 +17,7 @@ from workers.models.base import ModelPack
 from workers.runtime.unit import Context, Unit
 from workers.stages import split as split_stage
 from workers.stages.exchange import hand_on, handed
+from workers.stages.job_tables import job_tables
 from workers.stages.split import parts_of
 
 
@@ -118,6 +119,6 @@ def test_a_second_gather_keeps_to_what_the_first_settled_though_faces_came_meanw
 
     unit = unit_of(70)
     first = gathered(unit)
-    table = unit.table(unit.pack_keys.faces)
+    table = job_tables(unit).faces
     table.append(table.read(faces_schema(128).names).slice(0, 30))
     assert gathered(unit_of(40)) == first

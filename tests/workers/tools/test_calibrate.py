@@ -75,5 +75,5 @@ def test_kept_figures_are_reported_as_runs_go_by_them(tmp_path: Path) -> None:
     unit.store.put(unit.pack_keys.calibration, kept.to_bytes())
     unit = Unit(context, unit.store, spec.job_id, "reduce")
     said = json.loads(report(spec.archive, 1e-3, spec.false_positives))["search"]["threshold"]
-    assert said == applied_threshold(unit, NOBODY_ENROLLED)
+    assert said == applied_threshold(NOBODY_ENROLLED, unit.figures, spec.false_positives)
     assert said == pytest.approx(0.3), "not the pack's own 0.45"
