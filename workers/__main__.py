@@ -72,7 +72,7 @@ def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every er
 
 
 def _calibrate(arguments: argparse.Namespace) -> str:
-    from workers.matching.calibration import report
+    from workers.tools.calibrate import report
 
     return report(arguments.archive, arguments.fmr, arguments.false_positives, kept=arguments.keep)
 

@@ -1,4 +1,4 @@
-"""Enrolment: from reference photos, one face each, to the rows of the gallery."""
+"""Enrolment: reference photos, one face each, become rows of the gallery."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from workers.runtime.threads import ordered_map
 from workers.tables.rows import fixed_lists
 
 DOMINANT = 2.0
-"""In a reference photo of several faces, the largest is taken if it has this many times the
-area of the next; otherwise nobody can know whose reference it is."""
+"""Least ratio of the areas of the two largest faces of a reference photo: below it, nobody can know
+whose reference it is."""
 UNSURE = 0.15
-"""A find whose score is so far below the best of its photo is no rival: it may be no face."""
+"""A detection whose score is further below the best of its photo is ignored: it may be no face."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What one reference photo gave."""
+    """The report on one reference photo, and its face if one was taken."""
 
     reference: Reference
     report: ReferenceReport
@@ -42,12 +42,12 @@ class Enrolled:
     embedding: NDArray[np.float32] | None = None
     etag: str = ""
     content: str = ""
-    """The SHA-256 of the photo, empty where it could not be used."""
+    """SHA-256 of the photo, empty if it could not be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A reference that the gallery holds from a folder."""
+    """A reference in the gallery that came from a folder."""
 
     person_id: str
     person: str
@@ -57,7 +57,7 @@ class Held:
 
 
 def choose_face(analysis: Analysis) -> int | str:
-    """The number of the face to enrol, or what is wrong with the photo, in words."""
+    """Choose the number of the face to enrol; otherwise the fault of the photo, in words."""
     if not len(analysis):
         return "no face found"
     sure = analysis.scores >= analysis.scores.max() - UNSURE
@@ -81,13 +81,12 @@ def enrol_people(
     confirm: Callable[[], None],
     progress: Callable[[], None],
 ) -> tuple[tuple[ReferenceReport, ...], int]:
-    """Bring the gallery in step with the people folder; what came from elsewhere stays.
+    """Bring the gallery in step with the people folder; references from elsewhere stay.
 
     New and changed references are embedded by ``enrol``, those gone from the folder are withdrawn.
-    Gives what became of each, and how many were passed over: whoever was forgotten stays so,
-    whatever the folder holds. Raises FatalError, and changes nothing, where no reference can be
-    used. ``confirm`` raises where nothing may be written any more; ``progress`` is called after
-    each reference that was embedded.
+    Returns the report on each, and the number of references of forgotten people, which are passed
+    over. Raises FatalError, and changes nothing, if no reference can be used. ``confirm`` raises
+    if nothing may be written any more; ``progress`` is called after each embedded reference.
     """
     references = list(references_in(source.list()))
     if not references:
@@ -133,7 +132,7 @@ def _report_of(
 
 
 def _misnamed(reference: Reference) -> ReferenceReport:
-    """The report of a photo whose folder bears no person's name."""
+    """Report on a photo whose folder has no valid name of a person."""
     shown = Reference(printable(reference.person), reference.photo)
     return _report(shown, "bad_name", str(name_fault(reference.person)))
 
@@ -148,9 +147,9 @@ def _require_one(reports: Sequence[ReferenceReport], source: str) -> None:
 
 
 def _held(gallery: Table, source: str) -> list[Held]:
-    """The gallery's references from a folder; faces of a collection there that were named are not.
+    """References of the gallery that came from a folder.
 
-    They are known by their etag, which is the face's id.
+    Named faces of a collection in that folder are left out: their etag is a face id.
     """
     columns = ["person_id", "person", "photo", "etag", "content"]
     rows = gallery.read(columns, where=f"source = {quoted(source)}")
@@ -158,7 +157,7 @@ def _held(gallery: Table, source: str) -> list[Held]:
 
 
 def _owners(gallery: Table, source: str, leaving: Sequence[Held]) -> dict[str, set[str]]:
-    """The people of each content in the gallery, less the references of a folder that leave it."""
+    """People of each content in the gallery, without the references that are ``leaving`` it."""
     gone = {(source, held.person_id, held.photo) for held in leaving}
     columns = ["person_id", "source", "photo", "content"]
     owners: defaultdict[str, set[str]] = defaultdict(set)
@@ -171,9 +170,9 @@ def _owners(gallery: Table, source: str, leaving: Sequence[Held]) -> dict[str, s
 def without_shared(
     enrolled: Sequence[Enrolled], owners: Mapping[str, Collection[str]]
 ) -> list[Enrolled]:
-    """The references, those refused that are another person's too: faces would be nobody's.
+    """Refuse references whose content is another person's too: a match would be ambiguous.
 
-    Whom ``owners`` names for a content keeps it; of those that are new together nobody has it.
+    An owner in ``owners`` keeps the content; of several people who are new with it, none gets it.
     """
     new: defaultdict[str, set[str]] = defaultdict(set)
     for one in enrolled:
@@ -206,7 +205,10 @@ def _withdrawn(held: Held, heirs: Mapping[str, str]) -> ReferenceReport:
 def _note(
     archive: Store, gone: Sequence[Held], heirs: Mapping[str, str], staying: Collection[str]
 ) -> None:
-    """Say in the audit log whose references go, and to whom; who keeps none was renamed."""
+    """Record in the audit log the references that go, and the person they go to.
+
+    A person whose references all go to another was renamed.
+    """
     lines = Counter((h.person_id, heirs.get(h.content, "")) for h in gone)
     for (person, heir), references in sorted(lines.items()):
         if heir:
@@ -229,9 +231,9 @@ def _embed(
 
 
 def enrol_one(reference: Reference, source: Store, pack: ModelPack, spec: JobSpec) -> Enrolled:
-    """The face of one reference photo, or the reason why there is none to take.
+    """Embed the face of one reference photo, or report the reason why there is none to take.
 
-    ``spec`` says how thoroughly to search, and how large a photo may be.
+    ``spec`` has the search profile and the limits of a photo's size.
     """
     limits = spec.limits
     try:
@@ -281,7 +283,7 @@ def _write(
     replaced: Sequence[Held],
     confirm: Callable[[], None],
 ) -> None:
-    """Put rows in the place of others; nothing else of the gallery is touched."""
+    """Replace rows of the gallery; all other rows stay."""
     for part in parts(replaced):
         keys = any_of("photo", [held.photo for held in part])
         etags = any_of("etag", [held.etag for held in part])

@@ -1,4 +1,4 @@
-"""Who was expected in which photo, from a CSV of photo and person, and who is missing there."""
+"""Expected people: pairs of photo and person from a CSV, compared with the faces found."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from workers.tables.pack_tables import PackTables
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """Pairs of photo and person that were expected, and those of them that were not found.
+    """Number of expected pairs of photo and person, and the people ``missing`` from each photo.
 
-    ``absent`` are the photos that are not in the collection; ``not_enrolled`` the names that nobody
-    enrolled bears, each with one that differs by case only, if there is one; ``forgotten`` is the
-    number of further pairs that were passed over, of people who were forgotten.
+    ``absent`` are photos that are not in the collection. ``not_enrolled`` are names that nobody
+    enrolled has, each with one that differs by case only, or None. ``forgotten`` counts further
+    pairs, which were passed over because their people were forgotten.
     """
 
     total: int
@@ -35,12 +35,12 @@ class Expectations:
 
     @property
     def missing_total(self) -> int:
-        """Pairs that were not found."""
+        """Number of pairs that were not found."""
         return sum(len(people) for people in self.missing.values())
 
 
 def read_expected(source: str | None, open_store: Callable[[str], Reader]) -> list[tuple[str, str]]:
-    """The pairs of photo and person in the CSV ``source``; none without one. Raises FatalError."""
+    """Read the pairs of photo and person from the CSV ``source``, if any. Raises FatalError."""
     if source is None:
         return []
     store_uri, key = split_object_uri(source)
@@ -54,9 +54,10 @@ def read_expected(source: str | None, open_store: Callable[[str], Reader]) -> li
 def missing_from(
     expected: Iterable[tuple[str, str]], found: Iterable[tuple[str, str | None]]
 ) -> dict[str, tuple[str, ...]]:
-    """The expected people of each photo, by name, who are not found in it: photos and person ids.
+    """Names of expected people who were not found, by photo.
 
-    A name is compared as person ids are, so that its Unicode form does not matter.
+    ``expected`` are photos and names, ``found`` photos and person ids. Names are compared by
+    person id, so that their Unicode form does not matter.
     """
     seen = set(found)
     missing: dict[str, dict[str, str]] = {}
@@ -67,7 +68,7 @@ def missing_from(
 
 
 def not_enrolled_among(names: Iterable[str], enrolled: Iterable[str]) -> dict[str, str | None]:
-    """The names that nobody enrolled bears, each with one that differs by case only, or None."""
+    """Names that nobody enrolled has, each with one that differs by case only, or None."""
     people = {person_name(name): name for name in enrolled}
     by_case = {name.casefold(): name for name in people}
     normal = {name: person_name(name) for name in names}
@@ -84,7 +85,7 @@ def compare_expected(
     *,
     forgotten: Collection[str] = (),
 ) -> Expectations:
-    """Compare the pairs that were given with the faces that were recognised.
+    """Compare expected pairs of photo and person with the faces that were recognised.
 
     ``enrolled`` are the names of the gallery's people, ``forgotten`` the ids of those who were
     forgotten.
@@ -110,7 +111,7 @@ def compare_expected(
 
 
 def _absent(tables: PackTables, photos: Iterable[str]) -> frozenset[str]:
-    """Those of some photos that are not in the collection."""
+    """Those of the photos that are not in the collection."""
     wanted, table = sorted(photos), tables.photos
     here: set[str] = set()
     for part in parts(wanted):

@@ -138,7 +138,7 @@ def linkage_rule(pack: PackRecord, faces: int, purity: float) -> LinkageRule:
         pack.cluster_group_threshold,
         faces=faces,
         purity=purity,
-        decade=pack.decade,
+        cosine_per_decade=pack.decade,
     )
 
 

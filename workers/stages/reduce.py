@@ -174,10 +174,9 @@ def _publish(
     unit: Unit, out: Store, run: RunResult, inputs: _Inputs, seconds: Mapping[str, float]
 ) -> dict[str, int]:
     """Draw the photos and write the report; gives how many of what it shows."""
-    from workers.report.publish import (  # pictures and templates: only where they are made
-        PictureSources,
-        publish,
-    )
+    # pictures and templates: only where they are made
+    from workers.report.pictures import PictureSources
+    from workers.report.publish import publish
 
     context = unit.context
     return publish(

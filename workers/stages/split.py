@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from headcount.contract.messages import DoneMarker, SplitRecord, find_record
 from headcount.tables import Table
-from workers.clustering.knn import EXACT_LIMIT, UNASSIGNED, Centroids, sample_size, shuffle
+from workers.clustering.cells import UNASSIGNED
+from workers.clustering.centroids import Centroids, sample_keys, sample_size
+from workers.clustering.knn import EXACT_LIMIT
 from workers.identity.update import bring_up_to_date
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
@@ -121,7 +123,7 @@ def _gather(
         for batch in scan(tables, table, [*COLUMNS, DESCRIPTOR], part):
             raise_if_stopped()
             read.append(own_copy(batch, COLUMNS))
-            mixed.append(shuffle(_descriptors(batch)))
+            mixed.append(sample_keys(_descriptors(batch)))
             counts[-1] += batch.num_rows
     faces, order = in_order(pa.concat_tables(read))
     return _Gathered(faces, order, np.concatenate(mixed), counts)
@@ -146,7 +148,7 @@ def _pivots(fetched: _Fetched, mixed: NDArray[np.uint64], chosen: Numbers) -> Ce
     seen, drawn = sample_size(len(chosen))
     rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
     with own_threads() as pool:
-        return Centroids.of(fetched[rows], seen, pool)
+        return Centroids.train(fetched[rows], seen, pool)
 
 
 def _groups(pivots: Centroids | None, count: int) -> tuple[tuple[int, int], ...]:

@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.messages import DoneMarker, SplitRecord, read_record
+from workers.clustering.assignment import assign_all
+from workers.clustering.cells import UNASSIGNED, CellAssignment, Cells
+from workers.clustering.centroids import Centroids
 from workers.clustering.cluster import NEIGHBOURS
-from workers.clustering.knn import (
-    UNASSIGNED,
-    Cells,
-    Centroids,
-    Edges,
-    Places,
-    find_in_cells,
-    merge,
-    place_all,
-)
+from workers.clustering.knn import Edges, merge_buckets, search_cells
 from workers.matching.match import Matches, match
 from workers.people.gallery import load_gallery
 from workers.runtime.stopwatch import Stopwatch
@@ -66,11 +60,11 @@ def match_part(unit: Unit) -> DoneMarker:
 def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
     """Hand on to each group of cells the faces of this part that look into them."""
     number = handed(unit.store, unit.keys.numbers(part))["number"]
-    pivots = Centroids(**handed(unit.store, unit.keys.pivots))
+    pivots = Centroids.from_arrays(handed(unit.store, unit.keys.pivots))
     chosen = np.flatnonzero(number != UNASSIGNED)
     with own_threads() as pool:
-        placed = place_all(Embeddings(rows, chosen), pivots, pool)
-    places = Places.together(placed, len(pivots))
+        placed = assign_all(Embeddings(rows, chosen), pivots, pool)
+    places = CellAssignment.concatenate(placed, len(pivots))
     for group, (first, last) in enumerate(split.groups):
         unit.raise_if_stopped()
         looking, there = places.within(first, last)
@@ -79,9 +73,9 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
             unit.keys.places(part, group),
             number=number[chosen[looking]],
             descriptor=rows[chosen[looking]],
-            home=there.home,
+            home=there.assignment,
             cell=there.cell,
-            point=there.point,
+            point=there.query,
         )
 
 
@@ -91,20 +85,20 @@ def join_group(unit: Unit) -> DoneMarker:
     first, last = split.groups[group]
     keys = [unit.keys.places(part, group) for part in range(len(split.parts))]
     arrays = [handed(unit.store, key) for key in keys]
-    placed = [Places(part["home"], part["cell"], part["point"]) for part in arrays]
+    placed = [CellAssignment(part["home"], part["cell"], part["point"]) for part in arrays]
     number = np.concatenate([part["number"] for part in arrays])
     stored = np.concatenate([part["descriptor"] for part in arrays])
     del arrays
     clock.lap("load")
     unit.raise_if_stopped()
     with own_threads() as pool:
-        found = find_in_cells(
+        found = search_cells(
             Embeddings.as_stored(stored)[:],
-            Cells.of(placed, last - first),
+            Cells.build(placed, last - first),
             pool,
             neighbours=NEIGHBOURS,
-            threshold=linkage_rule(unit.record, split.faces, unit.spec.purity).least_of_all,
-            number=number,
+            threshold=linkage_rule(unit.record, split.faces, unit.spec.purity).lowest_threshold,
+            ids=number,
             count=split.faces,
         )
     shelves = [np.concatenate(shelf) for shelf in zip(*found, strict=True)]
@@ -117,7 +111,7 @@ def join_group(unit: Unit) -> DoneMarker:
 def handed_matches(unit: Unit, split: SplitRecord) -> Matches:
     """The nearest people of all faces, in the order in which they are stored."""
     keys = [unit.keys.matches(part) for part in range(len(split.parts))]
-    return Matches.together([Matches(**handed(unit.store, key)) for key in keys])
+    return Matches.concatenate([Matches(**handed(unit.store, key)) for key in keys])
 
 
 def handed_edges(unit: Unit, split: SplitRecord) -> Edges:
@@ -125,4 +119,4 @@ def handed_edges(unit: Unit, split: SplitRecord) -> Edges:
     found = [handed(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
     shelves = [np.split(part["found"], part["ends"][:-1]) for part in found]
     with own_threads() as pool:
-        return merge(shelves, neighbours=NEIGHBOURS, pool=pool)
+        return merge_buckets(shelves, neighbours=NEIGHBOURS, pool=pool)

@@ -1,4 +1,4 @@
-"""What a worker process finds wrong with itself: libraries, model pack, provider."""
+"""Self-check of a worker process: libraries, model pack, provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
 def report() -> str:
-    """The checks as JSON: a list of name, ok, detail."""
+    """Run the checks; a list of name, ok, detail as JSON."""
     return json.dumps([_libraries(), _runtime(), _pack()])
 
 

@@ -1,4 +1,4 @@
-"""Searching an archive by a photo: every photo with the person in it, the most alike first."""
+"""Search of an archive by a photo: every photo with the person in it, the most similar first."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ from workers.tables.columns import NONE, codes, first_of_each, one_array, pick, 
 from workers.tables.rows import matrix
 
 FIRST = 256
-"""Faces asked for at first; twice as many until the last one is not alike enough."""
+"""Faces of the first query; each further one asks for twice as many, until the last face found is
+below the threshold."""
 FALSE_HITS = 0.5
-"""Strangers that a search may turn up, on average: a person looks at what it finds."""
+"""False hits of a search on average: a person looks at the result."""
 
 
 def report(archive: str, photo: str, face: int | None, at_least: float | None) -> str:
-    """What a search finds, as JSON. Raises FatalError."""
+    """Search an archive by a face of a photo, as JSON. Raises FatalError."""
     settings, s3 = Settings(), S3Settings()
     store = open_store(archive, s3)
     pack = open_pack(settings.model, settings, s3)
@@ -54,7 +55,7 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
             false_positives=FALSE_HITS,
         )
     embedding = analysis.embeddings[chosen]
-    alike = _with_what_was_said(store, keys, hits(table, embedding, threshold))
+    alike = _with_decisions(store, keys, hits(table, embedding, threshold))
     same = mates(store, keys, table, embedding, alike)
     found = best_of_photos(pa.concat_tables([alike, same])).drop_columns(["person_id"])
     return json.dumps(
@@ -63,7 +64,7 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
             "face": chosen + 1,
             "box": [round(float(value), 1) for value in analysis.boxes[chosen]],
             "threshold": round(threshold, 4),
-            "found": _in_their_places(store, keys, found.to_pylist()),
+            "found": _with_collections(store, keys, found.to_pylist()),
         }
     )
 
@@ -89,7 +90,7 @@ def _analysis(photo: str, pack: ModelPack, settings: Settings, s3: S3Settings) -
 def _chosen(analysis: Analysis, face: int | None) -> int:
     if face is not None:
         if not 1 <= face <= len(analysis):
-            raise FatalError(f"there is no face {face}: {len(analysis)} were found")
+            raise FatalError(f"there is no face {face}: the photo has {len(analysis)}")
         return face - 1
     choice = choose_face(analysis)
     if isinstance(choice, str):
@@ -99,7 +100,7 @@ def _chosen(analysis: Analysis, face: int | None) -> int:
 
 
 def hits(table: Table, embedding: NDArray[np.float32], threshold: float) -> pa.Table:
-    """The faces of a table at cosine >= ``threshold``: collection, photo, face_id, similarity."""
+    """Faces of a table at cosine >= ``threshold``: collection, photo, face_id, similarity."""
     total, count = table.count("usable"), FIRST
     while True:
         rows = table.nearest(
@@ -120,10 +121,10 @@ def hits(table: Table, embedding: NDArray[np.float32], threshold: float) -> pa.T
 def mates(
     store: Store, keys: PackKeys, table: Table, embedding: NDArray[np.float32], alike: pa.Table
 ) -> pa.Table:
-    """The faces that the latest runs put into a cluster with one of ``alike``, or gave its name.
+    """Faces that share a cluster or a person with one of ``alike`` in the latest runs.
 
-    Columns as of ``alike``; ``similarity`` is each face's own, however low. A face that is no
-    longer in the table is left out.
+    Columns are those of ``alike``; ``similarity`` is each face's own, however low. Faces that are
+    no longer in the table are left out.
     """
     people, clusters = (pc.unique(alike[name].drop_null()) for name in ("person_id", "cluster_id"))
     found = [alike.slice(0, 0)]
@@ -145,10 +146,10 @@ def mates(
 def _cosines(
     table: Table, collection: str, face_ids: pa.ChunkedArray, embedding: NDArray[np.float32]
 ) -> tuple[pa.Array, NDArray[np.float64]]:
-    """Of these faces the ids of those in the table, once each, and their cosines."""
+    """Ids of those faces that are in the table, each once, and their cosines."""
     wanted = pc.unique(face_ids)
     where = in_collection(collection)
-    if len(wanted) <= FILTER_VALUES:  # else one pass over the collection is quicker than many
+    if len(wanted) <= FILTER_VALUES:  # above it, one pass over the collection is quicker
         where += f" AND {any_of('face_id', wanted.to_pylist())}"
     ids, cosines = [pa.array([], pa.string())], [np.zeros(0)]
     for batch in table.scan(["face_id", "descriptor"], where=where) if len(wanted) else ():
@@ -163,7 +164,7 @@ def _cosines(
 
 
 def best_of_photos(faces: pa.Table) -> pa.Table:
-    """Of each photo the best face: who is alike before whose run said so, the most alike first."""
+    """Best face of each photo: hits by similarity before cluster mates, the most similar first."""
     late = pc.not_equal(faces["by"], "similarity")
     order = [("late", "ascending"), ("similarity", "descending"), ("photo", "ascending")]
     ranked = faces.append_column("late", late).sort_by(order).drop_columns(["late"])
@@ -171,16 +172,16 @@ def best_of_photos(faces: pa.Table) -> pa.Table:
     return ranked.take(pa.array(np.sort(first_of_each(codes(photos)[0]))))
 
 
-def _with_what_was_said(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
-    """Add what the latest runs called the faces, and that they are here by their similarity."""
-    found = [_told(alike.slice(0, 0), rolls.ROLL.empty_table())]
+def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
+    """Add the decisions of the latest runs to hits by similarity."""
+    found = [_assigned(alike.slice(0, 0), rolls.ROLL.empty_table())]
     for collection in pc.unique(alike["collection"]).to_pylist():
         faces = alike.filter(pc.equal(alike["collection"], collection))
-        found.append(_told(faces, _latest_roll(store, keys, collection)))
+        found.append(_assigned(faces, _latest_roll(store, keys, collection)))
     return pa.concat_tables(found)
 
 
-def _told(faces: pa.Table, roll: pa.Table) -> pa.Table:
+def _assigned(faces: pa.Table, roll: pa.Table) -> pa.Table:
     roll = roll.filter(is_in(roll["face_id"], pc.unique(faces["face_id"])))
     at = positions(rolls.face_keys(faces), rolls.face_keys(roll))
     for name in ("person", "person_id", "decision", "cluster_id"):
@@ -189,7 +190,7 @@ def _told(faces: pa.Table, roll: pa.Table) -> pa.Table:
 
 
 def is_in(column: pa.ChunkedArray | pa.Array, texts: pa.Array) -> pa.ChunkedArray | pa.Array:
-    """Which texts of a column are among others."""
+    """Mask of the texts of a column that are among ``texts``."""
     return pc.is_in(column, value_set=one_array(texts))
 
 
@@ -197,10 +198,10 @@ def _latest_roll(store: Store, keys: PackKeys, collection: str) -> pa.Table:
     return rolls.read_roll(store, keys, collection, rolls.latest_job(store, keys, collection))
 
 
-def _in_their_places(
+def _with_collections(
     store: Store, keys: PackKeys, found: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The same rows with the URIs of their collections for the ids."""
+    """Replace the collection ids of rows with the URIs of the collections."""
     places = {}
     for collection in {row["collection"] for row in found}:
         job_id = rolls.latest_job(store, keys, collection)
@@ -210,7 +211,7 @@ def _in_their_places(
 
 
 def build_index(archive: str) -> str:
-    """Make the index of an archive's faces, or bring it up to date; gives the faces as JSON."""
+    """Make or update the index of an archive's faces; the number of faces as JSON."""
     settings, s3 = Settings(), S3Settings()
     store = open_store(archive, s3)
     pack = open_pack(settings.model, settings, s3)

@@ -1,25 +1,15 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from headcount.contract.messages import CalibrationRecord, PackRecord, now
-from headcount.settings import S3Settings, Settings
-from headcount.storage import open_store
-from tests.made_up import made_up_archive
 from workers.matching.calibration import (
     Calibration,
     cosine_at,
     labelled_pairs,
     logistic,
-    report,
     search_threshold,
 )
 from workers.matching.impostors import ImpostorPairs
-from workers.people.gallery import NOBODY_ENROLLED
-from workers.runtime.unit import Context, Unit
-from workers.stages.assign import applied_threshold
 
 POINTS = ((1e-2, 0.30), (1e-3, 0.35), (1e-4, 0.40))
 
@@ -116,17 +106,3 @@ def test_kept_figures_stand_in_for_those_of_the_pack_and_nothing_else() -> None:
     applied = kept.applied(pack)
     changed = {k for k, v in applied.model_dump().items() if v != pack.model_dump()[k]}
     assert changed == {"threshold", "fmr", "calibration"}
-
-
-def test_kept_figures_are_reported_as_runs_go_by_them(tmp_path: Path) -> None:
-    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 120, fragments=1)
-    context = Context(Settings(), S3Settings(), "test")
-    kept = CalibrationRecord(
-        made=now(), threshold=0.3, rate=1e-3, fmr=((1e-3, 0.3), (1e-4, 0.33)), calibration=None
-    )
-    unit = Unit(context, open_store(spec.archive), spec.job_id, "reduce")
-    unit.store.put(unit.pack_keys.calibration, kept.to_bytes())
-    unit = Unit(context, unit.store, spec.job_id, "reduce")
-    said = json.loads(report(spec.archive, 1e-3, spec.false_positives))["search"]["threshold"]
-    assert said == applied_threshold(NOBODY_ENROLLED, unit.figures, spec.false_positives)
-    assert said == pytest.approx(0.3), "not the pack's own 0.45"

@@ -274,7 +274,7 @@ def test_a_cut_list_of_people_keeps_its_totals():
 def test_who_was_passed_over_as_forgotten_is_counted_and_not_named():
     assert "forgotten" not in words(render(FULL))
     said = words(render(replace(FULL, references_forgotten=2, expected_forgotten=1)))
-    assert "somebody was forgotten: 2 reference photos, 1 person expected in photos" in said
+    assert "people were forgotten: 2 reference photos, 1 person expected in photos" in said
 
 
 def test_a_person_missing_is_said_in_red():
@@ -298,7 +298,10 @@ def test_where_every_reference_failed_nobody_is_told_to_make_a_folder():
     said = words(render(replace(EMPTY, people=(person,), people_total=0, people_refused=300)))
     assert "No people are enrolled" not in said
     assert phrases.REMEDIES["no_face"] in said
-    assert "Of 300 people no reference could be used; headcount enroll lists them all." in said
+    assert (
+        "None of the references of 300 people could be used; headcount enroll lists them all."
+        in said
+    )
 
 
 def test_references_that_were_used_are_no_alert():
@@ -327,7 +330,7 @@ def test_every_outcome_has_words():
 def test_why_a_face_is_not_named():
     assert (
         phrases.why(UNKNOWN, PACK.threshold, PACK.margin)
-        == "Nearest is Grace Hopper, not alike enough"
+        == "Nearest is Grace Hopper, not similar enough"
     )
     close = replace(UNKNOWN, similarity=0.5)
     assert phrases.why(close, PACK.threshold, PACK.margin).startswith("Too close to call")
@@ -363,7 +366,7 @@ def test_an_empty_run_says_so_everywhere():
     said = words(render(EMPTY))
     assert "0 photos, 0 faces." in said
     assert "No people are enrolled" in said
-    assert "There were no photos to look at" in said
+    assert "The collection has no photos" in said
     assert "Nobody: no face was found" in said
     assert "None: every photo was processed" in said
 
