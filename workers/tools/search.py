@@ -24,7 +24,7 @@ from workers.models.base import ModelPack
 from workers.models.packs.of_archive import figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
 from workers.people.enrolment import choose_face
-from workers.tables.columns import NONE, codes, first_of_each, one_array, pick, positions
+from workers.tables.columns import NONE, factorize, first_of_each, index_of, one_array, take_or_null
 from workers.tables.rows import matrix
 
 FIRST = 256
@@ -136,7 +136,7 @@ def mates(
             ways = pc.if_else(together, "cluster", "name").filter(chosen)
             roll = roll.filter(chosen).append_column("by", ways)
             known, cosines = _cosines(table, collection, roll["face_id"], embedding)
-            at = positions(roll["face_id"], known)
+            at = index_of(roll["face_id"], known)
             roll = roll.append_column("collection", pa.array([collection] * len(at), pa.string()))
             roll = roll.append_column("similarity", pa.array(np.append(cosines, 0.0)[at]))
             found.append(roll.filter(at != NONE).select(alike.column_names).cast(alike.schema))
@@ -159,7 +159,7 @@ def _cosines(
         ids.append(one_array(kept["face_id"]))
         cosines.append(np.round((rows @ embedding / lengths).astype(float), 4))
     known, found = pa.concat_arrays(ids), np.concatenate(cosines)
-    once = first_of_each(codes(known)[0])
+    once = first_of_each(factorize(known)[0])
     return known.take(pa.array(once)), found[once]
 
 
@@ -169,7 +169,7 @@ def best_of_photos(faces: pa.Table) -> pa.Table:
     order = [("late", "ascending"), ("similarity", "descending"), ("photo", "ascending")]
     ranked = faces.append_column("late", late).sort_by(order).drop_columns(["late"])
     photos = pc.binary_join_element_wise(ranked["collection"], ranked["photo"], "\0")
-    return ranked.take(pa.array(np.sort(first_of_each(codes(photos)[0]))))
+    return ranked.take(pa.array(np.sort(first_of_each(factorize(photos)[0]))))
 
 
 def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
@@ -183,9 +183,9 @@ def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
 
 def _assigned(faces: pa.Table, roll: pa.Table) -> pa.Table:
     roll = roll.filter(is_in(roll["face_id"], pc.unique(faces["face_id"])))
-    at = positions(rolls.face_keys(faces), rolls.face_keys(roll))
+    at = index_of(rolls.face_keys(faces), rolls.face_keys(roll))
     for name in ("person", "person_id", "decision", "cluster_id"):
-        faces = faces.append_column(name, pick(roll[name], at))
+        faces = faces.append_column(name, take_or_null(roll[name], at))
     return faces.append_column("by", pa.array(["similarity"] * len(at), pa.string()))
 
 
