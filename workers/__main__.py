@@ -14,8 +14,8 @@ import threading
 def main() -> None:
     """Serve until told to stop, or run one errand."""
     arguments = _parser().parse_args()
-    if arguments.errand is not None:
-        _run_errand(arguments)
+    if arguments.tool is not None:
+        _run_tool(arguments)
         return
     if arguments.stop_with_parent:
         threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
@@ -27,24 +27,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--queues", default="embed,reduce")
     parser.add_argument("--stop-with-parent", action="store_true")
     parser.add_argument("--metrics-port", type=int)
-    errands = parser.add_subparsers(dest="errand", metavar="ERRAND")
-    errands.add_parser("doctor").set_defaults(run=_doctor)
-    calibrate = errands.add_parser("calibrate")
+    tools = parser.add_subparsers(dest="errand", metavar="ERRAND")
+    tools.add_parser("doctor").set_defaults(run=_doctor)
+    calibrate = tools.add_parser("calibrate")
     calibrate.add_argument("archive")
     calibrate.add_argument("--fmr", type=float, default=1e-4)
     calibrate.add_argument("--false-positives", type=float, default=1e-3)
     calibrate.add_argument("--keep", action="store_true")
     calibrate.set_defaults(run=_calibrate)
-    search = errands.add_parser("search")
+    search = tools.add_parser("search")
     search.add_argument("archive")
     search.add_argument("photo")
     search.add_argument("--face", type=int)
     search.add_argument("--at-least", type=float)
     search.set_defaults(run=_search)
-    index = errands.add_parser("index")
+    index = tools.add_parser("index")
     index.add_argument("archive")
     index.set_defaults(run=_index)
-    models = errands.add_parser("models")
+    models = tools.add_parser("models")
     models.add_argument("action", choices=["list", "prepare", "verify"])
     models.add_argument("--model")
     models.add_argument("--variant")
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_errand(arguments: argparse.Namespace) -> None:
+def _run_tool(arguments: argparse.Namespace) -> None:
     """Print what an errand found; an error meant for people goes to stderr, with exit code 1."""
     from headcount.errors import HeadcountError
 
@@ -130,7 +130,7 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
     from headcount.telemetry.endpoint import Endpoint
     from workers.app import make_worker_app, worker_name
     from workers.models.session import units_at_once
-    from workers.runtime.health import Vitals
+    from workers.runtime.health import Health
     from workers.runtime.unit import Context
 
     settings = Settings()
@@ -140,13 +140,13 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
     try:
         broker = Broker(settings.broker_url.get_secret_value())
         broker.check()
-        context, vitals = Context(settings, S3Settings(), worker_name()), Vitals()
-        app = make_worker_app(context, broker, vitals)
+        context, health = Context(settings, S3Settings(), worker_name()), Health()
+        app = make_worker_app(context, broker, health)
         if metrics_port is not None:
-            Endpoint(settings.metrics_host, metrics_port, vitals.pages())
+            Endpoint(settings.metrics_host, metrics_port, health.pages())
             if "embed" in queues:
                 context.pack(settings.model)  # whoever asks for readiness waits for the models
-        vitals.ready()
+        health.ready()
         at_once = units_at_once(settings) if "embed" in queues else 1
     except HeadcountError as error:
         sys.exit(f"headcount worker: {error}")

@@ -45,7 +45,7 @@ from headcount.tables import faces_schema, gallery_schema
 from orchestrator.jobs.submit import make_spec
 from workers.app import WORK
 from workers.runtime.unit import Context, Unit
-from workers.stages import assign as decide
+from workers.stages import assign
 from workers.stages import reduce as stage
 from workers.stages.job_tables import job_tables
 from workers.stages.prepare import prepare_job
@@ -184,8 +184,8 @@ def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
         peaks["cluster()"] = meter.peak()
         return labels
 
-    actual, inside = decide.cluster if clustered else made_up, {}
-    decide.cluster, stage.Stopwatch = cluster, Stopwatch  # type: ignore[assignment, misc]
+    actual, inside = assign.cluster if clustered else made_up, {}
+    assign.cluster, stage.Stopwatch = cluster, Stopwatch  # type: ignore[assignment, misc]
     seconds = stage.reduce_job(unit).stages | inside
     print(json.dumps({name: (seconds.get(name, 0.0), peak) for name, peak in peaks.items()}))
 

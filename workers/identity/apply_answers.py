@@ -23,7 +23,7 @@ from workers.tables.rows import fixed_lists
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Answers:
     """Decisions with the ids of the faces that they mean in this run, oldest first.
 
     ``others`` are the faces of the second side, where a decision is about two faces or clusters.
@@ -156,7 +156,7 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
     return np.array(list(pairs), np.int64).reshape(-1, 2)
 
 
-def load_decisions(tables: PackTables, faces: pa.Table) -> Decided:
+def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
     """The archive's decisions; those about other collections mean no face here."""
     records = tuple(record for _, record in decisions.read(tables.store))
     marks = {mark.face_id: mark for record in records for mark in record.faces}
@@ -166,7 +166,7 @@ def load_decisions(tables: PackTables, faces: pa.Table) -> Decided:
         sides = [[m for m in r.faces if (m.side == 1) is second] for r in records]
         return tuple(tuple(meant[m.face_id] for m in s if m.face_id in meant) for s in sides)
 
-    return Decided(records, of_side(False), of_side(True))
+    return Answers(records, of_side(False), of_side(True))
 
 
 def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
@@ -224,7 +224,7 @@ def enrol_named(
     tables: PackTables,
     faces: pa.Table,
     embeddings: EmbeddingLookup,
-    decided: Decided,
+    answers: Answers,
     *,
     confirm: Callable[[], None],
 ) -> None:
@@ -238,11 +238,11 @@ def enrol_named(
     table = tables.gallery
     columns = ["person_id", "photo", "etag"]
     held = table.read(columns, where=f"source = {quoted(tables.source)}").to_pylist()
-    named = _named(decided)
+    named = named_faces(answers)
     at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in held})
     where = {face: faces["photo"][row].as_py() for face, row in at.items()}
     latest = {(record.person_id or "", where[face]): (record, face) for record, face in named}
-    over = decided.rejected | decided.renamed
+    over = answers.rejected | answers.renamed
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
     for row in held:
@@ -273,12 +273,12 @@ def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
     return dict(reversed(list(zip(found, rows.tolist(), strict=True))))
 
 
-def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
+def named_faces(answers: Answers) -> list[tuple[DecisionRecord, str]]:
     """The names that hold, with each of their faces: the latest of a face, if not taken back."""
-    over = decided.rejected | decided.renamed
+    over = answers.rejected | answers.renamed
     return [
         (record, face)
-        for record, found in zip(decided.records, decided.faces, strict=True)
+        for record, found in zip(answers.records, answers.faces, strict=True)
         if record.action == "name"
         for face in found
         if (face, record.person_id) not in over

@@ -11,8 +11,8 @@ from headcount.assignments.rolls import face_keys
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.vocabulary import Decision
 from headcount.tables import quoted
-from workers.identity.apply_answers import Decided, append_references
-from workers.identity.previous_run import base_roll, base_tables
+from workers.identity.apply_answers import Answers, append_references
+from workers.identity.previous_run import base_assignments, base_tables
 from workers.tables.columns import index_of
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
@@ -26,7 +26,7 @@ def inherit_names(
     job_id: str,
     faces: pa.Table,
     embeddings: EmbeddingLookup,
-    decided: Decided,
+    answers: Answers,
     *,
     confirm: Callable[[], None],
 ) -> None:
@@ -42,10 +42,10 @@ def inherit_names(
     missing = _missing(tables, base)
     if not missing:
         return
-    roll = base_roll(tables, base, job_id, faces)
-    if roll is None:
+    assignments = base_assignments(tables, base, job_id, faces)
+    if assignments is None:
         return
-    found = best_matched(roll, faces, decided, set(missing))
+    found = best_matched(assignments, faces, answers, set(missing))
     people = [(person, missing[person]) for person in found["person_id"].to_pylist()]
     append_references(tables, people, faces, found["row"].to_numpy(), embeddings, confirm=confirm)
 
@@ -60,17 +60,19 @@ def _missing(tables: PackTables, base: PackTables) -> dict[str, str]:
     return {r["person_id"]: r["person"] for r in there if r["person_id"] not in known}
 
 
-def best_matched(roll: pa.Table, faces: pa.Table, decided: Decided, people: set[str]) -> pa.Table:
+def best_matched(
+    assignments: pa.Table, faces: pa.Table, answers: Answers, people: set[str]
+) -> pa.Table:
     """The ``row`` of each ``person_id``'s best faces, BEST at most, each in another photo.
 
     ``roll`` is what another pack said of ``faces``, by their own ids. Only what it matched counts,
     can be judged here, and was not rejected.
     """
     ours = pc.and_(
-        pc.equal(roll["decision"], Decision.MATCHED.value),
-        pc.is_in(roll["person_id"], value_set=pa.array(sorted(people), pa.string())),
+        pc.equal(assignments["decision"], Decision.MATCHED.value),
+        pc.is_in(assignments["person_id"], value_set=pa.array(sorted(people), pa.string())),
     )
-    matched = roll.filter(ours).select(["photo", "face_id", "person_id"])
+    matched = assignments.filter(ours).select(["photo", "face_id", "person_id"])
     at = pa.array(index_of(face_keys(matched), face_keys(faces)))
     matched = matched.append_column("row", at)
     for name in ("quality", "usable"):
@@ -78,7 +80,7 @@ def best_matched(roll: pa.Table, faces: pa.Table, decided: Decided, people: set[
     best = matched.filter(matched["usable"]).sort_by(
         [("person_id", "ascending"), ("quality", "descending"), ("face_id", "ascending")]
     )
-    barred = set(decided.rejected)
+    barred = set(answers.rejected)
     taken: dict[str, dict[str, int]] = {}
     for row in best.to_pylist():
         of_person = taken.setdefault(row["person_id"], {})

@@ -21,20 +21,22 @@ Placed = tuple[str, tuple[float, float, float, float]]
 PLACED = ("photo", "face_id", "x", "y", "w", "h")
 PHOTOS_AT_ONCE = 10_000
 """Photos whose faces are compared, as objects, before the next ones are."""
-FACE_ID_MAP = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "meaning")])
+FACE_ID_MAP = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "new_face_id")])
 
 
-def earlier_roll(tables: PackTables, job_id: str, faces: pa.Table, restated: pa.Table) -> pa.Table:
+def previous_assignments(
+    tables: PackTables, job_id: str, faces: pa.Table, remapped: pa.Table
+) -> pa.Table:
     """What the job before ``job_id`` said of the collection's faces; empty for the first.
 
-    ``restated`` are the MEANINGS of those whose id is another one by now.
+    ``restated`` are the FACE_ID_MAP of those whose id is another one by now.
     """
     before = job_before(tables, job_id)
     if before is not None:
-        return renamed(read_roll(tables, before), restated)
+        return remap(read_assignments(tables, before), remapped)
     base = base_tables(tables)
-    roll = None if base is None else base_roll(tables, base, job_id, faces)
-    return rolls.ROLL.empty_table() if roll is None else roll
+    assignments = None if base is None else base_assignments(tables, base, job_id, faces)
+    return rolls.ROLL.empty_table() if assignments is None else assignments
 
 
 def base_tables(tables: PackTables) -> PackTables | None:
@@ -44,13 +46,15 @@ def base_tables(tables: PackTables) -> PackTables | None:
     return None if base == tables.keys else tables.of_pack(base)
 
 
-def base_roll(
+def base_assignments(
     tables: PackTables, base: PackTables, job_id: str, faces: pa.Table
 ) -> pa.Table | None:
     """What the last job before ``job_id`` under another pack said of this pack's faces, if any."""
     before = job_before(base, job_id)
     return (
-        None if before is None else carried(read_roll(base, before), _meanings(tables, base, faces))
+        None
+        if before is None
+        else remap_to_pack(read_assignments(base, before), _map_to_pack(tables, base, faces))
     )
 
 
@@ -63,30 +67,32 @@ def job_before(tables: PackTables, job_id: str) -> str | None:
     return rolls.latest_job(store, keys, collection, before=job_id)
 
 
-def read_roll(tables: PackTables, job_id: str) -> pa.Table:
+def read_assignments(tables: PackTables, job_id: str) -> pa.Table:
     """What a job said of the collection's faces."""
     return rolls.read_roll(tables.store, tables.keys, tables.collection, job_id)
 
 
-def renamed(roll: pa.Table, meanings: pa.Table) -> pa.Table:
-    """A roll in which the faces that have a meaning go by it."""
-    at = index_of(rolls.face_keys(roll), rolls.face_keys(meanings))
-    ids = pc.coalesce(take_or_null(meanings["meaning"], at), one_array(roll["face_id"]))
-    return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
+def remap(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
+    """A roll in which the faces that have a new_face_id go by it."""
+    at = index_of(rolls.face_keys(assignments), rolls.face_keys(face_id_map))
+    ids = pc.coalesce(
+        take_or_null(face_id_map["new_face_id"], at), one_array(assignments["face_id"])
+    )
+    return assignments.set_column(assignments.schema.get_field_index("face_id"), "face_id", ids)
 
 
-def carried(roll: pa.Table, meanings: pa.Table) -> pa.Table:
+def remap_to_pack(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
     """A roll with the face ids of another pack; rows that have none are left out.
 
-    ``meanings`` has the ``meaning`` of each ``photo`` and ``face_id``.
+    ``face_id_map`` has the ``new_face_id`` of each ``photo`` and ``face_id``.
     """
-    at = index_of(rolls.face_keys(roll), rolls.face_keys(meanings))
-    roll = roll.filter(pa.array(at != NONE))
-    ids = take_or_null(meanings["meaning"], at[at != NONE])
-    return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
+    at = index_of(rolls.face_keys(assignments), rolls.face_keys(face_id_map))
+    assignments = assignments.filter(pa.array(at != NONE))
+    ids = take_or_null(face_id_map["new_face_id"], at[at != NONE])
+    return assignments.set_column(assignments.schema.get_field_index("face_id"), "face_id", ids)
 
 
-def _meanings(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
+def _map_to_pack(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
     """Which face of this pack each face of the other pack is."""
     photos = _same_photos(_contents(tables), _contents(base))
     theirs = base.faces.read(PLACED, where=base.of_collection)
@@ -94,7 +100,7 @@ def _meanings(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table
 
 
 def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
-    """MEANINGS of the faces of these photos under two packs: by place, each at most once."""
+    """FACE_ID_MAP of the faces of these photos under two packs: by place, each at most once."""
     one, other = _placed(theirs, photos), _placed(mine, photos)
     parts = [
         _meant(one.of_photos(first), other.of_photos(first))
@@ -136,10 +142,10 @@ def _placed(faces: pa.Table, photos: pa.Array) -> _Placed:
 
 def _meant(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa.Table:
     rows = [
-        {"photo": photo, "face_id": face, "meaning": meaning}
+        {"photo": photo, "face_id": face, "new_face_id": new_face_id}
         for photo, placed in theirs.items()
         if photo in mine
-        for face, meaning in _pairs(placed, mine[photo]).items()
+        for face, new_face_id in _pairs(placed, mine[photo]).items()
     ]
     return pa.Table.from_pylist(rows, schema=FACE_ID_MAP)
 

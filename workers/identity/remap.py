@@ -18,7 +18,13 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.messages import CommitRecord, find_record
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.tables import any_of, parts, quoted
-from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, read_roll, same_places
+from workers.identity.previous_run import (
+    FACE_ID_MAP,
+    PLACED,
+    job_before,
+    read_assignments,
+    same_places,
+)
 from workers.tables.columns import NONE, index_of, one_array
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.faces import DESCRIPTOR
@@ -34,23 +40,23 @@ COMPARED = 1 << 18
 collection was searched with another profile."""
 
 
-def find_restated(
+def find_remapped(
     tables: PackTables, job_id: str, faces: pa.Table, embeddings: EmbeddingLookup
 ) -> pa.Table:
-    """MEANINGS of the faces whose id is gone, though their photo is here: by place and likeness.
+    """FACE_ID_MAP of the faces whose id is gone, though their photo is here: by place and likeness.
 
     Empty where nothing tells any more: the first run, or versions that a `forget` removed.
     """
     last = job_before(tables, job_id)
     if last is None:
         return FACE_ID_MAP.empty_table()
-    roll = read_roll(tables, last)
-    gone = roll.filter(pc.is_in(roll["photo"], value_set=one_array(faces["photo"])))
+    assignments = read_assignments(tables, last)
+    gone = assignments.filter(pc.is_in(assignments["photo"], value_set=one_array(faces["photo"])))
     gone = gone.filter(pc.invert(pc.is_in(face_keys(gone), value_set=face_keys(faces))))
     if not gone.num_rows:
         return FACE_ID_MAP.empty_table()
     before = _faces_with(tables, last, gone, PLACED)
-    added = np.flatnonzero(index_of(face_keys(faces), face_keys(roll)) == NONE)
+    added = np.flatnonzero(index_of(face_keys(faces), face_keys(assignments)) == NONE)
     photos = pc.unique(before["photo"])
     found = same_places(before, faces.select(PLACED).take(pa.array(added)), photos)
     kept = [found.slice(0, 0)]
@@ -80,7 +86,7 @@ def _alike(
 ) -> pa.Table:
     """Those of ``found`` that look as they did."""
     theirs = before[DESCRIPTOR].take(pa.array(index_of(face_keys(found), face_keys(before))))
-    named = found.select(["photo"]).append_column("face_id", found["meaning"])
+    named = found.select(["photo"]).append_column("face_id", found["new_face_id"])
     mine = embeddings[index_of(face_keys(named), face_keys(faces))]
     return found.filter(pa.array(cosines(matrix(theirs), mine) >= ALIKE))
 
@@ -92,42 +98,42 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     return found
 
 
-def restate_decisions(
-    tables: PackTables, faces: pa.Table, restated: pa.Table, *, confirm: Callable[[], None]
+def remap_answers(
+    tables: PackTables, faces: pa.Table, remapped: pa.Table, *, confirm: Callable[[], None]
 ) -> None:
     """Let decisions and references about these faces hold for the ids that they have now.
 
     What decisions said of the old ids stays, for a `rollback`. Doing it again changes nothing.
     ``confirm`` raises where nothing may be written any more.
     """
-    if not restated.num_rows:
+    if not remapped.num_rows:
         return
     for key, record in list(decisions.read(tables.store)):
         marked = pa.array([mark.face_id for mark in record.faces], pa.string())
-        about = restated.filter(pc.is_in(restated["face_id"], value_set=marked))
+        about = remapped.filter(pc.is_in(remapped["face_id"], value_set=marked))
         if about.num_rows:
             more = with_marks(record, about, _marks(tables, faces, about))
             if more != record:
                 confirm()
                 tables.store.put(key, more.to_bytes())
-    _restate_references(tables, restated, confirm)
+    _remap_references(tables, remapped, confirm)
 
 
 def with_marks(
     record: DecisionRecord, about: pa.Table, marks: dict[tuple[str, str], FaceMark]
 ) -> DecisionRecord:
-    """A decision that marks the faces ``about``, MEANINGS, by their new ids too.
+    """A decision that marks the faces ``about``, FACE_ID_MAP, by their new ids too.
 
     ``marks`` are those of the new faces, by photo and face id.
     """
     known = {mark.face_id for mark in record.faces}
     sides = {mark.face_id: mark.side for mark in record.faces}
     added = {
-        row["meaning"]: marks[row["photo"], row["meaning"]].model_copy(
+        row["new_face_id"]: marks[row["photo"], row["new_face_id"]].model_copy(
             update={"side": sides[row["face_id"]]}
         )
         for row in about.to_pylist()
-        if row["meaning"] not in known
+        if row["new_face_id"] not in known
     }
     return record.model_copy(update={"faces": (*record.faces, *added.values())})
 
@@ -139,7 +145,7 @@ def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[s
         where = f"{tables.of_collection} AND {any_of('photo', part)}"
         rows = tables.photos.read(["photo", "content"], where=where)
         contents |= {row["photo"]: row["content"] for row in rows.to_pylist()}
-    named = about.select(["photo"]).append_column("face_id", about["meaning"])
+    named = about.select(["photo"]).append_column("face_id", about["new_face_id"])
     at = index_of(face_keys(named), face_keys(faces))
     return {
         (row["photo"], row["face_id"]): FaceMark(
@@ -151,15 +157,13 @@ def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[s
     }
 
 
-def _restate_references(
-    tables: PackTables, restated: pa.Table, confirm: Callable[[], None]
-) -> None:
+def _remap_references(tables: PackTables, remapped: pa.Table, confirm: Callable[[], None]) -> None:
     """References that were taken from these faces: a rejection looks for them by face id."""
     source = f"source = {quoted(tables.source)}"
-    meant = {(r["photo"], r["face_id"]): r["meaning"] for r in restated.to_pylist()}
+    meant = {(r["photo"], r["face_id"]): r["new_face_id"] for r in remapped.to_pylist()}
     for row in tables.gallery.read(["photo", "etag"], where=source).to_pylist():
-        meaning = meant.get((row["photo"], row["etag"]))
-        if meaning is not None:
+        new_face_id = meant.get((row["photo"], row["etag"]))
+        if new_face_id is not None:
             mine = f"photo = {quoted(row['photo'])} AND etag = {quoted(row['etag'])}"
             confirm()
-            tables.gallery.update({"etag": quoted(meaning)}, f"{source} AND {mine}")
+            tables.gallery.update({"etag": quoted(new_face_id)}, f"{source} AND {mine}")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from workers.identity.apply_answers import Decided, enrol_named, load_decisions
+from workers.identity.apply_answers import Answers, enrol_named, load_answers
 from workers.identity.inherit import inherit_names
-from workers.identity.remap import find_restated, restate_decisions
+from workers.identity.remap import find_remapped, remap_answers
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 
@@ -18,7 +18,7 @@ from workers.tables.pack_tables import PackTables
 class Known:
     """People's answers as this run's faces, and the faces whose id has changed (FACE_ID_MAP)."""
 
-    answers: Decided
+    answers: Answers
     remapped: pa.Table
 
 
@@ -35,9 +35,9 @@ def bring_up_to_date(
 
     ``confirm`` raises where nothing may be written any more. Doing it again changes nothing.
     """
-    remapped = find_restated(tables, job_id, faces, embeddings)
-    restate_decisions(tables, faces, remapped, confirm=confirm)
-    answers = load_decisions(tables, faces)
+    remapped = find_remapped(tables, job_id, faces, embeddings)
+    remap_answers(tables, faces, remapped, confirm=confirm)
+    answers = load_answers(tables, faces)
     if enrol:
         enrol_named(tables, faces, embeddings, answers, confirm=confirm)
         inherit_names(tables, job_id, faces, embeddings, answers, confirm=confirm)

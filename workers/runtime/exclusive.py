@@ -24,7 +24,7 @@ class SharedExclusiveLock:
         self._wanted_alone = 0
 
     @contextmanager
-    def entered(self, *, alone: bool, still_wanted: Callable[[], None]) -> Iterator[None]:
+    def hold(self, *, alone: bool, still_wanted: Callable[[], None]) -> Iterator[None]:
         """Wait for room, and keep it meanwhile. Whoever is to be alone goes before all others.
 
         ``still_wanted`` is asked while it waits, and raises what ends the waiting.
@@ -32,7 +32,7 @@ class SharedExclusiveLock:
         with self._changed:
             self._wanted_alone += alone
             try:
-                while not self._has_room(alone):
+                while not self._is_free(alone):
                     self._changed.wait(LOOK_SECONDS)
                     still_wanted()
                 self._inside += 1
@@ -48,7 +48,7 @@ class SharedExclusiveLock:
                 self._alone = False
                 self._changed.notify_all()
 
-    def _has_room(self, alone: bool) -> bool:
+    def _is_free(self, alone: bool) -> bool:
         if alone:
             return not self._inside
         return not self._alone and not self._wanted_alone

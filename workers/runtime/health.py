@@ -45,7 +45,7 @@ class _Seen:
         return f"{self.unit.name}: {self.photos} photos, no progress for {self.still:.0f} s"
 
 
-class Vitals:
+class Health:
     """What the endpoint tells of a worker process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -111,7 +111,7 @@ class Attention:
     def _run(self) -> None:
         while not self._stop.wait(0.25):
             if self._unwanted():
-                self._unit.given_up.set()
+                self._unit.stop_requested.set()
                 return
 
     def __enter__(self) -> Attention:
@@ -142,7 +142,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
         return
     with Heartbeat(unit, broker) as beat, Attention(unit):
         try:
-            with _room_for(unit):
+            with _lock_for(unit):
                 unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
                 log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
                 marker = work(unit)
@@ -163,7 +163,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
     beat.say(state)
 
 
-def _room_for(unit: Unit) -> AbstractContextManager[None]:
+def _lock_for(unit: Unit) -> AbstractContextManager[None]:
     """Lock for a unit: shared with others, or exclusive where it will be worked on carefully.
 
     It is waited for before the attempt is counted: who waits has not died. The reduce stage, which
@@ -173,7 +173,7 @@ def _room_for(unit: Unit) -> AbstractContextManager[None]:
         return nullcontext()
     made = attempts.count(unit.store, unit.keys, unit.name)
     careful = made + 1 >= attempts.CAREFUL_FROM
-    return unit.context.room.entered(alone=careful, still_wanted=unit.raise_if_stopped)
+    return unit.context.exclusive.hold(alone=careful, still_wanted=unit.raise_if_stopped)
 
 
 def _fail(unit: Unit, error: Exception) -> bool:

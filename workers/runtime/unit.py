@@ -42,7 +42,7 @@ class Context:
     worker: str
     leave_at: float | None = None
     """When to leave the unit in hand, by time.monotonic: the process was told to stop."""
-    room: SharedExclusiveLock = field(default_factory=SharedExclusiveLock)
+    exclusive: SharedExclusiveLock = field(default_factory=SharedExclusiveLock)
     """For the units in hand."""
     _packs: dict[str, ModelPack] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -95,7 +95,7 @@ class Unit:
     attempt: int = 0
     photos: int = 0
     """Photos done so far: what the sign of life tells."""
-    given_up: threading.Event = field(default_factory=threading.Event)
+    stop_requested: threading.Event = field(default_factory=threading.Event)
     """Set when the unit is to be left at the next photo: see UnitReleased."""
     began_with: frozenset[tuple[str, str]] | None = None
     """The tombstones that there were when the unit began."""
@@ -121,7 +121,7 @@ class Unit:
 
     def raise_if_stopped(self) -> None:
         """Raise UnitReleased where this unit is to be left; asked between two photos."""
-        if self.given_up.is_set():
+        if self.stop_requested.is_set():
             raise UnitReleased
 
     def confirm(self) -> None:
@@ -140,7 +140,7 @@ class Unit:
             raise UnitReleased
 
     @cached_property
-    def kept(self) -> Store:
+    def fenced(self) -> Store:
         """The archive, written to only while what the unit has to say still holds: see confirm."""
         return FencedStore(self.confirm, self.store)
 

@@ -15,7 +15,7 @@ from headcount.contract.vocabulary import Decision
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges
 from workers.clustering.linkage import LinkageRule
-from workers.identity.apply_answers import Decided
+from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, propagate_names
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, Matches, accepted, match, probability
@@ -48,7 +48,7 @@ def applied_threshold(gallery: Gallery, pack: PackRecord, false_positives: float
     )
 
 
-def decide(
+def assign(
     faces: pa.Table,
     embeddings: EmbeddingMatrix,
     gallery: Gallery,
@@ -146,14 +146,14 @@ def find_clusters(
     photos: pa.ChunkedArray,
     face_ids: pa.Array,
     embeddings: EmbeddingMatrix,
-    decided: Decided,
+    answers: Answers,
     *,
     rule: LinkageRule,
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
     """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
     photo = factorize(photos)[0]
-    must, cannot = decided.links(_positions_of(face_ids, decided), photo)
+    must, cannot = answers.links(_positions_of(face_ids, answers), photo)
     return cluster(
         embeddings,
         photo,
@@ -164,9 +164,9 @@ def find_clusters(
     )
 
 
-def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
+def _positions_of(face_ids: pa.Array, answers: Answers) -> dict[str, int]:
     """Where the faces that decisions are about stand."""
-    at = np.flatnonzero(as_bool(isin(face_ids, decided.mentioned)))
+    at = np.flatnonzero(as_bool(isin(face_ids, answers.mentioned)))
     return {face_ids[n].as_py(): n for n in at.tolist()}
 
 
@@ -197,16 +197,16 @@ def add_lent_names(
     return faces.append_column("evidence", take_or_null(evidence(names), lent)), names
 
 
-def clusters_in(roll: pa.Table) -> pa.Table:
+def clusters_in(assignments: pa.Table) -> pa.Table:
     """The cluster of each face that has one: a PARTITION."""
-    inside = roll.select(PARTITION.names).filter(pc.is_valid(roll["cluster_id"]))
+    inside = assignments.select(PARTITION.names).filter(pc.is_valid(assignments["cluster_id"]))
     once = inside.group_by("face_id", use_threads=False).aggregate([("cluster_id", "last")])
     return once.rename_columns(PARTITION.names)
 
 
-def people_in(roll: pa.Table) -> pa.Table:
+def people_in(assignments: pa.Table) -> pa.Table:
     """The person of each cluster that is somebody: NAMINGS."""
-    matched = pc.equal(roll["decision"], Decision.MATCHED.value)
+    matched = pc.equal(assignments["decision"], Decision.MATCHED.value)
     nobody = pa.scalar(None, pa.string())
-    person = pc.if_else(matched, roll["person_id"], nobody)
-    return cluster_names(roll.select(["cluster_id"]).append_column("person_id", person))
+    person = pc.if_else(matched, assignments["person_id"], nobody)
+    return cluster_names(assignments.select(["cluster_id"]).append_column("person_id", person))

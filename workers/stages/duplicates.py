@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
+class Duplicate:
     """A photo that the archive knows, and whose content another one may have."""
 
     collection: str
@@ -35,9 +35,9 @@ class Twin:
     photo: Photo
 
 
-def find_twins(
+def find_duplicates(
     table: Table, photos: Iterable[ManifestPhoto], profile: ProfileName
-) -> dict[str, Twin]:
+) -> dict[str, Duplicate]:
     """By content, what the archive knows of photos of these sizes.
 
     Only photos that were looked at, at least as thoroughly as ``profile``. Asked once per shard, by
@@ -48,24 +48,24 @@ def find_twins(
         return {}
     profiles = PROFILES[PROFILES.index(profile) :]
     looked_at = any_of("outcome", [o.value for o in Outcome if o.processed])
-    twins: dict[str, Twin] = {}
+    duplicates: dict[str, Duplicate] = {}
     for part in parts(sizes):
         wanted = ", ".join(str(size) for size in part)
         where = f"bytes IN ({wanted}) AND {looked_at} AND {any_of('profile', profiles)}"
         for row in table.read(COLUMNS, where=where).to_pylist():
-            twin = _twin(row)
-            best = twins.get(twin.photo.content)
-            if twin.photo.content and (best is None or _rank(twin) < _rank(best)):
-                twins[twin.photo.content] = twin
-    return twins
+            duplicate = _duplicate(row)
+            best = duplicates.get(duplicate.photo.content)
+            if duplicate.photo.content and (best is None or _rank(duplicate) < _rank(best)):
+                duplicates[duplicate.photo.content] = duplicate
+    return duplicates
 
 
-def _rank(twin: Twin) -> tuple[int, str, str]:
+def _rank(duplicate: Duplicate) -> tuple[int, str, str]:
     """The least thorough first, that a run is as if it had embedded; then by name."""
-    return PROFILES.index(twin.profile), twin.collection, twin.photo.key
+    return PROFILES.index(duplicate.profile), duplicate.collection, duplicate.photo.key
 
 
-def _twin(row: Mapping[str, object]) -> Twin:
+def _duplicate(row: Mapping[str, object]) -> Duplicate:
     names = ("width", "height", "orientation", "faces", "content")
     photo = Photo(
         key=str(row["photo"]),
@@ -75,32 +75,32 @@ def _twin(row: Mapping[str, object]) -> Twin:
         **{name: row[name] for name in names},  # type: ignore[arg-type]
     )
     collection, job_id = str(row["collection"]), str(row["job_id"])
-    return Twin(collection, job_id, row["profile"], photo)  # type: ignore[arg-type]
+    return Duplicate(collection, job_id, row["profile"], photo)  # type: ignore[arg-type]
 
 
-def as_photo(twin: Twin, photo: ManifestPhoto, etag: str) -> Photo:
-    """What the twin says, of this photo."""
-    return replace(twin.photo, key=photo.key, etag=etag)
+def as_photo(duplicate: Duplicate, photo: ManifestPhoto, etag: str) -> Photo:
+    """What the duplicate says, of this photo."""
+    return replace(duplicate.photo, key=photo.key, etag=etag)
 
 
 def copied_faces(
     table: Table,
-    copies: Iterable[tuple[Photo, Twin]],
+    copies: Iterable[tuple[Photo, Duplicate]],
     collection: str,
     spec: JobSpec,
     *,
     width: int,
 ) -> pa.Table:
-    """The rows of the twins' faces as rows of their copies.
+    """The rows of the duplicates' faces as rows of their copies.
 
-    Raises TransientError where another job has changed a twin since it was found.
+    Raises TransientError where another job has changed a duplicate since it was found.
     """
     schema = faces_schema(width)
-    wanted: dict[str, dict[str, list[tuple[Photo, Twin]]]] = {}
-    for photo, twin in copies:
+    wanted: dict[str, dict[str, list[tuple[Photo, Duplicate]]]] = {}
+    for photo, duplicate in copies:
         if photo.faces:
-            by_key = wanted.setdefault(twin.collection, {})
-            by_key.setdefault(twin.photo.key, []).append((photo, twin))
+            by_key = wanted.setdefault(duplicate.collection, {})
+            by_key.setdefault(duplicate.photo.key, []).append((photo, duplicate))
     parts = [
         _relabelled(rows, by_key, collection, spec)
         for source, by_key in sorted(wanted.items())
@@ -110,15 +110,18 @@ def copied_faces(
 
 
 def _rows(
-    table: Table, schema: pa.Schema, collection: str, by_key: Mapping[str, list[tuple[Photo, Twin]]]
+    table: Table,
+    schema: pa.Schema,
+    collection: str,
+    by_key: Mapping[str, list[tuple[Photo, Duplicate]]],
 ) -> Iterator[pa.Table]:
     for part in parts(sorted(by_key)):
         where = f"{in_collection(collection)} AND {any_of('photo', part)}"
         rows = table.read(schema.names, where=where)
         found = Counter(zip(*(rows[c].to_pylist() for c in ("photo", "job_id")), strict=True))
         for key in part:
-            twin = by_key[key][0][1]
-            if found.pop((key, twin.job_id), 0) != twin.photo.faces:
+            duplicate = by_key[key][0][1]
+            if found.pop((key, duplicate.job_id), 0) != duplicate.photo.faces:
                 raise TransientError(f"another job has changed {key} of the archive meanwhile")
         if found:
             raise TransientError(f"another job changes {min(found)[0]} of the archive meanwhile")
@@ -127,7 +130,7 @@ def _rows(
 
 def _relabelled(
     rows: pa.Table,
-    by_key: Mapping[str, list[tuple[Photo, Twin]]],
+    by_key: Mapping[str, list[tuple[Photo, Duplicate]]],
     collection: str,
     spec: JobSpec,
 ) -> pa.Table:

@@ -34,7 +34,7 @@ from workers.images.align import SIZE
 from workers.people.forgotten_faces import without_forgotten
 from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
-from workers.stages.duplicates import Twin, as_photo, copied_faces, find_twins
+from workers.stages.duplicates import Duplicate, as_photo, copied_faces, find_duplicates
 from workers.stages.job_tables import job_tables
 from workers.tables.rows import face_rows, photo_rows
 
@@ -60,7 +60,7 @@ class Done:
     photo: Photo
     analysis: Analysis | None
     seconds: dict[str, float] = field(default_factory=dict)
-    twin: Twin | None = None
+    duplicate: Duplicate | None = None
     """The photo of equal content whose rows are copied."""
 
 
@@ -71,7 +71,7 @@ class Shard:
     photos: list[Photo] = field(default_factory=list)
     analyses: list[Analysis | None] = field(default_factory=list)
     profiles: list[ProfileName] = field(default_factory=list)
-    copies: list[tuple[Photo, Twin]] = field(default_factory=list)
+    copies: list[tuple[Photo, Duplicate]] = field(default_factory=list)
     stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
@@ -79,7 +79,7 @@ class Shard:
 class Known:
     """What the archive knows before a shard is begun: contents, and forgotten places in them."""
 
-    twins: Mapping[str, Twin]
+    duplicates: Mapping[str, Duplicate]
     forgotten: Mapping[str, list[Box4]]
 
 
@@ -87,7 +87,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
     """Process one shard and stage its rows."""
     began = time.monotonic()
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
-    known = Known(_twins(unit, manifest), forgotten_places(unit.store))
+    known = Known(_duplicates(unit, manifest), forgotten_places(unit.store))
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
@@ -107,11 +107,11 @@ def embed_shard(unit: Unit) -> DoneMarker:
     )
 
 
-def _twins(unit: Unit, manifest: ShardManifest) -> dict[str, Twin]:
-    """What need not be embedded; a shard that is done again embeds all: a twin may be in flux."""
+def _duplicates(unit: Unit, manifest: ShardManifest) -> dict[str, Duplicate]:
+    """Known photos, by content. A shard that is done again embeds all: a duplicate may change."""
     if unit.attempt > 1:
         return {}
-    return find_twins(job_tables(unit).photos, manifest.photos, unit.spec.profile)
+    return find_duplicates(job_tables(unit).photos, manifest.photos, unit.spec.profile)
 
 
 def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -134,9 +134,9 @@ def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
     for done in stream:
         shard.photos.append(done.photo)
         shard.analyses.append(done.analysis)
-        shard.profiles.append(done.twin.profile if done.twin else unit.spec.profile)
-        if done.twin is not None:
-            shard.copies.append((done.photo, done.twin))
+        shard.profiles.append(done.duplicate.profile if done.duplicate else unit.spec.profile)
+        if done.duplicate is not None:
+            shard.copies.append((done.photo, done.duplicate))
         for stage, seconds in done.seconds.items():
             shard.stages[stage] += seconds
         unit.photos += 1
@@ -219,9 +219,9 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
     if fetched.blob is None:
         error = fetched.error or PhotoError(Outcome.UNREADABLE, "no bytes")
         return Done(_failed(fetched, error), None, seconds)
-    if twin := known.twins.get(fetched.content):
-        photo = as_photo(twin, fetched.photo, fetched.blob.etag)
-        return Done(photo, None, seconds, twin)
+    if duplicate := known.duplicates.get(fetched.content):
+        photo = as_photo(duplicate, fetched.photo, fetched.blob.etag)
+        return Done(photo, None, seconds, duplicate)
     try:
         analysis = analyse(
             fetched.blob.data,

@@ -15,9 +15,9 @@ from headcount.contract.layout import PREPARE
 from headcount.contract.messages import DoneMarker, SplitRecord, find_record, read_record
 from headcount.contract.vocabulary import Outcome
 from headcount.storage import Store
-from workers.identity.apply_answers import Decided
+from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
-from workers.identity.previous_run import earlier_roll
+from workers.identity.previous_run import previous_assignments
 from workers.identity.update import bring_up_to_date
 from workers.people.expected import Expectations, compare_expected, read_expected
 from workers.people.gallery import Gallery, load_gallery
@@ -29,14 +29,14 @@ from workers.stages.assign import (
     add_clusters,
     add_lent_names,
     applied_threshold,
+    assign,
     clusters_in,
-    decide,
     find_clusters,
     linkage_rule,
     to_cluster,
 )
 from workers.stages.job_tables import job_tables
-from workers.stages.split_tasks import handed_edges, handed_matches
+from workers.stages.split_tasks import exchanged_edges, exchanged_matches
 from workers.stages.write import summary, write_json, write_run
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import load_faces
@@ -53,7 +53,7 @@ class _Inputs:
     prepared: DoneMarker
     gallery: Gallery
     threshold: float
-    answers: Decided
+    answers: Answers
     remapped: pa.Table
 
     @property
@@ -75,7 +75,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     watch.lap("match")
     labels, face_ids = _cluster(unit, faces, embeddings, inputs)
     del embeddings  # half of the memory: nothing below looks at them
-    previous = earlier_roll(job_tables(unit), unit.job_id, faces, inputs.remapped)
+    previous = previous_assignments(job_tables(unit), unit.job_id, faces, inputs.remapped)
     faces, names = _name(faces, face_ids, labels, previous, inputs.answers)
     watch.lap("cluster")
     expectations = _expectations(unit, faces, inputs.gallery)
@@ -119,14 +119,14 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
 def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs) -> pa.Table:
     """The faces with the decision of each, and the person that it is matched to."""
     split = inputs.split
-    return decide(
+    return assign(
         faces,
         embeddings,
         inputs.gallery,
         unit.figures,
         threshold=inputs.threshold,
         rejected=inputs.answers.rejected,
-        matches=None if split is None else handed_matches(unit, split).at(embeddings.order),
+        matches=None if split is None else exchanged_matches(unit, split).at(embeddings.order),
     )
 
 
@@ -142,7 +142,7 @@ def _cluster(
         embeddings.at(rows),
         inputs.answers,
         rule=linkage_rule(unit.record, len(face_ids), unit.spec.purity),
-        edges=handed_edges(unit, split) if split is not None and split.groups else None,
+        edges=exchanged_edges(unit, split) if split is not None and split.groups else None,
     )
     return labels, face_ids
 
@@ -152,7 +152,7 @@ def _name(
     face_ids: pa.Array,
     labels: NDArray[np.int32],
     previous: pa.Table,
-    answers: Decided,
+    answers: Answers,
 ) -> tuple[pa.Table, pa.Table]:
     """The faces with the id of each one's cluster and the name it lends, and the NAMINGS."""
     ids = name_clusters(labels, face_ids, clusters_in(previous))

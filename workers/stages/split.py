@@ -20,7 +20,7 @@ from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
 from workers.stages.assign import to_cluster
-from workers.stages.exchange import hand_on
+from workers.stages.exchange import write_arrays
 from workers.stages.job_tables import job_tables
 from workers.stages.split_tasks import split_of
 from workers.tables.columns import Numbers
@@ -35,7 +35,7 @@ Parts = tuple[tuple[int, ...], ...]
 """The fragments of each part of a table."""
 
 
-def gather_faces(unit: Unit) -> DoneMarker:
+def split_faces(unit: Unit) -> DoneMarker:
     """Bring the gallery up to date, and write how the stage is split.
 
     That is: the parts of the table of faces, which rows of each are to be clustered, and the pivots
@@ -53,7 +53,7 @@ def gather_faces(unit: Unit) -> DoneMarker:
 
 def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
     """Gather as was settled, or settle it; None where another one settled it meanwhile."""
-    clock = Stopwatch()
+    watch = Stopwatch()
     tables = job_tables(unit)
     latest = faces_table(tables, settled)
     version = settled.faces_version if settled else latest.version
@@ -67,7 +67,7 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
         bring_up_to_date(
             tables, unit.job_id, gathered.faces, embeddings, enrol=True, confirm=unit.confirm
         )
-    clock.lap("load")
+    watch.lap("load")
     rows, face_ids = to_cluster(gathered.faces)
     chosen = gathered.order[rows]
     pivots = _pivots(fetched, gathered.mixed, chosen)
@@ -78,13 +78,13 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
         faces=len(face_ids),
         groups=_groups(pivots, len(parts)),
     )
-    if settled is None and not unit.kept.put_new(unit.keys.split, split.to_bytes()):
+    if settled is None and not unit.fenced.put_new(unit.keys.split, split.to_bytes()):
         return None
     _hand_on_numbers(unit, gathered, chosen)
     if pivots is not None:
-        hand_on(unit.kept, unit.keys.pivots, **pivots.arrays())
-    clock.lap("cut")
-    return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
+        write_arrays(unit.fenced, unit.keys.pivots, **pivots.arrays())
+    watch.lap("cut")
+    return unit.done(**watch.report(), counts={"parts": len(parts), "groups": len(split.groups)})
 
 
 def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
@@ -138,7 +138,7 @@ def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
     numbers = np.full(len(gathered.order), UNASSIGNED, np.int32)
     numbers[chosen] = np.arange(len(chosen))
     for part, number in enumerate(np.split(numbers, np.cumsum(gathered.counts)[:-1])):
-        hand_on(unit.kept, unit.keys.numbers(part), number=number)
+        write_arrays(unit.fenced, unit.keys.numbers(part), number=number)
 
 
 def _pivots(fetched: _Fetched, mixed: NDArray[np.uint64], chosen: Numbers) -> Centroids | None:

@@ -22,7 +22,7 @@ from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
 from workers.stages.assign import linkage_rule
-from workers.stages.exchange import hand_on, handed
+from workers.stages.exchange import read_arrays, write_arrays
 from workers.stages.job_tables import job_tables
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, faces_table, scan
@@ -36,7 +36,7 @@ def split_of(unit: Unit) -> SplitRecord:
 
 def match_part(unit: Unit) -> DoneMarker:
     """Compare a part of the faces with the gallery, and with the pivots where there are any."""
-    clock, split, part = Stopwatch(), split_of(unit), unit.number
+    watch, split, part = Stopwatch(), split_of(unit), unit.number
     tables = job_tables(unit)
     gallery = load_gallery(
         tables.gallery.at(split.gallery_version),
@@ -45,22 +45,22 @@ def match_part(unit: Unit) -> DoneMarker:
     none = np.zeros((0, unit.record.dimensions), np.float16)
     batches = scan(tables, faces_table(tables, split), [DESCRIPTOR], split.parts[part])
     rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
-    clock.lap("load")
+    watch.lap("load")
     unit.raise_if_stopped()
     matches = match(Embeddings.as_stored(rows), gallery)
-    hand_on(unit.kept, unit.keys.matches(part), **matches.arrays())
-    clock.lap("match")
+    write_arrays(unit.fenced, unit.keys.matches(part), **matches.arrays())
+    watch.lap("match")
     unit.raise_if_stopped()
     if split.groups:
         _place(unit, split, part, rows)
-    clock.lap("place")
-    return unit.done(**clock.report())
+    watch.lap("place")
+    return unit.done(**watch.report())
 
 
 def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
     """Hand on to each group of cells the faces of this part that look into them."""
-    number = handed(unit.store, unit.keys.numbers(part))["number"]
-    pivots = Centroids.from_arrays(handed(unit.store, unit.keys.pivots))
+    number = read_arrays(unit.store, unit.keys.numbers(part))["number"]
+    pivots = Centroids.from_arrays(read_arrays(unit.store, unit.keys.pivots))
     chosen = np.flatnonzero(number != UNASSIGNED)
     with own_threads() as pool:
         placed = assign_all(Embeddings(rows, chosen), pivots, pool)
@@ -68,8 +68,8 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
     for group, (first, last) in enumerate(split.groups):
         unit.raise_if_stopped()
         looking, there = places.within(first, last)
-        hand_on(
-            unit.kept,
+        write_arrays(
+            unit.fenced,
             unit.keys.places(part, group),
             number=number[chosen[looking]],
             descriptor=rows[chosen[looking]],
@@ -81,15 +81,15 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
 
 def join_group(unit: Unit) -> DoneMarker:
     """Find the neighbours in one group of cells, among the faces that every part handed on."""
-    clock, split, group = Stopwatch(), split_of(unit), unit.number
+    watch, split, group = Stopwatch(), split_of(unit), unit.number
     first, last = split.groups[group]
     keys = [unit.keys.places(part, group) for part in range(len(split.parts))]
-    arrays = [handed(unit.store, key) for key in keys]
+    arrays = [read_arrays(unit.store, key) for key in keys]
     placed = [CellAssignment(part["home"], part["cell"], part["point"]) for part in arrays]
     number = np.concatenate([part["number"] for part in arrays])
     stored = np.concatenate([part["descriptor"] for part in arrays])
     del arrays
-    clock.lap("load")
+    watch.lap("load")
     unit.raise_if_stopped()
     with own_threads() as pool:
         found = search_cells(
@@ -103,20 +103,20 @@ def join_group(unit: Unit) -> DoneMarker:
         )
     shelves = [np.concatenate(shelf) for shelf in zip(*found, strict=True)]
     ends = np.cumsum([len(shelf) for shelf in shelves])
-    hand_on(unit.kept, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
-    clock.lap("join")
-    return unit.done(**clock.report())
+    write_arrays(unit.fenced, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
+    watch.lap("join")
+    return unit.done(**watch.report())
 
 
-def handed_matches(unit: Unit, split: SplitRecord) -> Matches:
+def exchanged_matches(unit: Unit, split: SplitRecord) -> Matches:
     """The nearest people of all faces, in the order in which they are stored."""
     keys = [unit.keys.matches(part) for part in range(len(split.parts))]
-    return Matches.concatenate([Matches(**handed(unit.store, key)) for key in keys])
+    return Matches.concatenate([Matches(**read_arrays(unit.store, key)) for key in keys])
 
 
-def handed_edges(unit: Unit, split: SplitRecord) -> Edges:
+def exchanged_edges(unit: Unit, split: SplitRecord) -> Edges:
     """The neighbour graph of the faces that are clustered."""
-    found = [handed(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
+    found = [read_arrays(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
     shelves = [np.split(part["found"], part["ends"][:-1]) for part in found]
     with own_threads() as pool:
         return merge_buckets(shelves, neighbours=NEIGHBOURS, pool=pool)

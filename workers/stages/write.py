@@ -63,12 +63,12 @@ def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Pa
     )
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
-    rolls.write_table(unit.kept, key, lineage)
+    rolls.write_table(unit.fenced, key, lineage)
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
     write_json(out, results.DIFF, diff_rolls(previous, now_said))
-    rolls.write_roll(unit.kept, unit.pack_keys, collection, unit.job_id, now_said)
+    rolls.write_roll(unit.fenced, unit.pack_keys, collection, unit.job_id, now_said)
 
 
 def _write_tables(

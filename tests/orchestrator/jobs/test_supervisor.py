@@ -12,7 +12,7 @@ from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.supervisor import Supervisor
 from tests.at_once import AtOnce, add, begin, end
 from workers.runtime.unit import Unit
-from workers.stages.split import gather_faces
+from workers.stages.split import split_faces
 
 KEYS = JobKeys("job")
 
@@ -72,7 +72,7 @@ def test_a_reduce_stage_that_was_begun_in_several_tasks_ends_so_though_one_task_
     tmp_path: Path,
 ) -> None:
     def killed_at_the_end(unit: Unit) -> DoneMarker:
-        gather_faces(unit)
+        split_faces(unit)
         raise Killed
 
     spec = begin(add(tmp_path / "photos", one="ada bob", two="ada"), tmp_path / "archive", "1")

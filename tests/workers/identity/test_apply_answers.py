@@ -10,14 +10,14 @@ from headcount.decisions import Action, DecisionRecord, overlap
 from headcount.settings import S3Settings
 from headcount.storage import open_store
 from headcount.tables import Table, gallery_schema
-from workers.identity.apply_answers import Decided, enrol_named, nearest_place
+from workers.identity.apply_answers import Answers, enrol_named, nearest_place
 from workers.tables.embeddings import Embeddings
 from workers.tables.pack_tables import PackTables
 
 POSITIONS = {face: n for n, face in enumerate("abcd")}
 
 
-def decided(*said: tuple[Action, str, str | None]) -> Decided:
+def answers(*said: tuple[Action, str, str | None]) -> Answers:
     records = tuple(
         DecisionRecord(at=now(), action=action, faces=(), person_id=person)
         for action, _, person in said
@@ -25,7 +25,7 @@ def decided(*said: tuple[Action, str, str | None]) -> Decided:
     sides = [
         (faces[:1], faces[1:]) if act == "different" else (faces, "") for act, faces, _ in said
     ]
-    return Decided(
+    return Answers(
         records, tuple(tuple(one) for one, _ in sides), tuple(tuple(other) for _, other in sides)
     )
 
@@ -43,31 +43,31 @@ def always() -> None:
 
 
 def test_links_are_pairs_of_the_faces_that_are_here() -> None:
-    must, cannot = decided(("same", "abx", None), ("different", "bcdx", None)).links(POSITIONS)
+    must, cannot = answers(("same", "abx", None), ("different", "bcdx", None)).links(POSITIONS)
     assert must.tolist() == [[0, 1]]
     assert cannot.tolist() == [[1, 2], [1, 3]], "c and d are one face under two ids"
 
 
 def test_of_links_that_contradict_each_other_the_latest_holds() -> None:
-    must, cannot = decided(("different", "ac", None), ("same", "abc", None)).links(POSITIONS)
+    must, cannot = answers(("different", "ac", None), ("same", "abc", None)).links(POSITIONS)
     assert (len(must), len(cannot)) == (2, 0)
-    must, cannot = decided(("same", "ab", None), ("different", "ab", None)).links(POSITIONS)
+    must, cannot = answers(("same", "ab", None), ("different", "ab", None)).links(POSITIONS)
     assert (len(must), len(cannot)) == (0, 1)
 
 
 def test_no_link_joins_two_that_are_apart_by_way_of_a_third() -> None:
-    said = decided(("same", "ab", None), ("same", "bc", None), ("different", "ac", None))
+    said = answers(("same", "ab", None), ("same", "bc", None), ("different", "ac", None))
     must, cannot = said.links(POSITIONS)
     assert len(must) == 1
     assert cannot.tolist() == [[0, 2]]
 
 
-def of_clusters(*said: tuple[Action, str, str]) -> Decided:
+def of_clusters(*said: tuple[Action, str, str]) -> Answers:
     records = tuple(
         DecisionRecord(at=now(), action=action, faces=(), clusters=("k1", "k2"))
         for action, _, _ in said
     )
-    return Decided(records, tuple(tuple(o) for _, o, _ in said), tuple(tuple(o) for *_, o in said))
+    return Answers(records, tuple(tuple(o) for _, o, _ in said), tuple(tuple(o) for *_, o in said))
 
 
 def test_all_faces_of_two_linked_clusters_are_one_person() -> None:
@@ -92,8 +92,8 @@ def test_a_link_of_clusters_is_taken_back_whole_and_may_be_made_again() -> None:
 
 def test_a_face_that_was_parted_later_stays_out_of_the_linked_clusters() -> None:
     clusters = of_clusters(("same", "ab", "cd"))
-    faces = decided(("different", "ad", None))
-    both = Decided(
+    faces = answers(("different", "ad", None))
+    both = Answers(
         clusters.records + faces.records,
         clusters.faces + faces.faces,
         clusters.others + faces.others,
@@ -106,23 +106,23 @@ def test_a_face_that_was_parted_later_stays_out_of_the_linked_clusters() -> None
 def test_linked_clusters_do_not_put_two_faces_of_one_photo_together() -> None:
     must, _ = of_clusters(("same", "ab", "cd")).links(POSITIONS, [1, 2, 2, 3])
     assert must.tolist() == [[0, 1], [0, 3]]
-    must, _ = decided(("same", "bc", None)).links(POSITIONS, [1, 2, 2, 3])
+    must, _ = answers(("same", "bc", None)).links(POSITIONS, [1, 2, 2, 3])
     assert must.tolist() == [[1, 2]], "what was said of two faces holds"
 
 
 def test_a_rejection_holds_until_the_face_is_given_that_name() -> None:
-    assert decided(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
-    assert decided(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
-    assert decided(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
+    assert answers(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
+    assert answers(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
+    assert answers(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
 
 
 def test_of_two_names_of_a_face_the_latest_holds() -> None:
-    said = decided(("name", "ab", "p1"), ("name", "a", "p2"))
+    said = answers(("name", "ab", "p1"), ("name", "a", "p2"))
     assert said.renamed == {("a", "p1")}
-    assert decided(("name", "a", "p1"), ("name", "a", "p2"), ("name", "a", "p1")).renamed == {
+    assert answers(("name", "a", "p1"), ("name", "a", "p2"), ("name", "a", "p1")).renamed == {
         ("a", "p2")
     }
-    assert decided(("name", "a", "p1"), ("name", "a", "p1")).renamed == set()
+    assert answers(("name", "a", "p1"), ("name", "a", "p1")).renamed == set()
 
 
 def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
     )
     vectors = Embeddings.as_stored(np.eye(2, 4, dtype=np.float16))
     first, second = ("name", "ab", "p1"), ("name", "ab", "p2")
-    for said in (decided(first), decided(first, second)):
+    for said in (answers(first), answers(first, second)):
         enrol_named(tables, faces, vectors, said, confirm=always)
     rows = gallery.read(["person_id", "etag"]).to_pylist()
     assert sorted((row["person_id"], row["etag"]) for row in rows) == [("p2", "a"), ("p2", "b")]
@@ -147,7 +147,7 @@ def test_of_two_faces_of_one_photo_that_are_given_a_name_the_latest_is_the_refer
     faces = pa.table(columns | {name: [0.0, 0.0] for name in "xywh"})
     vectors = Embeddings.as_stored(np.eye(4, dtype=np.float32)[:2])
     first, second = ("name", "a", "p1"), ("name", "b", "p1")
-    for said in (decided(first), decided(first, second), decided(first, second)):
+    for said in (answers(first), answers(first, second), answers(first, second)):
         enrol_named(tables, faces, vectors, said, confirm=always)
     assert gallery.read(["etag"])["etag"].to_pylist() == ["b"], "nobody is in a photo twice"
 
@@ -169,7 +169,7 @@ def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: P
             | {name: [0.0] * count for name in "xywh"}
         )
         vectors = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
-        enrol_named(tables, faces, vectors, decided(("name", "a", "p1")), confirm=always)
+        enrol_named(tables, faces, vectors, answers(("name", "a", "p1")), confirm=always)
     assert gallery.read(["photo", "etag"]).to_pylist() == [{"photo": "b.jpg", "etag": "a"}]
 
 
@@ -183,7 +183,7 @@ def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo
     vectors, named = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16)), ("name", "a", "p1")
     for source in ("file:///copies/", "file:///photos/"):
         tables = replace(tables, source=source)
-        enrol_named(tables, faces, vectors, decided(named), confirm=always)
+        enrol_named(tables, faces, vectors, answers(named), confirm=always)
     assert gallery.count() == 2
-    enrol_named(tables, faces, vectors, decided(named, ("reject", "a", "p1")), confirm=always)
+    enrol_named(tables, faces, vectors, answers(named, ("reject", "a", "p1")), confirm=always)
     assert gallery.count() == 0

@@ -116,7 +116,7 @@ def test_a_shard_that_waits_and_is_given_up_never_begins(context: Context, tmp_p
         careful = begin(pool, work, suspect)
         work.until_begun("embed-0")
         waits = begin(pool, work, other)
-        other.given_up.set()
+        other.stop_requested.set()
         waits.result(60)
         work.end("embed-0")
         careful.result(60)

@@ -16,7 +16,7 @@ from workers.app import WORK
 from workers.models.base import ModelPack
 from workers.runtime.unit import Context, Unit
 from workers.stages import split as split_stage
-from workers.stages.exchange import hand_on, handed
+from workers.stages.exchange import read_arrays, write_arrays
 from workers.stages.job_tables import job_tables
 from workers.stages.split import parts_of
 
@@ -29,8 +29,8 @@ def test_fragments_are_shared_out_whole_and_no_part_is_larger_than_it_must_be() 
 
 def test_what_is_handed_on_arrives_as_it_was() -> None:
     store = MemoryStore()
-    hand_on(store, "a.npz", key=np.arange(3), half=np.ones((2, 4), np.float16))
-    arrays = handed(store, "a.npz")
+    write_arrays(store, "a.npz", key=np.arange(3), half=np.ones((2, 4), np.float16))
+    arrays = read_arrays(store, "a.npz")
     assert arrays["key"].tolist() == [0, 1, 2]
     assert arrays["half"].dtype == np.float16
     assert arrays["half"].shape == (2, 4)
@@ -41,7 +41,7 @@ def test_what_was_damaged_says_what_to_do(data: bytes) -> None:
     store = MemoryStore()
     store.put("a.npz", data)
     with pytest.raises(FatalError, match=r"a\.npz is damaged .* resume"):
-        handed(store, "a.npz")
+        read_arrays(store, "a.npz")
 
 
 class NoModels(Context):
