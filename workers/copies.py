@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from headcount.errors import TransientError
 from headcount.messages import JobSpec, ManifestPhoto
-from headcount.records import Outcome, Photo
+from headcount.records import PROCESSED, Outcome, Photo
 from headcount.settings import PROFILES, ProfileName
 from headcount.tables import Table, any_of, faces_schema, in_collection, parts
 from workers.context import Unit
@@ -47,7 +47,7 @@ def find_twins(unit: Unit, photos: Iterable[ManifestPhoto]) -> dict[str, Twin]:
     if not sizes or not table.count():
         return {}
     profiles = PROFILES[PROFILES.index(unit.spec.profile) :]
-    looked_at = any_of("outcome", [o.value for o in Outcome if o.processed])
+    looked_at = any_of("outcome", sorted(PROCESSED))
     twins: dict[str, Twin] = {}
     for part in parts(sizes):
         wanted = ", ".join(str(size) for size in part)

@@ -19,7 +19,7 @@ from headcount.diff import diff_rolls
 from headcount.export import drop_formats, scratch, write_table
 from headcount.forgotten import forgotten_people
 from headcount.messages import DoneMarker, SplitRecord, find_record, now
-from headcount.records import Outcome
+from headcount.records import PROCESSED
 from headcount.storage import Store
 from workers.carry import earlier_roll
 from workers.clock import Clock
@@ -103,6 +103,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock = Clock()
     out = Confirmed(unit.confirm, unit.context.open(unit.spec.out))
     split = find_record(unit.store, unit.keys.split, SplitRecord)
+    unit.grow_tables()
     faces, descriptors = load_faces(unit, split)
     restated = find_restated(unit, faces, descriptors)
     restate_decisions(unit, faces, restated)
@@ -155,7 +156,7 @@ def _done(unit: Unit, roll: Roll, clock: Clock) -> DoneMarker:
         faces=roll.faces.num_rows,
         outcomes=roll.outcomes,
         counts={
-            "failures": sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed),
+            "failures": sum(n for o, n in roll.outcomes.items() if o not in PROCESSED),
             "people": roll.people.num_rows,
             "people_found": roll.people_found,
             "clusters": roll.unnamed.num_rows,
@@ -218,14 +219,12 @@ def _photo_tables(
 ) -> Iterator[pa.Table]:
     """The photos in key order; outcomes are counted and failures kept on the way."""
     scan = unit.table(unit.pack_keys.photos).scan(
-        results.PHOTOS.names, where=unit.of_collection, order_by=["photo"]
+        results.PHOTOS, where=unit.of_collection, order_by=["photo"]
     )
     for batch in scan:
         table = pa.Table.from_batches([batch])
         outcomes.update(counted(table["outcome"]))
-        bad = table.filter(
-            pc.invert(pc.is_in(table["outcome"], pa.array([Outcome.FACES, Outcome.NO_FACE])))
-        )
+        bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
         failures.append(bad.select(_FAILURES.names))
         yield table
 
