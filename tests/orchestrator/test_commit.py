@@ -40,8 +40,8 @@ def planned(folder: Path) -> tuple[Store, JobSpec]:
 def test_faces_that_a_rollback_left_without_their_photo_go_at_the_next_commit_all_at_once(
     tmp_path: Path, known: bool, left: int
 ) -> None:
-    store, spec = planned(tmp_path)
     earlier = RollbackRecord(job_id="first", at=now())
+    store, spec = planned(tmp_path)
     store.put(f"{ROLLBACKS}1.json", earlier.to_bytes())
     faces = Table(store.uri, PACK.faces, S3Settings())
     row = dict.fromkeys(faces_schema(2).names) | {
