@@ -54,7 +54,7 @@ class MarksRecord(BaseModel):
 
 
 class Standing(StrEnum):
-    """Whose a CSV or JSON Lines file is that bears the name of a result table."""
+    """Owner of a CSV or JSON Lines file that bears the name of a result table."""
 
     ABSENT = "absent"
     OTHERS = "somebody else's"
@@ -110,7 +110,7 @@ def is_marked(found: pa.Schema, table: str, mark: Mark | None) -> bool:
 
 
 def standing(store: Reader, key: str, columns: list[str], mark: Mark | None) -> Standing:
-    """Whose the file at ``key`` is; ``columns`` are those of this build."""
+    """Standing of the file at ``key``; ``columns`` are those of this build."""
     try:
         size = store.stat(key).size
         head = store.get_range(key, 0, HEAD_BYTES)

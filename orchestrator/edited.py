@@ -38,7 +38,7 @@ class Traces:
 
     @classmethod
     def of(cls, stone: ForgottenRecord) -> Traces:
-        """Those of the person who is being forgotten."""
+        """Traces of the person who is being forgotten."""
         name = re.compile(rf"(?<!\w){re.escape(stone.person)}(?!\w)") if stone.person else None
         words = {stone.person_id, *([stone.person] if stone.person else [])}
         return cls(frozenset(words), frozenset(stone.faces), name)

@@ -124,7 +124,7 @@ def without_name(table: pa.Table, stone: ForgottenRecord) -> pa.Table:
 
 
 def _words(column: pa.Field, stone: ForgottenRecord) -> list[str]:
-    """By which a column would name the person."""
+    """Words that a column would name the person by; none where it names nobody."""
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return []
     name = [stone.person] if stone.person else []
