@@ -45,7 +45,7 @@ RESULTS = (
     Place("annotated/**", "photos with boxes and names", people=True),
     Place("report/index.html", "the report, with crops and names", people=True),
 )
-"""Where the results of a job lie, below its ``--out``."""
+"""The places of a job's results, below its ``--out``."""
 
 
 def _results_in(folder: str) -> tuple[Place, ...]:
@@ -90,7 +90,7 @@ ARCHIVE = (
     Place("rollbacks/<time>.json", "a rollback that was done"),
     Place("audit/<date>/<entry>.json", "who searched, named or forgot whom: ids, no names"),
 )
-"""Where everything in an archive lies; the keys are made in layout.py."""
+"""The places of an archive; their keys are made in layout.py."""
 
 
 def place_of(key: str, places: Iterable[Place]) -> Place | None:

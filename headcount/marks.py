@@ -27,7 +27,7 @@ MARKS = "tables.json"
 SEPARATORS = ",;\t|"
 """Those of CSV files, as spreadsheets write them in one country or another."""
 HEAD_BYTES = 1 << 20
-"""Of a CSV or JSON Lines file, what is read to see whose it is: its first line is in there."""
+"""Bytes read of a CSV or JSON Lines file to see whose it is: its first line is in there."""
 CHUNK_BYTES = 16 << 20
 """Bytes of one request when a table is fetched."""
 

@@ -36,7 +36,7 @@ FILTER_VALUES = 500
 SMALL_FRAGMENTS = 64
 """A table of more fragments than this is compacted after a commit: readers open each of them."""
 GROWTH_TRIES = 20
-"""Of processes that grow a table at once, one succeeds and the others look again."""
+"""Looks at a table that others change: of those that grow it at once, one succeeds each time."""
 
 
 def faces_schema(dimensions: int) -> pa.Schema:

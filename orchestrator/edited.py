@@ -25,7 +25,7 @@ Cells = list[tuple[str, Any]]
 """A row: its columns and their values."""
 
 NAMING = {c.name: c.names for table in RESULTS.values() for c in table.columns}
-"""Of every column of the results: whether it names a person, by id or by name."""
+"""How each column of the results names a person: by id, by name, or not."""
 
 
 @dataclass(frozen=True, slots=True)
