@@ -87,6 +87,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
     """Process one shard and stage its rows."""
     began = time.monotonic()
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
+    job_tables(unit).grow(unit.record.dimensions)
     known = Known(_duplicates(unit, manifest), forgotten_places(unit.store))
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos

@@ -14,7 +14,6 @@ from headcount.contract.messages import (
     ReferenceReport,
     now,
 )
-from headcount.tables import PHOTOS, faces_schema, gallery_schema
 from workers.people.enrolment import enrol_one, enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit
@@ -39,9 +38,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
     keys = unit.pack_keys  # refuses an archive of another pack
     unit.store.put_new(keys.record, record.to_bytes())
     tables = job_tables(unit)
-    tables.photos.create(PHOTOS)
-    tables.faces.create(faces_schema(record.dimensions))
-    tables.gallery.create(gallery_schema(record.dimensions))
+    tables.create(record.dimensions)
     references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
     return unit.done(
         seconds=time.monotonic() - began,

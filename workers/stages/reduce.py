@@ -13,7 +13,7 @@ from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import PREPARE
 from headcount.contract.messages import DoneMarker, SplitRecord, find_record, read_record
-from headcount.contract.vocabulary import Outcome
+from headcount.contract.vocabulary import PROCESSED
 from headcount.storage import Store
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
@@ -100,6 +100,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
 def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
     """The collection's faces, their embeddings, and what they are compared with."""
     tables, split = job_tables(unit), find_record(unit.store, unit.keys.split, SplitRecord)
+    tables.grow(unit.record.dimensions)
     faces, embeddings = load_faces(
         tables, split, dimensions=unit.record.dimensions, progress=unit.count_photo
     )
@@ -200,7 +201,7 @@ def _done(unit: Unit, run: RunResult, watch: Stopwatch) -> DoneMarker:
         faces=run.faces.num_rows,
         outcomes=run.outcomes,
         counts={
-            "failures": sum(n for o, n in run.outcomes.items() if not Outcome(o).processed),
+            "failures": sum(n for o, n in run.outcomes.items() if o not in PROCESSED),
             "people": run.people.num_rows,
             "people_found": run.people_found,
             "clusters": run.unnamed.num_rows,

@@ -45,6 +45,7 @@ def split_faces(unit: Unit) -> DoneMarker:
     Whoever writes ``split.json`` first settles it. One that is begun again, or comes second, works
     by the versions of the tables and the parts that are in there, and so writes the same bytes.
     """
+    job_tables(unit).grow(unit.record.dimensions)
     done = _gather_by(unit, find_record(unit.store, unit.keys.split, SplitRecord))
     while done is None:  # another was first
         done = _gather_by(unit, split_of(unit))

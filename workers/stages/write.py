@@ -18,7 +18,7 @@ from headcount.assignments import rolls
 from headcount.assignments.diff import diff_rolls
 from headcount.contract import results
 from headcount.contract.messages import DoneMarker, now, read_record
-from headcount.contract.vocabulary import Outcome
+from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
@@ -103,13 +103,11 @@ def _photo_tables(
 ) -> Iterator[pa.Table]:
     """The photos in key order; outcomes are counted and failures kept on the way."""
     tables = job_tables(unit)
-    scan = tables.photos.scan(results.PHOTOS.names, where=tables.of_collection, order_by=["photo"])
+    scan = tables.photos.scan(results.PHOTOS, where=tables.of_collection, order_by=["photo"])
     for batch in scan:
         table = pa.Table.from_batches([batch])
         outcomes.update(counted(table["outcome"]))
-        bad = table.filter(
-            pc.invert(pc.is_in(table["outcome"], pa.array([Outcome.FACES, Outcome.NO_FACE])))
-        )
+        bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
         failures.append(bad.select(_FAILURES.names))
         yield table
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.contract.columns import FACES
 from headcount.contract.messages import SplitRecord
 from headcount.tables import Table
 from workers.tables.columns import Numbers, free_unused
@@ -15,26 +16,9 @@ from workers.tables.embeddings import Embeddings
 from workers.tables.pack_tables import PackTables
 from workers.tables.rows import stored_matrix
 
-FACE_COLUMNS = (
-    "photo",
-    "face_id",
-    "x",
-    "y",
-    "w",
-    "h",
-    "landmarks",
-    "detection_score",
-    "quality",
-    "usable",
-)
 DESCRIPTOR = "descriptor"
-
-_TYPES = {
-    "photo": pa.string(),
-    "face_id": pa.string(),
-    "usable": pa.bool_(),
-    "landmarks": pa.list_(pa.float32(), 10),
-}
+FACE_COLUMNS = (*(c.name for c in FACES.columns if c.stored and c.shown), "usable")
+"""The columns of the archive that the reduce stage goes by or the results show."""
 
 
 def faces_table(tables: PackTables, split: SplitRecord | None) -> Table:
@@ -57,7 +41,7 @@ def load_faces(
     read = [empty(FACE_COLUMNS)]
     stored = np.zeros((0, dimensions), np.float16)
     fragments = None if split is None else [number for part in split.parts for number in part]
-    columns = [*FACE_COLUMNS, DESCRIPTOR]
+    columns = pa.schema([*read[0].schema, FACES.stored(dimensions).field(DESCRIPTOR)])
     for batch in scan(tables, faces_table(tables, split), columns, fragments):
         read.append(own_copy(batch, FACE_COLUMNS))
         start = len(stored)  # they grow where they are: no second copy of all of them
@@ -73,7 +57,7 @@ def load_faces(
 def scan(
     tables: PackTables,
     table: Table,
-    columns: Sequence[str],
+    columns: Sequence[str] | pa.Schema,
     fragments: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The collection's rows of the table of faces, of some fragments in that order, or of all."""
@@ -95,4 +79,5 @@ def in_order(faces: pa.Table) -> tuple[pa.Table, Numbers]:
 
 def empty(columns: Sequence[str]) -> pa.Table:
     """No row of these columns."""
-    return pa.schema([(c, _TYPES.get(c, pa.float32())) for c in columns]).empty_table()
+    stored = FACES.stored()
+    return pa.schema([stored.field(name) for name in columns]).empty_table()

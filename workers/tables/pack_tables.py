@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+
+import pyarrow as pa
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PackKeys
 from headcount.settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, in_collection
+from headcount.tables import Table, in_collection, tables_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,19 @@ class PackTables:
     def of_pack(self, keys: PackKeys) -> PackTables:
         """The same collection's tables of another pack."""
         return replace(self, keys=keys)
+
+    def create(self, dimensions: int) -> None:
+        """Create the tables that are not there, for embeddings of ``dimensions`` numbers."""
+        for table, schema, later in self._schemas(dimensions):
+            table.create(schema, later=later)
+
+    def grow(self, dimensions: int) -> None:
+        """Let tables of an earlier build take the rows of this one, before anything is embedded.
+
+        Raises FatalError where they cannot.
+        """
+        for table, schema, later in self._schemas(dimensions):
+            table.grow(schema, later=later)
+
+    def _schemas(self, dimensions: int) -> Iterator[tuple[Table, pa.Schema, Collection[str]]]:
+        return tables_of(self.store.uri, self.keys, dimensions, self.s3)
