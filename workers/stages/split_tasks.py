@@ -1,7 +1,7 @@
-"""The tasks that a large reduce stage is shared out in: compare a part, join a group of cells.
+"""The tasks that a large reduce stage is split into: compare a part, join a group of cells.
 
-Each is a pure function of one version of the archive's tables and of what was handed on to it, so
-that it may be done again, late, or twice at once.
+Each is a pure function of one version of the archive's tables and of arrays that other tasks wrote,
+so that it may be done again, late, or twice at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from workers.clustering.centroids import Centroids
 from workers.clustering.cluster import NEIGHBOURS
 from workers.clustering.knn import Edges, merge_buckets, search_cells
 from workers.matching.match import Matches, match
-from workers.people.gallery import load_gallery
+from workers.people.gallery import Gallery, load_gallery
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
@@ -29,22 +29,15 @@ from workers.tables.faces import DESCRIPTOR, faces_table, scan
 from workers.tables.rows import stored_matrix
 
 
-def split_of(unit: Unit) -> SplitRecord:
-    """How the unit's stage is split."""
+def read_split(unit: Unit) -> SplitRecord:
+    """The record that says how the unit's stage is split."""
     return read_record(unit.store, unit.keys.split, SplitRecord)
 
 
 def match_part(unit: Unit) -> DoneMarker:
-    """Compare a part of the faces with the gallery, and with the pivots where there are any."""
-    watch, split, part = Stopwatch(), split_of(unit), unit.number
-    tables = job_tables(unit)
-    gallery = load_gallery(
-        tables.gallery.at(split.gallery_version),
-        forgotten=forgotten_people(unit.store),
-    )
-    none = np.zeros((0, unit.record.dimensions), np.float16)
-    batches = scan(tables, faces_table(tables, split), [DESCRIPTOR], split.parts[part])
-    rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
+    """Compare a part of the faces with the gallery, and with the centroids of the cells, if any."""
+    watch, split, part = Stopwatch(), read_split(unit), unit.number
+    gallery, rows = _load_part(unit, split, part)
     watch.lap("load")
     unit.raise_if_stopped()
     matches = match(Embeddings.as_stored(rows), gallery)
@@ -52,27 +45,39 @@ def match_part(unit: Unit) -> DoneMarker:
     watch.lap("match")
     unit.raise_if_stopped()
     if split.groups:
-        _place(unit, split, part, rows)
+        _assign_to_cells(unit, split, part, rows)
     watch.lap("place")
     return unit.done(**watch.report())
 
 
-def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
-    """Hand on to each group of cells the faces of this part that look into them."""
+def _load_part(unit: Unit, split: SplitRecord, part: int) -> tuple[Gallery, NDArray[np.float16]]:
+    """The gallery and the part's embeddings as stored, N x D."""
+    tables = job_tables(unit)
+    gallery = load_gallery(
+        tables.gallery.at(split.gallery_version), forgotten=forgotten_people(unit.store)
+    )
+    none = np.zeros((0, unit.record.dimensions), np.float16)
+    batches = scan(tables, faces_table(tables, split), [DESCRIPTOR], split.parts[part])
+    stored = (stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)
+    return gallery, np.concatenate([none, *stored])
+
+
+def _assign_to_cells(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
+    """Write for each group of cells the faces of this part that are searched in them."""
     number = read_arrays(unit.store, unit.keys.numbers(part))["number"]
-    pivots = Centroids.from_arrays(read_arrays(unit.store, unit.keys.pivots))
+    centroids = Centroids.from_arrays(read_arrays(unit.store, unit.keys.pivots))
     chosen = np.flatnonzero(number != UNASSIGNED)
     with own_threads() as pool:
-        placed = assign_all(Embeddings(rows, chosen), pivots, pool)
-    places = CellAssignment.concatenate(placed, len(pivots))
-    for group, (first, last) in enumerate(split.groups):
+        assigned = assign_all(Embeddings(rows, chosen), centroids, pool)
+    cells = CellAssignment.concatenate(assigned, len(centroids))
+    for group, (first, end) in enumerate(split.groups):
         unit.raise_if_stopped()
-        looking, there = places.within(first, last)
+        queries, there = cells.within(first, end)
         write_arrays(
             unit.fenced,
             unit.keys.places(part, group),
-            number=number[chosen[looking]],
-            descriptor=rows[chosen[looking]],
+            number=number[chosen[queries]],
+            descriptor=rows[chosen[queries]],
             home=there.assignment,
             cell=there.cell,
             point=there.query,
@@ -80,32 +85,38 @@ def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16])
 
 
 def join_group(unit: Unit) -> DoneMarker:
-    """Find the neighbours in one group of cells, among the faces that every part handed on."""
-    watch, split, group = Stopwatch(), split_of(unit), unit.number
-    first, last = split.groups[group]
-    keys = [unit.keys.places(part, group) for part in range(len(split.parts))]
-    arrays = [read_arrays(unit.store, key) for key in keys]
-    placed = [CellAssignment(part["home"], part["cell"], part["point"]) for part in arrays]
-    number = np.concatenate([part["number"] for part in arrays])
-    stored = np.concatenate([part["descriptor"] for part in arrays])
-    del arrays
+    """Find the neighbours in one group of cells, among the faces that every part has in them."""
+    watch, split, group = Stopwatch(), read_split(unit), unit.number
+    first, end = split.groups[group]
+    assigned, number, stored = _load_group(unit, split, group)
     watch.lap("load")
     unit.raise_if_stopped()
     with own_threads() as pool:
         found = search_cells(
             Embeddings.as_stored(stored)[:],
-            Cells.build(placed, last - first),
+            Cells.build(assigned, end - first),
             pool,
             neighbours=NEIGHBOURS,
             threshold=linkage_rule(unit.record, split.faces, unit.spec.purity).lowest_threshold,
             ids=number,
             count=split.faces,
         )
-    shelves = [np.concatenate(shelf) for shelf in zip(*found, strict=True)]
-    ends = np.cumsum([len(shelf) for shelf in shelves])
-    write_arrays(unit.fenced, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
+    buckets = [np.concatenate(bucket) for bucket in zip(*found, strict=True)]
+    ends = np.cumsum([len(bucket) for bucket in buckets])
+    write_arrays(unit.fenced, unit.keys.finds(group), found=np.concatenate(buckets), ends=ends)
     watch.lap("join")
     return unit.done(**watch.report())
+
+
+def _load_group(
+    unit: Unit, split: SplitRecord, group: int
+) -> tuple[list[CellAssignment], NDArray[np.int32], NDArray[np.float16]]:
+    """Cells, number and embedding of each face that some part has in a group of cells."""
+    keys = [unit.keys.places(part, group) for part in range(len(split.parts))]
+    arrays = [read_arrays(unit.store, key) for key in keys]
+    assigned = [CellAssignment(part["home"], part["cell"], part["point"]) for part in arrays]
+    number = np.concatenate([part["number"] for part in arrays])
+    return assigned, number, np.concatenate([part["descriptor"] for part in arrays])
 
 
 def exchanged_matches(unit: Unit, split: SplitRecord) -> Matches:
@@ -117,6 +128,6 @@ def exchanged_matches(unit: Unit, split: SplitRecord) -> Matches:
 def exchanged_edges(unit: Unit, split: SplitRecord) -> Edges:
     """The neighbour graph of the faces that are clustered."""
     found = [read_arrays(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
-    shelves = [np.split(part["found"], part["ends"][:-1]) for part in found]
+    buckets = [np.split(part["found"], part["ends"][:-1]) for part in found]
     with own_threads() as pool:
-        return merge_buckets(shelves, neighbours=NEIGHBOURS, pool=pool)
+        return merge_buckets(buckets, neighbours=NEIGHBOURS, pool=pool)

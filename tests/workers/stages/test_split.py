@@ -18,13 +18,13 @@ from workers.runtime.unit import Context, Unit
 from workers.stages import split as split_stage
 from workers.stages.exchange import read_arrays, write_arrays
 from workers.stages.job_tables import job_tables
-from workers.stages.split import parts_of
+from workers.stages.split import cut_fragments
 
 
 def test_fragments_are_shared_out_whole_and_no_part_is_larger_than_it_must_be() -> None:
-    assert parts_of({0: 5, 1: 5, 4: 1, 7: 30, 8: 2}, 10) == ((0, 1), (4,), (7,), (8,))
-    assert parts_of({3: 5}, 10) == ((3,),)
-    assert parts_of({}, 10) == ()
+    assert cut_fragments({0: 5, 1: 5, 4: 1, 7: 30, 8: 2}, 10) == ((0, 1), (4,), (7,), (8,))
+    assert cut_fragments({3: 5}, 10) == ((3,),)
+    assert cut_fragments({}, 10) == ()
 
 
 def test_what_is_handed_on_arrives_as_it_was() -> None:
