@@ -1,4 +1,4 @@
-"""What people said of faces, as this run's faces: whom not to match, what to join or keep apart."""
+"""People's answers applied to the faces of a run: rejections, links, and names as references."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from workers.tables.rows import fixed_lists
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Decisions with the ids of the faces that they mean in this run, oldest first.
+    """People's answers, oldest first, with the ids of the faces that each means in this run.
 
-    ``others`` are the faces of the second side, where a decision is about two faces or clusters.
+    ``others`` are the faces of the second side, where an answer is about two faces or clusters.
     """
 
     records: tuple[DecisionRecord, ...] = ()
@@ -35,12 +35,12 @@ class Answers:
 
     @property
     def mentioned(self) -> set[str]:
-        """All faces of this run that decisions are about."""
+        """All faces of this run that answers are about."""
         return {face for faces in (*self.faces, *self.others) for face in faces}
 
     @property
     def rejected(self) -> frozenset[tuple[str, str]]:
-        """Pairs of a face and a person it is not; a later name of that face outweighs it."""
+        """Pairs of a face and a person it is not, unless it was given that name later."""
         pairs: set[tuple[str, str]] = set()
         for record, faces in zip(self.records, self.faces, strict=True):
             for face in faces:
@@ -52,7 +52,7 @@ class Answers:
 
     @property
     def renamed(self) -> frozenset[tuple[str, str]]:
-        """Pairs of a face and a person whose name it bore until it was given another one."""
+        """Pairs of a face and a person whose name it had before its present one."""
         pairs: set[tuple[str, str]] = set()
         latest: dict[str, str] = {}
         for record, faces in zip(self.records, self.faces, strict=True):
@@ -65,9 +65,9 @@ class Answers:
     def links(
         self, positions: Mapping[str, int], photos: Sequence[int] | Numbers = ()
     ) -> tuple[Pairs, Pairs]:
-        """Pairs of positions that must and that cannot be together, K x 2 each.
+        """Must-links and cannot-links: pairs of positions of faces, K x 2 each.
 
-        Of decisions that contradict each other the latest holds. ``photos`` has the number of the
+        The latest of answers that contradict each other holds. ``photos`` has the number of the
         photo at each position: clusters that are joined still have nobody in a photo twice.
         """
         links = _Links(photos)
@@ -94,13 +94,13 @@ _Sides = tuple[set[int], set[int]]
 
 
 def _divide(apart: _Sides, sides: _Sides) -> bool:
-    """Whether two clusters that are kept apart are, in part, the ones of two sides."""
+    """Whether a cannot-link of clusters separates faces of the two sides."""
     one, other = sides
     return any(first & one and second & other for first, second in (apart, apart[::-1]))
 
 
 class _Links:
-    """Links as they are taken in; one that contradicts those before it is left out."""
+    """Links in the order in which they are added; one that contradicts earlier ones is left out."""
 
     def __init__(self, photos: Sequence[int] | Numbers = ()) -> None:
         self.joined: list[tuple[int, int]] = []
@@ -122,7 +122,7 @@ class _Links:
         return self._photos[root]
 
     def join_clusters(self, faces: Sequence[int]) -> None:
-        """Join all to the first, but those that are in a photo with one that was joined."""
+        """Join faces to the first, except where that would put two faces of a photo together."""
         for face in faces[1:]:
             roots = self._root(faces[0]), self._root(face)
             if roots[0] != roots[1] and self._photos_of(roots[0]).isdisjoint(
@@ -157,7 +157,7 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
 
 
 def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
-    """The archive's decisions; those about other collections mean no face here."""
+    """The archive's answers; those about other collections mean no face here."""
     records = tuple(record for _, record in decisions.read(tables.store))
     marks = {mark.face_id: mark for record in records for mark in record.faces}
     meant = find_marks(tables, faces, list(marks.values()))
@@ -172,8 +172,8 @@ def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
 def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
     """The face of this run that each mark means, by the mark's face id.
 
-    By id; else, for faces of another pack or profile, by place: the best overlap of boxes in
-    the same content.
+    Found by that id; for faces of another pack or profile by place: the best overlap of boxes in
+    a photo of the same content.
     """
     ids = {mark.face_id for mark in marks}
     here = set(faces["face_id"].filter(isin(faces["face_id"], ids)).to_pylist())
@@ -200,7 +200,7 @@ def nearest_place(
     box: tuple[float, float, float, float],
     faces: Iterable[tuple[str, tuple[float, float, float, float]]],
 ) -> str | None:
-    """The face whose box shares most with ``box``, if that is enough to be the same face."""
+    """The face whose box overlaps ``box`` most; None below SAME_PLACE."""
     best, most = None, SAME_PLACE
     for face, other in faces:
         shared = overlap(box, other)
@@ -210,7 +210,7 @@ def nearest_place(
 
 
 def _photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, str]:
-    """One photo of the collection for each content that is in it."""
+    """The collection's first photo of each of these contents."""
     found: dict[str, str] = {}
     for part in parts(sorted(contents)):
         where = f"{tables.of_collection} AND {any_of('content', part)}"
@@ -228,25 +228,24 @@ def enrol_named(
     *,
     confirm: Callable[[], None],
 ) -> None:
-    """Bring the gallery up to the names that were given: faces become references as they are.
+    """Bring the gallery up to people's answers: named faces become references.
 
-    A face that is a reference already is left alone, and one that was rejected or named otherwise
-    since, or whose name another face of its photo was given since, is none of that person any more,
-    so that doing it again changes nothing. ``confirm`` raises where nothing may be written any
-    more.
+    A reference is removed where its face was rejected or named otherwise since, or another face of
+    its photo was given its name since. Doing it again changes nothing. ``confirm`` raises where
+    nothing may be written any more.
     """
     table = tables.gallery
     columns = ["person_id", "photo", "etag"]
     held = table.read(columns, where=f"source = {quoted(tables.source)}").to_pylist()
     named = named_faces(answers)
     at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in held})
-    where = {face: faces["photo"][row].as_py() for face, row in at.items()}
-    latest = {(record.person_id or "", where[face]): (record, face) for record, face in named}
+    photo_of = {face: faces["photo"][row].as_py() for face, row in at.items()}
+    latest = {(record.person_id or "", photo_of[face]): (record, face) for record, face in named}
     over = answers.rejected | answers.renamed
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
     for row in held:
-        key = row["person_id"], where.get(row["etag"], row["photo"])
+        key = row["person_id"], photo_of.get(row["etag"], row["photo"])
         another = key in latest and row["etag"] in at and latest[key][1] != row["etag"]
         if another or (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
@@ -267,14 +266,14 @@ def enrol_named(
 
 
 def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
-    """The first row of each of a few faces."""
+    """The first row of each of the ``wanted`` faces."""
     rows = np.flatnonzero(as_bool(isin(faces["face_id"], wanted)))
     found = faces["face_id"].take(pa.array(rows)).to_pylist()
     return dict(reversed(list(zip(found, rows.tolist(), strict=True))))
 
 
 def named_faces(answers: Answers) -> list[tuple[DecisionRecord, str]]:
-    """The names that hold, with each of their faces: the latest of a face, if not taken back."""
+    """Answers that name a face and hold, with that face: the latest of each, if not taken back."""
     over = answers.rejected | answers.renamed
     return [
         (record, face)
@@ -294,7 +293,7 @@ def append_references(
     *,
     confirm: Callable[[], None],
 ) -> None:
-    """Add these rows of ``faces`` to the gallery, of ``people``: an id and a name for each row."""
+    """Add these rows of ``faces`` to the gallery; ``people`` has the id and name for each row."""
     if not people:
         return
     chosen, found = faces.take(pa.array(rows)), embeddings[rows]

@@ -1,4 +1,4 @@
-"""References that a new pack inherits: of people whom `headcount name` made under another one."""
+"""References that a new pack inherits: of people who were named under the archive's pack."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def inherit_names(
     *,
     confirm: Callable[[], None],
 ) -> None:
-    """Enrol the people who were named under the archive's pack, and have no reference in this one.
+    """Enrol the people who were named under the archive's pack and have no reference in this one.
 
-    The photos they were named by may be gone or changed: so the best of the faces that the
-    archive's pack matches to them become references. People of a folder come with it. Doing it
-    again changes nothing. ``confirm`` raises where nothing may be written any more.
+    Their references are the best of the faces that the archive's pack matches to them, since the
+    photos that they were named by may be gone or changed. People of a folder come with the folder.
+    Doing it again changes nothing. ``confirm`` raises where nothing may be written any more.
     """
     base = base_tables(tables)
     if base is None:
@@ -51,7 +51,7 @@ def inherit_names(
 
 
 def _missing(tables: PackTables, base: PackTables) -> dict[str, str]:
-    """The names, by id, of those who were named under ``base`` and are unknown here."""
+    """The names, by id, of people who were named under ``base`` and have no reference here."""
     columns = ["person_id", "person"]
     named = f"source = {quoted(tables.source)}"
     there = base.gallery.read(columns, where=named).to_pylist()
@@ -65,8 +65,8 @@ def best_matched(
 ) -> pa.Table:
     """The ``row`` of each ``person_id``'s best faces, BEST at most, each in another photo.
 
-    ``roll`` is what another pack said of ``faces``, by their own ids. Only what it matched counts,
-    can be judged here, and was not rejected.
+    ``assignments`` are another pack's, with the ids of ``faces``. Only faces count that it matched,
+    that are usable here, and that were not rejected.
     """
     ours = pc.and_(
         pc.equal(assignments["decision"], Decision.MATCHED.value),

@@ -1,4 +1,4 @@
-"""What an earlier job said, as this job's faces: also where they had other ids, or another pack."""
+"""The previous run's assignments by the ids of this run's faces, also from another pack."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ Placed = tuple[str, tuple[float, float, float, float]]
 """A face id and its box."""
 PLACED = ("photo", "face_id", "x", "y", "w", "h")
 PHOTOS_AT_ONCE = 10_000
-"""Photos whose faces are compared, as objects, before the next ones are."""
+"""Photos whose faces are held as objects at a time."""
 FACE_ID_MAP = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "new_face_id")])
+"""The id in this run of faces that had another one, in the previous run or under another pack."""
 
 
 def previous_assignments(
     tables: PackTables, job_id: str, faces: pa.Table, remapped: pa.Table
 ) -> pa.Table:
-    """What the job before ``job_id`` said of the collection's faces; empty for the first.
+    """Assignments of the job before ``job_id`` to the collection's faces; empty for the first.
 
-    ``restated`` are the FACE_ID_MAP of those whose id is another one by now.
+    ``remapped`` is the FACE_ID_MAP of the faces whose id has changed since.
     """
     before = job_before(tables, job_id)
     if before is not None:
@@ -49,13 +50,11 @@ def base_tables(tables: PackTables) -> PackTables | None:
 def base_assignments(
     tables: PackTables, base: PackTables, job_id: str, faces: pa.Table
 ) -> pa.Table | None:
-    """What the last job before ``job_id`` under another pack said of this pack's faces, if any."""
+    """Assignments of the last job before ``job_id`` under another pack, by this pack's faces."""
     before = job_before(base, job_id)
-    return (
-        None
-        if before is None
-        else remap_to_pack(read_assignments(base, before), _map_to_pack(tables, base, faces))
-    )
+    if before is None:
+        return None
+    return remap_to_pack(read_assignments(base, before), _map_to_pack(tables, base, faces))
 
 
 def job_before(tables: PackTables, job_id: str) -> str | None:
@@ -68,12 +67,12 @@ def job_before(tables: PackTables, job_id: str) -> str | None:
 
 
 def read_assignments(tables: PackTables, job_id: str) -> pa.Table:
-    """What a job said of the collection's faces."""
+    """A job's assignments to the collection's faces."""
     return rolls.read_roll(tables.store, tables.keys, tables.collection, job_id)
 
 
 def remap(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
-    """A roll in which the faces that have a new_face_id go by it."""
+    """Assignments in which the faces of a FACE_ID_MAP have their new ids."""
     at = index_of(rolls.face_keys(assignments), rolls.face_keys(face_id_map))
     ids = pc.coalesce(
         take_or_null(face_id_map["new_face_id"], at), one_array(assignments["face_id"])
@@ -82,10 +81,7 @@ def remap(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
 
 
 def remap_to_pack(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
-    """A roll with the face ids of another pack; rows that have none are left out.
-
-    ``face_id_map`` has the ``new_face_id`` of each ``photo`` and ``face_id``.
-    """
+    """Assignments with the face ids of another pack; faces outside the FACE_ID_MAP are left out."""
     at = index_of(rolls.face_keys(assignments), rolls.face_keys(face_id_map))
     assignments = assignments.filter(pa.array(at != NONE))
     ids = take_or_null(face_id_map["new_face_id"], at[at != NONE])
@@ -93,17 +89,17 @@ def remap_to_pack(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
 
 
 def _map_to_pack(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
-    """Which face of this pack each face of the other pack is."""
+    """FACE_ID_MAP from the base pack's faces to this pack's, in photos of unchanged content."""
     photos = _same_photos(_contents(tables), _contents(base))
     theirs = base.faces.read(PLACED, where=base.of_collection)
     return same_places(theirs, faces, photos)
 
 
 def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
-    """FACE_ID_MAP of the faces of these photos under two packs: by place, each at most once."""
+    """FACE_ID_MAP from their faces to mine in these photos: by place, each at most once."""
     one, other = _placed(theirs, photos), _placed(mine, photos)
     parts = [
-        _meant(one.of_photos(first), other.of_photos(first))
+        _same_faces(one.of_photos(first), other.of_photos(first))
         for first in range(0, len(photos), PHOTOS_AT_ONCE)
     ]
     return pa.concat_tables([FACE_ID_MAP.empty_table(), *parts])
@@ -118,13 +114,13 @@ def _same_photos(contents: pa.Table, others: pa.Table) -> pa.Array:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """The faces of some photos, by photo, and the number of each one's photo."""
+    """The faces of some photos, sorted by photo, and the number of each one's photo."""
 
     faces: pa.Table
     photo: Numbers
 
     def of_photos(self, first: int) -> dict[str, list[Placed]]:
-        """The faces of PHOTOS_AT_ONCE photos, by photo."""
+        """The faces of PHOTOS_AT_ONCE photos from number ``first`` on, by photo."""
         start, end = np.searchsorted(self.photo, [first, first + PHOTOS_AT_ONCE])
         by_photo: defaultdict[str, list[Placed]] = defaultdict(list)
         for row in self.faces.slice(start, end - start).to_pylist():
@@ -140,7 +136,7 @@ def _placed(faces: pa.Table, photos: pa.Array) -> _Placed:
     return _Placed(faces.select(PLACED).take(order), photo[order])
 
 
-def _meant(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa.Table:
+def _same_faces(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa.Table:
     rows = [
         {"photo": photo, "face_id": face, "new_face_id": new_face_id}
         for photo, placed in theirs.items()
@@ -151,7 +147,7 @@ def _meant(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa
 
 
 def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:
-    """Each face of one photo under both packs, every face at most once."""
+    """My face at the place of each of their faces in one photo; every face at most once."""
     left, found = dict(mine), {}
     for face, box in theirs:
         same = nearest_place(box, left.items())

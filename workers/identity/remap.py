@@ -1,6 +1,6 @@
-"""Faces that have another id than in the run before, since their photo has other bytes or profile.
+"""Faces whose id has changed since the previous run: their photo has new bytes, or a new profile.
 
-The table of faces as it was with that run tells where they were and what they looked like.
+The version of the table of faces that the run used tells where they were and how they looked.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from workers.tables.pack_tables import PackTables
 from workers.tables.rows import matrix
 
 ALIKE = 0.8
-"""Cosine from which two faces in one place of a photo and of what it was are one face: far above
+"""Cosine from which two faces at one place of a photo, before and after, are one face: far above
 what two people reach (0.46 in one of 100,000 pairs, by the embedded pack). A photo that was
-replaced often has somebody else in the same place."""
+replaced often has somebody else at the same place."""
 COMPARED = 1 << 18
-"""Faces whose embeddings of then and of now are held at a time: all have other ids where a whole
-collection was searched with another profile."""
+"""Faces whose old and new embeddings are held at a time: all ids are new where a whole collection
+was searched with another profile."""
 
 
 def find_remapped(
     tables: PackTables, job_id: str, faces: pa.Table, embeddings: EmbeddingLookup
 ) -> pa.Table:
-    """FACE_ID_MAP of the faces whose id is gone, though their photo is here: by place and likeness.
+    """FACE_ID_MAP of faces whose id is gone though their photo is here, by place and likeness.
 
-    Empty where nothing tells any more: the first run, or versions that a `forget` removed.
+    Empty for the first run, and where a `forget` has removed the earlier version of the table.
     """
     last = job_before(tables, job_id)
     if last is None:
@@ -69,7 +69,7 @@ def find_remapped(
 def _faces_with(
     tables: PackTables, job_id: str, gone: pa.Table, columns: Sequence[str]
 ) -> pa.Table:
-    """These columns of some faces as they were with an earlier job."""
+    """Columns of the faces ``gone``, from the version of the table that an earlier job used."""
     table = tables.faces
     commit = find_record(tables.store, JobKeys(job_id).commit, CommitRecord)
     if commit is None or not table.has(commit.faces):
@@ -84,7 +84,7 @@ def _faces_with(
 def _alike(
     found: pa.Table, before: pa.Table, faces: pa.Table, embeddings: EmbeddingLookup
 ) -> pa.Table:
-    """Those of ``found`` that look as they did."""
+    """The part of ``found`` (FACE_ID_MAP) whose old and new faces are ALIKE."""
     theirs = before[DESCRIPTOR].take(pa.array(index_of(face_keys(found), face_keys(before))))
     named = found.select(["photo"]).append_column("face_id", found["new_face_id"])
     mine = embeddings[index_of(face_keys(named), face_keys(faces))]
@@ -92,7 +92,7 @@ def _alike(
 
 
 def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The cosine of each row of one N x D with that row of the other."""
+    """Cosines between the rows of two N x D, row by row."""
     found: NDArray[np.float32] = np.einsum("ij,ij->i", one, other)
     found /= np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return found
@@ -101,9 +101,9 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
 def remap_answers(
     tables: PackTables, faces: pa.Table, remapped: pa.Table, *, confirm: Callable[[], None]
 ) -> None:
-    """Let decisions and references about these faces hold for the ids that they have now.
+    """Add the new ids of remapped faces to the answers and references about them.
 
-    What decisions said of the old ids stays, for a `rollback`. Doing it again changes nothing.
+    The old ids stay in the answers, for a `rollback`. Doing it again changes nothing.
     ``confirm`` raises where nothing may be written any more.
     """
     if not remapped.num_rows:
@@ -122,9 +122,9 @@ def remap_answers(
 def with_marks(
     record: DecisionRecord, about: pa.Table, marks: dict[tuple[str, str], FaceMark]
 ) -> DecisionRecord:
-    """A decision that marks the faces ``about``, FACE_ID_MAP, by their new ids too.
+    """An answer that also marks the faces ``about`` (FACE_ID_MAP) by their new ids.
 
-    ``marks`` are those of the new faces, by photo and face id.
+    ``marks`` are the marks of the new faces, by photo and face id.
     """
     known = {mark.face_id for mark in record.faces}
     sides = {mark.face_id: mark.side for mark in record.faces}
@@ -139,7 +139,7 @@ def with_marks(
 
 
 def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str], FaceMark]:
-    """Marks of the faces that are meant, by photo and face id."""
+    """Marks of the new faces of ``about`` (FACE_ID_MAP), by photo and face id."""
     contents: dict[str, str] = {}
     for part in parts(pc.unique(about["photo"]).to_pylist()):
         where = f"{tables.of_collection} AND {any_of('photo', part)}"
@@ -158,7 +158,7 @@ def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[s
 
 
 def _remap_references(tables: PackTables, remapped: pa.Table, confirm: Callable[[], None]) -> None:
-    """References that were taken from these faces: a rejection looks for them by face id."""
+    """Give references that are remapped faces their new ids: a rejection looks for them by id."""
     source = f"source = {quoted(tables.source)}"
     meant = {(r["photo"], r["face_id"]): r["new_face_id"] for r in remapped.to_pylist()}
     for row in tables.gallery.read(["photo", "etag"], where=source).to_pylist():

@@ -31,7 +31,7 @@ def bring_up_to_date(
     enrol: bool,
     confirm: Callable[[], None],
 ) -> Known:
-    """Let answers hold for the faces of this run; with ``enrol``, names become references too.
+    """Apply people's answers to the faces of this run; with ``enrol``, names become references.
 
     ``confirm`` raises where nothing may be written any more. Doing it again changes nothing.
     """

@@ -1,4 +1,4 @@
-"""Who every face is: matched, put into a cluster, or given that cluster's name."""
+"""Decide of every face who it is: match it, put it into a cluster, or give it that one's name."""
 
 from __future__ import annotations
 
@@ -58,9 +58,10 @@ def assign(
     rejected: Collection[tuple[str, str]] = (),
     matches: Matches | None = None,
 ) -> pa.Table:
-    """Add what matching says of each face. Nobody is matched to whom they were rejected for.
+    """Add the decision of each face, with the person and cosines that it rests on.
 
-    ``matches`` are those of the faces, where they were compared already.
+    ``rejected`` are pairs of a face and a person that it is never matched to; ``matches`` are those
+    of the faces, where another task has compared them.
     """
     matches = match(embeddings, gallery) if matches is None else matches
     _match_rejected(matches, faces, embeddings, gallery, rejected)
@@ -97,7 +98,7 @@ def _match_rejected(
     gallery: Gallery,
     rejected: Collection[tuple[str, str]],
 ) -> None:
-    """Compare the faces that were rejected for somebody again, with everybody else."""
+    """Compare faces that were rejected for somebody with everybody else, in place."""
     barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
         barred[face].add(person)
@@ -122,7 +123,7 @@ def _numbers(values: NDArray[np.float32]) -> pa.Array:
 
 
 def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
-    """The rows of the faces that can be judged, by face id, and these ids.
+    """The rows of the usable faces, sorted by face id, and these ids.
 
     Each id is there once: copies of one photo share clusters.
     """
@@ -151,7 +152,10 @@ def find_clusters(
     rule: LinkageRule,
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
-    """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
+    """The number of each face's cluster; ``edges`` is the neighbour graph, if another task made it.
+
+    ``photos`` has the photo of each face, ``answers`` say which faces must or cannot be together.
+    """
     photo = factorize(photos)[0]
     must, cannot = answers.links(_positions_of(face_ids, answers), photo)
     return cluster(
@@ -165,47 +169,47 @@ def find_clusters(
 
 
 def _positions_of(face_ids: pa.Array, answers: Answers) -> dict[str, int]:
-    """Where the faces that decisions are about stand."""
+    """The positions of the faces that answers mention, by face id."""
     at = np.flatnonzero(as_bool(isin(face_ids, answers.mentioned)))
     return {face_ids[n].as_py(): n for n in at.tolist()}
 
 
 def add_clusters(faces: pa.Table, face_ids: pa.Array, names: pa.Array) -> pa.Table:
-    """Add the cluster of each face that can be judged; ``names`` are those of ``face_ids``."""
+    """Add the cluster of each usable face; ``names`` are the clusters of ``face_ids``."""
     at = np.where(as_bool(faces["usable"]), index_of(faces["face_id"], face_ids), NONE)
     return faces.append_column("cluster_id", take_or_null(names, at))
 
 
-def add_lent_names(
+def add_inferred_names(
     faces: pa.Table, rejected: Collection[tuple[str, str]]
 ) -> tuple[pa.Table, pa.Table]:
-    """Give the faces of clusters that are somebody that name; and who which cluster is."""
+    """Give each named cluster's name to its other faces; also gives the NAMINGS of the clusters."""
     names = cluster_names(faces)
-    lent = propagate_names(faces, names, rejected)
+    naming = propagate_names(faces, names, rejected)
     known = faces.select(["person_id", "person"]).filter(pc.is_valid(faces["person_id"]))
     known = known.group_by("person_id").aggregate([("person", "min")])
     called = take_or_null(known["person_min"], index_of(names["person_id"], known["person_id"]))
-    inferred = pa.array(lent != NONE)
+    inferred = pa.array(naming != NONE)
     given = {
         "decision": pa.scalar(Decision.INFERRED.value),
-        "person_id": take_or_null(names["person_id"], lent),
-        "person": take_or_null(called, lent),
+        "person_id": take_or_null(names["person_id"], naming),
+        "person": take_or_null(called, naming),
     }
     for name, column in given.items():
         at = faces.schema.get_field_index(name)
         faces = faces.set_column(at, name, pc.if_else(inferred, column, faces[name]))
-    return faces.append_column("evidence", take_or_null(evidence(names), lent)), names
+    return faces.append_column("evidence", take_or_null(evidence(names), naming)), names
 
 
 def clusters_in(assignments: pa.Table) -> pa.Table:
-    """The cluster of each face that has one: a PARTITION."""
+    """The PARTITION of a run: the cluster of each face that has one."""
     inside = assignments.select(PARTITION.names).filter(pc.is_valid(assignments["cluster_id"]))
     once = inside.group_by("face_id", use_threads=False).aggregate([("cluster_id", "last")])
     return once.rename_columns(PARTITION.names)
 
 
 def people_in(assignments: pa.Table) -> pa.Table:
-    """The person of each cluster that is somebody: NAMINGS."""
+    """The NAMINGS of a run: the person of each cluster that is somebody."""
     matched = pc.equal(assignments["decision"], Decision.MATCHED.value)
     nobody = pa.scalar(None, pa.string())
     person = pc.if_else(matched, assignments["person_id"], nobody)

@@ -1,7 +1,7 @@
-"""Photos whose content is known already: their rows are copied, nothing is embedded again.
+"""Photos whose content the archive knows: their rows are copied, nothing is embedded again.
 
 A photo that was moved, renamed or duplicated has another key and another etag, and the same
-bytes. Only its SHA-256 tells, so it is fetched; what is saved is decoding, finding and embedding.
+bytes. Only its SHA-256 tells, so it is fetched; that saves decoding, detecting and embedding.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A photo that the archive knows, and whose content another one may have."""
+    """A photo of the archive whose content a photo of the shard may have."""
 
     collection: str
     job_id: str
-    """The job that took it in: its faces are known by it, too."""
+    """The job that committed it; its rows of faces bear it too."""
     profile: ProfileName
     photo: Photo
 
@@ -38,10 +38,10 @@ class Duplicate:
 def find_duplicates(
     table: Table, photos: Iterable[ManifestPhoto], profile: ProfileName
 ) -> dict[str, Duplicate]:
-    """By content, what the archive knows of photos of these sizes.
+    """The archive's photos of these sizes, by content.
 
-    Only photos that were looked at, at least as thoroughly as ``profile``. Asked once per shard, by
-    size: contents are not known yet.
+    Only photos that were processed, with a profile at least as thorough as ``profile``. Asked once
+    per shard, by size: contents are not known yet.
     """
     sizes = sorted({photo.size for photo in photos if photo.size})
     if not sizes or not table.count():
@@ -61,7 +61,7 @@ def find_duplicates(
 
 
 def _rank(duplicate: Duplicate) -> tuple[int, str, str]:
-    """The least thorough first, that a run is as if it had embedded; then by name."""
+    """Sort key: weakest profile first, as if the run had embedded the photo; then by name."""
     return PROFILES.index(duplicate.profile), duplicate.collection, duplicate.photo.key
 
 
@@ -79,7 +79,7 @@ def _duplicate(row: Mapping[str, object]) -> Duplicate:
 
 
 def as_photo(duplicate: Duplicate, photo: ManifestPhoto, etag: str) -> Photo:
-    """What the duplicate says, of this photo."""
+    """The duplicate's outcome, size and faces, as those of another photo."""
     return replace(duplicate.photo, key=photo.key, etag=etag)
 
 

@@ -44,7 +44,7 @@ ANALYSING = ("decode", "detect", "align", "embed")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A photo's bytes and their SHA-256, or why they could not be had."""
+    """A photo's bytes and their SHA-256, or the error in fetching them."""
 
     photo: ManifestPhoto
     blob: Blob | None
@@ -55,7 +55,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A photo, its faces where it has any, and where the time went."""
+    """A photo that was processed, its analysis if it has one, and seconds per stage."""
 
     photo: Photo
     analysis: Analysis | None
@@ -66,7 +66,7 @@ class Done:
 
 @dataclass(slots=True)
 class Shard:
-    """What became of a shard's photos; the analyses are in the order of the photos."""
+    """A shard's processed photos and their analyses, in one order, and seconds per stage."""
 
     photos: list[Photo] = field(default_factory=list)
     analyses: list[Analysis | None] = field(default_factory=list)
@@ -77,14 +77,14 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the archive knows before a shard is begun: contents, and forgotten places in them."""
+    """The archive's photos and forgotten places, by content, before a shard is begun."""
 
     duplicates: Mapping[str, Duplicate]
     forgotten: Mapping[str, list[Box4]]
 
 
 def embed_shard(unit: Unit) -> DoneMarker:
-    """Process one shard and stage its rows."""
+    """Process the photos of one shard and stage their rows."""
     began = time.monotonic()
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     job_tables(unit).grow(unit.record.dimensions)
@@ -109,7 +109,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
 
 
 def _duplicates(unit: Unit, manifest: ShardManifest) -> dict[str, Duplicate]:
-    """Known photos, by content. A shard that is done again embeds all: a duplicate may change."""
+    """The archive's photos by content; none where a shard is done again: they may change then."""
     if unit.attempt > 1:
         return {}
     return find_duplicates(job_tables(unit).photos, manifest.photos, unit.spec.profile)
@@ -146,7 +146,7 @@ def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
 
 
 def _threads(unit: Unit) -> int:
-    """How many threads analyse photos in this attempt."""
+    """Number of threads that analyse photos in this attempt."""
     careful = unit.attempt >= attempts.CAREFUL_FROM
     return 1 if careful else unit.context.settings.threads
 
@@ -179,7 +179,10 @@ def _process(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Itera
 
 
 def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Iterator[Done]:
-    """The careful mode: earlier attempts died, so each photo is named before it is touched."""
+    """Process photos in the careful mode: each is recorded as suspect before it is touched.
+
+    Earlier attempts at the shard died.
+    """
     collection = unit.collection
     killers = attempts.convicted(unit.store, unit.keys, unit.name, unit.attempt - 1)
     for photo in photos:
@@ -268,7 +271,7 @@ def _failed(fetched: Fetched, error: PhotoError) -> Photo:
 
 
 def _unread(photo: ManifestPhoto, error: PhotoError) -> Photo:
-    """A photo of which no byte was seen: it is what the listing said."""
+    """A photo that was not read: key, etag and size are those of the listing."""
     return Photo(
         key=photo.key,
         etag=photo.etag,

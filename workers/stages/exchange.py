@@ -1,4 +1,4 @@
-"""Arrays that one task of the reduce stage hands on to another, through the store."""
+"""Arrays that one task of the reduce stage writes for another to read, through the store."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from workers.stages.job_tables import job_tables
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
-    """Make the archive ready for the job's pack and bring its gallery up to the people given.
+    """Make the archive ready for the job's pack, and bring its gallery up to the people folder.
 
-    Raises FatalError where the archive's decisions or the people who are expected cannot be read:
-    the reduce stage needs them, and the job would fail when all else is done.
+    Raises FatalError where the archive's answers or the list of the expected cannot be read: the
+    reduce stage needs them, and the job would fail when all else is done.
     """
     began = time.monotonic()
     for _ in decisions.read(unit.store):
@@ -49,7 +49,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
 
 
 def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
-    """Enrol the job's people; gives the reports and how many references were passed over."""
+    """Enrol the job's people; gives the reports, and the number of references passed over."""
     source = unit.context.open(unit.spec.people or "")
     return enrol_people(
         source,

@@ -1,4 +1,4 @@
-"""The reduce stage: match, cluster the rest, write the results in the contract's form."""
+"""The reduce stage: match every face, cluster and name the rest, write and publish the results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.unit import Unit
 from workers.stages.assign import (
     add_clusters,
-    add_lent_names,
+    add_inferred_names,
     applied_threshold,
     assign,
     clusters_in,
@@ -63,9 +63,9 @@ class _Inputs:
 
 
 def reduce_job(unit: Unit) -> DoneMarker:
-    """Say who every face of the collection is, and write that down; the summary comes last.
+    """Decide who every face of the collection is, and write the results; the summary comes last.
 
-    Where the stage was split, faces were compared with the gallery and each other by others.
+    Where the stage was split, other tasks have compared the faces with the gallery and each other.
     """
     watch = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
@@ -118,7 +118,7 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
 
 
 def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs) -> pa.Table:
-    """The faces with the decision of each, and the person that it is matched to."""
+    """The faces with the decision of each, and the person that it is matched to, if any."""
     split = inputs.split
     return assign(
         faces,
@@ -134,7 +134,7 @@ def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs)
 def _cluster(
     unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs
 ) -> tuple[NDArray[np.int32], pa.Array]:
-    """The cluster of each face that can be judged, by number, and these faces' ids."""
+    """The number of each usable face's cluster, and these faces' ids."""
     rows, face_ids = to_cluster(faces)
     split = inputs.split
     labels = find_clusters(
@@ -155,9 +155,9 @@ def _name(
     previous: pa.Table,
     answers: Answers,
 ) -> tuple[pa.Table, pa.Table]:
-    """The faces with the id of each one's cluster and the name it lends, and the NAMINGS."""
+    """The faces with their clusters and the names inferred from these; the clusters' NAMINGS."""
     ids = name_clusters(labels, face_ids, clusters_in(previous))
-    return add_lent_names(add_clusters(faces, face_ids, ids), answers.rejected)
+    return add_inferred_names(add_clusters(faces, face_ids, ids), answers.rejected)
 
 
 def _expectations(unit: Unit, faces: pa.Table, gallery: Gallery) -> Expectations:
@@ -174,7 +174,7 @@ def _expectations(unit: Unit, faces: pa.Table, gallery: Gallery) -> Expectations
 def _publish(
     unit: Unit, out: Store, run: RunResult, inputs: _Inputs, seconds: Mapping[str, float]
 ) -> dict[str, int]:
-    """Draw the photos and write the report; gives how many of what it shows."""
+    """Draw the photos and write the report; gives the number of photos, clusters, people shown."""
     # pictures and templates: only where they are made
     from workers.report.pictures import PictureSources
     from workers.report.publish import publish

@@ -143,7 +143,7 @@ def _centroids(source: FacesVersion, keys: NDArray[np.uint64], chosen: Numbers) 
 def _settle(
     unit: Unit, source: FacesVersion, count: int, centroids: Centroids | None
 ) -> SplitRecord:
-    """How the stage is split, with ``count`` faces to cluster."""
+    """A record of how the stage is split, with ``count`` faces to cluster."""
     return SplitRecord(
         faces_version=source.version,
         gallery_version=job_tables(unit).gallery.version,

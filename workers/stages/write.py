@@ -42,7 +42,7 @@ def write_run(
     gallery: Gallery,
     expectations: Expectations,
 ) -> RunResult:
-    """Write the tables of a run, and keep for the next one what was said of each face.
+    """Write the tables of a run, and keep its assignments for the next run.
 
     ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before.
     """
@@ -55,11 +55,11 @@ def write_run(
 
 
 def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> None:
-    """Keep what this job said of each face, and how that differs: lineage and diff."""
+    """Keep this job's assignments, and write how they differ from the run before."""
     collection = job_tables(unit).collection
-    now_said = run.faces.select(rolls.ROLL.names)
+    assignments = run.faces.select(rolls.ROLL.names)
     found = changes(
-        clusters_in(previous), clusters_in(now_said), people_in(previous), people_in(now_said)
+        clusters_in(previous), clusters_in(assignments), people_in(previous), people_in(assignments)
     )
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
@@ -67,8 +67,8 @@ def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Pa
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    write_json(out, results.DIFF, diff_rolls(previous, now_said))
-    rolls.write_roll(unit.fenced, unit.pack_keys, collection, unit.job_id, now_said)
+    write_json(out, results.DIFF, diff_rolls(previous, assignments))
+    rolls.write_roll(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
 
 
 def _write_tables(
@@ -101,7 +101,7 @@ def _write_tables(
 def _photo_tables(
     unit: Unit, outcomes: Counter[str], failures: list[pa.Table]
 ) -> Iterator[pa.Table]:
-    """The photos in key order; outcomes are counted and failures kept on the way."""
+    """The photos in key order; adds to ``outcomes`` and ``failures`` on the way."""
     tables = job_tables(unit)
     scan = tables.photos.scan(results.PHOTOS, where=tables.of_collection, order_by=["photo"])
     for batch in scan:
@@ -113,7 +113,7 @@ def _photo_tables(
 
 
 def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
-    """One row per enrolled person: how many references, and where the person was found."""
+    """One row per enrolled person: references, and the photos and faces that are the person's."""
     named = faces.select(["person_id", "photo"]).filter(pc.is_valid(faces["person_id"]))
     count = [("photo", "count"), ("photo", "count_distinct")]
     found = named.group_by("person_id").aggregate(count)
@@ -173,7 +173,7 @@ def summary(
 
 
 def embed_seconds(unit: Unit) -> dict[str, float]:
-    """Seconds per embed stage, summed over the shards of this job and over threads."""
+    """Seconds per stage of embedding, summed over the shards of this job and over threads."""
     total: Counter[str] = Counter()
     for info in unit.store.list(unit.keys.done_folder):
         if "/embed-" in info.key:

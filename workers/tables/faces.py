@@ -1,4 +1,4 @@
-"""The faces of a collection as the reduce stage reads them, from one version of the table."""
+"""The faces of a collection, read from one version of the table for the reduce stage."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FACE_COLUMNS = (*(c.name for c in FACES.columns if c.stored and c.shown), "usabl
 
 
 def faces_table(tables: PackTables, split: SplitRecord | None) -> Table:
-    """The table of faces; where the stage is split, as it was when it was split."""
+    """The table of faces, in the version of the split where the stage is split."""
     return tables.faces if split is None else tables.faces.at(split.faces_version)
 
 
@@ -35,7 +35,7 @@ def load_faces(
 ) -> tuple[pa.Table, Embeddings]:
     """The collection's faces and their embeddings, sorted by photo, then left to right.
 
-    Where the stage is split, the rows of the embeddings as stored are in the order of its parts.
+    Where the stage is split, the stored rows of the embeddings are in the order of its parts.
     ``progress`` is called after each batch.
     """
     read = [empty(FACE_COLUMNS)]
@@ -65,19 +65,19 @@ def scan(
 
 
 def own_copy(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.Table:
-    """Some columns in memory of their own, so that the batch's can be used again."""
+    """A copy of some columns, so that the batch's memory can be used again."""
     table = pa.Table.from_batches([batch]).select(columns)
     return table.take(np.arange(len(table)))
 
 
 def in_order(faces: pa.Table) -> tuple[pa.Table, Numbers]:
-    """The faces by photo, then left to right, and which row each was."""
+    """The faces sorted by photo, then left to right, and the row that each had."""
     keys = [("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
     order = pc.sort_indices(faces, sort_keys=keys)
     return faces.take(order).combine_chunks(), order.to_numpy().astype(np.int64)
 
 
 def empty(columns: Sequence[str]) -> pa.Table:
-    """No row of these columns."""
+    """A table of these columns without a row."""
     stored = FACES.stored()
     return pa.schema([stored.field(name) for name in columns]).empty_table()

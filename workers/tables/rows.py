@@ -20,7 +20,7 @@ from workers.tables.columns import one_array
 def photo_rows(
     photos: Sequence[Photo], collection: str, spec: JobSpec, profiles: Sequence[ProfileName]
 ) -> pa.Table:
-    """One row per photo; ``profiles`` says how thoroughly each was searched."""
+    """One row per photo; ``profiles`` has the profile that each was searched with."""
     columns: dict[str, Any] = {
         "collection": [collection] * len(photos),
         "job_id": [spec.job_id] * len(photos),
