@@ -1,6 +1,6 @@
-"""``python -m workers``: one worker process, on the queues it is told; or one errand, then the end.
+"""``python -m workers``: one worker process, on the queues it is given; or one tool, then the end.
 
-An errand (``doctor``, ``calibrate``, ``models``) prints JSON for the program that asked for it.
+A tool (``doctor``, ``calibrate``, ``models``) prints JSON for the program that asked for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 
 
 def main() -> None:
-    """Serve until told to stop, or run one errand."""
+    """Serve until told to stop, or run one tool."""
     arguments = _parser().parse_args()
     if arguments.tool is not None:
         _run_tool(arguments)
@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--queues", default="embed,reduce")
     parser.add_argument("--stop-with-parent", action="store_true")
     parser.add_argument("--metrics-port", type=int)
-    tools = parser.add_subparsers(dest="errand", metavar="ERRAND")
+    tools = parser.add_subparsers(dest="tool", metavar="TOOL")
     tools.add_parser("doctor").set_defaults(run=_doctor)
     calibrate = tools.add_parser("calibrate")
     calibrate.add_argument("archive")
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_tool(arguments: argparse.Namespace) -> None:
-    """Print what an errand found; an error meant for people goes to stderr, with exit code 1."""
+    """Print a tool's result; an error meant for people goes to stderr, with exit code 1."""
     from headcount.errors import HeadcountError
 
     try:
@@ -65,7 +65,7 @@ def _run_tool(arguments: argparse.Namespace) -> None:
         sys.exit(str(error))
 
 
-def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every errand
+def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every tool
     from workers.tools.doctor import report
 
     return report()
@@ -96,24 +96,24 @@ def _models(arguments: argparse.Namespace) -> str:
     from workers.tools.packs import PackCache
 
     settings = Settings()
-    shelf = PackCache(settings, S3Settings())
+    packs = PackCache(settings, S3Settings())
     name = arguments.model or settings.model
     if arguments.action == "list":
-        return json.dumps(shelf.contents())
+        return json.dumps(packs.contents())
     if arguments.action == "verify":
-        return json.dumps(shelf.verify(name))
+        return json.dumps(packs.verify(name))
     if arguments.gate is not None:
-        found = shelf.gate(name, arguments.variant, arguments.gate, arguments.boxes)
+        found = packs.gate(name, arguments.variant, arguments.gate, arguments.boxes)
         name += f"+{arguments.variant}"
     else:
-        found = shelf.prepare(name)
+        found = packs.prepare(name)
     if arguments.to is not None and found["files"]:
-        found["to"] = shelf.share(name, arguments.to)
+        found["to"] = packs.share(name, arguments.to)
     return json.dumps(found)
 
 
 def _exit_at_end_of_stdin() -> None:
-    """Leave at once when whoever started this process is gone, however it went.
+    """Exit at once when the process that started this one is gone, however it ended.
 
     Nothing is lost: the message is acknowledged only after the work.
     """

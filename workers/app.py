@@ -30,14 +30,14 @@ WORK: dict[str, Work] = {
 
 
 def worker_name() -> str:
-    """A name for this process: two are never mistaken for each other."""
+    """A name for this process that no other one has."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def task(
     context: Context, broker: Broker, work: Work, health: Health
 ) -> Callable[[dict[str, Any]], None]:
-    """The body of a task: validate the message, run the unit."""
+    """The body of a task, which validates the message and runs the unit."""
 
     def body(raw: dict[str, Any]) -> None:
         message = UnitMessage.model_validate(raw)

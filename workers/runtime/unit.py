@@ -1,4 +1,4 @@
-"""What a unit of work needs around it: its job, its stores, the models of this process."""
+"""A unit of work and its surroundings: its job, its stores, the models of this process."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from workers.runtime.fenced_store import FencedStore
 
 @dataclass
 class Context:
-    """One worker process: its settings, and the packs it has loaded, each on first use."""
+    """A worker process: its settings, and the packs it has loaded, each on first use."""
 
     settings: Settings
     s3: S3Settings
     worker: str
     leave_at: float | None = None
-    """When to leave the unit in hand, by time.monotonic: the process was told to stop."""
+    """The time.monotonic at which a process that was told to stop leaves its units."""
     exclusive: SharedExclusiveLock = field(default_factory=SharedExclusiveLock)
-    """For the units in hand."""
+    """The lock that units hold while they are worked on."""
     _packs: dict[str, ModelPack] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,19 +57,19 @@ class Context:
             return self._packs[name]
 
     def drain(self) -> None:
-        """The process is to stop: what is not finished soon is handed back."""
+        """Prepare the process to stop: units not finished within drain_seconds are released."""
         self.leave_at = time.monotonic() + self.settings.drain_seconds
 
     def open(self, uri: str) -> Store:
         """A store, with connections enough for this worker's fetchers.
 
-        Raises FatalError for a place outside those that this worker may use.
+        Raises FatalError for a place that this worker may not use.
         """
         self._require_allowed(uri)
         return open_store(uri, self.s3, concurrency=self.settings.fetchers)
 
     def _require_allowed(self, uri: str) -> None:
-        """A message and a job's spec name places; HEADCOUNT_ALLOWED_URIS bounds them."""
+        """Raise FatalError where a message or spec names a place outside HEADCOUNT_ALLOWED_URIS."""
         if not is_within(uri, self.settings.allowed_uris):
             raise FatalError(
                 f"{uri} is outside the places that this worker may use: HEADCOUNT_ALLOWED_URIS "
@@ -78,9 +78,9 @@ class Context:
 
 
 class UnitReleased(Exception):
-    """The unit in hand is left as if it had never begun: its job stands still, or the worker ends.
+    """The unit is left as if it had never begun: its job stands still, or the worker ends.
 
-    Not an error: what was staged is named by no marker, and another attempt does it all.
+    Not an error: no marker names what was staged, and another attempt does it all.
     """
 
 
@@ -94,11 +94,11 @@ class Unit:
     name: str
     attempt: int = 0
     photos: int = 0
-    """Photos done so far: what the sign of life tells."""
+    """Photos done so far, which the heartbeat reports."""
     stop_requested: threading.Event = field(default_factory=threading.Event)
-    """Set when the unit is to be left at the next photo: see UnitReleased."""
+    """Set when the unit is to be released at the next photo: see UnitReleased."""
     began_with: frozenset[tuple[str, str]] | None = None
-    """The tombstones that there were when the unit began."""
+    """The tombstones when the unit began."""
 
     @classmethod
     def of(cls, message: UnitMessage, context: Context) -> Unit:
@@ -106,7 +106,7 @@ class Unit:
         return cls(context, context.open(message.archive), message.job_id, message.unit)
 
     def done(self, **report: Any) -> DoneMarker:
-        """The unit's marker, with what it has to report."""
+        """The unit's done marker, with its report."""
         who = {"unit": self.name, "attempt": self.attempt, "worker": self.context.worker}
         return DoneMarker(**who, **report)
 
@@ -120,15 +120,15 @@ class Unit:
         self.photos += 1
 
     def raise_if_stopped(self) -> None:
-        """Raise UnitReleased where this unit is to be left; asked between two photos."""
+        """Raise UnitReleased where the unit is to be released; called between two photos."""
         if self.stop_requested.is_set():
             raise UnitReleased
 
     def confirm(self) -> None:
-        """Raise UnitReleased where this unit may write nothing any more: asked before each write.
+        """Raise UnitReleased where the unit may write nothing any more; called before each write.
 
-        That is where its job was cancelled, another attempt has done it, or somebody is being
-        forgotten or was since it began: what it read may name them.
+        It may not where its job was cancelled, another attempt has done it, or a person is being
+        forgotten or was since it began: the rows that it read may be theirs.
         """
         flag = control.stopped(self.store, self.job_id)
         if (
@@ -141,12 +141,12 @@ class Unit:
 
     @cached_property
     def fenced(self) -> Store:
-        """The archive, written to only while what the unit has to say still holds: see confirm."""
+        """The archive, with each write confirmed first: see confirm."""
         return FencedStore(self.confirm, self.store)
 
     @property
     def keys(self) -> JobKeys:
-        """Where the job's objects lie."""
+        """The keys of the job's objects."""
         return JobKeys(self.job_id)
 
     @cached_property
@@ -162,9 +162,9 @@ class Unit:
 
     @cached_property
     def pack(self) -> ModelPack:
-        """The job's model pack. Raises FatalError where the archive goes by another.
+        """The job's model pack. Raises FatalError where the archive was made with another.
 
-        Unless the job is to embed with it beside that one.
+        A job that is to embed with its pack beside that one may.
         """
         pack = self.context.pack(self.spec.model)
         if not self.spec.beside:
@@ -173,7 +173,7 @@ class Unit:
 
     @cached_property
     def record(self) -> PackRecord:
-        """The record of the job's pack. The reduce stage loads no model for it."""
+        """The record of the job's pack; the reduce stage loads no model for it."""
         if reduces(self.name):
             prepared = find_record(self.store, self.keys.done(PREPARE), DoneMarker)
             if prepared is not None and prepared.pack is not None:
@@ -182,7 +182,7 @@ class Unit:
 
     @cached_property
     def figures(self) -> PackRecord:
-        """The pack's record, with the thresholds measured on this archive where they are kept."""
+        """The pack's record, with the thresholds measured on this archive, if they were kept."""
         return figures_in_use(self.store, self.pack_keys, self.record)
 
     @cached_property
@@ -198,5 +198,5 @@ class Unit:
 
     @property
     def pack_keys(self) -> PackKeys:
-        """Where the pack's tables lie."""
+        """The keys of the pack's tables."""
         return PackKeys(self.record.pack_id)

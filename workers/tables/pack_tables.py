@@ -58,7 +58,7 @@ class PackTables:
             table.create(schema, later=later)
 
     def grow(self, dimensions: int) -> None:
-        """Let tables of an earlier build take the rows of this one, before anything is embedded.
+        """Add the columns of this build to tables of an earlier one, before anything is embedded.
 
         Raises FatalError where they cannot.
         """

@@ -21,7 +21,7 @@ class Guest(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with self.lock.hold(alone=self.alone, still_wanted=wanted):
+        with self.lock.hold(alone=self.alone, raise_if_stopped=wanted):
             self.inside.set()
             self.leave.wait(60)
 
@@ -60,7 +60,7 @@ def test_nobody_is_ever_beside_one_that_is_alone() -> None:
 
     def visit(number: int) -> None:
         alone = number % 3 == 0
-        with lock.hold(alone=alone, still_wanted=wanted):
+        with lock.hold(alone=alone, raise_if_stopped=wanted):
             inside.append(alone)
             together.append(list(inside))
             inside.remove(alone)
@@ -79,7 +79,7 @@ def test_a_unit_that_is_no_longer_wanted_stops_waiting_and_bars_nobody() -> None
     def stop_requested() -> None:
         raise UnitReleased
 
-    with pytest.raises(UnitReleased), lock.hold(alone=True, still_wanted=stop_requested):
+    with pytest.raises(UnitReleased), lock.hold(alone=True, raise_if_stopped=stop_requested):
         pytest.fail("there was no room")
     second = Guest(lock, alone=False)
     assert second.inside.wait(60)
@@ -89,7 +89,7 @@ def test_a_unit_that_is_no_longer_wanted_stops_waiting_and_bars_nobody() -> None
 
 def test_a_unit_that_fails_leaves_the_room() -> None:
     lock = SharedExclusiveLock()
-    with pytest.raises(ValueError, match="broken"), lock.hold(alone=True, still_wanted=wanted):
+    with pytest.raises(ValueError, match="broken"), lock.hold(alone=True, raise_if_stopped=wanted):
         raise ValueError("broken")
     guest = Guest(lock, alone=True)
     assert guest.inside.wait(60)

@@ -20,7 +20,7 @@ def unit(tmp_path: Path) -> Unit:
 
 def test_a_worker_is_alive_while_its_unit_gets_on(unit: Unit) -> None:
     moment = [0.0]
-    health = Health(clock=lambda: moment[0])
+    health = Health(now=lambda: moment[0])
     assert health.alive().status == 200
     with health.at_work(unit):
         assert health.alive().status == 200
@@ -36,7 +36,7 @@ def test_one_unit_that_stands_still_beside_one_that_gets_on_is_seen(
     unit: Unit, tmp_path: Path
 ) -> None:
     moment = [0.0]
-    health = Health(clock=lambda: moment[0])
+    health = Health(now=lambda: moment[0])
     other = Unit(unit.context, unit.store, "j1", "embed-0000001")
     with health.at_work(unit):
         with health.at_work(other):

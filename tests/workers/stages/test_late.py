@@ -31,7 +31,7 @@ ADA = person_id("Ada")
 
 
 class Heard(Broker):
-    """A broker that keeps the signs of life."""
+    """A broker that keeps the heartbeats."""
 
     def __init__(self) -> None:
         self.states: list[str] = []
