@@ -40,7 +40,7 @@ FIRE_TASK = "headcount.fire"
 QUEUES = {
     "prepare": EMBED_QUEUE,
     "embed": EMBED_QUEUE,
-    "gather": REDUCE_QUEUE,
+    "split": REDUCE_QUEUE,
     "match": REDUCE_QUEUE,
     "join": REDUCE_QUEUE,
     "reduce": REDUCE_QUEUE,

@@ -22,7 +22,7 @@ from workers.stages.split_tasks import join_group, match_part
 WORK: dict[str, Work] = {
     "prepare": prepare_job,
     "embed": embed_shard,
-    "gather": split_faces,
+    "split": split_faces,
     "match": match_part,
     "join": join_group,
     "reduce": reduce_job,

@@ -200,7 +200,7 @@ def task(folder: Path, name: str, faces: int) -> None:
 
 def tasks_of(unit: Unit, kind: str) -> list[str]:
     """The names of a kind of tasks, as the supervisor sends them."""
-    if kind in ("gather", "reduce"):
+    if kind in ("split", "reduce"):
         return [kind]
     split = read_record(unit.store, unit.keys.split, SplitRecord)
     if kind == "match":
@@ -211,7 +211,7 @@ def tasks_of(unit: Unit, kind: str) -> list[str]:
 def say_shared(folder: Path, faces: int) -> None:
     """Reduce the shared job, task by task."""
     unit = unit_of(folder, SHARED)
-    for kind in ("gather", "match", "join", "reduce"):
+    for kind in ("split", "match", "join", "reduce"):
         names = tasks_of(unit, kind)
         done = [json.loads(child("--task", str(folder), name, str(faces))) for name in names]
         seconds, peaks = [row[0] for row in done], [row[1] for row in done]

@@ -21,7 +21,7 @@ LEASES = "leases/"
 COMMITS = "commits/"
 
 PREPARE = "prepare"
-GATHER = "gather"
+SPLIT = "split"
 REDUCE = "reduce"
 
 
@@ -37,7 +37,7 @@ def is_shard(unit: str) -> bool:
 
 def reduces(unit: str) -> bool:
     """Whether a unit of work is of the reduce stage."""
-    return unit.split("-", maxsplit=1)[0] in (GATHER, "match", "join", REDUCE)
+    return unit.split("-", maxsplit=1)[0] in (SPLIT, "match", "join", REDUCE)
 
 
 def match_name(part: int) -> str:

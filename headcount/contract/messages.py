@@ -40,7 +40,7 @@ class UnitMessage(Record):
 
     archive: str
     job_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    unit: str = Field(pattern=r"^(prepare|gather|reduce|(embed|match|join)-[0-9]{7,12})$")
+    unit: str = Field(pattern=r"^(prepare|split|reduce|(embed|match|join)-[0-9]{7,12})$")
 
 
 class ModelChoice(Record):

@@ -28,7 +28,7 @@ STAGES = {
     "plan": "listing photos",
     "embed": "finding faces",
     "commit": "committing to the archive",
-    "gather": "sharing out the faces",
+    "split": "sharing out the faces",
     "match": "matching",
     "join": "finding neighbours",
     "reduce": "matching, clustering, writing results",

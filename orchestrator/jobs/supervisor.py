@@ -17,7 +17,7 @@ from headcount.broker import RELEASED, Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import still_under_way, under_way
 from headcount.contract.layout import (
-    GATHER,
+    SPLIT,
     PREPARE,
     REDUCE,
     JobKeys,
@@ -260,7 +260,7 @@ class Supervisor:
         begun = find_record(self.store, self.keys.split, SplitRecord) is not None
         if not begun and faces_in(self.store, pack, self.s3) <= self.settings.reduce_faces:
             return self._one(REDUCE)
-        self._one(GATHER)
+        self._one(SPLIT)
         split = read_record(self.store, self.keys.split, SplitRecord)
         self._many("match", [match_name(part) for part in range(len(split.parts))])
         self._many("join", [join_name(group) for group in range(len(split.groups))])

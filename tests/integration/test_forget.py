@@ -141,7 +141,7 @@ def test_what_tasks_handed_on_goes_too_and_a_failed_job_makes_it_anew(
     finished = read_record(store, keys.finished, FinishedRecord)
     store.put(keys.finished, finished.model_copy(update={"state": "failed"}).to_bytes())
     marker = read_record(store, keys.done("reduce"), DoneMarker)
-    for unit in ("gather", "match-0000000", "join-0000000"):
+    for unit in ("split", "match-0000000", "join-0000000"):
         store.put(keys.done(unit), marker.model_copy(update={"unit": unit}).to_bytes())
     store.put(keys.places(0, 0), vectors[0])
     ended = JobKeys(min(path.name for path in (out / "archive/jobs").iterdir()))

@@ -29,5 +29,5 @@ def read_arrays(store: Store, key: str) -> dict[str, NDArray[Any]]:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise FatalError(
             f"{store.uri}{key} is damaged ({error}). Remove the job's folder reduce/ and what is "
-            "called gather, match and join in done/, then resume it."
+            "called split, match and join in done/, then resume it."
         ) from error

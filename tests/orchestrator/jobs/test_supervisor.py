@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from headcount.broker import Broker
-from headcount.contract.layout import DECISIONS, GATHER, REDUCE, JobKeys
+from headcount.contract.layout import DECISIONS, SPLIT, REDUCE, JobKeys
 from headcount.contract.messages import DoneMarker, FinishedRecord, PackRecord, now
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
@@ -24,7 +24,7 @@ def supervisor(store: MemoryStore) -> Supervisor:
 
 def test_a_reduce_stage_that_was_done_is_not_begun_again_though_nothing_of_it_is_left() -> None:
     store = MemoryStore()
-    for unit in (GATHER, REDUCE):
+    for unit in (SPLIT, REDUCE):
         marker = DoneMarker(unit=unit, attempt=1, worker="w", seconds=1)
         store.put(KEYS.done(unit), marker.to_bytes())
     pack = PackRecord.model_construct(pack_id="p")
@@ -77,7 +77,7 @@ def test_a_reduce_stage_that_was_begun_in_several_tasks_ends_so_though_one_task_
 
     spec = begin(add(tmp_path / "photos", one="ada bob", two="ada"), tmp_path / "archive", "1")
     with pytest.raises(Killed):
-        end(spec, AtOnce(Settings(reduce_faces=1), gather=killed_at_the_end))
+        end(spec, AtOnce(Settings(reduce_faces=1), split=killed_at_the_end))
     broker = AtOnce(Settings(reduce_faces=1000, lost_seconds=0.1))
     assert end(spec, broker).state == "done"
-    assert broker.sent == ["gather", "match-0000000", "reduce"]
+    assert broker.sent == ["split", "match-0000000", "reduce"]

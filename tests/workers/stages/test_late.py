@@ -168,8 +168,8 @@ def test_a_late_task_of_the_reduce_stage_hands_nothing_on(
             WORK[name](unit)
         return [info.key for info in store.list(unit.keys.handed_on)]
 
-    before = do("gather", late=False)
+    before = do("split", late=False)
     assert do("match-0000000", late=True) == before
     for key in before:
         store.delete(key)
-    assert do("gather", late=True) == []
+    assert do("split", late=True) == []

@@ -66,7 +66,7 @@ def test_few_faces_in_tasks_are_what_they_are_in_one_and_no_task_needs_a_model(
     names = ("faces", "clusters", "people")
     do("reduce")
     whole = [comparable(table(tmp_path, name)) for name in names]
-    unit = do("gather")
+    unit = do("split")
     split = read_record(unit.store, unit.keys.split, SplitRecord)
     assert len(split.parts) == 2
     assert split.groups == (), "every pair of so few is compared"
@@ -92,7 +92,7 @@ def test_cells_that_are_joined_by_tasks_give_the_clusters_of_every_pair(
 
     do("reduce")
     whole = comparable(table(tmp_path, "clusters"))
-    unit = do("gather")
+    unit = do("split")
     groups = read_record(unit.store, unit.keys.split, SplitRecord).groups
     assert len(groups) == 2
     for kind in ("match", "join"):
@@ -103,22 +103,22 @@ def test_cells_that_are_joined_by_tasks_give_the_clusters_of_every_pair(
     assert comparable(table(tmp_path, "clusters")) == whole
 
 
-def test_a_second_gather_keeps_to_what_the_first_settled_though_faces_came_meanwhile(
+def test_a_second_split_keeps_to_what_the_first_settled_though_faces_came_meanwhile(
     tmp_path: Path,
 ) -> None:
     spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 120, fragments=4)
 
     def unit_of(faces: int) -> Unit:
         context = NoModels(Settings(reduce_faces=faces), S3Settings(), "test")
-        return Unit(context, open_store(spec.archive), spec.job_id, "gather")
+        return Unit(context, open_store(spec.archive), spec.job_id, "split")
 
-    def gathered(unit: Unit) -> dict[str, bytes]:
-        WORK["gather"](unit)
+    def written(unit: Unit) -> dict[str, bytes]:
+        WORK["split"](unit)
         keys = [info.key for info in unit.store.list(unit.keys.handed_on)]
         return {key: unit.store.get(key).data for key in keys}
 
     unit = unit_of(70)
-    first = gathered(unit)
+    first = written(unit)
     table = job_tables(unit).faces
     table.append(table.read(faces_schema(128).names).slice(0, 30))
-    assert gathered(unit_of(40)) == first
+    assert written(unit_of(40)) == first
