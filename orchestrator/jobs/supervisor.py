@@ -17,9 +17,9 @@ from headcount.broker import RELEASED, Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import still_under_way, under_way
 from headcount.contract.layout import (
-    SPLIT,
     PREPARE,
     REDUCE,
+    SPLIT,
     JobKeys,
     is_shard,
     join_name,

@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.integration.graves import die_once
 from workers.__main__ import main
-from workers.stages import reduce
+from workers.identity import update
+from workers.stages import write
 
 POINTS = ("enrol_named", "write_lineage", "write_roll")
 DEATHS = "HEADCOUNT_TEST_DEATHS"
@@ -25,7 +26,7 @@ def die_once_after(point: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":  # a test that imports this module is to live
-    reduce.enrol_named = die_once_after("enrol_named", reduce.enrol_named)
-    reduce.rolls.write_table = die_once_after("write_lineage", reduce.rolls.write_table)
-    reduce.rolls.write_roll = die_once_after("write_roll", reduce.rolls.write_roll)
+    update.enrol_named = die_once_after("enrol_named", update.enrol_named)
+    write.rolls.write_table = die_once_after("write_lineage", write.rolls.write_table)
+    write.rolls.write_roll = die_once_after("write_roll", write.rolls.write_roll)
     main()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from headcount.broker import Broker
-from headcount.contract.layout import DECISIONS, SPLIT, REDUCE, JobKeys
+from headcount.contract.layout import DECISIONS, REDUCE, SPLIT, JobKeys
 from headcount.contract.messages import DoneMarker, FinishedRecord, PackRecord, now
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
