@@ -16,7 +16,7 @@ from headcount.contract.forgotten import forgotten_people
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.tables import any_of, gallery_schema, parts, quoted
 from workers.clustering.cluster import Pairs
-from workers.tables.columns import Numbers, isin, truth
+from workers.tables.columns import Numbers, as_bool, isin
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 from workers.tables.rows import fixed_lists
@@ -268,7 +268,7 @@ def enrol_named(
 
 def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
     """The first row of each of a few faces."""
-    rows = np.flatnonzero(truth(isin(faces["face_id"], wanted)))
+    rows = np.flatnonzero(as_bool(isin(faces["face_id"], wanted)))
     found = faces["face_id"].take(pa.array(rows)).to_pylist()
     return dict(reversed(list(zip(found, rows.tolist(), strict=True))))
 

@@ -17,15 +17,15 @@ from headcount.contract.results import LINEAGE
 from workers.tables.columns import (
     NONE,
     Numbers,
-    codes,
+    as_bool,
+    factorize,
+    factorize_sorted,
     first_of_each,
+    index_of,
     isin,
-    look_up,
     one_array,
-    pick,
-    positions,
-    sorted_codes,
-    truth,
+    take_or_none,
+    take_or_null,
 )
 
 MIN_MATCHED_SHARE = 0.2
@@ -66,8 +66,8 @@ def name_clusters(labels: NDArray[np.int32], face_ids: pa.Array, earlier: pa.Tab
     last run is never given to a new one.
     """
     label = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    old, known = sorted_codes(earlier["cluster_id"])
-    was = look_up(old, positions(face_ids, earlier["face_id"]))
+    old, known = factorize_sorted(earlier["cluster_id"])
+    was = take_or_none(old, index_of(face_ids, earlier["face_id"]))
     order = pc.sort_indices(face_ids).to_numpy()
     first = first_of_each(label[order])
     ids = _kept_ids(label, was, clusters=len(first))
@@ -75,7 +75,7 @@ def name_clusters(labels: NDArray[np.int32], face_ids: pa.Array, earlier: pa.Tab
     new = new[np.argsort(first[new])]
     fresh = _new_ids(face_ids.take(pa.array(order[first[new]])), known)
     ids[new] = len(known) + np.arange(len(new))
-    return pick(pa.concat_arrays([known, fresh]), ids[label])
+    return take_or_null(pa.concat_arrays([known, fresh]), ids[label])
 
 
 def _kept_ids(label: Numbers, was: Numbers, *, clusters: int) -> Numbers:
@@ -115,9 +115,9 @@ def _greedy(one: Numbers, other: Numbers) -> Numbers:
 def _new_ids(faces: pa.Array, known: pa.Array) -> pa.Array:
     """Ids after the first faces of new clusters, with a number where one is taken already."""
     ids = pc.binary_join_element_wise("k", pc.utf8_slice_codeunits(faces, 1, 13), "")
-    clash = truth(pc.is_in(ids, value_set=known))
+    clash = as_bool(pc.is_in(ids, value_set=known))
     again = np.ones(len(ids), bool)
-    again[first_of_each(codes(ids)[0])] = False
+    again[first_of_each(factorize(ids)[0])] = False
     clash |= again
     if not clash.any():
         return ids
@@ -166,9 +166,9 @@ class _Runs:
     def of(cls, before: pa.Table, after: pa.Table) -> _Runs:
         """Those of two PARTITIONs."""
         columns = [one_array(partition["cluster_id"]) for partition in (before, after)]
-        code, ids = sorted_codes(pa.concat_arrays(columns))
+        code, ids = factorize_sorted(pa.concat_arrays(columns))
         old, new = code[: len(before)], code[len(before) :]
-        was = look_up(old, positions(after["face_id"], before["face_id"]))
+        was = take_or_none(old, index_of(after["face_id"], before["face_id"]))
         here = was != NONE
         had, have = (np.bincount(side, minlength=len(ids)) for side in (old, new))
         return cls(ids, had, have, *_flows(was[here], new[here]))
@@ -200,7 +200,7 @@ def changes(
     ids, had, have = runs.ids, runs.had, runs.have
     heirs, parents = runs.heirs(), runs.parents()
     one, other = _people(ids, named_before), _people(ids, named_after)
-    differ = truth(pc.not_equal(pc.fill_null(one, ""), pc.fill_null(other, "")))
+    differ = as_bool(pc.not_equal(pc.fill_null(one, ""), pc.fill_null(other, "")))
     created = (have > 0) & (had == 0) & (parents == NONE)
     lost = (had > 0) & (have == 0) & (heirs == NONE)
     renamed = (had > 0) & (have > 0) & differ
@@ -221,16 +221,18 @@ def _went(runs: _Runs, heirs: Numbers, parents: Numbers) -> pa.Table:
     source, target, faces = runs.source[moved], runs.target[moved], runs.faces[moved]
     absorbed = (runs.have[source] == 0) & (heirs[source] == target)
     split = (runs.had[target] == 0) & (parents[target] == source)
-    change = pick(("absorbed", "split", "moved"), np.where(absorbed, 0, np.where(split, 1, 2)))
+    change = take_or_null(
+        ("absorbed", "split", "moved"), np.where(absorbed, 0, np.where(split, 1, 2))
+    )
     nothing = pa.nulls(len(faces), pa.string())
     everything = np.ones(len(faces), bool)
-    clusters = pick(runs.ids, target), pick(runs.ids, source)
+    clusters = take_or_null(runs.ids, target), take_or_null(runs.ids, source)
     return _rows(everything, change, clusters, faces, (nothing, nothing))
 
 
 def _people(ids: pa.Array, named: pa.Table) -> pa.Array:
     """The person of each cluster, null where it is nobody."""
-    return pick(named["person_id"], positions(ids, named["cluster_id"]))
+    return take_or_null(named["person_id"], index_of(ids, named["cluster_id"]))
 
 
 def _rows(
@@ -255,8 +257,8 @@ def cluster_names(seen: pa.Table) -> pa.Table:
     ``seen`` has the ``cluster_id`` of each face, null where it is in none, and the ``person_id``
     of each that is matched. Gives NAMINGS.
     """
-    cluster, ids = codes(seen["cluster_id"])
-    person, people = codes(seen["person_id"])
+    cluster, ids = factorize(seen["cluster_id"])
+    person, people = factorize(seen["person_id"])
     faces = np.bincount(cluster[cluster != NONE], minlength=len(ids))
     here = (cluster != NONE) & (person != NONE)
     cluster, person = cluster[here], person[here]
@@ -265,7 +267,12 @@ def cluster_names(seen: pa.Table) -> pa.Table:
     np.minimum.at(lowest, cluster, person)
     np.maximum.at(highest, cluster, person)
     named = np.flatnonzero((lowest == highest) & (matched >= MIN_MATCHED_SHARE * faces))
-    columns = [pick(ids, named), pick(people, lowest[named]), matched[named], faces[named]]
+    columns = [
+        take_or_null(ids, named),
+        take_or_null(people, lowest[named]),
+        matched[named],
+        faces[named],
+    ]
     return pa.table(columns, schema=NAMINGS)
 
 
@@ -288,16 +295,19 @@ def propagate_names(
     is in none, ``person_id``, null where it is not matched, and ``alike``, the person that it is
     alike enough to by itself, matched or not.
     """
-    naming = positions(seen["cluster_id"], names["cluster_id"])
-    person, people = codes(names["person_id"])
-    given = look_up(person, naming)
-    matched, alike = (positions(seen[name], people) for name in ("person_id", "alike"))
-    free = (naming != NONE) & truth(pc.is_null(seen["person_id"]))
-    free &= truth(pc.is_null(seen["alike"])) | (alike == given)
-    for face in np.flatnonzero(truth(isin(seen["face_id"], {face for face, _ in rejected}))):
-        pair = seen["face_id"][face].as_py(), pick(people, given[face : face + 1])[0].as_py()
+    naming = index_of(seen["cluster_id"], names["cluster_id"])
+    person, people = factorize(names["person_id"])
+    given = take_or_none(person, naming)
+    matched, alike = (index_of(seen[name], people) for name in ("person_id", "alike"))
+    free = (naming != NONE) & as_bool(pc.is_null(seen["person_id"]))
+    free &= as_bool(pc.is_null(seen["alike"])) | (alike == given)
+    for face in np.flatnonzero(as_bool(isin(seen["face_id"], {face for face, _ in rejected}))):
+        pair = (
+            seen["face_id"][face].as_py(),
+            take_or_null(people, given[face : face + 1])[0].as_py(),
+        )
         free[face] &= pair not in rejected
-    of_photo = codes(seen["photo"])[0] * (len(people) + 1)
+    of_photo = factorize(seen["photo"])[0] * (len(people) + 1)
     free &= ~np.isin(of_photo + given, (of_photo + matched)[matched != NONE])
     rows = np.flatnonzero(free)
     best = seen.select(["quality", "face_id"]).take(pa.array(rows))

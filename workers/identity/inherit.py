@@ -13,7 +13,7 @@ from headcount.contract.vocabulary import Decision
 from headcount.tables import quoted
 from workers.identity.apply_answers import Decided, append_references
 from workers.identity.previous_run import base_roll, base_tables
-from workers.tables.columns import positions
+from workers.tables.columns import index_of
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 
@@ -71,7 +71,7 @@ def best_matched(roll: pa.Table, faces: pa.Table, decided: Decided, people: set[
         pc.is_in(roll["person_id"], value_set=pa.array(sorted(people), pa.string())),
     )
     matched = roll.filter(ours).select(["photo", "face_id", "person_id"])
-    at = pa.array(positions(face_keys(matched), face_keys(faces)))
+    at = pa.array(index_of(face_keys(matched), face_keys(faces)))
     matched = matched.append_column("row", at)
     for name in ("quality", "usable"):
         matched = matched.append_column(name, faces[name].take(at))

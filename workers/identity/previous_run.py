@@ -13,7 +13,7 @@ from headcount.assignments import rolls
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.messages import ArchiveRecord, PlanRecord, find_record, read_record
 from workers.identity.apply_answers import nearest_place
-from workers.tables.columns import NONE, Numbers, one_array, pick, positions
+from workers.tables.columns import NONE, Numbers, index_of, one_array, take_or_null
 from workers.tables.pack_tables import PackTables
 
 Placed = tuple[str, tuple[float, float, float, float]]
@@ -70,8 +70,8 @@ def read_roll(tables: PackTables, job_id: str) -> pa.Table:
 
 def renamed(roll: pa.Table, meanings: pa.Table) -> pa.Table:
     """A roll in which the faces that have a meaning go by it."""
-    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
-    ids = pc.coalesce(pick(meanings["meaning"], at), one_array(roll["face_id"]))
+    at = index_of(rolls.face_keys(roll), rolls.face_keys(meanings))
+    ids = pc.coalesce(take_or_null(meanings["meaning"], at), one_array(roll["face_id"]))
     return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
 
 
@@ -80,9 +80,9 @@ def carried(roll: pa.Table, meanings: pa.Table) -> pa.Table:
 
     ``meanings`` has the ``meaning`` of each ``photo`` and ``face_id``.
     """
-    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
+    at = index_of(rolls.face_keys(roll), rolls.face_keys(meanings))
     roll = roll.filter(pa.array(at != NONE))
-    ids = pick(meanings["meaning"], at[at != NONE])
+    ids = take_or_null(meanings["meaning"], at[at != NONE])
     return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
 
 
@@ -105,8 +105,8 @@ def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
 
 def _same_photos(contents: pa.Table, others: pa.Table) -> pa.Array:
     """The photos that have the same content in both tables."""
-    at = positions(contents["photo"], others["photo"])
-    same = pc.equal(contents["content"], pick(others["content"], at))
+    at = index_of(contents["photo"], others["photo"])
+    same = pc.equal(contents["content"], take_or_null(others["content"], at))
     return one_array(contents["photo"].filter(pc.fill_null(same, False)))
 
 
@@ -128,7 +128,7 @@ class _Placed:
 
 
 def _placed(faces: pa.Table, photos: pa.Array) -> _Placed:
-    photo = positions(faces["photo"], photos)
+    photo = index_of(faces["photo"], photos)
     order = np.argsort(photo, kind="stable")
     order = order[np.searchsorted(photo[order], 0) :]  # NONE comes before all photos
     return _Placed(faces.select(PLACED).take(order), photo[order])

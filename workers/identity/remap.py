@@ -19,7 +19,7 @@ from headcount.contract.messages import CommitRecord, find_record
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.tables import any_of, parts, quoted
 from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, read_roll, same_places
-from workers.tables.columns import NONE, one_array, positions
+from workers.tables.columns import NONE, index_of, one_array
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.faces import DESCRIPTOR
 from workers.tables.pack_tables import PackTables
@@ -50,7 +50,7 @@ def find_restated(
     if not gone.num_rows:
         return FACE_ID_MAP.empty_table()
     before = _faces_with(tables, last, gone, PLACED)
-    added = np.flatnonzero(positions(face_keys(faces), face_keys(roll)) == NONE)
+    added = np.flatnonzero(index_of(face_keys(faces), face_keys(roll)) == NONE)
     photos = pc.unique(before["photo"])
     found = same_places(before, faces.select(PLACED).take(pa.array(added)), photos)
     kept = [found.slice(0, 0)]
@@ -79,9 +79,9 @@ def _alike(
     found: pa.Table, before: pa.Table, faces: pa.Table, embeddings: EmbeddingLookup
 ) -> pa.Table:
     """Those of ``found`` that look as they did."""
-    theirs = before[DESCRIPTOR].take(pa.array(positions(face_keys(found), face_keys(before))))
+    theirs = before[DESCRIPTOR].take(pa.array(index_of(face_keys(found), face_keys(before))))
     named = found.select(["photo"]).append_column("face_id", found["meaning"])
-    mine = embeddings[positions(face_keys(named), face_keys(faces))]
+    mine = embeddings[index_of(face_keys(named), face_keys(faces))]
     return found.filter(pa.array(cosines(matrix(theirs), mine) >= ALIKE))
 
 
@@ -140,7 +140,7 @@ def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[s
         rows = tables.photos.read(["photo", "content"], where=where)
         contents |= {row["photo"]: row["content"] for row in rows.to_pylist()}
     named = about.select(["photo"]).append_column("face_id", about["meaning"])
-    at = positions(face_keys(named), face_keys(faces))
+    at = index_of(face_keys(named), face_keys(faces))
     return {
         (row["photo"], row["face_id"]): FaceMark(
             face_id=row["face_id"],

@@ -109,12 +109,7 @@ def enrol_people(
     replaced = [h for h in held if (h.person_id, h.photo) in again]
     owners = _owners(gallery, source.uri, [*gone, *replaced])
     done = {_key(e.reference): e for e in without_shared(embedded, owners)}
-    reports = [
-        done[_key(r)].report
-        if _key(r) in done
-        else ReferenceReport(person=r.person, photo=r.photo.key, state="known")
-        for r in references
-    ] + misnamed
+    reports = [_report_of(reference, done) for reference in references] + misnamed
     _require_one(reports, source.uri)
     heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
     confirm()
@@ -125,6 +120,15 @@ def enrol_people(
 
 def _key(reference: Reference) -> tuple[str, str]:
     return person_id(reference.person), reference.photo.key
+
+
+def _report_of(
+    reference: Reference, embedded: Mapping[tuple[str, str], Enrolled]
+) -> ReferenceReport:
+    """The report of a reference; one that was not embedded again is known."""
+    if _key(reference) in embedded:
+        return embedded[_key(reference)].report
+    return ReferenceReport(person=reference.person, photo=reference.photo.key, state="known")
 
 
 def _misnamed(reference: Reference) -> ReferenceReport:

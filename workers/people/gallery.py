@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headcount.tables import Table, any_of
-from workers.tables.columns import codes, first_of_each
+from workers.tables.columns import factorize, first_of_each
 from workers.tables.rows import matrix
 
 
@@ -60,7 +60,7 @@ def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
     numbered = read.select(keys).append_column("row", pa.array(np.arange(read.num_rows)))
     once = numbered.group_by(keys).aggregate([("row", "max")])
     rows = read.take(once.sort_by([(key, "ascending") for key in keys])["row_max"])
-    starts = first_of_each(codes(rows["person_id"])[0])
+    starts = first_of_each(factorize(rows["person_id"])[0])
     people = rows.select(["person_id", "person"]).take(pa.array(starts))
     return Gallery(
         person_ids=tuple(people["person_id"].to_pylist()),

@@ -23,13 +23,13 @@ from workers.people.gallery import Gallery
 from workers.tables.columns import (
     NONE,
     Numbers,
-    codes,
+    as_bool,
+    factorize,
+    factorize_sorted,
     first_of_each,
+    index_of,
     isin,
-    pick,
-    positions,
-    sorted_codes,
-    truth,
+    take_or_null,
 )
 from workers.tables.embeddings import EmbeddingMatrix
 
@@ -64,9 +64,9 @@ def decide(
     """
     matches = match(embeddings, gallery) if matches is None else matches
     _match_rejected(matches, faces, embeddings, gallery, rejected)
-    usable = truth(faces["usable"])
+    usable = as_bool(faces["usable"])
     good = accepted(
-        matches, usable, codes(faces["photo"])[0], threshold=threshold, margin=pack.margin
+        matches, usable, factorize(faces["photo"])[0], threshold=threshold, margin=pack.margin
     )
     decision = np.where(usable, np.where(good, 0, 1), 2)
     alike = (matches.person != NOBODY) & (np.nan_to_num(matches.similarity, nan=-1) >= threshold)
@@ -75,16 +75,16 @@ def decide(
     return _with_columns(
         faces,
         {
-            "decision": pick(
+            "decision": take_or_null(
                 pa.array([Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED]), decision
             ),
-            "person_id": pick(ids, matched),
-            "person": pick(names, matched),
-            "nearest": pick(names, matches.person),
-            "alike": pick(ids, np.where(alike, matches.person, NONE)),
+            "person_id": take_or_null(ids, matched),
+            "person": take_or_null(names, matched),
+            "nearest": take_or_null(names, matches.person),
+            "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
             "similarity": _numbers(matches.similarity),
             "probability": _numbers(probability(matches.similarity, pack.calibration)),
-            "runner_up": pick(names, matches.runner_up),
+            "runner_up": take_or_null(names, matches.runner_up),
             "margin": _numbers(matches.margin),
         },
     )
@@ -101,7 +101,7 @@ def _match_rejected(
     barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
         barred[face].add(person)
-    rows = np.flatnonzero(truth(isin(faces["face_id"], barred)))
+    rows = np.flatnonzero(as_bool(isin(faces["face_id"], barred)))
     people = {person for _, person in rejected}
     at = {person: n for n, person in enumerate(gallery.person_ids) if person in people}
     ids = faces["face_id"].take(pa.array(rows)).to_pylist()
@@ -126,8 +126,8 @@ def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
 
     Each id is there once: copies of one photo share clusters.
     """
-    rows = np.flatnonzero(truth(faces["usable"]))
-    number, face_ids = sorted_codes(faces["face_id"].take(rows))
+    rows = np.flatnonzero(as_bool(faces["usable"]))
+    number, face_ids = factorize_sorted(faces["face_id"].take(rows))
     return rows[first_of_each(number)], face_ids
 
 
@@ -152,7 +152,7 @@ def find_clusters(
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
     """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
-    photo = codes(photos)[0]
+    photo = factorize(photos)[0]
     must, cannot = decided.links(_positions_of(face_ids, decided), photo)
     return cluster(
         embeddings,
@@ -166,14 +166,14 @@ def find_clusters(
 
 def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
     """Where the faces that decisions are about stand."""
-    at = np.flatnonzero(truth(isin(face_ids, decided.mentioned)))
+    at = np.flatnonzero(as_bool(isin(face_ids, decided.mentioned)))
     return {face_ids[n].as_py(): n for n in at.tolist()}
 
 
 def add_clusters(faces: pa.Table, face_ids: pa.Array, names: pa.Array) -> pa.Table:
     """Add the cluster of each face that can be judged; ``names`` are those of ``face_ids``."""
-    at = np.where(truth(faces["usable"]), positions(faces["face_id"], face_ids), NONE)
-    return faces.append_column("cluster_id", pick(names, at))
+    at = np.where(as_bool(faces["usable"]), index_of(faces["face_id"], face_ids), NONE)
+    return faces.append_column("cluster_id", take_or_null(names, at))
 
 
 def add_lent_names(
@@ -184,17 +184,17 @@ def add_lent_names(
     lent = propagate_names(faces, names, rejected)
     known = faces.select(["person_id", "person"]).filter(pc.is_valid(faces["person_id"]))
     known = known.group_by("person_id").aggregate([("person", "min")])
-    called = pick(known["person_min"], positions(names["person_id"], known["person_id"]))
+    called = take_or_null(known["person_min"], index_of(names["person_id"], known["person_id"]))
     inferred = pa.array(lent != NONE)
     given = {
         "decision": pa.scalar(Decision.INFERRED.value),
-        "person_id": pick(names["person_id"], lent),
-        "person": pick(called, lent),
+        "person_id": take_or_null(names["person_id"], lent),
+        "person": take_or_null(called, lent),
     }
     for name, column in given.items():
         at = faces.schema.get_field_index(name)
         faces = faces.set_column(at, name, pc.if_else(inferred, column, faces[name]))
-    return faces.append_column("evidence", pick(evidence(names), lent)), names
+    return faces.append_column("evidence", take_or_null(evidence(names), lent)), names
 
 
 def clusters_in(roll: pa.Table) -> pa.Table:

@@ -15,9 +15,7 @@ from headcount.tables import Table
 from workers.clustering.cells import UNASSIGNED
 from workers.clustering.centroids import Centroids, sample_keys, sample_size
 from workers.clustering.knn import EXACT_LIMIT
-from workers.identity.apply_answers import enrol_named, load_decisions
-from workers.identity.inherit import inherit_names
-from workers.identity.remap import find_restated, restate_decisions
+from workers.identity.update import bring_up_to_date
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
@@ -65,7 +63,10 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
     fetched = _Fetched(tables, table, parts, unit.record.dimensions)
     gathered = _gather(tables, table, parts, unit.raise_if_stopped)
     if settled is None:
-        _bring_up_to_date(unit, gathered.faces, replace(fetched, order=gathered.order))
+        embeddings = replace(fetched, order=gathered.order)
+        bring_up_to_date(
+            tables, unit.job_id, gathered.faces, embeddings, enrol=True, confirm=unit.confirm
+        )
     clock.lap("load")
     rows, face_ids = to_cluster(gathered.faces)
     chosen = gathered.order[rows]
@@ -84,16 +85,6 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
         hand_on(unit.kept, unit.keys.pivots, **pivots.arrays())
     clock.lap("cut")
     return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
-
-
-def _bring_up_to_date(unit: Unit, faces: pa.Table, embeddings: _Fetched) -> None:
-    """Take into the gallery what people decided about these faces."""
-    tables, job_id, confirm = job_tables(unit), unit.job_id, unit.confirm
-    restated = find_restated(tables, job_id, faces, embeddings)
-    restate_decisions(tables, faces, restated, confirm=confirm)
-    decided = load_decisions(tables, faces)
-    enrol_named(tables, faces, embeddings, decided, confirm=confirm)
-    inherit_names(tables, job_id, faces, embeddings, decided, confirm=confirm)
 
 
 def parts_of(fragments: Mapping[int, int], most: int) -> Parts:

@@ -19,22 +19,22 @@ def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def codes(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
+def factorize(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
     """The number of each text, and the texts by number: in the order in which they come first."""
     encoded = one_array(column).dictionary_encode()
     return _numbers(encoded.indices), encoded.dictionary
 
 
-def sorted_codes(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
-    """Like codes, and the numbers are in the order of the texts."""
-    number, distinct = codes(column)
+def factorize_sorted(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
+    """Like factorize, and the numbers are in the order of the texts."""
+    number, distinct = factorize(column)
     order = pc.sort_indices(distinct)
     rank = np.empty(len(order), np.int64)
     rank[order.to_numpy()] = np.arange(len(order))
-    return look_up(rank, number), distinct.take(order)
+    return take_or_none(rank, number), distinct.take(order)
 
 
-def positions(column: pa.ChunkedArray | pa.Array, texts: pa.ChunkedArray | pa.Array) -> Numbers:
+def index_of(column: pa.ChunkedArray | pa.Array, texts: pa.ChunkedArray | pa.Array) -> Numbers:
     """Where each text of a column stands among other ``texts`` that are there once each."""
     return _numbers(one_array(pc.index_in(column, value_set=one_array(texts))))
 
@@ -44,12 +44,14 @@ def _numbers(indices: pa.Array) -> Numbers:
     return np.asarray(numbers, np.int64)
 
 
-def look_up(values: Numbers, at: Numbers) -> Numbers:
+def take_or_none(values: Numbers, at: Numbers) -> Numbers:
     """``values`` at these positions, NONE at NONE."""
     return np.append(values, NONE)[at]
 
 
-def pick(texts: pa.ChunkedArray | pa.Array | Sequence[str], at: NDArray[np.integer]) -> pa.Array:
+def take_or_null(
+    texts: pa.ChunkedArray | pa.Array | Sequence[str], at: NDArray[np.integer]
+) -> pa.Array:
     """The texts at these positions; null at NONE."""
     values = (
         texts if isinstance(texts, (pa.Array, pa.ChunkedArray)) else pa.array(texts, pa.string())
@@ -62,7 +64,7 @@ def isin(column: pa.ChunkedArray | pa.Array, texts: Collection[str]) -> pa.Chunk
     return pc.is_in(column, value_set=pa.array(sorted(texts), pa.string()))
 
 
-def truth(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
+def as_bool(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
     """A column of booleans; null is no."""
     values = pc.fill_null(one_array(column), False)
     return np.asarray(values.to_numpy(zero_copy_only=False), bool)

@@ -47,7 +47,7 @@ from workers.matching.impostors import (
 )
 from workers.models.packs.of_archive import figures_in_use
 from workers.people.gallery import load_gallery
-from workers.tables.columns import NONE, Numbers, codes, first_of_each, pick, positions
+from workers.tables.columns import NONE, Numbers, factorize, first_of_each, index_of, take_or_null
 from workers.tables.rows import matrix
 
 WIDE = 0.06
@@ -228,13 +228,15 @@ def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSam
         assigned = assigned.filter(
             pc.is_in(assigned["photo"], value_set=here["photo"].combine_chunks())
         )
-        at = positions(rolls.face_keys(here), rolls.face_keys(assigned))
+        at = index_of(rolls.face_keys(here), rolls.face_keys(assigned))
         known = np.flatnonzero(at != NONE)
         if len(known):
             columns = ("person_id", "cluster_id")
-            labels = [codes(pick(assigned[name], at[known]))[0] for name in columns]
+            labels = [factorize(take_or_null(assigned[name], at[known]))[0] for name in columns]
             here = here.take(known)
-            yield FaceSample(matrix(here["descriptor"]), codes(here["photo"])[0], np.stack(labels))
+            yield FaceSample(
+                matrix(here["descriptor"]), factorize(here["photo"])[0], np.stack(labels)
+            )
 
 
 def _sample(photos: Table, faces: Table) -> pa.Table:
@@ -242,7 +244,7 @@ def _sample(photos: Table, faces: Table) -> pa.Table:
     share = 2 * MOST_FACES / max(1, photos.count("faces > 0"))
     found = []
     for batch in faces.scan(COLUMNS, where="usable"):
-        number, names = codes(batch["photo"])
+        number, names = factorize(batch["photo"])
         mixed = np.array([crc32(name.encode()) for name in names.to_pylist()], np.int64)
         kept = np.flatnonzero((mixed < share * (1 << 32))[number]) if len(number) else number
         found.append(pa.Table.from_batches([batch]).take(kept))
@@ -250,9 +252,9 @@ def _sample(photos: Table, faces: Table) -> pa.Table:
         return pa.table({name: pa.array([], pa.string()) for name in COLUMNS})
     table = pa.concat_tables(found)
     table = table.take(np.random.default_rng(0).permutation(len(table)))
-    table = table.take(np.sort(first_of_each(codes(table["face_id"])[0])))
+    table = table.take(np.sort(first_of_each(factorize(table["face_id"])[0])))
     photo = pc.binary_join_element_wise(table["collection"], table["photo"], "\0")
-    rank = _rank(codes(photo)[0])
+    rank = _rank(factorize(photo)[0])
     order = np.argsort(rank, kind="stable")
     return table.take(order[rank[order] < PER_PHOTO][:MOST_FACES])
 

@@ -24,7 +24,7 @@ from workers.models.base import ModelPack
 from workers.models.packs.of_archive import figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
 from workers.people.enrolment import choose_face
-from workers.tables.columns import NONE, codes, first_of_each, one_array, pick, positions
+from workers.tables.columns import NONE, factorize, first_of_each, index_of, one_array, take_or_null
 from workers.tables.rows import matrix
 
 FIRST = 256
@@ -136,7 +136,7 @@ def mates(
             ways = pc.if_else(together, "cluster", "name").filter(chosen)
             assigned = assigned.filter(chosen).append_column("by", ways)
             known, cosines = _cosines(table, collection, assigned["face_id"], embedding)
-            at = positions(assigned["face_id"], known)
+            at = index_of(assigned["face_id"], known)
             assigned = assigned.append_column(
                 "collection", pa.array([collection] * len(at), pa.string())
             )
@@ -161,7 +161,7 @@ def _cosines(
         ids.append(one_array(kept["face_id"]))
         cosines.append(np.round((rows @ embedding / lengths).astype(float), 4))
     known, found = pa.concat_arrays(ids), np.concatenate(cosines)
-    once = first_of_each(codes(known)[0])
+    once = first_of_each(factorize(known)[0])
     return known.take(pa.array(once)), found[once]
 
 
@@ -171,7 +171,7 @@ def best_of_photos(faces: pa.Table) -> pa.Table:
     order = [("late", "ascending"), ("similarity", "descending"), ("photo", "ascending")]
     ranked = faces.append_column("late", late).sort_by(order).drop_columns(["late"])
     photos = pc.binary_join_element_wise(ranked["collection"], ranked["photo"], "\0")
-    return ranked.take(pa.array(np.sort(first_of_each(codes(photos)[0]))))
+    return ranked.take(pa.array(np.sort(first_of_each(factorize(photos)[0]))))
 
 
 def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
@@ -185,9 +185,9 @@ def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
 
 def _assigned(faces: pa.Table, assigned: pa.Table) -> pa.Table:
     assigned = assigned.filter(is_in(assigned["face_id"], pc.unique(faces["face_id"])))
-    at = positions(rolls.face_keys(faces), rolls.face_keys(assigned))
+    at = index_of(rolls.face_keys(faces), rolls.face_keys(assigned))
     for name in ("person", "person_id", "decision", "cluster_id"):
-        faces = faces.append_column(name, pick(assigned[name], at))
+        faces = faces.append_column(name, take_or_null(assigned[name], at))
     return faces.append_column("by", pa.array(["similarity"] * len(at), pa.string()))
 
 
