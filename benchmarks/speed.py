@@ -57,7 +57,7 @@ from workers.models.packs.files import EMBEDDED, resolve_pack
 from workers.models.packs.open import load_pack
 from workers.models.recognisers.arcface import ArcFace, input_scaling
 from workers.models.session import open_session
-from workers.tools.packs import Shelf
+from workers.tools.packs import PackCache
 
 MOST_PIXELS = 10**9
 SAME_FACE = 0.5
@@ -165,8 +165,8 @@ def in_full(loop: Loop) -> Loop:
 
 def int8(folder: Path, settings: Settings, gate: Path, boxes: Path | None) -> Contestant | None:
     """The quick search by the networks that the gate lets pass in int8, if there are any."""
-    shelf = Shelf(settings, S3Settings())
-    judged = shelf.gate(str(folder), "int8", str(gate), boxes and str(boxes))
+    packs = PackCache(settings, S3Settings())
+    judged = packs.gate(str(folder), "int8", str(gate), boxes and str(boxes))
     if not judged["files"]:
         print(f"{LOW} is left out: {judged}", file=sys.stderr)
         return None

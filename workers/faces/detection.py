@@ -18,7 +18,7 @@ from headcount.settings import ProfileName
 from workers.images.align import rescaled
 from workers.images.decode import Decoded, Picture
 from workers.models.base import Detections, Detector, Floats, Image
-from workers.models.detectors.boxes import overlaps, real_faces, suppress
+from workers.models.detectors.boxes import overlaps, suppress, valid_detections
 
 OVERLAP = 0.4
 """Of two finds that share more than this (intersection over union) the better stays."""
@@ -33,9 +33,9 @@ DISTINCT = 1.15
 """Passes whose scales differ by less see the same; the smaller one is left out."""
 MANY_FACES = 8
 SMALL_FACE = 32.0
-"""A photo with so many faces, or one so small in pixels of the largest pass, gets a second look."""
+"""A photo with so many faces, or one so small in pixels of the largest pass, gets a tiled pass."""
 TILE = 1664
-"""The longest side of a tile of the second look: what bounds its memory."""
+"""The longest side of a tile of the tiled pass: it bounds the memory."""
 TILE_OVERLAP = 0.2
 """By how much tiles overlap, in parts of the longest side, and at most by LARGEST pixels."""
 
@@ -52,17 +52,15 @@ class Profile:
 
     passes: tuple[int, ...]
     enlarge: float = 1.0
-    second_look: int = 0
+    tiled: int = 0
     always: bool = False
     turns: bool = False
 
 
 PROFILES: dict[ProfileName, Profile] = {
     "fast": Profile((640,)),
-    "balanced": Profile((640, 1448), enlarge=1.5, second_look=2896, turns=True),
-    "thorough": Profile(
-        (640, 1024, 1448, 2048), enlarge=2.0, second_look=4096, always=True, turns=True
-    ),
+    "balanced": Profile((640, 1448), enlarge=1.5, tiled=2896, turns=True),
+    "thorough": Profile((640, 1024, 1448, 2048), enlarge=2.0, tiled=4096, always=True, turns=True),
 }
 """What they find and cost: benchmarks/measure_detection.py, docs/finding.md."""
 
@@ -98,8 +96,8 @@ def search(picture: Picture, detector: Detector, profile: Profile) -> Found:
     """Every face of a photo. Raises PhotoError where it cannot be decoded."""
     decoded = picture.at_least(profile.passes[-1])
     found, passes = _search(decoded.image, detector, profile)
-    if _wants_second_look(decoded, found, profile):
-        passes.append(_second_look(picture, decoded, detector, profile))
+    if _wants_tiles(decoded, found, profile):
+        passes.append(_tiled_pass(picture, decoded, detector, profile))
         found = _merged(passes, detector)
     if not len(found) and profile.turns and decoded.orientation == 1:
         found = _search_turned(decoded.image, detector, profile)
@@ -107,7 +105,7 @@ def search(picture: Picture, detector: Detector, profile: Profile) -> Found:
 
 
 def search_image(image: Image, detector: Detector, profile: Profile) -> Found:
-    """Every face of an image as it is: no second look, no turning."""
+    """Every face of an image as it is: no tiled pass, no turning."""
     return _search(image, detector, profile)[0]
 
 
@@ -116,13 +114,13 @@ def _search(image: Image, detector: Detector, profile: Profile) -> tuple[Found, 
     scales, sizes = _scales(longest, profile), Sizes(image)
     passes = []
     for scale in scales:
-        faces = _look(sizes, scale, detector)
+        faces = _detect_at(sizes, scale, detector)
         if scale != scales[0]:
             faces = _up_to(faces, LARGEST / scale)
         passes.append(_Pass(str(round(scale * longest)), faces))
     found = _merged(passes, detector)
     if longest > CLOSE_UP and not (len(found) and found.faces.scores[0] >= detector.scores.sure):
-        close = _look(sizes, CLOSE_UP / longest, detector)
+        close = _detect_at(sizes, CLOSE_UP / longest, detector)
         passes.append(_Pass(f"{CLOSE_UP} close-up", close))
         found = _merged(passes, detector)
     return found, passes
@@ -138,14 +136,14 @@ def _scales(longest: int, profile: Profile) -> list[float]:
     ]
 
 
-def _look(sizes: Sizes, scale: float, detector: Detector) -> Detections:
+def _detect_at(sizes: Sizes, scale: float, detector: Detector) -> Detections:
     """One pass over an image at ``scale``; boxes in pixels of the image given."""
     image, resized = sizes.image, sizes.at(scale)
     limit = detector.largest
     if limit and max(resized.shape[:2]) > limit:
-        faces = _look_at_tiles(resized, detector, limit)
+        faces = _detect_in_tiles(resized, detector, limit)
     else:
-        faces = detector.look(resized)
+        faces = detector.detect(resized)
     # the exact factors of a resize that rounds to whole pixels
     step = 2 ** _halvings(image, scale)
     factors = np.array(
@@ -234,7 +232,7 @@ def _merged(passes: Sequence[_Pass], detector: Detector) -> Found:
 
     Those of which one pass is sure enough alone, and those on which two agree.
     """
-    faces = real_faces([seen.faces for seen in passes])
+    faces = valid_detections([seen.faces for seen in passes])
     if not len(faces.faces):
         return Found(Detections.none())
     boxes, scores = faces.faces.boxes, faces.faces.scores
@@ -251,14 +249,14 @@ def _passes_that_agree(some: Floats, every: Floats, part: NDArray[np.intp]) -> N
     return np.array([len(np.unique(part[row])) for row in near], np.intp)
 
 
-# -- the second look ------------------------------------------------------------------------------
+# -- the tiled pass -------------------------------------------------------------------------------
 
 
-def _wants_second_look(decoded: Decoded, found: Found, profile: Profile) -> bool:
+def _wants_tiles(decoded: Decoded, found: Found, profile: Profile) -> bool:
     """Whether a photo is larger than what was searched, and likely holds faces too small for it."""
     side = profile.passes[-1]
     longest = max(decoded.width, decoded.height)
-    if min(profile.second_look, longest) < side * DISTINCT:
+    if min(profile.tiled, longest) < side * DISTINCT:
         return False
     if profile.always or len(found) >= MANY_FACES:
         return True
@@ -266,18 +264,18 @@ def _wants_second_look(decoded: Decoded, found: Found, profile: Profile) -> bool
     return bool(len(heights) and heights.min() < SMALL_FACE)
 
 
-def _second_look(picture: Picture, decoded: Decoded, detector: Detector, profile: Profile) -> _Pass:
+def _tiled_pass(picture: Picture, decoded: Decoded, detector: Detector, profile: Profile) -> _Pass:
     """A pass over tiles of the photo at a larger scale; boxes in pixels of ``decoded``."""
-    larger = picture.at_least(profile.second_look)
+    larger = picture.at_least(profile.tiled)
     longest = max(larger.image.shape[:2])
-    image = Sizes(larger.image).at(min(1.0, profile.second_look / longest))
+    image = Sizes(larger.image).at(min(1.0, profile.tiled / longest))
     side = max(image.shape[:2])
-    faces = _up_to(_look_at_tiles(image, detector, detector.largest or TILE), LARGEST)
+    faces = _up_to(_detect_in_tiles(image, detector, detector.largest or TILE), LARGEST)
     factor = max(decoded.image.shape[:2]) / side
     return _Pass(f"{side} tiles", scaled(faces, factor))
 
 
-def _look_at_tiles(image: Image, detector: Detector, edge: int) -> Detections:
+def _detect_in_tiles(image: Image, detector: Detector, edge: int) -> Detections:
     """The faces of an image, in tiles with sides of at most ``edge``, evenly laid.
 
     Tiles overlap, so that a face up to the overlap's size lies whole in one of them; those that
@@ -286,10 +284,10 @@ def _look_at_tiles(image: Image, detector: Detector, edge: int) -> Detections:
     parts = []
     for top, bottom in _spans(image.shape[0], edge):
         for left, right in _spans(image.shape[1], edge):
-            faces = detector.look(image[top:bottom, left:right])
+            faces = detector.detect(image[top:bottom, left:right])
             whole = _whole(faces, (left, top, right, bottom), image)
             parts.append(shifted(faces.where(whole), left, top))
-    faces = real_faces(parts).faces
+    faces = valid_detections(parts).faces
     return faces.where(suppress(faces.boxes, faces.scores, OVERLAP))
 
 

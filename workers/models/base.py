@@ -72,7 +72,7 @@ class Detector(Protocol):
         """The longest side it can look at in one piece; None where any will do."""
         ...
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """What one pass over an image finds, at the image's own scale, best first.
 
         Unsure finds are among it, down to the score of ``support``.

@@ -18,7 +18,7 @@ from workers.matching.impostors import Cosines
 from workers.models.base import Floats
 from workers.models.detectors.boxes import overlaps
 from workers.models.packs.variants import Findings, Measured
-from workers.variants.labelled import Labelled, Sight
+from workers.variants.labelled import Labelled, PhotoFaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def labelled_faces(photos: Sequence[Labelled]) -> int:
 
 
 def findings(
-    photos: Sequence[Labelled], expected: Sequence[Sight], got: Sequence[Sight]
+    photos: Sequence[Labelled], expected: Sequence[PhotoFaces], got: Sequence[PhotoFaces]
 ) -> Findings:
     """What a variant found in photos, beside what fp32 found in each, and beside the labels."""
     pairs = [(one.boxes, other.boxes) for one, other in zip(expected, got, strict=True)]

@@ -23,12 +23,12 @@ from workers.models.onnx.quantise import forms_of, quantise, runtime
 from workers.models.packs.files import ModelFile, PackFiles
 from workers.models.packs.open import (
     detector_blob,
+    fingerprint_detector,
     open_detector,
     open_recogniser,
-    probe_detector,
     ready_form,
 )
-from workers.models.packs.thresholds import probe, thresholds_of
+from workers.models.packs.thresholds import fingerprint_crop, thresholds_of
 from workers.models.packs.variants import Judgement, PartRecord, Variant, VariantRecord
 from workers.models.recognisers.arcface import ArcFace, blob, input_scaling
 from workers.variants.criteria import (
@@ -39,7 +39,7 @@ from workers.variants.criteria import (
     findings,
     require_labelled,
 )
-from workers.variants.labelled import Labelled, Sight, Watched, look_at
+from workers.variants.labelled import Labelled, PhotoFaces, SamplingDetector, detect_in
 
 MOST_CALIBRATION = 128
 MOST_IMAGES = 48
@@ -82,10 +82,10 @@ def gate_variant(
     require_labelled(boxed[1::2])
     one, other = halves(people)
     detector = open_detector(files.detector, settings)
-    watched = Watched(detector, MOST_IMAGES)
-    calibration = look_at([*one, *boxed[::2]], watched, settings)
+    sampling = SamplingDetector(detector, MOST_IMAGES)
+    calibration = detect_in([*one, *boxed[::2]], sampling, settings)
     judging = [*other, *boxed[1::2]]
-    seen = look_at(judging, detector, settings)
+    seen = detect_in(judging, detector, settings)
     recogniser = gate_recogniser(
         files.recogniser, variant, faces_of(one, calibration), faces_of(other, seen), settings
     )
@@ -94,7 +94,7 @@ def gate_variant(
     kept = base if low is None else _opened(files.recogniser, low, variant, settings)
     panel = Panel(judging, seen, base, kept)
     if variant == "int8" and detector.largest is None:
-        found = gate_detector(files.detector, detector, watched.images, panel, settings)
+        found = gate_detector(files.detector, detector, sampling.images, panel, settings)
     else:
         found = in_fp32(files.detector)
     made = {"detector": found.data, "recogniser": recogniser.data}
@@ -117,12 +117,12 @@ def halves(photos: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
     )
 
 
-def faces_of(photos: Sequence[Labelled], seen: Sequence[Sight]) -> Faces:
+def faces_of(photos: Sequence[Labelled], seen: Sequence[PhotoFaces]) -> Faces:
     """The central faces that were seen. Raises FatalError where they are of nobody."""
     found = [
-        (photo.person, sight.crop)
-        for photo, sight in zip(photos, seen, strict=False)  # photos of no one person follow
-        if sight.crop is not None
+        (photo.person, faces.crop)
+        for photo, faces in zip(photos, seen, strict=False)  # photos of no one person follow
+        if faces.crop is not None
     ]
     if not found:
         raise FatalError("no face was found on the photos of half of the people")
@@ -156,7 +156,7 @@ class _Bench(Protocol):
         """One form. A network of which so few bits leave nothing is unlike fp32, and no error."""
         ...
 
-    def probe(self, data: bytes) -> Floats:
+    def fingerprint(self, data: bytes) -> Floats:
         """What a form makes of the probe."""
         ...
 
@@ -178,7 +178,7 @@ def _gated(file: ModelFile, bench: _Bench, *, least_gain: float) -> Gated:
         sha256=None if data is None else sha256(data),
         calibrated_on=bench.calibrated_on,
         judgements=tuple(judgements),
-        probe=() if data is None else tuple(bench.probe(data).tolist()),
+        probe=() if data is None else tuple(bench.fingerprint(data).tolist()),
     )
     return Gated(record, data)
 
@@ -231,8 +231,10 @@ class _Recognisers:
         faults = faults_of(measured, self.variant)
         return Judgement(form=form, speed_ratio=ratio, faults=faults, **measured.model_dump())
 
-    def probe(self, data: bytes) -> Floats:
-        (embedding,) = _opened(self._file, data, self.variant, self._settings).embed(probe())
+    def fingerprint(self, data: bytes) -> Floats:
+        (embedding,) = _opened(self._file, data, self.variant, self._settings).embed(
+            fingerprint_crop()
+        )
         return np.asarray(embedding, np.float32)
 
 
@@ -244,7 +246,7 @@ class Panel:
     """
 
     photos: Sequence[Labelled]
-    seen: Sequence[Sight]
+    seen: Sequence[PhotoFaces]
     base: Recogniser
     kept: Recogniser
 
@@ -286,11 +288,11 @@ class _Detectors:
     def judge(self, form: str, data: bytes) -> Judgement:
         try:
             tried = open_detector(self._form(data), self._settings)
-            seen = look_at(self._panel.photos, tried, self._settings)
+            seen = detect_in(self._panel.photos, tried, self._settings)
             timed = sorted(self._images, key=lambda image: image.size)[:TIMED_IMAGES]
-            ratio = _speed_ratio(self._base.look, tried.look, timed)
+            ratio = _speed_ratio(self._base.detect, tried.detect, timed)
         except FatalError:
-            seen, ratio = [Sight(Detections.none().boxes)] * len(self._panel.seen), 0.0
+            seen, ratio = [PhotoFaces(Detections.none().boxes)] * len(self._panel.seen), 0.0
         found = findings(self._panel.photos, self._panel.seen, seen)
         measured = compare(self._expected, self._embedded(seen), self._people)
         return Judgement(
@@ -301,7 +303,7 @@ class _Detectors:
             **measured.model_dump(),
         )
 
-    def _embedded(self, seen: Sequence[Sight]) -> Floats:
+    def _embedded(self, seen: Sequence[PhotoFaces]) -> Floats:
         """Embeddings of the faces that fp32 saw, zeros where there is none now."""
         pairs = zip(self._panel.seen, seen, strict=True)
         crops = [now.crop for before, now in pairs if before.crop is not None]
@@ -311,8 +313,8 @@ class _Detectors:
             got[there] = self._panel.kept.embed(np.stack([c for c in crops if c is not None]))
         return got
 
-    def probe(self, data: bytes) -> Floats:
-        return probe_detector(self._form(data), self._settings)
+    def fingerprint(self, data: bytes) -> Floats:
+        return fingerprint_detector(self._form(data), self._settings)
 
     def _form(self, data: bytes) -> ModelFile:
         return ModelFile(self._file.name, data, ready=True)

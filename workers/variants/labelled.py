@@ -41,7 +41,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PhotoFaces:
     """What a detector saw in a photo: N boxes (N x 4), and the crop of the face in its centre.
 
     No crop without a face, or of a photo that is not of one person.
@@ -87,26 +87,28 @@ def photos_with_boxes(source: Store) -> list[Labelled]:
     ]
 
 
-def look_at(photos: Sequence[Labelled], detector: Detector, settings: Settings) -> list[Sight]:
+def detect_in(
+    photos: Sequence[Labelled], detector: Detector, settings: Settings
+) -> list[PhotoFaces]:
     """What a detector sees in each photo; nothing in one that cannot be read."""
     threads = settings.threads
     with ThreadPoolExecutor(threads, "gate") as pool:
         seen = ordered_map(
-            pool, lambda photo: _sight(photo, detector, settings), photos, ahead=2 * threads
+            pool, lambda photo: _faces_in(photo, detector, settings), photos, ahead=2 * threads
         )
         return list(seen)
 
 
-def _sight(photo: Labelled, detector: Detector, settings: Settings) -> Sight:
+def _faces_in(photo: Labelled, detector: Detector, settings: Settings) -> PhotoFaces:
     try:
         blob = photo.source.get(photo.key, limit=settings.max_bytes)
         picture = Picture(blob.data, max_pixels=settings.max_pixels)
         faces = search(picture, detector, PROFILES[settings.profile]).faces
     except (ObjectError, PhotoError):
-        return Sight(Detections.none().boxes)
+        return PhotoFaces(Detections.none().boxes)
     if photo.person is None or not len(faces):
-        return Sight(faces.boxes)
-    return Sight(faces.boxes, _central_crop(picture, faces))
+        return PhotoFaces(faces.boxes)
+    return PhotoFaces(faces.boxes, _central_crop(picture, faces))
 
 
 def _central_crop(picture: Picture, faces: Detections) -> Image:
@@ -118,7 +120,7 @@ def _central_crop(picture: Picture, faces: Detections) -> Image:
     return np.asarray(crop_faces(decoded.image, landmarks)[0], np.uint8)
 
 
-class Watched:
+class SamplingDetector:
     """A detector, of which some of the images are kept that it looked at.
 
     They are a fair sample, and the same of the same photos however many threads look.
@@ -136,7 +138,7 @@ class Watched:
         """Those that were kept."""
         return [image for _, _, image in sorted(self._kept, key=lambda each: each[:2])]
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """What the detector finds."""
         mark = zlib.crc32(np.ascontiguousarray(image).data)
         with self._lock:
@@ -145,4 +147,4 @@ class Watched:
                 heapq.heappush(self._kept, (-mark, self._looks, image.copy()))
             elif -mark > self._kept[0][0]:
                 heapq.heapreplace(self._kept, (-mark, self._looks, image.copy()))
-        return self._detector.look(image)
+        return self._detector.detect(image)

@@ -39,7 +39,7 @@ class Blobs:
     scores: Scores = SCORES
     seen: list[tuple[int, int]] = field(default_factory=list)
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         import cv2
 
         self.seen.append((image.shape[1], image.shape[0]))
@@ -141,7 +141,7 @@ def test_every_face_is_there_once_best_first() -> None:
     assert (np.diff(found.faces.scores) < 0).all()
 
 
-# -- the second look ------------------------------------------------------------------------------
+# -- the tiled pass -------------------------------------------------------------------------------
 
 
 def crowd(width: int, height: int, side: int) -> tuple[Image, list[tuple[int, int, int]]]:
@@ -155,7 +155,7 @@ def crowd(width: int, height: int, side: int) -> tuple[Image, list[tuple[int, in
 
 def test_a_large_group_photo_is_searched_in_tiles_and_each_face_is_there_once() -> None:
     image, places = crowd(5000, 3300, 34)
-    places = [*places, (20, 20, 150)]  # a few are seen at once, and call for the second look
+    places = [*places, (20, 20, 150)]  # a few are seen at once, and call for tiles
     image[20:170, 20:170, 0] = 230
     image[20:95, 20:170, 1] = 200
     image[400:500, 20:120, 0] = 230
@@ -166,7 +166,7 @@ def test_a_large_group_photo_is_searched_in_tiles_and_each_face_is_there_once() 
     assert "2896 tiles" in found.passes
 
 
-def test_one_face_in_a_large_photo_gets_no_second_look() -> None:
+def test_one_face_in_a_large_photo_gets_no_tiled_pass() -> None:
     detector = Blobs()
     found_in(photo(5000, 3300, (1000, 1000, 900, 0.9)), detector)
     assert len(detector.seen) == 2

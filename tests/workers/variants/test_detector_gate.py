@@ -19,10 +19,9 @@ from workers.models.detectors.boxes import overlaps
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import Findings, VariantRecord
 from workers.tools.packs import PackCache
-from workers.variants import criteria as verdict
-from workers.variants import gate
+from workers.variants import criteria, gate
 from workers.variants.criteria import detection_faults, findings, require_labelled
-from workers.variants.labelled import Labelled, Sight
+from workers.variants.labelled import Labelled, PhotoFaces
 
 NAMES = ("Ann", "Bob", "Cid", "Dan")
 PHOTOS = ("address.jpg", "vice-president.jpg", "portrait.png", "blue-room.jpg")
@@ -41,8 +40,8 @@ def photo(truth: Floats | None = None, folder: str = ".") -> Labelled:
 
 
 def test_faces_that_both_found_agree() -> None:
-    expected = [Sight(boxes(0, 100)), Sight(boxes(0))]
-    got = [Sight(boxes(105, 300)), Sight(boxes())]
+    expected = [PhotoFaces(boxes(0, 100)), PhotoFaces(boxes(0))]
+    got = [PhotoFaces(boxes(105, 300)), PhotoFaces(boxes())]
     found = findings([photo(), photo()], expected, got)
     assert (found.photos, found.faces_fp32, found.faces) == (2, 3, 2)
     assert (found.agreed, found.added) == (pytest.approx(1 / 3), pytest.approx(1 / 2))
@@ -50,16 +49,16 @@ def test_faces_that_both_found_agree() -> None:
 
 
 def test_faces_too_small_to_count_do_not() -> None:
-    small = [Sight(boxes(0, 100, side=19))]
-    found = findings([photo()], small, [Sight(boxes())])
+    small = [PhotoFaces(boxes(0, 100, side=19))]
+    found = findings([photo()], small, [PhotoFaces(boxes())])
     assert found.faces_fp32 == 0
-    assert findings([photo()], [Sight(boxes())], small).faces == 0
+    assert findings([photo()], [PhotoFaces(boxes())], small).faces == 0
 
 
 def test_labelled_faces_are_counted_where_there_are_any() -> None:
     photos = [photo(boxes(0, 100, 200, 300)), photo()]
-    expected = [Sight(boxes(0, 100, 200, 900)), Sight(boxes(0))]
-    got = [Sight(boxes(0, 100, 500, 600)), Sight(boxes(0))]
+    expected = [PhotoFaces(boxes(0, 100, 200, 900)), PhotoFaces(boxes(0))]
+    got = [PhotoFaces(boxes(0, 100, 500, 600)), PhotoFaces(boxes(0))]
     found = findings(photos, expected, got)
     assert found.labelled == 4
     assert (found.recall_fp32, found.recall) == (0.75, 0.5)
@@ -131,12 +130,12 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that few photos can pass, whatever the speed of this machine."""
     for name, value in {
         "LEAST_PAIRS": 2,
-        "LIMITS": {"int8": verdict.Limits(0.9, 0.8)},
+        "LIMITS": {"int8": criteria.Limits(0.9, 0.8)},
         "MOST_LOST": 1,
         "MOST_SHIFT": 1,
         "LEAST_LABELLED": 1,
     }.items():
-        monkeypatch.setattr(verdict, name, value)
+        monkeypatch.setattr(criteria, name, value)
     monkeypatch.setattr(gate, "ROUNDS", 1)
     monkeypatch.setattr(gate, "MOST_CALIBRATION", 6)
     require_speed(0, monkeypatch)
@@ -145,7 +144,7 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
 def require_speed(gain: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that asks a detector's form to be so many times as fast as fp32."""
     monkeypatch.setattr(gate, "LEAST_GAIN", gain)
-    monkeypatch.setattr(verdict, "LEAST_GAIN", gain)
+    monkeypatch.setattr(criteria, "LEAST_GAIN", gain)
 
 
 def labelled(folder: str, place: Path, settings: Settings) -> str:
@@ -241,13 +240,13 @@ def test_scrfd_in_8_bits_is_nearly_scrfd_at_any_size(
     folder.mkdir()
     (folder / "det.onnx").write_bytes(scrfd_path(data, "500m").read_bytes())
     (folder / "rec.onnx").write_bytes(shipped("sface"))
-    shelf = PackCache(settings, S3Settings())
-    told = shelf.gate(str(folder), "int8", people)["variant"]
+    packs = PackCache(settings, S3Settings())
+    told = packs.gate(str(folder), "int8", people)["variant"]
     assert told["detector"]["sha256"] is not None
     require_same_faces(people, str(folder), settings)
     variant = open_pack(f"{folder}+int8", settings, S3Settings())
     assert variant.detector.largest is None
-    there = shelf.share(f"{folder}+int8", str(tmp_path / "shared"))
+    there = packs.share(f"{folder}+int8", str(tmp_path / "shared"))
     elsewhere = settings.model_copy(update={"cache_dir": tmp_path / "elsewhere"})
     assert open_pack(there, elsewhere, S3Settings()).record == variant.record
 

@@ -29,7 +29,7 @@ SHORT_PARTS = (0.6, 0.75, 1.0)
 LARGEST = LONG_SIDES[-1]
 MOST = 16
 """Images looked at together, at most: a GPU is full, and an engine holds memory for all of them."""
-PROBED = 256
+TRIAL_SIDE = 256
 """The side of the images by which a network of any size is tried."""
 SAME = 0.01
 """By how much, of itself, a score may differ between an image alone and one among others."""
@@ -64,7 +64,7 @@ class BatchedDetector:
         _require_images_apart(session, name)
         self.network = Batched(session.bound(), most=MOST)
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """What one pass over an image finds; it lies in the upper left of the network's input."""
         ends = celled(*image.shape[:2])
         shape = padded_shape(*ends)
@@ -126,9 +126,11 @@ def _require_images_apart(session: Session, name: str) -> None:
 
     A Reshape within a network may have been made for one image.
     """
-    waves = np.sin(np.mgrid[:PROBED, :PROBED].sum(axis=0) / 9)[..., None] * [90, 60, 30] + 128
-    grain = np.random.default_rng(0).integers(0, 256, (PROBED, PROBED, 3))
-    whole = (PROBED, PROBED)
+    waves = (
+        np.sin(np.mgrid[:TRIAL_SIDE, :TRIAL_SIDE].sum(axis=0) / 9)[..., None] * [90, 60, 30] + 128
+    )
+    grain = np.random.default_rng(0).integers(0, 256, (TRIAL_SIDE, TRIAL_SIDE, 3))
+    whole = (TRIAL_SIDE, TRIAL_SIDE)
     images = np.stack([canvas(image.astype(np.uint8), whole, whole) for image in (waves, grain)])
     given = next(iter(session.inputs))
     try:

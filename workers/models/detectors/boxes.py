@@ -56,14 +56,14 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
 
 
 @dataclass(frozen=True, slots=True)
-class Finds:
+class DetectionsByPart:
     """Faces of several parts, and the number of the part that each is from."""
 
     faces: Detections
     part: NDArray[np.intp]
 
 
-def real_faces(parts: Sequence[Detections]) -> Finds:
+def valid_detections(parts: Sequence[Detections]) -> DetectionsByPart:
     """The faces of several parts side by side.
 
     What has no finite place, or no extent, is no face: no crop can be made of it.
@@ -74,12 +74,12 @@ def real_faces(parts: Sequence[Detections]) -> Finds:
     numbers = np.concatenate([boxes, landmarks.reshape(-1, 10), scores[:, None]], axis=1)
     real = np.isfinite(numbers).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
     part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    return Finds(Detections(boxes[real], landmarks[real], scores[real]), part[real])
+    return DetectionsByPart(Detections(boxes[real], landmarks[real], scores[real]), part[real])
 
 
 def merged(parts: Sequence[Detections], overlap: float) -> Detections:
     """The faces of several parts of one image, each once, best first."""
-    faces = real_faces(parts).faces
+    faces = valid_detections(parts).faces
     return faces.where(suppress(faces.boxes, faces.scores, overlap))
 
 

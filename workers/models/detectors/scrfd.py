@@ -40,7 +40,7 @@ class Scrfd:
         self.largest = shape[1]
         self._multiple = multiple
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """What one pass over an image finds; it lies in the upper left of the network's input."""
         height, width = (self.largest or filled(side, self._multiple) for side in image.shape[:2])
         pixels = padded(image, height, width)[None]

@@ -29,7 +29,7 @@ class YuNet:
         self._multiple = multiple
         self._input = next(iter(session.inputs))
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         """What one pass over an image finds."""
         height, width = (filled(side, self._multiple) for side in image.shape[:2])
         pixels = padded(image, height, width)[None]

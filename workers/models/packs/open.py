@@ -29,7 +29,7 @@ from workers.models.onnx.prepare import (
     take_pixels,
 )
 from workers.models.packs.files import ModelFile, PackFiles, is_yunet, resolve_pack
-from workers.models.packs.thresholds import probe, thresholds_of
+from workers.models.packs.thresholds import fingerprint_crop, thresholds_of
 from workers.models.packs.variants import VariantRecord, require_same_arithmetic
 from workers.models.providers import CPU, Gpu, Needs, ShapeRange, engine_folder
 from workers.models.recognisers.arcface import CROP, ArcFace, blob, input_scaling
@@ -47,7 +47,7 @@ over each new shape. One face of 200 at the edge of what is found then comes or 
 ROUNDED = 0.02
 """By how much a GPU's products may differ from one batch to another; mixed images differ by far."""
 
-PROBED = 128
+FINGERPRINT_LENGTH = 128
 """Values of a detector's outputs by which two processors are held to compute the same."""
 
 
@@ -70,9 +70,9 @@ def _require_same_arithmetic(
     files: PackFiles, record: VariantRecord, recogniser: Recogniser, settings: Settings
 ) -> None:
     if record.recogniser.sha256 is not None:
-        require_same_arithmetic(record.recogniser, recogniser.embed(probe())[0])
+        require_same_arithmetic(record.recogniser, recogniser.embed(fingerprint_crop())[0])
     if record.detector.sha256 is not None:
-        require_same_arithmetic(record.detector, probe_detector(files.detector, settings))
+        require_same_arithmetic(record.detector, fingerprint_detector(files.detector, settings))
 
 
 def open_recogniser(file: ModelFile, settings: Settings, *, half: bool = False) -> ArcFace:
@@ -123,14 +123,14 @@ def detector_blob(file: ModelFile, image: Image) -> Floats:
     return blob(pixels[..., ::-1], 0, 1) if is_yunet(file) else blob(pixels, MEAN, 1 / SCALE)
 
 
-def probe_detector(file: ModelFile, settings: Settings) -> Floats:
+def fingerprint_detector(file: ModelFile, settings: Settings) -> Floats:
     """Some of the values that a detector's network gives for a made-up image."""
     ready = ready_form(file, settings, free_size=True)
     session = _opened(ready, file, settings)
-    image = probe()[0].repeat(2, axis=0).repeat(2, axis=1)
+    image = fingerprint_crop()[0].repeat(2, axis=0).repeat(2, axis=1)
     outputs = session.run({next(iter(session.inputs)): detector_blob(file, image)})
     values = np.concatenate([output.ravel() for output in outputs]).astype(np.float32)
-    return values[:: max(1, len(values) // PROBED)][:PROBED]
+    return values[:: max(1, len(values) // FINGERPRINT_LENGTH)][:FINGERPRINT_LENGTH]
 
 
 def open_detector(file: ModelFile, settings: Settings) -> Detector:

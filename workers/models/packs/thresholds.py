@@ -11,7 +11,7 @@ import numpy as np
 
 from workers.models.base import Image, Recogniser
 
-PROBE_TOLERANCE = 0.01
+FINGERPRINT_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,21 @@ UNKNOWN = Thresholds(
 )
 """Cautious values for an ArcFace recogniser that nobody has measured."""
 
-SFACE_PROBE = (0.085, -0.004, 0.166, 0.12, 0.048, 0.039, 0.086, 0.111, 0.051, -0.091, -0.035, 0.068)
-"""The first values of SFace's embedding of the probe."""
+SFACE_FINGERPRINT = (
+    0.085,
+    -0.004,
+    0.166,
+    0.12,
+    0.048,
+    0.039,
+    0.086,
+    0.111,
+    0.051,
+    -0.091,
+    -0.035,
+    0.068,
+)
+"""The first values of SFace's embedding of the made-up crop."""
 
 SFACE = Thresholds(
     threshold=0.45,
@@ -65,10 +78,10 @@ pair in 10,000 is as alike and 99.2 % of genuine pairs are, at 0.466 one in 100,
 The calibration was fitted on half of the people; on the other half what it calls 0.90 to 0.99
 was right in 0.999, 0.10 to 0.50 in 0.319: it errs on the side of doubt."""
 
-KNOWN = ((SFACE_PROBE, SFACE),)
+KNOWN = ((SFACE_FINGERPRINT, SFACE),)
 
 
-def probe() -> Image:
+def fingerprint_crop() -> Image:
     """A made-up crop, 1 x 112 x 112 x 3, that tells recognisers apart by what they make of it."""
     y, x = np.mgrid[:112, :112].astype(np.float64)
     waves = [np.sin(x / 7 + y / 11), np.sin(x / 13 - y / 5), np.cos((x - 56) * (y - 56) / 900)]
@@ -81,9 +94,12 @@ def thresholds_of(recogniser: Recogniser) -> Thresholds:
     It is known by what it does, not by its file: a folded, rewritten or fp16 form of a network
     is the same network.
     """
-    embedding = recogniser.embed(probe())[0]
+    embedding = recogniser.embed(fingerprint_crop())[0]
     for known, thresholds in KNOWN:
         start = embedding[: len(known)]
-        if len(start) == len(known) and np.abs(start - np.array(known)).max() < PROBE_TOLERANCE:
+        if (
+            len(start) == len(known)
+            and np.abs(start - np.array(known)).max() < FINGERPRINT_TOLERANCE
+        ):
             return thresholds
     return UNKNOWN

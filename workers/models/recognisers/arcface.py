@@ -13,7 +13,7 @@ CROP = 112
 BATCH = 16
 """Faces of one request; on a GPU requests are run together (batching.py)."""
 SAME = 0.999
-PROBE = np.random.default_rng(0).integers(0, 256, (3, CROP, CROP, 3), np.uint8)
+TRIAL_CROPS = np.random.default_rng(0).integers(0, 256, (3, CROP, CROP, 3), np.uint8)
 """Different crops by which a network is tried when it is opened."""
 
 
@@ -87,7 +87,7 @@ class ArcFace:
     def _tried(self, name: str) -> int:
         """The length of an embedding. Raises FatalError where the network gives none."""
         try:
-            output = self._run(PROBE[:1])
+            output = self._run(TRIAL_CROPS[:1])
         except TransientError as error:
             raise FatalError(f"the recogniser {name} cannot embed a face: {error}") from error
         if output.ndim != 2 or len(output) != 1 or not unit_length(output).any():
@@ -101,9 +101,9 @@ class ArcFace:
 
         A free batch axis does not say so: a Reshape within may have been made for one face.
         """
-        alone = np.concatenate([self._run(crop[None]) for crop in PROBE])
+        alone = np.concatenate([self._run(crop[None]) for crop in TRIAL_CROPS])
         try:
-            together = self._run(PROBE)
+            together = self._run(TRIAL_CROPS)
         except TransientError:
             return False
         return together.shape == alone.shape and bool(

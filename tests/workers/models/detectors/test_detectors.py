@@ -154,7 +154,7 @@ def test_yunet_finds_six_friends(yunet: YuNet) -> None:
 def test_one_pass_of_yunet_is_opencvs(yunet: YuNet) -> None:
     image = group_photo()
     height, width = image.shape[:2]
-    ours = yunet.look(image)
+    ours = yunet.detect(image)
     ours = ours.where(ours.scores >= 0.6)
     weights = np.frombuffer(shipped("yunet"), np.uint8)
     theirs = cv2.FaceDetectorYN.create("onnx", weights, np.zeros(0, np.uint8), (width, height))
@@ -212,7 +212,7 @@ def test_one_pass_of_scrfd_is_insightfaces(data: Path, size: str) -> None:
         boxes, points = theirs.detect(image[:, :, ::-1], input_size=(640, 640))
         resized = np.asarray(cv2.resize(image, fitted(image, 640)), np.uint8)
         scale = resized.shape[0] / image.shape[0]
-        faces = ours.look(padded(resized, 640, 640))
+        faces = ours.detect(padded(resized, 640, 640))
         faces = Detections(faces.boxes / scale, faces.landmarks / scale, faces.scores)
         faces = faces.where(faces.scores >= 0.5)
         assert len(faces) == len(boxes)

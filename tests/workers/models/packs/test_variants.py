@@ -37,7 +37,7 @@ from workers.tools.packs import PackCache
 from workers.variants import gate
 from workers.variants.criteria import accuracy, compare, faults_of
 from workers.variants.gate import Faces
-from workers.variants.labelled import look_at, photos_of_people
+from workers.variants.labelled import detect_in, photos_of_people
 
 WIDTH = 24
 RANDOM = np.random.default_rng(11)
@@ -290,8 +290,8 @@ def test_what_16_bits_cannot_hold_fails(settings: Settings) -> None:
 
 def test_sface_in_16_bits_is_sface(samples: Path, settings: Settings) -> None:
     detector = open_detector(ModelFile("yunet", shipped("yunet")), settings)
-    seen = look_at(photos_of_people(open_store(str(samples / "photos"))), detector, settings)
-    crops = np.stack([sight.crop for sight in seen if sight.crop is not None])
+    seen = detect_in(photos_of_people(open_store(str(samples / "photos"))), detector, settings)
+    crops = np.stack([faces.crop for faces in seen if faces.crop is not None])
     file = ModelFile("sface", shipped("sface"))
     ready = ready_form(file, settings, free_size=False)
     data = quantise(ready, [], HALF)
@@ -420,8 +420,8 @@ def test_sface_in_8_bits_is_nearly_sface(
     monkeypatch.setattr(gate, "MOST_CALIBRATION", 6)
     monkeypatch.setattr(gate, "TIMED", 2)
     detector = open_detector(ModelFile("yunet", shipped("yunet")), settings)
-    seen = look_at(photos_of_people(open_store(str(samples / "photos"))), detector, settings)
-    crops = np.stack([sight.crop for sight in seen if sight.crop is not None])
+    seen = detect_in(photos_of_people(open_store(str(samples / "photos"))), detector, settings)
+    crops = np.stack([faces.crop for faces in seen if faces.crop is not None])
     file = ModelFile("sface", shipped("sface"))
     base = open_recogniser(file, settings)
     ready = ready_form(file, settings, free_size=False)
@@ -431,11 +431,11 @@ def test_sface_in_8_bits_is_nearly_sface(
     assert (tried.embed(crops) * base.embed(crops)).sum(axis=1).mean() > 0.95
 
 
-# -- the shelf ----------------------------------------------------------------------------------
+# -- the cache ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def shelf(settings: Settings) -> PackCache:
+def packs(settings: Settings) -> PackCache:
     return PackCache(settings, S3Settings())
 
 
@@ -451,40 +451,40 @@ WHOLE = {
 }
 
 
-def test_a_prepared_pack_is_listed_and_whole(folder: Path, shelf: PackCache) -> None:
-    found = shelf.prepare(str(folder))
+def test_a_prepared_pack_is_listed_and_whole(folder: Path, packs: PackCache) -> None:
+    found = packs.prepare(str(folder))
     for file in found["files"]:
         parse(Path(file["prepared"]).read_bytes(), file["name"])
-    listed = shelf.contents()
+    listed = packs.contents()
     assert len(listed["cached"]) == 2
     assert all(file["whole"] for file in listed["cached"])
     assert [pack["name"] for pack in listed["packs"] if pack["ready"]] == ["embedded"]
-    assert states(shelf.verify(str(folder))) == WHOLE
+    assert states(packs.verify(str(folder))) == WHOLE
 
 
-def test_what_is_not_in_the_cache_yet_is_not_wrong(folder: Path, shelf: PackCache) -> None:
-    checks = shelf.verify(str(folder))
+def test_what_is_not_in_the_cache_yet_is_not_wrong(folder: Path, packs: PackCache) -> None:
+    checks = packs.verify(str(folder))
     assert states(checks) == WHOLE
     assert "not in the cache yet" in str(checks[1]["detail"])
 
 
-def test_a_damaged_prepared_file_is_found_and_mended(folder: Path, shelf: PackCache) -> None:
-    path = Path(shelf.prepare(str(folder))["files"][1]["prepared"])
+def test_a_damaged_prepared_file_is_found_and_mended(folder: Path, packs: PackCache) -> None:
+    path = Path(packs.prepare(str(folder))["files"][1]["prepared"])
     path.write_bytes(path.read_bytes() + b"\0")
-    assert not all(file["whole"] for file in shelf.contents()["cached"])
-    checks = shelf.verify(str(folder))
+    assert not all(file["whole"] for file in packs.contents()["cached"])
+    checks = packs.verify(str(folder))
     assert states(checks) == WHOLE | {"prepared recogniser": False}
     assert "headcount models prepare" in str(checks[2]["detail"])
-    shelf.prepare(str(folder))
-    assert states(shelf.verify(str(folder))) == WHOLE
+    packs.prepare(str(folder))
+    assert states(packs.verify(str(folder))) == WHOLE
 
 
-def test_a_pack_that_is_none_is_one_failed_check(shelf: PackCache) -> None:
-    assert states(shelf.verify("bufallo")) == {"shipped files": False}
+def test_a_pack_that_is_none_is_one_failed_check(packs: PackCache) -> None:
+    assert states(packs.verify("bufallo")) == {"shipped files": False}
 
 
-def test_variants_are_listed_with_their_gate(shelf: PackCache, passed: Variant) -> None:
-    (listed,) = shelf.contents()["variants"]
+def test_variants_are_listed_with_their_gate(packs: PackCache, passed: Variant) -> None:
+    (listed,) = packs.contents()["variants"]
     assert listed["passed"]
     assert listed["detector"]["sha256"] is None
     assert listed["recogniser"]["judgements"][0]["genuine_pairs"] == 480
@@ -494,9 +494,9 @@ def test_variants_are_listed_with_their_gate(shelf: PackCache, passed: Variant) 
 
 
 def test_a_shared_pack_is_the_same_pack_and_needs_no_preparation(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache
+    folder: Path, tmp_path: Path, settings: Settings, packs: PackCache
 ) -> None:
-    there = shelf.share(str(folder), str(tmp_path / "shared"))
+    there = packs.share(str(folder), str(tmp_path / "shared"))
     own = open_pack(str(folder), settings, S3Settings()).record
     elsewhere = settings.model_copy(update={"cache_dir": tmp_path / "elsewhere"})
     record = open_pack(there, elsewhere, S3Settings()).record
@@ -505,14 +505,14 @@ def test_a_shared_pack_is_the_same_pack_and_needs_no_preparation(
 
 
 def test_a_shared_variant_takes_its_gate_along(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache, passed: Variant
+    folder: Path, tmp_path: Path, settings: Settings, packs: PackCache, passed: Variant
 ) -> None:
-    there = shelf.share(f"{folder}+int8", str(tmp_path / "shared"))
+    there = packs.share(f"{folder}+int8", str(tmp_path / "shared"))
     own = open_pack(f"{folder}+int8", settings, S3Settings()).record
     elsewhere = settings.model_copy(update={"cache_dir": tmp_path / "elsewhere"})
     record = open_pack(there, elsewhere, S3Settings()).record
     assert record == own
-    again = shelf.share(there, str(tmp_path / "again"))
+    again = packs.share(there, str(tmp_path / "again"))
     assert open_pack(again, elsewhere, S3Settings()).record == own
 
 
@@ -528,30 +528,30 @@ def test_a_variant_is_shared_through_a_bucket(
 
 
 def test_a_shared_variant_with_another_gate_is_refused(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache, passed: Variant
+    folder: Path, tmp_path: Path, settings: Settings, packs: PackCache, passed: Variant
 ) -> None:
     there = tmp_path / "shared"
-    shelf.share(f"{folder}+int8", str(there))
+    packs.share(f"{folder}+int8", str(there))
     notes = json.loads((there / "pack.json").read_text())
     notes["variant"]["recogniser"]["sha256"] = "0" * 64
     (there / "pack.json").write_text(json.dumps(notes))
     assert "not the one that passed its gate" in refused(str(there), settings)
 
 
-def test_another_pack_is_not_overwritten(folder: Path, tmp_path: Path, shelf: PackCache) -> None:
+def test_another_pack_is_not_overwritten(folder: Path, tmp_path: Path, packs: PackCache) -> None:
     there = str(tmp_path / "shared")
-    shelf.share(str(folder), there)
-    shelf.share(str(folder), there)
+    packs.share(str(folder), there)
+    packs.share(str(folder), there)
     (folder / "made.onnx").write_bytes(made_network())
     with pytest.raises(FatalError, match="holds another pack"):
-        shelf.share(str(folder), there)
+        packs.share(str(folder), there)
 
 
 def test_a_pack_that_another_version_prepared_is_refused(
-    folder: Path, tmp_path: Path, settings: Settings, shelf: PackCache
+    folder: Path, tmp_path: Path, settings: Settings, packs: PackCache
 ) -> None:
     there = tmp_path / "shared"
-    shelf.share(str(folder), str(there))
+    packs.share(str(folder), str(there))
     notes = json.loads((there / "pack.json").read_text()) | {"preparation": "0"}
     (there / "pack.json").write_text(json.dumps(notes))
     assert "prepared by another version" in refused(str(there), settings)
