@@ -52,7 +52,8 @@ from workers.faces.analysis import analyse
 from workers.images.decode import WHOLE_UP_TO, Picture
 from workers.models.base import ModelPack
 from workers.models.detectors.boxes import overlaps
-from workers.models.onnx.prepare import fold_weights, keep_real_inputs, parse, take_pixels
+from workers.models.onnx.pixels import take_pixels
+from workers.models.onnx.prepare import fold_weights, keep_real_inputs, parse
 from workers.models.packs.files import EMBEDDED, resolve_pack
 from workers.models.packs.open import load_pack
 from workers.models.recognisers.arcface import ArcFace, input_scaling

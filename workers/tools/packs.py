@@ -14,6 +14,7 @@ from headcount.errors import FatalError, HeadcountError, ObjectMissing
 from headcount.settings import S3Settings, Settings, VariantName
 from headcount.storage import Store, canonical_uri, open_store
 from workers.models.base import ModelPack
+from workers.models.model_file import ModelFile, ready_form
 from workers.models.onnx.prepare import VERSION, prepared_path, read_checked, sha256
 from workers.models.packs.files import (
     EMBEDDED,
@@ -23,13 +24,12 @@ from workers.models.packs.files import (
     INSIGHTFACE_LICENCE,
     INSIGHTFACE_PACKS,
     PACK_FILE,
-    ModelFile,
     PackFiles,
     PackNotes,
     resolve_pack,
     with_variant,
 )
-from workers.models.packs.open import load_pack, ready_form
+from workers.models.packs.open import load_pack
 from workers.models.packs.thresholds import fingerprint_crop
 from workers.models.packs.variants import VariantRecord, keep_variant, pack_key
 from workers.variants.gate import gate_variant

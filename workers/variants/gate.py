@@ -18,19 +18,20 @@ from numpy.typing import NDArray
 from headcount.errors import FatalError
 from headcount.settings import Settings, VariantName
 from workers.models.base import Detections, Detector, Floats, Image, Recogniser
+from workers.models.model_file import ModelFile, ready_form
+from workers.models.onnx.pixels import blob
 from workers.models.onnx.prepare import parse, sha256
 from workers.models.onnx.quantise import forms_of, quantise, runtime
-from workers.models.packs.files import ModelFile, PackFiles
+from workers.models.packs.files import PackFiles
 from workers.models.packs.open import (
     detector_blob,
     fingerprint_detector,
     open_detector,
     open_recogniser,
-    ready_form,
 )
 from workers.models.packs.thresholds import fingerprint_crop, thresholds_of
 from workers.models.packs.variants import Judgement, PartRecord, Variant, VariantRecord
-from workers.models.recognisers.arcface import ArcFace, blob, input_scaling
+from workers.models.recognisers.arcface import ArcFace, input_scaling
 from workers.variants.criteria import (
     LEAST_GAIN,
     compare,

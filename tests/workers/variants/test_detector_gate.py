@@ -10,9 +10,8 @@ from PIL import Image as Pillow
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
-from tests.workers.models.detectors.test_detectors import scrfd_path
 from tests.workers.models.packs.test_variants import made_network
-from tests.workers.stages.test_prepare import shipped
+from tests.workers.networks import scrfd_path, shipped
 from workers.faces.detection import PROFILES, search_image
 from workers.models.base import Floats
 from workers.models.detectors.boxes import overlaps

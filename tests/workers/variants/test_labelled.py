@@ -8,10 +8,10 @@ from PIL import Image as Pillow
 from headcount.errors import FatalError
 from headcount.settings import Settings
 from headcount.storage import open_store
+from tests.workers.networks import shipped
 from tests.workers.pictures import noise
-from tests.workers.stages.test_prepare import shipped
 from workers.models.base import Detections, Image, Scores
-from workers.models.packs.files import ModelFile
+from workers.models.model_file import ModelFile
 from workers.models.packs.open import open_detector, open_recogniser
 from workers.variants.labelled import (
     Labelled,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.errors import FatalError, TransientError
+from headcount.settings import Settings
 from workers.models.base import Detections, Floats, Image, Scores
 from workers.models.batching import Batched
-from workers.models.detectors import scrfd, yunet
 from workers.models.detectors.boxes import Cells, corners_of, filled, merged
 from workers.models.detectors.device_form import CHANNELS
-from workers.models.providers import ShapeRange
+from workers.models.model_file import ModelFile, open_network
+from workers.models.onnx.pixels import PIXELS
+from workers.models.providers import Needs, ShapeRange
 from workers.models.session import Session
+
+log = logging.getLogger(__name__)
 
 STRIDES = (8, 16, 32)
 CELL = 32
@@ -36,17 +41,35 @@ SAME = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How a family of detectors is read: ``faces_of`` the cells of one map, given its stride."""
+class FeatureMaps:
+    """The maps of a family's networks, three of STRIDES, and how their cells are read.
+
+    ``scores`` are those of its detectors, ``anchors`` the cells at each place, ``overlap`` the
+    limit of non-maximum suppression; ``faces_of`` makes faces of some cells of one map, given the
+    input's width and the map's stride; ``form`` makes the network's form of device_form.py.
+    """
 
     scores: Scores
     anchors: int
     overlap: float
     faces_of: Callable[[Cells, int, int], Detections]
+    form: Callable[[bytes, str], bytes]
 
 
-SCRFD = Kind(scrfd.Scrfd.scores, scrfd.ANCHORS, scrfd.OVERLAP, scrfd.faces_of)
-YUNET = Kind(yunet.YuNet.scores, 1, yunet.OVERLAP, yunet.faces_of)
+def open_batched(
+    maps: FeatureMaps, ready: bytes, file: ModelFile, settings: Settings
+) -> BatchedDetector | None:
+    """A detector that is given images of several sizes at once; None for one that cannot be.
+
+    ``ready`` is the network with its axes freed.
+    """
+    try:
+        form = maps.form(ready, file.name)
+        session = open_network(form, file, settings, Needs(PIXELS, shape_range()))
+        return BatchedDetector(session, maps, name=file.name)
+    except FatalError as error:
+        log.warning("%s; only its images of one size are looked at together", error)
+        return None
 
 
 class BatchedDetector:
@@ -57,9 +80,9 @@ class BatchedDetector:
 
     largest = None
 
-    def __init__(self, session: Session, kind: Kind, *, name: str) -> None:
-        self.scores = kind.scores
-        self._kind = kind
+    def __init__(self, session: Session, maps: FeatureMaps, *, name: str) -> None:
+        self.scores = maps.scores
+        self._maps = maps
         self._input = next(iter(session.inputs))
         _require_images_apart(session, name)
         self.network = Batched(session.bound(), most=MOST)
@@ -69,7 +92,7 @@ class BatchedDetector:
         ends = celled(*image.shape[:2])
         shape = padded_shape(*ends)
         found, cells = self.network.run({self._input: canvas(image, ends, shape)[None]})
-        return read_best(found[0], cells[0], shape, self._kind, ends)
+        return read_best(found[0], cells[0], shape, self._maps, ends)
 
 
 def canvas(image: Image, ends: tuple[int, int], shape: tuple[int, int]) -> Image:
@@ -98,7 +121,7 @@ def read_best(
     found: Floats,
     cells: NDArray[np.int64],
     shape: tuple[int, int],
-    kind: Kind,
+    maps: FeatureMaps,
     ends: tuple[int, int],
 ) -> Detections:
     """The faces among the best cells of an image: K x 15 numbers and K cells of all maps.
@@ -106,19 +129,19 @@ def read_best(
     ``shape`` is that of the network's input; cells beyond the image's ``ends`` are none of it.
     """
     height, width = shape
-    good = found[:, 0] >= kind.scores.support
+    good = found[:, 0] >= maps.scores.support
     found, numbers = found[good], cells[good].astype(np.intp)
     parts, start = [], 0
     for stride in STRIDES:
-        end = start + (height // stride) * (width // stride) * kind.anchors
+        end = start + (height // stride) * (width // stride) * maps.anchors
         here = np.flatnonzero((numbers >= start) & (numbers < end))
-        corners = corners_of(numbers[here] - start, width, stride, kind.anchors)
+        corners = corners_of(numbers[here] - start, width, stride, maps.anchors)
         here = here[(corners < ends[::-1]).all(axis=1)]
         mine = found[here]
         at = Cells(mine[:, 0], mine[:, 1:5], mine[:, 5:], numbers[here] - start)
-        parts.append(kind.faces_of(at, width, stride))
+        parts.append(maps.faces_of(at, width, stride))
         start = end
-    return merged(parts, kind.overlap)
+    return merged(parts, maps.overlap)
 
 
 def _require_images_apart(session: Session, name: str) -> None:

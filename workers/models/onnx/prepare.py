@@ -23,9 +23,6 @@ from headcount.errors import FatalError
 VERSION = "2"
 """Part of a prepared model's name: a change of what is done here makes new files."""
 
-PIXELS = "headcount_pixels"
-"""The input of a model that takes pixels."""
-
 Step = Callable[[onnx.ModelProto], None]
 
 
@@ -91,9 +88,9 @@ def fold_weights(model: onnx.ModelProto) -> None:
         inputs = [numpy_helper.to_array(constants[name]) for name in node.input]
         value = _dequantised(node, inputs) if node.op_type != "Reshape" else _reshaped(inputs)
         constants[node.output[0]] = numpy_helper.from_array(value, node.output[0])
-    _replace(graph.node, kept)
+    replace_all(graph.node, kept)
     used = used_names(graph)
-    _replace(graph.initializer, [constants[name] for name in constants if name in used])
+    replace_all(graph.initializer, [constants[name] for name in constants if name in used])
 
 
 def _dequantised(node: onnx.NodeProto, inputs: list[NDArray[Any]]) -> NDArray[np.float32]:
@@ -122,7 +119,7 @@ def _reshaped(inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 def keep_real_inputs(model: onnx.ModelProto) -> None:
     """Drop weights from the list of inputs: as inputs they are no constants to the optimiser."""
-    _replace(model.graph.input, real_inputs(model.graph))
+    replace_all(model.graph.input, real_inputs(model.graph))
 
 
 def rewrite_prelu(model: onnx.ModelProto) -> None:
@@ -147,7 +144,7 @@ def rewrite_prelu(model: onnx.ModelProto) -> None:
             nodes += _scaled_prelu(graph, node, slope)
         else:
             nodes += _prelu_parts(graph, node, slope)
-    _replace(graph.node, nodes)
+    replace_all(graph.node, nodes)
 
 
 LEAST_FACTOR = 0.05
@@ -219,7 +216,7 @@ def free_axes(model: onnx.ModelProto, *, size: bool) -> None:
             if name != "C":
                 axis.dim_param = name
     _free_reshapes(graph)
-    _replace(graph.value_info, [])
+    replace_all(graph.value_info, [])
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")
 
@@ -235,48 +232,8 @@ def _free_reshapes(graph: onnx.GraphProto) -> None:
                 tensor.CopyFrom(numpy_helper.from_array(shape, tensor.name))
 
 
-def take_pixels(
-    data: bytes, name: str, *, mean: float = 0.0, scale: float = 1.0, bgr: bool = False
-) -> bytes:
-    """The model with ``(value - mean) * scale`` in it: it takes N x H x W x 3 of uint8, RGB.
-
-    The output is the same, bit for bit, and costs the same on a CPU; a GPU is sent a quarter of the
-    bytes. ``bgr``: the model itself wants its colours the other way round. Raises FatalError for a
-    model that takes no image.
-    """
-    model = parse(data, name)
-    graph = model.graph
-    try:
-        [given] = real_inputs(graph)
-        batch, _, height, width = given.type.tensor_type.shape.dim
-    except ValueError as error:
-        raise FatalError(f"the model {name} takes no image: it is none that finds faces") from error
-    pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [1, 1, 1, 3])
-    for axis, size in enumerate((batch, height, width)):
-        pixels.type.tensor_type.shape.dim[axis].CopyFrom(size)
-    constants = {
-        f"{PIXELS}_turned": np.array([2, 1, 0], np.int64),
-        f"{PIXELS}_mean": np.float32(mean),
-        f"{PIXELS}_scale": np.float32(scale),
-    }
-    graph.initializer.extend(numpy_helper.from_array(np.array(v), k) for k, v in constants.items())
-    steps: list[tuple[str, list[str], dict[str, Any]]] = [("Transpose", [], {"perm": [0, 3, 1, 2]})]
-    if bgr:
-        steps.append(("Gather", [f"{PIXELS}_turned"], {"axis": 1}))
-    steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
-    if (mean, scale) != (0.0, 1.0):
-        steps += [("Sub", [f"{PIXELS}_mean"], {}), ("Mul", [f"{PIXELS}_scale"], {})]
-    names = [PIXELS, *(f"{PIXELS}_{n}" for n in range(len(steps) - 1)), given.name]
-    nodes = [
-        helper.make_node(kind, [names[n], *more], [names[n + 1]], **attributes)
-        for n, (kind, more, attributes) in enumerate(steps)
-    ]
-    _replace(graph.input, [pixels])
-    _replace(graph.node, [*nodes, *graph.node])
-    return bytes(model.SerializeToString())
-
-
-def _replace(field: Any, values: list[Any]) -> None:  # a protobuf repeated field
+def replace_all(field: Any, values: list[Any]) -> None:  # a protobuf repeated field
+    """Put these values in place of those of a repeated field."""
     values = list(values)
     del field[:]
     field.extend(values)

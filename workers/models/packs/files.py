@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from headcount.errors import FatalError, ObjectError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
-from workers.models.onnx.prepare import VERSION, parse, real_inputs, sha256
+from workers.models.detectors.families import FAMILIES, known_names, match_family
+from workers.models.detectors.family import DetectorFamily
+from workers.models.model_file import ModelFile
+from workers.models.onnx.prepare import VERSION, parse, real_inputs
 from workers.models.packs.variants import (
     MARK,
     Variant,
@@ -37,32 +40,6 @@ EMBEDDED_FILES = {
 INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antelopev2")
 INSIGHTFACE_LICENCE = "InsightFace model licence: non-commercial research purposes only"
 PACK_FILE = "pack.json"
-
-_YUNET_OUTPUTS = 12
-_SCRFD_OUTPUTS = (6, 9)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """One ONNX file of a pack.
-
-    ``ready``: it runs as it is. ``source``: the SHA-256 of the file that it was prepared from.
-    """
-
-    name: str
-    data: bytes
-    ready: bool = False
-    source: str | None = None
-
-    @property
-    def digest(self) -> str:
-        """Its SHA-256."""
-        return sha256(self.data)
-
-    @property
-    def identity(self) -> str:
-        """What it is known by, prepared or not: the SHA-256 of what was shipped."""
-        return self.source or self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,25 +282,19 @@ def _only(
         listed = ", ".join(sorted(files)) or "no .onnx file"
         raise FatalError(
             f"{place} has {len(found) or 'no'} {kind}s among its files ({listed}): a pack holds "
-            "one detector (SCRFD with landmarks, or YuNet) and one recogniser of 112 x 112 faces. "
+            f"one detector ({known_names()}) and one recogniser of 112 x 112 faces. "
             f"{PACK_FILE} with the key {kind!r} names the one that is meant"
         )
     return files[found[0]]
 
 
-def kind_of(model: onnx.ModelProto) -> str:
-    """What an ONNX model is to headcount: ``detector``, ``recogniser`` or ``other``."""
-    outputs = len(model.graph.output)
-    if outputs in _SCRFD_OUTPUTS or outputs == _YUNET_OUTPUTS:
+def kind_of(model: onnx.ModelProto, families: Sequence[DetectorFamily] = FAMILIES) -> str:
+    """Role of an ONNX model in a pack: ``detector``, ``recogniser`` or ``other``."""
+    if match_family(model, families) is not None:
         return "detector"
     inputs = real_inputs(model.graph)
-    if outputs == 1 and len(inputs) == 1:
+    if len(model.graph.output) == 1 and len(inputs) == 1:
         sizes = [axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim]
         if sizes[2:] == [112, 112]:
             return "recogniser"
     return "other"
-
-
-def is_yunet(file: ModelFile) -> bool:
-    """Whether a detector is YuNet; otherwise it is an SCRFD."""
-    return len(parse(file.data, file.name).graph.output) == _YUNET_OUTPUTS

@@ -28,12 +28,6 @@ def input_scaling(graph: onnx.GraphProto) -> tuple[float, float]:
     return (0.0, 1.0) if subtracts and multiplies else (127.5, 127.5)
 
 
-def blob(crops: Image, mean: float, std: float) -> Floats:
-    """N crops as a network takes them that does not take pixels: N x 3 x 112 x 112."""
-    values = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
-    return (values - np.float32(mean)) / np.float32(std)
-
-
 def unit_length(vectors: Floats) -> Floats:
     """Rows of unit length; zeros where a row has no direction."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)

@@ -7,24 +7,23 @@ import pytest
 
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
-from tests.workers.models.detectors.test_detectors import scrfd_path
-from tests.workers.networks import made_scrfd
+from tests.workers.networks import made_scrfd, scrfd_path, shipped
 from tests.workers.pictures import noise
-from tests.workers.stages.test_prepare import shipped
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import Detections, Detector, Image
 from workers.models.detectors.batched import (
     LONG_SIDES,
     MOST,
-    SCRFD,
     BatchedDetector,
     padded_shape,
     shape_range,
 )
-from workers.models.detectors.device_form import BEST, scrfd_form, yunet_form
-from workers.models.detectors.scrfd import MEAN, SCALE, Scrfd
-from workers.models.onnx.prepare import PIXELS, prepare, take_pixels
-from workers.models.packs.files import ModelFile
+from workers.models.detectors.device_form import BEST
+from workers.models.detectors.scrfd import MAPS, SCALING, Scrfd, scrfd_form
+from workers.models.detectors.yunet import yunet_form
+from workers.models.model_file import ModelFile
+from workers.models.onnx.pixels import PIXELS
+from workers.models.onnx.prepare import prepare
 from workers.models.packs.open import open_detector, open_pack, open_recogniser
 from workers.models.session import Session, open_session
 
@@ -109,9 +108,9 @@ def test_engines_are_made_for_every_shape_and_batch() -> None:
 @pytest.mark.parametrize("folded", [False, True], ids=["by image", "interleaved"])
 def test_images_looked_at_together_give_what_each_gives_alone(folded: bool) -> None:
     ready = prepare(made_scrfd(side=256, folded=folded), "made", free_size=True)
-    pixels = take_pixels(ready, "made", mean=MEAN, scale=SCALE)
+    pixels = SCALING.built_into(ready, "made")
     alone = Scrfd(session_of(pixels), name="made")
-    together = BatchedDetector(session_of(scrfd_form(ready, "made")), SCRFD, name="made")
+    together = BatchedDetector(session_of(scrfd_form(ready, "made")), MAPS, name="made")
     images = pictures(*[(256, 160)] * 6, (160, 256), (200, 150), (250, 200))
     found = detected_together(together, images)
     for image, faces in zip(images, found, strict=True):

@@ -12,14 +12,15 @@ from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings, VariantName
 from headcount.storage import open_store
 from tests.servers import S3Server
-from tests.workers.models.detectors.test_detectors import scrfd_path
-from tests.workers.stages.test_prepare import shipped
+from tests.workers.networks import scrfd_path, shipped
 from workers.images.align import SIZE
 from workers.models.base import Floats
+from workers.models.model_file import ModelFile, ready_form
+from workers.models.onnx.pixels import blob
 from workers.models.onnx.prepare import parse
 from workers.models.onnx.quantise import FORMS, HALF, forms_of, quantise, runtime, taken
-from workers.models.packs.files import ModelFile, PackFiles, resolve_pack
-from workers.models.packs.open import open_detector, open_pack, open_recogniser, ready_form
+from workers.models.packs.files import PackFiles, resolve_pack
+from workers.models.packs.open import open_detector, open_pack, open_recogniser
 from workers.models.packs.thresholds import UNKNOWN, Thresholds
 from workers.models.packs.variants import (
     Measured,
@@ -32,7 +33,7 @@ from workers.models.packs.variants import (
     split_name,
     variant_path,
 )
-from workers.models.recognisers.arcface import blob, unit_length
+from workers.models.recognisers.arcface import unit_length
 from workers.tools.packs import PackCache
 from workers.variants import gate
 from workers.variants.criteria import accuracy, compare, faults_of
