@@ -62,7 +62,7 @@ PROFILES: dict[ProfileName, Profile] = {
     "balanced": Profile((640, 1448), enlarge=1.5, tiled=2896, turns=True),
     "thorough": Profile((640, 1024, 1448, 2048), enlarge=2.0, tiled=4096, always=True, turns=True),
 }
-"""What they find and cost: benchmarks/measure_detection.py, docs/finding.md."""
+"""What they find and cost: benchmarks/accuracy/detection.py, docs/finding.md."""
 
 
 @dataclass(frozen=True, slots=True)
