@@ -1,4 +1,4 @@
-"""Labelled photos of people or of faces, by which a gate measures, and what is seen in them."""
+"""Labelled photos of people or of faces, by which a gate measures, and detections in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from workers.runtime.threads import ordered_map
 
 LABELS = "labels.csv"
 MOST_PHOTOS = 10_000
-"""Further photos are passed over: crops are kept in memory, 38 kB each."""
+"""Most photos; further ones are left out: crops are kept in memory, 38 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFaces:
-    """What a detector saw in a photo: N boxes (N x 4), and the crop of the face in its centre.
+    """Detections in a photo: N boxes (N x 4), and the crop of the face nearest to its centre.
 
-    No crop without a face, or of a photo that is not of one person.
+    ``crop`` is None without a face, or for a photo that is not of one person.
     """
 
     boxes: Floats
@@ -52,7 +52,7 @@ class PhotoFaces:
 
 
 def photos_of_people(source: Store) -> list[Labelled]:
-    """The photos of a folder of people. Raises FatalError where there are fewer than two."""
+    """List the photos of a folder of people. Raises FatalError where there are fewer than two."""
     found = islice(references_in(source.list()), MOST_PHOTOS)
     photos = [Labelled(source, each.photo.key, person=each.person) for each in found]
     if len({photo.person for photo in photos}) < 2:
@@ -64,7 +64,7 @@ def photos_of_people(source: Store) -> list[Labelled]:
 
 
 def photos_with_boxes(source: Store) -> list[Labelled]:
-    """The photos that ``labels.csv`` of a folder names: ``file``, and ``x,y,w,h`` of each face.
+    """List the photos of a folder's ``labels.csv``: ``file``, and ``x,y,w,h`` of each face.
 
     Boxes are in pixels of the upright photo. Raises FatalError where there is no such table.
     """
@@ -90,7 +90,7 @@ def photos_with_boxes(source: Store) -> list[Labelled]:
 def detect_in(
     photos: Sequence[Labelled], detector: Detector, settings: Settings
 ) -> list[PhotoFaces]:
-    """What a detector sees in each photo; nothing in one that cannot be read."""
+    """Detect faces in each photo; none in one that cannot be read."""
     threads = settings.threads
     with ThreadPoolExecutor(threads, "gate") as pool:
         seen = ordered_map(
@@ -121,9 +121,9 @@ def _central_crop(picture: Picture, faces: Detections) -> Image:
 
 
 class SamplingDetector:
-    """A detector, of which some of the images are kept that it looked at.
+    """A detector that keeps a sample of the images it runs on.
 
-    They are a fair sample, and the same of the same photos however many threads look.
+    The sample is fair, and the same for the same photos with any number of threads.
     """
 
     def __init__(self, detector: Detector, most: int) -> None:
@@ -135,11 +135,11 @@ class SamplingDetector:
 
     @property
     def images(self) -> list[Image]:
-        """Those that were kept."""
+        """Images of the sample."""
         return [image for _, _, image in sorted(self._kept, key=lambda each: each[:2])]
 
     def detect(self, image: Image) -> Detections:
-        """What the detector finds."""
+        """Detect faces; the image may join the sample."""
         mark = zlib.crc32(np.ascontiguousarray(image).data)
         with self._lock:
             self._looks += 1

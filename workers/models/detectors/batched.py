@@ -1,4 +1,4 @@
-"""A detector of which the images of many threads are looked at together."""
+"""A detector that runs the images of many threads together, as one batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 STRIDES = (8, 16, 32)
 CELL = 32
-"""An image ends at a multiple of the coarsest stride, as it does where it is looked at alone."""
+"""An image ends at a multiple of the coarsest stride, as it does where it is run alone."""
 LONG_SIDES = (256, 640, 1024, 1472, 1664, 2048)
 """Images are padded to these: close-up, passes and tiles of workers/faces/detection.py."""
 FURTHER = 512
@@ -33,11 +33,11 @@ SHORT_PARTS = (0.6, 0.75, 1.0)
 """The short side in parts of the long one: 16:9, 3:2 and 4:3, square."""
 LARGEST = LONG_SIDES[-1]
 MOST = 16
-"""Images looked at together, at most: a GPU is full, and an engine holds memory for all of them."""
+"""Most images of a batch: a GPU is full then, and an engine holds memory for all of them."""
 TRIAL_SIDE = 256
-"""The side of the images by which a network of any size is tried."""
+"""Side of the images by which a network of free size is tried."""
 SAME = 0.01
-"""By how much, of itself, a score may differ between an image alone and one among others."""
+"""Largest relative difference of a score between an image alone and one among others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class FeatureMaps:
 def open_batched(
     maps: FeatureMaps, ready: bytes, file: ModelFile, settings: Settings
 ) -> BatchedDetector | None:
-    """A detector that is given images of several sizes at once; None for one that cannot be.
+    """Open a detector that takes images of several sizes at once; None for one that cannot.
 
     ``ready`` is the network with its axes freed.
     """
@@ -68,14 +68,14 @@ def open_batched(
         session = open_network(form, file, settings, Needs(PIXELS, shape_range()))
         return BatchedDetector(session, maps, name=file.name)
     except FatalError as error:
-        log.warning("%s; only its images of one size are looked at together", error)
+        log.warning("%s; only its images of one size are run together", error)
         return None
 
 
 class BatchedDetector:
     """A detector in the form of workers/models/detectors/device_form.py.
 
-    Finds what its plain form finds. Raises FatalError for a network that mixes its images up.
+    Detects the same faces as its plain form. Raises FatalError for a network that mixes images up.
     """
 
     largest = None
@@ -88,7 +88,7 @@ class BatchedDetector:
         self.network = Batched(session.bound(), most=MOST)
 
     def detect(self, image: Image) -> Detections:
-        """What one pass over an image finds; it lies in the upper left of the network's input."""
+        """Detect faces in one pass; the image lies in the upper left of the network's input."""
         ends = celled(*image.shape[:2])
         shape = padded_shape(*ends)
         found, cells = self.network.run({self._input: canvas(image, ends, shape)[None]})
@@ -104,12 +104,12 @@ def canvas(image: Image, ends: tuple[int, int], shape: tuple[int, int]) -> Image
 
 
 def celled(height: int, width: int) -> tuple[int, int]:
-    """Where an image of this size ends, in whole cells."""
+    """Height and width of an image, filled up to whole cells."""
     return filled(height, CELL), filled(width, CELL)
 
 
 def padded_shape(height: int, width: int) -> tuple[int, int]:
-    """The height and width to which an image is padded: few, whatever photos there are."""
+    """Height and width to which an image is padded: one of few shapes."""
     longest = max(height, width)
     long = next((side for side in LONG_SIDES if side >= longest), filled(longest, FURTHER))
     parts = (filled(int(long * part), CELL) for part in SHORT_PARTS)
@@ -126,7 +126,7 @@ def read_best(
 ) -> Detections:
     """The faces among the best cells of an image: K x 15 numbers and K cells of all maps.
 
-    ``shape`` is that of the network's input; cells beyond the image's ``ends`` are none of it.
+    ``shape`` is that of the network's input; cells beyond the image's ``ends`` are left out.
     """
     height, width = shape
     good = found[:, 0] >= maps.scores.support
@@ -145,7 +145,7 @@ def read_best(
 
 
 def _require_images_apart(session: Session, name: str) -> None:
-    """Raise FatalError unless images looked at together come out as they do alone.
+    """Raise FatalError unless images run together give what each gives alone.
 
     A Reshape within a network may have been made for one image.
     """
@@ -166,7 +166,7 @@ def _require_images_apart(session: Session, name: str) -> None:
 
 
 def shape_range() -> ShapeRange:
-    """The inputs that an engine is made for."""
+    """Range of input shapes that an engine is made for."""
     return ShapeRange(
         (1, CELL, CELL, CHANNELS), (MOST, 480, 640, CHANNELS), (MOST, LARGEST, LARGEST, CHANNELS)
     )

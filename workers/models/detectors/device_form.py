@@ -1,7 +1,7 @@
-"""Detectors as a GPU is given them: images of several sizes in one batch, few numbers out.
+"""The form of detectors for a GPU: images of several sizes in one batch, few numbers out.
 
-Pure functions of ONNX models, made of operators that opset 11 has. What they compute is what the
-plain network and the code around it compute; tests compare the two.
+Pure functions of ONNX models, made of operators that opset 11 has. A network in this form computes
+the same as the plain network and the code around it; tests compare the two.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ landmarks; changes the graph where it must, and raises FatalError where that is 
 
 
 def device_form(data: bytes, name: str, heads: Heads, scaling: PixelScaling) -> bytes:
-    """A detector of free axes that takes N images with their margins, and gives the best cells.
+    """Make a detector of free axes take N images with their margins, and give the best cells.
 
     Input: N x H x W x 4 bytes, red, green, blue, and 1 where the image is. Outputs: ``found`` N x
     BEST x NUMBERS and ``cells`` N x BEST, numbers among all cells of the three feature maps.
@@ -55,11 +55,11 @@ def _require_opset(model: onnx.ModelProto, name: str) -> None:
         raise FatalError(f"the detector {name} has opset {version}, below {LEAST_OPSET}")
 
 
-# -- what goes in -------------------------------------------------------------------------------
+# -- the input ----------------------------------------------------------------------------------
 
 
 def _with_pixels(model: onnx.ModelProto, name: str, scaling: PixelScaling) -> bytes:
-    """Put before the network what makes its input of pixels, and hide their margins from it.
+    """Put nodes before the network that make its input of pixels; hide the margins from it.
 
     As ``take_pixels`` in workers/models/onnx/pixels.py, but the cast comes first: TensorRT takes
     bytes for nothing else.
@@ -94,11 +94,11 @@ def _with_pixels(model: onnx.ModelProto, name: str, scaling: PixelScaling) -> by
     return bytes(model.SerializeToString())
 
 
-# -- what comes out -----------------------------------------------------------------------------
+# -- the output ---------------------------------------------------------------------------------
 
 
 def _give_best(model: onnx.ModelProto, heads: list[tuple[str, str, str]]) -> None:
-    """Put behind the network what keeps the BEST cells of each image.
+    """Put nodes behind the network that keep the BEST cells of each image.
 
     ``heads`` are the scores, boxes and landmarks of each feature map, N x cells x 1, 4 and 10. An
     image of fewer cells is filled up with cells of a score of -1.

@@ -53,7 +53,7 @@ class Scrfd:
         self._multiple = multiple
 
     def detect(self, image: Image) -> Detections:
-        """Detections of one pass; the image lies in the upper left of the network's input."""
+        """Detect faces in one pass; the image lies in the upper left of the network's input."""
         height, width = (self.largest or filled(side, self._multiple) for side in image.shape[:2])
         pixels = padded(image, height, width)[None]
         outputs = [o.reshape(-1, o.shape[-1]) for o in self._session.run({self._input: pixels})]
@@ -172,9 +172,9 @@ def is_scrfd(model: onnx.ModelProto) -> bool:
 
 
 def open_scrfd(file: ModelFile, settings: Settings) -> Detector:
-    """An SCRFD with its axes freed, where that is of use and it then detects the same.
+    """Open an SCRFD, its axes freed where that is of use and it then detects the same.
 
-    Of use: where it shares batches, or was shipped for images of one size. Raises FatalError.
+    It is of use where it shares batches, or was shipped for images of one size. Raises FatalError.
     """
     multiple = side_multiple(settings)
     if _takes_any_size(file):
@@ -222,10 +222,10 @@ def _taking_pixels(data: bytes, file: ModelFile, settings: Settings) -> Session:
 
 
 def same_when_freed(shipped: Network, freed: Network) -> bool:
-    """Whether an SCRFD whose axes were freed says of two images together what it said of each.
+    """Whether an SCRFD whose axes were freed gives for two images together what it gave for each.
 
-    And whether it takes an image of another size at all. Where the batch was folded in another
-    way than by_image unfolds, or a size is part of a constant, it does not.
+    It must also take an image of another size. Networks that fold the batch in another way than
+    ``by_image`` unfolds, or hold a size in a constant, do not.
     """
     name, shape = next(iter(shipped.inputs.items()))
     height, width = (side or 128 for side in shape[1:3])

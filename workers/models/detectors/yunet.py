@@ -41,7 +41,7 @@ class YuNet:
         self._input = next(iter(session.inputs))
 
     def detect(self, image: Image) -> Detections:
-        """Detections of one pass; the image lies in the upper left of the network's input."""
+        """Detect faces in one pass; the image lies in the upper left of the network's input."""
         height, width = (filled(side, self._multiple) for side in image.shape[:2])
         pixels = padded(image, height, width)[None]
         outputs = dict(
@@ -114,7 +114,7 @@ def is_yunet(model: onnx.ModelProto) -> bool:
 
 
 def open_yunet(file: ModelFile, settings: Settings) -> Detector:
-    """A YuNet, prepared; it shares batches where that is of use. Raises FatalError."""
+    """Open a YuNet, prepared; it shares batches where that is of use. Raises FatalError."""
     ready = ready_form(file, settings, free_size=True)
     session = open_network(SCALING.built_into(ready, file.name), file, settings)
     multiple = side_multiple(settings)

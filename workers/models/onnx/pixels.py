@@ -18,7 +18,7 @@ PIXELS = "headcount_pixels"
 def take_pixels(
     data: bytes, name: str, *, mean: float = 0.0, scale: float = 1.0, bgr: bool = False
 ) -> bytes:
-    """The model with ``(value - mean) * scale`` in it: it takes N x H x W x 3 of uint8, RGB.
+    """Build ``(value - mean) * scale`` into a model: it then takes N x H x W x 3 of uint8, RGB.
 
     The output is the same, bit for bit, and costs the same on a CPU; a GPU is sent a quarter of the
     bytes. ``bgr``: the model itself wants its colours the other way round. Raises FatalError for a
@@ -57,6 +57,6 @@ def take_pixels(
 
 
 def blob(crops: Image, mean: float, std: float) -> Floats:
-    """N crops as a network takes them that does not take pixels: N x 3 x 112 x 112."""
+    """Scale N images for a network that takes no pixels: N x 3 x height x width."""
     values = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
     return (values - np.float32(mean)) / np.float32(std)

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from headcount.errors import FatalError
 
 VERSION = "2"
-"""Part of a prepared model's name: a change of what is done here makes new files."""
+"""Part of a prepared model's name: raise it when the preparation changes."""
 
 Step = Callable[[onnx.ModelProto], None]
 
@@ -32,7 +32,7 @@ def sha256(data: bytes) -> str:
 
 
 def parse(data: bytes, name: str) -> onnx.ModelProto:
-    """An ONNX model from its bytes. Raises FatalError where they are none."""
+    """Parse an ONNX model. Raises FatalError for bytes that are none."""
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError as error:
@@ -43,13 +43,13 @@ def parse(data: bytes, name: str) -> onnx.ModelProto:
 
 
 def real_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """The inputs that a caller must give: those that are not weights under another name."""
+    """Inputs that a caller must give: weights may be listed as inputs too."""
     weights = {tensor.name for tensor in graph.initializer}
     return [value for value in graph.input if value.name in used_names(graph) - weights]
 
 
 def used_names(graph: onnx.GraphProto) -> set[str]:
-    """Every name that a node of the graph, or of a graph within it, takes, or that it gives."""
+    """Names of the outputs, and of all values that nodes take, in graphs within the graph too."""
     names = {value.name for value in graph.output}
     for node in graph.node:
         names.update(node.input)
@@ -60,9 +60,9 @@ def used_names(graph: onnx.GraphProto) -> set[str]:
 
 
 def prepare(data: bytes, name: str, *, free_size: bool) -> bytes:
-    """The prepared form of a model. ``free_size`` frees height and width too, for YuNet.
+    """Prepare a model. ``free_size`` frees height and width too, for detectors.
 
-    Raises FatalError where the model is not what its operators promise.
+    Raises FatalError for a model whose operators are used in unexpected ways.
     """
     model = parse(data, name)
     try:
@@ -94,7 +94,7 @@ def fold_weights(model: onnx.ModelProto) -> None:
 
 
 def _dequantised(node: onnx.NodeProto, inputs: list[NDArray[Any]]) -> NDArray[np.float32]:
-    """As https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html says, blocked or not."""
+    """Dequantise as https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html says."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
     values, scale = inputs[0], inputs[1]
@@ -123,7 +123,7 @@ def keep_real_inputs(model: onnx.ModelProto) -> None:
 
 
 def rewrite_prelu(model: onnx.ModelProto) -> None:
-    """PRelu(x) as slope*x + (1-slope)*Relu(x).
+    """Rewrite PRelu(x) as slope*x + (1-slope)*Relu(x).
 
     onnxruntime's CPU kernels keep their blocked layout through these and not through PRelu:
     the same network, about twice as fast. Where a convolution follows, its weights take over the
@@ -148,13 +148,13 @@ def rewrite_prelu(model: onnx.ModelProto) -> None:
 
 
 LEAST_FACTOR = 0.05
-"""Below, the ratio of both parts would cost digits."""
+"""Smallest 1 - slope of which a ratio is made: below it, digits are lost."""
 
 
 def _sole_convolution(
     graph: onnx.GraphProto, name: str, constants: dict[str, onnx.TensorProto]
 ) -> onnx.NodeProto | None:
-    """The convolution that alone takes a value, by weights of its own; None where there is none."""
+    """The one convolution that takes a value, with weights of its own; None for any other taker."""
     takers = [node for node in graph.node if name in node.input]
     if len(takers) != 1 or takers[0].op_type != "Conv" or name == graph.output[0].name:
         return None
@@ -167,7 +167,7 @@ def _sole_convolution(
 def _take_over(
     node: onnx.NodeProto, constants: dict[str, onnx.TensorProto], factors: NDArray[Any]
 ) -> None:
-    """Multiply what a convolution takes by ``factors``, one for each channel of it."""
+    """Scale a convolution's weights by ``factors``, one for each channel of its input."""
     tensor = constants[node.input[1]]
     weights = numpy_helper.to_array(tensor)
     groups = len(factors) // weights.shape[1]
@@ -207,7 +207,7 @@ def _prelu_parts(
 
 
 def free_axes(model: onnx.ModelProto, *, size: bool) -> None:
-    """Free the batch axis and, with ``size``, height and width; forget the shapes that were."""
+    """Free the batch axis and, with ``size``, height and width; drop inferred shapes."""
     graph = model.graph
     for value in graph.input:
         axes = value.type.tensor_type.shape.dim
@@ -222,7 +222,7 @@ def free_axes(model: onnx.ModelProto, *, size: bool) -> None:
 
 
 def _free_reshapes(graph: onnx.GraphProto) -> None:
-    """A Reshape to [1, -1, k] would fold the batch: [0, -1, k] keeps it."""
+    """Replace a Reshape's [1, -1, k], which folds the batch, by [0, -1, k], which keeps it."""
     shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
     for tensor in graph.initializer:
         if tensor.name in shapes and tensor.data_type == TensorProto.INT64:
@@ -233,20 +233,20 @@ def _free_reshapes(graph: onnx.GraphProto) -> None:
 
 
 def replace_all(field: Any, values: list[Any]) -> None:  # a protobuf repeated field
-    """Put these values in place of those of a repeated field."""
+    """Replace the values of a repeated field."""
     values = list(values)
     del field[:]
     field.extend(values)
 
 
 def prepared_path(cache: Path, digest: str, *, free_size: bool) -> Path:
-    """Where the prepared form of the model with this SHA-256 lies in the cache."""
+    """Path in the cache of the prepared form of the model with this SHA-256."""
     kind = "sized" if free_size else "fixed"
     return cache / "models" / f"{digest[:32]}-{kind}-{VERSION}.onnx"
 
 
 def prepared(data: bytes, name: str, cache: Path, *, free_size: bool) -> bytes:
-    """The prepared form of a model, from the cache where it is there and whole.
+    """Read the prepared form of a model from the cache, or make and keep it.
 
     Raises FatalError where the model cannot be prepared, or the cache cannot be written.
     """
@@ -266,7 +266,7 @@ def prepared(data: bytes, name: str, cache: Path, *, free_size: bool) -> bytes:
 
 
 def read_checked(path: Path) -> bytes | None:
-    """A cached file; None where it is not there, or not what was written."""
+    """Read a cached file; None where it is missing, or its SHA-256 is another."""
     try:
         data = path.read_bytes()
         recorded = path.with_suffix(".sha256").read_bytes()

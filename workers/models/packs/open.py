@@ -1,4 +1,4 @@
-"""Model packs, opened: both networks prepared, in the form that their provider runs best."""
+"""Model packs, opened: both networks prepared and run on the provider that is set."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from workers.models.providers import Needs, ShapeRange
 from workers.models.recognisers.arcface import CROP, ArcFace, input_scaling
 
 PIPELINE = "4"
-"""Raised when detection, alignment or embedding change what comes out: other embeddings."""
+"""Part of a pack's digest: raise it when detection, alignment or embedding change results."""
 
 FINGERPRINT_LENGTH = 128
 """Values of a detector's outputs by which two processors are held to compute the same."""
 
 
 def open_pack(name: str, settings: Settings, s3: S3Settings) -> ModelPack:
-    """A pack, ready to run. Raises FatalError: unknown, damaged, unaccepted, or no such GPU."""
+    """Open a pack. Raises FatalError: unknown, damaged, licence not accepted, or no such GPU."""
     return load_pack(resolve_pack(name, settings, s3), settings)
 
 
@@ -85,12 +85,12 @@ def open_detector(
 def detector_blob(
     file: ModelFile, image: Image, families: Sequence[DetectorFamily] = FAMILIES
 ) -> Floats:
-    """An image as a detector takes it that does not take pixels: 1 x 3 x height x width."""
+    """Scale an image for a detector that takes no pixels: 1 x 3 x height x width."""
     return family_of(file, families).scaling.planes(image)
 
 
 def fingerprint_detector(file: ModelFile, settings: Settings) -> Floats:
-    """Some of the values that a detector's network gives for a made-up image."""
+    """Output values of a detector's network for a made-up image, evenly drawn."""
     ready = ready_form(file, settings, free_size=True)
     session = open_network(ready, file, settings)
     image = fingerprint_crop()[0].repeat(2, axis=0).repeat(2, axis=1)
@@ -100,7 +100,7 @@ def fingerprint_detector(file: ModelFile, settings: Settings) -> Floats:
 
 
 def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
-    """What is recorded of a pack. Its digest covers all that changes boxes or embeddings."""
+    """Record of a pack. Its digest covers everything that changes boxes or embeddings."""
     parts = {
         "detector": files.detector.identity,
         "recogniser": files.recogniser.identity,
