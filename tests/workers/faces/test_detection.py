@@ -1,4 +1,4 @@
-"""Which passes a photo gets, and how their finds become one list of faces."""
+"""Which passes a photo gets, and how their detections become one list of faces."""
 
 from dataclasses import dataclass, field
 
@@ -139,6 +139,40 @@ def test_every_face_is_there_once_best_first() -> None:
     found = found_in(photo(1448, 1000, (100, 100, 60, 0.7), (600, 100, 60, 0.95)), Blobs())
     assert found.faces.boxes[:, 0] == pytest.approx([600, 100], abs=3)
     assert (np.diff(found.faces.scores) < 0).all()
+
+
+@dataclass
+class Told:
+    """A detector that gives each image its own faces: (left, top, side, score) by width."""
+
+    faces: dict[int, list[tuple[float, float, float, float]]]
+    largest: int | None = None
+    scores: Scores = SCORES
+
+    def detect(self, image: Image) -> Detections:
+        rows = np.float32(self.faces.get(image.shape[1], [])).reshape(-1, 4)
+        marks = np.zeros((len(rows), 5, 2), np.float32)
+        return Detections(np.float32(rows[:, [0, 1, 2, 2]]), marks, rows[:, 3])
+
+
+def shifted_square(shared: float, score: float) -> tuple[float, float, float, float]:
+    """A square of 100 pixels whose overlap with that at 0, 0 is ``shared``."""
+    return 100 * (1 - 2 * shared / (1 + shared)), 0, 100, score
+
+
+@pytest.mark.parametrize(("shared", "count"), [(0.39, 2), (0.41, 1)])
+def test_two_faces_that_share_more_than_0_4_are_one(shared: float, count: int) -> None:
+    detector = Told({640: [(0, 0, 100, 0.9), shifted_square(shared, 0.8)]})
+    assert len(search_image(photo(640, 480), detector, PROFILES["fast"])) == count
+
+
+@pytest.mark.parametrize(("shared", "counts"), [(0.39, False), (0.41, True)])
+def test_two_passes_agree_on_faces_that_share_0_4(shared: float, counts: bool) -> None:
+    detector = Told({1000: [(0, 0, 100, 0.55)], 500: [(0, 0, 50, 0.45)]})
+    left, top, side, score = shifted_square(shared, 0.45)
+    detector.faces[500] = [(left / 2, top, side / 2, score)]
+    found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
+    assert len(found) == int(counts)
 
 
 # -- the tiled pass -------------------------------------------------------------------------------
