@@ -7,24 +7,23 @@ import pytest
 
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
-from tests.workers.models.detectors.test_detectors import scrfd_path
-from tests.workers.networks import made_scrfd
+from tests.workers.networks import made_scrfd, scrfd_path, shipped
 from tests.workers.pictures import noise
-from tests.workers.stages.test_prepare import shipped
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import Detections, Detector, Image
 from workers.models.detectors.batched import (
     LONG_SIDES,
     MOST,
-    SCRFD,
     BatchedDetector,
     padded_shape,
     shape_range,
 )
-from workers.models.detectors.device_form import BEST, scrfd_form, yunet_form
-from workers.models.detectors.scrfd import MEAN, SCALE, Scrfd
-from workers.models.onnx.prepare import PIXELS, prepare, take_pixels
-from workers.models.packs.files import ModelFile
+from workers.models.detectors.device_form import BEST
+from workers.models.detectors.scrfd import MAPS, SCALING, Scrfd, scrfd_form
+from workers.models.detectors.yunet import yunet_form
+from workers.models.model_file import ModelFile
+from workers.models.onnx.pixels import PIXELS
+from workers.models.onnx.prepare import prepare
 from workers.models.packs.open import open_detector, open_pack, open_recogniser
 from workers.models.session import Session, open_session
 
@@ -57,9 +56,9 @@ def pictures(*sizes: tuple[int, int]) -> list[Image]:
     return [noise(width, height, seed) for seed, (width, height) in enumerate(sizes)]
 
 
-def looked_at_together(detector: Detector, images: list[Image]) -> list[Detections]:
+def detected_together(detector: Detector, images: list[Image]) -> list[Detections]:
     with ThreadPoolExecutor(len(images)) as pool:
-        return list(pool.map(detector.look, images))
+        return list(pool.map(detector.detect, images))
 
 
 # -- shapes -------------------------------------------------------------------------------------
@@ -109,14 +108,14 @@ def test_engines_are_made_for_every_shape_and_batch() -> None:
 @pytest.mark.parametrize("folded", [False, True], ids=["by image", "interleaved"])
 def test_images_looked_at_together_give_what_each_gives_alone(folded: bool) -> None:
     ready = prepare(made_scrfd(side=256, folded=folded), "made", free_size=True)
-    pixels = take_pixels(ready, "made", mean=MEAN, scale=SCALE)
+    pixels = SCALING.built_into(ready, "made")
     alone = Scrfd(session_of(pixels), name="made")
-    together = BatchedDetector(session_of(scrfd_form(ready, "made")), SCRFD, name="made")
+    together = BatchedDetector(session_of(scrfd_form(ready, "made")), MAPS, name="made")
     images = pictures(*[(256, 160)] * 6, (160, 256), (200, 150), (250, 200))
-    found = looked_at_together(together, images)
+    found = detected_together(together, images)
     for image, faces in zip(images, found, strict=True):
         assert len(faces) > 20
-        require_same(faces, alone.look(image))
+        require_same(faces, alone.detect(image))
 
 
 def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(
@@ -126,7 +125,7 @@ def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(
     (image,) = pictures((256, 256))
     detector = open_detector(file, batching)
     assert isinstance(detector, Scrfd)
-    require_same(detector.look(image), open_detector(file, plain).look(image))
+    require_same(detector.detect(image), open_detector(file, plain).detect(image))
 
 
 def test_a_detector_without_landmarks_has_no_such_form() -> None:
@@ -142,7 +141,7 @@ def test_yunet_finds_the_same_in_noise_of_any_shape(plain: Settings, batching: S
     alone, together = open_detector(file, plain), open_detector(file, batching)
     assert isinstance(together, BatchedDetector)
     for image in pictures((1, 1), (5, 300), (640, 480), (900, 33)):
-        assert len(together.look(image)) == len(alone.look(image))
+        assert len(together.detect(image)) == len(alone.detect(image))
 
 
 def test_yunets_best_cells_hold_every_face_of_its_maps() -> None:
@@ -233,7 +232,7 @@ def test_scrfd_finds_the_same_together(
         image = cv2.imread(str(photo))[:, :, ::-1]
         scale = 640 / max(image.shape[:2])
         images.append(np.ascontiguousarray(cv2.resize(image, None, fx=scale, fy=scale)))
-    expected = [alone.look(image) for image in images]
+    expected = [alone.detect(image) for image in images]
     assert sum(len(faces) for faces in expected) >= 8
-    for faces, others in zip(looked_at_together(together, images), expected, strict=True):
+    for faces, others in zip(detected_together(together, images), expected, strict=True):
         require_same(faces, others)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
-from tests.workers.models.detectors.test_detectors import group_photo, scrfd_path
 from tests.workers.models.recognisers.test_arcface import made_network
-from tests.workers.stages.test_prepare import shipped
+from tests.workers.networks import detector_like, scrfd_path, shipped
+from tests.workers.pictures import group_photo
 from workers.faces.detection import PROFILES, search_image
 from workers.images.align import crop_faces
 from workers.models.base import ModelPack
@@ -48,17 +47,6 @@ def refused(name: str | Path, settings: Settings) -> str:
     with pytest.raises(FatalError) as caught:
         opened(name, settings)
     return str(caught.value)
-
-
-def detector_like(outputs: int) -> bytes:
-    """A network that is told to be a detector by its number of outputs."""
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 64, 64])
-    names = [f"out{number}" for number in range(outputs)]
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
-    nodes = [helper.make_node("Relu", ["x"], [name]) for name in names]
-    graph = helper.make_graph(nodes, "made", [x], values)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    return bytes(model.SerializeToString())
 
 
 @pytest.fixture

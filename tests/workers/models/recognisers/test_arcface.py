@@ -6,12 +6,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from headcount.errors import FatalError
+from tests.workers.networks import shipped
 from tests.workers.pictures import drawn_face, noise
-from tests.workers.stages.test_prepare import shipped
 from workers.images import align
 from workers.images.align import SIZE
 from workers.models.base import Floats, Image
-from workers.models.onnx.prepare import parse, prepare, take_pixels
+from workers.models.onnx.pixels import take_pixels
+from workers.models.onnx.prepare import parse, prepare
 from workers.models.packs.thresholds import SFACE, UNKNOWN, thresholds_of
 from workers.models.recognisers.arcface import ArcFace, input_scaling, unit_length
 from workers.models.session import Session, open_session
