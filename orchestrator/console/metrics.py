@@ -10,7 +10,7 @@ from headcount.broker import Broker
 from headcount.contract.messages import ProgressRecord
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import Board
-from orchestrator.jobs.supervisor import Reporter
+from orchestrator.jobs.progress import Reporter
 
 STILL_SECONDS = 600.0
 LONG_STAGES = ("plan", "commit")

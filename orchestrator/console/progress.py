@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from headcount.contract.messages import ProgressRecord
-from orchestrator.jobs.supervisor import Reporter
+from orchestrator.jobs.progress import Reporter
 
 STAGES = {
     "prepare": "loading models, enrolling people",

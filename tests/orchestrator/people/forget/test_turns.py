@@ -32,8 +32,9 @@ from orchestrator.archive import catalogue, rollback
 from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
 from orchestrator.jobs.plan import plan_job
+from orchestrator.jobs.progress import Silent
 from orchestrator.jobs.submit import make_spec, submit
-from orchestrator.jobs.supervisor import Silent, Supervisor
+from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.people.forget import run as forgetting
 from tests.packs import made_up_pack
 
@@ -260,7 +261,7 @@ def test_a_supervisor_waits_while_a_person_is_being_forgotten(archive: Archive) 
         reporter=Says(),
         tick=lambda: archive.store.delete(FORGETTING),
     )
-    supervisor._send("prepare")
+    supervisor.dispatcher.send("prepare")
     assert sent == ["prepare"]
     assert [f"headcount forget {ADA}" in text for text in said] == [True]
 
