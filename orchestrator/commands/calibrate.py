@@ -11,7 +11,7 @@ from headcount import audit
 from headcount.contract.layout import PackKeys
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.commands.worker import ask_worker
+from orchestrator.commands.worker import run_tool
 from orchestrator.people.latest_assignments import active_pack
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -51,7 +51,7 @@ def command(
         return 0
     if keep:
         audit.record(store, "calibrate", active_pack(store).pack_id, fmr=f"{fmr:g}")
-    found = ask_worker(
+    found = run_tool(
         "calibrate",
         store.uri,
         *("--fmr", str(fmr), "--false-positives", str(false_positives)),

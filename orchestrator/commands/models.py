@@ -11,7 +11,7 @@ import click
 from headcount.settings import VARIANTS
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import json_option
-from orchestrator.commands.worker import ask_worker
+from orchestrator.commands.worker import run_tool
 
 model_option = click.option(
     "--model",
@@ -32,7 +32,7 @@ def command() -> None:
 @json_option
 def list_packs(as_json: bool) -> int:
     """Packs known by name with their licences, the cache, and variants with their gates."""
-    found = ask_worker("models", "list")
+    found = run_tool("models", "list")
     _show(found, _listed(found), as_json)
     return 0
 
@@ -81,7 +81,7 @@ def prepare(
         model = f"{model}+{variant}"
     if to is not None:
         order += ["--to", canonical_uri(to)]
-    found = ask_worker(*order, "--model", model)
+    found = run_tool(*order, "--model", model)
     _show(found, _prepared(found), as_json)
     return 0 if found["files"] else 1
 
@@ -91,7 +91,7 @@ def prepare(
 @json_option
 def verify(model: str, as_json: bool) -> int:
     """Check a pack's files, the cache, and what the models do; exit code 1 if one is wrong."""
-    checks = ask_worker("models", "verify", "--model", model)
+    checks = run_tool("models", "verify", "--model", model)
     bad = sum(not check["ok"] for check in checks)
     lines = [f"{'ok  ' if c['ok'] else 'FAIL'}  {c['name']}: {c['detail']}" for c in checks]
     _show(checks, [*lines, f"{bad} of {len(checks)} checks failed" if bad else "whole"], as_json)

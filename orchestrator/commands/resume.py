@@ -19,7 +19,7 @@ from orchestrator.commands.options import (
 from orchestrator.commands.run import crew
 from orchestrator.commands.status import read_status
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import conclude, exit_code
+from orchestrator.console.summary import exit_code, print_summary
 from orchestrator.jobs.supervisor import Supervisor
 
 
@@ -52,4 +52,4 @@ def command(job: str, archive: str, workers: int, detach: bool) -> int:
         finished = Supervisor(
             store, job, broker=broker, settings=settings, s3=s3, reporter=reporter, tick=tick
         ).run()
-    return conclude(finished, s3) if spec.photos else exit_code(finished)
+    return print_summary(finished, s3) if spec.photos else exit_code(finished)

@@ -15,7 +15,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import job_options, load_s3, load_settings, model_options
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import conclude
+from orchestrator.console.summary import print_summary
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local.servers import WorkerPool, embedded_broker, worker_pool
@@ -76,7 +76,7 @@ def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> 
             reporter=reporter,
             tick=pool.check if pool else lambda: None,
         ).run()
-    return conclude(finished, s3)
+    return print_summary(finished, s3)
 
 
 def _begin(spec: JobSpec, s3: S3Settings) -> tuple[Store, str]:

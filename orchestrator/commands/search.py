@@ -17,7 +17,7 @@ from orchestrator.commands.options import (
     load_settings,
     model_options,
 )
-from orchestrator.commands.worker import ask_worker, environment_of
+from orchestrator.commands.worker import environment_of, run_tool
 from orchestrator.console.summary import counted
 from orchestrator.jobs.submit import canonical_object
 
@@ -51,7 +51,7 @@ def command(
     uri = canonical_uri(archive)
     store = existing_archive(uri, load_s3())
     if build_index:
-        done = ask_worker("index", uri, environment=environment_of(settings))
+        done = run_tool("index", uri, environment=environment_of(settings))
         click.echo(f"{counted(done['faces'], 'face')} indexed", err=True)
     if photo is None:
         if build_index:
@@ -62,7 +62,7 @@ def command(
     audit.record(store, "search", f"photo-{digest}")
     more = [] if face is None else ["--face", str(face)]
     more += [] if at_least is None else ["--at-least", str(at_least)]
-    found = ask_worker("search", uri, source, *more, environment=environment_of(settings))
+    found = run_tool("search", uri, source, *more, environment=environment_of(settings))
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return 0

@@ -23,7 +23,7 @@ from orchestrator.commands.options import archive_option, load_s3, load_settings
 from orchestrator.console.metrics import Measured, Watch
 from orchestrator.console.progress import Lines
 from orchestrator.console.summary import exit_code
-from orchestrator.jobs.concurrent import Abreast, Tick
+from orchestrator.jobs.concurrent import ConcurrentJobs, Tick
 from orchestrator.jobs.lease import LeaseLost
 from orchestrator.jobs.submit import open_archive
 from orchestrator.jobs.supervisor import Supervisor
@@ -66,32 +66,32 @@ def command(
     from headcount.storage import canonical_uri
 
     store = open_archive(canonical_uri(archive), s3)
-    keeper = Scheduler(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
+    scheduler = Scheduler(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
     if not jobs:
-        again_later(keeper.look)
+        again_later(scheduler.look)
     if not (jobs or once):
-        threading.Thread(target=keep_schedules, args=(keeper, broker), daemon=True).start()
+        threading.Thread(target=run_schedules, args=(scheduler, broker), daemon=True).start()
     window = Window(settings.window)
-    abreast = Abreast(
+    concurrent = ConcurrentJobs(
         lambda job_id, tick: drive(store, job_id, broker, settings, s3, watch, window, tick)
     )
-    turns, left = JobQueue(store), list(jobs)
+    queue, left = JobQueue(store), list(jobs)
     try:
         while True:
-            left = abreast.begin(left)
-            seen = bool(jobs) or again_later(lambda: abreast.begin(turns.next_jobs()))
+            left = concurrent.begin(left)
+            seen = bool(jobs) or again_later(lambda: concurrent.begin(queue.next_jobs()))
             watch.moves()
-            if (once or jobs) and seen and not abreast.running() and not left:
-                again_later(keeper.tell)
-                return abreast.worst
-            abreast.wait(every)
+            if (once or jobs) and seen and not concurrent.running() and not left:
+                again_later(scheduler.tell)
+                return concurrent.worst
+            concurrent.wait(every)
     except KeyboardInterrupt:
         if once or jobs:
             raise  # what it was to do is not done
         log.info("stopped; every job goes on from here when a supervisor runs again")
         return 0  # the end that a service has when it is told to stop
     finally:
-        abreast.stop()
+        concurrent.stop()
 
 
 def again_later(look: Callable[[], object]) -> bool:
@@ -104,7 +104,7 @@ def again_later(look: Callable[[], object]) -> bool:
     return True
 
 
-def keep_schedules(keeper: Scheduler, broker: Broker) -> None:
+def run_schedules(scheduler: Scheduler, broker: Broker) -> None:
     """Begin nights when beat says so, and from time to time without it; tell how they ended."""
     looked = time.monotonic()
     pause = threading.Event()
@@ -112,7 +112,7 @@ def keep_schedules(keeper: Scheduler, broker: Broker) -> None:
         try:
             if broker.fired() or time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
-                keeper.look()
+                scheduler.look()
         except HeadcountError as error:
             log.warning("schedules: %s", error)
             pause.wait(TROUBLE_SECONDS)
@@ -157,16 +157,16 @@ def drive(
             window=window,
         ).run()
     except JobStopped as stop:
-        watch.board.end(job_id, stop.state)
+        watch.metrics.end(job_id, stop.state)
         click.echo(str(stop), err=True)
         return 0
     except (TransientError, LeaseLost) as error:
         click.echo(f"job {job_id} is left as it is: {error}", err=True)
         return None
     except HeadcountError as error:
-        watch.board.end(job_id, "failed")
+        watch.metrics.end(job_id, "failed")
         click.echo(f"job {job_id} failed: {error}", err=True)
         return 1
-    watch.board.end(job_id, finished.state)
+    watch.metrics.end(job_id, finished.state)
     click.echo(f"job {job_id} done: {finished.out}", err=True)
     return exit_code(finished)

@@ -65,7 +65,7 @@ def require_worker_libraries() -> None:
         )
 
 
-def ask_worker(*errand: str, environment: Mapping[str, str] | None = None) -> Any:
+def run_tool(*tool: str, environment: Mapping[str, str] | None = None) -> Any:
     """What the data side answers to an errand, run in a process of its own: its JSON.
 
     ``environment`` is laid over this process's own. Raises FatalError, with the words of the
@@ -73,12 +73,12 @@ def ask_worker(*errand: str, environment: Mapping[str, str] | None = None) -> An
     """
     require_worker_libraries()
     ended = subprocess.run(
-        [sys.executable, "-m", "workers", *errand],
+        [sys.executable, "-m", "workers", *tool],
         capture_output=True,
         text=True,
         env=dict(os.environ) | dict(environment or {}),
         check=False,
     )
     if ended.returncode:
-        raise FatalError(ended.stderr.strip()[-2000:] or f"the worker's {errand[0]} failed")
+        raise FatalError(ended.stderr.strip()[-2000:] or f"the worker's {tool[0]} failed")
     return json.loads(ended.stdout)

@@ -21,7 +21,7 @@ class Watch:
     """A board, and whether the supervisor that fills it still moves."""
 
     def __init__(self, broker: Broker, clock: Callable[[], float] = time.monotonic) -> None:
-        self.board = Board(broker.queue_states, broker.workers_seen)
+        self.metrics = Board(broker.queue_states, broker.workers_seen)
         self._clock = clock
         self._moved = clock()
 
@@ -32,21 +32,21 @@ class Watch:
     def alive(self) -> Page:
         """200 unless nothing has moved for too long."""
         still = self._clock() - self._moved
-        long = any(job.stage in LONG_STAGES for job in self.board.jobs)
+        long = any(job.stage in LONG_STAGES for job in self.metrics.jobs)
         return said(long or still < STILL_SECONDS, f"last moved {still:.0f} s ago")
 
     def queue(self, name: str) -> Page:
         """Units of a queue, waiting and in hand, as JSON: what workers are scaled by."""
-        state = self.board.queues()[name]
+        state = self.metrics.queues()[name]
         body = {"work": state.waiting + state.in_hand, "waiting": state.waiting}
         return Page(200, json.dumps(body).encode(), "application/json")
 
     def pages(self) -> Pages:
         """Every page of the endpoint."""
         return {
-            "/metrics": lambda: Page(200, self.board.text()),
+            "/metrics": lambda: Page(200, self.metrics.text()),
             "/healthz": self.alive,
-            "/readyz": lambda: said(bool(self.board.queues()), "ready"),
+            "/readyz": lambda: said(bool(self.metrics.queues()), "ready"),
             "/queues/embed": lambda: self.queue("embed"),
             "/queues/reduce": lambda: self.queue("reduce"),
         }
@@ -66,7 +66,7 @@ class Measured:
     def progress(self, snapshot: ProgressRecord) -> None:
         """A new snapshot."""
         self._watch.moves()
-        self._watch.board.progress(snapshot)
+        self._watch.metrics.progress(snapshot)
         self._reporter.progress(snapshot)
 
     def warn(self, text: str) -> None:

@@ -17,7 +17,7 @@ from headcount.storage.uris import local_path
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
 
-def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
+def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
     """Print the result of a finished job; gives the exit code."""
     summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
     for line in summary_lines(summary):

@@ -20,7 +20,7 @@ class Stopping(BaseException):
     """Raised in a job's thread where the whole process is to end; no error of the job's."""
 
 
-class Abreast:
+class ConcurrentJobs:
     """The jobs that are being driven.
 
     ``drive`` drives one and gives its exit code, or None where it may be taken up again at once.

@@ -22,7 +22,7 @@ from headcount.contract.messages import LeaseRecord, LeaseSign, find_record, now
 from headcount.errors import HeadcountError
 from headcount.storage import Store
 
-SIGNS_PER_PATIENCE = 5
+HEARTBEATS_PER_PATIENCE = 5
 """A holder renews so often within the time that others wait for it."""
 
 
@@ -135,7 +135,7 @@ class Lease:
             with suppress(HeadcountError):  # the next sign may get through
                 self._say()
                 self._lost = self._top() != self._term
-            if self._stop.wait(self._patience / SIGNS_PER_PATIENCE):
+            if self._stop.wait(self._patience / HEARTBEATS_PER_PATIENCE):
                 return
 
     def _say(self, *, released: bool = False) -> None:

@@ -88,7 +88,7 @@ def compare(
         have = next(old, None)
 
 
-def again(
+def retried(
     known: Iterable[Known], outcomes: Collection[Outcome], tally: Tally
 ) -> Iterator[tuple[State, ObjectInfo]]:
     """Each photo the archive knows; those with one of ``outcomes`` are done again."""
@@ -164,7 +164,7 @@ def states_of(
     """Each photo of the job's collection with its state; objects that are none go to ``tally``."""
     known = _known(store, spec, s3, pack_id or pack_id_of(store, spec))
     if spec.retries:
-        return again(known, spec.retries, tally)
+        return retried(known, spec.retries, tally)
     collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
     return compare(_photos_of(collection, spec, tally), known, spec.profile)
 

@@ -155,7 +155,7 @@ def pack_ids(store: Store) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Pointed:
+class Selection:
     """The faces that a person pointed at, and the collection they are in."""
 
     said: LatestAssignments
@@ -166,7 +166,7 @@ class Pointed:
 
 def find_faces(
     store: Store, what: str, among: Iterable[LatestAssignments] | None = None
-) -> Pointed:
+) -> Selection:
     """The faces that a face id or a cluster id means. Raises FatalError where there are none.
 
     The id of a cluster that was absorbed means whoever absorbed it. ``among`` are the latest
@@ -176,7 +176,7 @@ def find_faces(
         ids, clusters = said.roll["face_id"], said.roll["cluster_id"]
         at = pc.index(ids, what).as_py()
         if at >= 0:
-            return Pointed(said, (what,), clusters[at].as_py())
+            return Selection(said, (what,), clusters[at].as_py())
         cluster: str | None = what
         if pc.index(clusters, what).as_py() < 0:
             lineage = rolls.read_lineage(store, said.keys, said.collection)
@@ -187,7 +187,7 @@ def find_faces(
         if cluster is not None:
             inside = said.roll.filter(pc.equal(said.roll["cluster_id"], cluster))
             faces = tuple(pc.unique(inside["face_id"]).to_pylist())
-            return Pointed(said, faces, cluster)
+            return Selection(said, faces, cluster)
     raise FatalError(
         f"no face and no cluster {what} in the latest results of {store.uri}: "
         "faces.parquet and clusters.parquet list them"
@@ -196,7 +196,7 @@ def find_faces(
 
 def find_both(
     store: Store, one: str, other: str, among: Iterable[LatestAssignments] | None = None
-) -> tuple[Pointed, Pointed]:
+) -> tuple[Selection, Selection]:
     """The faces that two ids mean, in one collection: copies of a photo may be in several.
 
     Raises FatalError where no collection has both.
@@ -210,12 +210,14 @@ def find_both(
     raise FatalError(f"{one} and {other} are faces of two collections")
 
 
-def marks(store: Store, pointed: Pointed, s3: S3Settings, *, best: int = 0) -> tuple[FaceMark, ...]:
+def marks(
+    store: Store, selected: Selection, s3: S3Settings, *, best: int = 0
+) -> tuple[FaceMark, ...]:
     """Marks of faces; with ``best``, of so many of the best quality, each in another photo."""
-    keys, of_collection = pointed.said.keys, in_collection(pointed.said.collection)
+    keys, of_collection = selected.said.keys, in_collection(selected.said.collection)
     columns = ["photo", "face_id", "x", "y", "w", "h", "quality", "usable"]
     rows = _where_in(
-        Table(store.uri, keys.faces, s3), columns, "face_id", pointed.face_ids, of_collection
+        Table(store.uri, keys.faces, s3), columns, "face_id", selected.face_ids, of_collection
     )
     rows.sort(key=lambda row: (-row["quality"], row["photo"]))
     if best:

@@ -15,7 +15,7 @@ from headcount.settings import S3Settings
 from headcount.storage import Store
 from orchestrator.people.latest_assignments import (
     LatestAssignments,
-    Pointed,
+    Selection,
     find_both,
     latest_rolls,
     marks,
@@ -87,12 +87,12 @@ def check_link(
     """
     if one == other:
         raise FatalError(f"{one} is given twice: name two faces or clusters")
-    pointed = find_both(store, one, other, among)
-    sides = _sides(store, (one, other), pointed, s3, apart=apart)
+    selected = find_both(store, one, other, among)
+    sides = _sides(store, (one, other), selected, s3, apart=apart)
     if not (sides[0] and sides[1]) or _ids(sides[0]) == _ids(sides[1]):
         raise FatalError(f"{one} and {other} are not two faces that can be judged")
-    names = pointed[0].cluster_id or "", pointed[1].cluster_id or ""
-    link = Link(apart, *sides, names, pointed[0].said.uri)
+    names = selected[0].cluster_id or "", selected[1].cluster_id or ""
+    link = Link(apart, *sides, names, selected[0].said.uri)
     if not (apart or link.of_faces or link.joins):
         raise FatalError(
             f"{one} and {other} are in the same photos, and nobody is in a photo twice: link two "
@@ -104,19 +104,19 @@ def check_link(
 def _sides(
     store: Store,
     what: tuple[str, str],
-    pointed: tuple[Pointed, Pointed],
+    selected: tuple[Selection, Selection],
     s3: S3Settings,
     *,
     apart: bool,
 ) -> tuple[Marks, Marks]:
     """The faces of both; of clusters that are one by now, those that they were linked with."""
-    clusters = [w not in p.face_ids for w, p in zip(what, pointed, strict=True)]
-    if all(clusters) and pointed[0].cluster_id == pointed[1].cluster_id:
+    clusters = [w not in p.face_ids for w, p in zip(what, selected, strict=True)]
+    if all(clusters) and selected[0].cluster_id == selected[1].cluster_id:
         return _once_linked(store, what, apart=apart)
     most = PARTED if apart else JOINED
     one, other = (
         marks(store, faces, s3)[:most] if whole else marks(store, faces, s3, best=1)
-        for faces, whole in zip(pointed, clusters, strict=True)
+        for faces, whole in zip(selected, clusters, strict=True)
     )
     if clusters[0]:
         one = tuple(mark for mark in one if clusters[1] or mark not in other)

@@ -54,13 +54,13 @@ def cron_of(schedule: ScheduleRecord) -> Cron:
     return Cron.parse(schedule.cron, schedule.timezone)
 
 
-def nights(store: Store, name: str) -> list[NightRecord]:
+def scheduled_runs(store: Store, name: str) -> list[NightRecord]:
     """The nights of a schedule, oldest first."""
     keys = sorted(info.key for info in store.list(ScheduleKeys(name).nights))
     return [record for key in keys if (record := find_record(store, key, NightRecord))]
 
 
-def latest_night(store: Store, name: str) -> NightRecord | None:
+def latest_run(store: Store, name: str) -> NightRecord | None:
     """The latest night of a schedule."""
     keys = [info.key for info in store.list(ScheduleKeys(name).nights)]
     return read_record(store, max(keys), NightRecord) if keys else None
@@ -101,49 +101,47 @@ class Scheduler:
         """Begin every night that is due, and tell of every one that ended; gives those begun."""
         begun = []
         for schedule in schedules(self.store):
-            latest = latest_night(self.store, schedule.name)
+            latest = latest_run(self.store, schedule.name)
             if latest and not self._ended(schedule, latest):
                 continue
             due = due_moment(
                 cron_of(schedule), since=schedule.created, latest=latest, moment=self._clock()
             )
-            if due is not None and (night := self._begin(schedule, latest, due)):
-                begun.append(night)
+            if due is not None and (run := self._begin(schedule, latest, due)):
+                begun.append(run)
         return begun
 
     def tell(self) -> None:
         """Tell of every latest night that has ended and was not told yet."""
         for schedule in schedules(self.store):
-            if latest := latest_night(self.store, schedule.name):
+            if latest := latest_run(self.store, schedule.name):
                 self._ended(schedule, latest)
 
     def begin_now(self, name: str) -> NightRecord:
         """Begin a night at once, due or not. Raises FatalError while another one runs."""
         schedule = find_schedule(self.store, name)
-        latest = latest_night(self.store, name)
-        night = None
+        latest = latest_run(self.store, name)
+        run = None
         if latest is None or self._ended(schedule, latest):
-            night = self._begin(schedule, latest, None)
-        if night is None:
-            running = latest_night(self.store, name)
+            run = self._begin(schedule, latest, None)
+        if run is None:
+            running = latest_run(self.store, name)
             job = running.job_id if running else "?"
             raise FatalError(
                 f"schedule {name} is at work already (job {job}), and never overlaps itself: "
                 "`headcount cancel` ends that job, or wait until it has ended"
             )
-        return night
+        return run
 
-    def _ended(self, schedule: ScheduleRecord, night: NightRecord) -> bool:
+    def _ended(self, schedule: ScheduleRecord, run: NightRecord) -> bool:
         """Whether a night's job has ended; then it is told, once. Mends a half-begun night."""
-        keys = JobKeys(night.job_id)
+        keys = JobKeys(run.job_id)
         finished = find_record(self.store, keys.finished, FinishedRecord)
         if finished is not None:
-            self._tell(night, finished)
+            self._tell(run, finished)
             return True
         if find_record(self.store, keys.spec, JobSpec) is None:
-            self._submit(
-                self._spec(schedule, night.out).model_copy(update={"job_id": night.job_id})
-            )
+            self._submit(self._spec(schedule, run.out).model_copy(update={"job_id": run.job_id}))
         return False
 
     def _spec(self, schedule: ScheduleRecord, out: str) -> JobSpec:
@@ -159,7 +157,7 @@ class Scheduler:
         label = cron.label(moment) if due else f"{moment.astimezone(cron.zone):%Y-%m-%dT%H%M%S}"
         number = latest.number + 1 if latest else 1
         spec = self._spec(schedule, self.store.uri + keys.results(label))
-        night = NightRecord(
+        run = NightRecord(
             schedule=schedule.name,
             number=number,
             label=label,
@@ -168,10 +166,10 @@ class Scheduler:
             job_id=spec.job_id,
             out=spec.out,
         )
-        if not self.store.put_new(keys.night(number), night.to_bytes()):
+        if not self.store.put_new(keys.night(number), run.to_bytes()):
             return None
         self._submit(spec)
-        return night
+        return run
 
     def _submit(self, spec: JobSpec) -> None:
         """Leave the job in the archive; one that cannot be done is left there as failed."""
@@ -189,34 +187,34 @@ class Scheduler:
             self.store.put(keys.spec, spec.to_bytes())
             self.store.put(keys.finished, record.to_bytes())
 
-    def _tell(self, night: NightRecord, finished: FinishedRecord) -> None:
+    def _tell(self, run: NightRecord, finished: FinishedRecord) -> None:
         """Call the hook for a night's end. A hook that fails is called again at the next look."""
         if self._hook is None:
             return
-        told = ScheduleKeys(night.schedule).told(night.number)
+        told = ScheduleKeys(run.schedule).told(run.number)
         if any(info.key == told for info in self.store.list(told)):
             return
         try:
-            self._hook(ending_of(night, finished))
+            self._hook(ending_of(run, finished))
         except TransientError as error:
-            log.warning("night %s of %s is not told yet: %s", night.label, night.schedule, error)
+            log.warning("night %s of %s is not told yet: %s", run.label, run.schedule, error)
             return
         self.store.put(told, b"")
 
 
-def ending_of(night: NightRecord, finished: FinishedRecord) -> dict[str, object]:
+def ending_of(run: NightRecord, finished: FinishedRecord) -> dict[str, object]:
     """What a hook is told: where the results are and how it went. No secret is in it."""
     return {
         "event": f"night.{finished.state}",
-        "schedule": night.schedule,
-        "night": night.label,
-        "job_id": night.job_id,
+        "schedule": run.schedule,
+        "night": run.label,
+        "job_id": run.job_id,
         "state": finished.state,
         "message": finished.message,
-        "began": night.began.isoformat(),
+        "began": run.began.isoformat(),
         "finished": finished.finished.isoformat(),
-        "results": night.out,
-        "diff": night.out + "diff.json" if finished.state == "done" else None,
+        "results": run.out,
+        "diff": run.out + "diff.json" if finished.state == "done" else None,
         "photos": finished.photos,
         "failures": finished.failures,
     }
@@ -232,7 +230,7 @@ def states(store: Store) -> Iterator[dict[str, object]]:
     """Every schedule with its next and its latest night, for a person or a program."""
     for schedule in schedules(store):
         coming = cron_of(schedule).next(now())
-        latest = latest_night(store, schedule.name)
+        latest = latest_run(store, schedule.name)
         finished = None
         if latest:
             finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)
