@@ -1,4 +1,4 @@
-"""``headcount``: one command with sub-commands, each loaded only when it is called."""
+"""``headcount``: one command with sub-commands, each imported only when it is called."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ COMMANDS = {name: line for section in SECTIONS.values() for name, line in sectio
 
 
 class Commands(click.Group):
-    """Sub-commands by name, each imported only when it is called, so that --help is quick."""
+    """Group of the sub-commands. None is imported for --help, which is quick therefore."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names of the sub-commands, in the order of ``--help``."""

@@ -1,4 +1,4 @@
-"""``headcount calibrate``: what an archive's own faces say of thresholds and error rates."""
+"""``headcount calibrate``: measure thresholds and error rates on an archive's own faces."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 def command(
     archive: str, fmr: float, false_positives: float, keep: bool, drop: bool, as_json: bool
 ) -> int:
-    """Say which threshold gives a false match rate, measured on the archive's own faces.
+    """Measure on the archive's own faces which threshold gives a false match rate.
 
     Impostor pairs are faces of different photos that the last run did not take for one person, and
-    references of different people; genuine pairs are references of one person. Nothing is changed,
+    references of different people. Genuine pairs are references of one person. Nothing is changed
     unless --keep or --drop is given.
     """
     if keep and drop:

@@ -1,4 +1,4 @@
-"""``headcount name``: gives a cluster, or a face, a person's name."""
+"""``headcount name``: say who a cluster or a face is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEST = 5
 
 
 def faces_phrase(chosen: int, faces: int) -> str:
-    """How many of its faces: 1 face, all 4 faces, 5 of its 10 faces."""
+    """Count of a cluster's chosen faces in words: 1 face, all 4 faces, 5 of its 10 faces."""
     if chosen == faces:
         return f"all {faces:,} faces" if faces > 1 else "1 face"
     return f"{chosen:,} of its {counted(faces, 'face')}"
@@ -55,8 +55,8 @@ def command(cluster: str, name: str, archive: str) -> int:
     decisions.decide(store, "name", chosen, person=(person, name), source=selected.said.uri)
     for rival in _rivals(store, selected, chosen, person, s3):
         click.echo(
-            f"so far its faces are {rival}'s, who keeps other references: if that name is wrong, "
-            f'`headcount reject {cluster} "{rival}"` too, or correct the people folder',
+            f"its faces were matched to {rival} so far, who keeps other references: if that is "
+            f'wrong, run `headcount reject {cluster} "{rival}"` too, or correct the people folder',
             err=True,
         )
     for alike in names_alike([name, *people_of(store, s3).values()]):
@@ -72,7 +72,7 @@ def command(cluster: str, name: str, archive: str) -> int:
 def _rivals(
     store: Store, selected: Selection, chosen: Iterable[FaceMark], person: str, s3: S3Settings
 ) -> list[str]:
-    """The other people, by name, whose faces these are so far and who keep references."""
+    """Names of the other people these faces are assigned to now who keep further references."""
     inside = selected.said.roll.filter(
         pc.is_in(selected.said.roll["face_id"], pa.array(selected.face_ids, pa.string()))
     )

@@ -1,4 +1,4 @@
-"""``headcount reject``: a face, or a whole cluster, is not that person."""
+"""``headcount reject``: say who a face, or every face of a cluster, is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``headcount resume``: goes on with a job from what the archive says."""
+"""``headcount resume``: go on with a job from what the archive has of it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from orchestrator.jobs.supervisor import Supervisor
     "--detach", is_flag=True, help="Leave the work to the `headcount supervise` that runs."
 )
 def command(job: str, archive: str, workers: int, detach: bool) -> int:
-    """Go on with JOB, paused, cancelled, failed or interrupted; only what is not done is done."""
+    """Go on with JOB, whether paused, cancelled, failed or interrupted; only the rest is done."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
     read_status(store, job)  # refuses a job that is not there

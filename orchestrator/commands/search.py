@@ -1,4 +1,4 @@
-"""``headcount search``: every photo of an archive with the person in a photo."""
+"""``headcount search``: find every photo of an archive with the person in a photo."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from orchestrator.jobs.submit import canonical_object
 @click.command()
 @click.argument("photo", required=False)
 @archive_option
-@click.option("--face", type=click.IntRange(min=1), help="Of several faces the N-th from the left.")
-@click.option("--at-least", type=click.FloatRange(-1, 1), help="Cosine from which on to find.")
+@click.option("--face", type=click.IntRange(min=1), help="Search for the N-th face from the left.")
+@click.option("--at-least", type=click.FloatRange(-1, 1), help="Lowest cosine of a hit.")
 @click.option("--build-index", is_flag=True, help="Index the faces: for many millions of them.")
 @model_options
 @json_option
@@ -41,11 +41,11 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Find the photos with the person in PHOTO, the most alike first.
+    """Find the photos with the person in PHOTO, the most similar first.
 
-    After them come those that the latest runs put into a cluster with one of these, or gave
-    the same name.
-    PHOTO is a path or an s3:// URI; it is not kept. Every search leaves a line in the audit log.
+    Then come photos with faces that the latest runs put into the same cluster or gave the same
+    name. PHOTO is a path or an s3:// URI; it is not kept. Every search leaves a line in the audit
+    log.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     uri = canonical_uri(archive)
@@ -56,7 +56,7 @@ def command(
     if photo is None:
         if build_index:
             return 0
-        raise click.UsageError("whom to search for? Name a photo")
+        raise click.UsageError("give a photo of the person to search for")
     source = canonical_object(photo)
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
     audit.record(store, "search", f"photo-{digest}")

@@ -1,4 +1,4 @@
-"""``headcount supervise``: drives the submitted jobs of an archive to their end."""
+"""``headcount supervise``: drive the submitted jobs of an archive to their end."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from orchestrator.schedules.webhook import call_hook
 log = logging.getLogger(__name__)
 
 FIRED_SECONDS = 2.0
-"""How often to ask whether beat fired a schedule."""
+"""Interval of asking whether beat fired a schedule."""
 LOOK_SECONDS = 120.0
-"""How often to look at the schedules without beat: no night is lost with the broker."""
+"""Interval of looking at the schedules without beat: no run is lost with the broker."""
 TROUBLE_SECONDS = 10.0
 
 
@@ -53,9 +53,9 @@ def command(
 ) -> int:
     """Drive JOBs, or every submitted job of the archive, side by side.
 
-    Jobs of one collection take turns, the more urgent first, then the older.
+    Jobs of one collection run one after another, the more urgent first, then the older.
 
-    Stop it at any point and start it again: it goes on from what the archive says.
+    Stop it at any time and start it again: it goes on from what the archive has.
     """
     settings, s3 = load_settings(), load_s3()
     logs.configure(settings.log_level, settings.log_format)
@@ -87,7 +87,7 @@ def command(
             concurrent.wait(every)
     except KeyboardInterrupt:
         if once or jobs:
-            raise  # what it was to do is not done
+            raise  # the jobs are not done
         log.info("stopped; every job goes on from here when a supervisor runs again")
         return 0  # the end that a service has when it is told to stop
     finally:
@@ -95,7 +95,7 @@ def command(
 
 
 def again_later(look: Callable[[], object]) -> bool:
-    """Look at the archive. False where it did not answer: that is no reason to end."""
+    """Look at the archive. False where it did not answer: the caller looks again later."""
     try:
         look()
     except TransientError as error:
@@ -105,7 +105,7 @@ def again_later(look: Callable[[], object]) -> bool:
 
 
 def run_schedules(scheduler: Scheduler, broker: Broker) -> None:
-    """Begin nights when beat says so, and from time to time without it; tell how they ended."""
+    """Begin due runs when beat fires, and now and then without it; call the hook for ended runs."""
     looked = time.monotonic()
     pause = threading.Event()
     while not pause.wait(FIRED_SECONDS):
@@ -119,7 +119,7 @@ def run_schedules(scheduler: Scheduler, broker: Broker) -> None:
 
 
 def open_broker(settings: Settings) -> Broker:
-    """The broker that is set. Raises FatalError where none is, or where it does not answer."""
+    """The broker that is set. Raises FatalError where none is set or it does not answer."""
     if settings.broker_url is None:
         raise FatalError(
             "no broker is set: HEADCOUNT_BROKER_URL=redis://host:6379/0 names the one that the "
@@ -140,9 +140,9 @@ def drive(
     window: Window,
     tick: Tick,
 ) -> int | None:
-    """Drive one job; a job that fails is told and does not end the supervisor.
+    """Drive one job. Its failure is printed and does not end the process.
 
-    Gives its exit code, or None where it is left as it is, to be taken up again.
+    Returns the exit code, or None where the job is left as it is and may be taken up again.
     """
     click.echo(f"job {job_id}", err=True)
     try:

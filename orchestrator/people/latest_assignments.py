@@ -1,4 +1,4 @@
-"""What the archive's jobs said: rolls by job, and the faces that a person points at."""
+"""Assignments of an archive's jobs, the latest of each collection, and faces by id in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from orchestrator.archive.catalogue import job_ids, undone_jobs
 
 @dataclass(frozen=True, slots=True)
 class LatestAssignments:
-    """The latest roll of one collection under one pack."""
+    """The assignments of one collection's latest job under one pack."""
 
     keys: PackKeys
     collection: str
@@ -44,7 +44,7 @@ class LatestAssignments:
 
 
 def active_pack(store: Store) -> ModelChoice:
-    """The pack that an archive goes by. Raises FatalError where no job has run yet."""
+    """The pack that an archive uses. Raises FatalError where no job has run yet."""
     record = find_record(store, ARCHIVE, ArchiveRecord)
     if record is None:
         raise FatalError(f"{store.uri} is no archive yet: `headcount run` makes one")
@@ -52,7 +52,7 @@ def active_pack(store: Store) -> ModelChoice:
 
 
 def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
-    """The latest roll of every collection, under the archive's pack unless told otherwise."""
+    """Yield the latest assignments of every collection, under the archive's pack by default."""
     keys = keys or PackKeys(active_pack(store).pack_id)
     for collection in rolls.collections_of(store, keys):
         job_id = rolls.latest_job(store, keys, collection)
@@ -65,7 +65,7 @@ def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[LatestA
 
 
 def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
-    """What a job took the roll of, and with which pack. Raises FatalError where no roll is kept."""
+    """Collection and pack of a job whose assignments are kept. Raises FatalError where not."""
     spec = find_record(store, JobKeys(job_id).spec, JobSpec)
     if spec is None or spec.photos is None:
         raise FatalError(f"no job {job_id} with photos in {store.uri}: `headcount jobs` lists them")
@@ -81,13 +81,13 @@ def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
 
 
 def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
-    """The collection of a job, and its roll. Raises FatalError where there is none."""
+    """Collection and assignments of a job. Raises FatalError where they are not kept."""
     photos, keys = find_roll(store, job_id)
     return photos, rolls.read_roll(store, keys, collection_id(photos), job_id)
 
 
 def finished_jobs(store: Store) -> list[str]:
-    """The jobs that took a roll, ended well and were not undone since, in the order they ended."""
+    """Ids of the jobs with photos that are done and not undone, in the order they ended."""
     ends: list[tuple[datetime, str]] = []
     undone = undone_jobs(store)
     for job_id in job_ids(store):
@@ -101,7 +101,7 @@ def finished_jobs(store: Store) -> list[str]:
 
 
 def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | None]:
-    """A person's id and name, by either. Raises FatalError where nobody is called that."""
+    """Id and name of a person given by either. Raises FatalError where there is nobody."""
     known = people_of(store, s3)
     wanted = person if person in known else person_id(person)
     if wanted not in known:
@@ -110,7 +110,7 @@ def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | N
 
 
 def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
-    """Names by id of everybody in the decisions, the galleries and the rolls of an archive."""
+    """Names by person id of everybody in an archive's answers, galleries and assignments."""
     known = {
         said.person_id: said.person
         for _, said in decisions.read(store)
@@ -127,7 +127,7 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
 
 
 def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
-    """The faces that decisions say are this person, by id; what was said last of a face counts."""
+    """Faces that people's answers say are this person, by id; the last answer on a face counts."""
     standing: dict[str, FaceMark] = {}
     for _, said in decisions.read(store):
         if said.action == "name" and said.person_id == person:
@@ -142,35 +142,35 @@ def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
 
 
 def _names(rows: pa.Table) -> dict[str, str]:
-    """Names by id, each person's last one; without an object per row."""
+    """Names by person id, each person's last one; no Python object per row."""
     rows = rows.select(["person_id", "person"]).filter(pc.greater(rows["person_id"], ""))
     last = rows.group_by("person_id", use_threads=False).aggregate([("person", "last")])
     return dict(zip(last["person_id"].to_pylist(), last["person_last"].to_pylist(), strict=True))
 
 
 def pack_ids(store: Store) -> list[str]:
-    """The packs that an archive has tables of."""
+    """Ids of the packs that an archive has tables of."""
     folders = store.folders(PACKS)
     return [pack for pack in folders if any(store.list(PackKeys(pack).record))]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The faces that a person pointed at, and the collection they are in."""
+    """Faces given by a face id or a cluster id, with the assignments they are in."""
 
     said: LatestAssignments
     face_ids: tuple[str, ...]
     cluster_id: str | None
-    """The cluster that is meant, or that the face is in."""
+    """The given cluster, or the one that the given face is in."""
 
 
 def find_faces(
     store: Store, what: str, among: Iterable[LatestAssignments] | None = None
 ) -> Selection:
-    """The faces that a face id or a cluster id means. Raises FatalError where there are none.
+    """Faces of a face id or a cluster id. Raises FatalError where there are none.
 
-    The id of a cluster that was absorbed means whoever absorbed it. ``among`` are the latest
-    rolls, where they were read already.
+    The id of a cluster that was absorbed stands for the one that absorbed it. ``among``: the
+    latest assignments, if they were read already.
     """
     for said in latest_rolls(store) if among is None else among:
         ids, clusters = said.roll["face_id"], said.roll["cluster_id"]
@@ -197,7 +197,7 @@ def find_faces(
 def find_both(
     store: Store, one: str, other: str, among: Iterable[LatestAssignments] | None = None
 ) -> tuple[Selection, Selection]:
-    """The faces that two ids mean, in one collection: copies of a photo may be in several.
+    """Faces of two ids in one collection: copies of a photo may be in several collections.
 
     Raises FatalError where no collection has both.
     """
@@ -206,14 +206,14 @@ def find_both(
         with suppress(FatalError):
             return find_faces(store, one, [said]), find_faces(store, other, [said])
     for what in (one, other):
-        find_faces(store, what, among)  # says so where it is nowhere
+        find_faces(store, what, among)  # raises where it is nowhere
     raise FatalError(f"{one} and {other} are faces of two collections")
 
 
 def marks(
     store: Store, selected: Selection, s3: S3Settings, *, best: int = 0
 ) -> tuple[FaceMark, ...]:
-    """Marks of faces; with ``best``, of so many of the best quality, each in another photo."""
+    """Marks of the faces, best quality first; with ``best``, that many at most, one a photo."""
     keys, of_collection = selected.said.keys, in_collection(selected.said.collection)
     columns = ["photo", "face_id", "x", "y", "w", "h", "quality", "usable"]
     rows = _where_in(

@@ -1,9 +1,9 @@
-"""Schedules: jobs that are begun again and again, one night at a time, never two at once.
+"""Schedules: jobs that are begun again and again, one run at a time.
 
-The archive holds the schedules and their nights; a message from beat only says "look now". A night
-is claimed by a numbered object that can be written once, and only when the night before has ended:
-two supervisors cannot begin the same night, nor two nights overlap. Of the nights that were missed
-the latest is caught up, once.
+The archive holds the schedules and their runs; a message from beat only says "look now". A run is
+claimed by a numbered object that can be written once, and only when the run before has ended: two
+supervisors cannot begin the same run, and no two runs of a schedule overlap. Of the runs that were
+missed, the latest is caught up. In the archive a run is called a night (``nights/``).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ Hook = Callable[[dict[str, object]], None]
 
 
 def schedules(store: Store) -> list[ScheduleRecord]:
-    """Every schedule of an archive, by name."""
+    """Schedules of an archive, sorted by name."""
     keys = [info.key for info in store.list(SCHEDULES) if info.key.count("/") == 1]
     return [record for key in keys if (record := find_record(store, key, ScheduleRecord))]
 
 
 def find_schedule(store: Store, name: str) -> ScheduleRecord:
-    """One schedule. Raises FatalError where there is none of that name."""
+    """The schedule of this name. Raises FatalError where there is none."""
     record = find_record(store, ScheduleKeys(name).record, ScheduleRecord)
     if record is None:
         raise FatalError(
@@ -50,18 +50,18 @@ def find_schedule(store: Store, name: str) -> ScheduleRecord:
 
 
 def cron_of(schedule: ScheduleRecord) -> Cron:
-    """When it is due."""
+    """Due times of a schedule."""
     return Cron.parse(schedule.cron, schedule.timezone)
 
 
 def scheduled_runs(store: Store, name: str) -> list[NightRecord]:
-    """The nights of a schedule, oldest first."""
+    """Runs of a schedule, oldest first."""
     keys = sorted(info.key for info in store.list(ScheduleKeys(name).nights))
     return [record for key in keys if (record := find_record(store, key, NightRecord))]
 
 
 def latest_run(store: Store, name: str) -> NightRecord | None:
-    """The latest night of a schedule."""
+    """The latest run of a schedule, None before the first."""
     keys = [info.key for info in store.list(ScheduleKeys(name).nights)]
     return read_record(store, max(keys), NightRecord) if keys else None
 
@@ -69,9 +69,9 @@ def latest_run(store: Store, name: str) -> NightRecord | None:
 def due_moment(
     cron: Cron, *, since: datetime, latest: NightRecord | None, moment: datetime
 ) -> datetime | None:
-    """The moment for which a night is to begin at ``moment``; None where none is.
+    """The due time of the run to begin at ``moment``; None where none is due.
 
-    ``since`` is when the schedule was made. However many nights were missed, it is the latest.
+    ``since``: the time the schedule was made. If several runs were missed, the latest counts.
     """
     due = cron.last(moment)
     if due is None or due <= since or (latest is not None and due <= latest.due):
@@ -80,7 +80,7 @@ def due_moment(
 
 
 class Scheduler:
-    """Begins the nights of an archive's schedules, and tells how they ended."""
+    """Begins the runs of an archive's schedules, and calls the hook when they end."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Scheduler:
         self._clock = clock
 
     def look(self) -> list[NightRecord]:
-        """Begin every night that is due, and tell of every one that ended; gives those begun."""
+        """Begin every due run and call the hook for every ended one; return the runs begun."""
         begun = []
         for schedule in schedules(self.store):
             latest = latest_run(self.store, schedule.name)
@@ -112,13 +112,13 @@ class Scheduler:
         return begun
 
     def tell(self) -> None:
-        """Tell of every latest night that has ended and was not told yet."""
+        """Call the hook for the latest run of each schedule, if it has ended and was not told."""
         for schedule in schedules(self.store):
             if latest := latest_run(self.store, schedule.name):
                 self._ended(schedule, latest)
 
     def begin_now(self, name: str) -> NightRecord:
-        """Begin a night at once, due or not. Raises FatalError while another one runs."""
+        """Begin a run at once, due or not. Raises FatalError while another run is at work."""
         schedule = find_schedule(self.store, name)
         latest = latest_run(self.store, name)
         run = None
@@ -134,7 +134,7 @@ class Scheduler:
         return run
 
     def _ended(self, schedule: ScheduleRecord, run: NightRecord) -> bool:
-        """Whether a night's job has ended; then it is told, once. Mends a half-begun night."""
+        """Whether a run's job has ended; calls the hook then. Submits a half-begun run's job."""
         keys = JobKeys(run.job_id)
         finished = find_record(self.store, keys.finished, FinishedRecord)
         if finished is not None:
@@ -150,7 +150,7 @@ class Scheduler:
     def _begin(
         self, schedule: ScheduleRecord, latest: NightRecord | None, due: datetime | None
     ) -> NightRecord | None:
-        """Claim the next night and leave its job in the archive; None where another was quicker."""
+        """Claim the next run and submit its job; None where another supervisor was quicker."""
         keys, began = ScheduleKeys(schedule.name), self._clock()
         cron = cron_of(schedule)
         moment = due or began
@@ -172,7 +172,7 @@ class Scheduler:
         return run
 
     def _submit(self, spec: JobSpec) -> None:
-        """Leave the job in the archive; one that cannot be done is left there as failed."""
+        """Submit the job; record one that cannot be done as failed."""
         try:
             submit(spec, self.s3)
         except FatalError as error:
@@ -188,7 +188,7 @@ class Scheduler:
             self.store.put(keys.finished, record.to_bytes())
 
     def _tell(self, run: NightRecord, finished: FinishedRecord) -> None:
-        """Call the hook for a night's end. A hook that fails is called again at the next look."""
+        """Call the hook for a run's end, once. One that fails is called again at the next look."""
         if self._hook is None:
             return
         told = ScheduleKeys(run.schedule).told(run.number)
@@ -197,13 +197,13 @@ class Scheduler:
         try:
             self._hook(ending_of(run, finished))
         except TransientError as error:
-            log.warning("night %s of %s is not told yet: %s", run.label, run.schedule, error)
+            log.warning("the hook was not called for %s of %s: %s", run.label, run.schedule, error)
             return
         self.store.put(told, b"")
 
 
 def ending_of(run: NightRecord, finished: FinishedRecord) -> dict[str, object]:
-    """What a hook is told: where the results are and how it went. No secret is in it."""
+    """Body of a hook's call: where the results are and how the run ended. It holds no secret."""
     return {
         "event": f"night.{finished.state}",
         "schedule": run.schedule,
@@ -221,13 +221,13 @@ def ending_of(run: NightRecord, finished: FinishedRecord) -> dict[str, object]:
 
 
 def moments(store: Store, moment: datetime) -> dict[str, datetime]:
-    """When each schedule is due next: what beat is set to."""
+    """The next due time of each schedule after ``moment``, by name, for beat."""
     coming = ((s.name, cron_of(s).next(moment)) for s in schedules(store))
     return {name: due for name, due in coming if due is not None}
 
 
 def states(store: Store) -> Iterator[dict[str, object]]:
-    """Every schedule with its next and its latest night, for a person or a program."""
+    """Yield every schedule as JSON, with its next due time, latest run and state."""
     for schedule in schedules(store):
         coming = cron_of(schedule).next(now())
         latest = latest_run(store, schedule.name)
@@ -243,7 +243,7 @@ def states(store: Store) -> Iterator[dict[str, object]]:
 
 
 def add_schedule(store: Store, schedule: ScheduleRecord) -> None:
-    """Leave a schedule in the archive. Raises FatalError where the name is taken."""
+    """Write a schedule into the archive. Raises FatalError where the name is taken."""
     if not store.put_new(ScheduleKeys(schedule.name).record, schedule.to_bytes()):
         raise FatalError(
             f"there is a schedule {schedule.name!r} already: remove it first, "
@@ -252,6 +252,6 @@ def add_schedule(store: Store, schedule: ScheduleRecord) -> None:
 
 
 def remove_schedule(store: Store, name: str) -> None:
-    """Take a schedule away; its nights and their results stay."""
+    """Remove a schedule; its runs and their results stay."""
     find_schedule(store, name)
     store.delete(ScheduleKeys(name).record)
