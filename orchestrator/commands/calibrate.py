@@ -81,7 +81,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if not found["measured"]:
         lines.append(f"too few pairs to measure: these are the figures of the pack {found['pack']}")
     if found["threshold"] is None:
-        return [*lines, f"nobody has measured the pack {found['pack']}"]
+        return [*lines, f"the pack {found['pack']} has no measured figures"]
     sure = found["interval"]
     between = "" if sure is None else f", 90 % interval {sure[0]:.3f} to {sure[1]:.3f}"
     lines.append(f"FMR {found['fmr']:.0e}: cosine {found['threshold']:.3f}{between}")

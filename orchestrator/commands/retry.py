@@ -78,7 +78,9 @@ def command(
     spec = earlier.model_copy(update=changes)
     plan = _planned(store, spec, s3, pack_id_of(store, earlier))
     if not plan.planned_photos:
-        click.echo(f"nothing to try again: none of {plan.photos:,} photos is to be", err=True)
+        click.echo(
+            f"nothing to try again: none of {plan.photos:,} photos has these outcomes", err=True
+        )
         if as_json:
             click.echo(json.dumps({"job_id": None, "plan": plan.model_dump(mode="json")}))
         return 0

@@ -135,8 +135,7 @@ def _once_linked(store: Store, what: tuple[str, str], *, apart: bool) -> tuple[M
                 )
                 return one, other
         raise FatalError(
-            f"{what[0]} and {what[1]} are one cluster: say of two of its faces that they are two "
-            "people"
+            f"{what[0]} and {what[1]} are one cluster: give two of its faces instead, of two people"
         )
     raise _OneAlready(f"{what[0]} and {what[1]} are one cluster already")
 
