@@ -75,8 +75,8 @@ def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
         if job_id in rolls.job_ids(store, keys.rolls(collection_id(spec.photos))):
             return spec.photos, keys
     raise FatalError(
-        f"job {job_id} has no assignments: it did not end, was rolled back, or is older than the last "
-        f"{rolls.KEPT} jobs of its collection"
+        f"job {job_id} has no assignments: it did not end, was rolled back, or is older than the "
+        f"last {rolls.KEPT} jobs of its collection"
     )
 
 
