@@ -142,7 +142,7 @@ def test_the_receipt_has_what_was_removed_before_an_interruption(
     store = archive(tmp_path, p1=[face("f1")])
     name(store, "Alice", "f1")
     with monkeypatch.context() as patched:
-        patched.setattr("orchestrator.people.forget.run._forget_jobs", stop)
+        patched.setattr("orchestrator.people.forget.archive.forget_jobs", stop)
         with pytest.raises(KeyboardInterrupt):
             forget(store, "Alice", S3)
     assert forget(store, "Alice", S3).removed == {"decisions": 1, "faces": 1}
