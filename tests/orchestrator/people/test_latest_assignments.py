@@ -52,7 +52,9 @@ def test_everybody_and_any_cluster_is_found_without_an_object_per_face(store: St
         assert find_faces(store, "k-old").face_ids == ("7",)
         with pytest.raises(FatalError, match="no face and no cluster"):
             find_faces(store, "k-lost")
-        assert tracemalloc.get_traced_memory()[1] < 20 * FACES
+        # An object per face takes 60 bytes and more. Arrow's threads may free a file that was read,
+        # of 9 bytes per face, a moment later.
+        assert tracemalloc.get_traced_memory()[1] < 40 * FACES
     finally:
         tracemalloc.stop()
 
