@@ -13,7 +13,7 @@ from headcount.errors import FatalError
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.console.summary import counted
-from orchestrator.people.latest_assignments import find_roll, finished_jobs, roll_of
+from orchestrator.people.latest_assignments import assignments_of, find_assignments, finished_jobs
 
 SHOWN = 20
 """Entries of each kind in the text, at most."""
@@ -32,7 +32,7 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     """
     store = existing_archive(archive, load_s3())
     one, other = _jobs(store, job_a, job_b)
-    (photos, before), (photos_too, after) = roll_of(store, one), roll_of(store, other)
+    (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
     found = {"job_a": one, "job_b": other, **diff_rolls(before, after)}
@@ -57,7 +57,7 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
     if one and other:
         return one, other
     if other:
-        kept = find_roll(store, other)
+        kept = find_assignments(store, other)
         earlier = done[: done.index(other)] if other in done else done
         for job_id in reversed(earlier):
             if _kept(store, job_id) == kept:
@@ -68,7 +68,7 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
 def _kept(store: Store, job_id: str) -> tuple[str, PackKeys] | None:
     """Collection and pack of a job; None where its assignments are not kept."""
     try:
-        return find_roll(store, job_id)
+        return find_assignments(store, job_id)
     except FatalError:
         return None
 

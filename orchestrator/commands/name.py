@@ -52,7 +52,7 @@ def command(cluster: str, name: str, archive: str) -> int:
     if not chosen:
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
     audit.record(store, "name", person, cluster=selected.cluster_id or "")
-    decisions.decide(store, "name", chosen, person=(person, name), source=selected.said.uri)
+    decisions.decide(store, "name", chosen, person=(person, name), source=selected.latest.uri)
     for rival in _rivals(store, selected, chosen, person, s3):
         click.echo(
             f"its faces were matched to {rival} so far, who keeps other references: if that is "
@@ -73,12 +73,12 @@ def _rivals(
     store: Store, selected: Selection, chosen: Iterable[FaceMark], person: str, s3: S3Settings
 ) -> list[str]:
     """Names of the other people these faces are assigned to now who keep further references."""
-    inside = selected.said.roll.filter(
-        pc.is_in(selected.said.roll["face_id"], pa.array(selected.face_ids, pa.string()))
+    inside = selected.latest.assignments.filter(
+        pc.is_in(selected.latest.assignments["face_id"], pa.array(selected.face_ids, pa.string()))
     )
     names = dict(zip(*(inside[c].to_pylist() for c in ("person_id", "person")), strict=True))
     taken = {mark.face_id for mark in chosen}
-    gallery = Table(store.uri, selected.said.keys.gallery, s3)
+    gallery = Table(store.uri, selected.latest.keys.gallery, s3)
     others = sorted(known for known in names if known not in (None, person))
     return [
         names[known]

@@ -25,7 +25,7 @@ def command(what: str, person: str, archive: str) -> int:
     selected = find_faces(store, what)
     rejected = marks(store, selected, s3)
     audit.record(store, "reject", found[0], faces=len(rejected))
-    decisions.decide(store, "reject", rejected, person=found, source=selected.said.uri)
+    decisions.decide(store, "reject", rejected, person=found, source=selected.latest.uri)
     click.echo(
         f"{counted(len(rejected), 'face')} will not be {found[1]} ({found[0]}) from the next run on"
     )

@@ -40,7 +40,7 @@ class LatestAssignments:
     collection: str
     job_id: str
     uri: str
-    roll: pa.Table
+    assignments: pa.Table
 
 
 def active_pack(store: Store) -> ModelChoice:
@@ -51,20 +51,20 @@ def active_pack(store: Store) -> ModelChoice:
     return record.model
 
 
-def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
+def read_latest(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
     """Yield the latest assignments of every collection, under the archive's pack by default."""
     keys = keys or PackKeys(active_pack(store).pack_id)
     for collection in rolls.collections_of(store, keys):
         job_id = rolls.latest_job(store, keys, collection)
         if job_id is not None:
             spec = find_record(store, JobKeys(job_id).spec, JobSpec)
-            roll = rolls.read_roll(store, keys, collection, job_id)
+            assignments = rolls.read_roll(store, keys, collection, job_id)
             yield LatestAssignments(
-                keys, collection, job_id, (spec.photos if spec else None) or "", roll
+                keys, collection, job_id, (spec.photos if spec else None) or "", assignments
             )
 
 
-def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
+def find_assignments(store: Store, job_id: str) -> tuple[str, PackKeys]:
     """Collection and pack of a job whose assignments are kept. Raises FatalError where not."""
     spec = find_record(store, JobKeys(job_id).spec, JobSpec)
     if spec is None or spec.photos is None:
@@ -80,9 +80,9 @@ def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
     )
 
 
-def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
+def assignments_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
     """Collection and assignments of a job. Raises FatalError where they are not kept."""
-    photos, keys = find_roll(store, job_id)
+    photos, keys = find_assignments(store, job_id)
     return photos, rolls.read_roll(store, keys, collection_id(photos), job_id)
 
 
@@ -112,31 +112,31 @@ def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | N
 def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
     """Names by person id of everybody in an archive's answers, galleries and assignments."""
     known = {
-        said.person_id: said.person
-        for _, said in decisions.read(store)
-        if said.person_id and said.person
+        answer.person_id: answer.person
+        for _, answer in decisions.read(store)
+        if answer.person_id and answer.person
     }
     for pack_id in pack_ids(store):
         keys = PackKeys(pack_id)
         gallery = Table(store.uri, keys.gallery, s3)
         if gallery.exists():
             known |= _names(gallery.read(["person_id", "person"]))
-        for said in latest_rolls(store, keys):
-            known |= _names(said.roll)
+        for latest in read_latest(store, keys):
+            known |= _names(latest.assignments)
     return known
 
 
 def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
     """Faces that people's answers say are this person, by id; the last answer on a face counts."""
     standing: dict[str, FaceMark] = {}
-    for _, said in decisions.read(store):
-        if said.action == "name" and said.person_id == person:
-            photos = {mark.content for mark in said.faces} - {""}
+    for _, answer in decisions.read(store):
+        if answer.action == "name" and answer.person_id == person:
+            photos = {mark.content for mark in answer.faces} - {""}
             standing = {f: mark for f, mark in standing.items() if mark.content not in photos}
-        for mark in said.faces:
-            if said.action == "name" and said.person_id == person:
+        for mark in answer.faces:
+            if answer.action == "name" and answer.person_id == person:
                 standing[mark.face_id] = mark
-            elif said.action == "name" or said.person_id == person:
+            elif answer.action == "name" or answer.person_id == person:
                 standing.pop(mark.face_id, None)
     return standing
 
@@ -158,7 +158,7 @@ def pack_ids(store: Store) -> list[str]:
 class Selection:
     """Faces given by a face id or a cluster id, with the assignments they are in."""
 
-    said: LatestAssignments
+    latest: LatestAssignments
     face_ids: tuple[str, ...]
     cluster_id: str | None
     """The given cluster, or the one that the given face is in."""
@@ -172,22 +172,22 @@ def find_faces(
     The id of a cluster that was absorbed stands for the one that absorbed it. ``among``: the
     latest assignments, if they were read already.
     """
-    for said in latest_rolls(store) if among is None else among:
-        ids, clusters = said.roll["face_id"], said.roll["cluster_id"]
+    for latest in read_latest(store) if among is None else among:
+        ids, clusters = latest.assignments["face_id"], latest.assignments["cluster_id"]
         at = pc.index(ids, what).as_py()
         if at >= 0:
-            return Selection(said, (what,), clusters[at].as_py())
+            return Selection(latest, (what,), clusters[at].as_py())
         cluster: str | None = what
         if pc.index(clusters, what).as_py() < 0:
-            lineage = rolls.read_lineage(store, said.keys, said.collection)
+            lineage = rolls.read_lineage(store, latest.keys, latest.collection)
             lineage = lineage.filter(pc.equal(lineage["change"], "absorbed"))
             heirs = pc.unique(lineage["cluster_id"])
             alive = heirs.filter(pc.is_in(heirs, value_set=clusters.combine_chunks()))
             cluster = rolls.heir(what, set(alive.to_pylist()), lineage)
         if cluster is not None:
-            inside = said.roll.filter(pc.equal(said.roll["cluster_id"], cluster))
+            inside = latest.assignments.filter(pc.equal(latest.assignments["cluster_id"], cluster))
             faces = tuple(pc.unique(inside["face_id"]).to_pylist())
-            return Selection(said, faces, cluster)
+            return Selection(latest, faces, cluster)
     raise FatalError(
         f"no face and no cluster {what} in the latest results of {store.uri}: "
         "faces.parquet and clusters.parquet list them"
@@ -201,10 +201,10 @@ def find_both(
 
     Raises FatalError where no collection has both.
     """
-    among = list(latest_rolls(store) if among is None else among)
-    for said in among:
+    among = list(read_latest(store) if among is None else among)
+    for latest in among:
         with suppress(FatalError):
-            return find_faces(store, one, [said]), find_faces(store, other, [said])
+            return find_faces(store, one, [latest]), find_faces(store, other, [latest])
     for what in (one, other):
         find_faces(store, what, among)  # raises where it is nowhere
     raise FatalError(f"{one} and {other} are faces of two collections")
@@ -214,7 +214,7 @@ def marks(
     store: Store, selected: Selection, s3: S3Settings, *, best: int = 0
 ) -> tuple[FaceMark, ...]:
     """Marks of the faces, best quality first; with ``best``, that many at most, one a photo."""
-    keys, of_collection = selected.said.keys, in_collection(selected.said.collection)
+    keys, of_collection = selected.latest.keys, in_collection(selected.latest.collection)
     columns = ["photo", "face_id", "x", "y", "w", "h", "quality", "usable"]
     rows = _where_in(
         Table(store.uri, keys.faces, s3), columns, "face_id", selected.face_ids, of_collection

@@ -17,8 +17,8 @@ from orchestrator.people.latest_assignments import (
     LatestAssignments,
     Selection,
     find_both,
-    latest_rolls,
     marks,
+    read_latest,
 )
 
 JOINED = 10_000
@@ -92,7 +92,7 @@ def check_link(
     if not (sides[0] and sides[1]) or _ids(sides[0]) == _ids(sides[1]):
         raise FatalError(f"{one} and {other} are not two faces that can be judged")
     names = selected[0].cluster_id or "", selected[1].cluster_id or ""
-    link = Link(apart, *sides, names, selected[0].said.uri)
+    link = Link(apart, *sides, names, selected[0].latest.uri)
     if not (apart or link.of_faces or link.joins):
         raise FatalError(
             f"{one} and {other} are in the same photos, and nobody is in a photo twice: link two "
@@ -173,7 +173,7 @@ def check_file(store: Store, path: Path, s3: S3Settings) -> tuple[list[Link], in
 
     Raises FatalError that names each bad line.
     """
-    among, kept = list(latest_rolls(store)), [decision for _, decision in decisions.read(store)]
+    among, kept = list(read_latest(store)), [decision for _, decision in decisions.read(store)]
     links, joined, bad = [], 0, []
     for number, row in _lines(path):
         try:

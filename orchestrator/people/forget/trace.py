@@ -15,7 +15,7 @@ from headcount.decisions import SAME_PLACE, overlap
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, parts
-from orchestrator.people.latest_assignments import latest_rolls, named_by_hand, pack_ids
+from orchestrator.people.latest_assignments import named_by_hand, pack_ids, read_latest
 
 _PLACE = ("collection", "photo", "x", "y", "w", "h")
 
@@ -57,8 +57,8 @@ def _trace_names(
     table = Table(store.uri, keys.faces, s3)
     if not table.exists():
         return
-    for said in latest_rolls(store, keys):
-        mine = said.roll.filter(pc.equal(said.roll["person_id"], person))
+    for latest in read_latest(store, keys):
+        mine = latest.assignments.filter(pc.equal(latest.assignments["person_id"], person))
         traces.faces.update(mine["face_id"].to_pylist())
     faces = _rows(table, [*_PLACE, "face_id"], "face_id", traces.faces)
     photos = {(row["collection"], row["photo"]) for row in faces}

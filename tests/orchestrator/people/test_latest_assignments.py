@@ -64,7 +64,7 @@ def test_two_faces_are_found_in_the_collection_that_has_both(store: Store) -> No
     rolls.write_roll(store, KEYS, "d", "job", pa.Table.from_pylist(rows, rolls.ROLL))
     one, other = find_both(store, "1", "b1")
     assert (one.said.collection, other.said.collection) == ("d", "d")
-    assert find_faces(store, "1").said.collection == "c", "a copy of it is there too"
+    assert find_faces(store, "1").latest.collection == "c", "a copy of it is there too"
     with pytest.raises(FatalError, match="two collections"):
         find_both(store, "2", "b1")
     with pytest.raises(FatalError, match="no face and no cluster nowhere"):
