@@ -63,7 +63,7 @@ def test_two_faces_are_found_in_the_collection_that_has_both(store: Store) -> No
     rows = [{"photo": "x", "face_id": face, "cluster_id": face} for face in ("1", "b1")]
     rolls.write_roll(store, KEYS, "d", "job", pa.Table.from_pylist(rows, rolls.ROLL))
     one, other = find_both(store, "1", "b1")
-    assert (one.said.collection, other.said.collection) == ("d", "d")
+    assert (one.latest.collection, other.latest.collection) == ("d", "d")
     assert find_faces(store, "1").latest.collection == "c", "a copy of it is there too"
     with pytest.raises(FatalError, match="two collections"):
         find_both(store, "2", "b1")
