@@ -18,7 +18,7 @@ from contextlib import suppress
 from unittest import mock
 
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import DoneMarker, PlanRecord
+from headcount.contract.messages import DoneMarker, JobSpec, PlanRecord
 from headcount.errors import ObjectMissing
 from headcount.settings import S3Settings, Settings
 from headcount.storage.base import Blob, ObjectInfo
@@ -163,8 +163,9 @@ def supervise(shards: int) -> None:
         planned_bytes=1,
     )
     began = last = time.perf_counter()
-    with suppress(Enough), supervisor._window.shared_by("job", "normal"):
-        supervisor._embed(record)
+    spec = JobSpec.model_construct(job_id="job", priority="normal")
+    with suppress(Enough):
+        supervisor.stages.embed(spec, record)
     taken_up = steps[0]
     print(
         f"{shards:,} shards, half of them done: taken up and the window of {settings.window} sent "

@@ -1,4 +1,4 @@
-"""``headcount enroll``: reference photos into an archive's gallery."""
+"""``headcount enroll``: add reference photos of people to an archive's gallery."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Enrol PEOPLE: one folder per person, or photos named NAME.jpg.
+    """Enroll PEOPLE: one folder per person, or photos named NAME.jpg.
 
-    New and changed references are added; those that came from this folder and are gone from it
-    are withdrawn. Exit code 3 where a reference photo could not be used.
+    New and changed references are added. References that came from this folder earlier and are gone
+    from it are withdrawn. The exit code is 3 if a reference photo could not be used.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     s3 = load_s3()
@@ -63,8 +63,8 @@ def command(
         _tell(done.references)
         if passed := done.counts.get("forgotten_references"):
             click.echo(
-                f"{counted(passed, 'reference')} passed over: of people who were forgotten "
-                "(`headcount forget --undo` ends that)"
+                f"{counted(passed, 'reference')} skipped: their people were forgotten "
+                "(`headcount forget --undo` lets them be enrolled again)"
             )
     return exit_code(finished)
 

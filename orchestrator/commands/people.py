@@ -1,4 +1,4 @@
-"""``headcount people``: who is enrolled in an archive."""
+"""``headcount people``: list who is enrolled in an archive."""
 
 from __future__ import annotations
 

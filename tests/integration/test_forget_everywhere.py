@@ -177,7 +177,7 @@ def test_nothing_of_a_forgotten_person_is_left_in_any_place_of_the_list(
     lists = {"archive": inventory.ARCHIVE, "results": inventory.RESULTS}
     every = {(name, place.pattern): place for name, some in lists.items() for place in some}
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("orchestrator.people.forget.run._forget_decisions", stop)
+        interrupted.setattr("orchestrator.people.forget.archive.forget_answers", stop)
         with pytest.raises(KeyboardInterrupt):
             forget(archive_of(out), NAME, S3Settings())
     before = set(found_in(out, needles)) | set(pictures_of(out, photos))

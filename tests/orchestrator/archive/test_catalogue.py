@@ -53,14 +53,14 @@ def test_of_jobs_that_are_done_nothing_is_asked_again() -> None:
         add(store, job_id)
         record = FinishedRecord(job_id=job_id, state=state, finished=now(), out="x")
         store.put(JobKeys(job_id).finished, record.to_bytes())
-    turns = JobQueue(store)
-    assert turns.next_jobs() == []
+    queue = JobQueue(store)
+    assert queue.next_jobs() == []
     for job_id in ends:  # only what failed can be resumed
         store.fail(JobKeys(job_id).finished)
     with pytest.raises(TransientError):
-        turns.next_jobs()
+        queue.next_jobs()
     store.delete(JobKeys("b").finished)
-    assert turns.next_jobs() == ["b"]
+    assert queue.next_jobs() == ["b"]
 
 
 def test_jobs_of_one_collection_take_turns_the_urgent_first() -> None:

@@ -5,7 +5,7 @@ import json
 from headcount.broker import Broker
 from headcount.contract.messages import ProgressRecord, UnitMessage, now
 from orchestrator.console.metrics import STILL_SECONDS, Measured, Watch
-from orchestrator.jobs.supervisor import Silent
+from orchestrator.jobs.progress import Silent
 
 
 def snapshot(stage: str) -> ProgressRecord:

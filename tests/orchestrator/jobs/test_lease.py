@@ -60,7 +60,7 @@ def test_a_lease_that_is_renewed_is_never_taken_however_the_clocks_differ(
     clock = Clock(1e9)
     other = waiting(store, clock)
     for number in range(10):
-        held._say()  # what its thread does, sooner
+        held._write_heartbeat()  # what its thread does, sooner
         assert not other.take(), number
         clock.now += PATIENCE - 1
     held.confirm()

@@ -52,7 +52,9 @@ def test_everybody_and_any_cluster_is_found_without_an_object_per_face(store: St
         assert find_faces(store, "k-old").face_ids == ("7",)
         with pytest.raises(FatalError, match="no face and no cluster"):
             find_faces(store, "k-lost")
-        assert tracemalloc.get_traced_memory()[1] < 20 * FACES
+        # An object per face takes 60 bytes and more. Arrow's threads may free a file that was read,
+        # of 9 bytes per face, a moment later.
+        assert tracemalloc.get_traced_memory()[1] < 40 * FACES
     finally:
         tracemalloc.stop()
 
@@ -61,8 +63,8 @@ def test_two_faces_are_found_in_the_collection_that_has_both(store: Store) -> No
     rows = [{"photo": "x", "face_id": face, "cluster_id": face} for face in ("1", "b1")]
     rolls.write_roll(store, KEYS, "d", "job", pa.Table.from_pylist(rows, rolls.ROLL))
     one, other = find_both(store, "1", "b1")
-    assert (one.said.collection, other.said.collection) == ("d", "d")
-    assert find_faces(store, "1").said.collection == "c", "a copy of it is there too"
+    assert (one.latest.collection, other.latest.collection) == ("d", "d")
+    assert find_faces(store, "1").latest.collection == "c", "a copy of it is there too"
     with pytest.raises(FatalError, match="two collections"):
         find_both(store, "2", "b1")
     with pytest.raises(FatalError, match="no face and no cluster nowhere"):

@@ -32,8 +32,10 @@ from orchestrator.archive import catalogue, rollback
 from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
 from orchestrator.jobs.plan import plan_job
+from orchestrator.jobs.progress import Silent
 from orchestrator.jobs.submit import make_spec, submit
-from orchestrator.jobs.supervisor import Silent, Supervisor
+from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.people.forget import mark
 from orchestrator.people.forget import run as forgetting
 from tests.packs import made_up_pack
 
@@ -150,7 +152,7 @@ def test_a_job_that_begins_as_the_mark_is_set_is_let_go_first(
         if len(asked) == 2:
             catalogue.require_jobs_ended(store, purpose=purpose)
 
-    monkeypatch.setattr(forgetting, "require_jobs_ended", jobs_ended)
+    monkeypatch.setattr(mark, "require_jobs_ended", jobs_ended)
     with pytest.raises(FatalError, match="is not finished"):
         forgetting.forget(archive.store, "Ada", S3)
     assert asked == [False, True], "asked again under the mark"
@@ -204,7 +206,7 @@ def test_a_forget_that_is_stopped_as_it_begins_lets_jobs_go_on(
         assert under_way(archive.store) is not None
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("orchestrator.people.forget.run.time.sleep", stop)
+    monkeypatch.setattr("orchestrator.people.forget.mark.time.sleep", stop)
     with pytest.raises(KeyboardInterrupt):
         forgetting.forget(archive.store, "Ada", S3)
     assert under_way(archive.store) is None
@@ -260,7 +262,7 @@ def test_a_supervisor_waits_while_a_person_is_being_forgotten(archive: Archive) 
         reporter=Says(),
         tick=lambda: archive.store.delete(FORGETTING),
     )
-    supervisor._send("prepare")
+    supervisor.dispatcher.send("prepare")
     assert sent == ["prepare"]
     assert [f"headcount forget {ADA}" in text for text in said] == [True]
 
@@ -298,6 +300,6 @@ def test_forget_waits_for_workers_of_a_job_that_was_cancelled_just_now(
         assert find_record(archive.store, tombstone_key(ADA), ForgottenRecord) is None
         attempts.withdraw(archive.store, keys, "reduce", number)
 
-    monkeypatch.setattr("orchestrator.people.forget.run.time.sleep", leave)
+    monkeypatch.setattr("orchestrator.people.forget.mark.time.sleep", leave)
     assert forgetting.forget(archive.store, "Ada", S3).state == "done"
     assert len(waited) == 1
