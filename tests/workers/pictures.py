@@ -219,3 +219,8 @@ def group_photo() -> Image:
     if image is None:
         pytest.skip("this insightface comes without its sample photo")
     return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The photos of a folder of samples, which may hold tables of labels too."""
+    return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".csv"]

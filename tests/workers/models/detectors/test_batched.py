@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from tests.workers.networks import made_scrfd, scrfd_path, shipped
 from tests.workers.pictures import noise
@@ -18,11 +17,8 @@ from workers.models.detectors.batched import (
     padded_shape,
     shape_range,
 )
-from workers.models.detectors.device_form import BEST
 from workers.models.detectors.scrfd import MAPS, SCALING, Scrfd, scrfd_form
-from workers.models.detectors.yunet import yunet_form
 from workers.models.model_file import ModelFile
-from workers.models.onnx.pixels import PIXELS
 from workers.models.onnx.prepare import prepare
 from workers.models.packs.open import open_detector, open_pack, open_recogniser
 from workers.models.session import Session, open_session
@@ -128,11 +124,6 @@ def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(
     require_same(detector.detect(image), open_detector(file, plain).detect(image))
 
 
-def test_a_detector_without_landmarks_has_no_such_form() -> None:
-    with pytest.raises(FatalError, match="no landmarks"):
-        scrfd_form(shipped("sface"), "sface")
-
-
 # -- the embedded pack and real SCRFD -----------------------------------------------------------
 
 
@@ -142,36 +133,6 @@ def test_yunet_finds_the_same_in_noise_of_any_shape(plain: Settings, batching: S
     assert isinstance(together, BatchedDetector)
     for image in pictures((1, 1), (5, 300), (640, 480), (900, 33)):
         assert len(together.detect(image)) == len(alone.detect(image))
-
-
-def test_yunets_best_cells_hold_every_face_of_its_maps() -> None:
-    ready = prepare(shipped("yunet"), "yunet", free_size=True)
-    plain, form = session_of(ready), session_of(yunet_form(ready, "yunet"))
-    image = cv2.GaussianBlur(noise(320, 224, 5), (0, 0), 9)
-    outputs = dict(
-        zip(
-            plain.outputs,
-            plain.run({"input": image[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)}),
-            strict=True,
-        )
-    )
-    scores = np.concatenate(
-        [
-            np.sqrt(outputs[f"cls_{s}"].clip(0, 1) * outputs[f"obj_{s}"].clip(0, 1))[0, :, 0]
-            for s in (8, 16, 32)
-        ]
-    )
-    boxes = np.concatenate([outputs[f"bbox_{s}"][0] for s in (8, 16, 32)])
-    points = np.concatenate([outputs[f"kps_{s}"][0] for s in (8, 16, 32)])
-    pixels = np.dstack([image, np.ones(image.shape[:2], np.uint8)])
-    (found,), (cells,) = form.run({PIXELS: pixels[None]})
-    count = len(scores)
-    assert count < BEST
-    assert sorted(cells[:count].tolist()) == list(range(count))
-    np.testing.assert_allclose(found[:count, 0], scores[cells[:count]], atol=1e-4)
-    np.testing.assert_allclose(found[:count, 1:5], boxes[cells[:count]], atol=1e-3)
-    np.testing.assert_allclose(found[:count, 5:], points[cells[:count]], atol=1e-3)
-    assert (found[count:, 0] == -1).all()
 
 
 def test_crops_of_many_threads_get_the_descriptors_they_get_alone(
