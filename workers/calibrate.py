@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from headcount.forgotten import forgotten_people
@@ -30,6 +29,7 @@ from headcount.tables import Table
 from workers.cluster import MIRROR
 from workers.context import figures_in_use
 from workers.gallery import load_gallery
+from workers.labelled_pairs import labelled_pairs
 from workers.strangers import (
     Cosines,
     Strangers,
@@ -107,19 +107,6 @@ def logistic(
         if np.abs(step).max() < 1e-6:
             break
     return float(beta[0]), float(beta[1])
-
-
-def labelled_pairs(
-    descriptors: NDArray[np.float32], people: NDArray[np.int64], *, most: int = 3000
-) -> tuple[Cosines, Cosines]:
-    """Cosines of genuine and impostor pairs of R labelled descriptors, of ``most`` of them."""
-    if len(people) > most:
-        chosen = np.sort(np.random.default_rng(0).choice(len(people), most, replace=False))
-        descriptors, people = descriptors[chosen], people[chosen]
-    one, other = np.triu_indices(len(people), 1)
-    cosines = (descriptors @ descriptors.T)[one, other]
-    same = people[one] == people[other]
-    return cosines[same], cosines[~same]
 
 
 @dataclass(frozen=True, slots=True)

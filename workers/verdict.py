@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from headcount.settings import VariantName
-from workers.calibrate import labelled_pairs
 from workers.labelled import Labelled, Sight
+from workers.labelled_pairs import Cosines, labelled_pairs
 from workers.models.base import Floats
 from workers.models.boxes import overlaps
 from workers.models.variants import Findings, Measured
-from workers.strangers import Cosines
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,56 @@
+"""What a run was asked for: written once by the command, read by every stage's process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ASKED = "asked.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where photos come from, where figures go, and what is compared.
+
+    ``photos`` and ``out`` are folders; ``people`` is one of labelled people for the gate of fp16,
+    or empty. ``packs`` are names or folders. ``cell`` is the seconds of one measurement, ``each``
+    the photos made of each size, ``whole`` those of `headcount run`, at most.
+    """
+
+    photos: str
+    out: str
+    provider: str
+    packs: tuple[str, ...]
+    people: str = ""
+    sizes: tuple[int, ...] = (1, 4, 12)
+    threads: tuple[int, ...] = (16, 8, 4, 2, 1)
+    profiles: tuple[str, ...] = ("balanced", "fast", "thorough")
+    cell: float = 2.0
+    each: int = 24
+    whole: int = 3000
+
+    @property
+    def folder(self) -> Path:
+        """Where the figures go."""
+        return Path(self.out)
+
+    def write(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / ASKED).write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def read(cls, folder: Path) -> Asked:
+        found = json.loads((folder / ASKED).read_text())
+        lists = ("packs", "sizes", "threads", "profiles")
+        return cls(**{k: tuple(v) if k in lists else v for k, v in found.items()})
+
+
+def photos_of(asked: Asked, megapixels: int) -> list[Path]:
+    """The photos of one size, as the first stage made them."""
+    return sorted((asked.folder / "photos" / f"{megapixels:02d}").glob("*.jpg"))
+
+
+def pack_label(pack: str) -> str:
+    """A pack as tables call it: its folder's name, or its own."""
+    return Path(pack).name

@@ -1,0 +1,46 @@
+"""Packs opened in the forms that are compared, and photos analysed: the door to headcount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from headcount.settings import S3Settings, Settings
+from workers.analyse import Analysis, analyse
+from workers.models.base import ModelPack
+from workers.models.batching import Batched
+from workers.models.packs import open_pack
+
+MOST_PIXELS = 10**9
+
+
+def opened(pack: str, provider: str, batching: str, cache: Path) -> ModelPack:
+    """A pack on a provider, its photos sharing batches (``on``) or not (``off``)."""
+    settings = Settings(provider=provider, batching=batching, cache_dir=cache)
+    return open_pack(pack, settings, S3Settings())
+
+
+def seen(photo: Path, pack: ModelPack, profile: str = "balanced") -> Analysis:
+    """What a photo shows, as a worker finds it."""
+    return analyse(photo.read_bytes(), pack, max_pixels=MOST_PIXELS, profile=profile)
+
+
+def all_seen(
+    photos: Sequence[Path], pack: ModelPack, threads: int, profile: str = "balanced"
+) -> list[Analysis]:
+    """What photos show, so many at once."""
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda photo: seen(photo, pack, profile), photos))
+
+
+def filling(pack: ModelPack) -> dict[str, float | None]:
+    """How many images and faces a batch had on average; None where there are no batches."""
+    networks = {
+        "images": getattr(pack.detector, "network", None),
+        "faces": getattr(pack.recogniser, "network", None),
+    }
+    return {
+        name: round(network.filling, 2) if isinstance(network, Batched) else None
+        for name, network in networks.items()
+    }

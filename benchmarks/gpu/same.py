@@ -1,0 +1,51 @@
+"""Stage b: on the provider the same faces as on the CPU, in fp32 without TF32; then fp16's gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from benchmarks.gpu.agreement import agreement
+from benchmarks.gpu.asked import Asked, pack_label, photos_of
+from benchmarks.gpu.budget import Deadline
+from benchmarks.gpu.engine import all_seen, opened
+from benchmarks.gpu.half import judged
+
+MOST = 12
+"""Photos of each size; further ones are the same pictures again."""
+FOR_HALF = 0.4
+"""The share of the stage that is left for fp16."""
+
+
+def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
+    """Agreement by pack and size, the largest photos last; then fp16 of each pack."""
+    figures: dict[str, Any] = {"rows": [], "fp16": []}
+    whole = deadline.left()
+    for pack in asked.packs:
+        plain = opened(pack, "cpu", "off", asked.folder / "cache")
+        tested = opened(pack, asked.provider, "on", asked.folder / "cache")
+        for size in asked.sizes:
+            if not deadline.allows(FOR_HALF * whole):
+                break
+            figures["rows"].append(_row(asked, pack, size, plain, tested))
+            save(figures)
+    for pack in asked.packs:
+        if deadline.allows(5):
+            figures["fp16"].append({"pack": pack_label(pack)} | judged(asked, pack))
+            save(figures)
+    return figures
+
+
+def _row(asked: Asked, pack: str, size: int, plain: Any, tested: Any) -> dict[str, Any]:
+    photos, began = photos_of(asked, size)[:MOST], time.perf_counter()
+    threads = max(asked.threads)
+    found = agreement(all_seen(photos, plain, threads), all_seen(photos, tested, threads))
+    return {
+        "pack": pack_label(pack),
+        "megapixels": size,
+        **asdict(found),
+        "passes": found.passes,
+        "seconds": round(time.perf_counter() - began, 2),
+    }
