@@ -64,6 +64,7 @@ def test_a_gpu_that_was_asked_for_and_is_not_there_stops_the_job(
     assert asked in told
     assert CPU in told
     assert "headcount[gpu]" in told
+    assert "headcount[cuda]" in told
     assert "--provider cpu" in told
 
 
