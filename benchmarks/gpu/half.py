@@ -23,6 +23,7 @@ from workers.models.base import Detector, Image
 from workers.models.pack_files import ModelFile, PackFiles, resolve_pack
 from workers.models.packs import open_detector, open_recogniser, ready_form
 from workers.models.quantise import HALF, quantise
+from workers.models.variants import keep_variant
 from workers.search import PROFILES, search
 from workers.verdict import LIMITS
 
@@ -46,6 +47,8 @@ def _through_gate(files: PackFiles, asked: Asked, settings: Settings) -> dict[st
     source = open_store(canonical_uri(asked.people), S3Settings())
     made = gate_variant(files, "fp16", photos_of_people(source), [], settings)
     part = made.record.recogniser
+    if made.record.passed:
+        keep_variant(settings.cache_dir, made)  # stage c measures it
     return {
         "gate": True,
         "passes": part.sha256 is not None,

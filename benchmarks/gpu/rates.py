@@ -7,6 +7,7 @@ and size; then the other numbers of threads; then the other profiles.
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
     """Cell after cell, while there is time for another."""
     figures: dict[str, Any] = {"rows": [], "left_out": 0}
     pack_of = cache(partial(opened, provider=asked.provider, cache=asked.folder / "cache"))
-    planned = list(cells(asked))
+    planned = list(cells(asked, halves(asked)))
     for number, cell in enumerate(planned):
         if not deadline.allows(2 * asked.cell):
             figures["left_out"] = len(planned) - number
@@ -58,11 +59,24 @@ def batching_of(asked: Asked) -> str:
     return "off" if asked.provider == "cpu" else "on"
 
 
-def cells(asked: Asked) -> Iterator[Cell]:
-    """All of them, the most important first, none twice."""
+def halves(asked: Asked) -> list[str]:
+    """The packs in 16-bit floats that passed their gate in stage b."""
+    try:
+        judged = json.loads((asked.folder / "b.json").read_text())["fp16"]
+    except (OSError, ValueError, KeyError):
+        return []
+    passed = {each["pack"] for each in judged if each["gate"] and each["passes"]}
+    return [f"{pack}+fp16" for pack in asked.packs if pack_label(pack) in passed]
+
+
+def cells(asked: Asked, in_half: Sequence[str] = ()) -> Iterator[Cell]:
+    """All of them, the most important first, none twice; in 16-bit floats by the most threads."""
     first, most = asked.profiles[0], max(asked.threads)
     packs_sizes = list(itertools.product(asked.packs, asked.sizes))
-    wanted: list[tuple[str, int]] = [(first, most), (first, 0)]
+    for threads in (most, 0):
+        yield from ((pack, size, first, threads) for pack, size in packs_sizes)
+    yield from ((pack, size, first, most) for pack in in_half for size in asked.sizes)
+    wanted: list[tuple[str, int]] = []
     wanted += [(first, threads) for threads in asked.threads if threads != most]
     for profile in asked.profiles[1:]:
         wanted += [(profile, most), (profile, 0)]

@@ -31,6 +31,7 @@ def document(asked: Asked, ended: Sequence[Ended]) -> dict[str, Any]:
         "stages": {each.stage.name: each.summary() for each in ended},
         "rows": found,
         "fp16": figures.get("b", {}).get("fp16"),
+        "rates": figures.get("c", {}).get("rows"),
         "decoding": figures.get("d", {}).get("rows"),
         "scaling": figures.get("e", {}).get("rows"),
         "targets": targets([each for each in found if each["profile"] == asked.profiles[0]]),

@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -11,9 +11,9 @@ from benchmarks.gpu.asked import Asked
 from benchmarks.gpu.budget import STAGES
 from benchmarks.gpu.libraries import needed
 from benchmarks.gpu.photos import chosen_evenly, enlarged, with_comment
-from benchmarks.gpu.rates import cells, decode_share
+from benchmarks.gpu.rates import cells, decode_share, halves
 from benchmarks.gpu.report import document, shown, table, told
-from benchmarks.gpu.runner import Ended
+from benchmarks.gpu.runner import Ended, save
 
 
 @dataclass
@@ -116,6 +116,22 @@ def test_the_most_important_cells_come_first_and_none_twice() -> None:
     assert {profile for _, _, profile, _ in first} == {"balanced"}
     assert {threads for *_, threads in first} == {16, 0}  # all packs and sizes, and the naive loop
     assert {(pack, size) for pack, size, *_ in first[:6]} == {(p, s) for p, s, *_ in planned}
+
+
+def test_fp16_that_passed_its_gate_is_measured_right_behind_the_naive_loop(tmp_path: Path) -> None:
+    asked = replace(ASKED, out=str(tmp_path))
+    assert halves(asked) == []
+    judged = [
+        {"pack": "embedded", "gate": True, "passes": False},
+        {"pack": "other", "gate": True, "passes": True},
+    ]
+    save(tmp_path, "b", {"fp16": judged})
+    assert halves(asked) == ["/packs/other+fp16"]
+    save(tmp_path, "b", {"fp16": [{"pack": "other", "gate": False, "passes": True}]})
+    assert halves(asked) == []  # no gate: cosines of a few faces let nothing pass
+    planned = list(cells(asked, ["/packs/other+fp16"]))
+    assert {pack for pack, *_ in planned[12:15]} == {"/packs/other+fp16"}
+    assert len(set(planned)) == len(planned)
 
 
 def test_the_share_of_decoding_is_that_of_all_threads_time() -> None:
