@@ -20,6 +20,8 @@ def main() -> None:
     module = import_module(f"benchmarks.gpu.{stage.module}")
     figures = module.measure(Asked.read(folder), deadline, partial(save, folder, name))
     save(folder, name, figures)
+    if failed := figures.get("failed"):
+        sys.exit(f"{len(failed)} of its measurements failed, the first: {failed[0]['reason']}")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from headcount.errors import HeadcountError
 from headcount.settings import S3Settings, Settings
 from workers.analyse import Analysis, analyse
 from workers.models.base import ModelPack
@@ -32,6 +34,16 @@ def all_seen(
     """What photos show, so many at once."""
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda photo: seen(photo, pack, profile), photos))
+
+
+def attempt(
+    figures: dict[str, Any], key: Mapping[str, Any], work: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Add what was measured to the rows; or, where headcount refuses, the reason to ``failed``."""
+    try:
+        figures["rows"].append({**key, **work()})
+    except HeadcountError as error:
+        figures.setdefault("failed", []).append({**key, "reason": str(error)[:500]})
 
 
 def filling(pack: ModelPack) -> dict[str, float | None]:

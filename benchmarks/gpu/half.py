@@ -27,6 +27,8 @@ from workers.models.variants import keep_variant
 from workers.search import PROFILES, search
 from workers.verdict import LIMITS
 
+TOLD = ("faces", "mean_cosine", "low_cosine", "accuracy_fp32", "accuracy", "speed_ratio", "faults")
+"""What is told of a gate's judgement."""
 CROPS = 12
 """Photos whose faces are compared where there is no gate."""
 
@@ -49,11 +51,8 @@ def _through_gate(files: PackFiles, asked: Asked, settings: Settings) -> dict[st
     part = made.record.recogniser
     if made.record.passed:
         keep_variant(settings.cache_dir, made)  # stage c measures it
-    return {
-        "gate": True,
-        "passes": part.sha256 is not None,
-        "judgements": [judgement.model_dump(mode="json") for judgement in part.judgements],
-    }
+    judged = part.judgements[-1].model_dump(include=set(TOLD))
+    return {"gate": True, "passes": part.sha256 is not None, **judged}
 
 
 def _beside_limits(files: PackFiles, asked: Asked, settings: Settings) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.gpu.asked import Asked, pack_label, photos_of
 from benchmarks.gpu.budget import Clock, Deadline
-from benchmarks.gpu.engine import filling, opened, seen
+from benchmarks.gpu.engine import attempt, filling, opened, seen
 from benchmarks.gpu.naive import naive
 from benchmarks.gpu.watch import watched
 
@@ -36,7 +36,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
         if not deadline.allows(2 * asked.cell):
             figures["left_out"] = len(planned) - number
             break
-        figures["rows"].append({**named(cell), **row_of(asked, cell, pack_of)})
+        attempt(figures, named(cell), partial(row_of, asked, cell, pack_of))
         save(figures)
     return figures
 

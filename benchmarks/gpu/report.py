@@ -12,6 +12,8 @@ from benchmarks.gpu.runner import Ended
 Row = Mapping[str, Any]
 TARGETS = ((12, 10.0), (1, 5.0))
 """Megapixels, and how many times the naive loop's photos per second."""
+WIDEST = 160
+"""Characters of a cell; the JSON has all of them."""
 OF_DECODING = (12, 0.7)
 """Megapixels, and the share of what the decoder alone does."""
 
@@ -126,9 +128,15 @@ def shown(value: Any) -> str:
         return "yes" if value else "NO"
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 1 or 0.99 < value < 1.01 else f"{value:.1f}"
+    text = json.dumps(value) if isinstance(value, dict | list) else str(value)
+    return text if len(text) <= WIDEST else f"{text[:WIDEST]}..."
+
+
+def said(value: Any) -> str:
+    """A value as a line of its own: in full."""
     if isinstance(value, dict | list):
         return json.dumps(value)
-    return str(value)
+    return value if isinstance(value, str) else shown(value)
 
 
 def told(ended: Ended) -> str:
@@ -137,7 +145,7 @@ def told(ended: Ended) -> str:
     head = f"== {stage.name}: {stage.title}: {ended.status} in {ended.seconds:.1f} s"
     parts = [f"{head}{f' ({ended.reason})' if ended.reason else ''}"]
     plain = {k: v for k, v in ended.figures.items() if not _is_table(v)}
-    parts += [f"{name}: {shown(value)}" for name, value in plain.items()]
+    parts += [f"{name}: {said(value)}" for name, value in plain.items()]
     parts += [table(value) for value in ended.figures.values() if _is_table(value)]
     return "\n".join(parts)
 

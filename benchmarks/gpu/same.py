@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache, partial
 from typing import Any
 
 from benchmarks.gpu.agreement import agreement
 from benchmarks.gpu.asked import Asked, pack_label, photos_of
 from benchmarks.gpu.budget import Deadline
-from benchmarks.gpu.engine import all_seen, opened
+from benchmarks.gpu.engine import all_seen, attempt, opened
 from benchmarks.gpu.half import judged
 
 MOST = 12
@@ -23,14 +25,13 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
     """Agreement by pack and size, the largest photos last; then fp16 of each pack."""
     figures: dict[str, Any] = {"rows": [], "fp16": []}
     whole = deadline.left()
-    for pack in asked.packs:
-        plain = opened(pack, "cpu", "off", asked.folder / "cache")
-        tested = opened(pack, asked.provider, "on", asked.folder / "cache")
-        for size in asked.sizes:
-            if not deadline.allows(FOR_HALF * whole):
-                break
-            figures["rows"].append(_row(asked, pack, size, plain, tested))
-            save(figures)
+    pack_of = cache(partial(opened, cache=asked.folder / "cache"))
+    for pack, size in itertools.product(asked.packs, asked.sizes):
+        if not deadline.allows(FOR_HALF * whole):
+            break
+        key = {"pack": pack_label(pack), "megapixels": size}
+        attempt(figures, key, partial(compared, asked, pack, size, pack_of))
+        save(figures)
     for pack in asked.packs:
         if deadline.allows(5):
             figures["fp16"].append({"pack": pack_label(pack)} | judged(asked, pack))
@@ -38,14 +39,12 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
     return figures
 
 
-def _row(asked: Asked, pack: str, size: int, plain: Any, tested: Any) -> dict[str, Any]:
+def compared(asked: Asked, pack: str, size: int, pack_of: Callable[..., Any]) -> dict[str, Any]:
+    """Photos of one size by a pack on the CPU and on the provider, its photos sharing batches."""
+    plain = pack_of(pack, provider="cpu", batching="off")
+    tested = pack_of(pack, provider=asked.provider, batching="on")
     photos, began = photos_of(asked, size)[:MOST], time.perf_counter()
     threads = max(asked.threads)
     found = agreement(all_seen(photos, plain, threads), all_seen(photos, tested, threads))
-    return {
-        "pack": pack_label(pack),
-        "megapixels": size,
-        **asdict(found),
-        "passes": found.passes,
-        "seconds": round(time.perf_counter() - began, 2),
-    }
+    spent = round(time.perf_counter() - began, 2)
+    return {**asdict(found), "passes": found.passes, "seconds": spent}

@@ -47,7 +47,9 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
         if not deadline.allows(BEGINS):
             break
         row = {"pack": pack_label(pack), "megapixels": size, "profile": asked.profiles[0]}
-        figures["rows"].append(row | run(asked, pack, size, share=share, left=deadline.left()))
+        row |= run(asked, pack, size, share=share, left=deadline.left())
+        kept = "failed" if "reason" in row else "rows"
+        figures.setdefault(kept, []).append(row)
         save(figures)
     return figures
 

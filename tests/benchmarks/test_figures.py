@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from benchmarks.gpu.agreement import agreement
 from benchmarks.gpu.asked import Asked
 from benchmarks.gpu.budget import STAGES
+from benchmarks.gpu.engine import attempt
 from benchmarks.gpu.libraries import needed
 from benchmarks.gpu.photos import chosen_evenly, enlarged, with_comment
 from benchmarks.gpu.rates import cells, decode_share, halves
 from benchmarks.gpu.report import document, shown, table, told
 from benchmarks.gpu.runner import Ended, save
+from headcount.errors import FatalError
 
 
 @dataclass
@@ -227,3 +229,20 @@ def test_a_librarys_needs_are_read_from_its_file() -> None:
 def test_what_is_no_library_has_no_needs() -> None:
     with pytest.raises(ValueError, match="no ELF"):
         needed(b"MZ" + bytes(100))
+
+
+# -- what headcount refuses -----------------------------------------------------------------------
+
+
+def test_what_is_refused_is_told_and_stops_no_other_measurement() -> None:
+    figures: dict[str, list[dict[str, object]]] = {"rows": []}
+
+    def refused() -> dict[str, object]:
+        raise FatalError("no such GPU")
+
+    attempt(figures, {"pack": "a"}, refused)
+    attempt(figures, {"pack": "b"}, lambda: {"rate": 1})
+    assert figures == {
+        "rows": [{"pack": "b", "rate": 1}],
+        "failed": [{"pack": "a", "reason": "no such GPU"}],
+    }
