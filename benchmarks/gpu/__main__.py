@@ -17,13 +17,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.gpu.asked import Asked, pack_label
 from benchmarks.gpu.budget import Budget
 from benchmarks.gpu.report import document, table, told
 from benchmarks.gpu.runner import Ended, in_process, run_stages
 
-SMALL = {"threads": (2, 1), "profiles": ("balanced", "fast"), "cell": 0.5, "each": 6, "whole": 24}
+SMALL: dict[str, Any] = {
+    "threads": (2, 1),
+    "profiles": ("balanced", "fast"),
+    "cell": 0.5,
+    "each": 6,
+    "whole": 24,
+}
 """Numbers that show that all of it runs, and nothing else."""
 
 
@@ -33,7 +40,7 @@ def main() -> None:
     budget = Budget(words.seconds)
     asked = asked_for(words)
     asked.write()
-    site = installed(words.wheels, asked.folder / "site") if words.wheels else None
+    site = installed(words.wheels, asked.work / "site") if words.wheels else None
     ended: list[Ended] = []
     for each in run_stages(asked.folder, budget, in_process(asked.folder, site)):
         print(told(each), flush=True)

@@ -20,10 +20,14 @@ LEAST_COSINE = 0.999
 class Seen(Protocol):
     """The faces of a photo: boxes N x 4, landmarks N x 5 x 2, descriptors N x D, usable N."""
 
-    boxes: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
-    descriptors: NDArray[np.float32]
-    usable: NDArray[np.bool_]
+    @property
+    def boxes(self) -> NDArray[np.float32]: ...
+    @property
+    def landmarks(self) -> NDArray[np.float32]: ...
+    @property
+    def descriptors(self) -> NDArray[np.float32]: ...
+    @property
+    def usable(self) -> NDArray[np.bool_]: ...
 
 
 @dataclass(frozen=True, slots=True)

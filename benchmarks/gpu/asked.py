@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the command runs before the wheels are installed
+    from headcount.settings import ProfileName, Provider
 
 ASKED = "asked.json"
 
@@ -20,12 +24,12 @@ class Asked:
 
     photos: str
     out: str
-    provider: str
+    provider: Provider
     packs: tuple[str, ...]
     people: str = ""
     sizes: tuple[int, ...] = (1, 4, 12)
     threads: tuple[int, ...] = (16, 8, 4, 2, 1)
-    profiles: tuple[str, ...] = ("balanced", "fast", "thorough")
+    profiles: tuple[ProfileName, ...] = ("balanced", "fast", "thorough")
     cell: float = 2.0
     each: int = 24
     whole: int = 3000
@@ -35,20 +39,26 @@ class Asked:
         """Where the figures go."""
         return Path(self.out)
 
+    @property
+    def work(self) -> Path:
+        """Where all goes that is no figure: photos, wheels, prepared models."""
+        return self.folder / "work"
+
     def write(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / ASKED).write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod
     def read(cls, folder: Path) -> Asked:
-        found = json.loads((folder / ASKED).read_text())
+        found: dict[str, Any] = json.loads((folder / ASKED).read_text())
         lists = ("packs", "sizes", "threads", "profiles")
-        return cls(**{k: tuple(v) if k in lists else v for k, v in found.items()})
+        given: dict[str, Any] = {k: tuple(v) if k in lists else v for k, v in found.items()}
+        return cls(**given)
 
 
 def photos_of(asked: Asked, megapixels: int) -> list[Path]:
     """The photos of one size, as the first stage made them."""
-    return sorted((asked.folder / "photos" / f"{megapixels:02d}").glob("*.jpg"))
+    return sorted((asked.work / "photos" / f"{megapixels:02d}").glob("*.jpg"))
 
 
 def pack_label(pack: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from headcount.errors import HeadcountError
-from headcount.settings import S3Settings, Settings
+from headcount.settings import ProfileName, Provider, S3Settings, Settings
 from workers.analyse import Analysis, analyse
 from workers.models.base import ModelPack
 from workers.models.batching import Batched
@@ -17,19 +17,19 @@ from workers.models.packs import open_pack
 MOST_PIXELS = 10**9
 
 
-def opened(pack: str, provider: str, batching: str, cache: Path) -> ModelPack:
+def opened(pack: str, provider: Provider, batching: Literal["on", "off"], cache: Path) -> ModelPack:
     """A pack on a provider, its photos sharing batches (``on``) or not (``off``)."""
     settings = Settings(provider=provider, batching=batching, cache_dir=cache)
     return open_pack(pack, settings, S3Settings())
 
 
-def seen(photo: Path, pack: ModelPack, profile: str = "balanced") -> Analysis:
+def seen(photo: Path, pack: ModelPack, profile: ProfileName = "balanced") -> Analysis:
     """What a photo shows, as a worker finds it."""
     return analyse(photo.read_bytes(), pack, max_pixels=MOST_PIXELS, profile=profile)
 
 
 def all_seen(
-    photos: Sequence[Path], pack: ModelPack, threads: int, profile: str = "balanced"
+    photos: Sequence[Path], pack: ModelPack, threads: int, profile: ProfileName = "balanced"
 ) -> list[Analysis]:
     """What photos show, so many at once."""
     with ThreadPoolExecutor(threads) as pool:

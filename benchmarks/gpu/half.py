@@ -35,7 +35,7 @@ CROPS = 12
 
 def judged(asked: Asked, pack: str) -> dict[str, Any]:
     """What became of fp16 of a pack; an error of the pack or the gate as a reason."""
-    settings = Settings(provider=asked.provider, cache_dir=asked.folder / "cache")
+    settings = Settings(provider=asked.provider, cache_dir=asked.work / "cache")
     try:
         files = resolve_pack(pack, settings, S3Settings())
         if asked.people:

@@ -18,6 +18,7 @@ from benchmarks.gpu.asked import Asked
 from benchmarks.gpu.budget import Deadline
 from benchmarks.gpu.libraries import missing
 from headcount.errors import HeadcountError
+from headcount.settings import Provider
 from workers.models.session import available_providers, open_session
 
 PACKAGES = (
@@ -91,7 +92,7 @@ def libraries_missing() -> dict[str, list[str]]:
     return {file.stem.split("_")[-1]: missing(file) for file in files}
 
 
-def loaded(provider: str) -> dict[str, Any]:
+def loaded(provider: Provider) -> dict[str, Any]:
     """Whether a network runs on the provider, and not elsewhere."""
     try:
         session = open_session(_doubling(), provider, name="a network of one addition")

@@ -11,12 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from headcount.settings import ProfileName
 from workers.align import crop_faces
 from workers.models.base import ModelPack
 from workers.search import PROFILES, search_image
 
 
-def naive(photo: Path, pack: ModelPack, profile: str) -> int:
+def naive(photo: Path, pack: ModelPack, profile: ProfileName) -> int:
     """How many faces of a photo were embedded, by a pack whose photos share no batches."""
     decoded = cv2.imdecode(np.fromfile(photo, np.uint8), cv2.IMREAD_COLOR)
     image = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

@@ -26,7 +26,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
     figures: dict[str, Any] = {"sources": len(sources), "sizes": {}}
     for megapixels in sorted(asked.sizes):
         began = time.perf_counter()
-        place = asked.folder / "photos" / f"{megapixels:02d}"
+        place = asked.work / "photos" / f"{megapixels:02d}"
         place.mkdir(parents=True, exist_ok=True)
         made = [enlarged(source, megapixels) for source in sources[: asked.each]]
         for number in range(asked.each):

@@ -13,24 +13,25 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.gpu.asked import Asked, pack_label, photos_of
 from benchmarks.gpu.budget import Clock, Deadline
 from benchmarks.gpu.engine import attempt, filling, opened, seen
 from benchmarks.gpu.naive import naive
 from benchmarks.gpu.watch import watched
+from headcount.settings import ProfileName
 
 NAIVE_WARM = 2
 """Photos that the naive loop sees before it is timed; the others fill all batches once."""
-Cell = tuple[str, int, str, int]
+Cell = tuple[str, int, ProfileName, int]
 """Pack, megapixels, profile and threads; 0 threads for the naive loop."""
 
 
 def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
     """Cell after cell, while there is time for another."""
     figures: dict[str, Any] = {"rows": [], "left_out": 0}
-    pack_of = cache(partial(opened, provider=asked.provider, cache=asked.folder / "cache"))
+    pack_of = cache(partial(opened, provider=asked.provider, cache=asked.work / "cache"))
     planned = list(cells(asked, halves(asked)))
     for number, cell in enumerate(planned):
         if not deadline.allows(2 * asked.cell):
@@ -54,7 +55,7 @@ def row_of(asked: Asked, cell: Cell, pack_of: Callable[..., Any]) -> dict[str, A
     return row | {"filling": filling(together)}
 
 
-def batching_of(asked: Asked) -> str:
+def batching_of(asked: Asked) -> Literal["on", "off"]:
     """Whether photos share batches: as a worker would, on its provider."""
     return "off" if asked.provider == "cpu" else "on"
 
@@ -76,7 +77,7 @@ def cells(asked: Asked, in_half: Sequence[str] = ()) -> Iterator[Cell]:
     for threads in (most, 0):
         yield from ((pack, size, first, threads) for pack, size in packs_sizes)
     yield from ((pack, size, first, most) for pack in in_half for size in asked.sizes)
-    wanted: list[tuple[str, int]] = []
+    wanted: list[tuple[ProfileName, int]] = []
     wanted += [(first, threads) for threads in asked.threads if threads != most]
     for profile in asked.profiles[1:]:
         wanted += [(profile, most), (profile, 0)]
@@ -96,13 +97,13 @@ def named(cell: Cell) -> dict[str, Any]:
     }
 
 
-def seen_seconds(pack: Any, profile: str, photo: Path) -> tuple[int, dict[str, float]]:
+def seen_seconds(pack: Any, profile: ProfileName, photo: Path) -> tuple[int, dict[str, float]]:
     """Faces of a photo as a worker finds them, and seconds by stage."""
     found = seen(photo, pack, profile)
     return len(found), found.seconds
 
 
-def naive_seconds(pack: Any, profile: str, photo: Path) -> tuple[int, dict[str, float]]:
+def naive_seconds(pack: Any, profile: ProfileName, photo: Path) -> tuple[int, dict[str, float]]:
     """Faces of a photo by the naive loop; it tells no stages apart."""
     return naive(photo, pack, profile), {}
 

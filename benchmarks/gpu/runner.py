@@ -20,6 +20,8 @@ from benchmarks.gpu.cuda_paths import library_path
 GRACE = 10.0
 """Seconds that a stage has to end after its limit, before it is killed: it ends by itself between
 two measurements."""
+TO_END, EACH = 5.0, 0.1
+"""Seconds that processes have to end after a signal, and between two looks whether they have."""
 Figures = dict[str, Any]
 
 
@@ -130,11 +132,21 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         for sent in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, sent)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(5)
+            _end_group(process, sent)
         return None
+
+
+def _end_group(process: subprocess.Popen[bytes], sent: signal.Signals) -> None:
+    """Send a signal to a process and all of its group, and wait until they are gone, not for long.
+
+    `headcount run` ends its broker and its workers when it is told to.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, sent)
+        for _ in range(int(TO_END / EACH)):
+            process.poll()
+            os.killpg(process.pid, 0)  # raises once nobody is left
+            time.sleep(EACH)
 
 
 def _last_line(log: Path) -> str:

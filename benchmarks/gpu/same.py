@@ -25,7 +25,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
     """Agreement by pack and size, the largest photos last; then fp16 of each pack."""
     figures: dict[str, Any] = {"rows": [], "fp16": []}
     whole = deadline.left()
-    pack_of = cache(partial(opened, cache=asked.folder / "cache"))
+    pack_of = cache(partial(opened, cache=asked.work / "cache"))
     for pack, size in itertools.product(asked.packs, asked.sizes):
         if not deadline.allows(FOR_HALF * whole):
             break

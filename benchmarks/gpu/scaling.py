@@ -100,7 +100,9 @@ def made_up_faces(height: int, width: int) -> Floats:
         for x in range(across)
         for y in range(down)
     ]
-    return np.stack([TEMPLATE * (side / SIZE) + np.float32(corner) for corner in corners])
+    return np.stack(
+        [TEMPLATE * (side / SIZE) + np.asarray(corner, np.float32) for corner in corners]
+    )
 
 
 def on_cpu(image: Image) -> tuple[list[Image], Image]:

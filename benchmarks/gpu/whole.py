@@ -72,14 +72,18 @@ def best_of(asked: Asked, pack: str, size: int) -> tuple[float, int]:
 def run(asked: Asked, pack: str, size: int, *, share: float, left: float) -> dict[str, Any]:
     """One run on as many photos as its share of the time allows; it is stopped at the end."""
     rate, threads = best_of(asked, pack, size)
-    place = asked.folder / "whole"
+    place = asked.work / "whole"
     shutil.rmtree(place, ignore_errors=True)
     wanted = max(FEWEST, int(rate * (share - BEGINS)))
     count = made(photos_of(asked, size), min(asked.whole, wanted), place / "photos")
     began = time.perf_counter()
     with watched() as gpu:
         code = _headcount(command(asked, pack, threads, place), asked, count, left)
-    row = {"photos": count, "threads": threads, "seconds": time.perf_counter() - began}
+    row: dict[str, Any] = {
+        "photos": count,
+        "threads": threads,
+        "seconds": time.perf_counter() - began,
+    }
     if code != 0:
         return row | {"photos_per_second": None, "reason": f"it ended with exit code {code}"}
     row["photos_per_second"] = embed_rate(place / "archive")
@@ -110,7 +114,7 @@ def _headcount(words: Sequence[str], asked: Asked, count: int, left: float) -> i
     """The exit code; words where it had to be stopped."""
     setup = {
         "HEADCOUNT_SHARD_PHOTOS": str(max(1, count // SHARDS)),
-        "HEADCOUNT_CACHE_DIR": str(asked.folder / "cache"),
+        "HEADCOUNT_CACHE_DIR": str(asked.work / "cache"),
     }
     env = {**os.environ, **setup}
     try:
