@@ -69,7 +69,7 @@ def arguments() -> argparse.Namespace:
 
 
 def asked_for(words: argparse.Namespace) -> Asked:
-    """What the run is asked for, paths in full. Raises SystemExit for two packs of one name."""
+    """Read the request, paths in full. Raises SystemExit for two packs of one name."""
     packs = [str(Path(p).resolve()) if Path(p).is_dir() else p for p in words.packs.split(",")]
     if len({pack_label(pack) for pack in packs}) < len(packs):
         sys.exit("two packs have the same name: figures could not be told apart")
@@ -84,7 +84,7 @@ def asked_for(words: argparse.Namespace) -> Asked:
 
 
 def samples() -> Path:
-    """The photos of `headcount demo`, fetched once."""
+    """Fetch the photos of `headcount demo`, once."""
     from headcount.settings import Settings
     from orchestrator.samples import fetch_samples
 
@@ -92,7 +92,7 @@ def samples() -> Path:
 
 
 def installed(wheels: Path, site: Path) -> Path:
-    """The folder into which the wheels were installed. Raises SystemExit where that fails."""
+    """Install wheels into a folder of their own. Raises SystemExit where that fails."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
     command += ["--no-compile", "--upgrade", "--target", str(site)]
     files = [str(path) for path in sorted(wheels.glob("*.whl"))]

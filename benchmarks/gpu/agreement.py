@@ -47,7 +47,7 @@ class Agreement:
 
     @property
     def passes(self) -> bool:
-        """The same faces, landmarks within a pixel, and the same descriptors."""
+        """Verdict: the same faces, landmarks within a pixel, cosine 0.999 or more."""
         return (
             self.alone == 0
             and self.landmarks is not None

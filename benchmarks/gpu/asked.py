@@ -15,7 +15,7 @@ ASKED = "asked.json"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Where photos come from, where figures go, and what is compared.
+    """A run's request: sources, places and sizes of what is measured.
 
     ``photos`` and ``out`` are folders; ``people`` is one of labelled people for the gate of fp16,
     or empty. ``packs`` are names or folders. ``cell`` is the seconds of one measurement, ``each``
@@ -36,12 +36,12 @@ class Asked:
 
     @property
     def folder(self) -> Path:
-        """Where the figures go."""
+        """Folder of the figures."""
         return Path(self.out)
 
     @property
     def work(self) -> Path:
-        """Where all goes that is no figure: photos, wheels, prepared models."""
+        """Folder of all that is no figure: photos, wheels, prepared models."""
         return self.folder / "work"
 
     def write(self) -> None:
@@ -57,10 +57,10 @@ class Asked:
 
 
 def photos_of(asked: Asked, megapixels: int) -> list[Path]:
-    """The photos of one size, as the first stage made them."""
+    """Photos of one size, as the first stage made them."""
     return sorted((asked.work / "photos" / f"{megapixels:02d}").glob("*.jpg"))
 
 
 def pack_label(pack: str) -> str:
-    """A pack as tables call it: its folder's name, or its own."""
+    """Name of a pack in tables: its folder's, or its own."""
     return Path(pack).name

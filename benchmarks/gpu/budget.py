@@ -40,7 +40,7 @@ STAGES = (
 
 
 class Budget:
-    """All seconds of a run. What a stage does not use goes to those that follow."""
+    """Seconds of a run. Those that a stage does not use go to the stages that follow."""
 
     def __init__(
         self, seconds: float, stages: Sequence[Stage] = STAGES, clock: Clock = time.monotonic
@@ -63,7 +63,7 @@ class Budget:
 
 
 class Deadline:
-    """The end of a stage: between two measurements it is asked whether there is time for one."""
+    """End of a stage, asked between two measurements whether there is time for another."""
 
     def __init__(self, seconds: float, clock: Clock = time.monotonic) -> None:
         self._clock = clock
@@ -74,5 +74,5 @@ class Deadline:
         return max(0.0, self._end - self._clock())
 
     def allows(self, seconds: float) -> bool:
-        """Whether so many are left."""
+        """Tell whether so many seconds are left."""
         return self.left() >= seconds

@@ -15,7 +15,7 @@ FOLDERS = ("nvidia/*/lib", "nvidia/*/lib64", "tensorrt_libs")
 
 
 def library_path(places: Iterable[str]) -> str:
-    """LD_LIBRARY_PATH as it is, then the folders of libraries below these places."""
+    """Extend LD_LIBRARY_PATH by the folders of libraries below these places."""
     found = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if path]
     for place in places:
         for pattern in FOLDERS:

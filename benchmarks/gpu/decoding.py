@@ -32,7 +32,7 @@ CPU_WAYS = ("CPU_ONLY",)
 
 
 def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
-    """The CPU at all sizes first, then each way of nvImageCodec."""
+    """Measure the CPU at all sizes, then each way of nvImageCodec."""
     figures: dict[str, Any] = {"rows": []}
     ways = ("cpu", *(GPU_WAYS if asked.provider != "cpu" else CPU_WAYS))
     for way, size in itertools.product(ways, asked.sizes):
@@ -50,7 +50,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
 
 
 def on_cpu(photos: Sequence[Path], _: str, threads: int, seconds: float) -> dict[str, Any]:
-    """Photos per second as a worker decodes them, in so many threads and in one."""
+    """Measure photos per second as a worker decodes them, in so many threads and in one."""
     files = [photo.read_bytes() for photo in photos]
     return {
         "photos_per_second": _by_threads(files, threads, seconds),
@@ -80,7 +80,7 @@ def _pixels(data: bytes) -> NDArray[np.uint8]:
 
 
 def by_codec(photos: Sequence[Path], way: str, threads: int, seconds: float) -> dict[str, Any]:
-    """Photos per second of nvImageCodec, left on its device and brought back, and their pixels."""
+    """Measure nvImageCodec, photos left on its device and brought back, and compare pixels."""
     from nvidia import nvimgcodec
 
     files = [photo.read_bytes() for photo in photos]
@@ -122,7 +122,7 @@ def _wait_for_gpu() -> None:
 
 
 def differences(images: Sequence[NDArray[Any]], files: Sequence[bytes]) -> dict[str, float]:
-    """How far the pixels lie from those that a worker decodes: steps of 0 to 255."""
+    """Compare pixels with those that a worker decodes, in steps of 0 to 255."""
     most, total, unequal, count = 0, 0.0, 0, 0
     for image, data in zip(images, files, strict=True):
         apart = np.abs(np.asarray(image, np.int16) - _pixels(data).astype(np.int16))

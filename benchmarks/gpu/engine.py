@@ -18,20 +18,20 @@ MOST_PIXELS = 10**9
 
 
 def opened(pack: str, provider: Provider, batching: Literal["on", "off"], cache: Path) -> ModelPack:
-    """A pack on a provider, its photos sharing batches (``on``) or not (``off``)."""
+    """Open a pack on a provider, its photos sharing batches (``on``) or not (``off``)."""
     settings = Settings(provider=provider, batching=batching, cache_dir=cache)
     return open_pack(pack, settings, S3Settings())
 
 
 def seen(photo: Path, pack: ModelPack, profile: ProfileName = "balanced") -> Analysis:
-    """What a photo shows, as a worker finds it."""
+    """Analyse a photo as a worker does."""
     return analyse(photo.read_bytes(), pack, max_pixels=MOST_PIXELS, profile=profile)
 
 
 def all_seen(
     photos: Sequence[Path], pack: ModelPack, threads: int, profile: ProfileName = "balanced"
 ) -> list[Analysis]:
-    """What photos show, so many at once."""
+    """Analyse photos, so many at once."""
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda photo: seen(photo, pack, profile), photos))
 
@@ -47,7 +47,7 @@ def attempt(
 
 
 def filling(pack: ModelPack) -> dict[str, float | None]:
-    """How many images and faces a batch had on average; None where there are no batches."""
+    """Mean number of images and faces in a batch; None where there are no batches."""
     networks = {
         "images": getattr(pack.detector, "network", None),
         "faces": getattr(pack.recogniser, "network", None),

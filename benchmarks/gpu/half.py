@@ -34,7 +34,7 @@ CROPS = 12
 
 
 def judged(asked: Asked, pack: str) -> dict[str, Any]:
-    """What became of fp16 of a pack; an error of the pack or the gate as a reason."""
+    """Judge fp16 of a pack; an error of the pack or the gate becomes a reason."""
     settings = Settings(provider=asked.provider, cache_dir=asked.work / "cache")
     try:
         files = resolve_pack(pack, settings, S3Settings())
@@ -73,7 +73,7 @@ def _beside_limits(files: PackFiles, asked: Asked, settings: Settings) -> dict[s
 
 
 def _crops(asked: Asked, detector: Detector) -> Image:
-    """The faces of some of the smallest photos."""
+    """Crop the faces of some of the smallest photos."""
     crops = []
     for photo in photos_of(asked, min(asked.sizes))[:CROPS]:
         picture = Picture(photo.read_bytes(), max_pixels=MOST_PIXELS)

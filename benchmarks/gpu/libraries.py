@@ -33,7 +33,7 @@ def needed(data: bytes) -> list[str]:
 
 
 def _offset(address: int, loads: Iterable[tuple[int, int, int]]) -> int:
-    """Where in the file lies what is loaded at an address."""
+    """Translate an address in memory to an offset in the file. Raises ValueError."""
     for first, offset, length in loads:
         if first <= address < first + length:
             return address - first + offset
@@ -45,7 +45,7 @@ def _text(data: bytes, start: int) -> str:
 
 
 def missing(library: Path) -> list[str]:
-    """The libraries that one needs and that the loader does not find."""
+    """Needed libraries that the loader does not find."""
     return [name for name in needed(library.read_bytes()) if not _loads(name)]
 
 

@@ -31,7 +31,7 @@ ASK_DRIVER = "name,driver_version,memory.total,compute_cap,pcie.link.gen.current
 
 
 def measure(asked: Asked, _deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
-    """What is there; the provider last, since it may take the process with it."""
+    """Describe the machine; try the provider last, since it may take the process with it."""
     figures: dict[str, Any] = {
         "gpu": gpu(),
         "cores": os.cpu_count(),
@@ -52,7 +52,7 @@ def measure(asked: Asked, _deadline: Deadline, save: Callable[[dict[str, Any]], 
 
 
 def gpu() -> dict[str, str] | None:
-    """The first GPU as nvidia-smi tells it; None without."""
+    """First GPU as nvidia-smi tells it; None without."""
     command = ["nvidia-smi", f"--query-gpu={ASK_DRIVER}", "--format=csv,noheader"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
@@ -63,7 +63,7 @@ def gpu() -> dict[str, str] | None:
 
 
 def processor() -> str:
-    """The processor's name, where Linux tells it."""
+    """Name of the processor, where Linux tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -84,7 +84,7 @@ def packages() -> dict[str, str]:
 
 
 def libraries_missing() -> dict[str, list[str]]:
-    """For each provider that comes as a library: what it needs and the loader does not find."""
+    """Missing libraries of each provider that comes as a library."""
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or spec.origin is None:
         return {}
@@ -93,7 +93,7 @@ def libraries_missing() -> dict[str, list[str]]:
 
 
 def loaded(provider: Provider) -> dict[str, Any]:
-    """Whether a network runs on the provider, and not elsewhere."""
+    """Try whether a network runs on the provider, and not elsewhere."""
     try:
         session = open_session(_doubling(), provider, name="a network of one addition")
     except HeadcountError as error:

@@ -18,7 +18,7 @@ from workers.search import PROFILES, search_image
 
 
 def naive(photo: Path, pack: ModelPack, profile: ProfileName) -> int:
-    """How many faces of a photo were embedded, by a pack whose photos share no batches."""
+    """Embed a photo's faces one by one and count them; the pack's photos share no batches."""
     decoded = cv2.imdecode(np.fromfile(photo, np.uint8), cv2.IMREAD_COLOR)
     image = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
     found = search_image(image, pack.detector, PROFILES[profile])

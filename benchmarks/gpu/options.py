@@ -41,7 +41,7 @@ TENSORRT_NAMES = ("device_id", "has_user_compute_stream", "user_compute_stream")
 
 
 def read(wheel: Path) -> dict[str, Any]:
-    """The table of a wheel."""
+    """Read the table of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         build = dict(re.findall(r"(\w+) = '([^']*)'", archive.read(BUILD).decode()))
         cuda, tensorrt = (archive.read(LIBRARY.format(name)) for name in ("cuda", "tensorrt"))
@@ -68,12 +68,12 @@ def _of_nvidia(library: bytes) -> list[str]:
 
 
 def texts(library: bytes, names: Iterable[str]) -> list[str]:
-    """Those of the names that stand in a library as texts of their own, from zero to zero."""
+    """Find the names that stand in a library as texts of their own, from zero to zero."""
     return [name for name in names if b"\0" + name.encode() + b"\0" in library]
 
 
 def beginning(library: bytes, start: bytes) -> list[str]:
-    """The texts of a library that begin so, and are made of small letters, digits and _."""
+    """Find the texts of a library that begin so, of small letters, digits and _."""
     found = re.findall(rb"\0(" + start + rb"[a-z0-9_]+)(?=\0)", library)
     return [name.decode() for name in found]
 

@@ -53,7 +53,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """The manifest that lies in a folder. Raises ParcelError."""
+        """Read the manifest of a folder. Raises ParcelError."""
         try:
             found = json.loads((folder / MANIFEST).read_text())
             lists = [tuple(Piece(**each) for each in found[name]) for name in ("files", "parts")]
@@ -71,7 +71,7 @@ class Budget:
     all: float
 
     def left(self, parcels: int) -> float:
-        """The seconds that are left for measuring."""
+        """Seconds that are left for measuring."""
         return self.all - self.start - self.each * parcels
 
 
@@ -96,12 +96,12 @@ def split(files: Sequence[Path], into: Path, limit: int) -> Manifest:
 
 
 def _room_of_manifest(files: Sequence[Path]) -> int:
-    """Bytes that the manifest takes at most: 200 for each file and for each of 100 parts."""
+    """Bytes of the manifest at most: 200 for each file and for each of 100 parts."""
     return 200 * (len(files) + 100) + sum(len(file.name) for file in files)
 
 
 class _Sums:
-    """The bytes of files one behind the other, and what each file was."""
+    """Reader of files one behind the other, with the size and SHA-256 of each."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = files
@@ -124,7 +124,7 @@ def _blocks(file: Path) -> Iterator[bytes]:
 
 
 def _cut(blocks: Iterator[bytes], room: int) -> Iterator[list[bytes]]:
-    """The same bytes in lists of blocks, each of ``room`` bytes but the last."""
+    """Cut bytes into lists of blocks, each of ``room`` bytes but the last."""
     part: list[bytes] = []
     free = room
     for block in blocks:

@@ -44,7 +44,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
 
 
 def chosen_evenly(folder: Path, most: int) -> list[Path]:
-    """So many JPEGs of a folder, evenly from the list of all by name. Raises SystemExit."""
+    """Choose so many JPEGs of a folder, evenly by name. Raises SystemExit."""
     every = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     if not every:
         raise SystemExit(f"there is no .jpg in {folder}")
@@ -52,7 +52,7 @@ def chosen_evenly(folder: Path, most: int) -> list[Path]:
 
 
 def enlarged(photo: Path, megapixels: int) -> bytes:
-    """The photo with so many million pixels, as a baseline JPEG."""
+    """Enlarge a photo to so many million pixels, as a baseline JPEG."""
     image = cv2.imdecode(np.fromfile(photo, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise SystemExit(f"{photo} cannot be decoded")
@@ -64,6 +64,6 @@ def enlarged(photo: Path, megapixels: int) -> bytes:
 
 
 def with_comment(jpeg: bytes, number: int) -> bytes:
-    """The same picture in other bytes: a comment (COM) right behind the start of the image."""
+    """Change a JPEG's bytes and no pixel: a comment (COM) behind the start of the image."""
     text = f"photo {number}".encode()[:MOST_COMMENT]
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]

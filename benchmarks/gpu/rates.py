@@ -29,7 +29,7 @@ Cell = tuple[str, int, ProfileName, int]
 
 
 def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
-    """Cell after cell, while there is time for another."""
+    """Measure cell after cell, while there is time for another."""
     figures: dict[str, Any] = {"rows": [], "left_out": 0}
     pack_of = cache(partial(opened, provider=asked.provider, cache=asked.work / "cache"))
     planned = list(cells(asked, halves(asked)))
@@ -43,7 +43,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
 
 
 def row_of(asked: Asked, cell: Cell, pack_of: Callable[..., Any]) -> dict[str, Any]:
-    """One measurement."""
+    """Measure one cell."""
     pack, size, profile, threads = cell
     photos = photos_of(asked, size)
     if not threads:
@@ -56,12 +56,12 @@ def row_of(asked: Asked, cell: Cell, pack_of: Callable[..., Any]) -> dict[str, A
 
 
 def batching_of(asked: Asked) -> Literal["on", "off"]:
-    """Whether photos share batches: as a worker would, on its provider."""
+    """Choose whether photos share batches, as a worker does on its provider."""
     return "off" if asked.provider == "cpu" else "on"
 
 
 def halves(asked: Asked) -> list[str]:
-    """The packs in 16-bit floats that passed their gate in stage b."""
+    """Packs in 16-bit floats that passed their gate in stage b."""
     try:
         judged = json.loads((asked.folder / "b.json").read_text())["fp16"]
     except (OSError, ValueError, KeyError):
@@ -71,7 +71,7 @@ def halves(asked: Asked) -> list[str]:
 
 
 def cells(asked: Asked, in_half: Sequence[str] = ()) -> Iterator[Cell]:
-    """All of them, the most important first, none twice; in 16-bit floats by the most threads."""
+    """List all cells, the most important first; 16-bit floats by the most threads alone."""
     first, most = asked.profiles[0], max(asked.threads)
     packs_sizes = list(itertools.product(asked.packs, asked.sizes))
     for threads in (most, 0):
@@ -98,13 +98,13 @@ def named(cell: Cell) -> dict[str, Any]:
 
 
 def seen_seconds(pack: Any, profile: ProfileName, photo: Path) -> tuple[int, dict[str, float]]:
-    """Faces of a photo as a worker finds them, and seconds by stage."""
+    """Count a photo's faces as a worker finds them, with seconds by stage."""
     found = seen(photo, pack, profile)
     return len(found), found.seconds
 
 
 def naive_seconds(pack: Any, profile: ProfileName, photo: Path) -> tuple[int, dict[str, float]]:
-    """Faces of a photo by the naive loop; it tells no stages apart."""
+    """Count a photo's faces by the naive loop, which tells no stages apart."""
     return naive(photo, pack, profile), {}
 
 
@@ -120,7 +120,7 @@ def measured(
     warm: Sequence[Path] = (),
     clock: Clock = time.perf_counter,
 ) -> dict[str, Any]:
-    """Photos and faces per second of so many threads, that go round the photos for so long.
+    """Measure photos and faces per second of threads that go round the photos for so long.
 
     Those that warm it up come first, and do not count.
     """
@@ -146,7 +146,7 @@ def measured(
 def _rounds(
     photos: Sequence[Path], work: Work, end: float, clock: Clock, first: int
 ) -> list[tuple[int, dict[str, float]]]:
-    """One thread's photos until the end, at least one; each thread starts at another photo."""
+    """Work as one thread until the end, on one photo at least; threads start at other photos."""
     done = []
     for number in itertools.count(first):
         done.append(work(photos[number % len(photos)]))
@@ -156,6 +156,6 @@ def _rounds(
 
 
 def decode_share(stages: Sequence[dict[str, float]]) -> float | None:
-    """The share of all threads' time that went into decoding; None where nobody tells."""
+    """Share of all threads' time that went into decoding; None where nobody tells."""
     total = sum(sum(each.values()) for each in stages)
     return sum(each.get("decode", 0.0) for each in stages) / total if total else None

@@ -19,7 +19,7 @@ OF_DECODING = (12, 0.7)
 
 
 def document(asked: Asked, ended: Sequence[Ended]) -> dict[str, Any]:
-    """What the run showed: the machine, each stage's seconds, a row by pack, size and profile."""
+    """Join all figures: the machine, seconds by stage, a row by pack, size and profile."""
     figures = {each.stage.name: each.figures for each in ended}
     found = [
         row(figures, pack_label(pack), size, profile, first=profile == asked.profiles[0])
@@ -43,7 +43,7 @@ def document(asked: Asked, ended: Sequence[Ended]) -> dict[str, Any]:
 def row(
     figures: Mapping[str, Any], pack: str, size: int, profile: str, *, first: bool
 ) -> dict[str, Any]:
-    """One pack, size and profile; None where nothing was measured.
+    """Build the row of a pack, size and profile; None where nothing was measured.
 
     Agreement with the CPU and the run from end to end are of the ``first`` profile alone.
     """
@@ -92,7 +92,7 @@ def _ratio(rate: float | None, other: float | None) -> float | None:
 
 
 def targets(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Each target and pack: what was asked, what was measured, and whether that is enough."""
+    """Hold each pack to each target: the value measured, and whether it is enough."""
     found = []
     for each in rows:
         wanted = [("times the naive loop", "ratio", *target) for target in TARGETS]
@@ -110,7 +110,7 @@ def targets(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
-    """Rows as a table of text, columns in the order in which they first appear."""
+    """Format rows as a table, columns in the order in which they first appear."""
     names = list(columns) or list(dict.fromkeys(name for each in rows for name in each))
     lines = [names, *([shown(each.get(name)) for name in names] for each in rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(names))]
@@ -121,7 +121,7 @@ def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a table shows it."""
+    """Format a value for a table."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -133,14 +133,14 @@ def shown(value: Any) -> str:
 
 
 def said(value: Any) -> str:
-    """A value as a line of its own: in full."""
+    """Format a value in full, for a line of its own."""
     if isinstance(value, dict | list):
         return json.dumps(value)
     return value if isinstance(value, str) else shown(value)
 
 
 def told(ended: Ended) -> str:
-    """A stage as it is printed when it ends: what became of it, and its tables."""
+    """Format a stage as it is printed when it ends: its status and its tables."""
     stage = ended.stage
     head = f"== {stage.name}: {stage.title}: {ended.status} in {ended.seconds:.1f} s"
     parts = [f"{head}{f' ({ended.reason})' if ended.reason else ''}"]

@@ -27,7 +27,7 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What became of a stage: ``done``, ``failed``, ``killed`` or ``skipped``, and its figures.
+    """A stage that is over: ``done``, ``failed``, ``killed`` or ``skipped``, and its figures.
 
     A stage that was cut short has those that it saved until then.
     """
@@ -40,7 +40,7 @@ class Ended:
     figures: Figures = field(default_factory=dict)
 
     def summary(self) -> Figures:
-        """All of it but the figures."""
+        """Everything but the figures."""
         return {
             "title": self.stage.title,
             "status": self.status,
@@ -62,7 +62,7 @@ def run_stages(
     stages: Sequence[Stage] = STAGES,
     clock: Clock = time.monotonic,
 ) -> Iterator[Ended]:
-    """Each stage, as it ends. One that would start too late is skipped, and says so."""
+    """Yield each stage as it ends. One that would start too late is skipped, and says so."""
     for stage in stages:
         limit = budget.limit(stage)
         if limit is None:
@@ -76,7 +76,7 @@ def run_stages(
 
 
 def figures_of(folder: Path, stage: Stage) -> Figures:
-    """What a stage saved; nothing where it saved nothing."""
+    """Read a stage's figures; empty where it saved none."""
     try:
         found: Figures = json.loads((folder / f"{stage.name}.json").read_text())
     except (OSError, ValueError):
@@ -93,7 +93,7 @@ def save(folder: Path, name: str, figures: Figures) -> None:
 
 
 def in_process(folder: Path, site: Path | None = None, grace: float = GRACE) -> Start:
-    """Stages in processes of their own, which find the wheels of ``site`` and CUDA's libraries."""
+    """Start stages as processes that find the wheels of ``site`` and CUDA's libraries."""
 
     def start(stage: Stage, limit: float) -> tuple[str, str]:
         log = folder / f"{stage.name}.log"
@@ -115,7 +115,7 @@ def in_process(folder: Path, site: Path | None = None, grace: float = GRACE) -> 
 
 
 def environment(site: Path | None) -> dict[str, str]:
-    """The environment of a stage: wheels of ``site`` first, CUDA's libraries wherever they are."""
+    """Environment of a stage: wheels of ``site`` first, CUDA's libraries wherever they are."""
     paths = [str(path) for path in (site, Path.cwd()) if path is not None]
     paths += [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return {
@@ -127,7 +127,7 @@ def environment(site: Path | None) -> dict[str, str]:
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """The exit code; None for a process that had to be ended, with all that it started."""
+    """Wait for the exit code; None for a process that had to be ended, with all it started."""
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -22,7 +22,7 @@ FOR_HALF = 0.4
 
 
 def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
-    """Agreement by pack and size, the largest photos last; then fp16 of each pack."""
+    """Compare by pack and size, the largest photos last; then judge fp16 of each pack."""
     figures: dict[str, Any] = {"rows": [], "fp16": []}
     whole = deadline.left()
     pack_of = cache(partial(opened, cache=asked.work / "cache"))
@@ -40,7 +40,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
 
 
 def compared(asked: Asked, pack: str, size: int, pack_of: Callable[..., Any]) -> dict[str, Any]:
-    """Photos of one size by a pack on the CPU and on the provider, its photos sharing batches."""
+    """Compare a pack on the CPU with it on the provider, its photos sharing batches."""
     plain = pack_of(pack, provider="cpu", batching="off")
     tested = pack_of(pack, provider=asked.provider, batching="on")
     photos, began = photos_of(asked, size)[:MOST], time.perf_counter()

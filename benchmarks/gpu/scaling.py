@@ -35,7 +35,7 @@ Image = NDArray[np.uint8]
 
 
 def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
-    """Both ways at each size; the GPU's as a reason where PyTorch is not there."""
+    """Measure both ways at each size; a reason where PyTorch is not there."""
     figures: dict[str, Any] = {"rows": []}
     for size in asked.sizes:
         if not deadline.allows(3 * asked.cell):
@@ -56,7 +56,7 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
 
 
 def beside(images: list[Image], asked: Asked) -> dict[str, Any]:
-    """The GPU's rate, the upload counted, and how far its pixels lie from the CPU's."""
+    """Measure the GPU, the upload counted, and compare its pixels with the CPU's."""
     import torch
 
     device = "cpu" if asked.provider == "cpu" else "cuda"
@@ -87,7 +87,7 @@ def _rate(images: list[Image], work: Callable[[Image], Any], threads: int, secon
 
 
 def _apart(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """The mean difference of pixels, in steps of 0 to 255."""
+    """Mean difference of pixels, in steps of 0 to 255."""
     return float(np.abs(one.astype(np.float32) - other.astype(np.float32)).mean())
 
 
@@ -106,14 +106,14 @@ def made_up_faces(height: int, width: int) -> Floats:
 
 
 def on_cpu(image: Image) -> tuple[list[Image], Image]:
-    """The photo at the detector's sizes, and the crops, as a worker makes them."""
+    """Scale and crop a photo as a worker does."""
     sizes, longest = Sizes(image), max(image.shape[:2])
     small = [sizes.at(min(1.0, side / longest)) for side in LONG_SIDES]
     return small, crop_faces(image, made_up_faces(*image.shape[:2]))
 
 
 def on_device(image: Image, device: str) -> tuple[list[Image], Image]:
-    """The same by PyTorch, from the pixels in the CPU's memory and back to it."""
+    """Scale and crop by PyTorch, from the CPU's memory and back to it."""
     import torch
 
     pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
@@ -124,7 +124,7 @@ def on_device(image: Image, device: str) -> tuple[list[Image], Image]:
 
 
 def _scaled(planes: Any, long_side: int) -> Any:
-    """Halved by area as often as that goes, the rest bilinear."""
+    """Scale planes: halved by area as often as that goes, the rest bilinear."""
     from torch.nn import functional
 
     height, width = planes.shape[2:]

@@ -23,13 +23,13 @@ class _Memory(ctypes.Structure):
 
 @dataclass(slots=True)
 class Watched:
-    """What was seen of a GPU: shares of time in which it computed, bytes taken."""
+    """Samples of a GPU: shares of time in which it computed, bytes taken."""
 
     busy: list[float] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
 
     def summary(self) -> dict[str, float | int | None]:
-        """The mean share and the most memory; None without a GPU."""
+        """Mean share and peak memory; None without a GPU."""
         return {
             "gpu_busy": round(sum(self.busy) / len(self.busy), 3) if self.busy else None,
             "gpu_memory": max(self.bytes, default=None),
@@ -38,7 +38,7 @@ class Watched:
 
 @contextmanager
 def watched(device: int = 0) -> Iterator[Watched]:
-    """Look at a GPU until the block ends; nothing is seen where there is none."""
+    """Watch a GPU until the block ends; without one there is nothing to see."""
     seen, over = Watched(), threading.Event()
     looks = threading.Thread(target=_look, args=(device, seen, over), daemon=True)
     looks.start()

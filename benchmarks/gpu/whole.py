@@ -36,7 +36,7 @@ SHARDS = 12
 
 
 def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
-    """One run for each pack and size: the largest and the smallest photos first."""
+    """Run headcount for each pack and size, 4 MP last."""
     figures: dict[str, Any] = {"rows": []}
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -70,7 +70,7 @@ def best_of(asked: Asked, pack: str, size: int) -> tuple[float, int]:
 
 
 def run(asked: Asked, pack: str, size: int, *, share: float, left: float) -> dict[str, Any]:
-    """One run on as many photos as its share of the time allows; it is stopped at the end."""
+    """Run headcount on as many photos as its share of the time allows; stop it at the end."""
     rate, threads = best_of(asked, pack, size)
     place = asked.work / "whole"
     shutil.rmtree(place, ignore_errors=True)
@@ -92,7 +92,7 @@ def run(asked: Asked, pack: str, size: int, *, share: float, left: float) -> dic
 
 
 def made(sources: Sequence[Path], count: int, place: Path) -> int:
-    """So many photos, no two of the same bytes; how many there are."""
+    """Write so many photos, no two of the same bytes."""
     place.mkdir(parents=True)
     pictures = [source.read_bytes() for source in sources]
     for number in range(count):
@@ -102,7 +102,7 @@ def made(sources: Sequence[Path], count: int, place: Path) -> int:
 
 
 def command(asked: Asked, pack: str, threads: int, place: Path) -> list[str]:
-    """`headcount run` on the photos of a folder, with an archive of its own."""
+    """Command line of `headcount run` on the photos of a folder, with its own archive."""
     words = ["run", place / "photos", "--archive", place / "archive", "--out", place / "results"]
     words += ["--model", pack, "--provider", asked.provider, "--threads", threads]
     words += ["--profile", asked.profiles[0], "--annotate", 0]
@@ -111,7 +111,7 @@ def command(asked: Asked, pack: str, threads: int, place: Path) -> list[str]:
 
 
 def _headcount(words: Sequence[str], asked: Asked, count: int, left: float) -> int | str:
-    """The exit code; words where it had to be stopped."""
+    """Exit code of a run; words where it had to be stopped."""
     setup = {
         "HEADCOUNT_SHARD_PHOTOS": str(max(1, count // SHARDS)),
         "HEADCOUNT_CACHE_DIR": str(asked.work / "cache"),
@@ -143,7 +143,7 @@ def embed_rate(archive: Path) -> float | None:
 
 
 def rate_after_first(ended: Sequence[tuple[datetime, int]]) -> float | None:
-    """Of shards, each with the time of its end and its photos; None for fewer than two."""
+    """Photos per second of shards, given ends and photos; None for fewer than two."""
     if len(ended) < 2:
         return None
     seconds = (ended[-1][0] - ended[0][0]).total_seconds()

@@ -116,7 +116,7 @@ def require_tensorrt(libraries: Sequence[str] = TENSORRT_LIBRARIES) -> None:
 
 
 def tensorrt_version() -> str:
-    """The version of the TensorRT that the loader finds, as it says it; ``unknown`` without one."""
+    """Version of the TensorRT that the loader finds, as it says it; ``unknown`` without one."""
     try:
         return str(ctypes.CDLL(TENSORRT_LIBRARIES[0]).getInferLibVersion())
     except (OSError, AttributeError):
