@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workers.matching.impostors import Cosines, ImpostorPairs, Weights
 
@@ -85,22 +84,6 @@ def logistic(
         if np.abs(step).max() < 1e-6:
             break
     return float(beta[0]), float(beta[1])
-
-
-def labelled_pairs(
-    embeddings: NDArray[np.float32], people: NDArray[np.int64], *, most: int = 3000
-) -> tuple[Cosines, Cosines]:
-    """Cosines of the genuine and of the impostor pairs among R embeddings, or ``most`` of them.
-
-    ``people`` (R) numbers the person of each embedding.
-    """
-    if len(people) > most:
-        chosen = np.sort(np.random.default_rng(0).choice(len(people), most, replace=False))
-        embeddings, people = embeddings[chosen], people[chosen]
-    one, other = np.triu_indices(len(people), 1)
-    cosines = (embeddings @ embeddings.T)[one, other]
-    same = people[one] == people[other]
-    return cosines[same], cosines[~same]
 
 
 @dataclass(frozen=True, slots=True)

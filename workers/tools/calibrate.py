@@ -35,7 +35,6 @@ from workers.matching.calibration import (
     FEWEST,
     Calibration,
     cosine_at,
-    labelled_pairs,
     search_threshold,
 )
 from workers.matching.impostors import (
@@ -45,6 +44,7 @@ from workers.matching.impostors import (
     impostor_pairs,
     references,
 )
+from workers.matching.labelled_pairs import labelled_pairs
 from workers.models.packs.of_archive import figures_in_use
 from workers.people.gallery import load_gallery
 from workers.tables.columns import NONE, Numbers, factorize, first_of_each, index_of, take_or_null

@@ -5,7 +5,6 @@ from headcount.contract.messages import CalibrationRecord, PackRecord, now
 from workers.matching.calibration import (
     Calibration,
     cosine_at,
-    labelled_pairs,
     logistic,
     search_threshold,
 )
@@ -63,13 +62,6 @@ def test_the_logistic_says_what_is_seen() -> None:
     said = 1 / (1 + np.exp(-(slope * both + intercept)))
     band = (said > 0.7) & (said < 0.8)
     assert (np.arange(len(both)) < len(genuine))[band].mean() == pytest.approx(0.75, abs=0.02)
-
-
-def test_labelled_pairs_are_told_apart() -> None:
-    rows = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], np.float32)
-    genuine, impostor = labelled_pairs(rows, np.array([0, 0, 1]))
-    assert genuine.tolist() == pytest.approx([0.6])
-    assert sorted(impostor.tolist()) == pytest.approx([0.0, 0.8])
 
 
 def test_without_labels_the_packs_curve_moves_with_its_impostors() -> None:
