@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.settings import S3Settings, Settings
 from workers.clustering.cluster import cluster, join_rule
 from workers.identity import cluster_ids as identities

@@ -29,7 +29,7 @@ from speed import chosen_evenly, enlarged, headcount, heading, opened, row
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the servers of the tests
 
-from headcount.contract.messages import AttemptRecord, DoneMarker
+from headcount.contract.stored.jobs import AttemptRecord, DoneMarker
 from headcount.settings import ProfileName, Settings
 from headcount.storage import open_store
 from tests.servers import S3Server, weed_server

@@ -37,7 +37,8 @@ from numpy.typing import NDArray
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
-from headcount.contract.messages import JobSpec, SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import JobSpec, SplitRecord
 from headcount.contract.vocabulary import Outcome, Photo, person_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store

@@ -33,13 +33,9 @@ import redis
 
 from headcount.broker import Broker
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import (
-    AttemptRecord,
-    DoneMarker,
-    PackRecord,
-    ProgressRecord,
-    read_record,
-)
+from headcount.contract.record import read_record
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import AttemptRecord, DoneMarker, ProgressRecord
 from headcount.settings import S3Settings, Settings
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor

@@ -18,7 +18,7 @@ from contextlib import suppress
 from unittest import mock
 
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import DoneMarker, PlanRecord
+from headcount.contract.stored.jobs import DoneMarker, PlanRecord
 from headcount.errors import ObjectMissing
 from headcount.settings import S3Settings, Settings
 from headcount.storage.base import Blob, ObjectInfo

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from headcount.contract.layout import AUDIT
-from headcount.contract.messages import AuditRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import AuditRecord
 from headcount.storage.base import Store
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from headcount.contract.forgotten import require_none_under_way, require_not_forgotten
 from headcount.contract.layout import DECISIONS
-from headcount.contract.messages import Record, find_record, now
+from headcount.contract.record import Record, find_record, now
 from headcount.storage.base import Store
 
 Action = Literal["name", "reject", "same", "different"]

@@ -9,14 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from headcount.contract.messages import (
-    DoneMarker,
-    FinishedRecord,
-    JobSpec,
-    ShardManifest,
-    UnitMessage,
-    read_record,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec, ShardManifest
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import JobSpec
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Outcome, Photo, face_id
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from headcount.contract import results
 from headcount.contract.layout import JobKeys, PackKeys, commit_key
-from headcount.contract.messages import CommitRecord, LastCommitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
 from headcount.errors import ObjectMissing
 from headcount.storage import Store
 

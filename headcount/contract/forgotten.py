@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from headcount.contract.layout import FORGETTING, FORGOTTEN
-from headcount.contract.messages import Record, find_record
+from headcount.contract.record import Record, find_record
 from headcount.errors import FatalError, TransientError
 from headcount.storage.base import Store
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -130,3 +132,8 @@ def face_id(content: str, pack_id: str, profile: str, number: int) -> str:
 def is_face_id(text: str) -> bool:
     """Whether a text is the id of a face: the etag of a reference that was named, not put there."""
     return re.fullmatch("f[0-9a-f]{23}", text) is not None
+
+
+def new_job_id(at: datetime) -> str:
+    """An id for a job: sorts by time, unique across machines."""
+    return f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

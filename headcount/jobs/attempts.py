@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import AttemptRecord, SuspectRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import AttemptRecord, SuspectRecord
 from headcount.storage.base import Store
 
 CAREFUL_FROM = 3

@@ -9,14 +9,8 @@ from __future__ import annotations
 from typing import Literal
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import (
-    ControlRecord,
-    FinishedRecord,
-    JobSpec,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import ControlRecord, FinishedRecord, JobSpec
 from headcount.errors import FatalError, HeadcountError
 from headcount.storage.base import Store
 

@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from headcount.broker import QueueState
-from headcount.contract.messages import DoneMarker, ProgressRecord
+from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.errors import HeadcountError
 
 UNIT_SECONDS = (1, 3, 10, 30, 60, 120, 180, 300, 600, 1800)

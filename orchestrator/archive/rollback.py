@@ -9,13 +9,8 @@ from __future__ import annotations
 from headcount import audit
 from headcount.assignments import rolls
 from headcount.contract.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
-from headcount.contract.messages import (
-    CommitRecord,
-    LastCommitRecord,
-    RollbackRecord,
-    find_record,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.settings import S3Settings
 from headcount.storage import Store

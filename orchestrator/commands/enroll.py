@@ -7,7 +7,8 @@ import sys
 import click
 
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import DoneMarker, ReferenceReport, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from headcount.contract.vocabulary import names_alike, printable
 from orchestrator.commands.options import (
     archive_option,

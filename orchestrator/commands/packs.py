@@ -8,12 +8,8 @@ import click
 
 from headcount import audit
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    ModelChoice,
-    PackRecord,
-    read_record,
-)
+from headcount.contract.record import read_record
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
 from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store

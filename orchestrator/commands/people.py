@@ -8,7 +8,8 @@ from collections import Counter
 import click
 
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord
 from headcount.contract.vocabulary import names_alike
 from headcount.tables import Table
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3

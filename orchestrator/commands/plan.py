@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from headcount.contract.messages import JobSpec, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import JobSpec
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options

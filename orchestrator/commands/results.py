@@ -9,7 +9,8 @@ import click
 
 from headcount.contract import results
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import FatalError, ObjectMissing
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from headcount.broker import Broker
-from headcount.contract.messages import FinishedRecord, JobSpec
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import job_options, load_s3, load_settings, model_options

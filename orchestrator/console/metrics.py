@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from headcount.broker import Broker
-from headcount.contract.messages import ProgressRecord
+from headcount.contract.stored.jobs import ProgressRecord
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import Board
 from orchestrator.jobs.supervisor import Reporter

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from headcount.contract import results
-from headcount.contract.messages import FinishedRecord
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path

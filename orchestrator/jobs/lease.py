@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from headcount.contract.layout import LeaseKeys
-from headcount.contract.messages import LeaseRecord, LeaseSign, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import LeaseRecord, LeaseSign
 from headcount.errors import HeadcountError
 from headcount.storage import Store
 

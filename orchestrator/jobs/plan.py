@@ -15,17 +15,16 @@ from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.photos import collection_id
 from headcount.collections.places import is_container
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
-from headcount.contract.messages import (
-    ArchiveRecord,
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord, LastCommitRecord
+from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
-    LastCommitRecord,
     Limits,
     ManifestPhoto,
     PlanRecord,
     ReplacedRecord,
     ShardManifest,
-    find_record,
 )
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError

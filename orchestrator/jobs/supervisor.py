@@ -26,19 +26,17 @@ from headcount.contract.layout import (
     match_name,
     shard_name,
 )
-from headcount.contract.messages import (
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import (
     DoneMarker,
     FailedMarker,
     FinishedRecord,
     JobSpec,
-    PackRecord,
     PlanRecord,
     ProgressRecord,
     SplitRecord,
-    UnitMessage,
-    find_record,
-    now,
-    read_record,
 )
 from headcount.contract.vocabulary import names_alike
 from headcount.errors import FatalError, TransientError

@@ -15,14 +15,9 @@ from headcount import decisions
 from headcount.assignments import rolls
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    DoneMarker,
-    FinishedRecord,
-    JobSpec,
-    ModelChoice,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError

@@ -13,15 +13,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from headcount.contract.layout import SCHEDULES, JobKeys, ScheduleKeys
-from headcount.contract.messages import (
-    FinishedRecord,
-    JobSpec,
-    NightRecord,
-    ScheduleRecord,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, NightRecord, ScheduleRecord
 from headcount.errors import FatalError, TransientError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store

@@ -13,7 +13,9 @@ import pytest
 
 from headcount.broker import TIMEOUT_SECONDS, Broker
 from headcount.contract.layout import PREPARE, REDUCE, JobKeys, shard_name
-from headcount.contract.messages import DoneMarker, JobSpec, UnitMessage, read_record
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from orchestrator.jobs.submit import make_spec, submit

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 
 from headcount.assignments import rolls
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, PlanRecord, find_record, read_record
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import ArchiveRecord
+from headcount.contract.stored.jobs import PlanRecord
 from workers.identity.apply_answers import nearest_place
 from workers.runtime.unit import Unit
 from workers.tables.columns import NONE, Numbers, one_array, pick, positions

@@ -16,7 +16,8 @@ from headcount import decisions
 from headcount.assignments import rolls
 from headcount.assignments.rolls import face_keys
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import CommitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.tables import any_of, parts, quoted
 from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, same_places

@@ -15,14 +15,8 @@ from numpy.typing import NDArray
 
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    CalibrationRecord,
-    PackRecord,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, PackRecord
 from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from headcount import audit
 from headcount.collections.photos import Reference, references_in
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import is_face_id, name_fault, person_id, printable
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.storage import Store

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import PREPARE
-from headcount.contract.messages import DoneMarker, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.contract.vocabulary import person_id, person_name
 from headcount.errors import FatalError, ObjectError
 from headcount.expected import parse_expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import Decision
 from workers.report.view import Report, ShownFace, ShownPhoto
 

@@ -15,7 +15,7 @@ from typing import Any
 from headcount.broker import BEAT_SECONDS, RELEASED, Broker
 from headcount.contract import forgotten
 from headcount.contract.layout import reduces
-from headcount.contract.messages import DoneMarker, FailedMarker
+from headcount.contract.stored.jobs import DoneMarker, FailedMarker
 from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
 from headcount.jobs import attempts, control
 from workers.runtime.unit import Unit, UnitReleased

@@ -12,16 +12,10 @@ from headcount.collections import open_collection
 from headcount.collections.photos import collection_id
 from headcount.contract import forgotten
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, reduces
-from headcount.contract.messages import (
-    ArchiveRecord,
-    CalibrationRecord,
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    UnitMessage,
-    find_record,
-    read_record,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, PackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.errors import FatalError, ObjectMissing
 from headcount.jobs import control
 from headcount.settings import S3Settings, Settings

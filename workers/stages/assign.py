@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Decision
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from headcount.contract.messages import JobSpec, ManifestPhoto
+from headcount.contract.stored.jobs import JobSpec, ManifestPhoto
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName

@@ -6,7 +6,9 @@ import time
 
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE
-from headcount.contract.messages import ArchiveRecord, DoneMarker, ModelChoice, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.tables import PHOTOS, faces_schema, gallery_schema
 from workers.people.enrolment import enrol_people
 from workers.people.expected import read_expected

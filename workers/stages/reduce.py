@@ -18,7 +18,8 @@ from headcount.assignments import rolls
 from headcount.assignments.diff import diff_rolls
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import Outcome
 from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
@@ -241,7 +242,7 @@ def _summary(
 
 def embed_seconds(unit: Unit) -> dict[str, float]:
     """Seconds per embed stage, summed over the shards of this job and over threads."""
-    from headcount.contract.messages import read_record
+    from headcount.contract.record import read_record
 
     total: Counter[str] = Counter()
     for info in unit.store.list(unit.keys.done_folder):

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.tables import Table
 from workers.clustering.knn import EXACT_LIMIT, UNASSIGNED, Centroids, sample_size, shuffle
 from workers.identity.apply_answers import enrol_named, load_decisions

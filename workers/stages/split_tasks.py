@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from workers.clustering.cluster import NEIGHBOURS
 from workers.clustering.knn import (
     UNASSIGNED,

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.contract.messages import SplitRecord
+from headcount.contract.stored.jobs import SplitRecord
 from headcount.tables import Table
 from workers.runtime.unit import Unit
 from workers.tables.columns import Numbers, free_unused

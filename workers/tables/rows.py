@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.messages import JobSpec, PackRecord
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Photo, face_id
 from headcount.settings import ProfileName
 from headcount.tables import PHOTOS, faces_schema

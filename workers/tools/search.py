@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from headcount.assignments import rolls
 from headcount.contract.layout import JobKeys, PackKeys
-from headcount.contract.messages import JobSpec, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store

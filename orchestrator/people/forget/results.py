@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
-from headcount.contract.messages import JobSpec
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Decision, Outcome, person_id
 from headcount.errors import (
     FatalError,

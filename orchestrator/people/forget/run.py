@@ -33,15 +33,9 @@ from headcount.contract.forgotten import (
     under_way,
 )
 from headcount.contract.layout import FORGETTING, PREPARE, ROLLBACK, JobKeys, PackKeys
-from headcount.contract.messages import (
-    DoneMarker,
-    FailedMarker,
-    FinishedRecord,
-    JobSpec,
-    RollbackRecord,
-    find_record,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker, FailedMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import Outcome, person_id
 from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
 from headcount.errors import FatalError

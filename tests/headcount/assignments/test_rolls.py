@@ -2,7 +2,8 @@
 
 from headcount.assignments import rolls
 from headcount.contract.layout import JobKeys, PackKeys, commit_key
-from headcount.contract.messages import CommitRecord, LastCommitRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
 from headcount.storage.memory import MemoryStore
 
 KEYS = PackKeys("p")

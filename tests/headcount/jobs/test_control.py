@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, JobSpec, SuspectRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, SuspectRecord
 from headcount.errors import FatalError
 from headcount.jobs import attempts, control
 from headcount.settings import Settings

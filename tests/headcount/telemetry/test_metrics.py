@@ -6,7 +6,8 @@ import urllib.request
 import pytest
 
 from headcount.broker import QueueState
-from headcount.contract.messages import DoneMarker, ProgressRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.errors import FatalError, TransientError
 from headcount.telemetry.endpoint import Endpoint, Page, said
 from headcount.telemetry.metrics import Board, WorkerMetrics

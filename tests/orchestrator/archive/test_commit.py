@@ -5,7 +5,9 @@ import pytest
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ROLLBACKS, JobKeys, PackKeys, shard_name
-from headcount.contract.messages import DoneMarker, PackRecord, RollbackRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.settings import S3Settings, Settings
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.archive.commit import commit_job

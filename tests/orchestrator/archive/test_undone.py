@@ -10,16 +10,14 @@ from click.testing import CliRunner
 from headcount.assignments import rolls
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PREPARE, ROLLBACKS, JobKeys, PackKeys, commit_key
-from headcount.contract.messages import (
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import (
     ArchiveRecord,
     CommitRecord,
-    DoneMarker,
-    FinishedRecord,
     LastCommitRecord,
     ModelChoice,
-    find_record,
-    now,
 )
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store

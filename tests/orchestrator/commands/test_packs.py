@@ -6,13 +6,12 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys, commit_key
-from headcount.contract.messages import (
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import (
     ArchiveRecord,
     CommitRecord,
     LastCommitRecord,
     ModelChoice,
-    find_record,
-    now,
 )
 from headcount.errors import FatalError
 from headcount.settings import S3Settings

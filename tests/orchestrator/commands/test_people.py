@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, ModelChoice, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.vocabulary import person_id
 from headcount.settings import S3Settings
 from headcount.storage import canonical_uri, open_store

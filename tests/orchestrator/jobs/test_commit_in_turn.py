@@ -4,14 +4,9 @@ import pytest
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ROLLBACKS, JobKeys, commit_key
-from headcount.contract.messages import (
-    JobSpec,
-    LastCommitRecord,
-    PackRecord,
-    RollbackRecord,
-    find_record,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import LastCommitRecord, PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store

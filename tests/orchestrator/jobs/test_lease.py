@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from headcount.contract.layout import LeaseKeys
-from headcount.contract.messages import LeaseRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import LeaseRecord
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.lease import Lease, LeaseLost, has_ended, realm
 

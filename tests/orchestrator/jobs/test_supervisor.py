@@ -4,7 +4,9 @@ import pytest
 
 from headcount.broker import Broker
 from headcount.contract.layout import DECISIONS, GATHER, REDUCE, JobKeys
-from headcount.contract.messages import DoneMarker, FinishedRecord, PackRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage.local import DirectoryStore

@@ -11,7 +11,8 @@ import pytest
 from headcount.assignments import rolls
 from headcount.contract import results
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, ModelChoice, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store

@@ -6,13 +6,8 @@ from pathlib import Path
 import pytest
 
 from headcount.contract.layout import JobKeys, ScheduleKeys
-from headcount.contract.messages import (
-    FinishedRecord,
-    JobSpec,
-    NightRecord,
-    ScheduleRecord,
-    read_record,
-)
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, NightRecord, ScheduleRecord
 from headcount.errors import FatalError, TransientError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store

@@ -5,7 +5,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import Action, DecisionRecord, overlap
 from headcount.settings import S3Settings
 from headcount.storage.memory import MemoryStore

@@ -1,7 +1,7 @@
 import pyarrow as pa
 
 from headcount.assignments.rolls import ROLL
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import DecisionRecord
 from workers.identity.apply_answers import Decided
 from workers.identity.inherit import BEST, best_matched

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.settings import S3Settings
 from headcount.storage import open_store

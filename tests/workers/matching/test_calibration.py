@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headcount.contract.messages import CalibrationRecord, PackRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CalibrationRecord, PackRecord
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from tests.made_up import made_up_archive

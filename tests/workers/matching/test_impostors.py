@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from headcount.contract.layout import PackKeys
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.contract.messages import DoneMarker
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.errors import FatalError, TransientError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store

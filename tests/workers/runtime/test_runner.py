@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headcount.broker import Broker
-from headcount.contract.messages import DoneMarker
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.jobs import attempts
 from headcount.settings import S3Settings, Settings
 from headcount.storage import canonical_uri, open_store

@@ -11,7 +11,8 @@ import pytest
 from headcount.broker import RELEASED, Broker
 from headcount.contract.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key
 from headcount.contract.layout import FORGETTING
-from headcount.contract.messages import ControlRecord, DoneMarker, FailedMarker, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import ControlRecord, DoneMarker, FailedMarker
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.jobs import attempts

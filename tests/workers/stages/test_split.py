@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headcount.contract.messages import SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import SplitRecord
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store

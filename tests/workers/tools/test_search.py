@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from headcount.assignments import rolls
-from headcount.contract.messages import CalibrationRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CalibrationRecord
 from headcount.errors import FatalError
 from tests.workers.archives import COLLECTION, PACK, MadeUp, like, made_up, random_embeddings
 from workers.tools import search as lookup

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.errors import FatalError, TransientError
 from headcount.settings import S3Settings, Settings
 from workers.models.base import Detector, Floats, Image, ModelPack, Recogniser

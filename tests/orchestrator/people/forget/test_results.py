@@ -6,7 +6,8 @@ import pytest
 
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
-from headcount.contract.messages import JobSpec, Limits, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import JobSpec, Limits
 from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
 from headcount.settings import S3Settings

@@ -10,14 +10,9 @@ from headcount import decisions
 from headcount.contract import results
 from headcount.contract.forgotten import ForgettingRecord
 from headcount.contract.layout import ARCHIVE, FORGETTING, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    FinishedRecord,
-    JobSpec,
-    Limits,
-    ModelChoice,
-    now,
-)
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, Limits
 from headcount.contract.vocabulary import Outcome, person_id
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError, TransientError

@@ -11,17 +11,10 @@ from headcount.broker import Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key, under_way
 from headcount.contract.layout import FORGETTING, ROLLBACK, JobKeys, PackKeys, shard_name
-from headcount.contract.messages import (
-    CommitRecord,
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    PlanRecord,
-    RollbackRecord,
-    UnitMessage,
-    find_record,
-    now,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import CommitRecord, PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts, control
