@@ -31,7 +31,7 @@ from typing import Any
 import psutil
 import redis
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import JobKeys, shard_name
 from headcount.contract.record import read_record
 from headcount.contract.stored.archive import PackRecord
@@ -108,7 +108,7 @@ def crew(count: int, broker_url: str, seconds: float) -> Iterator[list[psutil.Pr
     try:
         for process in started:
             process.start()
-        while Broker(broker_url).workers_seen() < count:
+        while Broker(broker_url).worker_count() < count:
             time.sleep(0.2)
         yield [psutil.Process(process.pid) for process in started]
     finally:

@@ -94,11 +94,11 @@ class Idle:
     def send(self, message: object) -> None:  # noqa: ARG002
         self.sent += 1
 
-    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, object]]:  # noqa: ARG002
+    def heartbeats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, object]]:  # noqa: ARG002
         self.signs += 1
         return {unit: {"state": "working", "number": self.signs, "photos": 1} for unit in units}
 
-    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:  # noqa: ARG002
+    def forget_heartbeats(self, job_id: str, units: Iterable[str]) -> None:  # noqa: ARG002
         assert not units
 
     def waiting(self, job_id: str) -> set[str]:  # noqa: ARG002

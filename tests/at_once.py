@@ -40,20 +40,20 @@ class AtOnce:
         work = self.work[message.unit.split("-", maxsplit=1)[0]]
         run_unit(Unit.of(message, self.context), work, self)  # type: ignore[arg-type]
 
-    def beat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
+    def send_heartbeat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
         self._signs[job_id, unit] = sign
 
-    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def heartbeats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
         return {u: self._signs[job_id, u] for u in units if (job_id, u) in self._signs}
 
-    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:
+    def forget_heartbeats(self, job_id: str, units: Iterable[str]) -> None:
         for unit in units:
             self._signs.pop((job_id, unit), None)
 
     def waiting(self, job_id: str) -> set[str]:
         return set()
 
-    def workers_seen(self) -> int:
+    def worker_count(self) -> int:
         return 1
 
 

@@ -123,7 +123,8 @@ def _exit_at_end_of_stdin() -> None:
 
 
 def _serve(queues: list[str], metrics_port: int | None) -> None:
-    from headcount.broker import Broker, serve
+    from headcount.broker.client import Broker
+    from headcount.broker.serving import serve
     from headcount.errors import HeadcountError
     from headcount.settings import S3Settings, Settings
     from headcount.telemetry import logs

@@ -108,11 +108,6 @@ def names_alike(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(sorted(group)) for _, group in sorted(groups.items()) if len(group) > 1]
 
 
-def printable(text: str) -> str:
-    """A text on one line: what cannot be printed is shown as Python would write it."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
 def person_id(name: str) -> str:
     """The id of the person enrolled under ``name``; equal names give equal ids everywhere."""
     return "p" + hashlib.sha256(person_name(name).encode()).hexdigest()[:15]

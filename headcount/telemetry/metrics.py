@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from headcount.broker import QueueState
+from headcount.broker.client import QueueState
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.errors import HeadcountError
 

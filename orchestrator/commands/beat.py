@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import click
 
-from headcount.broker import Beat
+from headcount.broker.beat import Beat
 from headcount.contract.record import now
 from headcount.errors import HeadcountError
 from headcount.storage import Store, canonical_uri

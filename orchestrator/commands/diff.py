@@ -11,8 +11,8 @@ from headcount.assignments.diff import diff_rolls
 from headcount.contract.layout import PackKeys
 from headcount.errors import FatalError
 from headcount.storage import Store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.latest_assignments import find_roll, finished_jobs, roll_of
 
 SHOWN = 20

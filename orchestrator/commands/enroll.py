@@ -9,7 +9,8 @@ import click
 from headcount.contract.layout import PREPARE, JobKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
-from headcount.contract.vocabulary import names_alike, printable
+from headcount.contract.vocabulary import names_alike
+from headcount.text import counted, printable
 from orchestrator.commands.options import (
     archive_option,
     json_option,
@@ -19,7 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.run import crew
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import counted, exit_code
+from orchestrator.console.summary import exit_code
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 

@@ -9,9 +9,10 @@ from headcount.contract import results
 from headcount.errors import FatalError, ObjectMissing
 from headcount.export import read_table, scratch, write_table
 from headcount.storage import canonical_uri, open_store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.commands.results import finished_job, read_summary
-from orchestrator.console.summary import counted, readable
+from orchestrator.console.summary import readable
 
 TABLES: dict[str, pa.Schema] = {
     "photos": results.PHOTOS,

@@ -16,8 +16,8 @@ from headcount.errors import FatalError
 from headcount.settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, quoted
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.latest_assignments import Pointed, find_faces, marks, people_of
 
 BEST = 5

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, canonical_uri

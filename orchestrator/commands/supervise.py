@@ -11,7 +11,7 @@ from functools import partial
 
 import click
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.jobs.control import JobStopped
 from headcount.settings import S3Settings, Settings

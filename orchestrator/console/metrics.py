@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.stored.jobs import ProgressRecord
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import Board
@@ -21,7 +21,7 @@ class Watch:
     """A board, and whether the supervisor that fills it still moves."""
 
     def __init__(self, broker: Broker, clock: Callable[[], float] = time.monotonic) -> None:
-        self.board = Board(broker.queue_states, broker.workers_seen)
+        self.board = Board(broker.queue_states, broker.worker_count)
         self._clock = clock
         self._moved = clock()
 

@@ -13,6 +13,7 @@ from headcount.contract.stored.jobs import FinishedRecord
 from headcount.settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
+from headcount.text import counted
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
@@ -60,11 +61,6 @@ def readable(uri: str) -> str:
     path = local_path(uri)
     here = Path.cwd()
     return f"{path.relative_to(here) if path.is_relative_to(here) else path}/"
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number and its noun: 1 photo, 2,000 photos."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-from headcount.broker import RELEASED, Broker
+from headcount.broker.client import RELEASED, Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import still_under_way, under_way
 from headcount.contract.layout import (
@@ -324,7 +324,7 @@ class Supervisor:
         """Note which units an earlier supervisor sent and workers still have: they stay theirs."""
         first = list(islice(units, self.settings.window))
         with suppress(TransientError):
-            beats = self.broker.beats(self.keys.job_id, first)
+            beats = self.broker.heartbeats(self.keys.job_id, first)
             in_hand = {unit for unit, beat in beats.items() if beat.get("state") == "working"}
             self._sent_before = in_hand | self.broker.waiting(self.keys.job_id)
         return chain(first, units)
@@ -355,7 +355,7 @@ class Supervisor:
 
     def _look(self) -> None:
         """Take in what became of the units in flight, and send again what was lost."""
-        beats = self.broker.beats(self.keys.job_id, self._flights)
+        beats = self.broker.heartbeats(self.keys.job_id, self._flights)
         silent, settled = [], []
         for unit, flight in list(self._flights.items()):
             beat = beats.get(unit)
@@ -369,7 +369,7 @@ class Supervisor:
                     settled.append(unit)
             elif beat.get("state") == RELEASED:
                 self._send_again(unit)
-        self.broker.forget_beats(self.keys.job_id, settled)
+        self.broker.forget_heartbeats(self.keys.job_id, settled)
         self._look_for_lost(silent)
 
     def _excuse_silence(self, seconds: float) -> None:
@@ -406,7 +406,7 @@ class Supervisor:
 
     def _hint_at_idle_queue(self) -> None:
         waited = time.monotonic() - self._entered > IDLE_HINT_SECONDS
-        if waited and not self._hinted and not self.broker.workers_seen():
+        if waited and not self._hinted and not self.broker.worker_count():
             self._hinted = True
             self.reporter.warn(
                 "work is waiting and no worker shows itself: start one with `headcount worker` "
@@ -429,7 +429,7 @@ class Supervisor:
     def _send_again(self, unit: str) -> None:
         """A worker handed the unit back: nobody died, no attempt was spent."""
         control.raise_if_stopped(self.store, self.keys.job_id)
-        self.broker.forget_beats(self.keys.job_id, [unit])
+        self.broker.forget_heartbeats(self.keys.job_id, [unit])
         self._send(unit)
 
     def _resend(self, unit: str) -> None:

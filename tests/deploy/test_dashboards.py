@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import QueueState
+from headcount.broker.client import QueueState
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.telemetry.metrics import Board, WorkerMetrics

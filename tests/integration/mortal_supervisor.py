@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.settings import S3Settings, Settings
 from headcount.storage import open_store
 from headcount.storage.local import DirectoryStore

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.settings import S3Settings, Settings
 from headcount.tables import Table
 from orchestrator.jobs.submit import make_spec, submit

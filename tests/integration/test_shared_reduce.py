@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import JobKeys
 from headcount.settings import S3Settings, Settings
 from orchestrator.jobs.submit import make_spec, submit

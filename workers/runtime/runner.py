@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from headcount.broker import BEAT_SECONDS, RELEASED, Broker
+from headcount.broker.client import HEARTBEAT_SECONDS, RELEASED, Broker
 from headcount.contract import forgotten
 from headcount.contract.layout import reduces
 from headcount.contract.stored.jobs import DoneMarker, FailedMarker
@@ -51,7 +51,7 @@ class Heartbeat:
             "worker": unit.context.worker,
         }
         try:
-            self._broker.beat(unit.job_id, unit.name, sign)
+            self._broker.send_heartbeat(unit.job_id, unit.name, sign)
         except HeadcountError as error:
             log.warning("no sign of life for %s: %s", unit.name, error)
 
@@ -65,7 +65,7 @@ class Heartbeat:
     def _run(self) -> None:
         while self._alive():
             self.say("working")
-            if self._stop.wait(BEAT_SECONDS):
+            if self._stop.wait(HEARTBEAT_SECONDS):
                 return
 
     def __enter__(self) -> Heartbeat:

@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from headcount.broker import QueueState
+from headcount.broker.client import QueueState
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.errors import FatalError, TransientError

@@ -2,7 +2,7 @@
 
 import json
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import ProgressRecord

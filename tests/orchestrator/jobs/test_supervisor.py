@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import DECISIONS, GATHER, REDUCE, JobKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import PackRecord

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.stored.jobs import DoneMarker
 from headcount.jobs import attempts
 from headcount.settings import S3Settings, Settings
@@ -24,7 +24,7 @@ class Deaf(Broker):
     def __init__(self) -> None:
         pass
 
-    def beat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
+    def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
         """Hears nothing."""
 
 

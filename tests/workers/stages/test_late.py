@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headcount.broker import RELEASED, Broker
+from headcount.broker.client import RELEASED, Broker
 from headcount.contract.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key
 from headcount.contract.layout import FORGETTING
 from headcount.contract.record import find_record, now
@@ -37,7 +37,7 @@ class Heard(Broker):
     def __init__(self) -> None:
         self.states: list[str] = []
 
-    def beat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
+    def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
         """Keeps one."""
         self.states.append(state["state"])
 

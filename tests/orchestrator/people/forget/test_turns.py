@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key, under_way
 from headcount.contract.layout import FORGETTING, ROLLBACK, JobKeys, PackKeys, shard_name
