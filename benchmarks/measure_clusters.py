@@ -26,7 +26,8 @@ import numpy as np
 from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import EXACT_LIMIT, knn_graph
 from workers.models.packs.open import open_pack

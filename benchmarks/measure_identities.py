@@ -20,7 +20,8 @@ from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
 from headcount.contract.stored.archive import PackRecord
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
 from workers.identity import cluster_ids as identities
 from workers.identity.cluster_ids import (

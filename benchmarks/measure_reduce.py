@@ -40,7 +40,8 @@ from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import JobSpec, SplitRecord
 from headcount.contract.vocabulary import Outcome, Photo, person_id
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.tables import faces_schema, gallery_schema
 from orchestrator.jobs.submit import make_spec

@@ -36,7 +36,8 @@ from headcount.contract.layout import JobKeys, shard_name
 from headcount.contract.record import read_record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import AttemptRecord, DoneMarker, ProgressRecord
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local.servers import embedded_broker

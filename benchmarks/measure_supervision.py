@@ -20,7 +20,8 @@ from unittest import mock
 from headcount.contract.layout import JobKeys, shard_name
 from headcount.contract.stored.jobs import DoneMarker, PlanRecord
 from headcount.errors import ObjectMissing
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage.base import Blob, ObjectInfo
 from headcount.storage.memory import MemoryStore
 

@@ -47,7 +47,8 @@ from peers import (
 )
 from PIL import Image as Pillow
 
-from headcount.settings import ProfileName, S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import ProfileName, Settings
 from workers.faces.analysis import analyse
 from workers.images.decode import WHOLE_UP_TO, Picture
 from workers.models.base import ModelPack

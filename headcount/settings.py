@@ -1,6 +1,6 @@
 """Settings: read once from the environment in ``main``, then passed down.
 
-headcount's own names start with ``HEADCOUNT_``; S3 goes by the standard AWS names.
+Every name starts with ``HEADCOUNT_``; for S3 see headcount.s3_settings.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
@@ -21,34 +21,6 @@ PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
 """From the quickest to the most thorough."""
 VARIANTS: tuple[VariantName, ...] = get_args(VariantName)
 """Low-precision forms of a model pack."""
-
-
-class S3Settings(BaseSettings):
-    """How to reach S3, by the names that every AWS tool reads."""
-
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
-
-    access_key_id: SecretStr | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
-    secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
-    session_token: SecretStr | None = Field(None, validation_alias="AWS_SESSION_TOKEN")
-    region: str = Field(
-        "us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
-    )
-    endpoint_url: str | None = Field(
-        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    )
-    sse: Literal["AES256", "aws:kms"] | None = Field(
-        None,
-        validation_alias="HEADCOUNT_S3_SSE",
-        description="how S3 is to encrypt what is written; unset: as the bucket says",
-    )
-    sse_kms_key: str | None = Field(None, validation_alias="HEADCOUNT_S3_SSE_KMS_KEY")
-
-    @model_validator(mode="after")
-    def _key_of_kms(self) -> S3Settings:
-        if (self.sse == "aws:kms") != (self.sse_kms_key is not None):
-            raise ValueError("HEADCOUNT_S3_SSE=aws:kms and HEADCOUNT_S3_SSE_KMS_KEY go together")
-        return self
 
 
 class Settings(BaseSettings):

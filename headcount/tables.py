@@ -19,7 +19,7 @@ import pyarrow as pa
 from lance.fragment import FragmentMetadata, write_fragments
 
 from headcount.errors import FatalError, HeadcountError, TransientError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage.uris import local_path
 
 PHOTOS = pa.schema(

@@ -13,7 +13,8 @@ from headcount.contract.messages import UnitMessage
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec, ShardManifest
 from headcount.contract.vocabulary import Outcome, Photo
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor

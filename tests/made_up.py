@@ -10,7 +10,8 @@ import pyarrow as pa
 from headcount.contract.layout import PREPARE, JobKeys
 from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Outcome, Photo, face_id
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.tables import faces_schema
 from orchestrator.jobs.submit import make_spec

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from headcount.storage.uris import canonical_uri, local_path, split_s3_uri
 
 if TYPE_CHECKING:
-    from headcount.settings import S3Settings
+    from headcount.s3_settings import S3Settings
     from headcount.storage.base import Store
 
 
@@ -22,7 +22,7 @@ def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int
         from headcount.storage.local import DirectoryStore
 
         return DirectoryStore(local_path(uri))
-    from headcount.settings import S3Settings
+    from headcount.s3_settings import S3Settings
     from headcount.storage.s3 import S3Store
 
     bucket, prefix = split_s3_uri(uri)

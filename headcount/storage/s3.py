@@ -50,7 +50,7 @@ from headcount.errors import (
     ObjectTooLarge,
     TransientError,
 )
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage.base import Blob, ObjectInfo
 from headcount.storage.keys import require_key
 

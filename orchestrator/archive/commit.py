@@ -13,7 +13,7 @@ from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.archive import CommitRecord, PackRecord, RollbackRecord
 from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, ReplacedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, quoted
 from orchestrator.archive.catalogue import rollback_since

@@ -12,7 +12,7 @@ from headcount.contract.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, Pac
 from headcount.contract.record import find_record, now
 from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
 from headcount.errors import FatalError, HeadcountError, TransientError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
 from orchestrator.archive.catalogue import committed_jobs, require_idle, undone_jobs

@@ -18,7 +18,8 @@ from headcount import __version__
 from headcount.broker.app import redacted
 from headcount.broker.client import Broker
 from headcount.errors import FatalError, HeadcountError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.worker import require_worker_libraries

@@ -13,7 +13,7 @@ from headcount.contract.forgotten import require_not_forgotten
 from headcount.contract.vocabulary import name_fault, names_alike, person_id, person_name
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, quoted
 from headcount.text import counted

@@ -11,7 +11,7 @@ from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
 from orchestrator.archive.catalogue import committed_jobs, refuse_half_commits, require_idle

@@ -14,7 +14,8 @@ import click
 
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import JobSpec
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.text import counted
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options

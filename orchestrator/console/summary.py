@@ -10,7 +10,7 @@ import click
 
 from headcount.contract import results
 from headcount.contract.stored.jobs import FinishedRecord
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
 from headcount.text import counted

@@ -15,7 +15,7 @@ from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import LastCommitRecord, PackRecord
 from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.catalogue import rollback_since
 from orchestrator.archive.commit import (

@@ -18,7 +18,7 @@ from headcount.contract.stored.jobs import (
     PlanRecord,
     ShardManifest,
 )
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from orchestrator.jobs.plan import State, Tally, states_of
 

@@ -28,7 +28,8 @@ from headcount.contract.stored.jobs import (
 )
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
-from headcount.settings import PROFILES, ProfileName, S3Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import PROFILES, ProfileName
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
 from headcount.tables import Table, in_collection

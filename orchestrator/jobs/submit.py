@@ -13,7 +13,8 @@ from headcount.contract.record import find_record, now
 from headcount.contract.stored.jobs import FinishedRecord, JobRequest, JobSpec, Limits
 from headcount.contract.vocabulary import new_job_id
 from headcount.errors import FatalError, ObjectError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.uris import split_object_uri
 from orchestrator.archive.catalogue import job_ids, rollback_since

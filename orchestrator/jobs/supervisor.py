@@ -41,7 +41,8 @@ from headcount.contract.stored.jobs import (
 from headcount.contract.vocabulary import names_alike
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts, control
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from orchestrator.archive.commit import faces_in
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan, pack_of

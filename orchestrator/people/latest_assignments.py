@@ -21,7 +21,7 @@ from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table, any_of, in_collection, parts
 from orchestrator.archive.catalogue import job_ids, undone_jobs

@@ -16,7 +16,8 @@ from headcount.contract.layout import SCHEDULES, JobKeys, ScheduleKeys
 from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, NightRecord, ScheduleRecord
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from orchestrator.jobs.submit import spec_of, submit
 from orchestrator.schedules.cron import Cron

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage.s3 import S3Store, encryption_of
 from headcount.tables import storage_options
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.tables import PHOTOS, SMALL_FRAGMENTS, Table, any_of, quoted
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from headcount.broker.client import Broker
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.local import DirectoryStore
 from headcount.tables import Table

@@ -16,7 +16,8 @@ from headcount.contract.layout import PREPARE, REDUCE, JobKeys, shard_name
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, JobSpec
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor

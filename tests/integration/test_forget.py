@@ -14,7 +14,7 @@ import pytest
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import now, read_record
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.people.forget import run as forgetting
 from tests.running import comparable, headcount, summary, table

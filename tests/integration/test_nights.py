@@ -14,7 +14,8 @@ import redis
 
 from headcount.broker.client import Broker
 from headcount.contract.messages import FireMessage
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.supervise import drive
 from orchestrator.console.metrics import Watch

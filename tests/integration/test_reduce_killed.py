@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from headcount.broker.client import Broker
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.tables import Table
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor

@@ -23,7 +23,7 @@ from headcount.errors import (
     ObjectTooLarge,
     TransientError,
 )
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.s3 import S3Store
 from tests.faulty_proxy import FaultyProxy

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables import Table, faces_schema, gallery_schema
 from workers.tables.rows import fixed_lists

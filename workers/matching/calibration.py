@@ -18,7 +18,7 @@ from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, PackRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables import Table
 from workers.clustering.cluster import MIRROR

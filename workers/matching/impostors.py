@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from headcount.assignments import rolls
 from headcount.contract.layout import PackKeys
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables import Table
 from workers.clustering.cluster import MIRROR

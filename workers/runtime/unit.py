@@ -18,7 +18,8 @@ from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, 
 from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.errors import FatalError, ObjectMissing
 from headcount.jobs import control
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import is_within

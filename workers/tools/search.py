@@ -15,7 +15,8 @@ from headcount.contract.layout import JobKeys, PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError, ObjectError, PhotoError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.uris import split_object_uri
 from headcount.tables import FILTER_VALUES, Table, any_of, in_collection

@@ -22,7 +22,7 @@ from headcount.errors import (
 )
 from headcount.expected import parse_expected
 from headcount.export import formats_in, read_table, scratch, write_table
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import split_object_uri

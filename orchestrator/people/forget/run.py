@@ -40,7 +40,7 @@ from headcount.contract.vocabulary import Outcome, person_id
 from headcount.decisions import SAME_PLACE, DecisionRecord, overlap
 from headcount.errors import FatalError
 from headcount.jobs import control
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import is_within

@@ -8,7 +8,8 @@ from headcount.contract.layout import ROLLBACKS, JobKeys, PackKeys, shard_name
 from headcount.contract.record import now
 from headcount.contract.stored.archive import PackRecord, RollbackRecord
 from headcount.contract.stored.jobs import DoneMarker
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.plan import plan_job

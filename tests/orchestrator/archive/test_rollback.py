@@ -15,7 +15,7 @@ from headcount.contract.stored.archive import RollbackRecord
 from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.errors import FatalError, HeadcountError
 from headcount.jobs.control import let_go_on, stop
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables import Table
 from orchestrator.archive import catalogue

@@ -19,7 +19,8 @@ from headcount.contract.stored.archive import (
 )
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.archive.rollback import roll_back

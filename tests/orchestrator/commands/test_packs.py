@@ -14,7 +14,7 @@ from headcount.contract.stored.archive import (
     ModelChoice,
 )
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.archive.rollback import roll_back
 from orchestrator.commands import packs

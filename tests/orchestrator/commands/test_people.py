@@ -11,7 +11,7 @@ from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.vocabulary import person_id
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
 from headcount.tables import Table, gallery_schema
 from orchestrator.commands import people, search

@@ -10,7 +10,8 @@ from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys
 from headcount.contract.record import now, read_record
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, ShardManifest
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.tables import PHOTOS, Table
 from orchestrator.archive.catalogue import job_ids

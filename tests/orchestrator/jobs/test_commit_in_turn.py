@@ -8,7 +8,8 @@ from headcount.contract.record import find_record, now
 from headcount.contract.stored.archive import LastCommitRecord, PackRecord, RollbackRecord
 from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
 from orchestrator.jobs.plan import plan_job

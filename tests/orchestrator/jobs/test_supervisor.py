@@ -8,7 +8,8 @@ from headcount.contract.record import now
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.supervisor import Supervisor

@@ -14,7 +14,7 @@ from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from orchestrator.people.latest_assignments import find_both, find_faces, people_of
 

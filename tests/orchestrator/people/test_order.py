@@ -7,7 +7,7 @@ import pytest
 from headcount.assignments import rolls
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import JobKeys, PackKeys
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.rollback import roll_back
 from orchestrator.people.latest_assignments import active_pack, finished_jobs, latest_rolls

@@ -9,7 +9,8 @@ from headcount.contract.layout import JobKeys, ScheduleKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, NightRecord, ScheduleRecord
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.schedules.schedule import (
     Scheduler,

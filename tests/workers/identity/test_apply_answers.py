@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from headcount.contract.record import now
 from headcount.decisions import Action, DecisionRecord, overlap
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage.memory import MemoryStore
 from headcount.tables import Table, gallery_schema
 from workers.identity.apply_answers import Decided, enrol_named, nearest_place

@@ -6,7 +6,8 @@ import pytest
 
 from headcount.contract.record import now
 from headcount.contract.stored.archive import CalibrationRecord, PackRecord
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from tests.made_up import made_up_archive
 from workers.matching.calibration import (

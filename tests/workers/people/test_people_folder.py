@@ -15,7 +15,7 @@ from headcount.collections.photos import Reference
 from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.storage.memory import MemoryStore
 from headcount.tables import Table, gallery_schema

@@ -10,7 +10,8 @@ import pytest
 from headcount.broker.client import Broker
 from headcount.contract.stored.jobs import DoneMarker
 from headcount.jobs import attempts
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from workers.models.providers import CPU, CUDA
 from workers.models.session import units_at_once

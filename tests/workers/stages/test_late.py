@@ -16,7 +16,8 @@ from headcount.contract.stored.jobs import ControlRecord, DoneMarker, FailedMark
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.jobs import attempts
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from headcount.tables import Table, gallery_schema
 from tests.made_up import made_up_archive

@@ -7,7 +7,8 @@ import pytest
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import SplitRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
 from headcount.tables import faces_schema

@@ -11,7 +11,8 @@ import numpy as np
 
 from headcount.contract.stored.archive import PackRecord
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.models.base import Detector, Floats, Image, ModelPack, Recogniser
 from workers.models.batching import SIZES, Batched
 from workers.models.detectors.batched import SCRFD, YUNET, BatchedDetector, Kind, shape_range

@@ -17,7 +17,7 @@ from headcount.contract.vocabulary import Outcome, person_id
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError, TransientError
 from headcount.export import scratch, write_table
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.jobs.plan import Known

@@ -18,7 +18,8 @@ from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts, control
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
 from orchestrator.archive import catalogue, rollback
