@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments.rolls import face_keys
+from headcount.assignments.history import face_keys
 
 LISTED = 1000
 """Entries of each list, at most; the counts say how many there are."""
@@ -21,7 +21,7 @@ Listed = tuple[int, list[Row]]
 SAID = ("cluster_id", "person_id", "person", "decision")
 
 
-def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
+def diff_assignments(before: pa.Table, after: pa.Table) -> dict[str, Any]:
     """The differences of two rolls: counts of everything, and lists of at most LISTED entries.
 
     A face is known by photo and face id, and a row is a face: those of copies count each. The

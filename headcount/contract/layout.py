@@ -149,13 +149,13 @@ class PackKeys:
         """The table of references."""
         return f"{self.root}gallery.lance"
 
-    def rolls(self, collection: str) -> str:
+    def assignment_folder(self, collection: str) -> str:
         """What each job said of a collection's faces."""
         return f"{self.root}rolls/{collection}/"
 
-    def roll(self, collection: str, job_id: str) -> str:
+    def assignments(self, collection: str, job_id: str) -> str:
         """What one job said of them."""
-        return f"{self.rolls(collection)}{job_id}.parquet"
+        return f"{self.assignment_folder(collection)}{job_id}.parquet"
 
     def lineages(self, collection: str) -> str:
         """What became of a collection's clusters."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import decisions
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record
@@ -49,11 +49,11 @@ def active_pack(store: Store) -> ModelChoice:
 def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
     """The latest roll of every collection, under the archive's pack unless told otherwise."""
     keys = keys or PackKeys(active_pack(store).pack_id)
-    for collection in rolls.collections_of(store, keys):
-        job_id = rolls.latest_job(store, keys, collection)
+    for collection in history.collections_of(store, keys):
+        job_id = history.latest_job(store, keys, collection)
         if job_id is not None:
             spec = find_record(store, JobKeys(job_id).spec, JobSpec)
-            roll = rolls.read_roll(store, keys, collection, job_id)
+            roll = history.read_assignments(store, keys, collection, job_id)
             yield LatestAssignments(
                 keys, collection, job_id, (spec.photos if spec else None) or "", roll
             )
@@ -67,18 +67,18 @@ def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
     prepared = find_record(store, JobKeys(job_id).done(PREPARE), DoneMarker)
     if prepared is not None and prepared.pack is not None:
         keys = PackKeys(prepared.pack.pack_id)
-        if job_id in rolls.job_ids(store, keys.rolls(collection_id(spec.photos))):
+        if job_id in history.job_ids(store, keys.assignment_folder(collection_id(spec.photos))):
             return spec.photos, keys
     raise FatalError(
         f"job {job_id} left no roll: it did not end, was rolled back, or is older than the last "
-        f"{rolls.KEPT} jobs of its collection"
+        f"{history.KEPT} jobs of its collection"
     )
 
 
 def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
     """The collection of a job, and its roll. Raises FatalError where there is none."""
     photos, keys = find_roll(store, job_id)
-    return photos, rolls.read_roll(store, keys, collection_id(photos), job_id)
+    return photos, history.read_assignments(store, keys, collection_id(photos), job_id)
 
 
 def finished_jobs(store: Store) -> list[str]:
@@ -174,11 +174,11 @@ def find_faces(
             return Pointed(said, (what,), clusters[at].as_py())
         cluster: str | None = what
         if pc.index(clusters, what).as_py() < 0:
-            lineage = rolls.read_lineage(store, said.keys, said.collection)
+            lineage = history.read_lineage(store, said.keys, said.collection)
             lineage = lineage.filter(pc.equal(lineage["change"], "absorbed"))
             heirs = pc.unique(lineage["cluster_id"])
             alive = heirs.filter(pc.is_in(heirs, value_set=clusters.combine_chunks()))
-            cluster = rolls.heir(what, set(alive.to_pylist()), lineage)
+            cluster = history.heir(what, set(alive.to_pylist()), lineage)
         if cluster is not None:
             inside = said.roll.filter(pc.equal(said.roll["cluster_id"], cluster))
             faces = tuple(pc.unique(inside["face_id"]).to_pylist())

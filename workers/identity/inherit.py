@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments.rolls import face_keys
+from headcount.assignments.history import face_keys
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import read_record

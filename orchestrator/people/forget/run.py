@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from headcount import audit, decisions
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract import results
 from headcount.contract.forgotten import (
     CONFIRMED_SECONDS,
@@ -412,17 +412,17 @@ def _count_again(faces: Table, photos: Table, stone: ForgottenRecord) -> None:
 def _forget_rolls(store: Store, keys: PackKeys, stone: ForgottenRecord) -> dict[str, int]:
     """Faces and names go from what every job said."""
     changed = 0
-    for collection in rolls.collections_of(store, keys):
-        for job_id in rolls.job_ids(store, keys.rolls(collection)):
-            roll = rolls.read_roll(store, keys, collection, job_id)
+    for collection in history.collections_of(store, keys):
+        for job_id in history.job_ids(store, keys.assignment_folder(collection)):
+            roll = history.read_assignments(store, keys, collection, job_id)
             left = without_person(roll, stone)
             if not left.equals(roll):
-                rolls.write_table(store, keys.roll(collection, job_id), left)
+                history.write_table(store, keys.assignments(collection, job_id), left)
                 changed += 1
-        for job_id in rolls.job_ids(store, keys.lineages(collection)):
+        for job_id in history.job_ids(store, keys.lineages(collection)):
             key = keys.lineage(collection, job_id)
-            lineage = rolls.read_table(store, key, results.LINEAGE)
-            rolls.write_table(store, key, without_name(lineage, stone))
+            lineage = history.read_table(store, key, results.LINEAGE)
+            history.write_table(store, key, without_name(lineage, stone))
     return {"rolls": changed}
 
 

@@ -1,7 +1,7 @@
 """What orchestration costs: planning a listing, taking a large job up again, one supervisor's step.
 
-    python benchmarks/measure_supervision.py plan --photos 10000000
-    python benchmarks/measure_supervision.py supervise --shards 100000
+    python -m benchmarks.scale.supervision plan --photos 10000000
+    python -m benchmarks.scale.supervision supervise --shards 100000
 
 The listing and the store are made up in this process, so that headcount's own work is what is
 measured, not a network. Seconds of this machine, and peak memory.

@@ -1,4 +1,4 @@
-// The loop of @vladmandic/face-api on its WASM backend; started by benchmarks/speed.py.
+// The loop of @vladmandic/face-api on its WASM backend; started by benchmarks/speed/compare.py.
 //
 // node peer_face_api.mjs FOLDER, where `npm install @vladmandic/face-api @tensorflow/tfjs
 // @tensorflow/tfjs-backend-wasm sharp` was called. Reads a JSON list of paths from each line of

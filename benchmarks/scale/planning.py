@@ -1,6 +1,6 @@
 """Planning of large containers: seconds and peak memory, by number of photos.
 
-    python benchmarks/measure_planning.py --tar 100000 1000000 --manifest 1000000 10000000
+    python -m benchmarks.scale.planning --tar 100000 1000000 --manifest 1000000 10000000
 
 Each row is a process of its own that plans a job over one tar file, or one manifest that gives
 etags and sizes, from a local folder into an empty archive; then once more, with the index there.
@@ -60,7 +60,14 @@ def measure(make: object, name: str, photos: int) -> None:
         path = Path(folder) / name
         make(path, photos)  # type: ignore[operator]
         for turn in ("first", "again"):
-            command = [sys.executable, __file__, "--plan", str(path), f"{folder}/archive"]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.scale.planning",
+                "--plan",
+                str(path),
+                f"{folder}/archive",
+            ]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             planned, shards, seconds, peak = said.split()
             print(

@@ -1,6 +1,6 @@
 """Runs the main job on many copies of photos and says the peak memory of each process.
 
-    python benchmarks/measure_memory.py PHOTOS [--photos 10000] [--workers 1]
+    python -m benchmarks.memory.worker PHOTOS [--photos 10000] [--workers 1]
 
 PHOTOS is a folder; its photos are copied (hard links) until there are so many.
 """

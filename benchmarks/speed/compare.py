@@ -1,6 +1,6 @@
 """Measures photos per second, from disk to embeddings, beside other programs and lever by lever.
 
-    python benchmarks/speed.py PHOTOS DETECTOR.onnx [--photos 8] [--rounds 5]
+    python -m benchmarks.speed.compare PHOTOS DETECTOR.onnx [--photos 8] [--rounds 5]
         [--megapixels 1,12,24] [--peers-up-to 12]
         [--face-recognition PYTHON] [--face-api FOLDER] [--gate PEOPLE [--boxes LABELLED]]
         [--chart FILE.svg] [--s3-photos 200]
@@ -15,27 +15,26 @@ With --gate the pack's int8 variant takes part, once it has passed the gate on t
 labelled people and, with --boxes, on photos with labelled faces (`headcount models prepare
 --variant int8`); which of its networks passed is printed. --chart draws the table as SVG. With
 --s3-photos the main job is then run on so many photos of 1 MP on a real S3 server, beside the same
-work in one process (measure_pipeline.py).
+work in one process (benchmarks/speed/pipeline.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import io
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from chart import Bar, chart
-from peers import (
+
+from benchmarks.harness import MOST_PIXELS, chosen_evenly, enlarged, headcount, heading, opened, row
+from benchmarks.peers.contestants import (
     Contestant,
     Loop,
     Seen,
@@ -43,53 +42,24 @@ from peers import (
     face_api,
     face_recognition,
     opencv_yunet,
-    seen_of,
 )
-from PIL import Image as Pillow
-
+from benchmarks.speed.chart import Bar, chart
 from headcount.s3_settings import S3Settings
-from headcount.settings import ProfileName, Settings
-from workers.faces.analysis import analyse
+from headcount.settings import Settings
 from workers.images.decode import WHOLE_UP_TO, Picture
 from workers.models.base import ModelPack
 from workers.models.detectors.boxes import overlaps
 from workers.models.onnx.prepare import fold_weights, keep_real_inputs, parse, take_pixels
 from workers.models.packs.files import EMBEDDED, resolve_pack
-from workers.models.packs.open import load_pack
 from workers.models.recognisers.arcface import ArcFace, input_scaling
 from workers.models.session import open_session
-from workers.tools.packs import Shelf
+from workers.tools.packs import PackCache
 
-MOST_PIXELS = 10**9
 SAME_FACE = 0.5
 """Intersection over union of two boxes of one face."""
-SAME_DESCRIPTOR = 0.999
+SAME_EMBEDDING = 0.999
 PEER = "FaceAnalysis"
 LOW = "one pass, int8"
-
-
-# -- photos ---------------------------------------------------------------------------------------
-
-
-def chosen_evenly(folder: Path, number: int) -> list[Path]:
-    """So many JPEGs of a folder, evenly from the list of all by name."""
-    every = sorted(folder.rglob("*.jpg"))
-    if not every:
-        sys.exit(f"there is no .jpg in {folder}")
-    return [every[n * len(every) // number] for n in range(min(number, len(every)))]
-
-
-def enlarged(photo: Path, megapixels: int, folder: Path) -> Path:
-    """The photo with so many million pixels, as a new file."""
-    with Pillow.open(photo) as opened:
-        picture = opened.convert("RGB")
-    factor = (megapixels * 1e6 / (picture.width * picture.height)) ** 0.5
-    size = round(picture.width * factor), round(picture.height * factor)
-    file = io.BytesIO()
-    picture.resize(size, Pillow.Resampling.BICUBIC).save(file, "JPEG", quality=90)
-    place = folder / f"{megapixels}-{photo.stem}.jpg"
-    place.write_bytes(file.getvalue())
-    return place
 
 
 # -- headcount ------------------------------------------------------------------------------------
@@ -116,10 +86,6 @@ def shared_pack(detector: Path, folder: Path) -> Path:
     return place
 
 
-def opened(pack: str, settings: Settings) -> ModelPack:
-    return load_pack(resolve_pack(pack, settings, S3Settings()), settings)
-
-
 def with_plain_recogniser(pack: ModelPack, settings: Settings) -> ModelPack:
     """The pack with the embedded recogniser unprepared."""
     data, name = plain_recogniser(), "recogniser.onnx"
@@ -127,20 +93,6 @@ def with_plain_recogniser(pack: ModelPack, settings: Settings) -> ModelPack:
     taking = take_pixels(data, name, mean=mean, scale=1 / std)
     session = open_session(taking, settings.provider, name=name)
     return replace(pack, recogniser=ArcFace(session, name=name))
-
-
-def headcount(pack: ModelPack, profile: ProfileName, threads: int) -> Loop:
-    """What a worker does with each photo, in so many threads."""
-
-    def one(path: Path) -> Seen:
-        found = analyse(path.read_bytes(), pack, max_pixels=MOST_PIXELS, profile=profile)
-        return seen_of(found.boxes, found.embeddings)
-
-    def run(photos: Sequence[Path]) -> list[Seen]:
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(one, photos))
-
-    return run
 
 
 def by_pillow(loop: Loop) -> Loop:
@@ -166,7 +118,7 @@ def in_full(loop: Loop) -> Loop:
 
 def int8(folder: Path, settings: Settings, gate: Path, boxes: Path | None) -> Contestant | None:
     """The quick search by the networks that the gate lets pass in int8, if there are any."""
-    shelf = Shelf(settings, S3Settings())
+    shelf = PackCache(settings, S3Settings())
     judged = shelf.gate(str(folder), "int8", str(gate), boxes and str(boxes))
     if not judged["files"]:
         print(f"{LOW} is left out: {judged}", file=sys.stderr)
@@ -248,7 +200,7 @@ def same_faces(some: Sequence[Seen], others: Sequence[Seen]) -> float:
     return float(np.concatenate(hits).mean())
 
 
-def same_descriptors(some: Sequence[Seen], others: Sequence[Seen]) -> float:
+def same_embeddings(some: Sequence[Seen], others: Sequence[Seen]) -> float:
     """The share of the others' faces whose embedding some have, at the same place."""
     hits = []
     for one, other in zip(some, others, strict=True):
@@ -256,7 +208,7 @@ def same_descriptors(some: Sequence[Seen], others: Sequence[Seen]) -> float:
         if not near.size:
             hits.append(np.zeros(near.shape[1], bool))
             continue
-        alike = one.embeddings @ other.embeddings.T >= SAME_DESCRIPTOR
+        alike = one.embeddings @ other.embeddings.T >= SAME_EMBEDDING
         hits.append((near & alike).any(axis=0))
     return float(np.concatenate(hits).mean())
 
@@ -270,7 +222,7 @@ def agreement(megapixels: int, contestants: Sequence[Contestant], photos: Sequen
         f"{megapixels} MP",
         str(sum(len(seen.boxes) for seen in found)),
         f"{same_faces(found, reference):.1%}",
-        f"{same_descriptors(found, reference):.1%}",
+        f"{same_embeddings(found, reference):.1%}",
     ]
     if PEER in loops:
         theirs = loops[PEER](photos)
@@ -282,14 +234,6 @@ def agreement(megapixels: int, contestants: Sequence[Contestant], photos: Sequen
     else:
         cells += ["not installed"] * 3
     return row(cells)
-
-
-def row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def heading(*names: str) -> list[str]:
-    return [row(names), row(["---"] * len(names))]
 
 
 def speed_rows(
@@ -344,7 +288,7 @@ def main() -> None:
     chosen = chosen_evenly(asked.folder, asked.photos)
     speeds = heading("photos", "contestant", "photos/s", f"times {PEER}", "headcount is faster by")
     found = heading(
-        *("photos", "faces", "same as full decode", f"of these cosine >= {SAME_DESCRIPTOR}"),
+        *("photos", "faces", "same as full decode", f"of these cosine >= {SAME_EMBEDDING}"),
         *(f"{PEER}'s faces", "of theirs found", "of ours found by them"),
     )
     with tempfile.TemporaryDirectory() as scratch:
@@ -373,7 +317,7 @@ def main() -> None:
     if asked.chart:
         asked.chart.write_text(chart(f"Photos per second, {PEER} = 1", drawn))
     if asked.s3_photos:
-        from measure_pipeline import table
+        from benchmarks.speed.pipeline import table
 
         print("\n" + table(asked.folder, asked.s3_photos))
 

@@ -1,6 +1,6 @@
 """Matching faces against a gallery, beside the matrix product that it cannot do without.
 
-    python benchmarks/measure_matching.py [--faces 1000000] [--references 10000] [--width 128]
+    python -m benchmarks.speed.matching [--faces 1000000] [--references 10000] [--width 128]
 
 Faces and references are random; each person has one reference. Faces are taken in ten parts; with
 each, the bare product (cosines computed and dropped, in the form that is quicker that time: one

@@ -1,16 +1,16 @@
 """The reduce stage on made-up faces: seconds and peak memory of each step, by number of faces.
 
-    python benchmarks/measure_reduce.py 30000 300000 [--keep FOLDER] [--made-up-clusters]
+    python -m benchmarks.scale.reduce 30000 300000 [--keep FOLDER] [--made-up-clusters]
         [--tasks 100000]
 
 Each number is an archive of so many faces, three to a photo, one photo in a hundred unreadable.
-Embeddings are those of measure_neighbours.py; 1,000 of the people are enrolled, by one reference
-each. Two jobs are reduced, each by a process of its own: the first, and one more on the same
-faces, which compares itself with the first. Peaks are those of each step (Linux counts them), and
-beside them is the growth in bytes per face from the number before. `cluster()` is the clustering
-itself, `order` what comes before it, `cluster` what comes after it; its seconds are of all three.
-With --made-up-clusters nothing is clustered: the rest of the stage alone is measured, with clusters
-of the same sizes at random. FOLDER keeps what the jobs wrote.
+Embeddings are those of benchmarks/scale/neighbours.py; 1,000 of the people are enrolled, by one
+reference each. Two jobs are reduced, each by a process of its own: the first, and one more on the
+same faces, which compares itself with the first. Peaks are those of each step (Linux counts them),
+and beside them is the growth in bytes per face from the number before. `cluster()` is the
+clustering itself, `order` what comes before it, `cluster` what comes after it; its seconds are of
+all three. With --made-up-clusters nothing is clustered: the rest of the stage alone is measured,
+with clusters of the same sizes at random. FOLDER keeps what the jobs wrote.
 
 With --tasks a third job is reduced, shared out in tasks of so many faces (HEADCOUNT_REDUCE_FACES),
 each task in a process of its own, one after the other: the seconds of all tasks of a kind, those of
@@ -32,9 +32,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from measure_neighbours import people
 from numpy.typing import NDArray
 
+from benchmarks.scale.neighbours import people
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
 from headcount.contract.record import read_record
@@ -226,7 +226,10 @@ def say_shared(folder: Path, faces: int) -> None:
 
 def child(*arguments: str) -> str:
     return subprocess.run(
-        [sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.scale.reduce", *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout
 
 

@@ -1,6 +1,6 @@
 """Measures how alike faces of one person and of others are, and what thresholds follow.
 
-    python benchmarks/measure_thresholds.py FOLDER [--model PACK]
+    python -m benchmarks.accuracy.thresholds FOLDER [--model PACK]
 
 FOLDER holds one folder per person with photos whose central face is that person. All pairs of
 photos of one person are genuine, all pairs of photos of different people impostors. Each half of

@@ -1,7 +1,7 @@
 """Measures searches in a gallery: ways to fuse references on labelled faces, and matching's speed.
 
-    python benchmarks/measure_identification.py FOLDER [--cache FILE]
-    python benchmarks/measure_identification.py --speed
+    python -m benchmarks.accuracy.identification FOLDER [--cache FILE]
+    python -m benchmarks.accuracy.identification --speed
 
 Half of the people with more than R photos are enrolled with R of them; probes are all other faces.
 Printed is the share of enrolled probes that are found and rightly named at the threshold at which 1
@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from measure_clusters import load
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.clusters import load
 from workers.matching.match import match
 from workers.people.gallery import Gallery
 

@@ -1,6 +1,6 @@
 """Measures what a night costs beside the first run.
 
-    python benchmarks/measure_nightly.py FOLDER [--photos 20000] [--new 0.01]
+    python -m benchmarks.scale.nightly FOLDER [--photos 20000] [--new 0.01]
 
 Photos of FOLDER are copied until there are so many, each with other bytes; the roll is taken, a
 share of new ones is added, and the roll is taken again, by `headcount run` with one worker process.
@@ -20,7 +20,7 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
-from measure_memory import say, watch
+from benchmarks.memory.worker import say, watch
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 

@@ -1,7 +1,7 @@
 """How throughput grows with workers, what orchestration takes of their time, what the broker holds.
 
-    python benchmarks/measure_scaling.py scale --workers 1 2 4 8 16 32 64
-    python benchmarks/measure_scaling.py broker --shards 200 1000 --window 16 128
+    python -m benchmarks.scale.workers scale --workers 1 2 4 8 16 32 64
+    python -m benchmarks.scale.workers broker --shards 200 1000 --window 16 128
 
 Real jobs: submitted, planned, supervised, committed and reduced, through a real Valkey and real
 worker processes with their Celery. Only the engine is made up: it sleeps for a known time per

@@ -1,6 +1,6 @@
 """Measures how well the quality of a face foretells that it will not be recognised.
 
-    python benchmarks/measure_quality.py FOLDER [--model PACK] [--people 350]
+    python -m benchmarks.accuracy.quality FOLDER [--model PACK] [--people 350]
 
 FOLDER holds one folder per person with photos whose central face is that person. Up to three photos
 of each are embedded as they are, and once more degraded: shrunk, blurred, moved, darkened,

@@ -1,4 +1,4 @@
-"""The peers of benchmarks/speed.py: other programs that find and embed faces, each kept warm."""
+"""Other programs that find and embed faces, as contestants, each kept warm."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Measures what running photos together gains, and that it changes nothing.
 
-    python benchmarks/measure_batching.py PHOTOS [--model PACK] [--provider cuda] [--threads N]
+    python -m benchmarks.speed.batching PHOTOS [--model PACK] [--provider cuda] [--threads N]
 
 The photos are decoded and searched by N threads, each by itself and together, in rounds that take
 turns; then the faces of both are compared. On a CPU together is not meant to be faster: there it

@@ -22,7 +22,7 @@ from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
 from headcount.errors import ObjectMissing
 from headcount.storage import Store
 
-ROLL = pa.schema(
+ASSIGNMENTS = pa.schema(
     [
         (name, pa.string())
         for name in ("photo", "face_id", "decision", "person_id", "person", "cluster_id")
@@ -86,7 +86,7 @@ def by_commit(store: Store, ids: Iterable[str]) -> list[str]:
 
 def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "") -> str | None:
     """The last job that left a roll of a collection; with ``before``, the last one earlier."""
-    ids = job_ids(store, keys.rolls(collection))
+    ids = job_ids(store, keys.assignment_folder(collection))
     if before:
         earlier = by_commit(store, {*ids, before})
         ids = earlier[: earlier.index(before)]
@@ -97,18 +97,24 @@ def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "
     return ids[-1] if ids else None
 
 
-def read_roll(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
+def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
     """The roll of a job; empty where there is none."""
     if job_id is None:
-        return ROLL.empty_table()
-    return read_table(store, keys.roll(collection, job_id), ROLL)
+        return ASSIGNMENTS.empty_table()
+    return read_table(store, keys.assignments(collection, job_id), ASSIGNMENTS)
 
 
-def write_roll(store: Store, keys: PackKeys, collection: str, job_id: str, roll: pa.Table) -> None:
+def write_assignments(
+    store: Store, keys: PackKeys, collection: str, job_id: str, roll: pa.Table
+) -> None:
     """Keep the roll of a job; the oldest of more than KEPT go."""
-    write_table(store, keys.roll(collection, job_id), roll.select(ROLL.names).cast(ROLL))
-    for old in job_ids(store, keys.rolls(collection))[:-KEPT]:
-        store.delete(keys.roll(collection, old))
+    write_table(
+        store,
+        keys.assignments(collection, job_id),
+        roll.select(ASSIGNMENTS.names).cast(ASSIGNMENTS),
+    )
+    for old in job_ids(store, keys.assignment_folder(collection))[:-KEPT]:
+        store.delete(keys.assignments(collection, old))
 
 
 def collections_of(store: Store, keys: PackKeys) -> list[str]:

@@ -1,6 +1,6 @@
 """Measures what share of labelled faces is found, how many finds are faces, and at what cost.
 
-    python benchmarks/measure_detection.py FOLDER [--model PACK] [--rounds 1] [--mosaic 5000]
+    python -m benchmarks.accuracy.detection FOLDER [--model PACK] [--rounds 1] [--mosaic 5000]
         [--face-recognition PYTHON] [--face-api FOLDER]
 
 FOLDER holds labels.csv (file,person,x,y,w,h,n_faces,note; boxes in upright pixels) and the photos.
@@ -26,8 +26,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from peers import Contestant, face_api, face_recognition
 
+from benchmarks.peers.contestants import Contestant, face_api, face_recognition
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.faces.detection import PROFILES, Found, Profile, search

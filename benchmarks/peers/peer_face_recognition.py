@@ -1,4 +1,4 @@
-"""The loop of face_recognition as its examples show it; started by benchmarks/speed.py.
+"""The loop of face_recognition as its examples show it; started by benchmarks/speed/compare.py.
 
 Reads a JSON list of paths from each line of its input and answers with the boxes of each photo,
 embedded or not. In an environment of its own: pip install dlib-bin face_recognition_models

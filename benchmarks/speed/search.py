@@ -1,6 +1,6 @@
 """Measures a search by one face: every face compared, and through the vector index.
 
-    python benchmarks/measure_lookup.py [--faces 50000]
+    python -m benchmarks.speed.search [--faces 50000]
 
 Faces are people of ten noisy embeddings each, of 128 numbers. Printed are the medians of both
 searches as a ratio, the share of the ten nearest faces that the index finds, and how many exact

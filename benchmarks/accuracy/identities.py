@@ -1,6 +1,6 @@
 """Measures ids that stay and names that are lent, on labelled faces.
 
-    python benchmarks/measure_identities.py FOLDER [--cache FILE.npz]
+    python -m benchmarks.accuracy.identities FOLDER [--cache FILE.npz]
 
 FOLDER holds one folder per person with photos whose central face is that person. Printed are: how
 many old faces have another cluster id after 1, 10 or 1,000 photos were added, and how many of
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.thresholds import embeddings
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings

@@ -1,6 +1,6 @@
 """Measures what S3 and Celery cost: the main job beside the same work in one process.
 
-    python benchmarks/measure_pipeline.py PHOTOS [--photos 200] [--rounds 2] [--profile balanced]
+    python -m benchmarks.speed.pipeline PHOTOS [--photos 200] [--rounds 2] [--profile balanced]
 
 So many photos of 1 MP, made of those of the folder PHOTOS, lie on a SeaweedFS server of its own on
 this machine, as does the archive; `headcount run` embeds them with the embedded pack. Photos per
@@ -25,10 +25,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from speed import chosen_evenly, enlarged, headcount, heading, opened, row
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for the servers of the tests
-
+from benchmarks.harness import chosen_evenly, enlarged, headcount, heading, opened, row
 from headcount.contract.stored.jobs import AttemptRecord, DoneMarker
 from headcount.settings import ProfileName, Settings
 from headcount.storage import open_store

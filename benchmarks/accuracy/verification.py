@@ -1,6 +1,6 @@
 """Measures how often two photos are rightly told to show one person or two, as LFW's protocol does.
 
-    python benchmarks/measure_verification.py FOLDER [--model PACK] [--pairs 6000]
+    python -m benchmarks.accuracy.verification FOLDER [--model PACK] [--pairs 6000]
 
 FOLDER holds one folder per person with photos whose central face is that person. People are dealt
 into ten folds that share nobody; each fold has as many pairs of one person as of two. The
@@ -16,8 +16,9 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from measure_thresholds import embeddings
 from numpy.typing import NDArray
+
+from benchmarks.accuracy.thresholds import embeddings
 
 FOLDS = 10
 NO_FACE = -2.0

@@ -1,6 +1,6 @@
 """Peak memory of decoding, in bytes per pixel, by format and mode.
 
-    python benchmarks/measure_decode_memory.py [--width 8000] [--height 6000]
+    python -m benchmarks.memory.decode [--width 8000] [--height 6000]
 
 Each picture is decoded in full in a process of its own, which has decoded a small one before.
 """

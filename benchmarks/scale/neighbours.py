@@ -1,6 +1,6 @@
 """Measures the neighbour graph and the clustering of made-up embeddings, beside faiss.
 
-    python benchmarks/measure_neighbours.py 100000 200000 1000000 --peers 200000
+    python -m benchmarks.scale.neighbours 100000 200000 1000000 --peers 200000
 
 prints time, peak memory, and the growth from the first count to the last; --cluster clusters, too;
 --ivf times faiss IVF, too. Embeddings have --width values; people have 1 to 500 faces by a power

@@ -1,6 +1,6 @@
 """Measures clusters of labelled faces beside peers, each at its best setting.
 
-    python benchmarks/measure_clusters.py FOLDER [--choose] [--distractors 200000] [--peers]
+    python -m benchmarks.accuracy.clusters FOLDER [--choose] [--distractors 200000] [--peers]
 
 FOLDER holds one folder per person with photos whose central face is that person. Printed are
 B-cubed F, pairwise F and their precisions and recalls: of all people, of both halves of them, and
@@ -23,9 +23,9 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
-from measure_thresholds import embeddings
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.thresholds import embeddings
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
