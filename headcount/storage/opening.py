@@ -23,7 +23,7 @@ def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int
 
         return DirectoryStore(local_path(uri))
     from headcount.s3_settings import S3Settings
-    from headcount.storage.s3 import S3Store
+    from headcount.storage.s3.store import S3Store
 
     bucket, prefix = split_s3_uri(uri)
     return S3Store(bucket, prefix, settings or S3Settings(), concurrency=concurrency)

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from headcount.s3_settings import S3Settings
-from headcount.storage.s3 import S3Store, encryption_of
+from headcount.storage.s3.client import encryption_of
+from headcount.storage.s3.store import S3Store
 from headcount.tables import storage_options
 
 

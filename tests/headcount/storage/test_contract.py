@@ -20,7 +20,7 @@ from headcount.errors import (
 from headcount.storage.base import Store
 from headcount.storage.local import DirectoryStore
 from headcount.storage.memory import MemoryStore
-from headcount.storage.s3 import S3Store
+from headcount.storage.s3.store import S3Store
 from tests.servers import S3Server
 
 NASTY = [

@@ -17,7 +17,9 @@ from tests.at_once import add, begin, end
 def of(store: Store, photos: Path, *, lineage: bool = False) -> list[str]:
     """The jobs that left a roll of these photos, in order."""
     keys, collection = PackKeys(active_pack(store).pack_id), collection_id(photos.as_uri() + "/")
-    return history.job_ids(store, (keys.lineages if lineage else keys.assignment_folder)(collection))
+    return history.job_ids(
+        store, (keys.lineages if lineage else keys.assignment_folder)(collection)
+    )
 
 
 def test_the_last_job_is_the_one_that_was_committed_last_whatever_its_id(
