@@ -13,7 +13,7 @@ from headcount.contract.vocabulary import Outcome, Photo, face_id
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import open_store
-from headcount.tables import faces_schema
+from headcount.tables.schemas import faces_schema
 from orchestrator.jobs.submit import make_spec
 from workers.runtime.unit import Context, Unit
 from workers.stages.prepare import prepare_job

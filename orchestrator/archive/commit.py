@@ -15,7 +15,8 @@ from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, Repl
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, quoted
+from headcount.tables.filters import any_of, in_collection, quoted
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import rollback_since
 
 Staged = Mapping[str, Sequence[Sequence[str]]]

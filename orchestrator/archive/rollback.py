@@ -14,7 +14,7 @@ from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, Ro
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, require_idle, undone_jobs
 
 

@@ -15,7 +15,8 @@ from headcount.decisions import FaceMark
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, quoted
+from headcount.tables.filters import quoted
+from headcount.tables.table import Table
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.people.latest_assignments import Pointed, find_faces, marks, people_of

@@ -11,7 +11,7 @@ from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord
 from headcount.contract.vocabulary import names_alike
-from headcount.tables import Table
+from headcount.tables.table import Table
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 

@@ -32,7 +32,8 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import PROFILES, ProfileName
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
-from headcount.tables import Table, in_collection
+from headcount.tables.filters import in_collection
+from headcount.tables.table import Table
 
 REPLACED_CHUNK = 2_000
 """Keys of one object that lists photos whose old rows go."""

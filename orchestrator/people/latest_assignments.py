@@ -23,7 +23,8 @@ from headcount.decisions import FaceMark
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, parts
+from headcount.tables.filters import any_of, in_collection, parts
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids, undone_jobs
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 from headcount.s3_settings import S3Settings
 from headcount.storage.s3.client import encryption_of
 from headcount.storage.s3.store import S3Store
-from headcount.tables import storage_options
+from headcount.tables.options import storage_options
 
 
 class Bucket(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.local import DirectoryStore
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.jobs.supervisor import Supervisor
 from tests.integration.graves import die_once
 

@@ -9,7 +9,7 @@ import pytest
 
 from headcount.s3_settings import S3Settings
 from headcount.storage.s3.store import PART_BYTES, S3Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from tests.faulty_proxy import FaultyProxy, Request
 from tests.servers import S3Server
 

@@ -9,7 +9,7 @@ import pytest
 from headcount.broker.client import Broker
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local.servers import worker_pool

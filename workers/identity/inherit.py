@@ -11,7 +11,7 @@ from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.archive import ArchiveRecord
 from headcount.contract.vocabulary import Decision
-from headcount.tables import quoted
+from headcount.tables.filters import quoted
 from workers.identity.apply_answers import Decided, append_references
 from workers.identity.previous_run import base_roll
 from workers.runtime.unit import Unit

@@ -19,7 +19,7 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
 from headcount.decisions import DecisionRecord, FaceMark
-from headcount.tables import any_of, parts, quoted
+from headcount.tables.filters import any_of, parts, quoted
 from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, same_places
 from workers.runtime.unit import Unit
 from workers.tables.columns import NONE, one_array, positions

@@ -20,7 +20,7 @@ from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, 
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.clustering.cluster import MIRROR
 from workers.matching.impostors import (
     Cosines,

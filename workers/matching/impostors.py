@@ -19,7 +19,7 @@ from headcount.assignments import history
 from headcount.contract.layout import PackKeys
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.clustering.cluster import MIRROR
 from workers.tables.columns import NONE, Numbers, codes, first_of_each, pick, positions
 from workers.tables.rows import matrix

@@ -16,7 +16,7 @@ from headcount.contract.vocabulary import person_id, person_name
 from headcount.errors import FatalError, ObjectError
 from headcount.expected import parse_expected
 from headcount.storage.uris import split_object_uri
-from headcount.tables import any_of, parts
+from headcount.tables.filters import any_of, parts
 from workers.runtime.unit import Unit
 from workers.tables.columns import isin
 

@@ -23,7 +23,8 @@ from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import is_within
-from headcount.tables import Table, in_collection, tables_of
+from headcount.tables.filters import in_collection
+from headcount.tables.table import Table, tables_of
 from workers.models.base import ModelPack
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import split_name

@@ -9,7 +9,7 @@ from headcount.contract.layout import ARCHIVE
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker
-from headcount.tables import tables_of
+from headcount.tables.table import tables_of
 from workers.people.enrolment import enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import DoneMarker, SplitRecord
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.clustering.knn import EXACT_LIMIT, UNASSIGNED, Centroids, sample_size, shuffle
 from workers.identity.apply_answers import enrol_named, load_decisions
 from workers.identity.inherit import inherit_names

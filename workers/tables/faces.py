@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from headcount.contract.columns import FACES
 from headcount.contract.stored.jobs import SplitRecord
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.runtime.unit import Unit
 from workers.tables.columns import Numbers, free_unused
 from workers.tables.embeddings import Embeddings

@@ -19,7 +19,8 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.uris import split_object_uri
-from headcount.tables import FILTER_VALUES, Table, any_of, in_collection
+from headcount.tables.filters import FILTER_VALUES, any_of, in_collection
+from headcount.tables.table import Table
 from workers.faces.analysis import Analysis, analyse
 from workers.matching.calibration import search_threshold
 from workers.models.base import ModelPack

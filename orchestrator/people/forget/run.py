@@ -44,7 +44,8 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import is_within
-from headcount.tables import Table, any_of, in_collection, parts, quoted
+from headcount.tables.filters import any_of, in_collection, parts, quoted
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import (
     job_ids,
     refuse_half_commits,

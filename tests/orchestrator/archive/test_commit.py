@@ -12,7 +12,8 @@ from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.submit import make_spec, submit

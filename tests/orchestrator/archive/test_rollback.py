@@ -17,7 +17,7 @@ from headcount.errors import FatalError, HeadcountError
 from headcount.jobs.control import let_go_on, stop
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.archive import catalogue
 from orchestrator.archive import rollback as rolling
 from orchestrator.archive.rollback import roll_back

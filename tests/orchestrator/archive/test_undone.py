@@ -22,7 +22,8 @@ from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.archive.rollback import roll_back
 from orchestrator.commands import diff, jobs
 from orchestrator.jobs.submit import make_spec

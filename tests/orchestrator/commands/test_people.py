@@ -13,7 +13,8 @@ from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.vocabulary import person_id
 from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from orchestrator.commands import people, search
 from orchestrator.commands.name import how_many
 from orchestrator.commands.people import command

@@ -13,7 +13,8 @@ from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, Shar
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
-from headcount.tables import PHOTOS, Table
+from headcount.tables.schemas import PHOTOS
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.commands import jobs
 from orchestrator.commands.retry import command

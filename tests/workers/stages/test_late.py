@@ -19,7 +19,8 @@ from headcount.jobs import attempts
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from tests.made_up import made_up_archive
 from workers.app import WORK
 from workers.people.gallery import load_gallery

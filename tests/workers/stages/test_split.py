@@ -11,7 +11,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
-from headcount.tables import faces_schema
+from headcount.tables.schemas import faces_schema
 from tests.made_up import made_up_archive
 from tests.running import comparable, table
 from workers.app import WORK

@@ -19,7 +19,8 @@ from headcount.errors import FatalError, TransientError
 from headcount.export import scratch, write_table
 from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.jobs.plan import Known
 from orchestrator.people.forget.run import forget, remember
 from orchestrator.people.latest_assignments import named_by_hand, people_of

@@ -21,7 +21,8 @@ from headcount.jobs import attempts, control
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.archive import catalogue, rollback
 from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan

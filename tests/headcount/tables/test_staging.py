@@ -10,7 +10,7 @@ import pytest
 
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
-from headcount.tables import Table
+from headcount.tables.table import Table
 
 FIRST = pa.schema([("photo", pa.string()), ("score", pa.float32())])
 BLUR = FIRST.append(pa.field("blur", pa.float32()))
