@@ -101,3 +101,11 @@ class Store(Reader, Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
         ...
+
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """Remove what killed writers left half-written in a folder, and ``below`` it.
+
+        ``folder`` is empty or ends in ``/``. Nobody may write there meanwhile. Stores whose writes
+        leave nothing behind do nothing.
+        """
+        ...

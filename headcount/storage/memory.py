@@ -102,6 +102,9 @@ class MemoryStore:
             self._touch(key)
             self._objects.pop(key, None)
 
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """Do nothing: no write leaves anything behind."""
+
     def _read(self, key: str) -> bytes:
         with self._lock:
             self._touch(key)

@@ -19,7 +19,7 @@ def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int
     """
     uri = canonical_uri(uri)
     if uri.startswith("file://"):
-        from headcount.storage.local import DirectoryStore
+        from headcount.storage.local.store import DirectoryStore
 
         return DirectoryStore(local_path(uri))
     from headcount.s3_settings import S3Settings
@@ -27,11 +27,3 @@ def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int
 
     bucket, prefix = split_s3_uri(uri)
     return S3Store(bucket, prefix, settings or S3Settings(), concurrency=concurrency)
-
-
-def clear_leftovers(store: Store, folder: str = "", *, below: bool = True) -> None:
-    """Remove what killed writers left half-written in a folder; buckets have no such thing."""
-    from headcount.storage.local import DirectoryStore
-
-    if isinstance(store, DirectoryStore):
-        store.clear_leftovers(folder, below=below)

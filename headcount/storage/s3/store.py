@@ -228,6 +228,9 @@ class S3Store:
         except ObjectMissing:
             return
 
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """Do nothing: an object is there whole, or not at all."""
+
     @contextmanager
     def _body(self, key: str, offset: int = 0, length: int = 0) -> Iterator[BaseHTTPResponse]:
         response = self._client.get_object(self._bucket, self._prefix + key, offset, length)

@@ -24,7 +24,6 @@ from headcount.expected import parse_expected
 from headcount.export import scratch, write_table
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import split_object_uri
 from orchestrator.people.forget.edited import NAMING
 from orchestrator.people.forget.written import FoundTable, WrittenResults
@@ -61,7 +60,7 @@ def withdraw(
             out.check()
             shown = _shown(expected, stone, s3)
             for written in ("", "report/", results.ANNOTATED):  # the user's own folders are not
-                clear_leftovers(out, written, below=bool(written))
+                out.clear_leftovers(written, below=bool(written))
             return _withdraw_from(WrittenResults(out, folder, read_marks(out)), stone, shown)
         except (FatalError, ObjectError) as error:
             if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now

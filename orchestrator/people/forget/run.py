@@ -42,7 +42,6 @@ from headcount.errors import FatalError
 from headcount.jobs import control
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import is_within
 from headcount.tables.filters import any_of, in_collection, parts, quoted
 from headcount.tables.table import Table
@@ -95,7 +94,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         _mark(store, stone.person_id)  # jobs that wait for it are no reason not to end it
     else:
         stone = _begin(store, person, s3)
-    clear_leftovers(store)
+    store.clear_leftovers()
     for gone in _remove_from_archive(store, stone, s3):
         stone = _with_removed(stone, gone)
         store.put(tombstone_key(stone.person_id), stone.to_bytes())  # for whoever has to end this

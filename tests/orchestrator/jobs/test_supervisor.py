@@ -10,7 +10,7 @@ from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from headcount.storage.local import DirectoryStore
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.supervisor import Supervisor
 from tests.at_once import AtOnce, add, begin, end

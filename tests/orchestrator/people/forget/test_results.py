@@ -17,7 +17,7 @@ from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
-from headcount.storage.local import DirectoryStore
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.people.forget.results import (
     NOTICE,
