@@ -20,7 +20,7 @@ from headcount.storage.base import Store
 
 
 def actor() -> str:
-    """Who is at work: HEADCOUNT_ACTOR, or the account and the machine."""
+    """The person at work: HEADCOUNT_ACTOR, or the account and the machine."""
     named = os.environ.get("HEADCOUNT_ACTOR")
     if named:
         return named

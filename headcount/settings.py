@@ -24,7 +24,7 @@ VARIANTS: tuple[VariantName, ...] = get_args(VariantName)
 
 
 class Settings(BaseSettings):
-    """What an operator can set; every field is ``HEADCOUNT_<NAME>`` in the environment."""
+    """The settings of an operator; every field is ``HEADCOUNT_<NAME>`` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="HEADCOUNT_", frozen=True, extra="ignore")
 

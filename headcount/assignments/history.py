@@ -1,7 +1,7 @@
-"""What each run said of every face, kept in the archive: a roll per job, and what changed since.
+"""Assignments of every face, kept in the archive: one table per job, and the lineage of clusters.
 
-A run's roll is written under its own job, and compared with that of the job before it: a run that
-is killed and begun again compares with the same roll, and so says the same.
+Each table is written under its own job and compared with that of the job before it. A job that is
+killed and begun again compares with the same table, and comes to the same differences.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ ASSIGNMENTS = pa.schema(
 )
 
 KEPT = 30
-"""Rolls of one collection that are kept; older ones go as new ones come."""
+"""Tables of one collection that are kept; older ones go as new ones come."""
 
 
 def face_keys(faces: pa.Table) -> pa.Array:
-    """What each row's face is known by within a collection, as one text: photo and face id."""
+    """One text per row that identifies its face within a collection: photo and face id."""
     keys = pc.binary_join_element_wise(faces["photo"], faces["face_id"], "\0")
     return keys.combine_chunks()
 
@@ -60,7 +60,7 @@ def write_table(store: Store, key: str, table: pa.Table) -> None:
 
 
 def job_ids(store: Store, folder: str) -> list[str]:
-    """The jobs that left a roll, or a lineage, in a folder; in the order of their commits.
+    """The jobs that left assignments, or a lineage, in a folder; in the order of their commits.
 
     That is not the order of their ids: a job that was paused, or that others went before, is
     committed later than some that were begun after it.
@@ -85,7 +85,7 @@ def by_commit(store: Store, ids: Iterable[str]) -> list[str]:
 
 
 def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "") -> str | None:
-    """The last job that left a roll of a collection; with ``before``, the last one earlier."""
+    """The last job that left assignments of a collection; with ``before``, the last one earlier."""
     ids = job_ids(store, keys.assignment_folder(collection))
     if before:
         earlier = by_commit(store, {*ids, before})
@@ -98,7 +98,7 @@ def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "
 
 
 def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
-    """The roll of a job; empty where there is none."""
+    """The assignments of a job; empty where there are none."""
     if job_id is None:
         return ASSIGNMENTS.empty_table()
     return read_table(store, keys.assignments(collection, job_id), ASSIGNMENTS)
@@ -107,7 +107,7 @@ def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str 
 def write_assignments(
     store: Store, keys: PackKeys, collection: str, job_id: str, roll: pa.Table
 ) -> None:
-    """Keep the roll of a job; the oldest of more than KEPT go."""
+    """Keep the assignments of a job; the oldest of more than KEPT go."""
     write_table(
         store,
         keys.assignments(collection, job_id),
@@ -118,7 +118,7 @@ def write_assignments(
 
 
 def collections_of(store: Store, keys: PackKeys) -> list[str]:
-    """The collections that have rolls under a pack."""
+    """The collections that have assignments under a pack."""
     parts = (PurePosixPath(info.key).parts for info in store.list(f"{keys.root}rolls/"))
     return sorted({part[3] for part in parts if len(part) > 3})
 

@@ -15,7 +15,7 @@ from headcount.errors import TransientError
 
 
 def secured(broker_url: str) -> str:
-    """A ``rediss://`` URL that says whom to trust: SSL_CERT_FILE, or the system's authorities.
+    """A ``rediss://`` URL with the authorities to trust: SSL_CERT_FILE, or the system's.
 
     The broker's certificate is always verified; a URL that says otherwise is taken at its word.
     """
@@ -33,7 +33,7 @@ def redacted(broker_url: str) -> str:
 
 
 def make_app(broker_url: str) -> Celery:
-    """The Celery application, the same for those who send and those who work."""
+    """The Celery application, the same for senders and workers."""
     app = Celery("headcount", broker=secured(broker_url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -70,7 +70,7 @@ def make_app(broker_url: str) -> Celery:
 def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> None:
     """Make ``body`` the task ``name``. It gets the message as a plain dict.
 
-    Only TransientError is tried again, with backoff and a cap.
+    Only TransientError is retried, with backoff and a cap.
     """
 
     def run(message: dict[str, Any]) -> None:

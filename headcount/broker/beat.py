@@ -20,14 +20,14 @@ from headcount.errors import TransientError
 log = logging.getLogger(__name__)
 
 BEAT_LOOP_SECONDS = 5
-"""How often beat looks whether its schedule has changed."""
+"""Seconds between two looks for a changed schedule."""
 
 
 class Beat:
-    """Celery beat with redbeat: fires a message for a schedule at the moment it is told.
+    """Celery beat with redbeat: sends a message for a schedule at a given moment.
 
     Moments are given one at a time, in UTC: Celery's own crontab knows one time zone for all.
-    Of several beats of one archive the one that holds redbeat's lock fires.
+    Several beats of one archive share redbeat's lock: only its holder sends.
     """
 
     def __init__(self, url: str, archive: str) -> None:
@@ -45,7 +45,7 @@ class Beat:
         self._set: dict[str, datetime] = {}
 
     def set(self, moments: dict[str, datetime]) -> None:
-        """Fire each of these schedules at its moment, and no others. Raises TransientError."""
+        """Set the moment of each of these schedules, and drop all others. Raises TransientError."""
         with _foreign_beat():
             for name in self._set.keys() - moments.keys():
                 self._entry(name, self._set.pop(name)).delete()
@@ -57,7 +57,7 @@ class Beat:
                     self._set[name] = moment
 
     def _known(self, name: str, moment: datetime) -> bool:
-        """Whether it is set already, here and in a broker that may have been emptied."""
+        """Whether it is set, here and in a broker that may have been emptied."""
         return self._set.get(name) == moment and self._entry(name, moment).rank is not None
 
     def _entry(self, name: str, moment: datetime) -> Any:
@@ -75,7 +75,7 @@ class Beat:
         )
 
     def run(self) -> None:
-        """Fire until a signal says stop; a broker that was emptied is set again."""
+        """Send until a signal says stop; set everything again after the broker was emptied."""
         while True:
             try:
                 self._app.Beat(loglevel="INFO", quiet=True, pidfile=None).run()

@@ -20,20 +20,20 @@ from headcount.contract.messages import FireMessage, UnitMessage
 from headcount.errors import FatalError, TransientError
 
 UNACKED = "unacked"
-"""The hash in which kombu keeps what was delivered and not acknowledged."""
+"""The hash in which kombu keeps delivered messages until they are acknowledged."""
 TIMEOUT_SECONDS = 10.0
-"""A broker that does not answer for so long is taken for one that is away."""
+"""A broker that is silent for so long counts as away."""
 HEARTBEAT_SECONDS = 1.5
-"""How often a worker renews its sign of life for a unit."""
+"""Seconds between two heartbeats of a unit."""
 RELEASED = "left"
 """The state of a unit that its worker handed back unfinished, on purpose."""
 HEARTBEAT_EXPIRY_SECONDS = 8
-"""A sign of life that was not renewed for so long is gone."""
+"""A heartbeat is gone after so long without another."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """One queue: units that wait, units in hand, and how long the oldest has waited."""
+    """One queue: units that wait, units in hand, and the wait of the oldest."""
 
     waiting: int
     in_hand: int
@@ -41,12 +41,12 @@ class QueueState:
 
 
 def heartbeat_key(job_id: str, unit: str) -> str:
-    """Where a worker says that it is busy with a unit."""
+    """The key of a unit's heartbeat in Redis."""
     return f"headcount:beat:{job_id}:{unit}"
 
 
 class Broker:
-    """What headcount does with its broker: send units, see who is at work, count what waits."""
+    """The broker: send units, read heartbeats, count messages."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -95,7 +95,7 @@ class Broker:
             )
 
     def fired(self) -> list[FireMessage]:
-        """Take the schedules that beat says are due; what is no such message is dropped."""
+        """Take the messages of due schedules; drop all others in that queue."""
         taken = []
         with self._foreign():
             while (raw := self._redis.rpop(SCHEDULE_QUEUE)) is not None:
@@ -104,7 +104,7 @@ class Broker:
         return taken
 
     def heartbeats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The latest sign of life of each unit that a worker has in hand or just finished."""
+        """The latest heartbeat of each unit that a worker has in hand or just finished."""
         names = list(units)
         if not names:
             return {}
@@ -124,25 +124,25 @@ class Broker:
         return units
 
     def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
-        """Say that a unit is in hand; see Heartbeat in the workers for who calls it."""
+        """Write the heartbeat of a unit in hand; a worker's Heartbeat calls it."""
         with self._foreign():
             self._redis.set(
                 heartbeat_key(job_id, unit), json.dumps(state), ex=HEARTBEAT_EXPIRY_SECONDS
             )
 
     def forget_heartbeats(self, job_id: str, units: Iterable[str]) -> None:
-        """Drop the last signs of units that are done, or whose next attempt is to be seen."""
+        """Drop the last heartbeats of units that are done, or are tried anew."""
         if keys := [heartbeat_key(job_id, unit) for unit in units]:
             with self._foreign():
                 self._redis.delete(*keys)
 
     def queue_lengths(self) -> dict[str, int]:
-        """How many messages wait in each queue."""
+        """The number of messages that wait in each queue."""
         with self._foreign():
             return {queue: int(self._redis.llen(queue)) for queue in (EMBED_QUEUE, REDUCE_QUEUE)}
 
     def queue_states(self) -> dict[str, QueueState]:
-        """What waits in each queue of work, since when, and what workers have in hand."""
+        """The state of each queue of work."""
         with self._foreign():
             in_hand = Counter(_queue_of(raw) for raw in self._redis.hvals(UNACKED))
             return {
@@ -155,12 +155,12 @@ class Broker:
             }
 
     def worker_count(self) -> int:
-        """How many worker processes have shown themselves in the last seconds."""
+        """The number of worker processes seen in the last 30 seconds."""
         with self._foreign():
             return sum(1 for _ in self._redis.scan_iter("headcount:worker:*"))
 
     def show_worker(self, name: str) -> None:
-        """A worker shows itself, for `doctor` and the supervisor's `no worker` hint."""
+        """Record that a worker runs, for `doctor` and the supervisor's `no worker` hint."""
         with self._foreign():
             self._redis.set(f"headcount:worker:{name}", f"{time.time():.0f}", ex=30)
 

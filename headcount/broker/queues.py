@@ -14,7 +14,7 @@ QUEUES = {
     "join": REDUCE_QUEUE,
     "reduce": REDUCE_QUEUE,
 }
-"""Where each kind of unit waits."""
+"""The queue of each kind of unit."""
 TASKS = {kind: f"headcount.{kind}" for kind in QUEUES}
 ROUTES = {TASKS[kind]: {"queue": queue} for kind, queue in QUEUES.items()}
 ROUTES[FIRE_TASK] = {"queue": SCHEDULE_QUEUE}

@@ -17,23 +17,23 @@ from headcount.broker.client import Broker
 from headcount.errors import FatalError, TransientError
 
 CONNECTION_CHECK_SECONDS = 1.0
-"""How often a worker looks whether it still takes messages."""
+"""Seconds between two checks that messages still come."""
 DEAF_CHECKS = 5
-"""Found deaf so often in a row, it takes its connection up anew."""
+"""A worker that fails so many checks in a row connects anew."""
 
 
 class Reconnect(StartStopStep):  # type: ignore[misc]
-    """A step of Celery's consumer: a connection that brings no message any more is made anew.
+    """A step of Celery's consumer that replaces a connection which brings no messages any more.
 
-    kombu counts a message as in hand until it is acknowledged. Where the broker died meanwhile that
-    never happens: a worker with nothing to do would ask for nothing, and not see that its
-    connection is gone.
+    kombu counts a message as in hand until it is acknowledged. If the broker died meanwhile, that
+    never happens: an idle worker then asks for nothing, and does not see that its connection is
+    gone.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def start(self, consumer: Any) -> None:
-        """Look from now on; Celery drops the timer with the connection."""
+        """Begin the checks; Celery drops the timer with the connection."""
         self._deaf = 0
         consumer.timer.call_repeatedly(CONNECTION_CHECK_SECONDS, self._look, (consumer,))
 
@@ -58,7 +58,7 @@ def serve(
 ) -> None:
     """Work on ``queues`` until a signal says stop; ``stopping`` is called when one does.
 
-    So many units ``at_once``, each in a thread: CUDA does not survive a fork.
+    ``at_once`` units run side by side, in threads: CUDA does not survive a fork.
     """
 
     def on_stop(**_: Any) -> None:

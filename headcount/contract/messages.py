@@ -11,7 +11,7 @@ from headcount.contract.record import Record
 
 
 class UnitMessage(Record):
-    """The only message: do this unit of work of this job of this archive."""
+    """The message for workers: do this unit of work of this job of this archive."""
 
     archive: str
     job_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -19,7 +19,7 @@ class UnitMessage(Record):
 
 
 class FireMessage(Record):
-    """What beat sends: the schedule of this archive is due now. The archive says the rest."""
+    """The message of beat: this schedule of this archive is due now. The archive says the rest."""
 
     archive: str
     schedule: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")

@@ -24,7 +24,7 @@ class Record(BaseModel):
     version: Literal[1] = 1
 
     def to_bytes(self) -> bytes:
-        """As JSON."""
+        """The record as JSON."""
         return self.model_dump_json(indent=1).encode()
 
 
@@ -32,7 +32,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 def read_record(store: Store, key: str, kind: type[AnyRecord]) -> AnyRecord:
-    """Read a record back. Raises ObjectMissing; FatalError if it is not what it should be."""
+    """Read a record back. Raises ObjectMissing; FatalError if it is damaged or not of this kind."""
     data = store.get(key).data
     try:
         return kind.model_validate_json(data)

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of a photo. Every photo of a collection has exactly one."""
+    """The outcome of a photo. Every photo of a collection has exactly one."""
 
     FACES = "faces"
     NO_FACE = "no_face"
@@ -40,7 +40,7 @@ PROCESSED = frozenset(outcome for outcome in Outcome if outcome.processed)
 
 
 class Decision(StrEnum):
-    """What was said of a face."""
+    """The decision of the program on a face."""
 
     MATCHED = "matched"
     INFERRED = "inferred"
@@ -59,13 +59,13 @@ class Box:
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """The area in square pixels."""
         return self.w * self.h
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo and what became of it.
+    """One photo and its outcome.
 
     ``width`` and ``height`` are those of the upright photo, 0 where they could not be read;
     ``orientation`` is the EXIF value 1..8 that was applied, 0 where it could not be read;
@@ -94,7 +94,7 @@ def person_name(text: str) -> str:
 
 
 def name_fault(name: str) -> str | None:
-    """Why a name cannot be a person's, in words; None where it can."""
+    """The reason why a name cannot be a person's, in words; None where it can."""
     if not name:
         return "a person needs a name"
     if len(name) > NAME_LIMIT:
@@ -105,7 +105,7 @@ def name_fault(name: str) -> str | None:
 
 
 def names_alike(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """The names that differ by upper and lower case only, those alike together."""
+    """Groups of names that differ by upper and lower case only."""
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for name in names:
         groups[name.casefold()].add(name)

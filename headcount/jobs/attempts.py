@@ -1,8 +1,8 @@
-"""Attempts at a unit of work, counted under headcount's own stable id, and what they convict.
+"""Attempts at a unit of work, counted under headcount's own stable id, and the photos they convict.
 
 A worker records its attempt before it starts. From the third attempt at a shard on it works
 carefully: one photo at a time, each named as the suspect before it is touched. A photo that was
-the suspect of two attempts which did not finish is what killed them.
+the suspect of two unfinished attempts is convicted: it killed them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def claim(store: Store, keys: JobKeys, unit: str, worker: str) -> int:
 
 
 def withdraw(store: Store, keys: JobKeys, unit: str, number: int) -> None:
-    """Take an attempt back that was given up on purpose: it convicts nobody and counts for nothing.
+    """Delete an attempt that was given up on purpose: it convicts nobody and counts for nothing.
 
     Its suspect goes first: an attempt without one accuses no photo.
     """
@@ -38,7 +38,7 @@ def withdraw(store: Store, keys: JobKeys, unit: str, number: int) -> None:
 
 
 def count(store: Store, keys: JobKeys, unit: str) -> int:
-    """How many attempts were made at a unit."""
+    """The number of attempts at a unit."""
     return sum(1 for _ in store.list(keys.attempts(unit)))
 
 

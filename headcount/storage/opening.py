@@ -1,4 +1,4 @@
-"""From a URI to a store."""
+"""Opening: the store at a URI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int = 32) -> Store:
-    """The store at ``uri``: nothing is contacted or made until it is used.
+    """The store at ``uri``; it contacts and makes nothing before its first use.
 
     ``settings`` says how to reach S3 (default: from the environment), ``concurrency`` how many
     connections to keep. Raises FatalError for a URI that no store understands.

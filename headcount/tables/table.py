@@ -23,9 +23,9 @@ from headcount.tables.faults import translate, translated
 from headcount.tables.options import storage_options
 
 INDEX_PROBES, INDEX_REFINE = 32, 10
-"""Of an index: cells that a search looks into, and candidates ranked per row that is wanted."""
+"""A search by index: cells to look into, and candidates to rank for each row wanted."""
 SMALL_FRAGMENTS = 64
-"""A table of more fragments than this is compacted after a commit: readers open each of them."""
+"""Fragments of a table before a commit compacts it: readers open each of them."""
 GROWTH_TRIES = 20
 """Looks at a table that others change: of those that grow it at once, one succeeds each time."""
 
@@ -162,7 +162,7 @@ class Table:
         return bad
 
     def _opens(self, version: int) -> bool:
-        """Whether a version is there, asked without a look at all the others."""
+        """Whether a version is there, without a look at all the others."""
         try:
             lance.dataset(self.uri, version=version, storage_options=self._options)
         except ValueError as error:
@@ -235,7 +235,7 @@ class Table:
                 dataset.optimize.compact_files()
 
     def count(self, where: str | None = None) -> int:
-        """How many rows match a filter."""
+        """The number of rows that match a filter."""
         with self._foreign():
             return int(self._open().count_rows(where))
 

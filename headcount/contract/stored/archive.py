@@ -26,7 +26,7 @@ class ArchiveRecord(Record):
 
 
 class PackRecord(Record):
-    """``pack.json``: what a model pack is, so that results can be judged years later."""
+    """``pack.json``: the description of a model pack, so that results can be judged years later."""
 
     name: str
     pack_id: str
@@ -54,7 +54,7 @@ class PackRecord(Record):
 
 
 class CalibrationRecord(Record):
-    """``calibration.json``: what an archive's own faces said, to be used in place of the pack's."""
+    """``calibration.json``: thresholds of an archive's own faces, in place of the pack's."""
 
     made: datetime
     threshold: float = Field(description="the least cosine at which a face is matched")
@@ -69,7 +69,7 @@ class CalibrationRecord(Record):
 
 
 class CommitRecord(Record):
-    """``commit.json``: the versions of a pack's tables once a job was in them."""
+    """``commit.json``: the versions of a pack's tables after a job's commit."""
 
     pack_id: str
     photos: int
@@ -94,7 +94,7 @@ class RollbackRecord(Record):
 
 
 class AuditRecord(Record):
-    """Who did what to whom: one line of the audit log. Names no person, only the id."""
+    """One line of the audit log: actor, action and subject. Names no person, only the id."""
 
     at: datetime
     actor: str = Field(description="account and machine, or HEADCOUNT_ACTOR")

@@ -14,7 +14,7 @@ from headcount.settings import ProfileName
 
 
 class Limits(Record):
-    """What a photo may be before it is refused unread, and what a shard may hold."""
+    """The largest photo that is read, and the largest shard."""
 
     max_bytes: int
     max_pixels: int
@@ -23,7 +23,7 @@ class Limits(Record):
 
 
 class JobRequest(Record):
-    """What a person may ask of a job, whether once or every night. Never holds a secret."""
+    """The wishes for a job, whether it runs once or every night. Never holds a secret."""
 
     photos: str | None = Field(description="URI of the collection; None: only enrol people")
     people: str | None = None
@@ -84,7 +84,7 @@ class ShardManifest(Record):
 
 
 class PlanRecord(Record):
-    """``plan.json``: what planning found. The shards are all written when it is."""
+    """``plan.json``: the counts of planning. Written after all shards."""
 
     photos: int = Field(description="photos of the collection")
     bytes: int
@@ -121,7 +121,7 @@ class SplitRecord(Record):
 
 
 class ReferenceReport(BaseModel):
-    """What became of one photo of a person."""
+    """The outcome of one reference photo of a person."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -170,7 +170,7 @@ class DoneMarker(Record):
 
 
 class FailedMarker(Record):
-    """Why a unit of work cannot succeed."""
+    """The reason why a unit of work cannot succeed."""
 
     unit: str
     message: str
@@ -212,7 +212,7 @@ class ProgressRecord(Record):
 
 
 class LeaseRecord(Record):
-    """One term of a lease: who took it. Written once, and only if nobody else did."""
+    """One term of a lease and its holder. Written once, and only if nobody else did."""
 
     term: int = Field(ge=1)
     job_id: str
@@ -223,21 +223,21 @@ class LeaseRecord(Record):
 
 
 class LeaseSign(Record):
-    """A holder's sign of life: that it changes is what counts, no clock is compared."""
+    """The heartbeat of a lease's holder: only its changes count, no clock is compared."""
 
     count: int
     released: bool = False
 
 
 class ControlRecord(Record):
-    """``control.json``: the job is to stand still; nobody begins anything new while it is there."""
+    """``control.json``: a paused or cancelled job; while it is there nobody begins anything new."""
 
     state: Literal["paused", "cancelled"]
     since: datetime
 
 
 class FinishedRecord(Record):
-    """``finished.json``: how a job ended."""
+    """``finished.json``: the end of a job."""
 
     job_id: str
     state: Literal["done", "failed", "cancelled"]
@@ -262,7 +262,7 @@ class ScheduleRecord(JobRequest):
 
 
 class NightRecord(Record):
-    """One time that a schedule's job was begun; written before the job is."""
+    """One run of a schedule; written before its job is."""
 
     schedule: str
     number: int = Field(ge=1)

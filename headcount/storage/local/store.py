@@ -131,7 +131,7 @@ class DirectoryStore:
         self._unlink(self._path(key), key)
 
     def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
-        """Remove what writers that were killed left half-written in a folder, and below it.
+        """Remove half-written files of killed writers in a folder, and below it.
 
         Nobody may write there meanwhile.
         """

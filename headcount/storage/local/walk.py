@@ -16,7 +16,7 @@ from headcount.storage.local.faults import DENIED
 from headcount.storage.local.files import TEMPORARY, info_of
 
 DANGLING = "dangling"
-"""The etag of a symbolic link that leads nowhere: it is listed, and reading it finds it missing."""
+"""The etag of a symbolic link that leads nowhere: it is listed, and missing when it is read."""
 
 _SYSTEM_FOLDERS = frozenset(
     (
@@ -104,7 +104,7 @@ class Walk:
 
 
 def _wanted(folder: str, prefix: str, start_after: str) -> Callable[[str], bool]:
-    """Which names of a folder can lead to keys that a listing asks for."""
+    """A test of names of a folder: whether they can lead to keys that a listing asks for."""
 
     def wanted(name: str) -> bool:
         key = folder + name

@@ -167,7 +167,7 @@ def endpoint_of(settings: S3Settings) -> str:
 
 
 def encryption_of(settings: S3Settings) -> Sse | None:
-    """How S3 is to encrypt what is written; None leaves it to the bucket."""
+    """The encryption that writes ask S3 for; None leaves it to the bucket."""
     if settings.sse == "aws:kms":
         return SseKMS(settings.sse_kms_key or "", {})
     return SseS3() if settings.sse else None

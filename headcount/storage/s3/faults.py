@@ -165,7 +165,7 @@ class CutOffError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The object, bucket and verb of a call: for the text of its error, and whose fault it is."""
+    """The object, bucket and verb of a call: they decide the class of its error, and its text."""
 
     uri: str
     bucket: str

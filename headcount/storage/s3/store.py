@@ -41,8 +41,9 @@ from headcount.storage.s3.faults import CutOffError, Fault, Target, fault_of, st
 from headcount.storage.s3.listing import Listing
 
 BROKEN_PAUSES = (0.0, 0.4)
-"""Before each further try of an answer that broke off."""
+"""Seconds before each further try of an answer that broke off."""
 CONFLICT_PAUSES = (0.1, 0.3, 1.0, 0.0)
+"""Seconds after each try that met another writer; the last try is final."""
 PART_BYTES = 16 << 20
 """Larger objects are sent in parts of so many bytes, three at a time."""
 
@@ -51,7 +52,7 @@ Read = TypeVar("Read")
 
 
 def _whole(read: Callable[Given, Read]) -> Callable[Given, Read]:
-    """``read``, tried again where an answer breaks off, as often as urllib3 tries to get one."""
+    """Make ``read`` try again where an answer breaks off, as often as urllib3 tries to get one."""
 
     @wraps(read)
     def again(*args: Given.args, **kwargs: Given.kwargs) -> Read:
