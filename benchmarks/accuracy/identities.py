@@ -59,7 +59,7 @@ def labelled(pack: PackRecord, vectors: Vectors) -> NDArray[np.int32]:
         pack.cluster_threshold,
         pack.cluster_group_threshold,
         faces=len(vectors),
-        decade=pack.decade,
+        decade=pack.cosine_per_decade,
     )
     return cluster(vectors, [str(n) for n in range(len(vectors))], rule=rule)
 
@@ -105,7 +105,11 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
         boxes=np.zeros((len(enrolled), 4), np.float32),
     )
     threshold = search_threshold(
-        pack.threshold, pack.fmr, pack.decade, references=len(enrolled), false_positives=1e-3
+        pack.threshold,
+        pack.fmr,
+        pack.cosine_per_decade,
+        references=len(enrolled),
+        false_positives=1e-3,
     )
     found = match(vectors[probes], gallery)
     good = accepted(

@@ -75,7 +75,7 @@ class LeaseKeys:
         """The ``number``-th term; written once."""
         return f"{self.root}{number:010d}.json"
 
-    def sign(self, number: int) -> str:
+    def heartbeat(self, number: int) -> str:
         """The heartbeat of that term's holder."""
         return f"{self.root}{number:010d}.sign"
 
@@ -200,7 +200,7 @@ class JobKeys:
         return f"{self.handed_on}split.json"
 
     @property
-    def pivots(self) -> str:
+    def centroids(self) -> str:
         """The centroids that cut the embeddings into cells."""
         return f"{self.handed_on}pivots.npz"
 
@@ -216,7 +216,7 @@ class JobKeys:
         """The rows of a part that are queries of a group's cells."""
         return f"{self.handed_on}places/{group:07d}/{part:07d}.npz"
 
-    def finds(self, group: int) -> str:
+    def neighbours(self, group: int) -> str:
         """The neighbours found in the cells of a group."""
         return f"{self.handed_on}finds/{group:07d}.npz"
 
@@ -271,13 +271,13 @@ class ScheduleKeys:
         return f"{SCHEDULES}{self.name}.json"
 
     @property
-    def nights(self) -> str:
+    def runs(self) -> str:
         """The folder of its runs; their names sort as their numbers do."""
         return f"{SCHEDULES}{self.name}/nights/"
 
-    def night(self, number: int) -> str:
+    def run(self, number: int) -> str:
         """One run."""
-        return f"{self.nights}{number:06d}.json"
+        return f"{self.runs}{number:06d}.json"
 
     def told(self, number: int) -> str:
         """The mark that the end of one run was reported."""

@@ -19,7 +19,13 @@ def now() -> datetime:
 class Record(BaseModel):
     """A frozen JSON record with a version."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,  # an alias is the name in the archive
+    )
 
     version: Literal[1] = 1
 

@@ -28,7 +28,7 @@ def claim(store: Store, keys: JobKeys, unit: str, worker: str) -> int:
         number += 1
 
 
-def withdraw(store: Store, keys: JobKeys, unit: str, number: int) -> None:
+def discard(store: Store, keys: JobKeys, unit: str, number: int) -> None:
     """Delete an attempt that was given up on purpose: it convicts nobody and counts for nothing.
 
     Its suspect goes first: an attempt without one accuses no photo.

@@ -14,7 +14,12 @@ from datetime import datetime
 
 from headcount.contract.layout import SCHEDULES, JobKeys, ScheduleKeys
 from headcount.contract.record import find_record, now, read_record
-from headcount.contract.stored.jobs import FinishedRecord, JobSpec, NightRecord, ScheduleRecord
+from headcount.contract.stored.jobs import (
+    FinishedRecord,
+    JobSpec,
+    ScheduledRunRecord,
+    ScheduleRecord,
+)
 from headcount.errors import FatalError, TransientError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -48,20 +53,20 @@ def cron_of(schedule: ScheduleRecord) -> Cron:
     return Cron.parse(schedule.cron, schedule.timezone)
 
 
-def nights(store: Store, name: str) -> list[NightRecord]:
+def nights(store: Store, name: str) -> list[ScheduledRunRecord]:
     """The nights of a schedule, oldest first."""
-    keys = sorted(info.key for info in store.list(ScheduleKeys(name).nights))
-    return [record for key in keys if (record := find_record(store, key, NightRecord))]
+    keys = sorted(info.key for info in store.list(ScheduleKeys(name).runs))
+    return [record for key in keys if (record := find_record(store, key, ScheduledRunRecord))]
 
 
-def latest_night(store: Store, name: str) -> NightRecord | None:
+def latest_night(store: Store, name: str) -> ScheduledRunRecord | None:
     """The latest night of a schedule."""
-    keys = [info.key for info in store.list(ScheduleKeys(name).nights)]
-    return read_record(store, max(keys), NightRecord) if keys else None
+    keys = [info.key for info in store.list(ScheduleKeys(name).runs)]
+    return read_record(store, max(keys), ScheduledRunRecord) if keys else None
 
 
 def due_moment(
-    cron: Cron, *, since: datetime, latest: NightRecord | None, moment: datetime
+    cron: Cron, *, since: datetime, latest: ScheduledRunRecord | None, moment: datetime
 ) -> datetime | None:
     """The moment for which a night is to begin at ``moment``; None where none is.
 
@@ -91,7 +96,7 @@ class Scheduler:
         self._hook = hook
         self._clock = clock
 
-    def look(self) -> list[NightRecord]:
+    def look(self) -> list[ScheduledRunRecord]:
         """Begin every night that is due, and tell of every one that ended; gives those begun."""
         begun = []
         for schedule in schedules(self.store):
@@ -111,7 +116,7 @@ class Scheduler:
             if latest := latest_night(self.store, schedule.name):
                 self._ended(schedule, latest)
 
-    def begin_now(self, name: str) -> NightRecord:
+    def begin_now(self, name: str) -> ScheduledRunRecord:
         """Begin a night at once, due or not. Raises FatalError while another one runs."""
         schedule = find_schedule(self.store, name)
         latest = latest_night(self.store, name)
@@ -127,7 +132,7 @@ class Scheduler:
             )
         return night
 
-    def _ended(self, schedule: ScheduleRecord, night: NightRecord) -> bool:
+    def _ended(self, schedule: ScheduleRecord, night: ScheduledRunRecord) -> bool:
         """Whether a night's job has ended; then it is told, once. Mends a half-begun night."""
         keys = JobKeys(night.job_id)
         finished = find_record(self.store, keys.finished, FinishedRecord)
@@ -144,8 +149,8 @@ class Scheduler:
         return spec_of(schedule.model_copy(update={"archive": self.store.uri}), out, self.settings)
 
     def _begin(
-        self, schedule: ScheduleRecord, latest: NightRecord | None, due: datetime | None
-    ) -> NightRecord | None:
+        self, schedule: ScheduleRecord, latest: ScheduledRunRecord | None, due: datetime | None
+    ) -> ScheduledRunRecord | None:
         """Claim the next night and leave its job in the archive; None where another was quicker."""
         keys, began = ScheduleKeys(schedule.name), self._clock()
         cron = cron_of(schedule)
@@ -153,7 +158,7 @@ class Scheduler:
         label = cron.label(moment) if due else f"{moment.astimezone(cron.zone):%Y-%m-%dT%H%M%S}"
         number = latest.number + 1 if latest else 1
         spec = self._spec(schedule, self.store.uri + keys.results(label))
-        night = NightRecord(
+        night = ScheduledRunRecord(
             schedule=schedule.name,
             number=number,
             label=label,
@@ -162,7 +167,7 @@ class Scheduler:
             job_id=spec.job_id,
             out=spec.out,
         )
-        if not self.store.put_new(keys.night(number), night.to_bytes()):
+        if not self.store.put_new(keys.run(number), night.to_bytes()):
             return None
         self._submit(spec)
         return night
@@ -183,7 +188,7 @@ class Scheduler:
             self.store.put(keys.spec, spec.to_bytes())
             self.store.put(keys.finished, record.to_bytes())
 
-    def _tell(self, night: NightRecord, finished: FinishedRecord) -> None:
+    def _tell(self, night: ScheduledRunRecord, finished: FinishedRecord) -> None:
         """Call the hook for a night's end. A hook that fails is called again at the next look."""
         if self._hook is None:
             return
@@ -198,7 +203,7 @@ class Scheduler:
         self.store.put(told, b"")
 
 
-def ending_of(night: NightRecord, finished: FinishedRecord) -> dict[str, object]:
+def ending_of(night: ScheduledRunRecord, finished: FinishedRecord) -> dict[str, object]:
     """What a hook is told: where the results are and how it went. No secret is in it."""
     return {
         "event": f"night.{finished.state}",

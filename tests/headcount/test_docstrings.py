@@ -1,4 +1,4 @@
-"""Docstrings begin with a verb or a noun; no one has to read the body to understand the first word."""
+"""Docstrings begin with a verb or a noun, and can be understood without the body."""
 
 import ast
 from collections.abc import Iterator

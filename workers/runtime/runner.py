@@ -149,7 +149,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
                 unit.confirm()
                 unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
         except UnitReleased:
-            attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
+            attempts.discard(unit.store, unit.keys, unit.name, unit.attempt)
             log.info("%s/%s handed back", unit.job_id, unit.name)
             state = RELEASED
         except TransientError as error:

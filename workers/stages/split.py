@@ -77,7 +77,7 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
         return None
     _hand_on_numbers(unit, gathered, chosen)
     if pivots is not None:
-        hand_on(unit.kept, unit.keys.pivots, **pivots.arrays())
+        hand_on(unit.kept, unit.keys.centroids, **pivots.arrays())
     clock.lap("cut")
     return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
 

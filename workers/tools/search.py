@@ -52,7 +52,7 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
         threshold = search_threshold(
             figures.threshold,
             figures.fmr,
-            figures.decade,
+            figures.cosine_per_decade,
             references=table.count(),
             false_positives=FALSE_HITS,
         )

@@ -41,7 +41,9 @@ class PackRecord(Record):
     margin: float
     cluster_threshold: float
     cluster_group_threshold: float = 0.50
-    decade: float = Field(0.05, description="the cosine per power of ten of the false match rate")
+    cosine_per_decade: float = Field(
+        0.05, alias="decade", description="the cosine per power of ten of the false match rate"
+    )
     fmr: tuple[tuple[float, float], ...] = Field(
         (), description="false match rates of a pair and their cosines"
     )

@@ -222,7 +222,7 @@ class LeaseRecord(Record):
     taken: datetime = Field(description="for people to read: nothing is decided by it")
 
 
-class LeaseSign(Record):
+class LeaseHeartbeat(Record):
     """The heartbeat of a lease's holder: only its changes count, no clock is compared."""
 
     count: int
@@ -261,7 +261,7 @@ class ScheduleRecord(JobRequest):
     timezone: str
 
 
-class NightRecord(Record):
+class ScheduledRunRecord(Record):
     """One run of a schedule; written before its job is."""
 
     schedule: str

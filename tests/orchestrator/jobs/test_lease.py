@@ -127,7 +127,7 @@ def test_one_who_comes_too_late_to_a_term_that_was_cleared_away_gets_nothing(
         lease = Lease(store, "c", "other", patience=PATIENCE)
         assert lease.take()
         lease.release()
-    store.put(keys.sign(1), b'{"count": 1, "released": true}')  # as it was then
+    store.put(keys.heartbeat(1), b'{"count": 1, "released": true}')  # as it was then
     assert not late.take()
     assert [info.key for info in store.list(keys.root) if info.key.endswith("json")] == [
         keys.term(3)

@@ -7,7 +7,12 @@ import pytest
 
 from headcount.contract.layout import JobKeys, ScheduleKeys
 from headcount.contract.record import read_record
-from headcount.contract.stored.jobs import FinishedRecord, JobSpec, NightRecord, ScheduleRecord
+from headcount.contract.stored.jobs import (
+    FinishedRecord,
+    JobSpec,
+    ScheduledRunRecord,
+    ScheduleRecord,
+)
 from headcount.errors import FatalError, TransientError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -179,5 +184,5 @@ def test_schedules_live_in_the_archive(nightly: Nightly) -> None:
     assert len(nights(nightly.store, "home")) == 1
     with pytest.raises(FatalError, match="no schedule"):
         remove_schedule(nightly.store, "home")
-    assert isinstance(nights(nightly.store, "home")[0], NightRecord)
-    assert ScheduleKeys("home").night(1) == "schedules/home/nights/000001.json"
+    assert isinstance(nights(nightly.store, "home")[0], ScheduledRunRecord)
+    assert ScheduleKeys("home").run(1) == "schedules/home/nights/000001.json"

@@ -259,7 +259,7 @@ def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
         margin=known.margin,
         cluster_threshold=known.cluster,
         cluster_group_threshold=known.cluster_group,
-        decade=known.decade,
+        cosine_per_decade=known.decade,
         fmr=known.fmr,
         calibration=known.calibration,
         feature_lengths=known.feature_lengths,

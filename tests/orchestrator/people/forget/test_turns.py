@@ -291,7 +291,7 @@ def test_forget_waits_for_workers_of_a_job_that_was_cancelled_just_now(
         waited.append(seconds)
         assert under_way(archive.store) is not None
         assert find_record(archive.store, tombstone_key(ADA), ForgottenRecord) is None
-        attempts.withdraw(archive.store, keys, "reduce", number)
+        attempts.discard(archive.store, keys, "reduce", number)
 
     monkeypatch.setattr("orchestrator.people.forget.run.time.sleep", leave)
     assert forgetting.forget(archive.store, "Ada", S3).state == "done"
