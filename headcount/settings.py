@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     window: int = Field(64, ge=1, description="shards in flight at once")
     poll_seconds: float = Field(0.5, gt=0, description="how often the supervisor looks")
     lost_seconds: float = Field(
-        30.0, gt=0, description="a unit of work with no sign of life for so long is sent again"
+        30.0, gt=0, description="a unit of work without a heartbeat for so long is sent again"
     )
     lease_seconds: float = Field(
         30.0, gt=0, description="a supervisor silent for so long loses its job to another"

@@ -105,13 +105,13 @@ def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str 
 
 
 def write_assignments(
-    store: Store, keys: PackKeys, collection: str, job_id: str, roll: pa.Table
+    store: Store, keys: PackKeys, collection: str, job_id: str, assignments: pa.Table
 ) -> None:
     """Keep the assignments of a job; the oldest of more than KEPT go."""
     write_table(
         store,
         keys.assignments(collection, job_id),
-        roll.select(ASSIGNMENTS.names).cast(ASSIGNMENTS),
+        assignments.select(ASSIGNMENTS.names).cast(ASSIGNMENTS),
     )
     for old in job_ids(store, keys.assignment_folder(collection))[:-KEPT]:
         store.delete(keys.assignments(collection, old))
