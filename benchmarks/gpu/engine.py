@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headcount.errors import HeadcountError
-from headcount.settings import ProfileName, Provider, S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import ProfileName, Provider, Settings
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import ModelPack
 from workers.models.batching import Batched

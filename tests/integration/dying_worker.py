@@ -10,7 +10,7 @@ from workers.__main__ import main
 from workers.identity import update
 from workers.stages import write
 
-POINTS = ("enrol_named", "write_lineage", "write_roll")
+POINTS = ("enrol_named", "write_lineage", "write_assignments")
 DEATHS = "HEADCOUNT_TEST_DEATHS"
 
 
@@ -27,6 +27,8 @@ def die_once_after(point: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":  # a test that imports this module is to live
     update.enrol_named = die_once_after("enrol_named", update.enrol_named)
-    write.rolls.write_table = die_once_after("write_lineage", write.rolls.write_table)
-    write.rolls.write_roll = die_once_after("write_roll", write.rolls.write_roll)
+    write.history.write_table = die_once_after("write_lineage", write.history.write_table)
+    write.history.write_assignments = die_once_after(
+        "write_assignments", write.history.write_assignments
+    )
     main()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments.rolls import face_keys
+from headcount.assignments.history import face_keys
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.vocabulary import Decision
-from headcount.tables import quoted
+from headcount.tables.filters import quoted
 from workers.identity.apply_answers import Answers, append_references
 from workers.identity.previous_run import base_assignments, base_tables
 from workers.tables.columns import index_of

@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
-from headcount.contract.messages import ArchiveRecord, PlanRecord, find_record, read_record
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import ArchiveRecord
+from headcount.contract.stored.jobs import PlanRecord
 from workers.identity.apply_answers import nearest_place
 from workers.tables.columns import NONE, Numbers, index_of, one_array, take_or_null
 from workers.tables.pack_tables import PackTables
@@ -37,7 +39,7 @@ def previous_assignments(
         return remap(read_assignments(tables, before), remapped)
     base = base_tables(tables)
     assignments = None if base is None else base_assignments(tables, base, job_id, faces)
-    return rolls.ROLL.empty_table() if assignments is None else assignments
+    return history.ASSIGNMENTS.empty_table() if assignments is None else assignments
 
 
 def base_tables(tables: PackTables) -> PackTables | None:
@@ -61,19 +63,19 @@ def job_before(tables: PackTables, job_id: str) -> str | None:
     """The job that this one was planned after; else the last one of an earlier time."""
     store, keys, collection = tables.store, tables.keys, tables.collection
     plan = find_record(store, JobKeys(job_id).plan, PlanRecord)
-    if plan and plan.after in rolls.job_ids(store, keys.rolls(collection)):
+    if plan and plan.after in history.job_ids(store, keys.assignment_folder(collection)):
         return plan.after if plan.after != job_id else None
-    return rolls.latest_job(store, keys, collection, before=job_id)
+    return history.latest_job(store, keys, collection, before=job_id)
 
 
 def read_assignments(tables: PackTables, job_id: str) -> pa.Table:
     """A job's assignments to the collection's faces."""
-    return rolls.read_roll(tables.store, tables.keys, tables.collection, job_id)
+    return history.read_assignments(tables.store, tables.keys, tables.collection, job_id)
 
 
 def remap(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
     """Assignments in which the faces of a FACE_ID_MAP have their new ids."""
-    at = index_of(rolls.face_keys(assignments), rolls.face_keys(face_id_map))
+    at = index_of(history.face_keys(assignments), history.face_keys(face_id_map))
     ids = pc.coalesce(
         take_or_null(face_id_map["new_face_id"], at), one_array(assignments["face_id"])
     )
@@ -82,7 +84,7 @@ def remap(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
 
 def remap_to_pack(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
     """Assignments with the face ids of another pack; faces outside the FACE_ID_MAP are left out."""
-    at = index_of(rolls.face_keys(assignments), rolls.face_keys(face_id_map))
+    at = index_of(history.face_keys(assignments), history.face_keys(face_id_map))
     assignments = assignments.filter(pa.array(at != NONE))
     ids = take_or_null(face_id_map["new_face_id"], at[at != NONE])
     return assignments.set_column(assignments.schema.get_field_index("face_id"), "face_id", ids)

@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount import decisions
-from headcount.assignments.rolls import face_keys
+from headcount.assignments.history import face_keys
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import CommitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord
 from headcount.decisions import DecisionRecord, FaceMark
-from headcount.tables import any_of, parts, quoted
+from headcount.tables.filters import any_of, parts, quoted
 from workers.identity.previous_run import (
     FACE_ID_MAP,
     PLACED,

@@ -13,7 +13,7 @@ from headcount.errors import FatalError, ObjectError
 from headcount.expected import parse_expected
 from headcount.storage.base import Reader
 from headcount.storage.uris import split_object_uri
-from headcount.tables import any_of, parts
+from headcount.tables.filters import any_of, parts
 from workers.tables.columns import isin
 from workers.tables.pack_tables import PackTables
 

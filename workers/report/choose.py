@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from workers.report.run_result import RunResult
 from workers.report.view import Failure
 from workers.tables.columns import isin

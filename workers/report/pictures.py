@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from headcount.contract.messages import JobSpec, ReferenceReport
 from headcount.contract.results import ANNOTATED_MARK, annotated_key
+from headcount.contract.stored.jobs import JobSpec, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.storage import Store

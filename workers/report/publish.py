@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from headcount.contract import results
-from headcount.contract.messages import PackRecord, ReferenceReport
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.errors import FatalError, ObjectDenied
 from headcount.storage import Store
 from workers.report.choose import (

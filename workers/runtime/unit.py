@@ -11,17 +11,14 @@ from typing import Any
 from headcount.collections import open_collection
 from headcount.contract import forgotten
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys, reduces
-from headcount.contract.messages import (
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    UnitMessage,
-    find_record,
-    read_record,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.errors import FatalError, ObjectMissing
 from headcount.jobs import control
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import is_within

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Decision
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges
@@ -42,7 +42,7 @@ def applied_threshold(gallery: Gallery, pack: PackRecord, false_positives: float
     return search_threshold(
         pack.threshold,
         pack.fmr,
-        pack.decade,
+        pack.cosine_per_decade,
         references=len(gallery.embeddings),
         false_positives=false_positives,
     )
@@ -139,7 +139,7 @@ def linkage_rule(pack: PackRecord, faces: int, purity: float) -> LinkageRule:
         pack.cluster_group_threshold,
         faces=faces,
         purity=purity,
-        cosine_per_decade=pack.decade,
+        cosine_per_decade=pack.cosine_per_decade,
     )
 
 

@@ -7,13 +7,9 @@ from functools import partial
 
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE
-from headcount.contract.messages import (
-    ArchiveRecord,
-    DoneMarker,
-    ModelChoice,
-    ReferenceReport,
-    now,
-)
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from workers.people.enrolment import enrol_one, enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit

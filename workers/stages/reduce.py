@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import PREPARE
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record, read_record
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import PROCESSED
 from headcount.storage import Store
 from workers.identity.apply_answers import Answers

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from workers.clustering.cells import UNASSIGNED
 from workers.clustering.centroids import Centroids, sample_keys, sample_size
 from workers.clustering.knn import EXACT_LIMIT
@@ -62,7 +63,7 @@ def _split(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
         return None
     _write_numbers(unit, faces, chosen)
     if centroids is not None:
-        write_arrays(unit.fenced, unit.keys.pivots, **centroids.arrays())
+        write_arrays(unit.fenced, unit.keys.centroids, **centroids.arrays())
     watch.lap("cut")
     counts = {"parts": len(split.parts), "groups": len(split.groups)}
     return unit.done(**watch.report(), counts=counts)

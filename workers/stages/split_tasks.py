@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from workers.clustering.assignment import assign_all
 from workers.clustering.cells import UNASSIGNED, CellAssignment, Cells
 from workers.clustering.centroids import Centroids
@@ -65,7 +66,7 @@ def _load_part(unit: Unit, split: SplitRecord, part: int) -> tuple[Gallery, NDAr
 def _assign_to_cells(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
     """Write for each group of cells the faces of this part that are searched in them."""
     number = read_arrays(unit.store, unit.keys.numbers(part))["number"]
-    centroids = Centroids.from_arrays(read_arrays(unit.store, unit.keys.pivots))
+    centroids = Centroids.from_arrays(read_arrays(unit.store, unit.keys.centroids))
     chosen = np.flatnonzero(number != UNASSIGNED)
     with own_threads() as pool:
         assigned = assign_all(Embeddings(rows, chosen), centroids, pool)
@@ -103,7 +104,7 @@ def join_group(unit: Unit) -> DoneMarker:
         )
     buckets = [np.concatenate(bucket) for bucket in zip(*found, strict=True)]
     ends = np.cumsum([len(bucket) for bucket in buckets])
-    write_arrays(unit.fenced, unit.keys.finds(group), found=np.concatenate(buckets), ends=ends)
+    write_arrays(unit.fenced, unit.keys.neighbours(group), found=np.concatenate(buckets), ends=ends)
     watch.lap("join")
     return unit.done(**watch.report())
 
@@ -127,7 +128,9 @@ def exchanged_matches(unit: Unit, split: SplitRecord) -> Matches:
 
 def exchanged_edges(unit: Unit, split: SplitRecord) -> Edges:
     """The neighbour graph of the faces that are clustered."""
-    found = [read_arrays(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
+    found = [
+        read_arrays(unit.store, unit.keys.neighbours(group)) for group in range(len(split.groups))
+    ]
     buckets = [np.split(part["found"], part["ends"][:-1]) for part in found]
     with own_threads() as pool:
         return merge_buckets(buckets, neighbours=NEIGHBOURS, pool=pool)

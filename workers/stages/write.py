@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import __version__
-from headcount.assignments import rolls
-from headcount.assignments.diff import diff_rolls
+from headcount.assignments import history
+from headcount.assignments.diff import diff_assignments
 from headcount.contract import results
-from headcount.contract.messages import DoneMarker, now, read_record
+from headcount.contract.record import now, read_record
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
@@ -57,18 +58,18 @@ def write_run(
 def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> None:
     """Keep this job's assignments, and write how they differ from the run before."""
     collection = job_tables(unit).collection
-    assignments = run.faces.select(rolls.ROLL.names)
+    assignments = run.faces.select(history.ASSIGNMENTS.names)
     found = changes(
         clusters_in(previous), clusters_in(assignments), people_in(previous), people_in(assignments)
     )
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
-    rolls.write_table(unit.fenced, key, lineage)
+    history.write_table(unit.fenced, key, lineage)
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    write_json(out, results.DIFF, diff_rolls(previous, assignments))
-    rolls.write_roll(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
+    write_json(out, results.DIFF, diff_assignments(previous, assignments))
+    history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
 
 
 def _write_tables(

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PackKeys
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, in_collection, tables_of
+from headcount.tables.filters import in_collection
+from headcount.tables.table import Table, tables_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.tables.columns import Numbers
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, scan

@@ -15,21 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    CalibrationRecord,
-    PackRecord,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, PackRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.clustering.cluster import MIRROR
 from workers.matching.calibration import (
     FEWEST,
@@ -81,7 +75,9 @@ class Measured:
         """Slope and intercept from cosine to probability."""
         if not self.calibration.enough:
             return self.pack.calibration
-        return self.calibration.probability(self.pack.calibration, self.pack.fmr, self.pack.decade)
+        return self.calibration.probability(
+            self.pack.calibration, self.pack.fmr, self.pack.cosine_per_decade
+        )
 
 
 def measure(archive: str) -> Measured:
@@ -112,7 +108,7 @@ def keep(measured: Measured, fmr: float) -> None:
     """Store what was measured: later runs of the archive match by it."""
     record = CalibrationRecord(
         made=now(),
-        threshold=cosine_at(fmr, measured.points, measured.pack.decade),
+        threshold=cosine_at(fmr, measured.points, measured.pack.cosine_per_decade),
         rate=fmr,
         fmr=measured.points,
         calibration=measured.probability,
@@ -137,7 +133,9 @@ def doubts(measured: Measured, fmr: float, interval: tuple[float, float]) -> str
             f"the cosine of FMR {fmr:.0e} lies between {low:.3f} and {high:.3f}, which is too "
             "unsure to go by. Take in more photos, or ask for a greater rate"
         )
-    far = impostor.tail(1e-3) - cosine_at(1e-3, pack.fmr, pack.decade) if pack.fmr else 0.0
+    far = (
+        impostor.tail(1e-3) - cosine_at(1e-3, pack.fmr, pack.cosine_per_decade) if pack.fmr else 0.0
+    )
     if abs(far) > FAR:
         return (
             f"the cosines of impostors differ by {far:+.3f} from those that the pack {pack.name} "
@@ -173,7 +171,7 @@ def report(archive: str, fmr: float, false_positives: float, *, kept: bool = Fal
             "across_photos": len(calibration.impostor) - measured.labelled,
         },
         "fmr": fmr,
-        "threshold": cosine_at(fmr, points, pack.decade) if points else None,
+        "threshold": cosine_at(fmr, points, pack.cosine_per_decade) if points else None,
         "interval": interval if calibration.enough else None,
         "rates": [
             {"fmr": rate, "cosine": cosine, "tmr": calibration.tmr(cosine)}
@@ -185,7 +183,7 @@ def report(archive: str, fmr: float, false_positives: float, *, kept: bool = Fal
             search_threshold(
                 in_use.threshold,
                 in_use.fmr,
-                in_use.decade,
+                in_use.cosine_per_decade,
                 references=measured.references,
                 false_positives=false_positives,
             ),
@@ -223,12 +221,12 @@ def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSam
     drawn = _sample(Table(store.uri, keys.photos, s3), Table(store.uri, keys.faces, s3))
     for collection in pc.unique(drawn["collection"]).to_pylist():
         here = drawn.filter(pc.equal(drawn["collection"], collection))
-        job_id = rolls.latest_job(store, keys, collection)
-        assigned = rolls.read_roll(store, keys, collection, job_id)
+        job_id = history.latest_job(store, keys, collection)
+        assigned = history.read_assignments(store, keys, collection, job_id)
         assigned = assigned.filter(
             pc.is_in(assigned["photo"], value_set=here["photo"].combine_chunks())
         )
-        at = index_of(rolls.face_keys(here), rolls.face_keys(assigned))
+        at = index_of(history.face_keys(here), history.face_keys(assigned))
         known = np.flatnonzero(at != NONE)
         if len(known):
             columns = ("person_id", "cluster_id")

@@ -10,14 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import JobKeys, PackKeys
-from headcount.contract.messages import JobSpec, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError, ObjectError, PhotoError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.uris import split_object_uri
-from headcount.tables import FILTER_VALUES, Table, any_of, in_collection
+from headcount.tables.filters import FILTER_VALUES, any_of, in_collection
+from headcount.tables.table import Table
 from workers.faces.analysis import Analysis, analyse
 from workers.matching.calibration import search_threshold
 from workers.models.base import ModelPack
@@ -50,7 +53,7 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
         threshold = search_threshold(
             figures.threshold,
             figures.fmr,
-            figures.decade,
+            figures.cosine_per_decade,
             references=table.count(),
             false_positives=FALSE_HITS,
         )
@@ -129,7 +132,7 @@ def mates(
     people, clusters = (pc.unique(alike[name].drop_null()) for name in ("person_id", "cluster_id"))
     found = [alike.slice(0, 0)]
     if len(people) or len(clusters):
-        for collection in rolls.collections_of(store, keys):
+        for collection in history.collections_of(store, keys):
             assigned = _latest_assignments(store, keys, collection)
             together = is_in(assigned["cluster_id"], clusters)
             chosen = pc.or_(together, is_in(assigned["person_id"], people))
@@ -176,7 +179,7 @@ def best_of_photos(faces: pa.Table) -> pa.Table:
 
 def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
     """Add the decisions of the latest runs to hits by similarity."""
-    found = [_assigned(alike.slice(0, 0), rolls.ROLL.empty_table())]
+    found = [_assigned(alike.slice(0, 0), history.ASSIGNMENTS.empty_table())]
     for collection in pc.unique(alike["collection"]).to_pylist():
         faces = alike.filter(pc.equal(alike["collection"], collection))
         found.append(_assigned(faces, _latest_assignments(store, keys, collection)))
@@ -185,7 +188,7 @@ def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
 
 def _assigned(faces: pa.Table, assigned: pa.Table) -> pa.Table:
     assigned = assigned.filter(is_in(assigned["face_id"], pc.unique(faces["face_id"])))
-    at = index_of(rolls.face_keys(faces), rolls.face_keys(assigned))
+    at = index_of(history.face_keys(faces), history.face_keys(assigned))
     for name in ("person", "person_id", "decision", "cluster_id"):
         faces = faces.append_column(name, take_or_null(assigned[name], at))
     return faces.append_column("by", pa.array(["similarity"] * len(at), pa.string()))
@@ -197,7 +200,9 @@ def is_in(column: pa.ChunkedArray | pa.Array, texts: pa.Array) -> pa.ChunkedArra
 
 
 def _latest_assignments(store: Store, keys: PackKeys, collection: str) -> pa.Table:
-    return rolls.read_roll(store, keys, collection, rolls.latest_job(store, keys, collection))
+    return history.read_assignments(
+        store, keys, collection, history.latest_job(store, keys, collection)
+    )
 
 
 def _with_collections(
@@ -206,7 +211,7 @@ def _with_collections(
     """Replace the collection ids of rows with the URIs of the collections."""
     places = {}
     for collection in {row["collection"] for row in found}:
-        job_id = rolls.latest_job(store, keys, collection)
+        job_id = history.latest_job(store, keys, collection)
         spec = find_record(store, JobKeys(job_id).spec, JobSpec) if job_id else None
         places[collection] = (spec.photos if spec else None) or collection
     return [row | {"collection": places[row["collection"]]} for row in found]

@@ -5,11 +5,12 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract.layout import PackKeys
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import Action, DecisionRecord, overlap
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from workers.identity.apply_answers import Answers, enrol_named, nearest_place
 from workers.tables.embeddings import Embeddings
 from workers.tables.pack_tables import PackTables

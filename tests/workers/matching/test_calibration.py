@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from headcount.contract.messages import CalibrationRecord, PackRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CalibrationRecord, PackRecord
 from workers.matching.calibration import (
     Calibration,
     cosine_at,

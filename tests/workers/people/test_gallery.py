@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from headcount.settings import S3Settings
-from headcount.tables import Table, gallery_schema
+from headcount.s3_settings import S3Settings
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from tests.workers.archives import MadeUp, made_up, random_embeddings
 from workers.people.gallery import NOBODY_ENROLLED, load_gallery
 from workers.tables.rows import fixed_lists

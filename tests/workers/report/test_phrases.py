@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from headcount.contract.vocabulary import Decision, Outcome
+from headcount.text import counted
 from tests.workers.report.test_page import words
 from tests.workers.report.views import (
     EMPTY,
@@ -101,6 +102,6 @@ def test_a_photo_is_described_by_its_names_and_its_unknown_faces() -> None:
 
 
 def test_numbers_have_separators_and_a_true_minus_sign() -> None:
-    assert phrases.count(31_000, "photo") == "31,000 photos"
-    assert phrases.count(1, "person", "people") == "1 person"
+    assert counted(31_000, "photo") == "31,000 photos"
+    assert counted(1, "person", "people") == "1 person"
     assert phrases.score(-0.126) == "\N{MINUS SIGN}0.13"

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from headcount.contract import results
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
 from workers.people.gallery import NOBODY_ENROLLED

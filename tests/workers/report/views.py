@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from headcount.contract.messages import JobSpec, Limits, PackRecord, ReferenceReport
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import JobSpec, Limits, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
 from workers.report.view import (
     Failure,

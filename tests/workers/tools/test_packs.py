@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.servers import S3Server
 from tests.workers.variants.made import (
     made_network,

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    CalibrationRecord,
-    PackRecord,
-    find_record,
-    read_record,
-)
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, PackRecord
 from headcount.errors import FatalError
 from headcount.storage import Store
 from workers.models.base import ModelPack
