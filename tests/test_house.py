@@ -25,6 +25,7 @@ ACROSS = {
     "test_dependencies.py": "pyproject.toml",
     "test_house.py": "all modules",
     "test_licences.py": "what is installed",
+    "test_wheel.py": "what is built",
     "headcount/collections/test_bad.py": "damaged containers of every kind",
     "headcount/collections/test_contract.py": "every kind of collection",
     "headcount/storage/test_contract.py": "every store",
@@ -38,8 +39,8 @@ ACROSS = {
     "workers/images/test_hostile.py": "decoding in a process of its own, bounded in memory",
     "workers/models/detectors/test_detectors.py": "every detector",
     "workers/people/test_people_folder.py": "people in photos, from folder to gallery",
-    "workers/runtime/test_allowed.py": "threads and the processes they share cores with",
-    "workers/stages/test_late.py": "units that come late, of every stage",
+    "workers/runtime/test_allowed.py": "from messages and settings to what a worker may read and write",
+    "workers/stages/test_late.py": "what a late unit may write, at every stage",
     "workers/variants/test_detector_gate.py": "the gate, with detectors",
 }
 """Tests of more than one module. Every other test file has the name and folder of its module."""
