@@ -11,8 +11,20 @@ from orchestrator.local.samples import fetch_samples
 from orchestrator.local.servers import embedded_broker
 from tests.clusters import calm, crew, crew_settings
 from tests.servers import s3
+from tests.shared import locked
 
 __all__ = ["calm", "crew", "crew_settings", "s3"]
+
+
+WORKERS_PER_CORE = 2
+"""Most tests wait for processes that wait for each other."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes run the tests: none but this one where only files are named."""
+    if not any(Path(arg).is_dir() for arg in config.args):
+        return 0
+    return WORKERS_PER_CORE * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +38,10 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """The demo's photos: people/, photos/, expected.csv."""
-    return fetch_samples(Settings().cache_dir)
+    cache = Settings().cache_dir
+    cache.mkdir(parents=True, exist_ok=True)
+    with locked(cache / "samples.lock"):
+        return fetch_samples(cache)
 
 
 @pytest.fixture

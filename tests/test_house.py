@@ -39,7 +39,7 @@ ACROSS = {
     "workers/images/test_hostile.py": "decoding in a process of its own, bounded in memory",
     "workers/models/detectors/test_detectors.py": "every detector",
     "workers/people/test_people_folder.py": "people in photos, from folder to gallery",
-    "workers/runtime/test_allowed.py": "from messages and settings to what a worker may read and write",
+    "workers/runtime/test_allowed.py": "messages, settings and where a worker may write",
     "workers/stages/test_late.py": "what a late unit may write, at every stage",
     "workers/variants/test_detector_gate.py": "the gate, with detectors",
 }
