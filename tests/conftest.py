@@ -52,10 +52,16 @@ def broker_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def data() -> Path:
-    """The developers' photos; tests that need them are skipped where they are not."""
+def real() -> Path | None:
+    """The developers' photos and models, None where they are not."""
     default = Path(__file__).resolve().parents[1].parent / "shared"
     folder = Path(os.environ.get("HEADCOUNT_TEST_DATA", default))
-    if not folder.is_dir():
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def data(real: Path | None) -> Path:
+    """The same for tests that nothing else can serve: they are skipped where it is not."""
+    if real is None:
         pytest.skip("no development photos here")
-    return folder
+    return real

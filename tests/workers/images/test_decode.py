@@ -323,37 +323,82 @@ def test_flipped_bytes_decode_or_blame_the_photo(kind: str) -> None:
         decodes_or_blames_the_photo(bytes(broken))
 
 
-# -- the developers' photos ---------------------------------------------------------------------
+# -- photos of people: the developers' own where they are, else made of the samples ---------------
+
+Files = list[tuple[str, bytes]]
+"""Names and bytes."""
 
 
-def files_of(folder: Path) -> list[Path]:
-    return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".csv"]
+def pixels_of(photo: Path) -> Image:
+    return np.asarray(Pillow.open(photo).convert("RGB"))
+
+
+def damaged(photos: list[Path]) -> Files:
+    """Each photo whole, cut off, and with some bytes flipped."""
+    files: Files = []
+    for photo in photos:
+        data = photo.read_bytes()
+        files += [(photo.name, data), *((photo.name, data[: len(data) * n // 5]) for n in range(5))]
+        random = np.random.default_rng(len(data))
+        for count in (1, 3, 30):
+            broken = np.frombuffer(data, np.uint8).copy()
+            broken[random.integers(0, len(data), count)] ^= 0xFF
+            files.append((photo.name, broken.tobytes()))
+    return files
+
+
+def made_files(folder: str, samples: Path) -> Files:
+    photos = sorted((samples / "photos").iterdir())
+    if folder == "heic":
+        return [(f"{p.stem}.heic", encoded(pixels_of(p), "HEIF")) for p in photos[:3]]
+    if folder == "exif_orientation":
+        pixels = pixels_of(photos[0])
+        return [(f"{turn}.jpg", stored_turned(pixels, turn)) for turn in range(1, 9)]
+    return damaged([p for p in photos if p.stat().st_size < 200_000])
+
+
+def files_of(folder: str, samples: Path, real: Path | None) -> Files:
+    paths = sorted((real / "data" / folder).rglob("*")) if real else []
+    found = [(p.name, p.read_bytes()) for p in paths if p.is_file() and p.suffix != ".csv"]
+    return found or made_files(folder, samples)
 
 
 @pytest.mark.parametrize("folder", ["corrupt_dev", "heic", "exif_orientation"])
 def test_real_files_decode_or_blame_the_photo_and_print_nothing(
-    data: Path, folder: str, capfd: pytest.CaptureFixture[str]
+    samples: Path, real: Path | None, folder: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    files = files_of(data / "data" / folder)
-    if not files:
-        pytest.skip(f"no data/{folder} here")
     whole, loud = [], set()
-    for file in files:
-        whole.append(decodes_or_blames_the_photo(file.read_bytes()))
+    for name, data in files_of(folder, samples, real):
+        whole.append(decodes_or_blames_the_photo(data))
         if capfd.readouterr().err:
-            loud.add(file.suffix)
+            loud.add(Path(name).suffix)
     assert any(whole)
     assert loud <= {".tif"}  # libtiff writes to the process's stderr, and offers no way to stop it
 
 
-@pytest.mark.parametrize("series", ["recurser/Landscape", "recurser/Portrait", "sharp/Landscape"])
-def test_a_series_of_orientations_has_one_upright_size(data: Path, series: str) -> None:
-    files = sorted((data / "data" / "exif_orientation").glob(f"{series}_[1-8].jpg"))
-    if not files:
-        pytest.skip("no data/exif_orientation here")
-    upright = [decoded(file.read_bytes()) for file in files]
+MADE_SERIES = {
+    "recurser/Landscape": "table.jpg",
+    "recurser/Portrait": "address.jpg",
+    "sharp/Landscape": "portrait.png",
+}
+
+
+def series_of(name: str, samples: Path, real: Path | None) -> list[bytes]:
+    """One picture stored in all eight orientations, in their order."""
+    folder = real / "data" / "exif_orientation" if real else samples
+    if files := sorted(folder.glob(f"{name}_[1-8].jpg")):
+        return [file.read_bytes() for file in files]
+    pixels = pixels_of(samples / "photos" / MADE_SERIES[name])
+    return [stored_turned(pixels, orientation) for orientation in range(1, 9)]
+
+
+@pytest.mark.parametrize("series", list(MADE_SERIES))
+def test_a_series_of_orientations_has_one_upright_size(
+    samples: Path, real: Path | None, series: str
+) -> None:
+    upright = [decoded(data) for data in series_of(series, samples, real)]
     assert len({(one.width, one.height) for one in upright}) == 1
-    assert [one.orientation for one in upright] == [int(file.stem[-1]) for file in files]
+    assert [one.orientation for one in upright] == list(range(1, 9))
     small = [np.asarray(Pillow.fromarray(one.image).resize((24, 24))) for one in upright]
     turned = [np.fliplr(small[0]), np.flipud(small[0]), np.rot90(small[0])]
     farthest = max(distance(one, small[0]) for one in small)  # each has its number written on it
