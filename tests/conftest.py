@@ -16,15 +16,23 @@ from tests.shared import locked
 __all__ = ["calm", "crew", "crew_settings", "s3"]
 
 
+INTEGRATION = Path(__file__).with_name("integration")
 WORKERS_PER_CORE = 2
 """Most tests wait for processes that wait for each other."""
+MOST_WORKERS = 8
+"""Each may hold a gigabyte or more."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return how many processes run the tests: none but this one where only files are named."""
     if not any(Path(arg).is_dir() for arg in config.args):
         return 0
-    return WORKERS_PER_CORE * (os.cpu_count() or 1)
+    return min(WORKERS_PER_CORE * (os.cpu_count() or 1), MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first, so that no process is left with one at the end."""
+    items.sort(key=lambda item: INTEGRATION not in item.path.parents)
 
 
 @pytest.fixture(autouse=True)
