@@ -25,6 +25,7 @@ ACROSS = {
     "test_dependencies.py": "pyproject.toml",
     "test_house.py": "all modules",
     "test_licences.py": "what is installed",
+    "test_mutants.py": "the mutants of tests/mutants.py",
     "test_wheel.py": "what is built",
     "headcount/collections/test_bad.py": "damaged containers of every kind",
     "headcount/collections/test_contract.py": "every kind of collection",
