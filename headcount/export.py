@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -15,14 +16,25 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from headcount.errors import FatalError, ObjectError
+from headcount.contract.columns import VERSION
+from headcount.contract.marks import (
+    CHUNK_BYTES,
+    Mark,
+    Standing,
+    add_marks,
+    as_metadata,
+    read_marks,
+    remove_marks,
+    standing,
+)
+from headcount.errors import FatalError
 from headcount.storage import Store
 
 ROWS_PER_GROUP = 64_000
-CHUNK_BYTES = 16 << 20
-"""Bytes of one request when a table is fetched."""
-HEAD_BYTES = 1 << 20
-"""Of a CSV or JSON Lines file, what is read to see whose it is: its first line is in there."""
+
+
+class DamagedTable(FatalError):
+    """A Parquet file that is none, or is cut or changed."""
 
 
 class _Writer(Protocol):
@@ -84,16 +96,26 @@ _WRITERS: dict[str, Callable[[Path, pa.Schema], _Writer]] = {
 
 
 class TableFile:
-    """One result table on its way: rows go in, and on leaving the files go to the store, whole."""
+    """One result table on its way: rows go in, and on leaving the files go to the store, whole.
+
+    Their marks go first: whatever lies there after an interruption is known as ours.
+    """
 
     def __init__(
-        self, out: Store, name: str, schema: pa.Schema, formats: Sequence[str], folder: Path
+        self,
+        out: Store,
+        name: str,
+        schema: pa.Schema,
+        formats: Sequence[str],
+        folder: Path,
+        *,
+        contract: int = VERSION,
     ) -> None:
-        self._out = out
-        self._schema = schema
+        self._out, self._name, self._contract = out, name, contract
+        self._schema = schema.with_metadata(as_metadata(name, contract))
         self._paths = {f"{name}.{kind}": folder / f"{name}.{kind}" for kind in formats}
         self._writers: list[_Writer] = [
-            _WRITERS[path.suffix[1:]](path, schema) for path in self._paths.values()
+            _WRITERS[path.suffix[1:]](path, self._schema) for path in self._paths.values()
         ]
         self.rows = 0
 
@@ -118,8 +140,14 @@ class TableFile:
         for writer in self._writers:
             writer.close()
         if kind is None:
+            add_marks(self._out, {name: self._mark(path) for name, path in self._paths.items()})
             for name, path in self._paths.items():
                 self._out.put_file(name, path)
+
+    def _mark(self, path: Path) -> Mark:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Mark(table=self._name, contract=self._contract, sha256=digest)
 
 
 @contextmanager
@@ -146,61 +174,87 @@ def write_table(
     *,
     formats: Sequence[str],
     folder: Path,
+    contract: int = VERSION,
 ) -> int:
-    """Write a result table from its parts; returns the number of rows."""
-    with TableFile(out, name, schema, formats, folder) as file:
+    """Write a result table from its parts; returns the number of rows.
+
+    ``contract`` is the version of the contract that its columns are of.
+    """
+    with TableFile(out, name, schema, formats, folder, contract=contract) as file:
         for table in tables:
             file.write(table)
     return file.rows
 
 
-def formats_in(store: Store, name: str, schema: pa.Schema) -> tuple[str, ...]:
-    """The formats beside Parquet in which a result table lies in a store.
+def text_files(store: Store, name: str, schema: pa.Schema) -> dict[str, Standing]:
+    """The formats beside Parquet in which a result table lies in a store, and how each stands.
 
-    A file of that name with other columns is somebody else's, and not counted.
+    A file of that name that is somebody else's is not counted.
     """
-    return tuple(kind for kind in ("csv", "jsonl") if _is_ours(store, f"{name}.{kind}", schema))
+    found, of = {}, read_marks(store)
+    for kind in ("csv", "jsonl"):
+        key = f"{name}.{kind}"
+        found[kind] = standing(store, key, schema.names, of.get(key))
+    return {k: v for k, v in found.items() if v in (Standing.OURS, Standing.EDITED)}
 
 
 def drop_formats(store: Store, name: str, schema: pa.Schema, *, keep: Sequence[str]) -> None:
-    """Remove a result table in the formats that were not written now: they say what was before."""
-    for kind in formats_in(store, name, schema):
-        if kind not in keep:
-            store.delete(f"{name}.{kind}")
+    """Remove a result table in the formats that were not written now: they say what was before.
+
+    What somebody saved anew with other columns, or another separator, stays.
+    """
+    files = text_files(store, name, schema)
+    gone = [f"{name}.{k}" for k, v in files.items() if v is Standing.OURS and k not in keep]
+    for key in gone:
+        store.delete(key)
+    remove_marks(store, gone)
 
 
-def _is_ours(store: Store, key: str, schema: pa.Schema) -> bool:
-    try:
-        if not store.stat(key).size:
-            return key.endswith(".jsonl")  # as a table without rows is; nobody loses anything
-        head = store.get_range(key, 0, HEAD_BYTES)
-    except ObjectError:
-        return False
-    first = head.split(b"\n", 1)[0].decode(errors="replace")
-    try:
-        if key.endswith(".csv"):
-            return bool(next(csv.reader([first]), []) == schema.names)
-        row = json.loads(first)
-    except (ValueError, csv.Error):
-        return False
-    return bool(isinstance(row, dict) and list(row) == schema.names)
+@dataclass(frozen=True, slots=True)
+class FetchedTable:
+    """A Parquet table of a store that was fetched: its schema, and its rows part by part."""
+
+    schema: pa.Schema
+    parts: Iterator[pa.Table]
 
 
-def read_table(store: Store, key: str, folder: Path) -> Iterator[pa.Table]:
-    """A Parquet table of a store, part by part; it is fetched into ``folder`` first.
+def fetch_table(store: Store, key: str, folder: Path) -> FetchedTable:
+    """Fetch a Parquet table of a store into ``folder``.
 
-    Raises ObjectMissing where there is none, and FatalError where it is damaged.
+    Raises ObjectMissing where there is none, and DamagedTable, also from its parts.
     """
     path = folder / "fetched.parquet"
     size = store.stat(key).size
     with path.open("wb") as file:
         for offset in range(0, size, CHUNK_BYTES):
             file.write(store.get_range(key, offset, CHUNK_BYTES))
+    with _damage_said(store, key):
+        schema = pq.read_schema(path)
+    return FetchedTable(schema, _parts(store, key, path))
+
+
+def read_table(store: Store, key: str, folder: Path) -> Iterator[pa.Table]:
+    """A Parquet table of a store, part by part; raises what fetch_table does."""
+    yield from fetch_table(store, key, folder).parts
+
+
+def _parts(store: Store, key: str, path: Path) -> Iterator[pa.Table]:
+    with _damage_said(store, key), pq.ParquetFile(path) as table:
+        for batch in table.iter_batches():
+            yield pa.Table.from_batches([batch])
+
+
+@contextmanager
+def _damage_said(store: Store, key: str) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path) as table:
-            for batch in table.iter_batches():
-                yield pa.Table.from_batches([batch])
+        yield
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise  # of the disk
-        raise FatalError(f"{store.uri}{key} is damaged: {error}") from error
+        raise DamagedTable(f"{store.uri}{key} is damaged: {error}") from error
+
+
+def contract_schema(found: pa.Schema, contract: pa.Schema) -> pa.Schema:
+    """A table's own columns: those of the contract first, in its order and types."""
+    known = [field for field in contract if field.name in found.names]
+    return pa.schema([*known, *(field for field in found if field.name not in contract.names)])

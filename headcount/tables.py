@@ -7,7 +7,7 @@ fragments of a job as one version. See https://lance.org/guide/distributed_write
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import timedelta
@@ -18,27 +18,14 @@ import lance
 import pyarrow as pa
 from lance.fragment import FragmentMetadata, write_fragments
 
+from headcount import staging
+from headcount.contract import columns
+from headcount.contract.layout import PackKeys
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.settings import S3Settings
 from headcount.storage.uris import local_path
 
-PHOTOS = pa.schema(
-    [
-        ("collection", pa.string()),
-        ("job_id", pa.string()),
-        ("profile", pa.string()),
-        ("photo", pa.string()),
-        ("etag", pa.string()),
-        ("bytes", pa.int64()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("orientation", pa.int8()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("faces", pa.int32()),
-        ("content", pa.string()),
-    ]
-)
+PHOTOS = columns.PHOTOS.stored()
 
 INDEX_PROBES, INDEX_REFINE = 32, 10
 """Of an index: cells that a search looks into, and candidates ranked per row that is wanted."""
@@ -49,42 +36,18 @@ FILTER_VALUES = 500
 """Values of one filter."""
 SMALL_FRAGMENTS = 64
 """A table of more fragments than this is compacted after a commit: readers open each of them."""
+GROWTH_TRIES = 20
+"""Looks at a table that others change: of those that grow it at once, one succeeds each time."""
 
 
 def faces_schema(dimensions: int) -> pa.Schema:
     """One row per face; embeddings in fp16, whose cosine error is below 1e-4."""
-    return pa.schema(
-        [
-            ("collection", pa.string()),
-            ("job_id", pa.string()),
-            ("photo", pa.string()),
-            ("face_id", pa.string()),
-            *((name, pa.float32()) for name in ("x", "y", "w", "h")),
-            ("landmarks", pa.list_(pa.float32(), 10)),
-            ("detection_score", pa.float32()),
-            ("quality", pa.float32()),
-            ("pass", pa.string()),
-            ("usable", pa.bool_()),
-            ("descriptor", pa.list_(pa.float16(), dimensions)),
-        ]
-    )
+    return columns.FACES.stored(dimensions)
 
 
 def gallery_schema(dimensions: int) -> pa.Schema:
     """One row per reference; ``content`` is its photo's SHA-256, empty where a face was named."""
-    return pa.schema(
-        [
-            ("person_id", pa.string()),
-            ("person", pa.string()),
-            ("source", pa.string()),
-            ("photo", pa.string()),
-            ("etag", pa.string()),
-            ("content", pa.string()),
-            *((name, pa.float32()) for name in ("x", "y", "w", "h")),
-            ("quality", pa.float32()),
-            ("descriptor", pa.list_(pa.float32(), dimensions)),
-        ]
-    )
+    return columns.GALLERY.stored(dimensions)
 
 
 def quoted(text: str) -> str:
@@ -140,6 +103,8 @@ _TRANSIENT = (
     "retry",
     "http error",  # as Lance calls whatever befalls a request or the body of its answer
 )
+_GREW_MEANWHILE = ("commit conflict", "already exists")
+_ROLLED_BACK = ("incompatible transaction", "incompatible with concurrent transaction")
 _DISK_FULL = ("no space left", "os error 28", "disk full")
 
 
@@ -148,9 +113,37 @@ def _translate(error: Exception, uri: str) -> HeadcountError:
     lowered = text.lower()
     if any(sign in lowered for sign in _DISK_FULL):
         return FatalError(f"disk full while writing {uri}: free some space, then run again")
+    if any(sign in lowered for sign in _ROLLED_BACK):
+        return FatalError(
+            f"table {uri} was rolled back or rewritten since these rows were staged: start a new "
+            "job"
+        )
     if any(sign in lowered for sign in _TRANSIENT):
         return TransientError(f"table {uri}: {text}")
     return FatalError(f"table {uri} cannot be used: {text}")
+
+
+def _filled(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
+    """The batch with null in the columns that it lacks."""
+    columns = [
+        batch.column(field.name)
+        if field.name in batch.schema.names
+        else pa.nulls(batch.num_rows, field.type)
+        for field in wanted
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=wanted.names)
+
+
+def tables_of(
+    archive: str, keys: PackKeys, dimensions: int, settings: S3Settings
+) -> Iterator[tuple[Table, pa.Schema, Collection[str]]]:
+    """The tables of a pack, the schema of each, and the columns that came later."""
+    for key, table in (
+        (keys.photos, columns.PHOTOS),
+        (keys.faces, columns.FACES),
+        (keys.gallery, columns.GALLERY),
+    ):
+        yield Table(archive, key, settings), table.stored(dimensions), table.later
 
 
 class Table:
@@ -193,39 +186,106 @@ class Table:
             raise _translate(error, self.uri) from error
         return True
 
-    def create(self, schema: pa.Schema) -> None:
-        """Create the table, empty, unless it is there. Any number of processes may try at once."""
-        if self.exists():
-            return
-        try:
-            lance.write_dataset(
-                schema.empty_table(), self.uri, mode="create", storage_options=self._options
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            if not self.exists():
-                raise _translate(error, self.uri) from error
+    def create(self, schema: pa.Schema, *, later: Collection[str] = ()) -> None:
+        """Create the table, empty; one that is there grows. Any number of processes may try."""
+        if not self.exists():
+            try:
+                lance.write_dataset(
+                    schema.empty_table(), self.uri, mode="create", storage_options=self._options
+                )
+            except (OSError, ValueError, RuntimeError) as error:
+                if not self.exists():
+                    raise _translate(error, self.uri) from error
+        self.grow(schema, later=later)
+
+    def grow(self, schema: pa.Schema, *, later: Collection[str] = ()) -> None:
+        """Add those of the ``later`` columns that the table lacks; its rows are null there.
+
+        Raises FatalError where the table differs from the schema otherwise.
+        """
+        for _ in range(GROWTH_TRIES):
+            with self._foreign():
+                dataset = self._open()
+            missing = staging.lacking(dataset.schema, schema, later=later, table=self.uri)
+            if not missing:
+                return
+            try:
+                dataset.add_columns(pa.schema(missing))
+            except OSError as error:
+                if not any(sign in str(error).lower() for sign in _GREW_MEANWHILE):
+                    raise _translate(error, self.uri) from error
+        raise TransientError(f"table {self.uri} is changed by others all the time")
 
     def stage(self, rows: pa.Table) -> tuple[str, ...]:
         """Write rows as fragments that no reader sees until they are committed."""
         if rows.num_rows == 0:
             return ()
         with self._foreign():
-            fragments = write_fragments(rows, self.uri, storage_options=self._options)
-        return tuple(json.dumps(fragment.to_json()) for fragment in fragments)
+            dataset = self._open()
+            fragments = write_fragments(rows, dataset, storage_options=self._options)
+            held = dict(staging.numbered(dataset.lance_schema.fields()))
+            version = int(dataset.version)
+        labelled = [staging.labelled(f.to_json(), version=version, columns=held) for f in fragments]
+        return tuple(json.dumps(fragment) for fragment in labelled)
 
     def commit(self, fragments: Iterable[str]) -> None:
-        """Make staged fragments visible, all at once, as one new version."""
-        metadata = [FragmentMetadata.from_json(fragment) for fragment in fragments]
-        if not metadata:
+        """Make staged fragments visible, all at once, as one new version.
+
+        Raises FatalError where they were staged for other columns, or before a rollback.
+        """
+        staged = [json.loads(fragment) for fragment in fragments]
+        if not staged:
             return
         with self._foreign():
             dataset = self._open()
+        if changed := self._changed_columns(dataset, staged):
+            raise FatalError(
+                f"rows were staged for columns that table {self.uri} does not have any more: "
+                f"{', '.join(changed)}"
+            )
+        with self._foreign():
             lance.LanceDataset.commit(
                 self.uri,
-                lance.LanceOperation.Append(metadata),
-                read_version=dataset.version,
+                lance.LanceOperation.Append(
+                    [FragmentMetadata.from_json(json.dumps(f)) for f in staged]
+                ),
+                read_version=staging.staged_for(staged) or dataset.version,
                 storage_options=self._options,
             )
+
+    def misfits(self, shards: Iterable[Sequence[str]]) -> list[int]:
+        """The shards, by place, whose staged fragments are for columns or a version now gone."""
+        with self._foreign():
+            dataset = self._open()
+        there = {int(dataset.version): True}
+        bad = []
+        for place, fragments in enumerate(shards):
+            staged = [json.loads(fragment) for fragment in fragments]
+            version = staging.staged_for(staged)
+            if version is not None and version not in there:
+                there[version] = self._opens(version)
+            if not there.get(version or 0, True) or self._changed_columns(dataset, staged):
+                bad.append(place)
+        return bad
+
+    def _opens(self, version: int) -> bool:
+        """Whether a version is there, asked without a look at all the others."""
+        try:
+            lance.dataset(self.uri, version=version, storage_options=self._options)
+        except ValueError as error:
+            if "not found" in str(error).lower():
+                return False
+            raise _translate(error, self.uri) from error
+        except OSError as error:
+            raise _translate(error, self.uri) from error
+        return True
+
+    @staticmethod
+    def _changed_columns(
+        dataset: lance.LanceDataset, staged: Iterable[staging.Fragment]
+    ) -> list[str]:
+        now = dict(staging.numbered(dataset.lance_schema.fields()))
+        return sorted({text for f in staged for text in staging.changed_columns(f, now)})
 
     def append(self, rows: pa.Table) -> None:
         """Stage and commit in one step, for small tables."""
@@ -293,25 +353,32 @@ class Table:
 
     def scan(
         self,
-        columns: Sequence[str],
+        columns: Sequence[str] | pa.Schema,
         *,
         where: str | None = None,
         order_by: Sequence[str] = (),
         batch_rows: int = 8192,
         fragments: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """The rows that match a filter, batch by batch; of some ``fragments``, in that order."""
+        """The rows that match a filter, batch by batch; of some ``fragments``, in that order.
+
+        Columns of a schema that the table does not have yet are null.
+        """
+        wanted = columns if isinstance(columns, pa.Schema) else None
         with self._foreign():
             dataset = self._open()
+            names = list(columns if wanted is None else wanted.names)
+            there = [n for n in names if wanted is None or n in dataset.schema.names]
             chosen = None if fragments is None else [dataset.get_fragment(n) for n in fragments]
             scanner = dataset.scanner(
-                columns=list(columns),
+                columns=there,
                 filter=where,
                 order_by=list(order_by) or None,
                 batch_size=batch_rows,
                 fragments=chosen,
             )
-            yield from scanner.to_batches()
+            for batch in scanner.to_batches():
+                yield batch if wanted is None or there == names else _filled(batch, wanted)
 
     def nearest(
         self,

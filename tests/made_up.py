@@ -81,4 +81,6 @@ def _faces(unit: Unit, photos: list[Photo]) -> pa.Table:
         "usable": same % 20 != 0,
         "descriptor": fixed_lists(embeddings.astype(np.float16)),
     }
-    return pa.table(columns, schema=faces_schema(WIDTH))
+    schema = faces_schema(WIDTH)
+    later = {f.name: pa.nulls(count, f.type) for f in schema if f.name not in columns}
+    return pa.table({**columns, **later}, schema=schema)

@@ -1,39 +1,6 @@
 """Where things lie in an archive: every key that headcount reads or writes, in one place.
 
-archive.json                              what this archive is, and the pack that made it
-packs/<pack_id>/pack.json                 the model pack: digests, licence, thresholds
-packs/<pack_id>/photos.lance              one row per photo
-packs/<pack_id>/faces.lance               one row per face, with its embedding
-packs/<pack_id>/gallery.lance             one row per reference
-packs/<pack_id>/rolls/<collection>/<job_id>.parquet    what a job said of every face
-packs/<pack_id>/lineage/<collection>/<job_id>.parquet  what became of clusters in that job
-decisions/<time>-<id>.json                what people said: names, rejections, links
-forgetting.json                           a `forget` that is under way: no job writes meanwhile
-forgotten/<person_id>.json                who was forgotten, and the receipt of it
-indexes/<id>/                             what lies where in one version of a tar, ZIP or manifest
-leases/<name>/<term>.json                 who drives a collection's jobs: the last term
-leases/<name>/<term>.sign                 renewed by that holder
-commits/<collection>.json                 the job whose commit of a collection was the last
-jobs/<job_id>/spec.json                   what was asked for
-jobs/<job_id>/plan.json                   written last by planning: counts, number of shards
-jobs/<job_id>/shards/<unit>.json          a shard's manifest: the photos it covers
-jobs/<job_id>/attempts/<unit>/<n>.json    one attempt at a unit of work
-jobs/<job_id>/suspects/<unit>/<n>.json    the photo that attempt n was at (careful mode)
-jobs/<job_id>/done/<unit>.json            written last by a unit of work: its report
-jobs/<job_id>/reduce/                     what tasks of a large reduce stage hand on, until its end
-jobs/<job_id>/commit.json                 the versions of the tables with this job in them
-jobs/<job_id>/failed/<unit>.json          why a unit of work cannot succeed
-jobs/<job_id>/progress.json               a snapshot for `status` and `watch`
-jobs/<job_id>/control.json                there while the job is paused or cancelled
-jobs/<job_id>/finished.json               the job's end: counts, state, where the results are
-jobs/<job_id>/results/                    the results, unless `--out` says otherwise
-schedules/<name>.json                     a job that is begun again and again
-schedules/<name>/nights/<n>.json          the n-th time it was begun
-schedules/<name>/told/<n>                 whoever wanted to know was told of that night's end
-nights/<name>/<date>/                     the results of one night
-rollback.json                             a rollback that is under way
-rollbacks/<time>.json                     a rollback that was done
-audit/<date>/<time>-<id>.json             who searched, named or forgot whom; one line each
+What lies where, and whether people may be in there, is listed in inventory.py.
 """
 
 from __future__ import annotations

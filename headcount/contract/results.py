@@ -8,75 +8,16 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.contract import columns
 from headcount.errors import ObjectError
 from headcount.storage.base import Reader
 from headcount.storage.keys import is_portable
 
-PHOTOS = pa.schema(
-    [
-        ("photo", pa.string()),
-        ("etag", pa.string()),
-        ("bytes", pa.int64()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("orientation", pa.int8()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("faces", pa.int32()),
-    ]
-)
-
-FACES = pa.schema(
-    [
-        ("face_id", pa.string()),
-        ("photo", pa.string()),
-        *((name, pa.float32()) for name in ("x", "y", "w", "h")),
-        ("landmarks", pa.list_(pa.float32())),
-        ("detection_score", pa.float32()),
-        ("quality", pa.float32()),
-        ("decision", pa.string()),
-        ("person_id", pa.string()),
-        ("person", pa.string()),
-        ("similarity", pa.float32()),
-        ("probability", pa.float32()),
-        ("runner_up", pa.string()),
-        ("margin", pa.float32()),
-        ("cluster_id", pa.string()),
-        ("evidence", pa.string()),
-    ]
-)
-
-PEOPLE = pa.schema(
-    [
-        ("person_id", pa.string()),
-        ("person", pa.string()),
-        ("references", pa.int32()),
-        ("photos", pa.int32()),
-        ("faces", pa.int32()),
-    ]
-)
-
-CLUSTERS = pa.schema(
-    [
-        ("cluster_id", pa.string()),
-        ("faces", pa.int32()),
-        ("photos", pa.int32()),
-        ("person_id", pa.string()),
-        ("exemplar_face_id", pa.string()),
-    ]
-)
-
-LINEAGE = pa.schema(
-    [
-        ("job_id", pa.string()),
-        ("change", pa.string()),
-        ("cluster_id", pa.string()),
-        ("earlier_id", pa.string()),
-        ("faces", pa.int32()),
-        ("person_id", pa.string()),
-        ("earlier_person_id", pa.string()),
-    ]
-)
+PHOTOS = columns.PHOTOS.shown()
+FACES = columns.FACES.shown()
+PEOPLE = columns.PEOPLE.shown()
+CLUSTERS = columns.CLUSTERS.shown()
+LINEAGE = columns.LINEAGE.shown()
 
 DIFF = "diff.json"
 SUMMARY = "summary.json"
@@ -97,8 +38,8 @@ def clusters_table(faces: pa.Table, people: pa.Table) -> pa.Table:
 
     ``people`` says, by ``cluster_id`` and ``person_id``, which cluster is whom.
     """
-    columns = ["cluster_id", "quality", "face_id", "photo"]
-    members = faces.select(columns).filter(pc.is_valid(faces["cluster_id"]))
+    wanted = ["cluster_id", "quality", "face_id", "photo"]
+    members = faces.select(wanted).filter(pc.is_valid(faces["cluster_id"]))
     measures = [("quality", "max"), ("photo", "count"), ("photo", "count_distinct")]
     groups = members.group_by("cluster_id").aggregate(measures)
     order = [("photo_count", "descending"), ("cluster_id", "ascending")]

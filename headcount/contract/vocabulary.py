@@ -33,6 +33,10 @@ class Outcome(StrEnum):
         return self in (Outcome.MISSING, Outcome.DENIED)
 
 
+PROCESSED = frozenset(outcome for outcome in Outcome if outcome.processed)
+"""The outcomes of photos that were looked at."""
+
+
 class Decision(StrEnum):
     """What was said of a face."""
 

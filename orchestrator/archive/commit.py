@@ -62,7 +62,7 @@ def commit_job(
         require_ours()
         _delete_replaced(table, store, spec, plan)
         if not _is_in(table, spec):
-            _require_files(store, spec, key, shards)
+            _require_fitting(table, store, spec, key, shards)
             require_ours()
             table.commit(fragment for fragments in shards for fragment in fragments)
             table.compact()
@@ -86,8 +86,9 @@ def require_staged(
     """
     staged = _staged(store, spec, plan, PackKeys(pack.pack_id))
     for key, shards in staged.items():
-        if not _is_in(Table(store.uri, key, s3), spec):
-            _require_files(store, spec, key, shards)
+        table = Table(store.uri, key, s3)
+        if not _is_in(table, spec):
+            _require_fitting(table, store, spec, key, shards)
     return staged
 
 
@@ -110,10 +111,13 @@ def _is_in(table: Table, spec: JobSpec) -> bool:
     return bool(table.count(f"job_id = {quoted(spec.job_id)}"))
 
 
-def _require_files(store: Store, spec: JobSpec, key: str, shards: Sequence[Sequence[str]]) -> None:
-    """Raise FatalError where data files of a table's staged fragments are gone.
+def _require_fitting(
+    table: Table, store: Store, spec: JobSpec, key: str, shards: Sequence[Sequence[str]]
+) -> None:
+    """Raise FatalError where a table's staged fragments are gone, or were for another table.
 
-    Lance would append them all the same, and nobody could read the table any more.
+    Lance would append them all the same: nobody could read the table any more, or one column's
+    values would be read as another's.
     """
     if not any(shards):
         return
@@ -123,6 +127,7 @@ def _require_files(store: Store, spec: JobSpec, key: str, shards: Sequence[Seque
         for number, fragments in enumerate(shards)
         if not {name for fragment in fragments for name in _files(fragment)} <= there
     ]
+    lost = sorted({*lost, *table.misfits(shards)})
     for number in lost:
         store.delete(JobKeys(spec.job_id).done(shard_name(number)))
     if lost:
@@ -137,7 +142,8 @@ def _files(fragment: str) -> Iterator[str]:
 def _to_be_done_anew(spec: JobSpec, shards: int) -> FatalError:
     return FatalError(
         f"what {shards} shards of job {spec.job_id} had staged is gone from the archive, as after "
-        f"a `forget`: `headcount resume {spec.job_id}` does them anew"
+        "a `forget`, or is for columns that its tables do not have any more: "
+        f"`headcount resume {spec.job_id}` does them anew"
     )
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 import pyarrow as pa
 
-from headcount.contract import results
+from headcount.contract.columns import RESULTS
+from headcount.contract.marks import contract_of, read_marks
 from headcount.errors import FatalError, ObjectMissing
-from headcount.export import read_table, scratch, write_table
-from headcount.storage import canonical_uri, open_store
+from headcount.export import contract_schema, fetch_table, scratch, write_table
+from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.commands.results import finished_job, read_summary
 from orchestrator.console.summary import counted, readable
-
-TABLES: dict[str, pa.Schema] = {
-    "photos": results.PHOTOS,
-    "faces": results.FACES,
-    "people": results.PEOPLE,
-    "clusters": results.CLUSTERS,
-    "lineage": results.LINEAGE,
-}
 
 
 @click.command()
@@ -39,8 +34,8 @@ TABLES: dict[str, pa.Schema] = {
     "--table",
     "tables",
     multiple=True,
-    default=tuple(TABLES),
-    type=click.Choice(list(TABLES)),
+    default=tuple(RESULTS),
+    type=click.Choice(list(RESULTS)),
     help="Which tables; may be given again.  [default: all]",
 )
 def command(
@@ -53,11 +48,7 @@ def command(
     source, target = open_store(finished.out, s3), open_store(canonical_uri(to), s3)
     for name in dict.fromkeys(tables):
         try:
-            with scratch() as folder:
-                parts = read_table(source, f"{name}.parquet", folder)
-                rows = write_table(
-                    target, name, TABLES[name], parts, formats=formats, folder=folder
-                )
+            rows = _export(source, target, name, formats)
         except ObjectMissing as error:
             raise FatalError(
                 f"the results of job {finished.job_id} are not in {finished.out} any more"
@@ -65,3 +56,32 @@ def command(
         for kind in formats:
             click.echo(f"{readable(target.uri)}{name}.{kind}: {counted(rows, 'row')}")
     return 0
+
+
+def _export(source: Store, target: Store, name: str, formats: Sequence[str]) -> int:
+    """Write a table with the columns that it has; gives the number of its rows.
+
+    Raises FatalError where it is somebody else's, or cannot be read.
+    """
+    key = f"{name}.parquet"
+    with scratch() as folder:
+        found = fetch_table(source, key, folder)
+        contract = contract_of(found.schema, name, read_marks(source).get(key))
+        if contract is None:
+            raise FatalError(f"{source.uri}{key} is out of reach: no run of headcount wrote it")
+        schema = contract_schema(found.schema, RESULTS[name].shown())
+        try:
+            return write_table(
+                target,
+                name,
+                schema,
+                found.parts,
+                formats=formats,
+                folder=folder,
+                contract=contract,
+            )
+        except pa.ArrowException as error:
+            raise FatalError(
+                f"{source.uri}{key} is out of reach: it cannot be read as a table of {name}: "
+                f"{error}"
+            ) from error

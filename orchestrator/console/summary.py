@@ -10,6 +10,7 @@ import click
 
 from headcount.contract import results
 from headcount.contract.messages import FinishedRecord
+from headcount.contract.vocabulary import PROCESSED
 from headcount.settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
@@ -70,7 +71,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 def summary_lines(summary: dict[str, Any]) -> list[str]:
     """What a run found, in a few lines."""
     outcomes, decisions = summary["outcomes"], summary["decisions"]
-    bad = {o: n for o, n in outcomes.items() if o not in ("faces", "no_face")}
+    bad = {o: n for o, n in outcomes.items() if o not in PROCESSED}
     lines = [
         f"{counted(summary['photos'], 'photo')}: {outcomes.get('faces', 0):,} with faces, "
         f"{outcomes.get('no_face', 0):,} without"

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headcount.contract.marks import MARKS, Standing, read_marks
 from headcount.errors import FatalError, ObjectMissing
-from headcount.export import drop_formats, formats_in, read_table, write_table
+from headcount.export import drop_formats, read_table, text_files, write_table
 from headcount.storage.memory import MemoryStore
 
 SCHEMA = pa.schema([("photo", pa.string()), ("points", pa.list_(pa.float32()))])
@@ -64,22 +65,27 @@ def test_what_an_earlier_run_wrote_in_another_format_goes_and_what_is_not_ours_s
 ) -> None:
     out = MemoryStore()
     write_table(out, "t", SCHEMA, PARTS, formats=("parquet", "csv", "jsonl"), folder=tmp_path)
-    assert formats_in(out, "t", SCHEMA) == ("csv", "jsonl")
+    assert text_files(out, "t", SCHEMA) == {"csv": Standing.OURS, "jsonl": Standing.OURS}
     drop_formats(out, "t", SCHEMA, keep=("parquet", "csv"))
-    assert [info.key for info in out.list()] == ["t.csv", "t.parquet"]
+    assert tables_in(out) == ["t.csv", "t.parquet"]
+    assert list(read_marks(out)) == ["t.csv", "t.parquet"]
     write_table(out, "t", SCHEMA, [], formats=("csv", "jsonl"), folder=tmp_path)
     drop_formats(out, "t", SCHEMA, keep=("parquet",))
-    assert [info.key for info in out.list()] == ["t.parquet"], "so do tables without rows"
+    assert tables_in(out) == ["t.parquet"], "so do tables without rows"
     out.put("t.csv", b"photo\nmine.jpg\n")
     out.put("t.jsonl", b'{"photo": "mine.jpg"}\n')
     drop_formats(out, "t", SCHEMA, keep=("parquet",))
-    assert [info.key for info in out.list()] == ["t.csv", "t.jsonl", "t.parquet"]
+    assert tables_in(out) == ["t.csv", "t.jsonl", "t.parquet"]
+
+
+def tables_in(out: MemoryStore) -> list[str]:
+    return [info.key for info in out.list() if info.key != MARKS]
 
 
 def test_a_file_of_the_users_own_that_is_no_table_at_all_stays() -> None:
     out = MemoryStore()
     out.put("t.csv", b"x" * 200_000)  # more than a field of CSV may have
-    assert formats_in(out, "t", SCHEMA) == ()
+    assert text_files(out, "t", SCHEMA) == {}
 
 
 def test_a_damaged_table_is_said_to_be(tmp_path: Path) -> None:

@@ -90,7 +90,11 @@ def test_results_and_export_find_the_latest_job(done: Path, tmp_path: Path) -> N
         *("--format", "csv", "--format", "jsonl", "--table", "faces"),
     )
     assert exported.returncode == 0, exported.stderr
-    assert sorted(p.name for p in (tmp_path / "csv").iterdir()) == ["faces.csv", "faces.jsonl"]
+    assert sorted(p.name for p in (tmp_path / "csv").iterdir()) == [
+        "faces.csv",
+        "faces.jsonl",
+        "tables.json",
+    ]
     lines = (tmp_path / "csv" / "faces.jsonl").read_text().splitlines()
     assert [json.loads(line)["face_id"] for line in lines] == [
         row["face_id"] for row in table(done, "faces")
@@ -109,7 +113,9 @@ def test_every_table_is_exported_unless_told_otherwise(done: Path, tmp_path: Pat
     exported = headcount("export", "--archive", str(done / "archive"), "--to", str(tmp_path))
     assert exported.returncode == 0, exported.stderr
     names = ("photos", "faces", "people", "clusters", "lineage")
-    assert {p.name for p in tmp_path.iterdir()} == {f"{name}.csv" for name in names}
+    assert {p.name for p in tmp_path.iterdir()} == {"tables.json"} | {
+        f"{name}.csv" for name in names
+    }
     assert f"lineage.csv: {len(table(done, 'lineage')):,} row" in exported.stdout
 
 

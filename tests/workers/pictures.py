@@ -7,6 +7,7 @@ import struct
 import zlib
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from workers.models.base import Image
@@ -34,6 +35,29 @@ def scene(width: int, height: int) -> Image:
 def noise(width: int, height: int, seed: int = 0) -> Image:
     """Coloured noise, the same for a seed."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def drawn_face(width: int = 260, height: int = 300) -> tuple[Image, NDArray[np.float32]]:
+    """A face drawn in soft blobs, and its five landmarks (5 x 2, pixels)."""
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    picture = np.stack([90 + 40 * y / height, 110 + 20 * x / width, 140 - 30 * y / height], -1)
+
+    def blob(at: tuple[float, float], size: tuple[float, float], colour: list[float]) -> None:
+        away = ((x - at[0]) / size[0]) ** 2 + ((y - at[1]) / size[1]) ** 2
+        cover = 1 / (1 + np.exp(np.clip(12 * (away - 1), -50, 50)))[..., None]
+        picture[:] = picture * (1 - cover) + np.array(colour) * cover
+
+    landmarks = np.float32([[95, 128], [163, 124], [131, 168], [104, 209], [160, 206]])
+    blob((130, 95), (88, 80), [58, 40, 30])  # hair
+    blob((130, 155), (72, 98), [214, 170, 142])
+    for (eye_x, eye_y), brow in zip(landmarks[:2].tolist(), (-17, -16), strict=True):
+        blob((eye_x, eye_y), (15, 8), [240, 236, 230])
+        blob((eye_x, eye_y), (7, 7), [60, 45, 35])
+        blob((eye_x, eye_y + brow), (19, 4), [70, 48, 34])
+    blob((131, 150), (8, 24), [224, 182, 156])
+    blob((131, 170), (15, 8), [196, 146, 122])
+    blob((132, 208), (30, 9), [168, 84, 80])
+    return picture.round().astype(np.uint8), landmarks
 
 
 def encoded(picture: Pillow.Image | Image, kind: str, **options: object) -> bytes:

@@ -64,7 +64,7 @@ PROFILES: dict[ProfileName, Profile] = {
         (640, 1024, 1448, 2048), enlarge=2.0, second_look=4096, always=True, turns=True
     ),
 }
-"""What they find and cost: benchmarks/measure_detection.py, docs/finding.md."""
+"""What they find and cost: benchmarks/accuracy/detection.py, docs/finding.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ nothing is enough:
   (https://arxiv.org/abs/2103.06627, https://arxiv.org/abs/2204.00964). It is left out for a
   recogniser of which nobody has measured how long they are.
 
-The weights follow how well each part alone foretells a failed match: benchmarks/measure_quality.py.
+Each weight follows how well its part alone foretells a failed match:
+benchmarks/accuracy/quality.py.
 """
 
 from __future__ import annotations

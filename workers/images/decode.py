@@ -58,7 +58,7 @@ _TURNS = (b"irot", b"imir")
 """The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
 LARGE_PIXELS = 50_000_000
 """Larger photos are decoded one at a time, whatever the number of threads: while it is decoded, a
-pixel takes 5 to 10 bytes, up to 20 in WebP and JPEG 2000 (benchmarks/measure_decode_memory.py)."""
+pixel takes 5 to 10 bytes, up to 20 in WebP and JPEG 2000 (benchmarks/memory/decode.py)."""
 WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
 """Pictures above the first are converted in bands of the second, so that what the conversion takes
 does not grow with them."""

@@ -69,7 +69,7 @@ class ReferenceMatrix:
     def of(cls, gallery: Gallery) -> ReferenceMatrix:
         """The sheet of a gallery.
 
-        Measured (benchmarks/measure_identification.py): at a false positive rate of 1 in 100 the
+        Measured (benchmarks/accuracy/identification.py): at a false positive rate of 1 in 100 the
         mean as one more reference beats the best reference alone, and unlike the mean alone it
         survives a wrong reference; weighting by quality changed nothing.
         """

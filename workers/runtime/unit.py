@@ -28,7 +28,7 @@ from headcount.settings import S3Settings, Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import is_within
-from headcount.tables import Table, in_collection
+from headcount.tables import Table, in_collection, tables_of
 from workers.models.base import ModelPack
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import split_name
@@ -213,6 +213,17 @@ class Unit:
     def table(self, key: str) -> Table:
         """A table of the archive."""
         return Table(self.store.uri, key, self.context.s3)
+
+    def grow_tables(self) -> None:
+        """Let an earlier build's tables take the rows of this one, before anything is embedded.
+
+        Raises FatalError where they cannot.
+        """
+        record, s3 = self.record, self.context.s3
+        for table, schema, later in tables_of(
+            self.store.uri, self.pack_keys, record.dimensions, s3
+        ):
+            table.grow(schema, later=later)
 
 
 def figures_in_use(store: Store, keys: PackKeys, record: PackRecord) -> PackRecord:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from headcount.contract.messages import JobSpec, ManifestPhoto
-from headcount.contract.vocabulary import Outcome, Photo
+from headcount.contract.vocabulary import PROCESSED, Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName
 from headcount.tables import Table, any_of, faces_schema, in_collection, parts
@@ -47,7 +47,7 @@ def find_twins(unit: Unit, photos: Iterable[ManifestPhoto]) -> dict[str, Twin]:
     if not sizes or not table.count():
         return {}
     profiles = PROFILES[PROFILES.index(unit.spec.profile) :]
-    looked_at = any_of("outcome", [o.value for o in Outcome if o.processed])
+    looked_at = any_of("outcome", sorted(PROCESSED))
     twins: dict[str, Twin] = {}
     for part in parts(sizes):
         wanted = ", ".join(str(size) for size in part)

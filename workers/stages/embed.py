@@ -86,6 +86,7 @@ def embed_shard(unit: Unit) -> DoneMarker:
     """Process one shard and stage its rows."""
     began = time.monotonic()
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
+    unit.grow_tables()
     known = Known(_twins(unit, manifest), forgotten_places(unit.store))
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos

@@ -7,7 +7,7 @@ import time
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE
 from headcount.contract.messages import ArchiveRecord, DoneMarker, ModelChoice, now
-from headcount.tables import PHOTOS, faces_schema, gallery_schema
+from headcount.tables import tables_of
 from workers.people.enrolment import enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit
@@ -30,9 +30,8 @@ def prepare_job(unit: Unit) -> DoneMarker:
     unit.store.put_new(ARCHIVE, first.to_bytes())
     keys = unit.pack_keys  # refuses an archive of another pack
     unit.store.put_new(keys.record, record.to_bytes())
-    unit.table(keys.photos).create(PHOTOS)
-    unit.table(keys.faces).create(faces_schema(record.dimensions))
-    unit.table(keys.gallery).create(gallery_schema(record.dimensions))
+    for table, schema, later in tables_of(unit.store.uri, keys, record.dimensions, unit.context.s3):
+        table.create(schema, later=later)
     references, passed_over = enrol_people(unit) if unit.spec.people else ((), 0)
     return unit.done(
         seconds=time.monotonic() - began,

@@ -19,7 +19,7 @@ from headcount.assignments.diff import diff_rolls
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.messages import DoneMarker, SplitRecord, find_record, now
-from headcount.contract.vocabulary import Outcome
+from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
 from workers.identity.apply_answers import enrol_named, load_decisions
@@ -59,6 +59,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     clock = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
     split = find_record(unit.store, unit.keys.split, SplitRecord)
+    unit.grow_tables()
     faces, embeddings = load_faces(unit, split)
     restated = find_restated(unit, faces, embeddings)
     restate_decisions(unit, faces, restated)
@@ -111,7 +112,7 @@ def _done(unit: Unit, roll: RunResult, clock: Stopwatch) -> DoneMarker:
         faces=roll.faces.num_rows,
         outcomes=roll.outcomes,
         counts={
-            "failures": sum(n for o, n in roll.outcomes.items() if not Outcome(o).processed),
+            "failures": sum(n for o, n in roll.outcomes.items() if o not in PROCESSED),
             "people": roll.people.num_rows,
             "people_found": roll.people_found,
             "clusters": roll.unnamed.num_rows,
@@ -174,14 +175,12 @@ def _photo_tables(
 ) -> Iterator[pa.Table]:
     """The photos in key order; outcomes are counted and failures kept on the way."""
     scan = unit.table(unit.pack_keys.photos).scan(
-        results.PHOTOS.names, where=unit.of_collection, order_by=["photo"]
+        results.PHOTOS, where=unit.of_collection, order_by=["photo"]
     )
     for batch in scan:
         table = pa.Table.from_batches([batch])
         outcomes.update(counted(table["outcome"]))
-        bad = table.filter(
-            pc.invert(pc.is_in(table["outcome"], pa.array([Outcome.FACES, Outcome.NO_FACE])))
-        )
+        bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
         failures.append(bad.select(_FAILURES.names))
         yield table
 

@@ -43,6 +43,7 @@ def gather_faces(unit: Unit) -> DoneMarker:
     Whoever writes ``split.json`` first settles it. One that is begun again, or comes second, works
     by the versions of the tables and the parts that are in there, and so writes the same bytes.
     """
+    unit.grow_tables()
     done = _gather_by(unit, find_record(unit.store, unit.keys.split, SplitRecord))
     while done is None:  # another was first
         done = _gather_by(unit, split_of(unit))

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.contract.columns import FACES
 from headcount.contract.messages import SplitRecord
 from headcount.tables import Table
 from workers.runtime.unit import Unit
@@ -15,26 +16,9 @@ from workers.tables.columns import Numbers, free_unused
 from workers.tables.embeddings import Embeddings
 from workers.tables.rows import stored_matrix
 
-FACE_COLUMNS = (
-    "photo",
-    "face_id",
-    "x",
-    "y",
-    "w",
-    "h",
-    "landmarks",
-    "detection_score",
-    "quality",
-    "usable",
-)
 DESCRIPTOR = "descriptor"
-
-_TYPES = {
-    "photo": pa.string(),
-    "face_id": pa.string(),
-    "usable": pa.bool_(),
-    "landmarks": pa.list_(pa.float32(), 10),
-}
+FACE_COLUMNS = (*(c.name for c in FACES.columns if c.stored and c.shown), "usable")
+"""The columns of the archive that the reduce stage goes by or the results show."""
 
 
 def faces_table(unit: Unit, split: SplitRecord | None) -> Table:
@@ -51,7 +35,7 @@ def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Embeddi
     tables = [empty(FACE_COLUMNS)]
     stored = np.zeros((0, unit.record.dimensions), np.float16)
     fragments = None if split is None else [number for part in split.parts for number in part]
-    columns = [*FACE_COLUMNS, DESCRIPTOR]
+    columns = pa.schema([*tables[0].schema, _stored(unit).field(DESCRIPTOR)])
     for batch in scan(unit, faces_table(unit, split), columns, fragments):
         tables.append(own_copy(batch, FACE_COLUMNS))
         start = len(stored)  # they grow where they are: no second copy of all of them
@@ -65,7 +49,10 @@ def load_faces(unit: Unit, split: SplitRecord | None) -> tuple[pa.Table, Embeddi
 
 
 def scan(
-    unit: Unit, table: Table, columns: Sequence[str], fragments: Sequence[int] | None = None
+    unit: Unit,
+    table: Table,
+    columns: Sequence[str] | pa.Schema,
+    fragments: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of the unit's collection, of some fragments in that order, or of all."""
     return table.scan(columns, where=unit.of_collection, fragments=fragments)
@@ -86,4 +73,9 @@ def in_order(faces: pa.Table) -> tuple[pa.Table, Numbers]:
 
 def empty(columns: Sequence[str]) -> pa.Table:
     """No row of these columns."""
-    return pa.schema([(c, _TYPES.get(c, pa.float32())) for c in columns]).empty_table()
+    stored = FACES.stored()
+    return pa.schema([stored.field(name) for name in columns]).empty_table()
+
+
+def _stored(unit: Unit) -> pa.Schema:
+    return FACES.stored(unit.record.dimensions)

@@ -50,7 +50,7 @@ LEAST_GAIN = 1.1
 """A detector that is hardly faster than fp32 is not worth another pack."""
 SMALLEST, OVERLAP = 20, 0.4
 """Faces that count, by their height in pixels, and how far a find lies on one (intersection over
-union), as in benchmarks/measure_detection.py."""
+union), as in benchmarks/accuracy/detection.py."""
 
 
 def require_labelled(photos: Sequence[Labelled]) -> None:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from html import unescape
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
+from headcount.contract.marks import Standing, read_marks
 from headcount.contract.messages import JobSpec
 from headcount.contract.vocabulary import Decision, Outcome, person_id
 from headcount.errors import (
     FatalError,
     HeadcountError,
     ObjectError,
-    ObjectMissing,
     TransientError,
 )
 from headcount.expected import parse_expected
-from headcount.export import formats_in, read_table, scratch, write_table
+from headcount.export import scratch, write_table
 from headcount.settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import split_object_uri
+from orchestrator.people.forget.edited import NAMING
+from orchestrator.people.forget.written import FoundTable, WrittenResults
 
 NOTICE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>headcount</title>
 <p>This report was withdrawn, since somebody in it was forgotten. The tables beside it are without
@@ -34,11 +36,15 @@ that person; the next run writes the report anew.</p></html>
 
 
 class OutOfReach(HeadcountError):
-    """The place of a job's results is ``gone``, or may not be read or written."""
+    """The place of a job's results is ``gone``, or something in it may not be read or written.
 
-    def __init__(self, text: str, *, gone: bool) -> None:
+    ``removed`` says what was removed from the rest.
+    """
+
+    def __init__(self, text: str, *, gone: bool, removed: Mapping[str, int] | None = None) -> None:
         super().__init__(text)
         self.gone = gone
+        self.removed = removed or {}
 
 
 def withdraw(
@@ -56,7 +62,7 @@ def withdraw(
             shown = _shown(expected, stone, s3)
             for written in ("", "report/", results.ANNOTATED):  # the user's own folders are not
                 clear_leftovers(out, written, below=bool(written))
-            return _withdraw_from(out, spec, stone, shown, folder)
+            return _withdraw_from(WrittenResults(out, folder, read_marks(out)), stone, shown)
         except (FatalError, ObjectError) as error:
             if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now
                 raise error.__cause__ from error
@@ -66,23 +72,31 @@ def withdraw(
 
 
 def _withdraw_from(
-    out: Store, spec: JobSpec, stone: ForgottenRecord, expected: set[str] | None, folder: Path
+    place: WrittenResults, stone: ForgottenRecord, expected: set[str] | None
 ) -> dict[str, int]:
-    """The tables go last: until then they say which pictures go, and all can be done again."""
-    faces = _read(out, "faces", results.FACES, folder)
-    if faces is None:
+    """The tables go last: until then they say which pictures go, and all can be done again.
+
+    Where nobody can tell which pictures show the person, all of them go.
+    """
+    out, found = place.out, place.read("faces")
+    if found is None and not place.has_tables():
         return {}
+    faces = results.FACES.empty_table() if found is None else found.rows
     gone = faces.filter(pc.is_in(faces["face_id"], pa.array(stone.faces, pa.string())))
     shown = set(gone["photo"].to_pylist()) | (expected or set())
-    drawn = {results.annotated_key(photo) for photo in shown} | _of_no_photo(out, folder)
-    if expected is None:
+    drawn = {results.annotated_key(photo) for photo in shown} | _of_no_photo(place)
+    if expected is None or found is None:
         drawn |= set(results.annotated_copies(out, besides=drawn))
     pictures = sum(_delete(out, key) for key in sorted(drawn))
-    shows = bool(gone.num_rows) or _is_listed(out, stone, folder)
+    shows = bool(gone.num_rows) or found is None or _is_listed(place, stone)
     reports = _withdraw_report(out, stone, shows)
     _delete(out, results.DIFF)
-    _rewrite_tables(out, spec, faces, stone, folder)
-    return {"result rows": gone.num_rows, "pictures": pictures, "reports": int(reports)}
+    clustered = found is not None and {"cluster_id", "quality"} <= set(found.names)
+    _rewrite_tables(place, faces, stone, clustered=clustered)
+    removed = {"result rows": gone.num_rows, "pictures": pictures, "reports": int(reports)}
+    if place.unread:
+        raise OutOfReach("; ".join(place.unread), gone=False, removed=removed)
+    return removed
 
 
 def without_person(faces: pa.Table, stone: ForgottenRecord) -> pa.Table:
@@ -97,55 +111,89 @@ def without_person(faces: pa.Table, stone: ForgottenRecord) -> pa.Table:
 
 
 def without_name(table: pa.Table, stone: ForgottenRecord) -> pa.Table:
-    """A table with null wherever a column of people has this one, by id or by name."""
-    for name in ("person_id", "earlier_person_id", "person", "runner_up"):
-        at = table.schema.get_field_index(name)
-        if at >= 0:
-            wanted = stone.person_id if name.endswith("_id") else stone.person
-            mine = pc.fill_null(pc.equal(table[name], wanted or ""), False)
-            nothing = pa.scalar(None, pa.string())
-            table = table.set_column(at, name, pc.if_else(mine, nothing, table[name]))
+    """A table with null wherever a column of people has this one, by id or by name.
+
+    Columns that this build does not know may be such columns.
+    """
+    for at, column in enumerate(table.schema):
+        words = _words(column, stone)
+        if words:
+            mine = pc.is_in(table[at], value_set=pa.array(words, column.type))
+            nothing = pa.scalar(None, column.type)
+            table = table.set_column(at, column, pc.if_else(mine, nothing, table[at]))
     return table
 
 
-def _read(out: Store, name: str, schema: pa.Schema, folder: Path) -> pa.Table | None:
-    """A table of results; None where there is none, or somebody else's of that name."""
-    try:
-        parts = list(read_table(out, f"{name}.parquet", folder))
-    except ObjectMissing:
-        return None
-    table = pa.concat_tables(parts) if parts else schema.empty_table()
-    if not set(schema.names) <= set(table.schema.names):
-        return None
-    try:
-        return table.select(schema.names).cast(schema)
-    except pa.ArrowException:
-        return None
+def _words(column: pa.Field, stone: ForgottenRecord) -> list[str]:
+    """Words that a column would name the person by; none where it names nobody."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return []
+    name = [stone.person] if stone.person else []
+    of = {"": [], "id": [stone.person_id], "name": name}
+    return of.get(NAMING.get(column.name, "its own"), [stone.person_id, *name])
 
 
 def _rewrite_tables(
-    out: Store, spec: JobSpec, faces: pa.Table, stone: ForgottenRecord, folder: Path
+    place: WrittenResults, faces: pa.Table, stone: ForgottenRecord, *, clustered: bool
 ) -> None:
     left = without_person(faces, stone)
-    clusters = _read(out, "clusters", results.CLUSTERS, folder)
-    if clusters is None:
-        clusters = results.CLUSTERS.empty_table()
-    people = without_name(clusters, stone)
-    changes: list[tuple[str, pa.Schema, Callable[[pa.Table], pa.Table]]] = [
-        ("clusters", results.CLUSTERS, lambda _: results.clusters_table(left, people)),
-        ("people", results.PEOPLE, lambda rows: _without_row(rows, stone)),
-        ("lineage", results.LINEAGE, lambda rows: without_name(rows, stone)),
-        ("photos", results.PHOTOS, lambda rows: _counted(rows, faces, left)),
-        ("faces", results.FACES, lambda _: left),  # last: until then this can be begun again
-    ]
-    for name, schema, change in changes:
-        rows = _read(out, name, schema, folder)
-        if rows is None:
-            continue
-        changed = change(rows)
-        formats = sorted({*spec.formats, *formats_in(out, name, schema)})
-        if formats != ["parquet"] or not changed.equals(rows):
-            write_table(out, name, schema, iter([changed]), formats=formats, folder=folder)
+    changes: dict[str, Callable[[FoundTable], pa.Table]] = {
+        "clusters": lambda found: _clusters(found, left if clustered else None, stone),
+        "people": lambda found: _without_row(without_name(found.rows, stone), stone),
+        "lineage": lambda found: without_name(found.rows, stone),
+        "photos": lambda found: _counted(without_name(found.rows, stone), faces, left),
+        "faces": lambda _: left,  # last: until then this can be begun again
+    }
+    for name, change in changes.items():
+        found, files = place.read(name), place.text_files(name)
+        for kind, state in files.items():
+            if found is None or state is Standing.EDITED:
+                place.scrub(name, kind, stone)
+        if found is not None:
+            whole = [kind for kind, state in files.items() if state is Standing.OURS]
+            changed = change(found)
+            _rewrite(place, found, changed, whole)
+            place.note_mentions(replace(found, rows=changed), stone)
+
+
+def _rewrite(
+    place: WrittenResults, found: FoundTable, changed: pa.Table, formats: Sequence[str]
+) -> None:
+    """Write a table as it is now, with the columns it had; Parquet, which is read here, last."""
+    if not formats and changed.equals(found.rows):
+        return
+    changed = changed.select(found.names)
+    write_table(
+        place.out,
+        found.name,
+        changed.schema,
+        iter([changed]),
+        formats=[*formats, "parquet"],
+        folder=place.folder,
+        contract=found.contract,
+    )
+
+
+def _clusters(found: FoundTable, left: pa.Table | None, stone: ForgottenRecord) -> pa.Table:
+    """The clusters of the faces that are left, with what else the file says of each.
+
+    Where nobody can tell these faces the clusters stay as they are, without the person.
+    """
+    people = without_name(found.rows, stone)
+    if left is None:
+        return _without_exemplars(people, stone)
+    made = results.clusters_table(left, people)
+    at = pc.index_in(made["cluster_id"], value_set=people["cluster_id"].combine_chunks())
+    for name in people.schema.names[len(made.schema.names) :]:
+        made = made.append_column(name, people[name].take(at))
+    return made
+
+
+def _without_exemplars(clusters: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    at = clusters.schema.get_field_index("exemplar_face_id")
+    gone = pc.is_in(clusters[at], pa.array(stone.faces, pa.string()))
+    left = pc.if_else(gone, pa.scalar(None, pa.string()), clusters[at])
+    return clusters.set_column(at, clusters.schema.field(at), left)
 
 
 def _without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:
@@ -162,8 +210,9 @@ def _counted(photos: pa.Table, before: pa.Table, left: pa.Table) -> pa.Table:
         "outcome": pc.if_else(none, Outcome.NO_FACE.value, photos["outcome"]),
     }
     for name, column in changes.items():
-        photos = photos.set_column(photos.schema.get_field_index(name), name, column)
-    return photos.cast(results.PHOTOS)
+        at = photos.schema.get_field_index(name)
+        photos = photos.set_column(at, photos.schema.field(at), column)
+    return photos
 
 
 def _faces_of(photos: pa.ChunkedArray, faces: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -190,19 +239,19 @@ def _shown(expected: Collection[str], stone: ForgottenRecord, s3: S3Settings) ->
     return photos
 
 
-def _is_listed(out: Store, stone: ForgottenRecord, folder: Path) -> bool:
+def _is_listed(place: WrittenResults, stone: ForgottenRecord) -> bool:
     """Whether the person was enrolled then: the report has the references, found or not."""
-    people = _read(out, "people", results.PEOPLE, folder)
-    return people is not None and stone.person_id in people["person_id"].to_pylist()
+    people = place.read("people")
+    return people is not None and stone.person_id in people.rows["person_id"].to_pylist()
 
 
-def _of_no_photo(out: Store, folder: Path) -> set[str]:
+def _of_no_photo(place: WrittenResults) -> set[str]:
     """The annotated copies of photos that are in the tables no more: nothing says who is there."""
-    photos = _read(out, "photos", results.PHOTOS, folder)
+    photos = place.read("photos")
     if photos is None:
         return set()
-    known = {results.annotated_key(photo) for photo in photos["photo"].to_pylist()}
-    return set(results.annotated_copies(out, besides=known))
+    known = {results.annotated_key(photo) for photo in photos.rows["photo"].to_pylist()}
+    return set(results.annotated_copies(place.out, besides=known))
 
 
 def _delete(out: Store, key: str) -> bool:

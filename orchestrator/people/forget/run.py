@@ -109,6 +109,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         try:
             stone = _with_removed(stone, withdraw(spec, stone, s3, expected=expected))
         except OutOfReach as error:
+            stone = _with_removed(stone, error.removed)
             cleared = error.gone and is_within(spec.out, (store.uri,))  # as old nights are
             if not cleared:
                 unreached.append(Unreached(uri=spec.out, reason=str(error)))

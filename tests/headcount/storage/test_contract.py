@@ -68,17 +68,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     elif request.param == "directory":
         yield DirectoryStore(tmp_path / "a store")
     else:
-        server: S3Server = request.getfixturevalue("s3")
+        server: S3Server = request.getfixturevalue("contract_server")
         prefix = f"{secrets.token_hex(4)}/pre fix ü+%/"
         yield S3Store(BUCKET, prefix, server.settings(), concurrency=16)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def contract_bucket(request: pytest.FixtureRequest) -> None:
-    if any("s3]" in item.name for item in request.session.items):
-        client = request.getfixturevalue("s3").client()
-        if not client.bucket_exists(BUCKET):
-            client.make_bucket(BUCKET)
+@pytest.fixture(scope="module")
+def contract_server(s3: S3Server) -> S3Server:
+    """A server with a bucket; asked for by the tests on S3 alone, which are skipped without it."""
+    client = s3.client()
+    if not client.bucket_exists(BUCKET):
+        client.make_bucket(BUCKET)
+    return s3
 
 
 @pytest.fixture

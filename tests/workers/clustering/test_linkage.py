@@ -27,6 +27,28 @@ def test_what_is_joined_does_not_depend_on_how_the_pairs_are_cut(
     assert cluster(FACES, PHOTOS, rule=RULE).tolist() == whole.tolist()
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "asked"),
+    [(1, 1, 0.6), (4, 1, 0.525), (1, 4, 0.525), (9, 4, 0.475), (10_000, 10_000, 0.450015)],
+)
+def test_what_is_asked_of_two_groups_falls_with_the_root_of_the_number_of_their_pairs(
+    first: int, second: int, asked: float
+) -> None:
+    sizes = np.float64([first]), np.float64([second])
+    np.testing.assert_allclose(RULE.least(*sizes), [asked], atol=1e-9)
+
+
+@pytest.mark.parametrize(("cosine", "together"), [(0.53, True), (0.52, False)])
+def test_a_face_joins_four_at_the_mean_cosine_that_is_asked_of_four_pairs(
+    cosine: float, together: bool
+) -> None:
+    """Between 0.525, asked of four pairs, and what their number or no root of it would ask."""
+    four, fifth = np.zeros((4, 2), np.float32), np.zeros(2, np.float32)
+    four[:, 0], fifth[:] = 1, (cosine, (1 - cosine**2) ** 0.5)
+    labels = cluster(np.vstack([four, fifth]), np.arange(5), rule=RULE)
+    assert (labels[0] == labels[4]) is np.bool_(together)
+
+
 def test_pairs_are_numbers_that_give_back_who_is_in_them() -> None:
     keys = keyed(np.array([7, 2**31 - 1, 3]), np.array([5, 0, 3]))
     assert lower(keys).tolist() == [5, 0, 3]

@@ -21,6 +21,23 @@ def test_the_template_is_mapped_onto_itself() -> None:
     np.testing.assert_allclose(similarity_transform(TEMPLATE), np.eye(2, 3), atol=1e-4)
 
 
+ARCFACE = [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366]]
+ARCFACE += [[41.5493, 92.3655], [70.7299, 92.2041]]
+"""Where recognisers were trained to see eyes, nose and corners of the mouth: insightface."""
+
+
+def test_eyes_nose_and_mouth_lie_where_recognisers_were_trained_to_see_them() -> None:
+    face = moved(np.float32(ARCFACE), angle=0.3, scale=1.7, shift=np.array([90.0, 40.0]))
+    y, x = np.mgrid[:300, :300]
+    for place, point in zip(ARCFACE, face, strict=True):
+        away = (x - point[0]) ** 2 + (y - point[1]) ** 2
+        dot = (255 * np.exp(-away / 18)).astype(np.uint8)
+        crop = crop_faces(np.stack([dot] * 3, -1), face[None])[0, :, :, 0].astype(float)
+        rows, columns = np.mgrid[:SIZE, :SIZE]
+        seen = [(crop * columns).sum() / crop.sum(), (crop * rows).sum() / crop.sum()]
+        np.testing.assert_allclose(seen, place, atol=0.2)
+
+
 @pytest.mark.parametrize("angle", [0.0, 0.3, np.pi / 2, -2.5, np.pi])
 @pytest.mark.parametrize("scale", [0.1, 1.0, 14.0])
 def test_turned_scaled_and_shifted_faces_land_on_the_template(angle: float, scale: float) -> None:

@@ -77,7 +77,7 @@ def test_whom_a_face_is_barred_from_might_as_well_not_be_enrolled(tile: int) -> 
         assert found.person[row] == left[alone.person[0]]
         assert found.runner_up[row] == [*left, NOBODY][alone.runner_up[0]]
         assert found.similarity[row] == pytest.approx(alone.similarity[0])
-        # A margin is the difference of two cosines in fp32: right to their rounding, not to its own.
+        # The difference of two cosines in fp32: right to their rounding, not to its own.
         assert found.margin[row] == pytest.approx(alone.margin[0], abs=1e-6, nan_ok=True)
     nobody = match(faces, everybody, barred=[range(20)] * 8, tile=tile)
     assert (nobody.person == NOBODY).all()

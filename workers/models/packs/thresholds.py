@@ -1,6 +1,6 @@
 """How alike two faces must be, by recogniser: thresholds and calibration.
 
-Measured by ``benchmarks/measure_thresholds.py`` on a folder of labelled people.
+Measured by ``benchmarks/accuracy/thresholds.py`` on a folder of labelled people.
 """
 
 from __future__ import annotations

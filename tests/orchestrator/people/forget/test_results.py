@@ -1,11 +1,16 @@
+import io
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
+from headcount.contract.marks import MARKS
 from headcount.contract.messages import JobSpec, Limits, now
 from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
@@ -113,7 +118,7 @@ def test_tables_that_do_not_have_the_person_are_not_written_again(
 ) -> None:
     out = put_tables(tmp_path / "out", tmp_path)
     for info in list(out.list()):
-        if not info.key.endswith(".parquet"):
+        if info.key.endswith((".csv", ".jsonl")):
             out.delete(info.key)
     written: list[str] = []
     monkeypatch.setattr(
@@ -132,7 +137,8 @@ def test_a_table_of_the_users_own_that_bears_such_a_name_and_such_columns_stays(
 ) -> None:
     out = put_tables(tmp_path / "out", tmp_path)
     mine = pa.table({name: ["x"] for name in results.PEOPLE.names})
-    write_table(out, "people", mine.schema, [mine], formats=["parquet"], folder=tmp_path)
+    out.delete(MARKS)
+    pq.write_table(mine, tmp_path / "out" / "people.parquet")
     before = out.get("people.parquet").data
     assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
     assert out.get("people.parquet").data == before
@@ -168,3 +174,167 @@ def test_a_storage_that_does_not_answer_now_is_not_out_of_reach(
     monkeypatch.undo()
     with pytest.raises(OutOfReach, match="there is no folder"):
         withdraw(job(tmp_path / "gone"), STONE, S3Settings())
+
+
+def left_in(out: Store, besides: str = "") -> list[str]:
+    """The tables in which Ada is: by name, id or face, in whatever format."""
+    found = []
+    for info in out.list():
+        if info.key == besides:
+            continue
+        data = out.get(info.key).data
+        if info.key.endswith(".parquet"):
+            data = json.dumps(pq.read_table(io.BytesIO(data)).to_pylist()).encode()
+        if re.search(rb"\b(Ada|p1|f1)\b", data) and info.key != MARKS:
+            found.append(info.key)
+    return found
+
+
+def put_parquet(out: Store, name: str, table: pa.Table) -> None:
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    out.put(f"{name}.parquet", file.getvalue())
+
+
+def parquet(out: Store, name: str) -> pa.Table:
+    return pq.read_table(io.BytesIO(out.get(f"{name}.parquet").data))
+
+
+def unmarked(out: Store) -> None:
+    """As an earlier build left it."""
+    out.delete(MARKS)
+    for name in ("photos", "faces", "people"):
+        put_parquet(out, name, parquet(out, name).replace_schema_metadata())
+
+
+def test_results_that_an_earlier_build_left_without_a_mark_lose_the_person(tmp_path: Path) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    unmarked(out)
+    assert len(left_in(out)) == 6, "this test can fail"
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
+    assert left_in(out) == []
+
+
+def test_a_table_with_one_column_more_is_ours_and_loses_the_person_there_too(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    faces = pa.concat_tables([parquet(out, "faces")] * 2)
+    ids = pa.array(["f1", "f2"])
+    faces = faces.set_column(0, "face_id", ids).append_column("nearest", pa.array(["Ada"] * 2))
+    for marked in (True, False):
+        put_parquet(out, "faces", faces if marked else faces.replace_schema_metadata())
+        withdraw(job(tmp_path / "out"), STONE, S3Settings())
+        [row] = parquet(out, "faces").to_pylist()
+        assert (row["face_id"], row["person"], row["nearest"]) == ("f2", None, None)
+        assert left_in(out) == []
+        unmarked(out)
+
+
+def test_a_table_with_one_column_fewer_is_ours_and_gets_none_that_it_had_not(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    for name, column in (("faces", "evidence"), ("photos", "etag"), ("people", "references")):
+        put_parquet(out, name, parquet(out, name).drop([column]).replace_schema_metadata())
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert left_in(out) == []
+    assert "evidence" not in parquet(out, "faces").schema.names
+    assert parquet(out, "photos").to_pylist()[0]["outcome"] == "no_face"
+
+
+SPREADSHEET = (
+    "\ufeff"
+    "face_id;photo;decision;person_id;person;mine\r\n"
+    "f1;a;matched;p1;Ada;of row one\r\n"
+    'f2;a;matched;p1;Ada;"kept; as it is"\r\n'
+    "f3;a;matched;p2;Ben;Ada\r\n"
+)
+SCRUBBED = (
+    "\ufeff"
+    "face_id;photo;decision;person_id;person;mine\r\n"
+    'f2;a;unknown;;;"kept; as it is"\r\n'
+    "f3;a;matched;p2;Ben;\r\n"
+)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_csv_that_a_spreadsheet_saved_anew_loses_the_person_and_keeps_the_rest(
+    tmp_path: Path, marked: bool
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    text = SPREADSHEET
+    if not marked:  # then it has all columns of a version, and another separator
+        out.delete(MARKS)
+        has = SPREADSHEET.split("\r\n", maxsplit=1)[0].lstrip("\ufeff").split(";")
+        more = ";".join(n for n in results.FACES.names if n not in has)
+        text = text.replace(";mine\r\n", f";mine;{more}\r\n")
+    out.put("faces.csv", text.encode())
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    left = out.get("faces.csv").data.decode()
+    assert left.split("\r\n")[1:] == SCRUBBED.split("\r\n")[1:]
+    assert left_in(out) == []
+
+
+def test_json_lines_that_were_saved_anew_lose_the_person_and_keep_the_rest(tmp_path: Path) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    rows = [{"person": who, "person_id": p, "tags": [1]} for who, p in (("Ada", "p1"), ("é", "p2"))]
+    out.put("people.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert json.loads(out.get("people.jsonl").data) == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "data", "words"),
+    [
+        ("faces.csv", SPREADSHEET.replace("of row one", "x").replace(";Ada\r", ";Ada!\r"), "mine"),
+        ("faces.csv", SPREADSHEET.replace("face_id", "id"), "no column face_id"),
+        ("faces.csv", SPREADSHEET.encode("utf-16"), "cannot be read"),
+        ("people.jsonl", "[]\n", "not every line is a row"),
+        ("people.parquet", b"PAR1", "is damaged"),
+    ],
+    ids=["a note", "no face_id", "utf-16", "no rows", "damaged"],
+)
+def test_a_table_of_ours_that_cannot_be_cleared_is_said_to_be_out_of_reach_and_the_rest_is(
+    tmp_path: Path, key: str, data: str | bytes, words: str
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    out.put(key, data.encode() if isinstance(data, str) else data)
+    with pytest.raises(OutOfReach, match=f"{key}.*{words}") as said:
+        withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert said.value.removed["result rows"] == 1
+    assert not said.value.gone
+    assert left_in(out, besides=key) == []
+
+
+def test_where_the_table_of_faces_cannot_be_read_all_pictures_go(tmp_path: Path) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    put_parquet(out, "faces", parquet(out, "faces").drop(["face_id"]))
+    for key in ("annotated/a.jpg", "annotated/b.jpg"):
+        out.put(key, b"\xff\xd8" + results.ANNOTATED_MARK)
+    out.put(results.REPORT, b"<p>somebody")
+    with pytest.raises(OutOfReach, match="no column face_id") as said:
+        withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert (said.value.removed["pictures"], said.value.removed["reports"]) == (2, 1)
+    assert left_in(out) == ["faces.parquet"]
+
+
+def test_csv_files_alone_lose_the_person_where_somebody_removed_the_parquet_tables(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    for name in ("photos", "faces", "people"):
+        out.delete(f"{name}.parquet")
+    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    assert left_in(out) == []
+    assert [info.key for info in out.list() if info.key.endswith(".parquet")] == []
+
+
+def test_in_a_place_where_no_run_wrote_nothing_is_touched(tmp_path: Path) -> None:
+    out = open_store(canonical_uri(str(tmp_path / "out")), S3Settings())
+    mine = {"faces.csv": b"photo,person\na,Ada\n", "people.parquet": b"", results.REPORT: b"Ada"}
+    for key, data in mine.items():
+        if data:
+            out.put(key, data)
+    assert withdraw(job(tmp_path / "out"), STONE, S3Settings()) == {}
+    assert {i.key: out.get(i.key).data for i in out.list()} == {k: v for k, v in mine.items() if v}

@@ -1,3 +1,4 @@
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from headcount.errors import FatalError
-from tests.workers.pictures import noise
+from tests.workers.pictures import drawn_face, noise
 from tests.workers.stages.test_prepare import shipped
+from workers.images import align
 from workers.images.align import SIZE
 from workers.models.base import Floats, Image
 from workers.models.onnx.prepare import parse, prepare, take_pixels
@@ -15,6 +17,15 @@ from workers.models.recognisers.arcface import ArcFace, input_scaling, unit_leng
 from workers.models.session import Session, open_session
 
 WIDTH = 16
+
+
+GOLDEN = (
+    "vhrnpHsoUq00MD8xP66kKGIkQJuTpTMz8CcppqytNqFNHe6jF7BhMRKsqZ67IH0nmLDKLswo2Kq4sBkgXC65r7aq"
+    "pjDWLWak2zP3rM6pbCWwMdAu4SRsKr6n66syKA8vfaQuKtssiiqRKxqlmiITpnurjKvfpHkql6wWMEywmqsOqOqu"
+    "uq2mrtQcgK5NqFqqJTCIKSasb6w5rlqvALFNsdgpch5QHDum4COxL2arqJ1KsvsltiT0MSEu0ywFMHSwta+3L0uc"
+    "RywarTCdHiOPqVCkBi3dLYcjniyxsigqoKz0niCsl6XYl1KtTLLSp4YqrCodry8u1yxyLcuduaxwLQ=="
+)
+"""The embedded pack's embedding of the drawn face, as fp16 in base64 (onnxruntime 1.32)."""
 
 
 def made_network(
@@ -188,3 +199,20 @@ def test_descriptors_are_those_of_insightface(tmp_path: Path) -> None:
     faces = np.stack([noise(SIZE, SIZE, seed) for seed in range(4)])
     theirs = arcface.ArcFaceONNX(str(path)).get_feat([face[:, :, ::-1] for face in faces])
     assert cosines(sface().embed(faces), theirs).min() >= 0.999
+
+
+def cosine_to_golden() -> float:
+    image, landmarks = drawn_face()
+    embedding = sface().embed(align.crop_faces(image, landmarks[None]))[0]
+    return float(embedding @ np.frombuffer(base64.b64decode(GOLDEN), np.float16).astype(np.float32))
+
+
+def test_the_embedded_pack_gives_a_face_the_embedding_that_archives_hold() -> None:
+    assert cosine_to_golden() >= 0.999
+
+
+def test_a_template_two_pixels_away_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for shift in ([2, 0], [0, 2], [-2, 0], [0, -2]):
+        with monkeypatch.context() as patched:
+            patched.setattr(align, "TEMPLATE", align.TEMPLATE + np.float32(shift))
+            assert cosine_to_golden() < 0.99

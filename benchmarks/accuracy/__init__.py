@@ -1,0 +1,1 @@
+"""How often headcount is right: detection, verification, identification, clusters."""

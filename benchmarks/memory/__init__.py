@@ -1,0 +1,1 @@
+"""How much memory a worker and a decoder hold."""

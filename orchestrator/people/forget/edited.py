@@ -1,0 +1,154 @@
+"""Taking a forgotten person out of CSV and JSON Lines tables that another program saved anew.
+
+Their columns and separators are no longer those of a run, so that they are not written again from
+the Parquet table: rows about the person go, and cells that name the person are emptied.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from headcount.contract.columns import RESULTS, Columns
+from headcount.contract.forgotten import ForgottenRecord
+from headcount.contract.marks import SEPARATORS
+from headcount.contract.vocabulary import Decision
+from headcount.errors import FatalError
+
+Cells = list[tuple[str, Any]]
+"""A row: its columns and their values."""
+
+NAMING = {c.name: c.names for table in RESULTS.values() for c in table.columns}
+"""How each column of the results names a person: by id, by name, or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """The words by which a person is known in tables."""
+
+    words: frozenset[str]
+    faces: frozenset[str]
+    name: re.Pattern[str] | None
+
+    @classmethod
+    def of(cls, stone: ForgottenRecord) -> Traces:
+        """Traces of the person who is being forgotten."""
+        name = re.compile(rf"(?<!\w){re.escape(stone.person)}(?!\w)") if stone.person else None
+        words = {stone.person_id, *([stone.person] if stone.person else [])}
+        return cls(frozenset(words), frozenset(stone.faces), name)
+
+    def tell_of(self, value: object) -> bool:
+        """Whether a value mentions the person and is more than a name or an id."""
+        text = str(value).strip()
+        return text not in self.words and text not in self.faces and self._are_in(text)
+
+    def _are_in(self, text: str) -> bool:
+        if self.name is not None and self.name.search(text):
+            return True
+        return any(word in self.words or word in self.faces for word in re.findall(r"\w+", text))
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubbed:
+    """A table without the person; ``mentions`` are columns of its own that still tell of them."""
+
+    data: bytes
+    mentions: tuple[str, ...]
+
+
+def scrub(data: bytes, kind: str, table: Columns, stone: ForgottenRecord) -> Scrubbed:
+    """A table, in CSV or JSON Lines, without the person.
+
+    Raises FatalError where it cannot be read as the table that it was.
+    """
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    of_kind = _scrub_csv if kind == "csv" else _scrub_json_lines
+    try:
+        text, mentions = of_kind(data.decode("utf-8-sig"), table, Traces.of(stone))
+    except (ValueError, csv.Error) as error:
+        raise FatalError(f"it cannot be read as a table of {table.name}: {error}") from error
+    return Scrubbed(mark + text.encode(), mentions)
+
+
+def require_key(names: Collection[str], table: Columns) -> None:
+    """Raise ValueError where columns are missing without which nobody can tell whose a row is."""
+    if missing := [name for name in table.key if name not in names]:
+        raise ValueError(f"it has no column {', '.join(missing)}")
+
+
+def _scrub_csv(text: str, table: Columns, traces: Traces) -> tuple[str, tuple[str, ...]]:
+    separator = _separator(text, table)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    header = next(lines, [])
+    require_key(header, table)
+    rows = (list(zip(_as_long(header, line), line, strict=False)) for line in lines)
+    kept, mentions = _left(rows, table, traces)
+    made = io.StringIO(newline="")
+    end = "\r\n" if "\r\n" in text else "\n"
+    writer = csv.writer(made, delimiter=separator, lineterminator=end)
+    writer.writerow(header)
+    writer.writerows([value for _, value in row] for row in kept)
+    return made.getvalue(), mentions
+
+
+def _scrub_json_lines(text: str, table: Columns, traces: Traces) -> tuple[str, tuple[str, ...]]:
+    lines = [json.loads(line) for line in text.split("\n") if line.strip()]
+    if not all(isinstance(line, dict) for line in lines):
+        raise ValueError("not every line is a row")
+    for line in lines:
+        require_key(line, table)
+    kept, mentions = _left((list(line.items()) for line in lines), table, traces)
+    made = [json.dumps(dict(row), ensure_ascii=False) + "\n" for row in kept]
+    return "".join(made), mentions
+
+
+def _separator(text: str, table: Columns) -> str:
+    """The separator by which the first line has most of the table's columns."""
+    first, known = text.split("\n", 1)[0].rstrip("\r"), set(table.shown().names)
+    found = {s: len(known & set(next(csv.reader([first], delimiter=s), []))) for s in SEPARATORS}
+    return max(found, key=lambda separator: found[separator])
+
+
+def _as_long(header: list[str], line: list[str]) -> list[str]:
+    """The header, with columns without a name for what a line has beyond it."""
+    return [*header, *[""] * (len(line) - len(header))]
+
+
+def _left(
+    rows: Iterable[Cells], table: Columns, traces: Traces
+) -> tuple[list[Cells], tuple[str, ...]]:
+    """The rows without the person, and the columns that mention them all the same."""
+    judged = [_without(row, table, traces) for row in rows]
+    kept = [row for row in judged if row is not None]
+    mentions = {
+        name: None
+        for row in kept
+        for name, value in row
+        if name not in NAMING and traces.tell_of(value)
+    }
+    return kept, tuple(mentions)
+
+
+def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
+    """The row with the cells emptied that name the person; None where all of it is about them."""
+    values = {name: str(value).strip() for name, value in row}
+    if table.name == "faces" and values.get("face_id") in traces.faces:
+        return None
+    if table.name == "people" and values.get("person_id") in traces.words:
+        return None
+    unknown = table.name == "faces" and values.get("person_id") in traces.words
+    return [(name, _emptied(name, value, traces, unknown=unknown)) for name, value in row]
+
+
+def _emptied(name: str, value: Any, traces: Traces, *, unknown: bool) -> Any:
+    if name == "decision" and unknown:
+        return Decision.UNKNOWN.value
+    text = str(value).strip()
+    names_somebody = NAMING.get(name, "name") or name == "exemplar_face_id"
+    return None if names_somebody and (text in traces.words or text in traces.faces) else value

@@ -1,0 +1,124 @@
+"""The result tables that runs wrote in one place, as a `forget` finds them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from headcount.contract.columns import RESULTS
+from headcount.contract.forgotten import ForgottenRecord
+from headcount.contract.marks import Marks, Standing, contract_of, is_marked
+from headcount.errors import FatalError, ObjectMissing
+from headcount.export import DamagedTable, fetch_table, text_files
+from headcount.storage import Store
+from orchestrator.people.forget.edited import NAMING, Traces, require_key, scrub
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A Parquet table of results: its rows by the contract, and the columns its file has.
+
+    ``contract`` is the version by which it was written.
+    """
+
+    name: str
+    rows: pa.Table
+    names: list[str]
+    contract: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenResults:
+    """The results in one place; ``unread`` says what in there is out of reach, and why."""
+
+    out: Store
+    folder: Path
+    marks: Marks
+    unread: dict[str, None] = field(default_factory=dict)
+
+    def read(self, name: str) -> FoundTable | None:
+        """A table; None where there is none, or somebody else's, or one that is out of reach."""
+        key = f"{name}.parquet"
+        try:
+            fetched = fetch_table(self.out, key, self.folder)
+            contract = contract_of(fetched.schema, name, self.marks.get(key))
+            parts = [] if contract is None else list(fetched.parts)
+        except ObjectMissing:
+            return None
+        except DamagedTable as error:
+            self.unread[str(error)] = None
+            return None
+        if contract is None:
+            return None
+        table = pa.concat_tables([fetched.schema.empty_table(), *parts])
+        try:
+            require_key(table.schema.names, RESULTS[name])
+            rows = _by_contract(table, RESULTS[name].shown())
+        except (pa.ArrowException, ValueError) as error:
+            if is_marked(fetched.schema, name, self.marks.get(key)):
+                self.unread[f"{key}: it cannot be read as a table of {name}: {error}"] = None
+            return None
+        return FoundTable(name, rows, table.schema.names, contract)
+
+    def text_files(self, name: str) -> dict[str, Standing]:
+        """The other formats in which the table is there."""
+        return text_files(self.out, name, RESULTS[name].shown())
+
+    def has_tables(self) -> bool:
+        """Whether anything in there is a run's."""
+        found = any(self.text_files(name) or self.read(name) for name in RESULTS)
+        return found or bool(self.unread)
+
+    def scrub(self, name: str, kind: str, stone: ForgottenRecord) -> None:
+        """Take the person out of a table that another program saved anew."""
+        key = f"{name}.{kind}"
+        data = self.out.get(key).data
+        try:
+            left = scrub(data, kind, RESULTS[name], stone)
+        except FatalError as error:
+            self.unread[f"{key}: {error}"] = None
+            return
+        if left.data != data:
+            self.out.put(key, left.data)
+        self._note(key, left.mentions)
+
+    def note_mentions(self, found: FoundTable, stone: ForgottenRecord) -> None:
+        """Say which columns of a table that this build does not know tell of the person.
+
+        They were emptied where they name the person and say nothing else.
+        """
+        own = [column for column in found.names if column not in NAMING]
+        traces = Traces.of(stone)
+        rows = found.rows.select(own)
+        self._note(
+            f"{found.name}.parquet",
+            [name for name in own if any(traces.tell_of(value) for value in _texts(rows[name]))],
+        )
+
+    def _note(self, key: str, columns: Iterable[str]) -> None:
+        if names := ", ".join(columns):
+            self.unread[f"{key} still names the person in {names}"] = None
+
+
+def _texts(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column that may hold text."""
+    if pa.types.is_primitive(column.type):
+        return []
+    return list(column.to_pylist())
+
+
+def _by_contract(table: pa.Table, contract: pa.Schema) -> pa.Table:
+    """The rows with all columns of the contract, null where the file has none, and its own."""
+    there = table.schema.names
+    known = {
+        field.name: table[field.name].cast(field.type)
+        if field.name in there
+        else pa.nulls(table.num_rows, field.type)
+        for field in contract
+    }
+    own = {name: table[name] for name in there if name not in contract.names}
+    return pa.table({**known, **own})

@@ -1,0 +1,106 @@
+"""One table of columns: archive, results, CSV and the page in docs follow from it."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from headcount import tables
+from headcount.contract import columns, results
+from headcount.contract.columns import RESULTS, Column, Columns
+from headcount.contract.vocabulary import PROCESSED, Outcome
+from headcount.export import write_table
+from headcount.storage.memory import MemoryStore
+from orchestrator.console.summary import summary_lines
+
+DOCS = Path(__file__).parents[3] / "docs" / "results.md"
+
+PUBLISHED = {
+    "photos": "photo etag bytes width height orientation outcome reason faces",
+    "faces": "face_id photo x y w h landmarks detection_score quality decision person_id person "
+    "similarity probability runner_up margin cluster_id evidence",
+    "people": "person_id person references photos faces",
+    "clusters": "cluster_id faces photos person_id exemplar_face_id",
+    "lineage": "job_id change cluster_id earlier_id faces person_id earlier_person_id",
+}
+"""Version 1 of the contract: results that bear no mark are known by these."""
+
+STORED = {
+    columns.PHOTOS: "collection job_id profile photo etag bytes width height orientation outcome "
+    "reason faces content",
+    columns.FACES: "collection job_id photo face_id x y w h landmarks detection_score quality pass "
+    "usable descriptor",
+    columns.GALLERY: "person_id person source photo etag content x y w h quality descriptor",
+}
+"""The first columns of the archive's tables, in the order that every build writes."""
+
+
+def documented(table: Columns) -> str:
+    """The table's part of docs/results.md."""
+    known = {column.name: column for column in table.columns}
+    lines = [f"### `{table.name}`: {table.rows}", ""]
+    lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
+    for field in table.shown():
+        column = known[field.name]
+        kind = str(column.type).replace("<item: float>", " of float").replace("float", "float32")
+        kind = kind.replace("fixed_size_", "").replace("[10]", ", 10") + " or null" * column.null
+        lines.append(f"| `{column.name}` | {kind} | {column.unit} | {column.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", list(RESULTS))
+def test_the_page_in_docs_has_every_column(name: str) -> None:
+    assert documented(RESULTS[name]) in DOCS.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list(RESULTS))
+def test_what_was_published_once_is_never_reordered_or_left_out(name: str) -> None:
+    assert RESULTS[name].shown(version=1).names == PUBLISHED[name].split()
+    assert RESULTS[name].published()[-1] == PUBLISHED[name].split()
+
+
+@pytest.mark.parametrize("table", list(STORED), ids=lambda table: table.name)
+def test_columns_of_the_archive_are_added_at_the_end_only(table: Columns) -> None:
+    first = STORED[table].split()
+    assert table.stored(8).names[: len(first)] == first
+    assert table.later == set(table.stored(8).names[len(first) :])
+
+
+def test_a_later_column_may_be_null_and_comes_last_in_its_table() -> None:
+    for table in (*RESULTS.values(), columns.GALLERY):
+        since = [column.since for column in table.columns]
+        assert since == sorted(since)
+        assert all(column.null for column in table.columns if column.since > 1)
+
+
+def test_a_new_column_goes_to_archive_and_results_and_only_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blur = Column("blur", pa.float32(), "how blurred", null=True, stored=True, shown=True, since=2)
+    grown = Columns("t", "", (Column("a", pa.string(), "", stored=True, shown=True), blur))
+    monkeypatch.setattr(columns, "VERSION", 2)
+    assert grown.stored().names == grown.shown().names == ["a", "blur"]
+    assert grown.published() == [["a", "blur"], ["a"]]
+    assert grown.later == {"blur"}
+
+
+def test_archive_results_and_csv_have_the_types_that_readers_know(tmp_path: Path) -> None:
+    assert tables.faces_schema(8).field("descriptor").type == pa.list_(pa.float16(), 8)
+    assert tables.faces_schema(8).field("landmarks").type == pa.list_(pa.float32(), 10)
+    assert tables.gallery_schema(8).field("descriptor").type == pa.list_(pa.float32(), 8)
+    assert results.FACES.field("landmarks").type == pa.list_(pa.float32())
+    out = MemoryStore()
+    write_table(out, "faces", results.FACES, [], formats=["csv"], folder=tmp_path)
+    header = out.get("faces.csv").data.decode().strip().replace('"', "")
+    assert header.split(",") == results.FACES.names
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_which_photos_were_processed_is_said_in_one_place(outcome: Outcome) -> None:
+    summary = {
+        **dict.fromkeys(("photos", "faces", "people_found", "people", "clusters", "expected"), 0),
+        "outcomes": {outcome.value: 3},
+        "decisions": {},
+    }
+    counted_as_bad = "3 not processed" in summary_lines(summary)[0]
+    assert counted_as_bad is (outcome not in PROCESSED) is (not outcome.processed)

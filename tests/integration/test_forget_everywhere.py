@@ -1,0 +1,197 @@
+"""A forgotten person is looked for in every place that headcount writes to, by the list of them."""
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from headcount.contract import inventory, results
+from headcount.contract.inventory import Place, place_of
+from headcount.contract.layout import JobKeys, ScheduleKeys
+from headcount.contract.messages import FailedMarker, FinishedRecord, JobSpec, read_record
+from headcount.contract.vocabulary import person_id
+from headcount.decisions import FaceMark, decide
+from headcount.settings import S3Settings
+from headcount.storage import Store, canonical_uri, open_store
+from orchestrator.people.forget.run import forget
+from tests.running import headcount, table
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
+
+NAME = "Barack Obama"
+RUN = ("--format", "csv", "--format", "jsonl", "--annotate", "40")
+NOT_HERE = {
+    "packs/<pack>/calibration.json",
+    "indexes/<index>/**",
+    "jobs/<job>/suspects/<unit>/<attempt>.json",
+    "jobs/<job>/replaced/<list>.json",
+    "jobs/<job>/control.json",
+    "schedules/<schedule>.json",
+    "schedules/<schedule>/nights/<night>.json",
+    "schedules/<schedule>/told/<night>",
+    "rollback.json",
+    "rollbacks/<time>.json",
+}
+"""Places without people in which this archive has nothing."""
+
+Where = tuple[str, str]
+"""The list that has a place, and its pattern."""
+
+
+@pytest.fixture(scope="module")
+def out(crew: None, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs, with the person enrolled and expected; and a trace in every other place."""
+    folder = tmp_path_factory.mktemp("everywhere")
+    out, photos = folder / "out", samples / "photos"
+    for more in ((), ("--people", samples / "people", "--expected", samples / "expected.csv")):
+        ended = headcount("run", str(photos), "--out", str(out), *RUN, *map(str, more))
+        assert ended.returncode == 0, ended.stderr
+    plant(out, archive_of(out))
+    return out
+
+
+def archive_of(out: Path) -> Store:
+    return open_store(canonical_uri(str(out / "archive")), S3Settings())
+
+
+def plant(out: Path, store: Store) -> None:
+    """Leave the person where only some runs do: a failed job, a split stage, nights, decisions."""
+    [*_, job] = sorted(path.name for path in (out / "archive/jobs").iterdir())
+    keys, [(face, vector), *_] = JobKeys(job), traces(out)[1].items()
+    decide(
+        store,
+        "name",
+        (FaceMark(face_id=face, content="c", box=(0, 0, 1, 1)),),
+        person=(person_id(NAME), NAME),
+    )
+    store.put(keys.failed("reduce"), FailedMarker(unit="reduce", message=NAME).to_bytes())
+    file = io.BytesIO()
+    np.savez_compressed(file, descriptor=np.frombuffer(vector, np.float16))
+    store.put(keys.matches(0), file.getvalue())
+    copy_results(out, store, keys, "20250101-000000-aaaaaa")
+    copy_results(out, store, keys, "20250102-000000-aaaaaa", "nightly")
+    finished = read_record(store, keys.finished, FinishedRecord)
+    store.put(keys.finished, finished.model_copy(update={"message": f"of {NAME}"}).to_bytes())
+
+
+def copy_results(out: Path, store: Store, keys: JobKeys, job: str, schedule: str = "") -> None:
+    """Leave the same results in the archive, as a job without ``--out`` does, or a night's."""
+    folder = ScheduleKeys(schedule).results("2025-01-02") if schedule else JobKeys(job).results
+    for path in (p for p in out.rglob("*") if p.is_file()):
+        if not path.is_relative_to(out / "archive"):
+            store.put_file(folder + path.relative_to(out).as_posix(), path)
+    spec = read_record(store, keys.spec, JobSpec)
+    finished = read_record(store, keys.finished, FinishedRecord)
+    of = {"job_id": job, "out": store.uri + folder}
+    store.put(JobKeys(job).spec, spec.model_copy(update=of).to_bytes())
+    store.put(JobKeys(job).finished, finished.model_copy(update=of).to_bytes())
+
+
+def rows_of(out: Path, name: str) -> list[dict[str, Any]]:
+    [path] = (out / "archive/packs").glob(f"*/{name}.lance")
+    rows: list[dict[str, Any]] = lance.dataset(str(path)).to_table().to_pylist()
+    return rows
+
+
+def traces(out: Path) -> tuple[set[bytes], dict[str, bytes], set[bytes]]:
+    """The words by which the person is known, the faces' embeddings, and those of references."""
+    mine = {r["face_id"] for r in table(out, "faces") if r["person"] == NAME}
+    faces = {
+        row["face_id"]: np.array(row["descriptor"], np.float16).tobytes()
+        for row in rows_of(out, "faces")
+        if row["face_id"] in mine
+    }
+    references = {
+        np.array(row["descriptor"], np.float32).tobytes()
+        for row in rows_of(out, "gallery")
+        if row["person"] == NAME
+    }
+    assert len(mine) == len(faces) > 1
+    assert references
+    return {NAME.encode(), *(face.encode() for face in mine)}, faces, references
+
+
+def contents(key: str, data: bytes) -> Iterator[bytes]:
+    """The bytes of an object, and what is packed in there."""
+    yield data
+    if key.endswith(".parquet"):
+        yield json.dumps(pq.read_table(pa.BufferReader(data)).to_pylist()).encode()
+    elif key.endswith(".npz"):
+        for array in np.load(io.BytesIO(data)).values():
+            yield array.tobytes()
+            yield array.astype(np.float32).tobytes()
+    elif key.endswith(".html"):
+        yield unescape(data.decode()).encode()
+
+
+def all_objects(out: Path) -> Iterator[tuple[Where, str, bytes]]:
+    """Everything in the archive and beside the results, each with its place."""
+    lists: tuple[tuple[str, Path, tuple[Place, ...]], ...] = (
+        ("archive", out / "archive", inventory.ARCHIVE),
+        ("results", out, inventory.RESULTS),
+    )
+    for name, root, places in lists:
+        for path in sorted(p for p in root.rglob("*") if p.is_file()):
+            key = path.relative_to(root).as_posix()
+            if name == "results" and key.startswith("archive/"):
+                continue
+            place = place_of(key, places)
+            assert place is not None, f"{key} is in no place of the {name}: add a line to the list"
+            yield (name, place.pattern), key, path.read_bytes()
+
+
+def found_in(out: Path, needles: set[bytes]) -> dict[Where, set[str]]:
+    """By place, the objects in which any of these is."""
+    found: defaultdict[Where, set[str]] = defaultdict(set)
+    for where, key, data in all_objects(out):
+        if any(needle in part for part in contents(key, data) for needle in needles):
+            found[where].add(key)
+    return dict(found)
+
+
+def pictures_of(out: Path, photos: set[str]) -> dict[Where, set[str]]:
+    """By place, the annotated copies of these photos: pixels bear the name there."""
+    ends = tuple(results.annotated_key(photo) for photo in photos)
+    found: defaultdict[Where, set[str]] = defaultdict(set)
+    for where, key, _ in all_objects(out):
+        if where[1].endswith("annotated/**") and key.endswith(ends):
+            found[where].add(key)
+    return dict(found)
+
+
+def test_nothing_of_a_forgotten_person_is_left_in_any_place_of_the_list(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, faces, references = traces(out)
+    needles = {*words, *faces.values(), *references}
+    photos = {r["photo"] for r in table(out, "faces") if r["person"] == NAME}
+    lists = {"archive": inventory.ARCHIVE, "results": inventory.RESULTS}
+    every = {(name, place.pattern): place for name, some in lists.items() for place in some}
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("orchestrator.people.forget.run._forget_decisions", stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(archive_of(out), NAME, S3Settings())
+    before = set(found_in(out, needles)) | set(pictures_of(out, photos))
+    assert before == {where for where, place in every.items() if place.people}, (
+        "the person is in every place that may have people, so that this test can fail"
+    )
+    made = {where for where, _, _ in all_objects(out)}
+    receipt = forget(archive_of(out), NAME, S3Settings())
+    assert receipt.unreached == ()
+    assert found_in(out, needles) == {}
+    assert pictures_of(out, photos) == {}
+    made |= {where for where, _, _ in all_objects(out)}
+    assert set(every) - made == {("archive", pattern) for pattern in NOT_HERE}
+
+
+def stop(*_: object) -> None:
+    raise KeyboardInterrupt
