@@ -91,8 +91,8 @@ MUTANTS = (
     Mutant(
         "cannot-link",
         "workers/clustering/linkage.py",
-        "for here, there in ((one, other), (other, one)):",
-        "for here, there in ((one, other),):",
+        "range(0, len(ordered), CHUNK)",
+        "range(CHUNK, len(ordered), CHUNK)",
     ),
     Mutant(
         "orientation",

@@ -41,6 +41,7 @@ ACROSS = {
     "workers/models/detectors/test_detectors.py": "every detector",
     "workers/people/test_people_folder.py": "people in photos, from folder to gallery",
     "workers/runtime/test_allowed.py": "messages, settings and where a worker may write",
+    "workers/stages/test_grown_archive.py": "an older archive under a build with one more column",
     "workers/stages/test_late.py": "what a late unit may write, at every stage",
     "workers/variants/test_detector_gate.py": "the gate, with detectors",
 }
