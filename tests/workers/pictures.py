@@ -221,6 +221,6 @@ def group_photo() -> Image:
     return np.ascontiguousarray(image[:, :, ::-1])
 
 
-def files_of(folder: Path) -> list[Path]:
-    """The photos of a folder of samples, which may hold tables of labels too."""
-    return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".csv"]
+def pixels_of(photo: Path) -> Image:
+    """Pixels of a photo as they are stored."""
+    return np.asarray(Pillow.open(photo).convert("RGB"))
