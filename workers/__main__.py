@@ -1,6 +1,7 @@
-"""``python -m workers``: one worker process, on the queues it is given; or one tool, then the end.
+"""``python -m workers``: one worker process on the given queues, or one tool and then the end.
 
-A tool (``doctor``, ``calibrate``, ``models``) prints JSON for the program that asked for it.
+A tool (``doctor``, ``calibrate``, ``search``, ``index``, ``models``) prints JSON for the program
+that started it.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run_tool(arguments: argparse.Namespace) -> None:
-    """Print a tool's result; an error meant for people goes to stderr, with exit code 1."""
+    """Print the result of a tool; an error meant for people goes to stderr, with exit code 1."""
     from headcount.errors import HeadcountError
 
     try:

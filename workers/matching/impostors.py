@@ -138,27 +138,27 @@ def normal(impostor: Cosines, weight: Weights) -> NormalDist:
     return NormalDist(mean, float(np.average((impostor - mean) ** 2, weights=weight)) ** 0.5)
 
 
-def impostor_pairs(drawn: FaceSample) -> ImpostorPairs:
+def impostor_pairs(sample: FaceSample) -> ImpostorPairs:
     """Make the pairs of faces that nothing says are one person.
 
     Pairs of one group or with a label in common are left out, and so are pairs at the cosine
     MIRROR or above: those are the same picture. Every pair of groups has the same weight.
     """
-    one, other = np.triu_indices(len(drawn.group), 1)
-    kept = drawn.group[one] != drawn.group[other]
-    for label in drawn.labels:
+    one, other = np.triu_indices(len(sample.group), 1)
+    kept = sample.group[one] != sample.group[other]
+    for label in sample.labels:
         kept &= (label[one] != label[other]) | (label[one] == NONE)
     one, other = one[kept], other[kept]
-    cosine = (drawn.embeddings @ drawn.embeddings.T)[one, other]
+    cosine = (sample.embeddings @ sample.embeddings.T)[one, other]
     order = np.argsort(-cosine, kind="stable")
     order = order[cosine[order] < MIRROR]
-    share = 1 / np.bincount(drawn.group)[drawn.group] if len(drawn.group) else np.zeros(0)
+    share = 1 / np.bincount(sample.group)[sample.group] if len(sample.group) else np.zeros(0)
     one, other = one[order], other[order]
     return ImpostorPairs(
         cosine[order],
         share[one] * share[other],
-        drawn.group[one].astype(np.int32),
-        drawn.group[other].astype(np.int32),
+        sample.group[one].astype(np.int32),
+        sample.group[other].astype(np.int32),
     )
 
 

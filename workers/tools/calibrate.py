@@ -97,7 +97,7 @@ def measure(archive: str) -> Measured:
     people = np.repeat(np.arange(len(gallery)), counts).astype(np.int64)
     genuine, _ = labelled_pairs(gallery.embeddings, people)
     labelled = impostor_pairs(references(gallery.embeddings, people))
-    faces = [impostor_pairs(drawn) for drawn in draw_faces(store, keys, s3)]
+    faces = [impostor_pairs(sample) for sample in draw_faces(store, keys, s3)]
     return Measured(
         store,
         keys,
@@ -224,13 +224,15 @@ def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSam
     for collection in pc.unique(drawn["collection"]).to_pylist():
         here = drawn.filter(pc.equal(drawn["collection"], collection))
         job_id = rolls.latest_job(store, keys, collection)
-        roll = rolls.read_roll(store, keys, collection, job_id)
-        roll = roll.filter(pc.is_in(roll["photo"], value_set=here["photo"].combine_chunks()))
-        at = index_of(rolls.face_keys(here), rolls.face_keys(roll))
+        assigned = rolls.read_roll(store, keys, collection, job_id)
+        assigned = assigned.filter(
+            pc.is_in(assigned["photo"], value_set=here["photo"].combine_chunks())
+        )
+        at = index_of(rolls.face_keys(here), rolls.face_keys(assigned))
         known = np.flatnonzero(at != NONE)
         if len(known):
             columns = ("person_id", "cluster_id")
-            labels = [factorize(take_or_null(roll[name], at[known]))[0] for name in columns]
+            labels = [factorize(take_or_null(assigned[name], at[known]))[0] for name in columns]
             here = here.take(known)
             yield FaceSample(
                 matrix(here["descriptor"]), factorize(here["photo"])[0], np.stack(labels)

@@ -130,16 +130,18 @@ def mates(
     found = [alike.slice(0, 0)]
     if len(people) or len(clusters):
         for collection in rolls.collections_of(store, keys):
-            roll = _latest_roll(store, keys, collection)
-            together = is_in(roll["cluster_id"], clusters)
-            chosen = pc.or_(together, is_in(roll["person_id"], people))
+            assigned = _latest_assignments(store, keys, collection)
+            together = is_in(assigned["cluster_id"], clusters)
+            chosen = pc.or_(together, is_in(assigned["person_id"], people))
             ways = pc.if_else(together, "cluster", "name").filter(chosen)
-            roll = roll.filter(chosen).append_column("by", ways)
-            known, cosines = _cosines(table, collection, roll["face_id"], embedding)
-            at = index_of(roll["face_id"], known)
-            roll = roll.append_column("collection", pa.array([collection] * len(at), pa.string()))
-            roll = roll.append_column("similarity", pa.array(np.append(cosines, 0.0)[at]))
-            found.append(roll.filter(at != NONE).select(alike.column_names).cast(alike.schema))
+            assigned = assigned.filter(chosen).append_column("by", ways)
+            known, cosines = _cosines(table, collection, assigned["face_id"], embedding)
+            at = index_of(assigned["face_id"], known)
+            assigned = assigned.append_column(
+                "collection", pa.array([collection] * len(at), pa.string())
+            )
+            assigned = assigned.append_column("similarity", pa.array(np.append(cosines, 0.0)[at]))
+            found.append(assigned.filter(at != NONE).select(alike.column_names).cast(alike.schema))
     return pa.concat_tables(found)
 
 
@@ -177,15 +179,15 @@ def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
     found = [_assigned(alike.slice(0, 0), rolls.ROLL.empty_table())]
     for collection in pc.unique(alike["collection"]).to_pylist():
         faces = alike.filter(pc.equal(alike["collection"], collection))
-        found.append(_assigned(faces, _latest_roll(store, keys, collection)))
+        found.append(_assigned(faces, _latest_assignments(store, keys, collection)))
     return pa.concat_tables(found)
 
 
-def _assigned(faces: pa.Table, roll: pa.Table) -> pa.Table:
-    roll = roll.filter(is_in(roll["face_id"], pc.unique(faces["face_id"])))
-    at = index_of(rolls.face_keys(faces), rolls.face_keys(roll))
+def _assigned(faces: pa.Table, assigned: pa.Table) -> pa.Table:
+    assigned = assigned.filter(is_in(assigned["face_id"], pc.unique(faces["face_id"])))
+    at = index_of(rolls.face_keys(faces), rolls.face_keys(assigned))
     for name in ("person", "person_id", "decision", "cluster_id"):
-        faces = faces.append_column(name, take_or_null(roll[name], at))
+        faces = faces.append_column(name, take_or_null(assigned[name], at))
     return faces.append_column("by", pa.array(["similarity"] * len(at), pa.string()))
 
 
@@ -194,7 +196,7 @@ def is_in(column: pa.ChunkedArray | pa.Array, texts: pa.Array) -> pa.ChunkedArra
     return pc.is_in(column, value_set=one_array(texts))
 
 
-def _latest_roll(store: Store, keys: PackKeys, collection: str) -> pa.Table:
+def _latest_assignments(store: Store, keys: PackKeys, collection: str) -> pa.Table:
     return rolls.read_roll(store, keys, collection, rolls.latest_job(store, keys, collection))
 
 

@@ -11,7 +11,7 @@ from headcount.contract.vocabulary import Box, Decision
 from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
 from tests.workers.report.test_choose import run_result
-from tests.workers.report.test_page import SPEC
+from tests.workers.report.views import SPEC
 from workers.report.choose import ClusterFaces
 from workers.report.pictures import (
     PhotoTask,
