@@ -9,16 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from headcount.contract.messages import (
-    DoneMarker,
-    FinishedRecord,
-    JobSpec,
-    ShardManifest,
-    UnitMessage,
-    read_record,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec, ShardManifest
 from headcount.contract.vocabulary import Outcome, Photo
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
@@ -45,20 +41,20 @@ class AtOnce:
         work = self.work[message.unit.split("-", maxsplit=1)[0]]
         run_unit(Unit.of(message, self.context), work, self)  # type: ignore[arg-type]
 
-    def beat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
+    def send_heartbeat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
         self._signs[job_id, unit] = sign
 
-    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def heartbeats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
         return {u: self._signs[job_id, u] for u in units if (job_id, u) in self._signs}
 
-    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:
+    def forget_heartbeats(self, job_id: str, units: Iterable[str]) -> None:
         for unit in units:
             self._signs.pop((job_id, unit), None)
 
     def waiting(self, job_id: str) -> set[str]:
         return set()
 
-    def workers_seen(self) -> int:
+    def worker_count(self) -> int:
         return 1
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import JobSpec
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Outcome, Photo, face_id
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
-from headcount.tables import faces_schema
+from headcount.tables.schemas import faces_schema
 from orchestrator.jobs.submit import make_spec
 from workers.runtime.unit import Context, Unit
 from workers.stages.prepare import prepare_job

@@ -92,7 +92,8 @@ def _index(arguments: argparse.Namespace) -> str:
 def _models(arguments: argparse.Namespace) -> str:
     import json
 
-    from headcount.settings import S3Settings, Settings
+    from headcount.s3_settings import S3Settings
+    from headcount.settings import Settings
     from workers.tools.packs import PackCache
 
     settings = Settings()
@@ -123,9 +124,11 @@ def _exit_at_end_of_stdin() -> None:
 
 
 def _serve(queues: list[str], metrics_port: int | None) -> None:
-    from headcount.broker import Broker, serve
+    from headcount.broker.client import Broker
+    from headcount.broker.serving import serve
     from headcount.errors import HeadcountError
-    from headcount.settings import S3Settings, Settings
+    from headcount.s3_settings import S3Settings
+    from headcount.settings import Settings
     from headcount.telemetry import logs
     from headcount.telemetry.endpoint import Endpoint
     from workers.app import make_worker_app, worker_name

@@ -7,7 +7,9 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from headcount.broker import TASKS, Broker, make_app, register
+from headcount.broker.app import make_app, register
+from headcount.broker.client import Broker
+from headcount.broker.queues import TASKS
 from headcount.contract.messages import UnitMessage
 from headcount.telemetry import logs
 from workers.runtime.health import Vitals

@@ -37,11 +37,13 @@ from numpy.typing import NDArray
 from benchmarks.scale.neighbours import people
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
-from headcount.contract.messages import JobSpec, SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import JobSpec, SplitRecord
 from headcount.contract.vocabulary import Outcome, Photo, person_id
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
-from headcount.tables import faces_schema, gallery_schema
+from headcount.tables.schemas import faces_schema, gallery_schema
 from orchestrator.jobs.submit import make_spec
 from workers.app import WORK
 from workers.runtime.unit import Context, Unit

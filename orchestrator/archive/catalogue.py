@@ -6,14 +6,9 @@ from collections.abc import Iterator
 
 from headcount.contract.forgotten import require_none_under_way
 from headcount.contract.layout import COMMITS, JOBS, ROLLBACKS, JobKeys
-from headcount.contract.messages import (
-    CommitRecord,
-    FinishedRecord,
-    JobSpec,
-    LastCommitRecord,
-    RollbackRecord,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store

@@ -9,22 +9,14 @@ from pathlib import PurePosixPath
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import require_none_under_way
 from headcount.contract.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, shard_name
-from headcount.contract.messages import (
-    CommitRecord,
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    PlanRecord,
-    ReplacedRecord,
-    RollbackRecord,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.archive import CommitRecord, PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, ReplacedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, quoted
+from headcount.tables.filters import any_of, in_collection, quoted
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import rollback_since
 
 Staged = Mapping[str, Sequence[Sequence[str]]]

@@ -7,19 +7,14 @@ again completes it; no job is committed before that.
 from __future__ import annotations
 
 from headcount import audit
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
-from headcount.contract.messages import (
-    CommitRecord,
-    LastCommitRecord,
-    RollbackRecord,
-    find_record,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
 from headcount.errors import FatalError, HeadcountError, TransientError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, require_idle, undone_jobs
 
 
@@ -93,15 +88,15 @@ def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
 
 
 def _committed_after(store: Store, job_id: str, pack_id: str) -> tuple[str, ...]:
-    order = rolls.by_commit(store, committed_jobs(store, pack_id))
+    order = history.by_commit(store, committed_jobs(store, pack_id))
     return tuple(order[order.index(job_id) + 1 :])
 
 
 def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:
     """Delete assignments, lineage and commits of the undone jobs: the next job ignores them."""
-    for collection in rolls.collections_of(store, keys):
+    for collection in history.collections_of(store, keys):
         for later in begun.undone:
-            store.delete(keys.roll(collection, later))
+            store.delete(keys.assignments(collection, later))
             store.delete(keys.lineage(collection, later))
     for info in list(store.list(COMMITS)):  # also of collections without assignments
         last = find_record(store, info.key, LastCommitRecord)

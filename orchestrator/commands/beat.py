@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import click
 
-from headcount.broker import Beat
-from headcount.contract.messages import now
+from headcount.broker.beat import Beat
+from headcount.contract.record import now
 from headcount.errors import HeadcountError
 from headcount.storage import Store, canonical_uri
 from headcount.telemetry import logs

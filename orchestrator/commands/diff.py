@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from headcount.assignments.diff import diff_rolls
+from headcount.assignments.diff import diff_assignments
 from headcount.contract.layout import PackKeys
 from headcount.errors import FatalError
 from headcount.storage import Store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.latest_assignments import assignments_of, find_assignments, finished_jobs
 
 SHOWN = 20
@@ -35,7 +35,7 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
-    found = {"job_a": one, "job_b": other, **diff_rolls(before, after)}
+    found = {"job_a": one, "job_b": other, **diff_assignments(before, after)}
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return 0

@@ -15,9 +15,11 @@ from pathlib import Path
 import click
 
 from headcount import __version__
-from headcount.broker import Broker, redacted
+from headcount.broker.app import redacted
+from headcount.broker.client import Broker
 from headcount.errors import FatalError, HeadcountError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.worker import require_worker_libraries
@@ -86,7 +88,7 @@ def _broker(settings: Settings) -> str:
     broker = Broker(url)
     broker.check()
     waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
-    return f"{redacted(url)} answers; {broker.workers_seen()} workers seen; waiting: {waiting}"
+    return f"{redacted(url)} answers; {broker.worker_count()} workers seen; waiting: {waiting}"
 
 
 def _archive(uri: str, s3: S3Settings) -> str:

@@ -7,8 +7,10 @@ import sys
 import click
 
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import DoneMarker, ReferenceReport, read_record
-from headcount.contract.vocabulary import names_alike, printable
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
+from headcount.contract.vocabulary import names_alike
+from headcount.text import counted, printable
 from orchestrator.commands.options import (
     archive_option,
     json_option,
@@ -18,7 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.run import crew
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import counted, exit_code
+from orchestrator.console.summary import exit_code
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 

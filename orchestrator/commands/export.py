@@ -12,9 +12,10 @@ from headcount.contract.marks import contract_of, read_marks
 from headcount.errors import FatalError, ObjectMissing
 from headcount.export import contract_schema, fetch_table, scratch, write_table
 from headcount.storage import Store, canonical_uri, open_store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.commands.results import finished_job, read_summary
-from orchestrator.console.summary import counted, readable
+from orchestrator.console.summary import readable
 
 
 @click.command()

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from headcount.storage import Store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.links import check_file, check_link, keep_link
 
 

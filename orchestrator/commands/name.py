@@ -13,11 +13,12 @@ from headcount.contract.forgotten import require_not_forgotten
 from headcount.contract.vocabulary import name_fault, names_alike, person_id, person_name
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, quoted
+from headcount.tables.filters import quoted
+from headcount.tables.table import Table
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.latest_assignments import Selection, find_faces, marks, people_of
 
 BEST = 5

@@ -9,7 +9,8 @@ import click
 from pydantic import ValidationError
 
 from headcount.errors import FatalError
-from headcount.settings import PROFILES, S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import PROFILES, Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.jobs.submit import open_archive
 

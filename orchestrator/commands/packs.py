@@ -8,16 +8,12 @@ import click
 
 from headcount import audit
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    ModelChoice,
-    PackRecord,
-    read_record,
-)
+from headcount.contract.record import read_record
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.people.latest_assignments import active_pack, pack_ids

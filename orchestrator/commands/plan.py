@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
-from headcount.contract.messages import JobSpec, now
-from headcount.settings import S3Settings, Settings
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import JobSpec
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
+from headcount.text import counted
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.run import crew
 from orchestrator.console.progress import duration, make_reporter
-from orchestrator.console.summary import counted
 from orchestrator.jobs.estimate import Sample, run_sample, survey
 from orchestrator.jobs.submit import check_sources, make_spec
 from orchestrator.jobs.supervisor import Supervisor

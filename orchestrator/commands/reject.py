@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from headcount import audit, decisions
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.latest_assignments import find_faces, find_person, marks
 
 

@@ -9,9 +9,10 @@ import click
 
 from headcount.contract import results
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import FatalError, ObjectMissing
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.status import read_status

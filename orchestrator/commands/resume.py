@@ -7,7 +7,8 @@ import sys
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import JobSpec, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.jobs.control import let_go_on
 from orchestrator.commands.options import (
     archive_option,

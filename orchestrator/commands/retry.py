@@ -7,10 +7,11 @@ import json
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import JobSpec, PlanRecord, new_job_id, now, read_record
-from headcount.contract.vocabulary import Outcome
+from headcount.contract.record import now, read_record
+from headcount.contract.stored.jobs import JobSpec, PlanRecord
+from headcount.contract.vocabulary import Outcome, new_job_id
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import (
     archive_option,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from headcount.text import counted
 from orchestrator.archive.rollback import roll_back
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
 
 
 @click.command()

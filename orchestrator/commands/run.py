@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from headcount.broker import Broker
-from headcount.contract.messages import FinishedRecord, JobSpec
-from headcount.settings import S3Settings, Settings
+from headcount.broker.client import Broker
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import job_options, load_s3, load_settings, model_options
 from orchestrator.console.progress import make_reporter

@@ -8,7 +8,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from headcount.contract.messages import ScheduleRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import ScheduleRecord
 from headcount.errors import FatalError
 from orchestrator.commands.options import (
     archive_option,

@@ -9,6 +9,7 @@ import click
 
 from headcount import audit
 from headcount.storage import canonical_uri
+from headcount.text import counted
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
@@ -18,7 +19,6 @@ from orchestrator.commands.options import (
     model_options,
 )
 from orchestrator.commands.worker import environment_of, run_tool
-from orchestrator.console.summary import counted
 from orchestrator.jobs.submit import canonical_object
 
 

@@ -9,13 +9,8 @@ from typing import Any
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import (
-    FinishedRecord,
-    JobSpec,
-    PlanRecord,
-    ProgressRecord,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, ProgressRecord
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store

@@ -11,10 +11,11 @@ from functools import partial
 
 import click
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.jobs.control import JobStopped
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Endpoint

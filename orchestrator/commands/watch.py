@@ -8,7 +8,8 @@ import time
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, ProgressRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import FinishedRecord, ProgressRecord
 from headcount.errors import TransientError
 from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import lines_of, read_status

@@ -6,8 +6,8 @@ import json
 import time
 from collections.abc import Callable
 
-from headcount.broker import Broker
-from headcount.contract.messages import ProgressRecord
+from headcount.broker.client import Broker
+from headcount.contract.stored.jobs import ProgressRecord
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import Board
 from orchestrator.jobs.progress import Reporter
@@ -22,7 +22,7 @@ class Watch:
     """Metrics of a supervisor, and the time of its last progress."""
 
     def __init__(self, broker: Broker, clock: Callable[[], float] = time.monotonic) -> None:
-        self.metrics = Board(broker.queue_states, broker.workers_seen)
+        self.metrics = Board(broker.queue_states, broker.worker_count)
         self._clock = clock
         self._moved = clock()
 

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from headcount.contract.messages import ProgressRecord
+from headcount.contract.stored.jobs import ProgressRecord
 from orchestrator.jobs.progress import Reporter
 
 STAGES = {

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from headcount.contract import results
-from headcount.contract.messages import FinishedRecord
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.contract.vocabulary import PROCESSED
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
+from headcount.text import counted
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
@@ -61,11 +62,6 @@ def readable(uri: str) -> str:
     path = local_path(uri)
     here = Path.cwd()
     return f"{path.relative_to(here) if path.is_relative_to(here) else path}/"
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Number with its noun: 1 photo, 2,000 photos."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:

@@ -11,17 +11,11 @@ from collections.abc import Callable
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import require_none_under_way
 from headcount.contract.layout import PREPARE, JobKeys, commit_key
-from headcount.contract.messages import (
-    DoneMarker,
-    JobSpec,
-    LastCommitRecord,
-    PackRecord,
-    PlanRecord,
-    find_record,
-    read_record,
-)
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import LastCommitRecord, PackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.catalogue import rollback_since
 from orchestrator.archive.commit import (

@@ -7,15 +7,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import JobKeys, is_shard
-from headcount.contract.messages import (
-    DoneMarker,
-    FailedMarker,
-    PlanRecord,
-    UnitMessage,
-    find_record,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import DoneMarker, FailedMarker, PlanRecord
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts, control
 from headcount.settings import Settings
@@ -115,7 +111,7 @@ class Dispatcher:
         """Note units that an earlier supervisor sent and workers still have: not sent again."""
         first = list(islice(units, self._settings.window))
         with suppress(TransientError):
-            heartbeats = self._broker.beats(self._keys.job_id, first)
+            heartbeats = self._broker.heartbeats(self._keys.job_id, first)
             in_hand = {u for u, beat in heartbeats.items() if beat.get("state") == "working"}
             self._sent_before = in_hand | self._broker.waiting(self._keys.job_id)
         return chain(first, units)
@@ -150,7 +146,7 @@ class Dispatcher:
 
     def _look(self) -> None:
         """Read heartbeats and done markers; send again units that were lost or handed back."""
-        heartbeats = self._broker.beats(self._keys.job_id, self._flights)
+        heartbeats = self._broker.heartbeats(self._keys.job_id, self._flights)
         silent, done = [], []
         for unit in list(self._flights):
             flight, moment = self._flights[unit], time.monotonic()
@@ -161,7 +157,7 @@ class Dispatcher:
                     done.append(unit)
             elif flight.released:
                 self._send_released(unit)
-        self._broker.forget_beats(self._keys.job_id, done)
+        self._broker.forget_heartbeats(self._keys.job_id, done)
         self._look_for_lost(silent)
 
     def _settle(self, unit: str) -> bool:
@@ -194,7 +190,7 @@ class Dispatcher:
 
     def _hint_at_idle_queue(self) -> None:
         waited = self._progress.seconds_in_stage() > IDLE_HINT_SECONDS
-        if waited and not self._hinted and not self._broker.workers_seen():
+        if waited and not self._hinted and not self._broker.worker_count():
             self._hinted = True
             self._reporter.warn(
                 "work is waiting and no worker shows itself: start one with `headcount worker` "
@@ -204,7 +200,7 @@ class Dispatcher:
     def _send_released(self, unit: str) -> None:
         """Send again a unit that its worker handed back: no attempt was spent on it."""
         control.raise_if_stopped(self._store, self._keys.job_id)
-        self._broker.forget_beats(self._keys.job_id, [unit])
+        self._broker.forget_heartbeats(self._keys.job_id, [unit])
         self.send(unit)
 
     def _send_lost(self, unit: str) -> None:

@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import (
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
     ManifestPhoto,
     PlanRecord,
     ShardManifest,
-    read_record,
 )
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from orchestrator.jobs.plan import State, Tally, states_of
 

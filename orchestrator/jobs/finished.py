@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from headcount.contract.messages import DoneMarker, FinishedRecord, JobSpec, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import names_alike
 from headcount.errors import FatalError
 

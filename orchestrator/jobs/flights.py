@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headcount.broker import RELEASED
+from headcount.broker.client import RELEASED
 
 MARKER_CHECK_SECONDS = 20.0
 """A unit's done marker is looked for this often without a heartbeat that tells of it."""

@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from headcount.contract.layout import LeaseKeys
-from headcount.contract.messages import LeaseRecord, LeaseSign, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import LeaseHeartbeat, LeaseRecord
 from headcount.errors import HeadcountError
 from headcount.storage import Store
 
@@ -54,7 +55,7 @@ class Lease:
         self._term = 0
         self._count = 0
         self._lost = False
-        self._seen: tuple[int, LeaseSign | None] | None = None
+        self._seen: tuple[int, LeaseHeartbeat | None] | None = None
         self._seen_at = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -115,7 +116,7 @@ class Lease:
         return max((int(path.stem) for path in terms if path.suffix == ".json"), default=0)
 
     def _abandoned(self, term: int) -> bool:
-        sign = find_record(self._store, self._keys.sign(term), LeaseSign)
+        sign = find_record(self._store, self._keys.heartbeat(term), LeaseHeartbeat)
         if sign is not None and sign.released:
             return True
         if (term, sign) != self._seen:
@@ -140,8 +141,8 @@ class Lease:
 
     def _write_heartbeat(self, *, released: bool = False) -> None:
         self._count += 1
-        sign = LeaseSign(count=self._count, released=released)
-        self._store.put(self._keys.sign(self._term), sign.to_bytes())
+        sign = LeaseHeartbeat(count=self._count, released=released)
+        self._store.put(self._keys.heartbeat(self._term), sign.to_bytes())
 
 
 def realm() -> str:

@@ -15,24 +15,25 @@ from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.photos import collection_id
 from headcount.collections.places import is_container
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
-from headcount.contract.messages import (
-    ArchiveRecord,
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord, LastCommitRecord
+from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
-    LastCommitRecord,
     Limits,
     ManifestPhoto,
     PlanRecord,
     ReplacedRecord,
     ShardManifest,
-    find_record,
 )
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
-from headcount.settings import PROFILES, ProfileName, S3Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import PROFILES, ProfileName
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
-from headcount.tables import Table, in_collection
+from headcount.tables.filters import in_collection
+from headcount.tables.table import Table
 
 REPLACED_CHUNK = 2_000
 """Keys per object that lists photos whose old rows are to be deleted."""

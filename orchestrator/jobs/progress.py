@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import DoneMarker, PlanRecord, ProgressRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import DoneMarker, PlanRecord, ProgressRecord
 from headcount.errors import TransientError
 from headcount.storage import Store
 from orchestrator.jobs.flights import Flights

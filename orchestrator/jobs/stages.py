@@ -13,16 +13,10 @@ from headcount.contract.layout import (
     match_name,
     shard_name,
 )
-from headcount.contract.messages import (
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    PlanRecord,
-    SplitRecord,
-    find_record,
-    read_record,
-)
-from headcount.settings import S3Settings
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, SplitRecord
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.commit import faces_in
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan, pack_of

@@ -9,17 +9,12 @@ from urllib.parse import quote
 from headcount.collections import canonical_collection, open_collection
 from headcount.collections.photos import references_in
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import (
-    FinishedRecord,
-    JobRequest,
-    JobSpec,
-    Limits,
-    find_record,
-    new_job_id,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import FinishedRecord, JobRequest, JobSpec, Limits
+from headcount.contract.vocabulary import new_job_id
 from headcount.errors import FatalError, ObjectError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.uris import split_object_uri
 from orchestrator.archive.catalogue import job_ids, rollback_since

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import (
-    DoneMarker,
-    FinishedRecord,
-    JobSpec,
-    find_record,
-    read_record,
-)
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.errors import FatalError
 from headcount.jobs import control
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from orchestrator.jobs.dispatch import Dispatcher
 from orchestrator.jobs.finished import done_record, failed_record

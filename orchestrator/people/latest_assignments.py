@@ -12,23 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import decisions
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    DoneMarker,
-    FinishedRecord,
-    JobSpec,
-    ModelChoice,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, parts
+from headcount.tables.filters import any_of, in_collection, parts
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids, undone_jobs
 
 
@@ -54,11 +50,11 @@ def active_pack(store: Store) -> ModelChoice:
 def read_latest(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
     """Yield the latest assignments of every collection, under the archive's pack by default."""
     keys = keys or PackKeys(active_pack(store).pack_id)
-    for collection in rolls.collections_of(store, keys):
-        job_id = rolls.latest_job(store, keys, collection)
+    for collection in history.collections_of(store, keys):
+        job_id = history.latest_job(store, keys, collection)
         if job_id is not None:
             spec = find_record(store, JobKeys(job_id).spec, JobSpec)
-            assignments = rolls.read_roll(store, keys, collection, job_id)
+            assignments = history.read_assignments(store, keys, collection, job_id)
             yield LatestAssignments(
                 keys, collection, job_id, (spec.photos if spec else None) or "", assignments
             )
@@ -72,18 +68,18 @@ def find_assignments(store: Store, job_id: str) -> tuple[str, PackKeys]:
     prepared = find_record(store, JobKeys(job_id).done(PREPARE), DoneMarker)
     if prepared is not None and prepared.pack is not None:
         keys = PackKeys(prepared.pack.pack_id)
-        if job_id in rolls.job_ids(store, keys.rolls(collection_id(spec.photos))):
+        if job_id in history.job_ids(store, keys.assignment_folder(collection_id(spec.photos))):
             return spec.photos, keys
     raise FatalError(
         f"job {job_id} has no assignments: it did not end, was rolled back, or is older than the "
-        f"last {rolls.KEPT} jobs of its collection"
+        f"last {history.KEPT} jobs of its collection"
     )
 
 
 def assignments_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
     """Collection and assignments of a job. Raises FatalError where they are not kept."""
     photos, keys = find_assignments(store, job_id)
-    return photos, rolls.read_roll(store, keys, collection_id(photos), job_id)
+    return photos, history.read_assignments(store, keys, collection_id(photos), job_id)
 
 
 def finished_jobs(store: Store) -> list[str]:
@@ -179,11 +175,11 @@ def find_faces(
             return Selection(latest, (what,), clusters[at].as_py())
         cluster: str | None = what
         if pc.index(clusters, what).as_py() < 0:
-            lineage = rolls.read_lineage(store, latest.keys, latest.collection)
+            lineage = history.read_lineage(store, latest.keys, latest.collection)
             lineage = lineage.filter(pc.equal(lineage["change"], "absorbed"))
             heirs = pc.unique(lineage["cluster_id"])
             alive = heirs.filter(pc.is_in(heirs, value_set=clusters.combine_chunks()))
-            cluster = rolls.heir(what, set(alive.to_pylist()), lineage)
+            cluster = history.heir(what, set(alive.to_pylist()), lineage)
         if cluster is not None:
             inside = latest.assignments.filter(pc.equal(latest.assignments["cluster_id"], cluster))
             faces = tuple(pc.unique(inside["face_id"]).to_pylist())

@@ -11,7 +11,7 @@ from pathlib import Path
 from headcount import audit, decisions
 from headcount.decisions import Action, DecisionRecord, FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.people.latest_assignments import (
     LatestAssignments,

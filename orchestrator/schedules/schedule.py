@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from headcount.contract.layout import SCHEDULES, JobKeys, ScheduleKeys
-from headcount.contract.messages import (
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import (
     FinishedRecord,
     JobSpec,
-    NightRecord,
+    ScheduledRunRecord,
     ScheduleRecord,
-    find_record,
-    now,
-    read_record,
 )
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from orchestrator.jobs.submit import spec_of, submit
 from orchestrator.schedules.cron import Cron
@@ -54,20 +53,20 @@ def cron_of(schedule: ScheduleRecord) -> Cron:
     return Cron.parse(schedule.cron, schedule.timezone)
 
 
-def scheduled_runs(store: Store, name: str) -> list[NightRecord]:
+def scheduled_runs(store: Store, name: str) -> list[ScheduledRunRecord]:
     """Runs of a schedule, oldest first."""
-    keys = sorted(info.key for info in store.list(ScheduleKeys(name).nights))
-    return [record for key in keys if (record := find_record(store, key, NightRecord))]
+    keys = sorted(info.key for info in store.list(ScheduleKeys(name).runs))
+    return [record for key in keys if (record := find_record(store, key, ScheduledRunRecord))]
 
 
-def latest_run(store: Store, name: str) -> NightRecord | None:
+def latest_run(store: Store, name: str) -> ScheduledRunRecord | None:
     """The latest run of a schedule, None before the first."""
-    keys = [info.key for info in store.list(ScheduleKeys(name).nights)]
-    return read_record(store, max(keys), NightRecord) if keys else None
+    keys = [info.key for info in store.list(ScheduleKeys(name).runs)]
+    return read_record(store, max(keys), ScheduledRunRecord) if keys else None
 
 
 def due_moment(
-    cron: Cron, *, since: datetime, latest: NightRecord | None, moment: datetime
+    cron: Cron, *, since: datetime, latest: ScheduledRunRecord | None, moment: datetime
 ) -> datetime | None:
     """The due time of the run to begin at ``moment``; None where none is due.
 
@@ -97,7 +96,7 @@ class Scheduler:
         self._hook = hook
         self._clock = clock
 
-    def look(self) -> list[NightRecord]:
+    def look(self) -> list[ScheduledRunRecord]:
         """Begin every due run and call the hook for every ended one; return the runs begun."""
         begun = []
         for schedule in schedules(self.store):
@@ -117,7 +116,7 @@ class Scheduler:
             if latest := latest_run(self.store, schedule.name):
                 self._ended(schedule, latest)
 
-    def begin_now(self, name: str) -> NightRecord:
+    def begin_now(self, name: str) -> ScheduledRunRecord:
         """Begin a run at once, due or not. Raises FatalError while another run is at work."""
         schedule = find_schedule(self.store, name)
         latest = latest_run(self.store, name)
@@ -133,7 +132,7 @@ class Scheduler:
             )
         return run
 
-    def _ended(self, schedule: ScheduleRecord, run: NightRecord) -> bool:
+    def _ended(self, schedule: ScheduleRecord, run: ScheduledRunRecord) -> bool:
         """Whether a run's job has ended; calls the hook then. Submits a half-begun run's job."""
         keys = JobKeys(run.job_id)
         finished = find_record(self.store, keys.finished, FinishedRecord)
@@ -148,8 +147,8 @@ class Scheduler:
         return spec_of(schedule.model_copy(update={"archive": self.store.uri}), out, self.settings)
 
     def _begin(
-        self, schedule: ScheduleRecord, latest: NightRecord | None, due: datetime | None
-    ) -> NightRecord | None:
+        self, schedule: ScheduleRecord, latest: ScheduledRunRecord | None, due: datetime | None
+    ) -> ScheduledRunRecord | None:
         """Claim the next run and submit its job; None where another supervisor was quicker."""
         keys, began = ScheduleKeys(schedule.name), self._clock()
         cron = cron_of(schedule)
@@ -157,7 +156,7 @@ class Scheduler:
         label = cron.label(moment) if due else f"{moment.astimezone(cron.zone):%Y-%m-%dT%H%M%S}"
         number = latest.number + 1 if latest else 1
         spec = self._spec(schedule, self.store.uri + keys.results(label))
-        run = NightRecord(
+        run = ScheduledRunRecord(
             schedule=schedule.name,
             number=number,
             label=label,
@@ -166,7 +165,7 @@ class Scheduler:
             job_id=spec.job_id,
             out=spec.out,
         )
-        if not self.store.put_new(keys.night(number), run.to_bytes()):
+        if not self.store.put_new(keys.run(number), run.to_bytes()):
             return None
         self._submit(spec)
         return run
@@ -187,7 +186,7 @@ class Scheduler:
             self.store.put(keys.spec, spec.to_bytes())
             self.store.put(keys.finished, record.to_bytes())
 
-    def _tell(self, run: NightRecord, finished: FinishedRecord) -> None:
+    def _tell(self, run: ScheduledRunRecord, finished: FinishedRecord) -> None:
         """Call the hook for a run's end, once. One that fails is called again at the next look."""
         if self._hook is None:
             return
@@ -202,7 +201,7 @@ class Scheduler:
         self.store.put(told, b"")
 
 
-def ending_of(run: NightRecord, finished: FinishedRecord) -> dict[str, object]:
+def ending_of(run: ScheduledRunRecord, finished: FinishedRecord) -> dict[str, object]:
     """Body of a hook's call: where the results are and how the run ended. It holds no secret."""
     return {
         "event": f"night.{finished.state}",

@@ -9,7 +9,7 @@ from tests.integration.graves import die_once
 from workers.__main__ import main
 from workers.stages import reduce
 
-POINTS = ("enrol_named", "write_lineage", "write_roll")
+POINTS = ("enrol_named", "write_lineage", "write_assignments")
 DEATHS = "HEADCOUNT_TEST_DEATHS"
 
 
@@ -26,6 +26,8 @@ def die_once_after(point: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":  # a test that imports this module is to live
     reduce.enrol_named = die_once_after("enrol_named", reduce.enrol_named)
-    reduce.rolls.write_table = die_once_after("write_lineage", reduce.rolls.write_table)
-    reduce.rolls.write_roll = die_once_after("write_roll", reduce.rolls.write_roll)
+    reduce.history.write_table = die_once_after("write_lineage", reduce.history.write_table)
+    reduce.history.write_assignments = die_once_after(
+        "write_assignments", reduce.history.write_assignments
+    )
     main()

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import DoneMarker, FinishedRecord, JobSpec, now, read_record
-from headcount.settings import S3Settings
+from headcount.contract.record import now, read_record
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.people.forget import archive
 from orchestrator.people.forget import run as forgetting

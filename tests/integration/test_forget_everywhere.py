@@ -17,10 +17,11 @@ import pytest
 from headcount.contract import inventory, results
 from headcount.contract.inventory import Place, place_of
 from headcount.contract.layout import JobKeys, ScheduleKeys
-from headcount.contract.messages import FailedMarker, FinishedRecord, JobSpec, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import FailedMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark, decide
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.people.forget.run import forget
 from tests.running import headcount, table

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import JobKeys
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local import servers as embedded

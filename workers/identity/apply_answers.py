@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from headcount import decisions
 from headcount.contract.forgotten import forgotten_people
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
-from headcount.tables import any_of, gallery_schema, parts, quoted
+from headcount.tables.filters import any_of, parts, quoted
+from headcount.tables.schemas import gallery_schema
 from workers.clustering.cluster import Pairs
 from workers.runtime.unit import Unit
 from workers.tables.columns import Numbers, isin, truth

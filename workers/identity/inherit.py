@@ -5,12 +5,13 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments.rolls import face_keys
+from headcount.assignments.history import face_keys
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.archive import ArchiveRecord
 from headcount.contract.vocabulary import Decision
-from headcount.tables import quoted
+from headcount.tables.filters import quoted
 from workers.identity.apply_answers import Decided, append_references
 from workers.identity.previous_run import base_roll
 from workers.runtime.unit import Unit

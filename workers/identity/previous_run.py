@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, PlanRecord, find_record, read_record
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import ArchiveRecord
+from headcount.contract.stored.jobs import PlanRecord
 from workers.identity.apply_answers import nearest_place
 from workers.runtime.unit import Unit
 from workers.tables.columns import NONE, Numbers, one_array, pick, positions
@@ -32,10 +34,12 @@ def earlier_roll(unit: Unit, faces: pa.Table, restated: pa.Table) -> pa.Table:
     collection = unit.collection_id
     job_id = job_before(unit, unit.pack_keys, collection)
     if job_id is not None:
-        return renamed(rolls.read_roll(unit.store, unit.pack_keys, collection, job_id), restated)
+        return renamed(
+            history.read_assignments(unit.store, unit.pack_keys, collection, job_id), restated
+        )
     base = PackKeys(read_record(unit.store, ARCHIVE, ArchiveRecord).model.pack_id)
     roll = None if base == unit.pack_keys else base_roll(unit, base, faces)
-    return rolls.ROLL.empty_table() if roll is None else roll
+    return history.ASSIGNMENTS.empty_table() if roll is None else roll
 
 
 def base_roll(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table | None:
@@ -43,21 +47,21 @@ def base_roll(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table | None:
     job_id = job_before(unit, base, unit.collection_id)
     if job_id is None:
         return None
-    roll = rolls.read_roll(unit.store, base, unit.collection_id, job_id)
+    roll = history.read_assignments(unit.store, base, unit.collection_id, job_id)
     return carried(roll, _meanings(unit, base, faces))
 
 
 def job_before(unit: Unit, keys: PackKeys, collection: str) -> str | None:
     """The job that this one was planned after; else the last one of an earlier time."""
     plan = find_record(unit.store, unit.keys.plan, PlanRecord)
-    if plan and plan.after in rolls.job_ids(unit.store, keys.rolls(collection)):
+    if plan and plan.after in history.job_ids(unit.store, keys.assignment_folder(collection)):
         return plan.after if plan.after != unit.job_id else None
-    return rolls.latest_job(unit.store, keys, collection, before=unit.job_id)
+    return history.latest_job(unit.store, keys, collection, before=unit.job_id)
 
 
 def renamed(roll: pa.Table, meanings: pa.Table) -> pa.Table:
     """A roll in which the faces that have a meaning go by it."""
-    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
+    at = positions(history.face_keys(roll), history.face_keys(meanings))
     ids = pc.coalesce(pick(meanings["meaning"], at), one_array(roll["face_id"]))
     return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
 
@@ -67,7 +71,7 @@ def carried(roll: pa.Table, meanings: pa.Table) -> pa.Table:
 
     ``meanings`` has the ``meaning`` of each ``photo`` and ``face_id``.
     """
-    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
+    at = positions(history.face_keys(roll), history.face_keys(meanings))
     roll = roll.filter(pa.array(at != NONE))
     ids = pick(meanings["meaning"], at[at != NONE])
     return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)

@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount import decisions
-from headcount.assignments import rolls
-from headcount.assignments.rolls import face_keys
+from headcount.assignments import history
+from headcount.assignments.history import face_keys
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import CommitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord
 from headcount.decisions import DecisionRecord, FaceMark
-from headcount.tables import any_of, parts, quoted
+from headcount.tables.filters import any_of, parts, quoted
 from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, same_places
 from workers.runtime.unit import Unit
 from workers.tables.columns import NONE, one_array, positions
@@ -43,7 +44,7 @@ def find_restated(unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup) -> p
     job_id = job_before(unit, unit.pack_keys, unit.collection_id)
     if job_id is None:
         return FACE_ID_MAP.empty_table()
-    roll = rolls.read_roll(unit.store, unit.pack_keys, unit.collection_id, job_id)
+    roll = history.read_assignments(unit.store, unit.pack_keys, unit.collection_id, job_id)
     gone = roll.filter(pc.is_in(roll["photo"], value_set=one_array(faces["photo"])))
     gone = gone.filter(pc.invert(pc.is_in(face_keys(gone), value_set=face_keys(faces))))
     if not gone.num_rows:

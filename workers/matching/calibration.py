@@ -15,18 +15,12 @@ from numpy.typing import NDArray
 
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    CalibrationRecord,
-    PackRecord,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, PackRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.clustering.cluster import MIRROR
 from workers.matching.impostors import (
     Cosines,
@@ -187,7 +181,9 @@ class Measured:
         """Slope and intercept from cosine to probability."""
         if not self.calibration.enough:
             return self.pack.calibration
-        return self.calibration.probability(self.pack.calibration, self.pack.fmr, self.pack.decade)
+        return self.calibration.probability(
+            self.pack.calibration, self.pack.fmr, self.pack.cosine_per_decade
+        )
 
 
 def measure(archive: str) -> Measured:
@@ -218,7 +214,7 @@ def keep(measured: Measured, fmr: float) -> None:
     """Have the archive's later runs match by what was measured, which nobody doubts."""
     record = CalibrationRecord(
         made=now(),
-        threshold=cosine_at(fmr, measured.points, measured.pack.decade),
+        threshold=cosine_at(fmr, measured.points, measured.pack.cosine_per_decade),
         rate=fmr,
         fmr=measured.points,
         calibration=measured.probability,
@@ -243,7 +239,9 @@ def doubts(measured: Measured, fmr: float, interval: tuple[float, float]) -> str
             f"the cosine of FMR {fmr:.0e} lies between {low:.3f} and {high:.3f}, which is too "
             "unsure to go by. Take in more photos, or ask for a greater rate"
         )
-    far = impostor.tail(1e-3) - cosine_at(1e-3, pack.fmr, pack.decade) if pack.fmr else 0.0
+    far = (
+        impostor.tail(1e-3) - cosine_at(1e-3, pack.fmr, pack.cosine_per_decade) if pack.fmr else 0.0
+    )
     if abs(far) > FAR:
         return (
             f"impostors are {far:+.3f} from as alike as the pack {pack.name} was measured to find "
@@ -279,7 +277,7 @@ def report(archive: str, fmr: float, false_positives: float, *, kept: bool = Fal
             "across_photos": len(calibration.impostor) - measured.labelled,
         },
         "fmr": fmr,
-        "threshold": cosine_at(fmr, points, pack.decade) if points else None,
+        "threshold": cosine_at(fmr, points, pack.cosine_per_decade) if points else None,
         "interval": interval if calibration.enough else None,
         "rates": [
             {"fmr": rate, "cosine": cosine, "tmr": calibration.tmr(cosine)}
@@ -291,7 +289,7 @@ def report(archive: str, fmr: float, false_positives: float, *, kept: bool = Fal
             search_threshold(
                 in_use.threshold,
                 in_use.fmr,
-                in_use.decade,
+                in_use.cosine_per_decade,
                 references=measured.references,
                 false_positives=false_positives,
             ),

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import PackKeys
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.clustering.cluster import MIRROR
 from workers.tables.columns import NONE, Numbers, codes, first_of_each, pick, positions
 from workers.tables.rows import matrix
@@ -197,10 +197,10 @@ def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSam
     drawn = _some(Table(store.uri, keys.photos, s3), Table(store.uri, keys.faces, s3))
     for collection in pc.unique(drawn["collection"]).to_pylist():
         here = drawn.filter(pc.equal(drawn["collection"], collection))
-        job_id = rolls.latest_job(store, keys, collection)
-        roll = rolls.read_roll(store, keys, collection, job_id)
+        job_id = history.latest_job(store, keys, collection)
+        roll = history.read_assignments(store, keys, collection, job_id)
         roll = roll.filter(pc.is_in(roll["photo"], value_set=here["photo"].combine_chunks()))
-        at = positions(rolls.face_keys(here), rolls.face_keys(roll))
+        at = positions(history.face_keys(here), history.face_keys(roll))
         known = np.flatnonzero(at != NONE)
         if len(known):
             said = [codes(pick(roll[name], at[known]))[0] for name in ("person_id", "cluster_id")]

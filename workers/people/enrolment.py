@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from headcount import audit
 from headcount.collections.photos import Reference, references_in
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import ReferenceReport
-from headcount.contract.vocabulary import is_face_id, name_fault, person_id, printable
+from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.vocabulary import is_face_id, name_fault, person_id
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.storage import Store
-from headcount.tables import any_of, gallery_schema, parts, quoted
+from headcount.tables.filters import any_of, parts, quoted
+from headcount.tables.schemas import gallery_schema
+from headcount.text import printable
 from workers.faces.analysis import Analysis, analyse
 from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit

@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import PREPARE
-from headcount.contract.messages import DoneMarker, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.contract.vocabulary import person_id, person_name
 from headcount.errors import FatalError, ObjectError
 from headcount.expected import parse_expected
 from headcount.storage.uris import split_object_uri
-from headcount.tables import any_of, parts
+from headcount.tables.filters import any_of, parts
 from workers.runtime.unit import Unit
 from workers.tables.columns import isin
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.tables import Table, any_of
+from headcount.tables.filters import any_of
+from headcount.tables.table import Table
 from workers.tables.columns import codes, first_of_each
 from workers.tables.rows import matrix
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from headcount.contract.vocabulary import Decision
+from headcount.text import counted
 from workers.report import phrases
 from workers.report.labels import short_id
 from workers.report.palette import TONES, css_variables
@@ -20,7 +21,7 @@ ROWS_OPEN = 12
 
 _FILTERS = (
     phrases.number,
-    phrases.count,
+    counted,
     phrases.score,
     phrases.percent,
     phrases.duration,

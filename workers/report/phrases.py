@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import Decision
+from headcount.text import counted
 from workers.report.view import Report, ShownFace, ShownPhoto
 
 OUTCOMES = {
@@ -54,11 +55,6 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def count(value: int, one: str, many: str = "") -> str:
-    """A number and its noun: "1 photo", "31,000 photos"."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
-
-
 def score(value: float) -> str:
     """A similarity or a margin, two decimals, with a true minus sign."""
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
@@ -85,16 +81,16 @@ def duration(seconds: float) -> str:
 
 def sentence(report: Report) -> str:
     """The run's result in one sentence."""
-    found = f"{count(report.photos, 'photo')}, {count(report.faces, 'face')}"
+    found = f"{counted(report.photos, 'photo')}, {counted(report.faces, 'face')}"
     parts = []
     if report.faces:
         parts.append(_recognised(report))
-        nobody = count(report.clusters_total, "person", "people")
+        nobody = counted(report.clusters_total, "person", "people")
         parts.append(f"{nobody} nobody has named")
     if report.missing_total:
         parts.append(f"{number(report.missing_total)} expected and not found")
     if report.unprocessed:
-        parts.append(f"{count(report.unprocessed, 'photo')} could not be read")
+        parts.append(f"{counted(report.unprocessed, 'photo')} could not be read")
     return f"{found}: {', '.join(parts)}." if parts else f"{found}."
 
 
@@ -102,9 +98,9 @@ def _recognised(report: Report) -> str:
     if not report.enrolled:
         return "no people enrolled to recognise"
     if not report.found:
-        return f"none of {count(report.enrolled, 'person', 'people')} recognised"
+        return f"none of {counted(report.enrolled, 'person', 'people')} recognised"
     times = {1: "once", 2: "twice"}.get(report.named, f"{report.named:,} times")
-    return f"{count(report.found, 'person', 'people')} recognised {times}"
+    return f"{counted(report.found, 'person', 'people')} recognised {times}"
 
 
 def why(face: ShownFace, threshold: float, margin: float) -> str:
@@ -145,4 +141,4 @@ def picture(photo: ShownPhoto) -> str:
     if unknown:
         parts.append(f"{number(unknown)} not recognised")
     whom = f": {', '.join(parts)}" if parts else ""
-    return f"{photo.key}, {count(len(photo.faces), 'face')}{whom}"
+    return f"{photo.key}, {counted(len(photo.faces), 'face')}{whom}"

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from headcount.contract import results
 from headcount.contract.layout import PREPARE
-from headcount.contract.messages import DoneMarker, ReferenceReport, read_record
+from headcount.contract.record import read_record
 from headcount.contract.results import annotated_key
+from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
 from headcount.errors import FatalError, ObjectDenied, ObjectError, PhotoError
 from headcount.storage import Store

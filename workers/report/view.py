@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headcount.contract.messages import JobSpec, PackRecord, ReferenceReport
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import JobSpec, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision, Outcome
 
 

@@ -75,3 +75,8 @@ class FencedStore:
         """See Store."""
         self._confirm()
         self._store.delete(key)
+
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """See Store."""
+        self._confirm()
+        self._store.clear_leftovers(folder, below=below)

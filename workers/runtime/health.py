@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from headcount.contract.layout import reduces
-from headcount.contract.messages import DoneMarker
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.errors import TransientError
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Page, Pages, said

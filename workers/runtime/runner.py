@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from headcount.broker import BEAT_SECONDS, RELEASED, Broker
+from headcount.broker.client import HEARTBEAT_SECONDS, RELEASED, Broker
 from headcount.contract import forgotten
 from headcount.contract.layout import reduces
-from headcount.contract.messages import DoneMarker, FailedMarker
+from headcount.contract.stored.jobs import DoneMarker, FailedMarker
 from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
 from headcount.jobs import attempts, control
 from workers.runtime.unit import Unit, UnitReleased
@@ -51,7 +51,7 @@ class Heartbeat:
             "worker": unit.context.worker,
         }
         try:
-            self._broker.beat(unit.job_id, unit.name, sign)
+            self._broker.send_heartbeat(unit.job_id, unit.name, sign)
         except HeadcountError as error:
             log.warning("no sign of life for %s: %s", unit.name, error)
 
@@ -65,7 +65,7 @@ class Heartbeat:
     def _run(self) -> None:
         while self._alive():
             self.say("working")
-            if self._stop.wait(BEAT_SECONDS):
+            if self._stop.wait(HEARTBEAT_SECONDS):
                 return
 
     def __enter__(self) -> Heartbeat:
@@ -149,7 +149,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
                 unit.confirm()
                 unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
         except UnitReleased:
-            attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
+            attempts.discard(unit.store, unit.keys, unit.name, unit.attempt)
             log.info("%s/%s handed back", unit.job_id, unit.name)
             state = RELEASED
         except TransientError as error:

@@ -12,23 +12,19 @@ from headcount.collections import open_collection
 from headcount.collections.photos import collection_id
 from headcount.contract import forgotten
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, reduces
-from headcount.contract.messages import (
-    ArchiveRecord,
-    CalibrationRecord,
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    UnitMessage,
-    find_record,
-    read_record,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import ArchiveRecord, CalibrationRecord, PackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.errors import FatalError, ObjectMissing
 from headcount.jobs import control
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import is_within
-from headcount.tables import Table, in_collection, tables_of
+from headcount.tables.filters import in_collection
+from headcount.tables.table import Table, tables_of
 from workers.models.base import ModelPack
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import split_name

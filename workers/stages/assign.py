@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Decision
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges
@@ -41,7 +41,7 @@ def applied_threshold(unit: Unit, gallery: Gallery) -> float:
     return search_threshold(
         pack.threshold,
         pack.fmr,
-        pack.decade,
+        pack.cosine_per_decade,
         references=len(gallery.embeddings),
         false_positives=unit.spec.false_positives,
     )
@@ -138,7 +138,7 @@ def rule_of(unit: Unit, faces: int) -> LinkageRule:
         pack.cluster_group_threshold,
         faces=faces,
         purity=unit.spec.purity,
-        decade=pack.decade,
+        decade=pack.cosine_per_decade,
     )
 
 

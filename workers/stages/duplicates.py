@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from headcount.contract.messages import JobSpec, ManifestPhoto
+from headcount.contract.stored.jobs import JobSpec, ManifestPhoto
 from headcount.contract.vocabulary import PROCESSED, Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName
-from headcount.tables import Table, any_of, faces_schema, in_collection, parts
+from headcount.tables.filters import any_of, in_collection, parts
+from headcount.tables.schemas import faces_schema
+from headcount.tables.table import Table
 from workers.runtime.unit import Unit
 
 COLUMNS = (

@@ -16,13 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract.forgotten import Box4, forgotten_places
-from headcount.contract.messages import (
-    DoneMarker,
-    ManifestPhoto,
-    ShardManifest,
-    SuspectRecord,
-    read_record,
-)
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.errors import ObjectError, PhotoError, TransientError
 from headcount.jobs import attempts

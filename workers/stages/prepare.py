@@ -6,8 +6,10 @@ import time
 
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE
-from headcount.contract.messages import ArchiveRecord, DoneMarker, ModelChoice, now
-from headcount.tables import tables_of
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker
+from headcount.tables.table import tables_of
 from workers.people.enrolment import enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit

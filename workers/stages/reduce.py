@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import __version__
-from headcount.assignments import rolls
-from headcount.assignments.diff import diff_rolls
+from headcount.assignments import history
+from headcount.assignments.diff import diff_assignments
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
@@ -125,19 +126,19 @@ def _done(unit: Unit, roll: RunResult, clock: Stopwatch) -> DoneMarker:
 def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: RunResult, folder: Path) -> None:
     """Keep what this job said, and what that changed: lineage and diff."""
     collection = unit.collection_id
-    now_said = roll.faces.select(rolls.ROLL.names)
+    now_said = roll.faces.select(history.ASSIGNMENTS.names)
     found = changes(
         clusters_in(earlier), clusters_in(now_said), people_in(earlier), people_in(now_said)
     )
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
-    rolls.write_table(unit.kept, key, lineage)
+    history.write_table(unit.kept, key, lineage)
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    difference = diff_rolls(earlier, now_said)
+    difference = diff_assignments(earlier, now_said)
     out.put(results.DIFF, json.dumps(difference, indent=1, ensure_ascii=False).encode())
-    rolls.write_roll(unit.kept, unit.pack_keys, collection, unit.job_id, now_said)
+    history.write_assignments(unit.kept, unit.pack_keys, collection, unit.job_id, now_said)
 
 
 def _write_tables(
@@ -240,7 +241,7 @@ def _summary(
 
 def embed_seconds(unit: Unit) -> dict[str, float]:
     """Seconds per embed stage, summed over the shards of this job and over threads."""
-    from headcount.contract.messages import read_record
+    from headcount.contract.record import read_record
 
     total: Counter[str] = Counter()
     for info in unit.store.list(unit.keys.done_folder):

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record
-from headcount.tables import Table
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
+from headcount.tables.table import Table
 from workers.clustering.knn import EXACT_LIMIT, UNASSIGNED, Centroids, sample_size, shuffle
 from workers.identity.apply_answers import enrol_named, load_decisions
 from workers.identity.inherit import inherit_names
@@ -76,7 +77,7 @@ def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
         return None
     _hand_on_numbers(unit, gathered, chosen)
     if pivots is not None:
-        hand_on(unit.kept, unit.keys.pivots, **pivots.arrays())
+        hand_on(unit.kept, unit.keys.centroids, **pivots.arrays())
     clock.lap("cut")
     return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
 

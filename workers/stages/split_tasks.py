@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from workers.clustering.cluster import NEIGHBOURS
 from workers.clustering.knn import (
     UNASSIGNED,
@@ -64,7 +65,7 @@ def match_part(unit: Unit) -> DoneMarker:
 def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
     """Hand on to each group of cells the faces of this part that look into them."""
     number = handed(unit.store, unit.keys.numbers(part))["number"]
-    pivots = Centroids(**handed(unit.store, unit.keys.pivots))
+    pivots = Centroids(**handed(unit.store, unit.keys.centroids))
     chosen = np.flatnonzero(number != UNASSIGNED)
     with own_threads() as pool:
         placed = place_all(Embeddings(rows, chosen), pivots, pool)
@@ -107,7 +108,7 @@ def join_group(unit: Unit) -> DoneMarker:
         )
     shelves = [np.concatenate(shelf) for shelf in zip(*found, strict=True)]
     ends = np.cumsum([len(shelf) for shelf in shelves])
-    hand_on(unit.kept, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
+    hand_on(unit.kept, unit.keys.neighbours(group), found=np.concatenate(shelves), ends=ends)
     clock.lap("join")
     return unit.done(**clock.report())
 
@@ -120,7 +121,7 @@ def handed_matches(unit: Unit, split: SplitRecord) -> Matches:
 
 def handed_edges(unit: Unit, split: SplitRecord) -> Edges:
     """The neighbour graph of the faces that are clustered."""
-    found = [handed(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
+    found = [handed(unit.store, unit.keys.neighbours(group)) for group in range(len(split.groups))]
     shelves = [np.split(part["found"], part["ends"][:-1]) for part in found]
     with own_threads() as pool:
         return merge(shelves, neighbours=NEIGHBOURS, pool=pool)

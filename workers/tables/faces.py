@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.contract.columns import FACES
-from headcount.contract.messages import SplitRecord
-from headcount.tables import Table
+from headcount.contract.stored.jobs import SplitRecord
+from headcount.tables.table import Table
 from workers.runtime.unit import Unit
 from workers.tables.columns import Numbers, free_unused
 from workers.tables.embeddings import Embeddings

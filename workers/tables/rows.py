@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.messages import JobSpec, PackRecord
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Photo, face_id
 from headcount.settings import ProfileName
-from headcount.tables import PHOTOS, faces_schema
+from headcount.tables.schemas import PHOTOS, faces_schema
 from workers.faces.analysis import Analysis
 from workers.tables.columns import one_array
 

@@ -6,7 +6,8 @@ import json
 from importlib import metadata
 
 from headcount.errors import HeadcountError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 
 LIBRARIES = ("numpy", "pillow", "pillow-heif", "opencv-python-headless", "faiss-cpu")
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")

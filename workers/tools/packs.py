@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from headcount.errors import FatalError, HeadcountError, ObjectMissing
-from headcount.settings import S3Settings, Settings, VariantName
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings, VariantName
 from headcount.storage import Store, canonical_uri, open_store
 from workers.models.base import ModelPack
 from workers.models.onnx.prepare import VERSION, prepared_path, read_checked, sha256

@@ -10,14 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import JobKeys, PackKeys
-from headcount.contract.messages import JobSpec, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError, ObjectError, PhotoError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.uris import split_object_uri
-from headcount.tables import FILTER_VALUES, Table, any_of, in_collection
+from headcount.tables.filters import FILTER_VALUES, any_of, in_collection
+from headcount.tables.table import Table
 from workers.faces.analysis import Analysis, analyse
 from workers.matching.calibration import search_threshold
 from workers.models.base import ModelPack
@@ -49,7 +52,7 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
         threshold = search_threshold(
             figures.threshold,
             figures.fmr,
-            figures.decade,
+            figures.cosine_per_decade,
             references=table.count(),
             false_positives=FALSE_HITS,
         )
@@ -128,7 +131,7 @@ def mates(
     people, clusters = (pc.unique(alike[name].drop_null()) for name in ("person_id", "cluster_id"))
     found = [alike.slice(0, 0)]
     if len(people) or len(clusters):
-        for collection in rolls.collections_of(store, keys):
+        for collection in history.collections_of(store, keys):
             roll = _latest_roll(store, keys, collection)
             together = is_in(roll["cluster_id"], clusters)
             chosen = pc.or_(together, is_in(roll["person_id"], people))
@@ -173,7 +176,7 @@ def best_of_photos(faces: pa.Table) -> pa.Table:
 
 def _with_what_was_said(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
     """Add what the latest runs called the faces, and that they are here by their similarity."""
-    found = [_told(alike.slice(0, 0), rolls.ROLL.empty_table())]
+    found = [_told(alike.slice(0, 0), history.ASSIGNMENTS.empty_table())]
     for collection in pc.unique(alike["collection"]).to_pylist():
         faces = alike.filter(pc.equal(alike["collection"], collection))
         found.append(_told(faces, _latest_roll(store, keys, collection)))
@@ -182,7 +185,7 @@ def _with_what_was_said(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Tab
 
 def _told(faces: pa.Table, roll: pa.Table) -> pa.Table:
     roll = roll.filter(is_in(roll["face_id"], pc.unique(faces["face_id"])))
-    at = positions(rolls.face_keys(faces), rolls.face_keys(roll))
+    at = positions(history.face_keys(faces), history.face_keys(roll))
     for name in ("person", "person_id", "decision", "cluster_id"):
         faces = faces.append_column(name, pick(roll[name], at))
     return faces.append_column("by", pa.array(["similarity"] * len(at), pa.string()))
@@ -194,7 +197,9 @@ def is_in(column: pa.ChunkedArray | pa.Array, texts: pa.Array) -> pa.ChunkedArra
 
 
 def _latest_roll(store: Store, keys: PackKeys, collection: str) -> pa.Table:
-    return rolls.read_roll(store, keys, collection, rolls.latest_job(store, keys, collection))
+    return history.read_assignments(
+        store, keys, collection, history.latest_job(store, keys, collection)
+    )
 
 
 def _in_their_places(
@@ -203,7 +208,7 @@ def _in_their_places(
     """The same rows with the URIs of their collections for the ids."""
     places = {}
     for collection in {row["collection"] for row in found}:
-        job_id = rolls.latest_job(store, keys, collection)
+        job_id = history.latest_job(store, keys, collection)
         spec = find_record(store, JobKeys(job_id).spec, JobSpec) if job_id else None
         places[collection] = (spec.photos if spec else None) or collection
     return [row | {"collection": places[row["collection"]]} for row in found]

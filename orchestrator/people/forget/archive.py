@@ -6,21 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from headcount import decisions
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    DoneMarker,
-    FailedMarker,
-    FinishedRecord,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import DoneMarker, FailedMarker, FinishedRecord
 from headcount.contract.vocabulary import Outcome, person_id
 from headcount.decisions import DecisionRecord
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, parts, quoted
+from headcount.tables.filters import any_of, in_collection, parts, quoted
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.rows import without_name, without_person
 from orchestrator.people.latest_assignments import pack_ids
@@ -97,17 +94,17 @@ def _count_again(faces: Table, photos: Table, stone: ForgottenRecord) -> None:
 def forget_assignments(store: Store, keys: PackKeys, stone: ForgottenRecord) -> dict[str, int]:
     """Take faces and names out of every job's assignments and lineage."""
     changed = 0
-    for collection in rolls.collections_of(store, keys):
-        for job_id in rolls.job_ids(store, keys.rolls(collection)):
-            roll = rolls.read_roll(store, keys, collection, job_id)
-            left = without_person(roll, stone)
-            if not left.equals(roll):
-                rolls.write_table(store, keys.roll(collection, job_id), left)
+    for collection in history.collections_of(store, keys):
+        for job_id in history.job_ids(store, keys.assignment_folder(collection)):
+            assigned = history.read_assignments(store, keys, collection, job_id)
+            left = without_person(assigned, stone)
+            if not left.equals(assigned):
+                history.write_table(store, keys.assignments(collection, job_id), left)
                 changed += 1
-        for job_id in rolls.job_ids(store, keys.lineages(collection)):
+        for job_id in history.job_ids(store, keys.lineages(collection)):
             key = keys.lineage(collection, job_id)
-            lineage = rolls.read_table(store, key, results.LINEAGE)
-            rolls.write_table(store, key, without_name(lineage, stone))
+            lineage = history.read_table(store, key, results.LINEAGE)
+            history.write_table(store, key, without_name(lineage, stone))
     return {"rolls": changed}
 
 

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from headcount.contract.forgotten import ForgettingRecord, still_under_way, under_way
 from headcount.contract.layout import FORGETTING, ROLLBACK, JobKeys
-from headcount.contract.messages import RollbackRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import RollbackRecord
 from headcount.errors import FatalError
 from headcount.jobs import control
 from headcount.storage import Store

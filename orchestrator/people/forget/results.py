@@ -14,7 +14,8 @@ from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.layout import JobKeys
 from headcount.contract.marks import Standing, read_marks
-from headcount.contract.messages import JobSpec, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.errors import (
     FatalError,
@@ -24,9 +25,8 @@ from headcount.errors import (
 )
 from headcount.expected import parse_expected
 from headcount.export import scratch, write_table
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import split_object_uri
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.rows import (
@@ -86,7 +86,7 @@ def remove_from_results(
             out.check()
             shown = _shown(expected, stone, s3)
             for written in ("", "report/", results.ANNOTATED):  # the user's own folders are not
-                clear_leftovers(out, written, below=bool(written))
+                out.clear_leftovers(written, below=bool(written))
             return _remove_from(WrittenResults(out, folder, read_marks(out)), stone, shown)
         except (FatalError, ObjectError) as error:
             if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now

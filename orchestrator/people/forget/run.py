@@ -21,12 +21,11 @@ from headcount.contract.forgotten import (
     under_way,
 )
 from headcount.contract.layout import FORGETTING
-from headcount.contract.messages import find_record, now
+from headcount.contract.record import find_record, now
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.storage.opening import clear_leftovers
 from headcount.storage.uris import is_within
 from orchestrator.archive.catalogue import require_idle
 from orchestrator.people.forget.archive import remove_from_archive, search_again
@@ -55,7 +54,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         set_mark(store, stone.person_id)  # even if jobs wait for it
     else:
         stone = _begin(store, person, s3)
-    clear_leftovers(store)
+    store.clear_leftovers()
     for gone in remove_from_archive(store, stone, s3):
         stone = _with_removed(stone, gone)
         store.put(tombstone_key(stone.person_id), stone.to_bytes())  # in case this is interrupted

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from headcount.contract.forgotten import Box4, Place
 from headcount.contract.layout import PackKeys
 from headcount.decisions import SAME_PLACE, overlap
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, parts
+from headcount.tables.filters import any_of, parts
+from headcount.tables.table import Table
 from orchestrator.people.latest_assignments import named_by_hand, pack_ids, read_latest
 
 _PLACE = ("collection", "photo", "x", "y", "w", "h")

@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import FinishedRecord, JobSpec, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.errors import TransientError
 from headcount.jobs.control import stop
 from headcount.settings import Settings

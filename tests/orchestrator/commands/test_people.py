@@ -8,11 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, ModelChoice, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.vocabulary import person_id
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from orchestrator.commands import people, search
 from orchestrator.commands.name import faces_phrase
 from orchestrator.commands.people import command

@@ -2,9 +2,11 @@ import io
 
 import pytest
 
-from headcount.contract.messages import ProgressRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import ProgressRecord
+from headcount.text import counted
 from orchestrator.console.progress import Lines, bound, duration, rate
-from orchestrator.console.summary import counted, summary_lines
+from orchestrator.console.summary import summary_lines
 
 
 @pytest.mark.parametrize(

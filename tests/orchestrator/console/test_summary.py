@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from headcount.contract.messages import FinishedRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import FinishedRecord
 from orchestrator.console.summary import exit_code, readable, summary_lines
 
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from headcount.broker import RELEASED
+from headcount.broker.client import RELEASED
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import DoneMarker, FailedMarker, ProgressRecord, UnitMessage
-from headcount.contract.messages import find_record as find
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record as find
+from headcount.contract.stored.jobs import DoneMarker, FailedMarker, ProgressRecord
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs import dispatch
 from orchestrator.jobs.dispatch import OUTAGE_SECONDS, Outage
@@ -55,7 +57,7 @@ class Workers:
             self.in_hand.append(unit)
         self.most = max(self.most, len(self.in_hand))
 
-    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def heartbeats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
         asked = [unit for unit in units if unit in self.in_hand]
         if not asked:
             return {}
@@ -73,13 +75,13 @@ class Workers:
         marker = DoneMarker(unit=unit, attempt=1, worker="w", seconds=1, photos=10)
         self.store.put(KEYS.done(unit), marker.to_bytes())
 
-    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:
+    def forget_heartbeats(self, job_id: str, units: Iterable[str]) -> None:
         pass
 
     def waiting(self, job_id: str) -> set[str]:
         return set(self.queued)
 
-    def workers_seen(self) -> int:
+    def worker_count(self) -> int:
         return self.workers
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from headcount.contract.messages import DoneMarker, JobSpec, ReferenceReport
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, ReferenceReport
 from headcount.errors import FatalError
 from headcount.settings import Settings
 from orchestrator.jobs.finished import done_record, failed_record

@@ -1,6 +1,6 @@
 """Units in flight: heartbeats, silence and the time at which a unit counts as lost."""
 
-from headcount.broker import RELEASED
+from headcount.broker.client import RELEASED
 from orchestrator.jobs.flights import MARKER_CHECK_SECONDS, NEVER, Flights
 
 WORKING = {"state": "working", "number": 1, "photos": 7}

@@ -1,7 +1,8 @@
 """Progress: totals, the rate, and snapshots that a store may refuse."""
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import DoneMarker, PlanRecord, ProgressRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, PlanRecord, ProgressRecord
 from headcount.errors import TransientError
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.flights import Flights

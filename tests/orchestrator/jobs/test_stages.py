@@ -2,10 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import GATHER, REDUCE, JobKeys
-from headcount.contract.messages import DoneMarker, PackRecord
-from headcount.settings import S3Settings, Settings
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import DoneMarker
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.supervisor import Supervisor
 from tests.at_once import AtOnce, add, begin, end

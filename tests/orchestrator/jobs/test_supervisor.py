@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import DECISIONS, JobKeys
-from headcount.contract.messages import FinishedRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
-from headcount.storage.local import DirectoryStore
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.supervisor import Supervisor
 from tests.at_once import AtOnce, add, begin, end

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract import results
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, ModelChoice, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from orchestrator.people.latest_assignments import find_both, find_faces, people_of
 
@@ -37,10 +38,10 @@ def store(tmp_path: Path) -> Store:
         "person": pa.array(["Ada", "Bob", None]).take(one),
         "cluster_id": number,
     }
-    rolls.write_roll(store, KEYS, "c", "job", pa.table(columns))
+    history.write_assignments(store, KEYS, "c", "job", pa.table(columns))
     change = {"change": "absorbed", "earlier_id": "k-old", "cluster_id": "7"}
     lineage = pa.Table.from_pylist([change], results.LINEAGE)
-    rolls.write_table(store, KEYS.lineage("c", "job"), lineage)
+    history.write_table(store, KEYS.lineage("c", "job"), lineage)
     return store
 
 
@@ -61,7 +62,9 @@ def test_everybody_and_any_cluster_is_found_without_an_object_per_face(store: St
 
 def test_two_faces_are_found_in_the_collection_that_has_both(store: Store) -> None:
     rows = [{"photo": "x", "face_id": face, "cluster_id": face} for face in ("1", "b1")]
-    rolls.write_roll(store, KEYS, "d", "job", pa.Table.from_pylist(rows, rolls.ROLL))
+    history.write_assignments(
+        store, KEYS, "d", "job", pa.Table.from_pylist(rows, history.ASSIGNMENTS)
+    )
     one, other = find_both(store, "1", "b1")
     assert (one.latest.collection, other.latest.collection) == ("d", "d")
     assert find_faces(store, "1").latest.collection == "c", "a copy of it is there too"

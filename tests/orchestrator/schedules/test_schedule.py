@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from headcount.contract.layout import JobKeys, ScheduleKeys
-from headcount.contract.messages import (
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import (
     FinishedRecord,
     JobSpec,
-    NightRecord,
+    ScheduledRunRecord,
     ScheduleRecord,
-    read_record,
 )
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.schedules.schedule import (
     Scheduler,
@@ -183,5 +184,5 @@ def test_schedules_live_in_the_archive(nightly: Nightly) -> None:
     assert len(scheduled_runs(nightly.store, "home")) == 1
     with pytest.raises(FatalError, match="no schedule"):
         remove_schedule(nightly.store, "home")
-    assert isinstance(scheduled_runs(nightly.store, "home")[0], NightRecord)
-    assert ScheduleKeys("home").night(1) == "schedules/home/nights/000001.json"
+    assert isinstance(scheduled_runs(nightly.store, "home")[0], ScheduledRunRecord)
+    assert ScheduleKeys("home").run(1) == "schedules/home/nights/000001.json"

@@ -5,11 +5,12 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import Action, DecisionRecord, overlap
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage.memory import MemoryStore
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from workers.identity.apply_answers import Decided, enrol_named, nearest_place
 from workers.runtime.unit import Unit
 from workers.tables.embeddings import Embeddings

@@ -1,7 +1,7 @@
 import pyarrow as pa
 
-from headcount.assignments.rolls import ROLL
-from headcount.contract.messages import now
+from headcount.assignments.history import ASSIGNMENTS
+from headcount.contract.record import now
 from headcount.decisions import DecisionRecord
 from workers.identity.apply_answers import Decided
 from workers.identity.inherit import BEST, best_matched
@@ -10,7 +10,7 @@ from workers.identity.inherit import BEST, best_matched
 def roll(*said: tuple[str, str, str]) -> pa.Table:
     """Rows of face, decision and person; each face is in the photo of its name."""
     rows = [{"photo": f, "face_id": f, "decision": d, "person_id": p} for f, d, p in said]
-    return pa.Table.from_pylist(rows, schema=ROLL)
+    return pa.Table.from_pylist(rows, schema=ASSIGNMENTS)
 
 
 def faces(*judged: tuple[str, float, bool]) -> pa.Table:

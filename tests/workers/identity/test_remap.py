@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import DecisionRecord, FaceMark
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from orchestrator.people.links import check_link, keep_link
 from tests.at_once import add, begin, end

@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headcount.contract.messages import CalibrationRecord, PackRecord, now
-from headcount.settings import S3Settings, Settings
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CalibrationRecord, PackRecord
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from tests.made_up import made_up_archive
 from workers.matching.calibration import (

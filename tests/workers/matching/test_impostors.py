@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from headcount.contract.layout import PackKeys
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from tests.made_up import OF_PHOTO, made_up_archive
 from tests.workers.matching.test_calibration import alike, scores

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from headcount.errors import TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.models.detectors.test_detectors import group_photo, scrfd_path
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import ModelPack

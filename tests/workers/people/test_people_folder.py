@@ -12,13 +12,14 @@ import pytest
 
 from headcount import audit
 from headcount.collections.photos import Reference
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.storage.memory import MemoryStore
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from workers.people import enrolment as enrol
 from workers.runtime.unit import Unit, UnitReleased
 

@@ -12,7 +12,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from headcount.contract.messages import JobSpec, Limits, PackRecord, ReferenceReport
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import JobSpec, Limits, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision, Outcome
 from workers.report import phrases
 from workers.report.page import along, link, render

@@ -7,7 +7,7 @@ import pytest
 
 from headcount.contract import results
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import DoneMarker, ReferenceReport
+from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from headcount.errors import FatalError
 from headcount.storage.keys import is_portable
 from headcount.storage.memory import MemoryStore

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from headcount.contract.messages import DoneMarker
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from workers.runtime.health import PROBE_STALL_SECONDS, Vitals
 from workers.runtime.unit import Context, Unit

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.contract.messages import ManifestPhoto
+from headcount.contract.stored.jobs import ManifestPhoto
 from headcount.errors import TransientError
 from headcount.storage import open_store
 from tests.at_once import WIDTH, AtOnce, add, begin, end

@@ -8,9 +8,10 @@ import pytest
 
 from headcount.contract import columns
 from headcount.contract.columns import Column
-from headcount.contract.messages import ManifestPhoto, ShardManifest
+from headcount.contract.stored.jobs import ManifestPhoto, ShardManifest
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from tests.made_up import made_up_archive
 from workers.runtime.unit import Context, Unit

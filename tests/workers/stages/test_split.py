@@ -4,12 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headcount.contract.messages import SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import SplitRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
-from headcount.tables import faces_schema
+from headcount.tables.schemas import faces_schema
 from tests.made_up import made_up_archive
 from tests.running import comparable, table
 from workers.app import WORK

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image as Pillow
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from tests.workers.models.detectors.test_detectors import scrfd_path
 from tests.workers.models.packs.test_variants import made_network

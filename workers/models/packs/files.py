@@ -11,7 +11,8 @@ import onnx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from headcount.errors import FatalError, ObjectError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from workers.models.onnx.prepare import VERSION, parse, real_inputs, sha256
 from workers.models.packs.variants import (

@@ -9,9 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.models.base import Detector, Floats, Image, ModelPack, Recogniser
 from workers.models.batching import SIZES, Batched
 from workers.models.detectors.batched import SCRFD, YUNET, BatchedDetector, Kind, shape_range
@@ -258,7 +259,7 @@ def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
         margin=known.margin,
         cluster_threshold=known.cluster,
         cluster_group_threshold=known.cluster_group,
-        decade=known.decade,
+        cosine_per_decade=known.decade,
         fmr=known.fmr,
         calibration=known.calibration,
         feature_lengths=known.feature_lengths,

@@ -5,19 +5,15 @@ from typing import Any
 
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    FinishedRecord,
-    JobSpec,
-    Limits,
-    ModelChoice,
-    now,
-)
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, Limits
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 
 S3 = S3Settings()
 BOX = (10.0, 10.0, 20.0, 20.0)

@@ -5,9 +5,10 @@ from pathlib import Path
 from headcount import decisions
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.layout import JobKeys, PackKeys
-from headcount.contract.messages import FinishedRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.contract.vocabulary import person_id
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.people.forget.archive import (
     forget_answers,
     forget_jobs,

@@ -7,27 +7,22 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key, under_way
 from headcount.contract.layout import FORGETTING, ROLLBACK, JobKeys, PackKeys, shard_name
-from headcount.contract.messages import (
-    CommitRecord,
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    PlanRecord,
-    RollbackRecord,
-    UnitMessage,
-    find_record,
-    now,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import CommitRecord, PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts, control
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.archive import catalogue, rollback
 from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
@@ -298,7 +293,7 @@ def test_forget_waits_for_workers_of_a_job_that_was_cancelled_just_now(
         waited.append(seconds)
         assert under_way(archive.store) is not None
         assert find_record(archive.store, tombstone_key(ADA), ForgottenRecord) is None
-        attempts.withdraw(archive.store, keys, "reduce", number)
+        attempts.discard(archive.store, keys, "reduce", number)
 
     monkeypatch.setattr("orchestrator.people.forget.mark.time.sleep", leave)
     assert forgetting.forget(archive.store, "Ada", S3).state == "done"

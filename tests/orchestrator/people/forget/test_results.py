@@ -11,12 +11,13 @@ import pytest
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import MARKS
-from headcount.contract.messages import JobSpec, Limits, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import JobSpec, Limits
 from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
-from headcount.storage.local import DirectoryStore
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.people.forget.results import (
     NOTICE,

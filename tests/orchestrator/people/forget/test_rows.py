@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from orchestrator.people.forget.rows import (
     clusters_of,
     with_face_counts,

@@ -9,14 +9,12 @@ from headcount import decisions
 from headcount.contract import results
 from headcount.contract.forgotten import ForgettingRecord
 from headcount.contract.layout import FORGETTING, PackKeys
-from headcount.contract.messages import (
-    now,
-)
+from headcount.contract.record import now
 from headcount.contract.vocabulary import Outcome, person_id
 from headcount.errors import FatalError, TransientError
 from headcount.export import scratch, write_table
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.jobs.plan import Known
 from orchestrator.people.forget.run import forget, remember
 from orchestrator.people.latest_assignments import named_by_hand, people_of

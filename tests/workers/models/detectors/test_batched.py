@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.models.detectors.test_detectors import scrfd_path
 from tests.workers.networks import made_scrfd
 from tests.workers.pictures import noise

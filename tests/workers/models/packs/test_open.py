@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.models.detectors.test_detectors import group_photo, scrfd_path
 from tests.workers.models.recognisers.test_arcface import made_network
 from tests.workers.stages.test_prepare import shipped

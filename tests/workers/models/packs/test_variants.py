@@ -9,7 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings, VariantName
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings, VariantName
 from headcount.storage import open_store
 from tests.servers import S3Server
 from tests.workers.models.detectors.test_detectors import scrfd_path

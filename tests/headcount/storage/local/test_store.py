@@ -22,14 +22,12 @@ from headcount.errors import (
     ObjectMissing,
     TransientError,
 )
-from headcount.storage import local
 from headcount.storage.file_names import key_of, name_of
-from headcount.storage.local import (
-    DANGLING,
-    DirectoryStore,
-    read_error,
-    write_error,
-)
+from headcount.storage.local import files
+from headcount.storage.local import store as local_store
+from headcount.storage.local.faults import read_error, write_error
+from headcount.storage.local.store import DirectoryStore
+from headcount.storage.local.walk import DANGLING
 
 as_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
@@ -137,7 +135,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
 ) -> None:
     (root / "x.jpg").write_bytes(b"photo")
     seen = iter(["1", "2", "3", "3"])  # before and after the first try, and the second
-    monkeypatch.setattr(local, "_etag", lambda found: next(seen))
+    monkeypatch.setattr(files, "etag_of", lambda found: next(seen))
     blob = store.get("x.jpg")
     assert (blob.data, blob.etag) == (b"photo", "3")
 
@@ -146,9 +144,9 @@ def test_a_file_that_never_stands_still_is_an_outcome_of_that_photo(
     store: DirectoryStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "x.jpg").write_bytes(b"photo")
-    monkeypatch.setattr(local, "CHANGE_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(local_store, "CHANGE_PAUSES", (0.0, 0.0))
     ticks = count()
-    monkeypatch.setattr(local, "_etag", lambda found: str(next(ticks)))
+    monkeypatch.setattr(files, "etag_of", lambda found: str(next(ticks)))
     with pytest.raises(ObjectChanged, match="written to while it was read"):
         store.get("x.jpg")
 
@@ -299,7 +297,7 @@ def test_what_may_not_be_read_is_said_to_ordinary_users(tmp_path: Path) -> None:
         import os, sys
         from pathlib import Path
         from headcount.errors import HeadcountError
-        from headcount.storage.local import DirectoryStore
+        from headcount.storage.local.store import DirectoryStore
         root = Path(sys.argv[1])
         store = DirectoryStore(root)
         store.put("closed/x", b""); store.put("denied", b""); store.put("lost+found/x", b"")

@@ -1,7 +1,7 @@
-"""What each run said of every face, kept in the archive: a roll per job, and what changed since.
+"""Assignments of every face, kept in the archive: one table per job, and the lineage of clusters.
 
-A run's roll is written under its own job, and compared with that of the job before it: a run that
-is killed and begun again compares with the same roll, and so says the same.
+Each table is written under its own job and compared with that of the job before it. A job that is
+killed and begun again compares with the same table, and comes to the same differences.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import pyarrow.parquet as pq
 
 from headcount.contract import results
 from headcount.contract.layout import JobKeys, PackKeys, commit_key
-from headcount.contract.messages import CommitRecord, LastCommitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
 from headcount.errors import ObjectMissing
 from headcount.storage import Store
 
-ROLL = pa.schema(
+ASSIGNMENTS = pa.schema(
     [
         (name, pa.string())
         for name in ("photo", "face_id", "decision", "person_id", "person", "cluster_id")
@@ -29,11 +30,11 @@ ROLL = pa.schema(
 )
 
 KEPT = 30
-"""Rolls of one collection that are kept; older ones go as new ones come."""
+"""Tables of one collection that are kept; older ones go as new ones come."""
 
 
 def face_keys(faces: pa.Table) -> pa.Array:
-    """What each row's face is known by within a collection, as one text: photo and face id."""
+    """One text per row that identifies its face within a collection: photo and face id."""
     keys = pc.binary_join_element_wise(faces["photo"], faces["face_id"], "\0")
     return keys.combine_chunks()
 
@@ -59,7 +60,7 @@ def write_table(store: Store, key: str, table: pa.Table) -> None:
 
 
 def job_ids(store: Store, folder: str) -> list[str]:
-    """The jobs that left a roll, or a lineage, in a folder; in the order of their commits.
+    """The jobs that left assignments, or a lineage, in a folder; in the order of their commits.
 
     That is not the order of their ids: a job that was paused, or that others went before, is
     committed later than some that were begun after it.
@@ -84,8 +85,8 @@ def by_commit(store: Store, ids: Iterable[str]) -> list[str]:
 
 
 def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "") -> str | None:
-    """The last job that left a roll of a collection; with ``before``, the last one earlier."""
-    ids = job_ids(store, keys.rolls(collection))
+    """The last job that left assignments of a collection; with ``before``, the last one earlier."""
+    ids = job_ids(store, keys.assignment_folder(collection))
     if before:
         earlier = by_commit(store, {*ids, before})
         ids = earlier[: earlier.index(before)]
@@ -96,22 +97,28 @@ def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "
     return ids[-1] if ids else None
 
 
-def read_roll(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
-    """The roll of a job; empty where there is none."""
+def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
+    """The assignments of a job; empty where there are none."""
     if job_id is None:
-        return ROLL.empty_table()
-    return read_table(store, keys.roll(collection, job_id), ROLL)
+        return ASSIGNMENTS.empty_table()
+    return read_table(store, keys.assignments(collection, job_id), ASSIGNMENTS)
 
 
-def write_roll(store: Store, keys: PackKeys, collection: str, job_id: str, roll: pa.Table) -> None:
-    """Keep the roll of a job; the oldest of more than KEPT go."""
-    write_table(store, keys.roll(collection, job_id), roll.select(ROLL.names).cast(ROLL))
-    for old in job_ids(store, keys.rolls(collection))[:-KEPT]:
-        store.delete(keys.roll(collection, old))
+def write_assignments(
+    store: Store, keys: PackKeys, collection: str, job_id: str, assignments: pa.Table
+) -> None:
+    """Keep the assignments of a job; the oldest of more than KEPT go."""
+    write_table(
+        store,
+        keys.assignments(collection, job_id),
+        assignments.select(ASSIGNMENTS.names).cast(ASSIGNMENTS),
+    )
+    for old in job_ids(store, keys.assignment_folder(collection))[:-KEPT]:
+        store.delete(keys.assignments(collection, old))
 
 
 def collections_of(store: Store, keys: PackKeys) -> list[str]:
-    """The collections that have rolls under a pack."""
+    """The collections that have assignments under a pack."""
     parts = (PurePosixPath(info.key).parts for info in store.list(f"{keys.root}rolls/"))
     return sorted({part[3] for part in parts if len(part) > 3})
 

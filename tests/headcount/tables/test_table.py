@@ -5,8 +5,10 @@ import pyarrow as pa
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
-from headcount.tables import PHOTOS, SMALL_FRAGMENTS, Table, any_of, quoted
+from headcount.s3_settings import S3Settings
+from headcount.tables.filters import any_of, quoted
+from headcount.tables.schemas import PHOTOS
+from headcount.tables.table import SMALL_FRAGMENTS, Table
 
 
 def rows(job: str, *photos: str) -> pa.Table:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
+from types import ModuleType
 from xml.etree.ElementTree import ParseError
 
 import pytest
 import urllib3
+from minio import error as minio_errors
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3 import exceptions
 
@@ -17,7 +20,7 @@ from headcount.errors import (
     ObjectMissing,
     TransientError,
 )
-from headcount.storage.s3 import ADVICE, FAULTS, Fault, Target
+from headcount.storage.s3.faults import ADVICE, ERRORS, FAULTS, FOREIGN, Fault, Target
 
 POOL = urllib3.HTTPConnectionPool("127.0.0.1", 1)
 
@@ -80,9 +83,8 @@ def test_codes_of_s3(
         (exceptions.LocationParseError("http://["), FatalError),
         (ServerError("bad gateway", 502), TransientError),
         (ServerError("not implemented here", 405), FatalError),
-        (InvalidResponseError(502, "text/html", "<html>"), TransientError),
-        (InvalidResponseError(200, "text/html", "<html>"), FatalError),
-        (InvalidResponseError(404, "text/html", "<html>"), ObjectMissing),
+        (ServerError("no S3 server", 404), ObjectMissing),
+        (InvalidResponseError(502, "application/xml", None), TransientError),
         (ParseError("cut off"), TransientError),
         (ValueError("invalid bucket name"), FatalError),
     ],
@@ -102,6 +104,37 @@ def test_every_fault_of_the_table_becomes_an_error_of_headcount() -> None:
             )
     assert set(FAULTS.values()) <= set(Fault)
     assert Fault.TRANSIENT not in ADVICE
+
+
+def errors_of(module: ModuleType) -> list[type[Exception]]:
+    classes = [kind for _, kind in inspect.getmembers(module, inspect.isclass)]
+    return [
+        kind
+        for kind in classes
+        if kind.__module__ == module.__name__
+        and issubclass(kind, Exception)
+        and not issubclass(kind, Warning)
+    ]
+
+
+BY_STATUS = {minio_errors.S3Error, ServerError}
+ROOTS = {minio_errors.MinioException, exceptions.HTTPError}
+NEVER_RAISED = {minio_errors.MinioAdminException}
+"""By clients of ours: that is an error of MinIO's own administration."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    sorted(
+        {*errors_of(minio_errors), *errors_of(exceptions)} - BY_STATUS - ROOTS - NEVER_RAISED,
+        key=lambda kind: kind.__name__,
+    ),
+)
+def test_every_exception_class_of_minio_and_urllib3_is_in_the_table(
+    error: type[Exception],
+) -> None:
+    assert issubclass(error, FOREIGN), "it would not be caught"
+    assert any(kind in ERRORS for kind in error.__mro__), "say in ERRORS which fault it is"
 
 
 def test_a_signed_address_is_not_repeated() -> None:

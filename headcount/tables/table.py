@@ -1,126 +1,35 @@
-"""The archive's tables of photos, faces and references, in Lance: the one door to that library.
-
-Workers write fragments (data files that no reader sees yet); the supervisor commits all
-fragments of a job as one version. See https://lance.org/guide/distributed_write/ for the method.
-"""
+"""Table: one table of an archive, read, staged, committed, grown and searched."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from copy import copy
 from datetime import timedelta
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import lance
 import pyarrow as pa
 from lance.fragment import FragmentMetadata, write_fragments
 
-from headcount import staging
 from headcount.contract import columns
 from headcount.contract.layout import PackKeys
-from headcount.errors import FatalError, HeadcountError, TransientError
-from headcount.settings import S3Settings
+from headcount.errors import FatalError, TransientError
+from headcount.s3_settings import S3Settings
 from headcount.storage.uris import local_path
-
-PHOTOS = columns.PHOTOS.stored()
+from headcount.tables import staging
+from headcount.tables.faults import translate, translated
+from headcount.tables.options import storage_options
 
 INDEX_PROBES, INDEX_REFINE = 32, 10
-"""Of an index: cells that a search looks into, and candidates ranked per row that is wanted."""
-
-Value = TypeVar("Value")
-
-FILTER_VALUES = 500
-"""Values of one filter."""
+"""A search by index: cells to look into, and candidates to rank for each row wanted."""
 SMALL_FRAGMENTS = 64
-"""A table of more fragments than this is compacted after a commit: readers open each of them."""
+"""Fragments of a table before a commit compacts it: readers open each of them."""
 GROWTH_TRIES = 20
 """Looks at a table that others change: of those that grow it at once, one succeeds each time."""
 
-
-def faces_schema(dimensions: int) -> pa.Schema:
-    """One row per face; embeddings in fp16, whose cosine error is below 1e-4."""
-    return columns.FACES.stored(dimensions)
-
-
-def gallery_schema(dimensions: int) -> pa.Schema:
-    """One row per reference; ``content`` is its photo's SHA-256, empty where a face was named."""
-    return columns.GALLERY.stored(dimensions)
-
-
-def quoted(text: str) -> str:
-    """``text`` as a literal of a filter expression."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def any_of(column: str, values: Sequence[str]) -> str:
-    """A filter: ``column`` is one of ``values``."""
-    return f"{column} IN ({', '.join(quoted(value) for value in values)})"
-
-
-def in_collection(collection: str) -> str:
-    """A filter: the row is of the collection with this id."""
-    return f"collection = {quoted(collection)}"
-
-
-def parts(values: Iterable[Value], size: int = FILTER_VALUES) -> Iterator[list[Value]]:
-    """The values in lists of at most ``size``: a filter is no longer than that."""
-    left = iter(values)
-    while part := list(islice(left, size)):
-        yield part
-
-
-def storage_options(settings: S3Settings) -> dict[str, str]:
-    """What Lance's object store needs to know; the same values that minio gets."""
-    options = {"aws_region": settings.region, "aws_virtual_hosted_style_request": "false"}
-    if settings.endpoint_url:
-        options["aws_endpoint"] = settings.endpoint_url
-        options["allow_http"] = str(settings.endpoint_url.startswith("http://")).lower()
-    else:
-        options["aws_virtual_hosted_style_request"] = "true"
-    if settings.sse:
-        options["aws_server_side_encryption"] = settings.sse
-    if settings.sse_kms_key:
-        options["aws_sse_kms_key_id"] = settings.sse_kms_key
-    secrets = {
-        "aws_access_key_id": settings.access_key_id,
-        "aws_secret_access_key": settings.secret_access_key,
-        "aws_session_token": settings.session_token,
-    }
-    options.update({k: v.get_secret_value() for k, v in secrets.items() if v is not None})
-    return options
-
-
-_TRANSIENT = (
-    "timed out",
-    "timeout",
-    "connection",
-    "slowdown",
-    "503",
-    "500 internal",
-    "retry",
-    "http error",  # as Lance calls whatever befalls a request or the body of its answer
-)
 _GREW_MEANWHILE = ("commit conflict", "already exists")
-_ROLLED_BACK = ("incompatible transaction", "incompatible with concurrent transaction")
-_DISK_FULL = ("no space left", "os error 28", "disk full")
-
-
-def _translate(error: Exception, uri: str) -> HeadcountError:
-    text = str(error)
-    lowered = text.lower()
-    if any(sign in lowered for sign in _DISK_FULL):
-        return FatalError(f"disk full while writing {uri}: free some space, then run again")
-    if any(sign in lowered for sign in _ROLLED_BACK):
-        return FatalError(
-            f"table {uri} was rolled back or rewritten since these rows were staged: start a new "
-            "job"
-        )
-    if any(sign in lowered for sign in _TRANSIENT):
-        return TransientError(f"table {uri}: {text}")
-    return FatalError(f"table {uri} cannot be used: {text}")
 
 
 def _filled(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
@@ -132,18 +41,6 @@ def _filled(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
         for field in wanted
     ]
     return pa.RecordBatch.from_arrays(columns, names=wanted.names)
-
-
-def tables_of(
-    archive: str, keys: PackKeys, dimensions: int, settings: S3Settings
-) -> Iterator[tuple[Table, pa.Schema, Collection[str]]]:
-    """The tables of a pack, the schema of each, and the columns that came later."""
-    for key, table in (
-        (keys.photos, columns.PHOTOS),
-        (keys.faces, columns.FACES),
-        (keys.gallery, columns.GALLERY),
-    ):
-        yield Table(archive, key, settings), table.stored(dimensions), table.later
 
 
 class Table:
@@ -164,12 +61,8 @@ class Table:
         fixed._fixed = version
         return fixed
 
-    @contextmanager
-    def _foreign(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError, RuntimeError, pa.ArrowException) as error:
-            raise _translate(error, self.uri) from error
+    def _foreign(self) -> AbstractContextManager[None]:
+        return translated(self.uri)
 
     def _open(self) -> lance.LanceDataset:
         return lance.dataset(self.uri, version=self._fixed, storage_options=self._options)
@@ -181,9 +74,9 @@ class Table:
         except ValueError as error:  # Lance's "Dataset at path ... was not found"
             if "not found" in str(error).lower():
                 return False
-            raise _translate(error, self.uri) from error
+            raise translate(error, self.uri) from error
         except OSError as error:
-            raise _translate(error, self.uri) from error
+            raise translate(error, self.uri) from error
         return True
 
     def create(self, schema: pa.Schema, *, later: Collection[str] = ()) -> None:
@@ -195,7 +88,7 @@ class Table:
                 )
             except (OSError, ValueError, RuntimeError) as error:
                 if not self.exists():
-                    raise _translate(error, self.uri) from error
+                    raise translate(error, self.uri) from error
         self.grow(schema, later=later)
 
     def grow(self, schema: pa.Schema, *, later: Collection[str] = ()) -> None:
@@ -213,7 +106,7 @@ class Table:
                 dataset.add_columns(pa.schema(missing))
             except OSError as error:
                 if not any(sign in str(error).lower() for sign in _GREW_MEANWHILE):
-                    raise _translate(error, self.uri) from error
+                    raise translate(error, self.uri) from error
         raise TransientError(f"table {self.uri} is changed by others all the time")
 
     def stage(self, rows: pa.Table) -> tuple[str, ...]:
@@ -269,15 +162,15 @@ class Table:
         return bad
 
     def _opens(self, version: int) -> bool:
-        """Whether a version is there, asked without a look at all the others."""
+        """Whether a version is there, without a look at all the others."""
         try:
             lance.dataset(self.uri, version=version, storage_options=self._options)
         except ValueError as error:
             if "not found" in str(error).lower():
                 return False
-            raise _translate(error, self.uri) from error
+            raise translate(error, self.uri) from error
         except OSError as error:
-            raise _translate(error, self.uri) from error
+            raise translate(error, self.uri) from error
         return True
 
     @staticmethod
@@ -342,7 +235,7 @@ class Table:
                 dataset.optimize.compact_files()
 
     def count(self, where: str | None = None) -> int:
-        """How many rows match a filter."""
+        """The number of rows that match a filter."""
         with self._foreign():
             return int(self._open().count_rows(where))
 
@@ -423,3 +316,15 @@ class Table:
         """The rows that match a filter, at once: for small tables."""
         with self._foreign():
             return self._open().to_table(columns=list(columns), filter=where)
+
+
+def tables_of(
+    archive: str, keys: PackKeys, dimensions: int, settings: S3Settings
+) -> Iterator[tuple[Table, pa.Schema, Collection[str]]]:
+    """The tables of a pack, the schema of each, and the columns that came later."""
+    for key, table in (
+        (keys.photos, columns.PHOTOS),
+        (keys.faces, columns.FACES),
+        (keys.gallery, columns.GALLERY),
+    ):
+        yield Table(archive, key, settings), table.stored(dimensions), table.later

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
-from headcount.tables import Table
+from headcount.s3_settings import S3Settings
+from headcount.tables.table import Table
 
 FIRST = pa.schema([("photo", pa.string()), ("score", pa.float32())])
 BLUR = FIRST.append(pa.field("blur", pa.float32()))

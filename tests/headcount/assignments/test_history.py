@@ -1,8 +1,9 @@
 """Which of a collection's jobs was the last: by their commits, not by their ids."""
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import JobKeys, PackKeys, commit_key
-from headcount.contract.messages import CommitRecord, LastCommitRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
 from headcount.storage.memory import MemoryStore
 
 KEYS = PackKeys("p")
@@ -15,7 +16,7 @@ def committed(store: MemoryStore, job_id: str, version: int) -> None:
 
 
 def left_roll(store: MemoryStore, job_id: str) -> None:
-    rolls.write_roll(store, KEYS, "c", job_id, rolls.ROLL.empty_table())
+    history.write_assignments(store, KEYS, "c", job_id, history.ASSIGNMENTS.empty_table())
 
 
 def test_a_job_that_was_paused_and_ended_later_is_the_last_one() -> None:
@@ -23,10 +24,10 @@ def test_a_job_that_was_paused_and_ended_later_is_the_last_one() -> None:
     for version, job_id in enumerate(["1", "3", "2"]):
         committed(store, job_id, version + 1)
         left_roll(store, job_id)
-    assert rolls.job_ids(store, KEYS.rolls("c")) == ["1", "3", "2"]
-    assert rolls.latest_job(store, KEYS, "c") == "2"
-    assert rolls.latest_job(store, KEYS, "c", before="2") == "3"
-    assert rolls.latest_job(store, KEYS, "c", before="3") == "1"
+    assert history.job_ids(store, KEYS.assignment_folder("c")) == ["1", "3", "2"]
+    assert history.latest_job(store, KEYS, "c") == "2"
+    assert history.latest_job(store, KEYS, "c", before="2") == "3"
+    assert history.latest_job(store, KEYS, "c", before="3") == "1"
 
 
 def test_the_last_job_is_known_where_no_versions_were_kept() -> None:
@@ -35,14 +36,14 @@ def test_the_last_job_is_known_where_no_versions_were_kept() -> None:
         committed(store, job_id, 1)
         left_roll(store, job_id)
         store.delete(JobKeys(job_id).commit)
-    assert rolls.latest_job(store, KEYS, "c") == "1"
+    assert history.latest_job(store, KEYS, "c") == "1"
 
 
 def test_the_rolls_that_go_are_those_committed_first() -> None:
     store = MemoryStore()
-    ids = [f"{number:02}" for number in range(1, rolls.KEPT + 1)]
+    ids = [f"{number:02}" for number in range(1, history.KEPT + 1)]
     for version, job_id in enumerate([*ids, "00"]):
         committed(store, job_id, version + 1)
         left_roll(store, job_id)
-    kept = rolls.job_ids(store, KEYS.rolls("c"))
+    kept = history.job_ids(store, KEYS.assignment_folder("c"))
     assert kept == [*ids[1:], "00"]
