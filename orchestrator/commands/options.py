@@ -50,61 +50,65 @@ def model_options(command: F) -> F:
     return command
 
 
+_SEARCH_OPTIONS = [
+    click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
+    click.option("--expected", metavar="CSV", help="Expected people: columns photo,person."),
+    click.option(
+        "--profile",
+        type=click.Choice(PROFILES),
+        help="Thoroughness of the search for faces.  [default: balanced]",
+    ),
+    click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
+    click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too."),
+    click.option(
+        "--beside",
+        is_flag=True,
+        help="Embed with --model beside the archive's pack in use (see `packs`).",
+    ),
+]
+_RESULT_OPTIONS = [
+    click.option(
+        "--annotate",
+        type=click.IntRange(min=0),
+        default=200,
+        show_default=True,
+        metavar="N",
+        help="Photos drawn with boxes and shown in the report, at most.",
+    ),
+    click.option(
+        "--priority",
+        type=click.Choice(["low", "normal", "high"]),
+        default="normal",
+        show_default=True,
+        help="Share of the workers, relative to other jobs: 1, 3 or 9 parts.",
+    ),
+    click.option(
+        "--false-positives",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=1e-3,
+        show_default=True,
+        help="Share of strangers that may be matched to an enrolled person.",
+    ),
+    click.option(
+        "--purity",
+        type=click.FloatRange(0, 1),
+        default=0.5,
+        show_default=True,
+        help="Clusters: 1 for few wrong merges, 0 for few split people.",
+    ),
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(["parquet", "csv", "jsonl"]),
+        help="Further formats of the result tables; may be given again.",
+    ),
+]
+
+
 def job_options(command: F) -> F:
     """Add the options of a job request to a command: people, profile, thresholds, formats."""
-    options = [
-        click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
-        click.option("--expected", metavar="CSV", help="Expected people: columns photo,person."),
-        click.option(
-            "--profile",
-            type=click.Choice(PROFILES),
-            help="Thoroughness of the search for faces.  [default: balanced]",
-        ),
-        click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
-        click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too."),
-        click.option(
-            "--beside",
-            is_flag=True,
-            help="Embed with --model beside the archive's pack in use (see `packs`).",
-        ),
-        click.option(
-            "--annotate",
-            type=click.IntRange(min=0),
-            default=200,
-            show_default=True,
-            metavar="N",
-            help="Photos drawn with boxes and shown in the report, at most.",
-        ),
-        click.option(
-            "--priority",
-            type=click.Choice(["low", "normal", "high"]),
-            default="normal",
-            show_default=True,
-            help="Share of the workers, relative to other jobs: 1, 3 or 9 parts.",
-        ),
-        click.option(
-            "--false-positives",
-            type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            default=1e-3,
-            show_default=True,
-            help="Share of strangers that may be matched to an enrolled person.",
-        ),
-        click.option(
-            "--purity",
-            type=click.FloatRange(0, 1),
-            default=0.5,
-            show_default=True,
-            help="Clusters: 1 for few wrong merges, 0 for few split people.",
-        ),
-        click.option(
-            "--format",
-            "formats",
-            multiple=True,
-            type=click.Choice(["parquet", "csv", "jsonl"]),
-            help="Further formats of the result tables; may be given again.",
-        ),
-    ]
-    for option in reversed(options):
+    for option in reversed([*_SEARCH_OPTIONS, *_RESULT_OPTIONS]):
         command = option(command)
     return command
 
