@@ -20,7 +20,7 @@ from headcount.tables.table import Table
 from orchestrator.archive.catalogue import rollback_since
 
 Staged = Mapping[str, Sequence[Sequence[str]]]
-"""By table, in the order of the commit: the fragments that each shard staged, in shard order."""
+"""Staged fragments by table, in the order of the commit: those of each shard, in shard order."""
 
 
 def commit_job(

@@ -22,7 +22,7 @@ from orchestrator.jobs.progress import Progress, Reporter
 from orchestrator.jobs.window import Window
 
 OUTAGE_SECONDS = 300.0
-"""How long broker or store may be unreachable before the supervisor gives up."""
+"""Outage of broker or store after which the supervisor gives up."""
 RETRY_SECONDS = 2.0
 """Pause after broker or store did not answer."""
 IDLE_HINT_SECONDS = 20.0

@@ -64,7 +64,7 @@ class Stages:
         self._guard.wait_for_forget()
         pack = pack_of(prepared)
         commit_in_turn(self._store, spec, plan, pack, self._s3, fence=fence)
-        return self.reduce(pack)
+        return self.reduce(spec, pack)
 
     def embed(self, spec: JobSpec, plan: PlanRecord) -> None:
         """Drive the shards that are not done, in the job's share of the window."""
@@ -79,7 +79,7 @@ class Stages:
             self._progress.begin_rate()
             self._dispatcher.drive((unit for unit in units if unit not in done), plan)
 
-    def reduce(self, pack: PackRecord) -> DoneMarker:
+    def reduce(self, spec: JobSpec, pack: PackRecord) -> DoneMarker:
         """Match, cluster and publish: in one task, or in several where the archive is large."""
         if find_record(self._store, self._keys.done(REDUCE), DoneMarker) is not None:
             return self._single(REDUCE)
@@ -88,8 +88,9 @@ class Stages:
             return self._single(REDUCE)
         self._single(SPLIT)
         split = read_record(self._store, self._keys.split, SplitRecord)
-        self._several("match", [match_name(part) for part in range(len(split.parts))])
-        self._several("join", [join_name(group) for group in range(len(split.groups))])
+        with self._window.shared_by(spec.job_id, spec.priority):
+            self._several("match", [match_name(part) for part in range(len(split.parts))])
+            self._several("join", [join_name(group) for group in range(len(split.groups))])
         return self._single(REDUCE)
 
     def _several(self, stage: str, units: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The window that concurrent jobs share: each gets a share of the shards in flight."""
+"""The window that concurrent jobs share: each gets a share of the units in flight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WEIGHTS = {"high": 9, "normal": 3, "low": 1}
 
 
 class Window:
-    """At most ``size`` shards in flight, shared among the jobs that embed."""
+    """At most ``size`` units in flight, shared among the jobs that have many to send."""
 
     def __init__(self, size: int) -> None:
         self._size = size

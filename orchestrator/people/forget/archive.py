@@ -96,9 +96,9 @@ def forget_assignments(store: Store, keys: PackKeys, stone: ForgottenRecord) -> 
     changed = 0
     for collection in history.collections_of(store, keys):
         for job_id in history.job_ids(store, keys.assignment_folder(collection)):
-            roll = history.read_assignments(store, keys, collection, job_id)
-            left = without_person(roll, stone)
-            if not left.equals(roll):
+            assigned = history.read_assignments(store, keys, collection, job_id)
+            left = without_person(assigned, stone)
+            if not left.equals(assigned):
                 history.write_table(store, keys.assignments(collection, job_id), left)
                 changed += 1
         for job_id in history.job_ids(store, keys.lineages(collection)):
