@@ -7,6 +7,7 @@ from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from tests.servers import S3Server
+from tests.workers.models.packs.opening import refused
 from tests.workers.variants.made import (
     made_network,
 )
@@ -21,12 +22,6 @@ from workers.tools.packs import PackCache
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(cache_dir=tmp_path / "cache", provider="cpu")
-
-
-def refused(name: str, settings: Settings) -> str:
-    with pytest.raises(FatalError) as caught:
-        open_pack(name, settings, S3Settings())
-    return str(caught.value)
 
 
 @pytest.fixture

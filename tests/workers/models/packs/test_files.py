@@ -1,17 +1,15 @@
 import importlib.util
-import json
 import shutil
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
-from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
+from tests.workers.models.packs.opening import notes, opened, refused
 from tests.workers.models.recognisers.test_arcface import made_network
-from tests.workers.networks import detector_like, shipped
-from workers.models.base import ModelPack
+from tests.workers.networks import detector_like
 from workers.models.onnx.prepare import sha256
 from workers.models.packs.files import (
     EMBEDDED_FILES,
@@ -19,41 +17,6 @@ from workers.models.packs.files import (
     INSIGHTFACE_PACKS,
     resolve_pack,
 )
-from workers.models.packs.open import open_pack
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def settings(cache: Path) -> Settings:
-    return Settings(cache_dir=cache, provider="cpu")
-
-
-def opened(name: str | Path, settings: Settings) -> ModelPack:
-    return open_pack(str(name), settings, S3Settings())
-
-
-def refused(name: str | Path, settings: Settings) -> str:
-    with pytest.raises(FatalError) as caught:
-        opened(name, settings)
-    return str(caught.value)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A pack of YuNet and a made recogniser."""
-    path = tmp_path / "mine"
-    path.mkdir()
-    (path / "yunet.onnx").write_bytes(shipped("yunet"))
-    (path / "made.onnx").write_bytes(made_network("N"))
-    return path
-
-
-def notes(folder: Path, **values: object) -> None:
-    (folder / "pack.json").write_text(json.dumps(values))
 
 
 @pytest.fixture

@@ -1,63 +1,24 @@
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from headcount.errors import FatalError
-from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
+from tests.workers.models.packs.opening import opened, refused
 from tests.workers.models.recognisers.test_arcface import made_network
 from tests.workers.networks import detector_like, scrfd_path, shipped
 from tests.workers.pictures import group_photo
 from workers.faces.detection import PROFILES, search_image
 from workers.images.align import crop_faces
-from workers.models.base import ModelPack
 from workers.models.detectors.scrfd import Scrfd
 from workers.models.detectors.yunet import YuNet
 from workers.models.onnx.prepare import prepare
 from workers.models.packs.files import (
     EMBEDDED_FILES,
 )
-from workers.models.packs.open import open_pack
 from workers.models.packs.thresholds import SFACE, UNKNOWN
 from workers.models.recognisers.arcface import unit_length
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def settings(cache: Path) -> Settings:
-    return Settings(cache_dir=cache, provider="cpu")
-
-
-def opened(name: str | Path, settings: Settings) -> ModelPack:
-    return open_pack(str(name), settings, S3Settings())
-
-
-def refused(name: str | Path, settings: Settings) -> str:
-    with pytest.raises(FatalError) as caught:
-        opened(name, settings)
-    return str(caught.value)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A pack of YuNet and a made recogniser."""
-    path = tmp_path / "mine"
-    path.mkdir()
-    (path / "yunet.onnx").write_bytes(shipped("yunet"))
-    (path / "made.onnx").write_bytes(made_network("N"))
-    return path
-
-
-def notes(folder: Path, **values: object) -> None:
-    (folder / "pack.json").write_text(json.dumps(values))
-
 
 # -- the embedded pack --------------------------------------------------------------------------
 

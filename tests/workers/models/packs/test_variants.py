@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
+from tests.workers.models.packs.opening import refused
 from tests.workers.variants.made import key_of, made_faces, made_network
 from workers.models.packs.files import resolve_pack
 from workers.models.packs.open import open_pack
@@ -22,12 +22,6 @@ from workers.models.packs.variants import (
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(cache_dir=tmp_path / "cache", provider="cpu")
-
-
-def refused(name: str, settings: Settings) -> str:
-    with pytest.raises(FatalError) as caught:
-        open_pack(name, settings, S3Settings())
-    return str(caught.value)
 
 
 @pytest.fixture
