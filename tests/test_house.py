@@ -38,12 +38,10 @@ ACROSS = {
     "orchestrator/people/forget/test_turns.py": "a forget and the jobs around it",
     "orchestrator/people/test_order.py": "jobs, rollbacks and who was last",
     "workers/images/test_hostile.py": "decoding in a process of its own, bounded in memory",
-    "workers/models/detectors/test_detectors.py": "every detector",
     "workers/people/test_people_folder.py": "people in photos, from folder to gallery",
     "workers/runtime/test_allowed.py": "messages, settings and where a worker may write",
     "workers/stages/test_grown_archive.py": "an older archive under a build with one more column",
     "workers/stages/test_late.py": "what a late unit may write, at every stage",
-    "workers/variants/test_detector_gate.py": "the gate, with detectors",
 }
 """Tests of more than one module. Every other test file has the name and folder of its module."""
 OWN_ROOMS = ("integration", "deploy")

@@ -96,19 +96,19 @@ def _models(arguments: argparse.Namespace) -> str:
     from workers.tools.packs import PackCache
 
     settings = Settings()
-    shelf = PackCache(settings, S3Settings())
+    packs = PackCache(settings, S3Settings())
     name = arguments.model or settings.model
     if arguments.action == "list":
-        return json.dumps(shelf.contents())
+        return json.dumps(packs.contents())
     if arguments.action == "verify":
-        return json.dumps(shelf.verify(name))
+        return json.dumps(packs.verify(name))
     if arguments.gate is not None:
-        found = shelf.gate(name, arguments.variant, arguments.gate, arguments.boxes)
+        found = packs.gate(name, arguments.variant, arguments.gate, arguments.boxes)
         name += f"+{arguments.variant}"
     else:
-        found = shelf.prepare(name)
+        found = packs.prepare(name)
     if arguments.to is not None and found["files"]:
-        found["to"] = shelf.share(name, arguments.to)
+        found["to"] = packs.share(name, arguments.to)
     return json.dumps(found)
 
 

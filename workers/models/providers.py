@@ -1,4 +1,4 @@
-"""What onnxruntime's providers are told: options as values, and where TensorRT keeps its engines.
+"""Options of onnxruntime's providers as values, and the folder of TensorRT's engines.
 
 Names: https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html and
 https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html.
@@ -32,7 +32,7 @@ class ShapeRange:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """Which GPU, how many bytes of it at most (0: all), where engines are kept (None: nowhere)."""
+    """A GPU: its number, most bytes of memory (0: all), folder of engines (None: none are kept)."""
 
     device: int = 0
     memory: int = 0
@@ -41,7 +41,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a network asks of a GPU's provider.
+    """Demands of a network on a GPU's provider.
 
     ``half``: it passed a gate in lower precision, so the GPU may compute in it. ``shapes``: those
     that ``input`` will have; one range, since onnxruntime runs an engine's first profile alone
@@ -54,7 +54,7 @@ class Needs:
 
 
 def provider_options(provider: str, gpu: Gpu, needs: Needs) -> Options:
-    """The options of one provider, for one network."""
+    """Options of one provider for one network."""
     if provider == CUDA:
         return _cuda(gpu, needs)
     return _tensorrt(gpu, needs) if provider == TENSORRT else {}
@@ -99,7 +99,7 @@ def _shape(name: str, shape: tuple[int, ...]) -> str:
 
 
 def engine_folder(root: Path, digest: str, gpu: int) -> Path:
-    """Where the engines of the model with this SHA-256 lie.
+    """Folder of the engines of the model with this SHA-256.
 
     An engine runs with the TensorRT and on the kind of GPU that it was made with, and no other.
     """
@@ -109,7 +109,7 @@ def engine_folder(root: Path, digest: str, gpu: int) -> Path:
 
 
 def _version(*packages: str) -> str:
-    """Of the first of these that is installed."""
+    """Version of the first of these packages that is installed."""
     for package in packages:
         try:
             return metadata.version(package)
@@ -119,7 +119,7 @@ def _version(*packages: str) -> str:
 
 
 def compute_capability(gpu: int) -> str:
-    """What a GPU can, as NVIDIA's driver says it (``sm90``); ``unknown`` without one."""
+    """Compute capability of a GPU, as its driver names it (``sm90``); ``unknown`` without one."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

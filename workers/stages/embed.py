@@ -195,7 +195,7 @@ def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> It
 def _require_working_models(unit: Unit) -> None:
     """Raise TransientError unless the models run on a picture that is nobody's fault."""
     grey = np.full((1, SIZE, SIZE, 3), 128, np.uint8)
-    unit.pack.detector.look(grey[0])
+    unit.pack.detector.detect(grey[0])
     unit.pack.recogniser.embed(grey)
 
 

