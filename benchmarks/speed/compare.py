@@ -44,7 +44,8 @@ from benchmarks.peers.contestants import (
     opencv_yunet,
 )
 from benchmarks.speed.chart import Bar, chart
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.images.decode import WHOLE_UP_TO, Picture
 from workers.models.base import ModelPack
 from workers.models.detectors.boxes import overlaps

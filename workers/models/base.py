@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 
 Image = NDArray[np.uint8]
 """An upright photo or crop, height x width x 3, RGB."""

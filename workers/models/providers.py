@@ -7,15 +7,19 @@ https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from headcount.errors import FatalError
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
-TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
+TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvonnxparser.so.10")
+"""What onnxruntime-gpu's TensorRT provider is linked to (benchmarks/gpu/options.py reads it)."""
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
 Options = dict[str, str]
@@ -98,14 +102,35 @@ def _shape(name: str, shape: tuple[int, ...]) -> str:
     return f"{name}:{'x'.join(str(size) for size in shape)}"
 
 
+def require_tensorrt(libraries: Sequence[str] = TENSORRT_LIBRARIES) -> None:
+    """Raise FatalError unless the loader finds TensorRT, by the names that onnxruntime asks for."""
+    for name in libraries:
+        try:
+            ctypes.CDLL(name)
+        except OSError as error:
+            raise FatalError(
+                f"the provider tensorrt was asked for, and TensorRT 10 is not there: {error}. "
+                "No extra of headcount brings it: install NVIDIA's TensorRT 10 for CUDA 13 and "
+                "name its folder of libraries in LD_LIBRARY_PATH, or ask for --provider cuda"
+            ) from error
+
+
+def tensorrt_version() -> str:
+    """Version of the TensorRT that the loader finds, as it says it; ``unknown`` without one."""
+    try:
+        return str(ctypes.CDLL(TENSORRT_LIBRARIES[0]).getInferLibVersion())
+    except (OSError, AttributeError):
+        return "unknown"
+
+
 def engine_folder(root: Path, digest: str, gpu: int) -> Path:
     """Folder of the engines of the model with this SHA-256.
 
     An engine runs with the TensorRT and on the kind of GPU that it was made with, and no other.
     """
     runtime = _version("onnxruntime-gpu", "onnxruntime")
-    tensorrt = _version(*TENSORRT_PACKAGES)
-    return root / digest[:32] / f"ort{runtime}-trt{tensorrt}-{compute_capability(gpu)}"
+    made_for = f"trt{tensorrt_version()}-{compute_capability(gpu)}"
+    return root / digest[:32] / f"ort{runtime}-{made_for}"
 
 
 def _version(*packages: str) -> str:

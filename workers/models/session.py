@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError, TransientError
 from headcount.settings import Provider, Settings
-from workers.models.providers import CPU, CUDA, TENSORRT, Gpu, Needs, provider_options
+from workers.models.providers import (
+    CPU,
+    CUDA,
+    TENSORRT,
+    Gpu,
+    Needs,
+    provider_options,
+    require_tensorrt,
+)
 
 _KEPT_SHAPES = 16
 """Buffers on the device are kept for so many shapes of the input."""
@@ -140,8 +148,8 @@ def choose_providers(asked: Provider, available: list[str]) -> list[str]:
         raise FatalError(
             f"the provider {asked} was asked for, and this onnxruntime has only "
             f"{', '.join(available)}. Install headcount[gpu] on a machine with an NVIDIA driver "
-            "and CUDA (and uninstall onnxruntime, which hides onnxruntime-gpu), or ask for "
-            "--provider cpu"
+            "and CUDA 13, headcount[cuda] on one with the driver alone (and uninstall onnxruntime, "
+            "which hides onnxruntime-gpu), or ask for --provider cpu"
         )
     return [provider for provider in wanted if provider in available]
 
@@ -173,19 +181,23 @@ def open_session(
     if hasattr(ort, "preload_dlls") and provider != "cpu":
         ort.preload_dlls()
     providers = choose_providers(provider, available_providers())
+    if TENSORRT in providers:
+        require_tensorrt()
     source = model if isinstance(model, bytes) else str(model)
     gpu, needs = gpu or Gpu(), needs or Needs()
     told = [(p, provider_options(p, gpu, needs)) for p in providers]
     try:
-        session = ort.InferenceSession(source, _options(), providers=told)
+        # Told otherwise, onnxruntime prints why a provider fails, and tries the CPU by itself.
+        fallback = int(provider == "auto")
+        session = ort.InferenceSession(source, _options(), providers=told, enable_fallback=fallback)
     except Exception as error:  # onnxruntime's exceptions share no base class
-        raise FatalError(f"the model {name} cannot be loaded: {error}") from error
+        raise FatalError(f"the model {name} cannot be loaded on {providers[0]}: {error}") from error
     made = Session(session, gpu.device)
     if made.provider != providers[0] and provider != "auto":
         raise FatalError(
             f"the provider {provider} was asked for, and {name} would run on {made.provider}: "
-            "the GPU, its driver or its CUDA libraries are missing. Mend that, or ask for "
-            "--provider cpu"
+            "the GPU, its driver or its CUDA libraries are missing (headcount[cuda] brings the "
+            "libraries). Mend that, or ask for --provider cpu"
         )
     return made
 

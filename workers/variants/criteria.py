@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from headcount.settings import VariantName
-from workers.matching.calibration import labelled_pairs
-from workers.matching.impostors import Cosines
+from workers.matching.labelled_pairs import Cosines, labelled_pairs
 from workers.models.base import Floats
 from workers.models.detectors.boxes import overlaps
 from workers.models.packs.variants import Findings, Measured

@@ -12,7 +12,7 @@ import pytest
 
 from headcount.collections import canonical_collection, open_collection
 from headcount.errors import ObjectMissing, ObjectTooLarge
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.memory import MemoryStore

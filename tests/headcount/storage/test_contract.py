@@ -18,9 +18,9 @@ from headcount.errors import (
     ObjectTooLarge,
 )
 from headcount.storage.base import Store
-from headcount.storage.local import DirectoryStore
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.memory import MemoryStore
-from headcount.storage.s3 import S3Store
+from headcount.storage.s3.store import S3Store
 from tests.servers import S3Server
 
 BUCKET = f"contract-{secrets.token_hex(4)}"
@@ -266,6 +266,13 @@ def test_no_key_leads_out_of_the_store(store: Store, key: str) -> None:
     with pytest.raises(HeadcountError):
         store.get(key)
     assert keys(store) == []
+
+
+def test_clearing_leftovers_touches_no_object(store: Store) -> None:
+    store.put("a/b", b"x")
+    store.clear_leftovers()
+    store.clear_leftovers("a/", below=False)
+    assert [info.key for info in store.list()] == ["a/b"]
 
 
 def test_a_store_that_was_written_to_passes_its_check(store: Store) -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError, TransientError
 from tests.workers.pictures import encoded, jpeg, stored_turned

@@ -20,12 +20,13 @@ from tests.workers import raws
 from tests.workers.pictures import (
     claiming_png,
     encoded,
-    files_of,
     jpeg,
     many_scans,
     noise,
+    pixels_of,
     png_with,
     scene,
+    stored_turned,
     tiff_of_one_tile,
     webp_canvas,
     ycck_jpeg,
@@ -247,6 +248,40 @@ def test_flipped_bytes_decode_or_blame_the_photo(kind: str) -> None:
         broken = bytearray(data)
         broken[place] ^= 0xFF
         decodes_or_blames_the_photo(bytes(broken))
+
+
+Files = list[tuple[str, bytes]]
+"""Names and bytes."""
+
+
+def damaged(photos: list[Path]) -> Files:
+    """Each photo whole, cut off, and with some bytes flipped."""
+    files: Files = []
+    for photo in photos:
+        data = photo.read_bytes()
+        files += [(photo.name, data), *((photo.name, data[: len(data) * n // 5]) for n in range(5))]
+        random = np.random.default_rng(len(data))
+        for count in (1, 3, 30):
+            broken = np.frombuffer(data, np.uint8).copy()
+            broken[random.integers(0, len(data), count)] ^= 0xFF
+            files.append((photo.name, broken.tobytes()))
+    return files
+
+
+def made_files(folder: str, samples: Path) -> Files:
+    photos = sorted((samples / "photos").iterdir())
+    if folder == "heic":
+        return [(f"{p.stem}.heic", encoded(pixels_of(p), "HEIF")) for p in photos[:3]]
+    if folder == "exif_orientation":
+        pixels = pixels_of(photos[0])
+        return [(f"{turn}.jpg", stored_turned(pixels, turn)) for turn in range(1, 9)]
+    return damaged([p for p in photos if p.stat().st_size < 200_000])
+
+
+def files_of(folder: str, samples: Path, real: Path | None) -> Files:
+    paths = sorted((real / "data" / folder).rglob("*")) if real else []
+    found = [(p.name, p.read_bytes()) for p in paths if p.is_file() and p.suffix != ".csv"]
+    return found or made_files(folder, samples)
 
 
 @pytest.mark.parametrize("folder", ["corrupt_dev", "heic", "exif_orientation"])

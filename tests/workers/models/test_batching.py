@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from headcount.errors import TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.networks import scrfd_bytes, shipped
 from tests.workers.pictures import group_photo, jpeg
 from workers.faces.analysis import Analysis, analyse

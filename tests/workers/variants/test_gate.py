@@ -8,7 +8,8 @@ import pytest
 from PIL import Image as Pillow
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.networks import scrfd_path, shipped
 from tests.workers.variants.made import gated, key_of, made_faces, made_network, pack_of
 from workers.faces.detection import PROFILES, search_image

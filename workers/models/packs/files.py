@@ -11,7 +11,8 @@ import onnx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from headcount.errors import FatalError, ObjectError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from workers.models.detectors.families import FAMILIES, known_names, match_family
 from workers.models.detectors.family import DetectorFamily

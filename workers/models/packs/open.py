@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headcount.contract.messages import PackRecord
-from headcount.settings import S3Settings, Settings
+from headcount.contract.stored.archive import PackRecord
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.models.base import Detector, Floats, Image, ModelPack, Recogniser
 from workers.models.batching import SIZES, Batched
 from workers.models.detectors.families import FAMILIES, family_of
@@ -123,7 +124,7 @@ def pack_record(files: PackFiles, recogniser: Recogniser) -> PackRecord:
         margin=known.margin,
         cluster_threshold=known.cluster,
         cluster_group_threshold=known.cluster_group,
-        decade=known.decade,
+        cosine_per_decade=known.decade,
         fmr=known.fmr,
         calibration=known.calibration,
         feature_lengths=known.feature_lengths,

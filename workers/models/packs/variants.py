@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from headcount.contract.messages import Record
+from headcount.contract.record import Record
 from headcount.errors import FatalError
 from headcount.settings import VARIANTS, VariantName
 from workers.models.base import Floats

@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.networks import made_scrfd, scrfd_bytes, shipped
 from tests.workers.pictures import noise
 from workers.faces.analysis import Analysis, analyse

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.models.recognisers.test_arcface import made_network
 from tests.workers.networks import detector_like, shipped
 from workers.models.base import ModelPack

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.models.recognisers.test_arcface import made_network
 from tests.workers.networks import detector_like, scrfd_path, shipped
 from tests.workers.pictures import group_photo

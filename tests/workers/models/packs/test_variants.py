@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from tests.workers.variants.made import key_of, made_faces, made_network
 from workers.models.packs.files import resolve_pack
 from workers.models.packs.open import open_pack
