@@ -31,6 +31,18 @@ def scrfd_path(data: Path, size: str) -> Path:
     return path
 
 
+BIAS = -5.0
+"""A made detector then finds tens of faces in a photo, not hundreds."""
+
+
+def scrfd_bytes(real: Path | None, size: str, *, deep: bool = False) -> bytes:
+    """An SCRFD of insightface's where the developers have it, else a made one of its form."""
+    path = real / "models" / f"scrfd_{size}_kps.onnx" if real else None
+    if path is not None and path.exists():
+        return path.read_bytes()
+    return made_scrfd(side=640, folded=True, deep=deep, score_bias=BIAS)
+
+
 def detector_like(outputs: int) -> bytes:
     """A network that is told to be a detector by its number of outputs."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 64, 64])
@@ -43,12 +55,18 @@ def detector_like(outputs: int) -> bytes:
 
 
 def made_scrfd(
-    *, side: int | None = None, folded: bool = False, fixed_inside: bool = False
+    *,
+    side: int | None = None,
+    folded: bool = False,
+    fixed_inside: bool = False,
+    deep: bool = False,
+    score_bias: float = -1.5,
 ) -> bytes:
     """A detector with the heads of an SCRFD and one random convolution for each.
 
     ``folded``: exported as insightface's files are, of which several images come out interleaved.
-    ``fixed_inside``: a Reshape within was made for one image.
+    ``fixed_inside``: a Reshape within was made for one image. ``deep``: two more convolutions
+    come before those of the heads. ``score_bias``: the lower, the fewer faces.
     """
     random = np.random.default_rng(3)
     nodes, tensors, outputs = [], [], {}
@@ -63,11 +81,16 @@ def made_scrfd(
         nodes.append(helper.make_node("Reshape", ["images", shape], ["one"]))
         nodes.append(helper.make_node("Slice", ["one", *_first_image(constant)], ["reshaped"]))
         source = "reshaped"
+    for layer in ("first", "second") if deep else ():
+        plain = constant(f"{layer}_weights", np.eye(3, dtype=np.float32)[..., None, None])
+        nodes.append(helper.make_node("Conv", [source, plain], [layer]))
+        source = layer
     for stride in STRIDES:
         for head, channels in HEADS.items():
             name = f"{head}_{stride}"
-            weights = random.normal(0, 3 / stride, (channels, 3, stride, stride))
-            bias = np.full(channels, -1.5 if head == "score" else 2.0)
+            spread = 0.3 if head == "box" else 3.0  # boxes keep an extent
+            weights = random.normal(0, spread / stride, (channels, 3, stride, stride))
+            bias = np.full(channels, score_bias if head == "score" else 2.0)
             inputs = [
                 constant(f"{name}_weights", weights.astype(np.float32)),
                 constant(f"{name}_bias", bias.astype(np.float32)),

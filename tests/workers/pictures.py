@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import struct
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
@@ -208,17 +205,9 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + crc
 
 
-def group_photo() -> Image:
-    """Insightface's own sample, six people (RGB)."""
-    pytest.importorskip("insightface")
-    spec = importlib.util.find_spec("insightface")
-    assert spec is not None
-    assert spec.origin is not None
-    path = Path(spec.origin).parent / "data" / "images" / "t1.jpg"
-    image = cv2.imread(str(path))
-    if image is None:
-        pytest.skip("this insightface comes without its sample photo")
-    return np.ascontiguousarray(image[:, :, ::-1])
+def group_photo(samples: Path) -> Image:
+    """Insightface's own sample, six people (RGB), which is one of the demo's."""
+    return pixels_of(samples / "photos" / "table.jpg")
 
 
 def pixels_of(photo: Path) -> Image:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from headcount.errors import TransientError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from tests.workers.networks import scrfd_path, shipped
+from tests.workers.networks import scrfd_bytes, shipped
 from tests.workers.pictures import group_photo, jpeg
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import ModelPack
@@ -171,22 +171,24 @@ def require_same(ours: list[Analysis], theirs: list[Analysis]) -> None:
         assert (one.embeddings * other.embeddings).sum(axis=1).min() > 0.9999
 
 
-@pytest.mark.insightface
-def test_photos_that_share_batches_give_what_each_gives_alone(tmp_path: Path) -> None:
-    image = group_photo()
+def test_photos_that_share_batches_give_what_each_gives_alone(
+    samples: Path, tmp_path: Path
+) -> None:
+    image = group_photo(samples)
     photos = [jpeg(np.ascontiguousarray(image[:, 20 * n :])) for n in range(4)]
     alone = analysed(pack("embedded", "off", tmp_path), photos)
     require_same(analysed(pack("embedded", "on", tmp_path), photos), alone)
 
 
-@pytest.mark.insightface
-def test_an_scrfd_that_was_shipped_for_one_image_takes_batches(data: Path, tmp_path: Path) -> None:
+def test_an_scrfd_that_was_shipped_for_one_image_takes_batches(
+    samples: Path, real: Path | None, tmp_path: Path
+) -> None:
     folder = tmp_path / "pack"
     folder.mkdir()
-    path = scrfd_path(data, "500m")
-    (folder / path.name).write_bytes(path.read_bytes())
+    path = folder / "scrfd_500m_kps.onnx"
+    path.write_bytes(scrfd_bytes(real, "500m"))
     (folder / "recogniser.onnx").write_bytes(shipped("sface"))
-    photos = [jpeg(group_photo())] * 3
+    photos = [jpeg(group_photo(samples))] * 3
     alone = analysed(pack(str(folder), "off", tmp_path), photos)
     require_same(analysed(pack(str(folder), "on", tmp_path), photos), alone)
     session = open_session(path, "cpu", name=path.name)

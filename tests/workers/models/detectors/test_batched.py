@@ -7,7 +7,7 @@ import pytest
 
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from tests.workers.networks import made_scrfd, scrfd_path, shipped
+from tests.workers.networks import made_scrfd, scrfd_bytes, shipped
 from tests.workers.pictures import noise
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import Detections, Detector, Image
@@ -178,9 +178,8 @@ def test_photos_analysed_together_are_what_they_are_alone(
 
 
 @pytest.fixture(params=["500m", "2.5g"])
-def scrfd_file(request: pytest.FixtureRequest, data: Path) -> ModelFile:
-    path = scrfd_path(data, request.param)
-    return ModelFile(path.name, path.read_bytes())
+def scrfd_file(request: pytest.FixtureRequest, real: Path | None) -> ModelFile:
+    return ModelFile(f"scrfd-{request.param}", scrfd_bytes(real, request.param))
 
 
 def test_scrfd_finds_the_same_together(

@@ -41,6 +41,10 @@ def test_an_overlap_of_exactly_the_limit_stays() -> None:
     assert kept(halves, [0.9, 0.8], overlap=0.49) == [0]
 
 
+def test_what_two_boxes_share_is_told_by_their_union_not_by_the_better_one() -> None:
+    assert kept([[0, 0, 10, 10], [5, 0, 10, 10]], [0.9, 0.8], overlap=0.4) == [0, 1]
+
+
 def test_equal_scores_are_ordered_by_place_whatever_the_order_given() -> None:
     boxes = [[80, 0, 9, 9], [0, 40, 9, 9], [0, 0, 9, 9]]
     assert kept(boxes, [0.7, 0.7, 0.7]) == [2, 1, 0]

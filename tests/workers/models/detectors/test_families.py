@@ -7,7 +7,7 @@ import pytest
 
 from headcount.errors import FatalError
 from headcount.settings import Settings
-from tests.workers.networks import detector_like, made_scrfd, scrfd_path, shipped
+from tests.workers.networks import detector_like, made_scrfd, scrfd_bytes, shipped
 from tests.workers.pictures import noise
 from workers.faces.detection import PROFILES, search_image
 from workers.models import detectors
@@ -101,11 +101,10 @@ def test_a_further_family_is_told_fed_and_opened_beside_the_others(settings: Set
 
 
 @pytest.fixture(scope="module", params=["yunet", "scrfd"])
-def detector(request: pytest.FixtureRequest, data: Path, settings: Settings) -> Detector:
+def detector(request: pytest.FixtureRequest, real: Path | None, settings: Settings) -> Detector:
     if request.param == "yunet":
         return open_detector(ModelFile("yunet", shipped("yunet")), settings)
-    path = scrfd_path(data, "500m")
-    return open_detector(ModelFile(path.name, path.read_bytes()), settings)
+    return open_detector(ModelFile("scrfd", scrfd_bytes(real, "500m")), settings)
 
 
 @pytest.mark.parametrize("size", [(640, 480), (5, 5), (1, 1), (2000, 3), (3, 2000)])

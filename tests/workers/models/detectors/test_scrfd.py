@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from headcount.errors import FatalError
 from tests.workers.models.detectors.places import SIX_FRIENDS, require_same_places, require_sane
 from tests.workers.networks import scrfd_path
-from tests.workers.pictures import group_photo
+from tests.workers.pictures import group_photo, pixels_of
 from workers.faces.detection import PROFILES, search_image
 from workers.models.base import Detections, Image, Scores
 from workers.models.detectors.boxes import padded
@@ -91,30 +91,28 @@ def test_an_interleaved_batch_is_told_apart() -> None:
     np.testing.assert_array_equal(told, apart.reshape(images, -1, width))
 
 
-@pytest.mark.insightface
 @pytest.mark.parametrize("size", ["2.5g", "500m"])
-def test_scrfd_finds_six_friends(data: Path, size: str) -> None:
-    image = group_photo()
+def test_scrfd_finds_six_friends(samples: Path, data: Path, size: str) -> None:
+    image = group_photo(samples)
     detector = scrfd(scrfd_path(data, size))
     faces = search_image(image, detector, PROFILES["balanced"]).faces
     assert len(faces) == SIX_FRIENDS
     require_sane(faces, image)
 
 
-def some_photos(data: Path) -> list[Image]:
+def some_photos(samples: Path, data: Path) -> list[Image]:
     files = sorted((data / "data" / "wider_dev" / "images").rglob("*.jpg"))[::40][:4]
-    photos = [cv2.imread(str(file))[:, :, ::-1] for file in files]
-    return [group_photo(), *(np.ascontiguousarray(photo) for photo in photos)]
+    return [group_photo(samples), *(pixels_of(file) for file in files)]
 
 
 @pytest.mark.insightface
 @pytest.mark.parametrize("size", ["2.5g", "500m"])
-def test_one_pass_of_scrfd_is_insightfaces(data: Path, size: str) -> None:
+def test_one_pass_of_scrfd_is_insightfaces(samples: Path, data: Path, size: str) -> None:
     model_zoo = pytest.importorskip("insightface.model_zoo")
     path = scrfd_path(data, size)
     ours, theirs = scrfd(path), model_zoo.get_model(str(path), providers=["CPUExecutionProvider"])
     theirs.prepare(-1, det_thresh=0.5, input_size=(640, 640))
-    for image in some_photos(data):
+    for image in some_photos(samples, data):
         boxes, points = theirs.detect(image[:, :, ::-1], input_size=(640, 640))
         resized = np.asarray(cv2.resize(image, fitted(image, 640)), np.uint8)
         scale = resized.shape[0] / image.shape[0]

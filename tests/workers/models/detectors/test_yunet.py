@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -73,17 +74,15 @@ def test_yunet_is_fed_plain_values_blue_first() -> None:
     assert SCALING.planes(red)[0, :, 0, 0].tolist() == [0, 0, 200]
 
 
-@pytest.mark.insightface
-def test_yunet_finds_six_friends(yunet: YuNet) -> None:
-    image = group_photo()
+def test_yunet_finds_six_friends(samples: Path, yunet: YuNet) -> None:
+    image = group_photo(samples)
     faces = search_image(image, yunet, PROFILES["balanced"]).faces
     assert len(faces) == SIX_FRIENDS
     require_sane(faces, image)
 
 
-@pytest.mark.insightface
-def test_one_pass_of_yunet_is_opencvs(yunet: YuNet) -> None:
-    image = group_photo()
+def test_one_pass_of_yunet_is_opencvs(samples: Path, yunet: YuNet) -> None:
+    image = group_photo(samples)
     height, width = image.shape[:2]
     ours = yunet.detect(image)
     ours = ours.where(ours.scores >= 0.6)
@@ -96,10 +95,11 @@ def test_one_pass_of_yunet_is_opencvs(yunet: YuNet) -> None:
     require_same_places(ours.landmarks.reshape(-1, 10), faces[:, 4:14], within=0.5)
 
 
-@pytest.mark.insightface
 @pytest.mark.parametrize("scale", [0.4, 3.0])
-def test_yunet_finds_the_same_faces_at_other_sizes(yunet: YuNet, scale: float) -> None:
-    image = group_photo()
+def test_yunet_finds_the_same_faces_at_other_sizes(
+    samples: Path, yunet: YuNet, scale: float
+) -> None:
+    image = group_photo(samples)
     resized = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), np.uint8)
     there, here = (
         search_image(picture, yunet, PROFILES["balanced"]).faces for picture in (resized, image)

@@ -7,7 +7,7 @@ from onnx.reference import ReferenceEvaluator
 
 from headcount.settings import Settings
 from headcount.storage import open_store
-from tests.workers.networks import scrfd_path, shipped
+from tests.workers.networks import scrfd_bytes, shipped
 from tests.workers.variants.made import made_faces, made_network
 from workers.models.model_file import ModelFile, ready_form
 from workers.models.onnx.pixels import blob
@@ -57,8 +57,8 @@ def test_forms_that_are_one_are_tried_once() -> None:
     assert forms_of(made_network(separable=True)) == [*forms, "layers but separable ones"]
 
 
-def test_of_a_detector_all_layers_that_speak_for_it_are_the_last(data: Path) -> None:
-    model = scrfd_path(data, "500m").read_bytes()
+def test_of_a_detector_all_layers_that_speak_for_it_are_the_last(real: Path | None) -> None:
+    model = scrfd_bytes(real, "500m", deep=True)
     layers = sum(node.op_type == "Conv" for node in parse(model, "scrfd").graph.node)
     chosen = {form: taken(parse(model, "scrfd").graph, form) for form in FORMS}
     assert len(chosen["layers"]) == layers

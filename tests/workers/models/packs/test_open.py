@@ -96,7 +96,7 @@ def test_the_embedded_files_in_a_folder_are_the_embedded_pack(
 
 @pytest.mark.insightface
 def test_a_folder_serves_insightface_and_headcount_alike(
-    data: Path, tmp_path: Path, settings: Settings
+    samples: Path, data: Path, tmp_path: Path, settings: Settings
 ) -> None:
     app = pytest.importorskip("insightface.app")
     models = tmp_path / "models" / "mixed"  # insightface's own layout
@@ -110,7 +110,7 @@ def test_a_folder_serves_insightface_and_headcount_alike(
         providers=["CPUExecutionProvider"],
     )
     theirs.prepare(ctx_id=-1, det_size=(640, 640))
-    pack, image = opened(models, settings), group_photo()
+    pack, image = opened(models, settings), group_photo(samples)
     assert isinstance(pack.detector, Scrfd)
     expected = theirs.get(np.ascontiguousarray(image[:, :, ::-1]))
     faces = search_image(image, pack.detector, PROFILES["balanced"]).faces
