@@ -55,17 +55,17 @@ class _Parquet:
 
 
 class _Csv:
-    """Lists become JSON text, since CSV has no lists."""
+    """Lists, and other nested columns that somebody added, become JSON text: CSV has none."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        flat = [(f.name, pa.string() if pa.types.is_list(f.type) else f.type) for f in schema]
+        flat = [(f.name, pa.string() if pa.types.is_nested(f.type) else f.type) for f in schema]
         self._schema = pa.schema(flat)
         self._writer = pacsv.CSVWriter(path, self._schema)
 
     def write(self, table: pa.Table) -> None:
         columns = [
-            pa.array([json.dumps(v) for v in column.to_pylist()])
-            if pa.types.is_list(column.type)
+            pa.array([json.dumps(v, default=str) for v in column.to_pylist()], pa.string())
+            if pa.types.is_nested(column.type)
             else column
             for column in table.columns
         ]
@@ -76,13 +76,15 @@ class _Csv:
 
 
 class _JsonLines:
+    """One JSON object a row; what JSON has no word for, such as a time, is text."""
+
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._names = schema.names
         self._file = path.open("w", encoding="utf-8")
 
     def write(self, table: pa.Table) -> None:
         for row in table.select(self._names).to_pylist():
-            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def close(self) -> None:
         self._file.close()

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,12 @@ def test_a_circle_through_a_function_or_a_type_is_found(tmp_path: Path) -> None:
     for name, text in texts.items():
         (tmp_path / "a" / f"{name}.py").write_text(text)
     assert circles(import_graph(tmp_path, "a")) == [["a.one", "a.three", "a.two"]]
+
+
+def test_what_benchmarks_patch_is_there() -> None:
+    texts = [path.read_text() for path in (ROOT / "benchmarks").rglob("*.py")]
+    patched = {name for text in texts for name in re.findall(r'patch\("([\w.]+)"', text)}
+    assert patched
+    for name in patched:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(import_module(module), attribute), name

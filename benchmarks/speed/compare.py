@@ -111,7 +111,7 @@ def in_full(loop: Loop) -> Loop:
 
     def run(photos: Sequence[Path]) -> list[Seen]:
         whole = functools.partial(Picture, whole_up_to=MOST_PIXELS)
-        with patch("workers.tables.faces.analysis.Picture", whole):
+        with patch("workers.faces.analysis.Picture", whole):
             return loop(photos)
 
     return run

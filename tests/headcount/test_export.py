@@ -1,5 +1,6 @@
 import csv
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -97,3 +98,15 @@ def test_a_damaged_table_is_said_to_be(tmp_path: Path) -> None:
         out.put("t.parquet", damaged)
         with pytest.raises(FatalError, match=r"t\.parquet is damaged"):
             list(read_table(out, "t.parquet", tmp_path))
+
+
+def test_columns_of_a_user_s_own_are_written_in_every_format(tmp_path: Path) -> None:
+    out = MemoryStore()
+    seen = datetime(2026, 11, 28, 12, 30)
+    table = pa.table({"photo": ["a.jpg"], "seen": [seen], "size": [{"w": 3}], "raw": [b"x"]})
+    formats = ("parquet", "csv", "jsonl")
+    write_table(out, "t", table.schema, [table], formats=formats, folder=tmp_path)
+    (line,) = out.get("t.jsonl").data.decode().splitlines()
+    assert json.loads(line)["seen"] == "2026-11-28 12:30:00"
+    (row,) = csv.DictReader(out.get("t.csv").data.decode().splitlines())
+    assert json.loads(row["size"]) == {"w": 3}

@@ -32,6 +32,8 @@ from headcount.s3_settings import S3Settings
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 RETRIES = 2
+SHOWN_BYTES = 200
+"""Bytes shown of an answer that is not in S3's XML: enough to tell a proxy's page."""
 
 
 class Pool(urllib3.PoolManager):
@@ -65,9 +67,10 @@ class Pool(urllib3.PoolManager):
         """
         response = super().urlopen(method, url, redirect=redirect, **options)
         if response.status >= 300 and method != "HEAD" and not _is_xml(response):
-            response.drain_conn()
+            kind, start = response.headers.get("Content-Type", "none"), response.data[:SHOWN_BYTES]
             response.release_conn()
-            raise ServerError(f"HTTP status {response.status}", response.status)
+            said = f"HTTP status {response.status}, content type {kind}: {start!r}"
+            raise ServerError(said, response.status)
         return response
 
 
@@ -102,7 +105,12 @@ class CreateOnly(_Shared):
         headers = HTTPHeaderDict(options.pop("headers"))
         headers["If-None-Match"] = "*"
         options |= {"headers": headers, "retries": False}
-        return self._pool.urlopen(method, url, redirect=redirect, **options)
+        response = self._pool.urlopen(method, url, redirect=redirect, **options)
+        if response.status == 412:  # whatever its body says
+            response.drain_conn()
+            response.release_conn()
+            raise ServerError("the object exists", 412)
+        return response
 
 
 class PageCount(_Shared):

@@ -131,7 +131,7 @@ def _rewrite_tables(
     left = without_person(faces, stone)
     changes: dict[str, Callable[[FoundTable], pa.Table]] = {
         "clusters": lambda found: clusters_of(found.rows, left if clustered else None, stone),
-        "people": lambda found: without_row(without_name(found.rows, stone), stone),
+        "people": lambda found: without_name(without_row(found.rows, stone), stone),
         "lineage": lambda found: without_name(found.rows, stone),
         "photos": lambda found: with_face_counts(without_name(found.rows, stone), faces, left),
         "faces": lambda _: left,  # last: until then this can be begun again

@@ -60,7 +60,11 @@ class WrittenResults:
             rows = _by_contract(table, RESULTS[name].shown())
         except (pa.ArrowException, ValueError) as error:
             if is_marked(fetched.schema, name, self.marks.get(key)):
-                self.unread[f"{key}: it cannot be read as a table of {name}: {error}"] = None
+                # Arrow's errors quote cells, and this text is kept in the tombstone.
+                why = (
+                    "a column is of another type" if isinstance(error, pa.ArrowException) else error
+                )
+                self.unread[f"{key}: it cannot be read as a table of {name}: {why}"] = None
             return None
         return FoundTable(name, rows, table.schema.names, contract)
 

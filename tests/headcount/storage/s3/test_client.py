@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from pydantic import SecretStr
 
-from headcount.errors import TransientError
+from headcount.errors import HeadcountError, TransientError
 from headcount.s3_settings import S3Settings
 from headcount.storage import s3
 from headcount.storage.s3 import store as s3_store
@@ -18,6 +18,8 @@ class Bucket(BaseHTTPRequestHandler):
     """Gives each PUT the next of its answers, and keeps the headers."""
 
     answers: list[int]
+    body = b""
+    kind: str | None = None
     conditions: list[str | None]
 
     def do_PUT(self) -> None:
@@ -25,8 +27,11 @@ class Bucket(BaseHTTPRequestHandler):
         self.conditions.append(self.headers["If-None-Match"])
         self.send_response(self.answers.pop(0))
         self.send_header("ETag", '"e"')
-        self.send_header("Content-Length", "0")
+        if self.kind:
+            self.send_header("Content-Type", self.kind)
+        self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
+        self.wfile.write(self.body)
 
     def log_message(self, *arguments: object) -> None: ...
 
@@ -91,3 +96,22 @@ def test_no_private_name_of_a_library_is_used() -> None:
             if private and ast.unparse(node.value) not in ("self", "super()"):
                 foreign.append(f"{path.name}: {ast.unparse(node)}")
     assert foreign == []
+
+
+def test_an_object_that_exists_is_told_whatever_the_answer_s_body_says(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bucket, "kind", "application/xml")
+    monkeypatch.setattr(Bucket, "body", b"<no xml")
+    Bucket.answers = [412]
+    assert store.put_new("key", b"data") is False
+
+
+def test_an_answer_that_is_no_s3_server_s_is_shown(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bucket, "kind", "text/html")
+    monkeypatch.setattr(Bucket, "body", b"<html>Please log in" + b" " * 9000)
+    Bucket.answers = [403] * 9
+    with pytest.raises(HeadcountError, match=r"text/html.*Please log in"):
+        store.put("key", b"data")

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -320,3 +321,27 @@ def test_in_a_place_where_no_run_wrote_nothing_is_touched(tmp_path: Path) -> Non
             out.put(key, data)
     assert remove_from_results(job(tmp_path / "out"), STONE, S3Settings()) == {}
     assert {i.key: out.get(i.key).data for i in out.list()} == {k: v for k, v in mine.items() if v}
+
+
+def test_columns_of_the_users_own_are_of_any_type_also_where_the_table_lies_as_text(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    faces = parquet(out, "faces")
+    seen = pa.array([datetime(2026, 11, 28)] * len(faces))
+    faces = faces.append_column("seen", seen)
+    put_parquet(out, "faces", faces.append_column("size", pa.array([{"w": 3}] * len(faces))))
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
+    assert left_in(out) == []
+    assert {"seen", "size"} <= set(parquet(out, "faces").column_names)
+
+
+def test_why_a_table_is_out_of_reach_says_no_cell_of_it(tmp_path: Path) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    people = parquet(out, "people")
+    place = people.schema.get_field_index("photos")
+    put_parquet(out, "people", people.set_column(place, "photos", pa.array(["Ada"] * len(people))))
+    with pytest.raises(OutOfReach) as caught:
+        remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
+    assert "people.parquet" in str(caught.value)
+    assert "Ada" not in str(caught.value)
