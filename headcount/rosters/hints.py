@@ -33,14 +33,14 @@ def hints(names: Iterable[str], enrolled: Iterable[str]) -> dict[str, str]:
     MAX_EDITS letters, which the first MAX_LOOKED_UP names are tried for. Enrolled names get none.
     """
     known = sorted({person_name(name) for name in enrolled})
-    there = set(known)
+    passed = {*known, ""}
+    unknown = [name for name in dict.fromkeys(map(person_name, names)) if name not in passed]
+    if not unknown:
+        return {}
     ways = (str.casefold, unaccented, sorted_words)
     alike = [{way(name): name for name in reversed(known)} for way in ways]
-    index, looked_up = _Index(known), 0
-    found = {}
-    for name in dict.fromkeys(map(person_name, names)):
-        if name in there or not name:
-            continue
+    index, looked_up, found = _Index(known), 0, {}
+    for name in unknown:
         same = (alike[n].get(way(name)) for n, way in enumerate(ways))
         hint = next((other for other in same if other), None)
         if hint is None and looked_up < MAX_LOOKED_UP:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -33,7 +33,7 @@ class Pattern:
         return self.prefix <= last and (after is None or first < after)
 
     def select(self, keys: pa.Array) -> pa.Array:
-        """The positions (int64) of its keys among sorted ones."""
+        """The positions (int64) of its keys among sorted ones, of which some may be equal."""
         start, end = self._range(keys)
         if not self.regex:
             return pa.arange(start, end)
@@ -55,7 +55,7 @@ class Pattern:
         view = _Texts(keys)
         start = bisect_left(view, self.prefix)
         if self.exact:
-            return start, start + (start < len(view) and view[start] == self.prefix)
+            return start, bisect_right(view, self.prefix, lo=start)
         after = after_prefix(self.prefix)
         return start, len(keys) if after is None else bisect_left(view, after, lo=start)
 

@@ -82,6 +82,12 @@ def test_an_exact_pattern_is_one_key() -> None:
     assert taken(Pattern("zz", exact=True)) == set()
 
 
+def test_keys_that_are_there_more_than_once_are_all_taken() -> None:
+    keys = pa.array(["a", "a/1", "a/1", "a/1", "a/2", "b"])
+    for pattern in (Pattern("a/1", exact=True), glob("a/1"), glob("?/1")):
+        assert pattern.select(keys).to_pylist() == [1, 2, 3]
+
+
 def test_the_text_after_all_with_a_prefix() -> None:
     assert after_prefix("a/") == "a0"
     assert after_prefix("") is None
