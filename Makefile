@@ -14,7 +14,7 @@ test:
 
 # Workers that die and a broker that is away for minutes: little work, much waiting.
 slow:
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow tests/integration
 
 lint:
 	$(BIN)/ruff check .

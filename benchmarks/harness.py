@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image as Pillow
 
 from benchmarks.peers.contestants import Loop, Seen, seen_of
-from headcount.settings import ProfileName, S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import ProfileName, Settings
 from workers.faces.analysis import analyse
 from workers.models.base import ModelPack
 from workers.models.packs.files import resolve_pack

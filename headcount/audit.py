@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from headcount.contract.layout import AUDIT
-from headcount.contract.messages import AuditRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import AuditRecord
 from headcount.storage.base import Store
 
 
 def actor() -> str:
-    """Who is at work: HEADCOUNT_ACTOR, or the account and the machine."""
+    """The person at work: HEADCOUNT_ACTOR, or the account and the machine."""
     named = os.environ.get("HEADCOUNT_ACTOR")
     if named:
         return named

@@ -1,7 +1,7 @@
-"""What people said of faces: names, rejections, links. Kept in the archive, applied on every run.
+"""Decisions of people on faces, kept in the archive: names, rejections, links.
 
-Each decision is an object of its own that is written once. It marks its faces by id and by where
-they are in which content, so that it holds for another model pack or profile too.
+Each decision is an object of its own that is written once. It marks its faces by id, and by content
+and box, so that it holds for another model pack or profile too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from headcount.contract.forgotten import require_none_under_way, require_not_forgotten
 from headcount.contract.layout import DECISIONS
-from headcount.contract.messages import Record, find_record, now
+from headcount.contract.record import Record, find_record, now
 from headcount.storage.base import Store
 
 Action = Literal["name", "reject", "same", "different"]
@@ -33,11 +33,11 @@ class FaceMark(BaseModel):
     content: str
     box: tuple[float, float, float, float]
     side: Literal[0, 1] | None = None
-    """Where two faces or clusters were spoken of: which of them the face is, or was in."""
+    """The side of a face, where a decision is on two faces or clusters."""
 
 
 class DecisionRecord(Record):
-    """One thing that somebody said.
+    """One decision of a person.
 
     ``name``: these faces are references of this person. ``reject``: none of them is this person.
     ``same``: they are all one person. ``different``: none of the one side is any of the other.
@@ -69,7 +69,7 @@ def decide(
     source: str | None = None,
     clusters: tuple[str, ...] = (),
 ) -> DecisionRecord:
-    """Say something of faces; ``person`` is an id and a name.
+    """Record a decision on faces; ``person`` is an id and a name.
 
     Raises TransientError where somebody is being forgotten, who may be in these faces; and
     FatalError where the person was forgotten since this was begun.

@@ -1,4 +1,4 @@
-"""The errors of headcount, and who is at fault in each.
+"""The errors of headcount, and the party at fault in each.
 
 HeadcountError
 ├─ PhotoError        the photo is at fault      → an outcome and a reason, never leaves the pipeline
@@ -47,7 +47,7 @@ class ObjectError(HeadcountError):
 
     @classmethod
     def label(cls) -> str:
-        """What happened, in words."""
+        """The error in words."""
         return "cannot be read"
 
     def as_photo_error(self) -> PhotoError:
@@ -62,7 +62,7 @@ class ObjectMissing(ObjectError):
 
     @classmethod
     def label(cls) -> str:
-        """What happened, in words."""
+        """The error in words."""
         return "no such object"
 
 
@@ -73,7 +73,7 @@ class ObjectDenied(ObjectError):
 
     @classmethod
     def label(cls) -> str:
-        """What happened, in words."""
+        """The error in words."""
         return "access denied"
 
 
@@ -84,7 +84,7 @@ class ObjectTooLarge(ObjectError):
 
     @classmethod
     def label(cls) -> str:
-        """What happened, in words."""
+        """The error in words."""
         return "too large"
 
 
@@ -93,7 +93,7 @@ class ObjectChanged(ObjectError):
 
     @classmethod
     def label(cls) -> str:
-        """What happened, in words."""
+        """The error in words."""
         return "changed while it was read"
 
 

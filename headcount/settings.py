@@ -1,6 +1,6 @@
 """Settings: read once from the environment in ``main``, then passed down.
 
-headcount's own names start with ``HEADCOUNT_``; S3 goes by the standard AWS names.
+Every name starts with ``HEADCOUNT_``; for S3 see headcount.s3_settings.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
@@ -23,36 +23,8 @@ VARIANTS: tuple[VariantName, ...] = get_args(VariantName)
 """Low-precision forms of a model pack."""
 
 
-class S3Settings(BaseSettings):
-    """How to reach S3, by the names that every AWS tool reads."""
-
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
-
-    access_key_id: SecretStr | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
-    secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
-    session_token: SecretStr | None = Field(None, validation_alias="AWS_SESSION_TOKEN")
-    region: str = Field(
-        "us-east-1", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION")
-    )
-    endpoint_url: str | None = Field(
-        None, validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    )
-    sse: Literal["AES256", "aws:kms"] | None = Field(
-        None,
-        validation_alias="HEADCOUNT_S3_SSE",
-        description="how S3 is to encrypt what is written; unset: as the bucket says",
-    )
-    sse_kms_key: str | None = Field(None, validation_alias="HEADCOUNT_S3_SSE_KMS_KEY")
-
-    @model_validator(mode="after")
-    def _key_of_kms(self) -> S3Settings:
-        if (self.sse == "aws:kms") != (self.sse_kms_key is not None):
-            raise ValueError("HEADCOUNT_S3_SSE=aws:kms and HEADCOUNT_S3_SSE_KMS_KEY go together")
-        return self
-
-
 class Settings(BaseSettings):
-    """What an operator can set; every field is ``HEADCOUNT_<NAME>`` in the environment."""
+    """The settings of an operator; every field is ``HEADCOUNT_<NAME>`` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="HEADCOUNT_", frozen=True, extra="ignore")
 
@@ -95,7 +67,7 @@ class Settings(BaseSettings):
     window: int = Field(64, ge=1, description="shards in flight at once")
     poll_seconds: float = Field(0.5, gt=0, description="how often the supervisor looks")
     lost_seconds: float = Field(
-        30.0, gt=0, description="a unit of work with no sign of life for so long is sent again"
+        30.0, gt=0, description="a unit of work without a heartbeat for so long is sent again"
     )
     lease_seconds: float = Field(
         30.0, gt=0, description="a supervisor silent for so long loses its job to another"

@@ -1,1 +1,1 @@
-"""The control side: plans, sends, supervises. It imports no ML library, ever."""
+"""The control side: plans, sends and supervises jobs. It never imports an ML library."""

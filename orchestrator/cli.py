@@ -1,4 +1,4 @@
-"""``headcount``: one command with sub-commands, each loaded only when it is called."""
+"""``headcount``: one command with sub-commands, each imported only when it is called."""
 
 from __future__ import annotations
 
@@ -11,50 +11,66 @@ import click
 from headcount import __version__
 from orchestrator.local import interrupt
 
-COMMANDS = {
-    "demo": "the main job on sample photos, nothing to set up",
-    "run": "take the roll of a collection, on this machine",
-    "enroll": "add reference photos of people to an archive",
-    "plan": "what a job would be, before anything is spent",
-    "submit": "hand a job to a cluster; prints the job id",
-    "supervise": "drive submitted jobs to their end",
-    "worker": "work for a cluster: fetch, detect, embed, match",
-    "schedule": "jobs that are begun every night",
-    "beat": "wake the supervisor when a schedule is due",
-    "status": "how a job stands",
-    "watch": "follow a job until it ends",
-    "pause": "let a job stand still until it is resumed",
-    "cancel": "end a job; what is done is kept",
-    "resume": "go on with a job that was paused, cancelled, interrupted, or failed",
-    "retry": "a new job over the photos that failed",
-    "jobs": "the jobs of an archive",
-    "results": "what a job found, and where its results lie",
-    "export": "a job's result tables in other formats",
-    "people": "who is enrolled in an archive",
-    "name": "say who a cluster or a face is",
-    "reject": "say who a face is not",
-    "link": "say that two faces or clusters are one person, or two",
-    "search": "every photo with the person in a photo",
-    "diff": "what differs between two jobs",
-    "rollback": "the archive as it was with an earlier job",
-    "forget": "remove a person from the archive and its results",
-    "packs": "the model packs of an archive: list, use, drop",
-    "calibrate": "which threshold gives which error rate, on an archive's own faces",
-    "models": "model packs: listed, prepared ahead of time, verified",
-    "audit": "who searched, named or forgot whom",
-    "doctor": "check broker, store, models, providers; say how to mend what is wrong",
+SECTIONS = {
+    "Start": {
+        "demo": "do the main job on sample photos, nothing to set up",
+        "run": "take the roll of a collection, on this machine",
+        "plan": "estimate a job before anything is spent",
+        "doctor": "check broker, store, models and providers; say how to mend",
+    },
+    "People": {
+        "enroll": "add reference photos of people to an archive",
+        "people": "list who is enrolled in an archive",
+        "forget": "remove a person from the archive and its results",
+    },
+    "Results": {
+        "results": "show a job's counts and where its results lie",
+        "search": "find every photo with the person in a photo",
+        "diff": "compare the results of two jobs",
+        "export": "write a job's result tables in other formats",
+    },
+    "Answers": {
+        "name": "say who a cluster or a face is",
+        "reject": "say who a face is not",
+        "link": "say that two faces or clusters are one person, or two",
+    },
+    "Jobs": {
+        "submit": "hand a job to a cluster; prints the job id",
+        "status": "show how far a job is",
+        "watch": "follow a job until it ends",
+        "pause": "stop a job until it is resumed",
+        "cancel": "end a job; what is done is kept",
+        "resume": "go on with a job that is paused, cancelled, failed or cut off",
+        "retry": "begin a new job over the photos that failed",
+        "jobs": "list the jobs of an archive",
+    },
+    "Cluster": {
+        "worker": "work for a cluster: fetch, detect, embed, match",
+        "supervise": "drive submitted jobs to their end",
+        "beat": "wake the supervisor when a schedule is due",
+        "schedule": "begin a job again and again, such as every night",
+    },
+    "Archive": {
+        "rollback": "restore the archive as it was after an earlier job",
+        "packs": "list, use or drop the model packs of an archive",
+        "models": "list, prepare or verify model packs",
+        "calibrate": "measure each threshold's error rate on an archive's faces",
+        "audit": "show who searched, named or forgot whom",
+    },
 }
+"""The commands in the sections of ``--help``, each with its line there."""
+COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
 
 
 class Commands(click.Group):
-    """Sub-commands by name; importing one is left to its call, so that --help is quick."""
+    """Group of the sub-commands. None is imported for --help, which is quick therefore."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """In the order of a newcomer's path."""
+        """Names of the sub-commands, in the order of ``--help``."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command itself."""
+        """Import a sub-command; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"orchestrator.commands.{cmd_name}")
@@ -66,9 +82,11 @@ class Commands(click.Group):
         ctx: click.Context,  # noqa: ARG002
         formatter: click.HelpFormatter,
     ) -> None:
-        """The list of commands, without loading any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """Write one section per group of commands, without importing any."""
+        width = max(map(len, COMMANDS))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), line) for name, line in commands.items()])
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,7 +100,7 @@ def headcount() -> None:
 
 
 def main() -> None:
-    """The entry point: errors meant for people become one line and exit code 1."""
+    """Run the command line; print errors meant for people as one line, with exit code 1."""
     interrupt.listen()
     try:
         code = headcount.main(standalone_mode=False)

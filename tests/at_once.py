@@ -9,16 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from headcount.contract.messages import (
-    DoneMarker,
-    FinishedRecord,
-    JobSpec,
-    ShardManifest,
-    UnitMessage,
-    read_record,
-)
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec, ShardManifest
 from headcount.contract.vocabulary import Outcome, Photo
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
@@ -26,6 +22,7 @@ from workers.app import WORK
 from workers.faces.analysis import Analysis
 from workers.runtime.runner import Work, run_unit
 from workers.runtime.unit import Context, Unit
+from workers.stages.job_tables import job_tables
 from workers.tables.rows import face_rows, photo_rows
 
 WIDTH = 128
@@ -45,20 +42,20 @@ class AtOnce:
         work = self.work[message.unit.split("-", maxsplit=1)[0]]
         run_unit(Unit.of(message, self.context), work, self)  # type: ignore[arg-type]
 
-    def beat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
+    def send_heartbeat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
         self._signs[job_id, unit] = sign
 
-    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def heartbeats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, Any]]:
         return {u: self._signs[job_id, u] for u in units if (job_id, u) in self._signs}
 
-    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:
+    def forget_heartbeats(self, job_id: str, units: Iterable[str]) -> None:
         for unit in units:
             self._signs.pop((job_id, unit), None)
 
     def waiting(self, job_id: str) -> set[str]:
         return set()
 
-    def workers_seen(self) -> int:
+    def worker_count(self) -> int:
         return 1
 
 
@@ -121,7 +118,8 @@ def made_up_shard(unit: Unit) -> DoneMarker:
             )
         )
         analyses.append(_faces(words))
-    record, spec, collection = unit.pack.record, unit.spec, unit.collection_id
+    record, spec, tables = unit.pack.record, unit.spec, job_tables(unit)
+    collection = tables.collection
     rows = photo_rows(photos, collection, spec, [spec.profile] * len(photos))
     faces = face_rows(zip(photos, analyses, strict=True), record, collection, spec)
     return unit.done(
@@ -129,8 +127,8 @@ def made_up_shard(unit: Unit) -> DoneMarker:
         photos=len(photos),
         faces=len(faces),
         outcomes={"faces": len(photos)},
-        photo_fragments=unit.table(unit.pack_keys.photos).stage(rows),
-        face_fragments=unit.table(unit.pack_keys.faces).stage(faces),
+        photo_fragments=tables.photos.stage(rows),
+        face_fragments=tables.faces.stage(faces),
     )
 
 

@@ -18,6 +18,7 @@ from orchestrator.commands.status import read_status
 from orchestrator.local.servers import embedded_broker
 from tests.running import comparable, environment, headcount, start, summary, table
 from tests.servers import S3Server
+from tests.shared import Facts, made_once, server, shared_folder
 
 Settings = dict[str, str]
 
@@ -137,27 +138,39 @@ class Cluster:
 @pytest.fixture(scope="session")
 def calm(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a cluster's job that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("calm")
-    with embedded_broker() as url:
-        cluster = Cluster(samples, folder, url)
-        with fake_worker(url, folder / "worker.log", FAKE_ENGINE_SECONDS="0"):
-            ended = cluster.run("supervise", "--once")
-    assert ended.returncode == 0, ended.stderr
-    cluster.one_outcome_each()
-    return cluster.out
+
+    def make(folder: Path) -> None:
+        with embedded_broker() as url:
+            cluster = Cluster(samples, folder, url)
+            with fake_worker(url, folder / "worker.log", FAKE_ENGINE_SECONDS="0"):
+                ended = cluster.run("supervise", "--once")
+        assert ended.returncode == 0, ended.stderr
+        cluster.one_outcome_each()
+
+    return made_once(shared_folder(tmp_path_factory) / "calm", make) / "out"
+
+
+@contextmanager
+def crew_facts(folder: Path) -> Iterator[Facts]:
+    """A broker and a worker as their keeper runs them: the settings of who uses them."""
+    log = folder / "worker.log"
+    threads = str(os.cpu_count())
+    with (
+        server("s3", folder.parent) as facts,
+        embedded_broker() as url,
+        fake_worker(
+            url, log, module="workers", HEADCOUNT_THREADS=threads, **S3Server(**facts).env()
+        ) as worker,
+    ):
+        yield {"HEADCOUNT_BROKER_URL": url, "HEADCOUNT_POLL_SECONDS": "0.1"}
+        assert worker.poll() is None, log.read_text()
 
 
 @pytest.fixture(scope="session")
 def crew_settings(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A broker and a worker for the whole session, as settings of a command that uses them."""
-    log = tmp_path_factory.mktemp("crew") / "worker.log"
-    threads = str(os.cpu_count())
-    with (
-        embedded_broker() as url,
-        fake_worker(url, log, module="workers", HEADCOUNT_THREADS=threads, **s3.env()) as worker,
-    ):
-        yield {"HEADCOUNT_BROKER_URL": url, "HEADCOUNT_POLL_SECONDS": "0.1"}
-        assert worker.poll() is None, log.read_text()
+    """A broker and a worker for the whole run, as settings of a command that uses them."""
+    with server("crew", shared_folder(tmp_path_factory)) as facts:
+        yield facts
 
 
 @pytest.fixture(scope="module")

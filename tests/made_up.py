@@ -8,13 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import JobSpec
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Outcome, Photo, face_id
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
-from headcount.tables import faces_schema
+from headcount.tables.schemas import faces_schema
 from orchestrator.jobs.submit import make_spec
 from workers.runtime.unit import Context, Unit
+from workers.stages.job_tables import job_tables
 from workers.stages.prepare import prepare_job
 from workers.tables.rows import fixed_lists, photo_rows
 
@@ -47,12 +49,13 @@ def made_up_archive(photos: Path, archive: Path, faces: int, *, fragments: int) 
         Photo(info.key, info.etag, info.size, Outcome.FACES, None, 900, 600, 1, OF_PHOTO, str(at))
         for at, info in enumerate(open_store(str(photos)).list())
     ]
-    rows = photo_rows(known, unit.collection_id, spec, ["balanced"] * len(known))
-    unit.table(unit.pack_keys.photos).append(rows)
+    tables = job_tables(unit)
+    rows = photo_rows(known, tables.collection, spec, ["balanced"] * len(known))
+    tables.photos.append(rows)
     table = _faces(unit, known)
     step = -(-len(table) // fragments)
     for start in range(0, len(table), step):
-        unit.table(unit.pack_keys.faces).append(table.slice(start, step))
+        tables.faces.append(table.slice(start, step))
     return spec
 
 
@@ -69,7 +72,7 @@ def _faces(unit: Unit, photos: list[Photo]) -> pa.Table:
     content[content % 50 == 49] -= 1
     same = (content[:, None] * OF_PHOTO + np.arange(OF_PHOTO)).ravel()
     columns = {
-        "collection": [unit.collection_id] * count,
+        "collection": [job_tables(unit).collection] * count,
         "job_id": [unit.job_id] * count,
         "photo": [photo.key for photo in photos for _ in range(OF_PHOTO)],
         "face_id": [face_id(str(number), pack, "balanced", 0) for number in same.tolist()],

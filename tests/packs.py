@@ -1,6 +1,6 @@
 """What is recorded of a model pack that is made up: no model is behind it."""
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 
 
 def made_up_pack(pack_id: str, *, dimensions: int = 2) -> PackRecord:

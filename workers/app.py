@@ -7,22 +7,24 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from headcount.broker import TASKS, Broker, make_app, register
+from headcount.broker.app import make_app, register
+from headcount.broker.client import Broker
+from headcount.broker.queues import TASKS
 from headcount.contract.messages import UnitMessage
 from headcount.telemetry import logs
-from workers.runtime.health import Vitals
+from workers.runtime.health import Health
 from workers.runtime.runner import Work, run_unit
 from workers.runtime.unit import Context, Unit
 from workers.stages.embed import embed_shard
 from workers.stages.prepare import prepare_job
 from workers.stages.reduce import reduce_job
-from workers.stages.split import gather_faces
+from workers.stages.split import split_faces
 from workers.stages.split_tasks import join_group, match_part
 
 WORK: dict[str, Work] = {
     "prepare": prepare_job,
     "embed": embed_shard,
-    "gather": gather_faces,
+    "split": split_faces,
     "match": match_part,
     "join": join_group,
     "reduce": reduce_job,
@@ -30,27 +32,27 @@ WORK: dict[str, Work] = {
 
 
 def worker_name() -> str:
-    """A name for this process: two are never mistaken for each other."""
+    """A name for this process that no other one has."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def task(
-    context: Context, broker: Broker, work: Work, vitals: Vitals
+    context: Context, broker: Broker, work: Work, health: Health
 ) -> Callable[[dict[str, Any]], None]:
-    """The body of a task: validate the message, run the unit."""
+    """The body of a task, which validates the message and runs the unit."""
 
     def body(raw: dict[str, Any]) -> None:
         message = UnitMessage.model_validate(raw)
         unit = Unit.of(message, context)
-        with logs.bound(job=unit.job_id, shard=unit.name), vitals.at_work(unit):
-            run_unit(unit, vitals.watched(work), broker)
+        with logs.bound(job=unit.job_id, shard=unit.name), health.at_work(unit):
+            run_unit(unit, health.watched(work), broker)
 
     return body
 
 
-def make_worker_app(context: Context, broker: Broker, vitals: Vitals) -> Any:  # Celery
+def make_worker_app(context: Context, broker: Broker, health: Health) -> Any:  # Celery
     """The Celery application with every task registered."""
     app = make_app(broker.url)
     for stage, name in TASKS.items():
-        register(app, name, task(context, broker, WORK[stage], vitals))
+        register(app, name, task(context, broker, WORK[stage], health))
     return app

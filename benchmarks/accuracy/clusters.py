@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.thresholds import embeddings
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import EXACT_LIMIT, knn_graph
 from workers.models.packs.open import open_pack
@@ -175,7 +176,9 @@ def main() -> None:
         pair: float = pack.cluster_threshold,
         group: float = pack.cluster_group_threshold,
     ) -> Labels:
-        rule = join_rule(pair, group, faces=len(rows), purity=purity, decade=pack.decade)
+        rule = join_rule(
+            pair, group, faces=len(rows), purity=purity, cosine_per_decade=pack.cosine_per_decade
+        )
         return cluster(rows, [str(n) for n in range(len(rows))], rule=rule).astype(np.int64)
 
     say(f"{len(people)} faces of {people.max() + 1} people", people, everybody := ours(vectors))

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.contestants import Contestant, face_api, face_recognition
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.faces.detection import PROFILES, Found, Profile, search
 from workers.images.decode import Picture
 from workers.models.base import Detector, Image

@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.thresholds import embeddings
-from headcount.contract.messages import PackRecord
-from headcount.settings import S3Settings, Settings
+from headcount.contract.stored.archive import PackRecord
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
 from workers.identity import cluster_ids as identities
 from workers.identity.cluster_ids import (
@@ -58,7 +59,7 @@ def labelled(pack: PackRecord, vectors: Vectors) -> NDArray[np.int32]:
         pack.cluster_threshold,
         pack.cluster_group_threshold,
         faces=len(vectors),
-        decade=pack.decade,
+        decade=pack.cosine_per_decade,
     )
     return cluster(vectors, [str(n) for n in range(len(vectors))], rule=rule)
 
@@ -104,7 +105,11 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
         boxes=np.zeros((len(enrolled), 4), np.float32),
     )
     threshold = search_threshold(
-        pack.threshold, pack.fmr, pack.decade, references=len(enrolled), false_positives=1e-3
+        pack.threshold,
+        pack.fmr,
+        pack.cosine_per_decade,
+        references=len(enrolled),
+        false_positives=1e-3,
     )
     found = match(vectors[probes], gallery)
     good = accepted(

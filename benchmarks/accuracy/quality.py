@@ -23,7 +23,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.faces.detection import PROFILES, search_image
 from workers.faces.quality import MINIMUM_QUALITY, certainty, qualities, quality_parts
 from workers.images.align import crop_faces

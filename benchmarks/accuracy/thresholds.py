@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.errors import PhotoError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.faces.analysis import analyse
 from workers.matching.calibration import logistic
 from workers.models.packs.open import open_pack

@@ -42,7 +42,8 @@ def write_manifest(path: Path, photos: int) -> None:
 
 def plan(collection: str, archive: str) -> None:
     """Plan a job, in this process, and print what it took."""
-    from headcount.settings import S3Settings, Settings
+    from headcount.s3_settings import S3Settings
+    from headcount.settings import Settings
     from headcount.storage import open_store
     from orchestrator.jobs.plan import plan_job
     from orchestrator.jobs.submit import make_spec

@@ -37,16 +37,19 @@ from numpy.typing import NDArray
 from benchmarks.scale.neighbours import people
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
-from headcount.contract.messages import JobSpec, SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import JobSpec, SplitRecord
 from headcount.contract.vocabulary import Outcome, Photo, person_id
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
-from headcount.tables import faces_schema, gallery_schema
+from headcount.tables.schemas import faces_schema, gallery_schema
 from orchestrator.jobs.submit import make_spec
 from workers.app import WORK
 from workers.runtime.unit import Context, Unit
-from workers.stages import assign as decide
+from workers.stages import assign
 from workers.stages import reduce as stage
+from workers.stages.job_tables import job_tables
 from workers.stages.prepare import prepare_job
 from workers.tables.rows import fixed_lists, photo_rows
 
@@ -74,13 +77,14 @@ def make_archive(folder: Path, count: int) -> None:
         unit.store.put(JobKeys(job_id).spec, spec.to_bytes())
         unit.store.put(unit.keys.done(PREPARE), prepare_job(unit).to_bytes())
     rows, whose = people(count)
+    tables = job_tables(unit)
     shuffled = np.random.default_rng(2).permutation(range(0, count, BLOCK))
     for start in shuffled.tolist():
         numbers = np.arange(start, min(start + BLOCK, count))
-        unit.table(unit.pack_keys.faces).append(faces(unit.spec, numbers, rows[numbers]))
-        unit.table(unit.pack_keys.photos).append(photos(unit.spec, np.unique(numbers // OF_PHOTO)))
+        tables.faces.append(faces(unit.spec, numbers, rows[numbers]))
+        tables.photos.append(photos(unit.spec, np.unique(numbers // OF_PHOTO)))
     _, enrolled = np.unique(whose, return_index=True)
-    unit.table(unit.pack_keys.gallery).append(references(rows[enrolled[:PEOPLE]]))
+    tables.gallery.append(references(rows[enrolled[:PEOPLE]]))
 
 
 def unit_of(
@@ -182,8 +186,8 @@ def reduce(folder: Path, job_id: str, *, clustered: bool) -> None:
         peaks["cluster()"] = meter.peak()
         return labels
 
-    actual, inside = decide.cluster if clustered else made_up, {}
-    decide.cluster, stage.Stopwatch = cluster, Stopwatch  # type: ignore[assignment, misc]
+    actual, inside = assign.cluster if clustered else made_up, {}
+    assign.cluster, stage.Stopwatch = cluster, Stopwatch  # type: ignore[assignment, misc]
     seconds = stage.reduce_job(unit).stages | inside
     print(json.dumps({name: (seconds.get(name, 0.0), peak) for name, peak in peaks.items()}))
 
@@ -198,7 +202,7 @@ def task(folder: Path, name: str, faces: int) -> None:
 
 def tasks_of(unit: Unit, kind: str) -> list[str]:
     """The names of a kind of tasks, as the supervisor sends them."""
-    if kind in ("gather", "reduce"):
+    if kind in ("split", "reduce"):
         return [kind]
     split = read_record(unit.store, unit.keys.split, SplitRecord)
     if kind == "match":
@@ -209,7 +213,7 @@ def tasks_of(unit: Unit, kind: str) -> list[str]:
 def say_shared(folder: Path, faces: int) -> None:
     """Reduce the shared job, task by task."""
     unit = unit_of(folder, SHARED)
-    for kind in ("gather", "match", "join", "reduce"):
+    for kind in ("split", "match", "join", "reduce"):
         names = tasks_of(unit, kind)
         done = [json.loads(child("--task", str(folder), name, str(faces))) for name in names]
         seconds, peaks = [row[0] for row in done], [row[1] for row in done]

@@ -18,9 +18,10 @@ from contextlib import suppress
 from unittest import mock
 
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import DoneMarker, PlanRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.errors import ObjectMissing
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage.base import Blob, ObjectInfo
 from headcount.storage.memory import MemoryStore
 
@@ -94,11 +95,11 @@ class Idle:
     def send(self, message: object) -> None:  # noqa: ARG002
         self.sent += 1
 
-    def beats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, object]]:  # noqa: ARG002
+    def heartbeats(self, job_id: str, units: Iterable[str]) -> dict[str, dict[str, object]]:  # noqa: ARG002
         self.signs += 1
         return {unit: {"state": "working", "number": self.signs, "photos": 1} for unit in units}
 
-    def forget_beats(self, job_id: str, units: Iterable[str]) -> None:  # noqa: ARG002
+    def forget_heartbeats(self, job_id: str, units: Iterable[str]) -> None:  # noqa: ARG002
         assert not units
 
     def waiting(self, job_id: str) -> set[str]:  # noqa: ARG002
@@ -163,8 +164,9 @@ def supervise(shards: int) -> None:
         planned_bytes=1,
     )
     began = last = time.perf_counter()
-    with suppress(Enough), supervisor._window.shared_by("job", "normal"):
-        supervisor._embed(record)
+    spec = JobSpec.model_construct(job_id="job", priority="normal")
+    with suppress(Enough):
+        supervisor.stages.embed(spec, record)
     taken_up = steps[0]
     print(
         f"{shards:,} shards, half of them done: taken up and the window of {settings.window} sent "

@@ -31,16 +31,13 @@ from typing import Any
 import psutil
 import redis
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import (
-    AttemptRecord,
-    DoneMarker,
-    PackRecord,
-    ProgressRecord,
-    read_record,
-)
-from headcount.settings import S3Settings, Settings
+from headcount.contract.record import read_record
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import AttemptRecord, DoneMarker, ProgressRecord
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local.servers import embedded_broker
@@ -112,7 +109,7 @@ def crew(count: int, broker_url: str, seconds: float) -> Iterator[list[psutil.Pr
     try:
         for process in started:
             process.start()
-        while Broker(broker_url).workers_seen() < count:
+        while Broker(broker_url).worker_count() < count:
             time.sleep(0.2)
         yield [psutil.Process(process.pid) for process in started]
     finally:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import ModelPack
 from workers.models.batching import Batched

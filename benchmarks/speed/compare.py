@@ -44,11 +44,13 @@ from benchmarks.peers.contestants import (
     opencv_yunet,
 )
 from benchmarks.speed.chart import Bar, chart
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from workers.images.decode import WHOLE_UP_TO, Picture
 from workers.models.base import ModelPack
 from workers.models.detectors.boxes import overlaps
-from workers.models.onnx.prepare import fold_weights, keep_real_inputs, parse, take_pixels
+from workers.models.onnx.pixels import take_pixels
+from workers.models.onnx.prepare import fold_weights, keep_real_inputs, parse
 from workers.models.packs.files import EMBEDDED, resolve_pack
 from workers.models.recognisers.arcface import ArcFace, input_scaling
 from workers.models.session import open_session
@@ -117,8 +119,8 @@ def in_full(loop: Loop) -> Loop:
 
 def int8(folder: Path, settings: Settings, gate: Path, boxes: Path | None) -> Contestant | None:
     """The quick search by the networks that the gate lets pass in int8, if there are any."""
-    shelf = PackCache(settings, S3Settings())
-    judged = shelf.gate(str(folder), "int8", str(gate), boxes and str(boxes))
+    packs = PackCache(settings, S3Settings())
+    judged = packs.gate(str(folder), "int8", str(gate), boxes and str(boxes))
     if not judged["files"]:
         print(f"{LOW} is left out: {judged}", file=sys.stderr)
         return None

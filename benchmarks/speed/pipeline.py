@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.harness import chosen_evenly, enlarged, headcount, heading, opened, row
-from headcount.contract.messages import AttemptRecord, DoneMarker
+from headcount.contract.stored.jobs import AttemptRecord, DoneMarker
 from headcount.settings import ProfileName, Settings
 from headcount.storage import open_store
 from tests.servers import S3Server, weed_server

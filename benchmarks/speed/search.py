@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri
-from headcount.tables import Table
+from headcount.tables.table import Table
 from workers.tables.rows import fixed_lists
 
 FACES_EACH, WIDTH, SEARCHES = 10, 128, 30

@@ -1,4 +1,5 @@
-# A worker that runs its models on a GPU: queue embed. CUDA 13 and cuDNN come with the base image.
+# A worker that runs its models on a GPU: queue embed. CUDA 13 and cuDNN 9, for which
+# onnxruntime-gpu is built, come with the base image; TensorRT does not.
 FROM nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 \

@@ -1,1 +1,1 @@
-"""What each job said of each face, and what differs between two jobs."""
+"""The assignments of each job (decision, person, cluster of each face), and their differences."""

@@ -1,4 +1,4 @@
-"""What differs between two rolls: faces, moved photos, names, merged and split clusters."""
+"""Differences of two jobs' assignments: faces, moved photos, names, merged and split clusters."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments.rolls import face_keys
+from headcount.assignments.history import face_keys
 
 LISTED = 1000
 """Entries of each list, at most; the counts say how many there are."""
 
 Row = dict[str, Any]
 Listed = tuple[int, list[Row]]
-"""How many entries there are, and the first LISTED of them."""
+"""The number of entries, and the first LISTED of them."""
 
 SAID = ("cluster_id", "person_id", "person", "decision")
 
 
-def diff_rolls(before: pa.Table, after: pa.Table) -> dict[str, Any]:
-    """The differences of two rolls: counts of everything, and lists of at most LISTED entries.
+def diff_assignments(before: pa.Table, after: pa.Table) -> dict[str, Any]:
+    """The differences of two jobs: counts of everything, and lists of at most LISTED entries.
 
     A face is known by photo and face id, and a row is a face: those of copies count each. The
     faces of a photo that was moved are where it is now. Clusters are compared over the faces of
-    both rolls. Only what is listed becomes objects: rolls may be of millions of faces.
+    both jobs. Only listed entries become Python objects: a job may have millions of faces.
     """
     moved = moved_photos(before, after)
     before = _where_they_are(before, moved)
@@ -54,7 +54,7 @@ def moved_photos(before: pa.Table, after: pa.Table) -> pa.Table:
     """The photos that are gone from one place and new in another: ``before``, ``after``, ``faces``.
 
     Face ids are made of a photo's bytes: equal ones mean equal photos. Photos without a face are
-    in no roll.
+    in no table of assignments.
     """
     one = _contents(before.filter(pc.invert(pc.is_in(before["photo"], after["photo"]))))
     other = _contents(after.filter(pc.invert(pc.is_in(after["photo"], before["photo"]))))
@@ -76,14 +76,14 @@ def _contents(faces: pa.Table) -> pa.Table:
 
 
 def _where_they_are(faces: pa.Table, moved: pa.Table) -> pa.Table:
-    """Faces with the photos that they are in by now."""
+    """Faces with the present keys of their photos."""
     at = pc.index_in(faces["photo"], value_set=moved["before"].combine_chunks())
     photo = pc.coalesce(moved["after"].take(at), faces["photo"])
     return faces.set_column(faces.schema.get_field_index("photo"), "photo", photo)
 
 
 def _side_by_side(before: pa.Table, after: pa.Table) -> pa.Table:
-    """What both rolls say of the same faces, row by row; ``new_`` is what the later one says."""
+    """Columns of both jobs for the same faces, row by row; the later job's begin with ``new_``."""
     for name in SAID:
         before = before.append_column(f"new_{name}", after[name])
     return before
@@ -100,7 +100,7 @@ def _faces(faces: pa.Table) -> Listed:
 
 
 def _changed(both: pa.Table, name: str, said: Callable[[Row, str], Any]) -> Listed:
-    """The faces of which another ``name`` is said, with what is said of them."""
+    """The faces whose column ``name`` changed, with its values before and after."""
     one, other = (pc.fill_null(both[column], "") for column in (name, f"new_{name}"))
     found = both.filter(pc.not_equal(one, other))
     return len(found), [

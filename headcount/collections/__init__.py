@@ -1,8 +1,8 @@
-"""What a collection may be besides a folder: tar and ZIP files, shards of them, lists of photos.
+"""Collections that are no plain folder: tar and ZIP files, folders of them, lists of photos.
 
-Each is a Reader: it lists photos in the order of their keys and reads one by its key. What lies
-where in a container is found out once and kept in the archive as an index, so that neither
-planning nor a worker holds it in memory or looks through a container for one photo.
+Each is a Reader: it lists photos in the order of their keys and reads one by its key. The places of
+a container's members are kept in the archive as an index: neither planning nor a worker holds them
+in memory, or looks through a container for one photo.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A folder whose tar and ZIP files are looked into: their members are photos among its own."""
+"""A folder and the members of its tar and ZIP files, which are photos among its own."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class FolderOfArchives:
         return container.get_range(member, offset, length, etag=etag)
 
     def _all(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Everything whose place in the order is not before ``prefix``; may give more."""
+        """Every object and member in order, from ``prefix`` on; may give more."""
         waiting: list[tuple[str, str]] = []  # members sort as "a.tar/...", after "a.tar-2.jpg"
         inside = "/"
         with ThreadPoolExecutor(INDEXING, "index") as pool:
@@ -113,7 +113,7 @@ class FolderOfArchives:
         yield from queue
 
     def _fault(self, info: ObjectInfo) -> ObjectInfo | None:
-        """How the container is listed itself, where it cannot be read as it should."""
+        """The entry of the container itself, where it cannot be read as it should."""
         try:
             fault = self._container(info.key).fault()
         except ObjectError:

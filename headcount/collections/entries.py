@@ -1,4 +1,4 @@
-"""One photo of a container, as an index keeps it: its key, its tag, and where its bytes are."""
+"""One photo of a container, as an index keeps it: its key, its tag, the place of its bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Entry:
 
     @property
     def info(self) -> ObjectInfo:
-        """As a listing gives it."""
+        """The entry's info in a listing."""
         return ObjectInfo(self.key, self.etag, self.size)
 
     def require_readable(self, uri: str) -> None:
@@ -40,12 +40,12 @@ class Entry:
             raise _ERRORS[outcome](uri, reason)
 
     def to_row(self) -> list[object]:
-        """As JSON."""
+        """The entry as a row of JSON."""
         return [self.key, self.etag, self.size, self.place, self.fault]
 
     @classmethod
     def from_row(cls, row: list[object]) -> Entry:
-        """Back from JSON."""
+        """The entry of a row of JSON."""
         key, etag, size, place, fault = row
         return cls(
             str(key),

@@ -27,11 +27,11 @@ from headcount.storage.base import ObjectInfo, Store
 PAGE = 4096
 """Entries of one page: about 2 MB in memory, a tenth of it in the archive."""
 PAGES_KEPT = 4
-"""About 8 MB of each container that is open."""
+"""Pages held in memory of each open container: about 8 MB."""
 
 
 class IndexRecord(BaseModel):
-    """``index.json``: there once every page is."""
+    """``index.json``: written once every page is there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Collections whose photos are found by an index: a tar or ZIP file, or what a manifest lists."""
+"""Collections whose photos are found by an index: a tar or ZIP file, or a manifest."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from headcount.errors import (
 from headcount.storage.base import Blob, ObjectInfo, Reader, Store
 
 TRIES = 3
-"""A container that changes while it is read is looked at anew so often, then given up."""
+"""Readings of a container that changes meanwhile, before it is given up."""
 LOOKING_UP = 32
 """Rows of a manifest whose size and etag are asked for at once."""
 STORES_KEPT = 64
 
 
 class Format(Protocol):
-    """What is to know of one kind of container."""
+    """One kind of container: how to check, index and read it."""
 
     def check(self, reader: Reader, container: ObjectInfo) -> str | None:
-        """What is wrong with the file at first sight, in words."""
+        """The fault of a file, in words, as far as its first bytes show."""
         ...
 
     def scan(self, reader: Reader, container: ObjectInfo) -> Iterable[Entry]:
@@ -91,7 +91,7 @@ class Container:
         return (entry.info for entry in index.entries(prefix, start_after) if entry.key)
 
     def fault(self) -> Entry | None:
-        """What is wrong with the container as a whole."""
+        """The fault of the container as a whole."""
         return self._open()[1].find("")
 
     def stat(self, key: str) -> ObjectInfo:
@@ -248,5 +248,5 @@ class Listed:
 
 
 def _is_known(entry: Entry) -> bool:
-    """Whether a manifest says all that a listing does, or nothing could be found out."""
+    """Whether nothing about a photo has to be looked up."""
     return entry.fault is not None or bool(entry.etag and entry.size)

@@ -15,7 +15,7 @@ from headcount.storage.base import ObjectInfo, Reader
 from headcount.storage.uris import split_object_uri
 
 URI_COLUMNS = ("uri", "url", "path", "file", "photo")
-"""The column of what to read goes by the first of these names that is there."""
+"""The names of the column of URIs or paths; the first that is there counts."""
 SIZE_COLUMNS = ("bytes", "size")
 MAX_LINE = 1 << 20
 BATCH_ROWS = 8192
@@ -31,7 +31,7 @@ class Manifest:
         self.folder = split_object_uri(uri)[0]
 
     def check(self, reader: Reader, container: ObjectInfo) -> str | None:
-        """What is wrong with the file at first sight, in words."""
+        """The fault of a file, in words, as far as its first bytes show."""
         try:
             next(self.scan(reader, container), None)
         except FatalError as error:

@@ -10,7 +10,7 @@ from headcount.storage.uris import split_object_uri
 
 if TYPE_CHECKING:
     from headcount.collections.indexed import Container
-    from headcount.settings import S3Settings
+    from headcount.s3_settings import S3Settings
     from headcount.storage.base import Reader, Store
 
 

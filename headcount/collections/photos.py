@@ -1,4 +1,4 @@
-"""Which objects are photos, and which are reference photos of whom."""
+"""Photos and reference photos among the objects of a collection."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def collection_id(uri: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference photo and whose it is."""
+    """A reference photo and the person it shows."""
 
     person: str
     photo: ObjectInfo

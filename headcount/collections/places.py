@@ -1,4 +1,4 @@
-"""Which kind of collection a URI names, its one spelling, and which of its keys are photos."""
+"""Kinds of collections by their URIs, the one spelling of a URI, and the keys that are photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headcount.storage.uris import canonical_uri, local_path, split_object_uri
 
 
 class Kind(StrEnum):
-    """What a collection's photos lie in."""
+    """The kind of a collection: a folder, a container, a manifest."""
 
     FOLDER = "folder"
     TAR = "tar"
@@ -72,7 +72,7 @@ def canonical_collection(uri: str) -> str:
 
 
 def counts_as_photo(key: str, uri: str, *, archives: bool, all_objects: bool) -> bool:
-    """Whether what the collection at ``uri`` lists under ``key`` counts as a photo.
+    """Whether the object that the collection at ``uri`` lists under ``key`` counts as a photo.
 
     Every row of a manifest does; a container is listed itself only where it cannot be read, and
     then counts, so that the loss shows.

@@ -1,4 +1,4 @@
-"""One object as a file that is read in ranges: what tar, ZIP, CSV and Parquet readers need."""
+"""One object as a file that is read in ranges, for readers of tar, ZIP, CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class RangeFile(io.RawIOBase):
         self._at = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -54,5 +54,5 @@ class RangeFile(io.RawIOBase):
 
 
 def buffered(reader: Reader, info: ObjectInfo) -> io.BufferedReader:
-    """The same, read a window at a time."""
+    """The file, read a window at a time."""
     return io.BufferedReader(RangeFile(reader, info), WINDOW)

@@ -64,7 +64,7 @@ class Tar:
     """The format of tar files."""
 
     def check(self, reader: Reader, container: ObjectInfo) -> str | None:
-        """What is wrong with the file at first sight, in words."""
+        """The fault of a file, in words, as far as its first bytes show."""
         start = reader.get_range(container.key, 0, tarfile.BLOCKSIZE)
         if start.startswith(_COMPRESSED):
             return "a compressed tar file, of which no photo can be read by itself: unpack it"
@@ -121,7 +121,7 @@ def _members(file: Headers, container: ObjectInfo) -> Iterator[Entry]:
 
 
 def _require_end(file: Headers, offset: int) -> None:
-    """To tarfile a damaged header, or the end of the file, is as good an end as the end mark."""
+    """Raise where no end mark was read: tarfile takes a damaged header for the end as well."""
     file.seek(offset)
     block = file.read(tarfile.BLOCKSIZE)
     if not block:

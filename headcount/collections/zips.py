@@ -39,7 +39,7 @@ class BadZipError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Directory:
-    """Where the central directory lies; ``shift`` is what was put before the first member."""
+    """The place of the central directory; ``shift`` is the length of what precedes the archive."""
 
     start: int
     size: int
@@ -50,7 +50,7 @@ class Zip:
     """The format of ZIP files."""
 
     def check(self, reader: Reader, container: ObjectInfo) -> str | None:
-        """What is wrong with the file at first sight, in words."""
+        """The fault of a file, in words, as far as its first bytes show."""
         try:
             _find_directory(reader, container)
         except BadZipError as error:
@@ -77,7 +77,7 @@ class Zip:
         return data
 
     def target(self, entry: Entry) -> str | None:  # noqa: ARG002 - the tar format's question
-        """ZIP files have no hard links."""
+        """None: ZIP files have no hard links."""
         return None
 
 
@@ -154,7 +154,7 @@ def _entry(fields: tuple[int, ...], name: bytes, extra: bytes, shift: int) -> En
 
 
 def _is_utf8(name: bytes) -> bool:
-    """Many programs write UTF-8 without saying so; other text is hardly ever valid UTF-8."""
+    """Whether a name is valid UTF-8, as many programs write without saying so."""
     try:
         name.decode()
     except UnicodeDecodeError:

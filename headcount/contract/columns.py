@@ -1,4 +1,4 @@
-"""The columns of every table: what the archive stores, what the results show, what each means.
+"""The columns of every table: their types, their meanings, stored or shown in results.
 
 The archive's schemas, the results' schemas, the header of a CSV and the tables in docs/results.md
 follow from here. A new column is a line at the end of its table, with the next version as its

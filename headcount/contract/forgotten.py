@@ -1,6 +1,6 @@
-"""Who was forgotten: what keeps later runs from bringing a person back.
+"""Tombstones: they keep later runs from bringing a forgotten person back.
 
-A tombstone holds the person's id (a hash of the name) and where the forgotten faces were: boxes
+A tombstone holds the person's id (a hash of the name) and the places of the forgotten faces: boxes
 in contents. No name, no face id, no vector.
 """
 
@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from headcount.contract.layout import FORGETTING, FORGOTTEN
-from headcount.contract.messages import Record, find_record
+from headcount.contract.record import Record, find_record
 from headcount.errors import FatalError, TransientError
 from headcount.storage.base import Store
 
@@ -25,7 +25,7 @@ Box4 = tuple[float, float, float, float]
 
 
 class Place(BaseModel):
-    """Where a forgotten face was: its box in the photo whose bytes have the SHA-256 ``content``."""
+    """A forgotten face: its box in the photo whose bytes have the SHA-256 ``content``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class ForgottenRecord(Record):
 
 
 class ForgettingRecord(Record):
-    """``forgetting.json``: whoever is being forgotten. Where it is, no job may write."""
+    """``forgetting.json``: the person being forgotten. While it is there, no job may write."""
 
     person_id: str
     at: datetime
@@ -79,7 +79,7 @@ def require_none_under_way(store: Store) -> None:
 
 
 def still_under_way(mark: ForgettingRecord) -> str:
-    """What to do about it, in words."""
+    """The advice on a `forget` that is under way, in words."""
     return (
         f"a person is being forgotten: where that was interrupted, `headcount forget "
         f"{mark.person_id}` ends it"
@@ -87,7 +87,7 @@ def still_under_way(mark: ForgettingRecord) -> str:
 
 
 def tombstone_key(person_id: str) -> str:
-    """Where a person's tombstone lies."""
+    """The key of a person's tombstone."""
     return f"{FORGOTTEN}{person_id}.json"
 
 

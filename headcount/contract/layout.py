@@ -1,6 +1,6 @@
-"""Where things lie in an archive: every key that headcount reads or writes, in one place.
+"""The layout of an archive: every key that headcount reads or writes, in one place.
 
-What lies where, and whether people may be in there, is listed in inventory.py.
+inventory.py lists the places, and says whether people may be in there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEASES = "leases/"
 COMMITS = "commits/"
 
 PREPARE = "prepare"
-GATHER = "gather"
+SPLIT = "split"
 REDUCE = "reduce"
 
 
@@ -37,7 +37,7 @@ def is_shard(unit: str) -> bool:
 
 def reduces(unit: str) -> bool:
     """Whether a unit of work is of the reduce stage."""
-    return unit.split("-", maxsplit=1)[0] in (GATHER, "match", "join", REDUCE)
+    return unit.split("-", maxsplit=1)[0] in (SPLIT, "match", "join", REDUCE)
 
 
 def match_name(part: int) -> str:
@@ -51,12 +51,12 @@ def join_name(group: int) -> str:
 
 
 def index_folder(name: str) -> str:
-    """Where the index of one version of a container lies."""
+    """The folder of the index of one version of a container."""
     return f"indexes/{name}/"
 
 
 def commit_key(collection: str) -> str:
-    """Where the last commit of a collection, by its id, is named."""
+    """The key of the record of a collection's last commit."""
     return f"{COMMITS}{collection}.json"
 
 
@@ -68,15 +68,15 @@ class LeaseKeys:
 
     @property
     def root(self) -> str:
-        """All its terms."""
+        """The folder of its terms."""
         return f"{LEASES}{self.name}/"
 
     def term(self, number: int) -> str:
-        """Who took it as the ``number``-th; written once."""
+        """The ``number``-th term; written once."""
         return f"{self.root}{number:010d}.json"
 
-    def sign(self, number: int) -> str:
-        """That holder's sign of life."""
+    def heartbeat(self, number: int) -> str:
+        """The heartbeat of that term's holder."""
         return f"{self.root}{number:010d}.sign"
 
 
@@ -116,20 +116,20 @@ class PackKeys:
         """The table of references."""
         return f"{self.root}gallery.lance"
 
-    def rolls(self, collection: str) -> str:
-        """What each job said of a collection's faces."""
+    def assignment_folder(self, collection: str) -> str:
+        """The folder of the assignments of a collection's faces, by job."""
         return f"{self.root}rolls/{collection}/"
 
-    def roll(self, collection: str, job_id: str) -> str:
-        """What one job said of them."""
-        return f"{self.rolls(collection)}{job_id}.parquet"
+    def assignments(self, collection: str, job_id: str) -> str:
+        """The assignments of one job."""
+        return f"{self.assignment_folder(collection)}{job_id}.parquet"
 
     def lineages(self, collection: str) -> str:
-        """What became of a collection's clusters."""
+        """The folder of the lineage of a collection's clusters, by job."""
         return f"{self.root}lineage/{collection}/"
 
     def lineage(self, collection: str, job_id: str) -> str:
-        """What became of them in one job."""
+        """The lineage of clusters in one job."""
         return f"{self.lineages(collection)}{job_id}.parquet"
 
 
@@ -146,7 +146,7 @@ class JobKeys:
 
     @property
     def spec(self) -> str:
-        """What was asked for."""
+        """The job's request, with every default."""
         return f"{self.root}spec.json"
 
     @property
@@ -156,7 +156,7 @@ class JobKeys:
 
     @property
     def commit(self) -> str:
-        """The versions of the tables once the job was in them."""
+        """The versions of the tables after the job's commit."""
         return f"{self.root}commit.json"
 
     @property
@@ -166,7 +166,7 @@ class JobKeys:
 
     @property
     def control(self) -> str:
-        """What a person said of the job: pause, cancel."""
+        """The flag that pauses or cancels the job."""
         return f"{self.root}control.json"
 
     @property
@@ -196,16 +196,16 @@ class JobKeys:
 
     @property
     def split(self) -> str:
-        """How the reduce stage is split into tasks."""
+        """The split of the reduce stage into tasks."""
         return f"{self.handed_on}split.json"
 
     @property
-    def pivots(self) -> str:
-        """What cuts the embeddings into cells."""
+    def centroids(self) -> str:
+        """The centroids that cut the embeddings into cells."""
         return f"{self.handed_on}pivots.npz"
 
     def numbers(self, part: int) -> str:
-        """Which of a part's rows are to be clustered."""
+        """The rows of a part that are to be clustered."""
         return f"{self.handed_on}numbers/{part:07d}.npz"
 
     def matches(self, part: int) -> str:
@@ -213,10 +213,10 @@ class JobKeys:
         return f"{self.handed_on}matches/{part:07d}.npz"
 
     def places(self, part: int, group: int) -> str:
-        """Those of a part that look into the cells of a group."""
+        """The rows of a part that are queries of a group's cells."""
         return f"{self.handed_on}places/{group:07d}/{part:07d}.npz"
 
-    def finds(self, group: int) -> str:
+    def neighbours(self, group: int) -> str:
         """The neighbours found in the cells of a group."""
         return f"{self.handed_on}finds/{group:07d}.npz"
 
@@ -271,18 +271,18 @@ class ScheduleKeys:
         return f"{SCHEDULES}{self.name}.json"
 
     @property
-    def nights(self) -> str:
-        """All its nights; their names sort as their numbers do."""
+    def runs(self) -> str:
+        """The folder of its runs; their names sort as their numbers do."""
         return f"{SCHEDULES}{self.name}/nights/"
 
-    def night(self, number: int) -> str:
-        """One night."""
-        return f"{self.nights}{number:06d}.json"
+    def run(self, number: int) -> str:
+        """One run."""
+        return f"{self.runs}{number:06d}.json"
 
     def told(self, number: int) -> str:
-        """The sign that one night's end was told."""
+        """The mark that the end of one run was reported."""
         return f"{SCHEDULES}{self.name}/told/{number:06d}"
 
     def results(self, label: str) -> str:
-        """The results of one night."""
+        """The results of one run."""
         return f"nights/{self.name}/{label}/"

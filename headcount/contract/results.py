@@ -29,14 +29,14 @@ MARK_WITHIN = 1024
 """The comment is in the first bytes of the file."""
 
 PART_SHOWN, PARTS_SHOWN = 50, 4
-"""Of a photo's key that cannot name a file, what is kept in the name of its annotated copy:
-characters (of up to four bytes) of each part, and parts."""
+"""Limits of an annotated copy's name, where the photo's key cannot name a file: characters of each
+part (of up to four bytes), and parts."""
 
 
 def clusters_table(faces: pa.Table, people: pa.Table) -> pa.Table:
     """One row per cluster, the largest first; its exemplar is the face of best quality.
 
-    ``people`` says, by ``cluster_id`` and ``person_id``, which cluster is whom.
+    ``people`` maps ``cluster_id`` to ``person_id``.
     """
     wanted = ["cluster_id", "quality", "face_id", "photo"]
     members = faces.select(wanted).filter(pc.is_valid(faces["cluster_id"]))
@@ -61,12 +61,12 @@ def clusters_table(faces: pa.Table, people: pa.Table) -> pa.Table:
 
 
 def _found(table: pa.Table, key: str, keys: pa.Array, column: str) -> pa.ChunkedArray:
-    """What a column has in the row of each key, null where there is none."""
+    """The values of a column in the row of each key, null where there is none."""
     return table[column].take(pc.index_in(keys, value_set=table[key].combine_chunks()))
 
 
 def annotated_key(photo: str) -> str:
-    """Where the annotated copy of a photo lies in the results."""
+    """The key of a photo's annotated copy in the results."""
     if is_portable(photo) and _is_short(photo):
         return f"{ANNOTATED}{photo}.jpg"
     # A manifest's URI, a name that leads elsewhere or one too long: readable, and still unique.

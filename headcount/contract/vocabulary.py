@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of a photo. Every photo of a collection has exactly one."""
+    """The outcome of a photo. Every photo of a collection has exactly one."""
 
     FACES = "faces"
     NO_FACE = "no_face"
@@ -38,7 +40,7 @@ PROCESSED = frozenset(outcome for outcome in Outcome if outcome.processed)
 
 
 class Decision(StrEnum):
-    """What was said of a face."""
+    """The decision of the program on a face."""
 
     MATCHED = "matched"
     INFERRED = "inferred"
@@ -57,13 +59,13 @@ class Box:
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """The area in square pixels."""
         return self.w * self.h
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo and what became of it.
+    """One photo and its outcome.
 
     ``width`` and ``height`` are those of the upright photo, 0 where they could not be read;
     ``orientation`` is the EXIF value 1..8 that was applied, 0 where it could not be read;
@@ -92,7 +94,7 @@ def person_name(text: str) -> str:
 
 
 def name_fault(name: str) -> str | None:
-    """Why a name cannot be a person's, in words; None where it can."""
+    """The reason why a name cannot be a person's, in words; None where it can."""
     if not name:
         return "a person needs a name"
     if len(name) > NAME_LIMIT:
@@ -103,16 +105,11 @@ def name_fault(name: str) -> str | None:
 
 
 def names_alike(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """The names that differ by upper and lower case only, those alike together."""
+    """Groups of names that differ by upper and lower case only."""
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for name in names:
         groups[name.casefold()].add(name)
     return [tuple(sorted(group)) for _, group in sorted(groups.items()) if len(group) > 1]
-
-
-def printable(text: str) -> str:
-    """A text on one line: what cannot be printed is shown as Python would write it."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def person_id(name: str) -> str:
@@ -134,3 +131,8 @@ def face_id(content: str, pack_id: str, profile: str, number: int) -> str:
 def is_face_id(text: str) -> bool:
     """Whether a text is the id of a face: the etag of a reference that was named, not put there."""
     return re.fullmatch("f[0-9a-f]{23}", text) is not None
+
+
+def new_job_id(at: datetime) -> str:
+    """An id for a job: sorts by time, unique across machines."""
+    return f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

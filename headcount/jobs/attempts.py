@@ -1,8 +1,8 @@
-"""Attempts at a unit of work, counted under headcount's own stable id, and what they convict.
+"""Attempts at a unit of work, counted under headcount's own stable id, and the photos they convict.
 
 A worker records its attempt before it starts. From the third attempt at a shard on it works
 carefully: one photo at a time, each named as the suspect before it is touched. A photo that was
-the suspect of two attempts which did not finish is what killed them.
+the suspect of two unfinished attempts is convicted: it killed them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import AttemptRecord, SuspectRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import AttemptRecord, SuspectRecord
 from headcount.storage.base import Store
 
 CAREFUL_FROM = 3
@@ -27,8 +28,8 @@ def claim(store: Store, keys: JobKeys, unit: str, worker: str) -> int:
         number += 1
 
 
-def withdraw(store: Store, keys: JobKeys, unit: str, number: int) -> None:
-    """Take an attempt back that was given up on purpose: it convicts nobody and counts for nothing.
+def discard(store: Store, keys: JobKeys, unit: str, number: int) -> None:
+    """Delete an attempt that was given up on purpose: it convicts nobody and counts for nothing.
 
     Its suspect goes first: an attempt without one accuses no photo.
     """
@@ -37,7 +38,7 @@ def withdraw(store: Store, keys: JobKeys, unit: str, number: int) -> None:
 
 
 def count(store: Store, keys: JobKeys, unit: str) -> int:
-    """How many attempts were made at a unit."""
+    """The number of attempts at a unit."""
     return sum(1 for _ in store.list(keys.attempts(unit)))
 
 

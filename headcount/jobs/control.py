@@ -9,19 +9,13 @@ from __future__ import annotations
 from typing import Literal
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import (
-    ControlRecord,
-    FinishedRecord,
-    JobSpec,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import ControlRecord, FinishedRecord, JobSpec
 from headcount.errors import FatalError, HeadcountError
 from headcount.storage.base import Store
 
 CHECK_SECONDS = 2.0
-"""How often the flag is read: new work stops within 5 seconds of it."""
+"""Seconds between two looks at the flag: new work stops within 5 seconds of it."""
 
 
 class JobStopped(HeadcountError):
@@ -45,7 +39,7 @@ def raise_if_stopped(store: Store, job_id: str) -> None:
 
 
 def stop(store: Store, job_id: str, state: Literal["paused", "cancelled"]) -> None:
-    """Let the job stand still. Raises FatalError where it has ended.
+    """Pause or cancel the job. Raises FatalError where it has ended.
 
     A cancelled job has an end, so that those who wait for one go on; resuming takes it back.
     """

@@ -1,4 +1,4 @@
-"""Where photos, people, archives and results lie: S3 and local directories behind one protocol."""
+"""Places of photos, people, archives and results: S3 and local directories behind one protocol."""
 
 from __future__ import annotations
 

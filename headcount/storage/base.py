@@ -1,4 +1,4 @@
-"""What headcount asks of a place where objects lie: to read them, and of a store to write them.
+"""The protocols of a place of objects: a Reader reads them, a Store writes them too.
 
 Buckets and directories do both; tar and ZIP files and lists of photos can only be read.
 """
@@ -100,4 +100,12 @@ class Store(Reader, Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
+        ...
+
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """Remove half-written files of killed writers in a folder, and ``below`` it.
+
+        ``folder`` is empty or ends in ``/``. Nobody may write there meanwhile. Stores whose writes
+        leave nothing behind do nothing.
+        """
         ...

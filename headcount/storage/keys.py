@@ -1,4 +1,4 @@
-"""Which keys headcount writes: those that mean the same object in a bucket and in a directory."""
+"""Portable keys: they mean the same object in a bucket and in a directory."""
 
 from __future__ import annotations
 

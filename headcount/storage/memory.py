@@ -35,15 +35,15 @@ class MemoryStore:
         return self._uri
 
     def deny(self, key: str) -> None:
-        """From now on, reading ``key`` raises ObjectDenied."""
+        """Make every reading of ``key`` raise ObjectDenied."""
         self._denied.add(key)
 
     def fail(self, key: str, times: int = 1) -> None:
-        """The next ``times`` calls that touch ``key`` raise TransientError."""
+        """Make the next ``times`` calls that touch ``key`` raise TransientError."""
         self._failures[key] += times
 
     def check(self) -> None:
-        """It is always there."""
+        """Do nothing: it is always there."""
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
         """Every object at this moment; see Store.list."""
@@ -101,6 +101,9 @@ class MemoryStore:
         with self._lock:
             self._touch(key)
             self._objects.pop(key, None)
+
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """Do nothing: no write leaves anything behind."""
 
     def _read(self, key: str) -> bytes:
         with self._lock:

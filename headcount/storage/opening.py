@@ -1,4 +1,4 @@
-"""From a URI to a store."""
+"""Opening: the store at a URI."""
 
 from __future__ import annotations
 
@@ -7,31 +7,23 @@ from typing import TYPE_CHECKING
 from headcount.storage.uris import canonical_uri, local_path, split_s3_uri
 
 if TYPE_CHECKING:
-    from headcount.settings import S3Settings
+    from headcount.s3_settings import S3Settings
     from headcount.storage.base import Store
 
 
 def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int = 32) -> Store:
-    """The store at ``uri``: nothing is contacted or made until it is used.
+    """The store at ``uri``; it contacts and makes nothing before its first use.
 
     ``settings`` says how to reach S3 (default: from the environment), ``concurrency`` how many
     connections to keep. Raises FatalError for a URI that no store understands.
     """
     uri = canonical_uri(uri)
     if uri.startswith("file://"):
-        from headcount.storage.local import DirectoryStore
+        from headcount.storage.local.store import DirectoryStore
 
         return DirectoryStore(local_path(uri))
-    from headcount.settings import S3Settings
-    from headcount.storage.s3 import S3Store
+    from headcount.s3_settings import S3Settings
+    from headcount.storage.s3.store import S3Store
 
     bucket, prefix = split_s3_uri(uri)
     return S3Store(bucket, prefix, settings or S3Settings(), concurrency=concurrency)
-
-
-def clear_leftovers(store: Store, folder: str = "", *, below: bool = True) -> None:
-    """Remove what killed writers left half-written in a folder; buckets have no such thing."""
-    from headcount.storage.local import DirectoryStore
-
-    if isinstance(store, DirectoryStore):
-        store.clear_leftovers(folder, below=below)

@@ -14,7 +14,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one path answers."""
+    """The answer at one path."""
 
     status: int
     body: bytes
@@ -25,7 +25,7 @@ Pages = dict[str, Callable[[], Page]]
 
 
 def said(ok: bool, reason: str) -> Page:
-    """A probe's answer: 200 where all is well, else 503, and why."""
+    """A probe's answer: 200 where all is well, else 503 and the reason."""
     return Page(200 if ok else 503, f"{reason}\n".encode())
 
 
@@ -70,7 +70,7 @@ def _handler(pages: Pages) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(page.body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its signature
-            """Probes are not worth a line."""
+            """Do nothing: probes are not worth a line."""
 
     return Handler
 

@@ -18,7 +18,7 @@ TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s%(about)s"
 
 @contextmanager
 def bound(**about: str | int) -> Iterator[None]:
-    """Every line logged meanwhile, in this thread, says what it is about."""
+    """Add the job, shard and attempt to every line logged meanwhile in this thread."""
     token = _bound.set((_bound.get() or {}) | about)
     try:
         yield
@@ -35,7 +35,7 @@ class _About(logging.Filter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, what it is about, the traceback."""
+    """A formatter: one JSON object a line with time, level, logger, message, subject, traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""

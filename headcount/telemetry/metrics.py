@@ -1,4 +1,4 @@
-"""What Prometheus can read of workers and supervisors: the one door to prometheus_client.
+"""Metrics of workers and supervisors for Prometheus: the one door to prometheus_client.
 
 Labels are stages, outcomes, queues and running jobs: never photos, people or shards.
 """
@@ -12,15 +12,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from headcount.broker import QueueState
-from headcount.contract.messages import DoneMarker, ProgressRecord
+from headcount.broker.client import QueueState
+from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.errors import HeadcountError
 
 UNIT_SECONDS = (1, 3, 10, 30, 60, 120, 180, 300, 600, 1800)
 
 
 class WorkerMetrics:
-    """What one worker process has done since it started."""
+    """The metrics of one worker process since it started."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -51,11 +51,11 @@ class WorkerMetrics:
         self._ready = Gauge("headcount_worker_ready", "Whether models are loaded.", registry=new)
 
     def begins(self) -> None:
-        """A unit is in hand."""
+        """Count a unit that is in hand."""
         self._busy.inc()
 
     def is_ready(self) -> None:
-        """The models are loaded."""
+        """Record that the models are loaded."""
         self._ready.set(1)
 
     def done(self, kind: str, marker: DoneMarker) -> None:
@@ -71,17 +71,17 @@ class WorkerMetrics:
                 self._photos.labels(outcome).inc(number)
 
     def ends(self, kind: str, end: str) -> None:
-        """A unit is no longer in hand."""
+        """Count a unit that is no longer in hand."""
         self._busy.dec()
         self._units.labels(kind, end).inc()
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
 class Board:
-    """What a supervisor knows of its jobs and of its broker, asked for when it is read."""
+    """The metrics of a supervisor's jobs and broker, read when they are asked for."""
 
     def __init__(
         self, queues: Callable[[], dict[str, QueueState]], workers: Callable[[], int]
@@ -97,12 +97,12 @@ class Board:
         self.registry.register(_BoardCollector(self))
 
     def progress(self, snapshot: ProgressRecord) -> None:
-        """A job's latest snapshot."""
+        """Keep a job's latest snapshot."""
         with self._lock:
             self._jobs[snapshot.job_id] = snapshot
 
     def end(self, job_id: str, end: str) -> None:
-        """A job is no longer driven: its gauges go, so that old jobs do not pile up."""
+        """Drop the gauges of a job that is no longer driven."""
         with self._lock:
             self._jobs.pop(job_id, None)
         self._ended.labels(end).inc()
@@ -114,15 +114,15 @@ class Board:
             return list(self._jobs.values())
 
     def queues(self) -> dict[str, QueueState]:
-        """What waits and what is in hand. Raises TransientError."""
+        """The state of each queue. Raises TransientError."""
         return self._queues()
 
     def workers(self) -> int:
-        """How many workers show themselves. Raises TransientError."""
+        """The number of workers seen. Raises TransientError."""
         return self._workers()
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
@@ -133,7 +133,7 @@ class _BoardCollector(Collector):
         self._board = board
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is read when the collector is registered."""
+        """Nothing: the collector reads only when it is asked."""
         return []
 
     def collect(self) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Which jobs an archive holds, and which of them are to be driven, in their order."""
+"""Jobs of an archive: all, committed, undone or unfinished, and the queue of those to drive."""
 
 from __future__ import annotations
 
@@ -6,51 +6,47 @@ from collections.abc import Iterator
 
 from headcount.contract.forgotten import require_none_under_way
 from headcount.contract.layout import COMMITS, JOBS, ROLLBACKS, JobKeys
-from headcount.contract.messages import (
-    CommitRecord,
-    FinishedRecord,
-    JobSpec,
-    LastCommitRecord,
-    RollbackRecord,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
 
 RANKS = {"high": 0, "normal": 1, "low": 2}
+"""Order of jobs by priority."""
 
 
 def job_ids(store: Store) -> list[str]:
-    """The ids of all jobs, oldest first."""
+    """Ids of all jobs, oldest first."""
     return list(store.folders(JOBS))
 
 
 def committed_jobs(store: Store, pack_id: str) -> list[str]:
-    """The ids of the jobs with which a version of a pack's tables was kept."""
+    """Ids of the jobs for which a version of the pack's tables was kept."""
     records = {id_: find_record(store, JobKeys(id_).commit, CommitRecord) for id_ in job_ids(store)}
     return [id_ for id_, record in records.items() if record and record.pack_id == pack_id]
 
 
 def rollbacks(store: Store) -> Iterator[RollbackRecord]:
-    """The rollbacks that were made, oldest first."""
+    """Yield the rollbacks that were completed, oldest first."""
     for info in store.list(ROLLBACKS):
         if record := find_record(store, info.key, RollbackRecord):
             yield record
 
 
 def undone_jobs(store: Store) -> set[str]:
-    """The ids of the jobs that rollbacks have undone."""
+    """Ids of the jobs that rollbacks have undone."""
     return {job_id for record in rollbacks(store) for job_id in record.undone}
 
 
 def rollback_since(store: Store, spec: JobSpec) -> RollbackRecord | None:
-    """A rollback that was made since a job was begun; None where there is none."""
+    """The first rollback since the job was created; None where there is none."""
     return next((record for record in rollbacks(store) if record.at > spec.created), None)
 
 
 def unfinished_jobs(store: Store) -> list[str]:
-    """The ids of jobs that were submitted, have no end and are not paused, oldest first."""
+    """Ids of the jobs that are neither ended nor paused, oldest first."""
     return [spec.job_id for spec in _open_specs(store, set())]
 
 
@@ -64,13 +60,13 @@ def require_idle(store: Store, *, purpose: str) -> None:
 
 
 def require_jobs_ended(store: Store, *, purpose: str) -> None:
-    """Raise FatalError where a job is not finished, whoever is being forgotten meanwhile."""
+    """Raise FatalError where a job is not finished, even while a person is being forgotten."""
     if jobs := unfinished_jobs(store):
         raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, {purpose}")
 
 
 def refuse_half_commits(store: Store) -> None:
-    """Raise FatalError where a job was interrupted while it was committed, and has not gone on."""
+    """Raise FatalError where a commit was interrupted and its job has not been resumed."""
     for info in store.list(COMMITS):
         last = find_record(store, info.key, LastCommitRecord)
         if last is not None and not last.made:
@@ -81,16 +77,16 @@ def refuse_half_commits(store: Store) -> None:
 
 
 class JobQueue:
-    """Whose turn it is, looked at again and again: a job that is done is asked about once."""
+    """Queue of the jobs to drive. The end of a job that is done is read once and remembered."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._done: set[str] = set()
 
     def next_jobs(self) -> list[str]:
-        """The jobs to drive side by side: of each collection the one whose turn it is.
+        """Ids of the jobs to drive now: the first in turn of each collection.
 
-        The more urgent come first, among these the older.
+        The more urgent come first, then the older.
         """
         chosen: dict[str, str] = {}
         specs = _open_specs(self._store, self._done)
@@ -100,7 +96,7 @@ class JobQueue:
 
 
 def _open_specs(store: Store, done: set[str]) -> Iterator[JobSpec]:
-    """Of the jobs that are not among the ``done``, to which those are added that are."""
+    """Yield the specs of open jobs, oldest first; skip ``done``, and add finished ids to it."""
     for job_id in job_ids(store):
         if job_id in done:
             continue

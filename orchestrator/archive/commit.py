@@ -1,4 +1,4 @@
-"""Committing a job: old rows of changed photos out, the fragments of all its shards in."""
+"""Commit of a job: delete old rows of changed photos, append the fragments of all its shards."""
 
 from __future__ import annotations
 
@@ -9,26 +9,18 @@ from pathlib import PurePosixPath
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import require_none_under_way
 from headcount.contract.layout import ROLLBACK, ROLLBACKS, JobKeys, PackKeys, shard_name
-from headcount.contract.messages import (
-    CommitRecord,
-    DoneMarker,
-    JobSpec,
-    PackRecord,
-    PlanRecord,
-    ReplacedRecord,
-    RollbackRecord,
-    find_record,
-    now,
-    read_record,
-)
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.archive import CommitRecord, PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, ReplacedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, quoted
+from headcount.tables.filters import any_of, in_collection, quoted
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import rollback_since
 
 Staged = Mapping[str, Sequence[Sequence[str]]]
-"""By table, in the order of the commit: the fragments that each shard staged, in shard order."""
+"""Staged fragments by table, in the order of the commit: those of each shard, in shard order."""
 
 
 def commit_job(
@@ -41,11 +33,11 @@ def commit_job(
     fence: Callable[[], None] = lambda: None,
     staged: Staged | None = None,
 ) -> None:
-    """Bring the archive's tables up to the job. Doing it again changes nothing.
+    """Bring the archive's tables up to the job. Repeating it changes nothing.
 
-    ``fence`` is asked before each change, and raises where another supervisor has taken over.
-    ``staged`` is what the shards staged, where it was read already.
-    Faces go first: a photo that is known has its faces in place.
+    ``fence`` is called before each change, and raises where another supervisor has taken over.
+    ``staged``: the fragments of the shards, if they were read already.
+    Faces go first, so that every photo in the table has its faces.
     """
     keys = JobKeys(spec.job_id)
     of_pack = PackKeys(pack.pack_id)
@@ -79,7 +71,7 @@ def commit_job(
 def require_staged(
     store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
 ) -> Staged:
-    """What the job's shards staged.
+    """Fragments that the job's shards staged.
 
     Raises FatalError where something that is yet to be committed is not there any more; shards of
     which that is so are done anew when the job is resumed.
@@ -148,12 +140,12 @@ def _to_be_done_anew(spec: JobSpec, shards: int) -> FatalError:
 
 
 def faces_in(store: Store, pack: PackRecord, s3: S3Settings) -> int:
-    """The faces of an archive that a pack found, of all collections: quickly counted."""
+    """Number of faces that a pack found, of all collections; quick."""
     return Table(store.uri, PackKeys(pack.pack_id).faces, s3).count()
 
 
 def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
-    """Raise FatalError where the archive is not what it was when the job was begun."""
+    """Raise FatalError where the archive is being rolled back, or was since the job was created."""
     if under_way := find_record(store, ROLLBACK, RollbackRecord):
         raise FatalError(
             f"the archive is being rolled back to job {under_way.job_id}: where that was "
@@ -167,7 +159,7 @@ def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
 
 
 def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
-    """The rows that earlier jobs left of photos which changed or are gone."""
+    """Delete earlier jobs' rows of photos that changed or are gone."""
     for photos in _replaced(store, spec, plan):
         table.delete(
             f"{in_collection(collection_id(spec.photos or ''))} "
@@ -176,10 +168,10 @@ def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord
 
 
 def _delete_left_over(store: Store, spec: JobSpec, pack: PackKeys, s3: S3Settings) -> None:
-    """The faces that other jobs left whose photos are not known.
+    """Delete faces of other jobs whose photos are not in the table.
 
-    There are some only where a rollback went to a version that another collection's job left
-    while a job's faces were in and its photos were not yet.
+    There are some only after a rollback to a version that another collection's job made while a
+    job's faces were committed and its photos were not.
     """
     if next(iter(store.list(ROLLBACKS)), None) is None:
         return
@@ -190,7 +182,7 @@ def _delete_left_over(store: Store, spec: JobSpec, pack: PackKeys, s3: S3Setting
 
 
 def _jobs_in(table: Table, where: str) -> set[str]:
-    """The jobs that rows of a table came with."""
+    """Ids of the jobs that rows of a table came with."""
     return {
         job_id
         for batch in table.scan(["job_id"], where=where)

@@ -1,32 +1,27 @@
-"""Going back to the archive as it was with an earlier job in it.
+"""Rollback: restore the archive as it was after an earlier job.
 
-What is about to be done is written first and removed last: a rollback that was interrupted is
-ended by the next one, and no job is committed meanwhile.
+A record of the rollback is written first and removed last. If a rollback is interrupted, running it
+again completes it; no job is committed before that.
 """
 
 from __future__ import annotations
 
 from headcount import audit
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
-from headcount.contract.messages import (
-    CommitRecord,
-    LastCommitRecord,
-    RollbackRecord,
-    find_record,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
 from headcount.errors import FatalError, HeadcountError, TransientError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, require_idle, undone_jobs
 
 
 def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
-    """Make the archive what it was when ``job_id`` was done; gives the jobs that are undone.
+    """Restore the tables as they were after ``job_id``; return the ids of the undone jobs.
 
-    Raises FatalError where that version is gone, or jobs are at work. Doing it again changes
+    Raises FatalError where that version is gone or a job is not finished. Repeating it changes
     nothing.
     """
     begun = find_record(store, ROLLBACK, RollbackRecord)
@@ -48,7 +43,7 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
             store.delete(ROLLBACK)
             raise
     keys = PackKeys(versions.pack_id)
-    # Photos first: whatever is known then has its faces, now or when this is begun again.
+    # Photos first: every photo that the table then has, has its faces too, even if this is cut off.
     for key, version in (
         (keys.photos, versions.photos),
         (keys.faces, versions.faces),
@@ -62,9 +57,9 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
 
 
 def _require_nothing_since(store: Store, begun: RollbackRecord, pack_id: str) -> None:
-    """Look again now that the rollback can be seen: of it and what begins, one sees the other.
+    """Check again now that the rollback's record is written: a job that begins sees it, or is seen.
 
-    Raises FatalError where a job is at work, and TransientError where one was committed since or
+    Raises FatalError where a job is not finished, TransientError where one was committed since or
     a person is being forgotten.
     """
     require_idle(store, purpose="before a rollback")
@@ -93,17 +88,17 @@ def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
 
 
 def _committed_after(store: Store, job_id: str, pack_id: str) -> tuple[str, ...]:
-    order = rolls.by_commit(store, committed_jobs(store, pack_id))
+    order = history.by_commit(store, committed_jobs(store, pack_id))
     return tuple(order[order.index(job_id) + 1 :])
 
 
 def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:
-    """Remove what the undone jobs said of faces: the next job compares with those before."""
-    for collection in rolls.collections_of(store, keys):
+    """Delete assignments, lineage and commits of the undone jobs: the next job ignores them."""
+    for collection in history.collections_of(store, keys):
         for later in begun.undone:
-            store.delete(keys.roll(collection, later))
+            store.delete(keys.assignments(collection, later))
             store.delete(keys.lineage(collection, later))
-    for info in list(store.list(COMMITS)):  # also of collections that never had a roll
+    for info in list(store.list(COMMITS)):  # also of collections without assignments
         last = find_record(store, info.key, LastCommitRecord)
         if last is not None and (not last.made or last.job_id in begun.undone):
             store.delete(info.key)  # nobody is to complete a commit that is undone

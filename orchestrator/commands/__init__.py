@@ -1,1 +1,1 @@
-"""The sub-commands of ``headcount``, a module each; each offers a click command ``command``."""
+"""The sub-commands of ``headcount``: one module each, with a click command ``command``."""

@@ -1,4 +1,4 @@
-"""``headcount audit``: who searched, named or forgot whom."""
+"""``headcount audit``: show who searched, named or forgot whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``headcount beat``: wakes the supervisor at the moment a schedule is due."""
+"""``headcount beat``: wake the supervisor when a schedule is due."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import click
 
-from headcount.broker import Beat
-from headcount.contract.messages import now
+from headcount.broker.beat import Beat
+from headcount.contract.record import now
 from headcount.errors import HeadcountError
 from headcount.storage import Store, canonical_uri
 from headcount.telemetry import logs
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 15.0
 FIRING = timedelta(seconds=60)
-"""A moment stays set for so long after it came: beat may be a little late."""
+"""A due time stays set this long after it has come: beat may be a little late."""
 
 
 @click.command()
@@ -30,8 +30,9 @@ FIRING = timedelta(seconds=60)
 def command(archive: str) -> None:
     """Fire the archive's schedules: run it beside `headcount supervise`.
 
-    The archive holds the schedules, so the broker may lose them all. Two of these may run, one
-    of them fires. Without any, the supervisor notices a due night by itself, some minutes later.
+    The archive holds the schedules, so nothing is lost with the broker. Several may run for one
+    archive: only one of them fires. Without any, the supervisor notices some minutes later that
+    a schedule is due.
     """
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
@@ -44,7 +45,7 @@ def command(archive: str) -> None:
 
 
 def set_beat(beat: Beat, store: Store) -> None:
-    """Set beat to what the archive says."""
+    """Set in beat when each of the archive's schedules is due next."""
     beat.set(moments(store, now() - FIRING))
 
 

@@ -1,4 +1,4 @@
-"""``headcount calibrate``: what an archive's own faces say of thresholds and error rates."""
+"""``headcount calibrate``: measure thresholds and error rates on an archive's own faces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headcount import audit
 from headcount.contract.layout import PackKeys
 from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.commands.worker import ask_worker
+from orchestrator.commands.worker import run_tool
 from orchestrator.people.latest_assignments import active_pack
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -37,10 +37,10 @@ RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 def command(
     archive: str, fmr: float, false_positives: float, keep: bool, drop: bool, as_json: bool
 ) -> int:
-    """Say which threshold gives a false match rate, measured on the archive's own faces.
+    """Measure on the archive's own faces which threshold gives a false match rate.
 
     Impostor pairs are faces of different photos that the last run did not take for one person, and
-    references of different people; genuine pairs are references of one person. Nothing is changed,
+    references of different people. Genuine pairs are references of one person. Nothing is changed
     unless --keep or --drop is given.
     """
     if keep and drop:
@@ -51,7 +51,7 @@ def command(
         return 0
     if keep:
         audit.record(store, "calibrate", active_pack(store).pack_id, fmr=f"{fmr:g}")
-    found = ask_worker(
+    found = run_tool(
         "calibrate",
         store.uri,
         *("--fmr", str(fmr), "--false-positives", str(false_positives)),
@@ -81,7 +81,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if not found["measured"]:
         lines.append(f"too few pairs to measure: these are the figures of the pack {found['pack']}")
     if found["threshold"] is None:
-        return [*lines, f"nobody has measured the pack {found['pack']}"]
+        return [*lines, f"the pack {found['pack']} has no measured figures"]
     sure = found["interval"]
     between = "" if sure is None else f", 90 % interval {sure[0]:.3f} to {sure[1]:.3f}"
     lines.append(f"FMR {found['fmr']:.0e}: cosine {found['threshold']:.3f}{between}")

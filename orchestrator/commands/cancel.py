@@ -1,4 +1,4 @@
-"""``headcount cancel``: ends a job; what it has done stays in the archive."""
+"""``headcount cancel``: end a job; what it has done stays in the archive."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from orchestrator.commands.status import read_status
 def command(job: str, archive: str) -> int:
     """End JOB: nothing new is begun, nothing that was done is lost.
 
-    A cancelled job has ended for those who wait for it; `headcount resume` takes that back and
-    embeds only the rest.
+    `headcount watch` and others that wait for the job see it end. `headcount resume` goes on with
+    it and embeds only the rest.
     """
     store = existing_archive(archive, load_s3())
     read_status(store, job)  # refuses a job that is not there

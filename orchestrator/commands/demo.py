@@ -1,4 +1,4 @@
-"""``headcount demo``: the main job on sample photos, through the same parts as any other run."""
+"""``headcount demo``: do the main job on sample photos, with the same parts as any other run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from orchestrator.local.samples import fetch_samples
 def command(out: str) -> int:
     """Take the roll of seven sample photos, with one person enrolled.
 
-    Fetches the photos once (4 MB), then does what `headcount run` does: a broker, a worker
-    process, real models, results on disk.
+    Fetches the photos once (4 MB), then works as `headcount run` does: with a broker, a worker
+    process, real models and results on disk.
     """
     require_worker_libraries()
     settings = load_settings(model="embedded").model_copy(update={"broker_url": None})

@@ -1,4 +1,4 @@
-"""``headcount diff``: what differs between two jobs over one collection."""
+"""``headcount diff``: compare the results of two jobs over one collection."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from headcount.assignments.diff import diff_rolls
+from headcount.assignments.diff import diff_assignments
 from headcount.contract.layout import PackKeys
 from headcount.errors import FatalError
 from headcount.storage import Store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.console.summary import counted
-from orchestrator.people.latest_assignments import find_roll, finished_jobs, roll_of
+from orchestrator.people.latest_assignments import assignments_of, find_assignments, finished_jobs
 
 SHOWN = 20
-"""Entries of each kind that the text shows."""
+"""Entries of each kind in the text, at most."""
 
 
 @click.command()
@@ -25,17 +25,17 @@ SHOWN = 20
 @archive_option
 @json_option
 def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -> int:
-    """What differs from JOB_A to JOB_B; without them, between the last two jobs.
+    """Compare JOB_B with JOB_A; without them, the last two jobs.
 
-    New and gone faces, moved photos, faces in other clusters, changed names, merged and split
+    Shows new and gone faces, moved photos, faces in other clusters, changed names, merged and split
     clusters.
     """
     store = existing_archive(archive, load_s3())
     one, other = _jobs(store, job_a, job_b)
-    (photos, before), (photos_too, after) = roll_of(store, one), roll_of(store, other)
+    (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
-    found = {"job_a": one, "job_b": other, **diff_rolls(before, after)}
+    found = {"job_a": one, "job_b": other, **diff_assignments(before, after)}
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
@@ -45,9 +45,9 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
 
 
 def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
-    """The two jobs: those named, or the last one over the same photos before the latter.
+    """The ids of the two jobs to compare: as given, or the last two over the same photos.
 
-    Both are of one pack then: faces have other ids in another.
+    A job that is not given has the other's model pack: in another pack faces have other ids.
     """
     if one and other:
         return one, other
@@ -57,7 +57,7 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
     if one and other:
         return one, other
     if other:
-        kept = find_roll(store, other)
+        kept = find_assignments(store, other)
         earlier = done[: done.index(other)] if other in done else done
         for job_id in reversed(earlier):
             if _kept(store, job_id) == kept:
@@ -66,15 +66,15 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
 
 
 def _kept(store: Store, job_id: str) -> tuple[str, PackKeys] | None:
-    """What a job took the roll of, and with which pack; None where its roll is not kept."""
+    """Collection and pack of a job; None where its assignments are not kept."""
     try:
-        return find_roll(store, job_id)
+        return find_assignments(store, job_id)
     except FatalError:
         return None
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """A diff in words: the counts, then some of each kind."""
+    """Lines of a diff in words: the counts, then some entries of each kind."""
     counts = found["counts"]
     text = [
         f"from job {found['job_a']} to {found['job_b']}: "

@@ -1,4 +1,4 @@
-"""``headcount doctor``: looks at every part a run needs, and says how to mend what is wrong."""
+"""``headcount doctor``: check every part that a run needs, and say how to mend what is wrong."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from pathlib import Path
 import click
 
 from headcount import __version__
-from headcount.broker import Broker, redacted
+from headcount.broker.app import redacted
+from headcount.broker.client import Broker
 from headcount.errors import FatalError, HeadcountError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.worker import require_worker_libraries
 from orchestrator.local.servers import embedded_broker
 
 LEAST_FREE = 2 << 30
+"""Bytes that must be free for the cache: a large model pack and its prepared form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     name: str
     ok: bool
@@ -60,7 +63,7 @@ def command(
 
 
 def look(settings: Settings, s3: S3Settings, archive: str | None) -> Iterator[Check]:
-    """Every check, in the order in which a run would fail."""
+    """Yield every check's result, in the order in which a run would fail."""
     yield Check("headcount", True, f"{__version__} on Python {sys.version.split()[0]}")
     yield _try("broker", lambda: _broker(settings))
     if archive:
@@ -85,7 +88,7 @@ def _broker(settings: Settings) -> str:
     broker = Broker(url)
     broker.check()
     waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
-    return f"{redacted(url)} answers; {broker.workers_seen()} workers seen; waiting: {waiting}"
+    return f"{redacted(url)} answers; {broker.worker_count()} workers seen; waiting: {waiting}"
 
 
 def _archive(uri: str, s3: S3Settings) -> str:
@@ -111,7 +114,7 @@ def _refuses_overwrite(uri: str, s3: S3Settings, key: str) -> bool:
 
 
 def _worker(settings: Settings) -> Iterator[Check]:
-    """The data side looks at itself, in a process of its own."""
+    """Yield the data side's own checks, done in a process of its own."""
     try:
         require_worker_libraries()
     except FatalError as error:

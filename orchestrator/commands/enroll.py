@@ -1,4 +1,4 @@
-"""``headcount enroll``: reference photos into an archive's gallery."""
+"""``headcount enroll``: add reference photos of people to an archive's gallery."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import sys
 import click
 
 from headcount.contract.layout import PREPARE, JobKeys
-from headcount.contract.messages import DoneMarker, ReferenceReport, read_record
-from headcount.contract.vocabulary import names_alike, printable
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
+from headcount.contract.vocabulary import names_alike
+from headcount.text import counted, printable
 from orchestrator.commands.options import (
     archive_option,
     json_option,
@@ -18,7 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.run import crew
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import counted, exit_code
+from orchestrator.console.summary import exit_code
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 
@@ -36,10 +38,10 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Enrol PEOPLE: one folder per person, or photos named NAME.jpg.
+    """Enroll PEOPLE: one folder per person, or photos named NAME.jpg.
 
-    New and changed references are added; those that came from this folder and are gone from it
-    are withdrawn. Exit code 3 where a reference photo could not be used.
+    New and changed references are added. References that came from this folder earlier and are gone
+    from it are withdrawn. The exit code is 3 if a reference photo could not be used.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     s3 = load_s3()
@@ -63,8 +65,8 @@ def command(
         _tell(done.references)
         if passed := done.counts.get("forgotten_references"):
             click.echo(
-                f"{counted(passed, 'reference')} passed over: of people who were forgotten "
-                "(`headcount forget --undo` ends that)"
+                f"{counted(passed, 'reference')} skipped: their people were forgotten "
+                "(`headcount forget --undo` lets them be enrolled again)"
             )
     return exit_code(finished)
 

@@ -1,4 +1,4 @@
-"""``headcount export``: a job's result tables, written again in other formats."""
+"""``headcount export``: write a job's result tables in other formats."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from headcount.contract.marks import contract_of, read_marks
 from headcount.errors import FatalError, ObjectMissing
 from headcount.export import contract_schema, fetch_table, scratch, write_table
 from headcount.storage import Store, canonical_uri, open_store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.commands.results import finished_job, read_summary
-from orchestrator.console.summary import counted, readable
+from orchestrator.console.summary import readable
 
 
 @click.command()
@@ -41,7 +42,7 @@ from orchestrator.console.summary import counted, readable
 def command(
     job: str | None, archive: str, to: str, formats: tuple[str, ...], tables: tuple[str, ...]
 ) -> int:
-    """Write the result tables of JOB to --to; without JOB, those of the latest that ended well."""
+    """Write the result tables of JOB to --to; without JOB, those of the latest that is done."""
     s3 = load_s3()
     finished = finished_job(existing_archive(archive, s3), job)
     read_summary(finished, s3)  # says so where another job's results are there by now
@@ -59,7 +60,7 @@ def command(
 
 
 def _export(source: Store, target: Store, name: str, formats: Sequence[str]) -> int:
-    """Write a table with the columns that it has; gives the number of its rows.
+    """Write a table with the columns that it has; return the number of its rows.
 
     Raises FatalError where it is somebody else's, or cannot be read.
     """

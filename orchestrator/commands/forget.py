@@ -1,4 +1,4 @@
-"""``headcount forget``: removes a person from an archive and its results, with a receipt."""
+"""``headcount forget``: remove a person from an archive and its results, with a receipt."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from orchestrator.people.forget.run import forget, remember
 @archive_option
 @json_option
 def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> int:
-    """Remove PERSON (a name or a person's id): vectors, faces, pictures, names. For good.
+    """Remove PERSON (a name or a person's id) for good: vectors, faces, pictures, names.
 
     Later runs don't bring the person back, even if the people folder still holds photos of them.
-    Earlier versions of the archive are removed too, so there is no rollback beyond this. Exit code
-    3 where results of an earlier job are out of reach: they are named, and yours to remove.
+    Earlier versions of the archive are removed too, so no rollback goes back beyond this. The exit
+    code is 3 if results of an earlier job are out of reach: they are named, and yours to remove.
     """
     s3 = load_s3()
     store = existing_archive(archive, s3)

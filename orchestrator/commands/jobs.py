@@ -1,4 +1,4 @@
-"""``headcount jobs``: the jobs of an archive, oldest first."""
+"""``headcount jobs``: list the jobs of an archive, oldest first."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from orchestrator.commands.status import find_status
 @archive_option
 @json_option
 def command(archive: str, as_json: bool) -> int:
-    """List the jobs of an archive; those that a rollback took back are `undone`."""
+    """List the jobs of an archive, oldest first; a job that a rollback took back is `undone`."""
     store = existing_archive(archive, load_s3())
     undone = undone_jobs(store)
     found = (find_status(store, job, undone) for job in job_ids(store))
-    statuses = [status for status in found if status is not None]  # `retry` plans before it says so
+    # A job without a spec has no status yet: `retry` writes the plan first.
+    statuses = [status for status in found if status is not None]
     if as_json:
         click.echo(json.dumps(statuses, indent=1))
         return 0

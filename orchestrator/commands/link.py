@@ -1,4 +1,4 @@
-"""``headcount link``: faces, or whole clusters, are one person, or are not."""
+"""``headcount link``: say that two faces or clusters are one person, or two."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from headcount.storage import Store
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.links import check_file, check_link, keep_link
 
 
@@ -20,23 +20,21 @@ from orchestrator.people.links import check_file, check_link, keep_link
     "--file",
     "pairs",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A CSV file of such pairs in place of one: columns one, other, decision "
-    "(together or apart).",
+    help="Read pairs from a CSV file: columns one, other, decision (together or apart).",
 )
 @archive_option
 def command(
     one: str | None, other: str | None, apart: bool, pairs: Path | None, archive: str
 ) -> int:
-    """Say that two faces are one person, or with --apart that they are not; for every later run.
+    """Say that two faces are one person or, with --apart, two people; for every later run.
 
-    A cluster stands for all the faces that it has now. Of decisions that contradict each other the
-    latest holds: --apart takes back that two clusters were linked. Of a file nothing is recorded
-    unless all its lines are good.
+    A cluster stands for all the faces that it has now. Where two answers contradict each other the
+    later one holds: --apart takes a link back. A file is recorded only if all its lines are good.
     """
     s3 = load_s3()
     if pairs is not None:
         if one or apart:
-            raise click.UsageError("--file says it all: give no faces and no --apart beside it")
+            raise click.UsageError("--file cannot be combined with faces or --apart")
         return _link_file(existing_archive(archive, s3), pairs)
     if one is None or other is None:
         raise click.UsageError("give two faces or clusters, or a --file of such pairs")

@@ -1,4 +1,4 @@
-"""``headcount models``: model packs listed, prepared ahead of time, and verified."""
+"""``headcount models``: list, prepare and verify model packs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from headcount.settings import VARIANTS
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import json_option
-from orchestrator.commands.worker import ask_worker
+from orchestrator.commands.worker import run_tool
 
 model_option = click.option(
     "--model",
@@ -25,14 +25,14 @@ model_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Model packs: which there are, prepared ahead of time, verified."""
+    """List, prepare and verify model packs."""
 
 
 @command.command("list")
 @json_option
 def list_packs(as_json: bool) -> int:
-    """Packs known by name with their licences, the cache, and variants with their gates."""
-    found = ask_worker("models", "list")
+    """List packs with their licences, the cache, and variants with the results of their gates."""
+    found = run_tool("models", "list")
     _show(found, _listed(found), as_json)
     return 0
 
@@ -62,11 +62,11 @@ def prepare(
 ) -> int:
     """Bring the prepared form of a pack's models into the cache.
 
-    With --variant, make faster models of lower precision. They can be chosen, as
-    --model PACK+VARIANT, once they have passed their gate: half of the people in the folder
-    calibrate them, and on the other half they must tell pairs apart as well as the originals do.
-    A detector must find the same faces; with --boxes, it must not miss more that people have
-    marked: labels.csv has the columns file, x, y, w, h.
+    With --variant and --gate, make faster models of lower precision and test them. Once they have
+    passed the gate, choose them as --model PACK+VARIANT. Half of the people in the folder calibrate
+    the models; on the other half they must tell pairs apart as well as the originals do. The
+    detector must find the same faces. With --boxes it must also miss no more of the faces that
+    people have marked: labels.csv has the columns file, x, y, w, h.
     """
     order = ["models", "prepare"]
     if gate is not None:
@@ -81,7 +81,7 @@ def prepare(
         model = f"{model}+{variant}"
     if to is not None:
         order += ["--to", canonical_uri(to)]
-    found = ask_worker(*order, "--model", model)
+    found = run_tool(*order, "--model", model)
     _show(found, _prepared(found), as_json)
     return 0 if found["files"] else 1
 
@@ -90,8 +90,8 @@ def prepare(
 @model_option
 @json_option
 def verify(model: str, as_json: bool) -> int:
-    """Check a pack's files, the cache, and what the models do; exit code 1 if one is wrong."""
-    checks = ask_worker("models", "verify", "--model", model)
+    """Check a pack's files, the cache and the models' output; exit code 1 if one is wrong."""
+    checks = run_tool("models", "verify", "--model", model)
     bad = sum(not check["ok"] for check in checks)
     lines = [f"{'ok  ' if c['ok'] else 'FAIL'}  {c['name']}: {c['detail']}" for c in checks]
     _show(checks, [*lines, f"{bad} of {len(checks)} checks failed" if bad else "whole"], as_json)
@@ -134,7 +134,7 @@ def _prepared(found: dict[str, Any]) -> list[str]:
 
 
 def _judged(variant: dict[str, Any]) -> list[str]:
-    """What a gate said of each form of both networks of a variant."""
+    """Lines of a gate's judgement of each form of both networks of a variant."""
     end = "passed its gate" if variant["passed"] else "failed its gate"
     lines = [f"variant {variant['variant']}: {end}"]
     for role in ("detector", "recogniser"):
@@ -148,7 +148,7 @@ def _judged(variant: dict[str, Any]) -> list[str]:
 
 
 def _figures(form: dict[str, Any]) -> str:
-    """What was measured of one form."""
+    """Measurements of one form, as text."""
     told = [
         f"cosine to fp32 {form['mean_cosine']:.4f}, 1 % below {form['low_cosine']:.4f}",
         f"accuracy {form['accuracy']:.2%} (fp32 {form['accuracy_fp32']:.2%})",
@@ -162,7 +162,7 @@ def _figures(form: dict[str, Any]) -> str:
 
 
 def _found(found: dict[str, Any]) -> Iterator[str]:
-    """What a detector found."""
+    """Yield a detector's agreement with fp32, and its recall and precision on labelled faces."""
     yield (
         f"on {found['photos']} photos {found['agreed']:.2%} of fp32's {found['faces_fp32']:,} "
         f"faces found, {found['added']:.2%} of its own are others"

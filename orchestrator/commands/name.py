@@ -1,4 +1,4 @@
-"""``headcount name``: gives a cluster, or a face, a person's name."""
+"""``headcount name``: say who a cluster or a face is."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from headcount.contract.forgotten import require_not_forgotten
 from headcount.contract.vocabulary import name_fault, names_alike, person_id, person_name
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, quoted
+from headcount.tables.filters import quoted
+from headcount.tables.table import Table
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
-from orchestrator.people.latest_assignments import Pointed, find_faces, marks, people_of
+from orchestrator.people.latest_assignments import Selection, find_faces, marks, people_of
 
 BEST = 5
 """Faces of a cluster that become references."""
 
 
-def how_many(chosen: int, faces: int) -> str:
-    """How many of its faces: 1 face, all 4 faces, 5 of its 10 faces."""
+def faces_phrase(chosen: int, faces: int) -> str:
+    """Count of a cluster's chosen faces in words: 1 face, all 4 faces, 5 of its 10 faces."""
     if chosen == faces:
         return f"all {faces:,} faces" if faces > 1 else "1 face"
     return f"{chosen:,} of its {counted(faces, 'face')}"
@@ -47,38 +48,38 @@ def command(cluster: str, name: str, archive: str) -> int:
     store = existing_archive(archive, s3)
     person = person_id(name)
     require_not_forgotten(store, person, name)
-    pointed = find_faces(store, cluster)
-    chosen = marks(store, pointed, s3, best=BEST)
+    selected = find_faces(store, cluster)
+    chosen = marks(store, selected, s3, best=BEST)
     if not chosen:
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
-    audit.record(store, "name", person, cluster=pointed.cluster_id or "")
-    decisions.decide(store, "name", chosen, person=(person, name), source=pointed.said.uri)
-    for rival in _rivals(store, pointed, chosen, person, s3):
+    audit.record(store, "name", person, cluster=selected.cluster_id or "")
+    decisions.decide(store, "name", chosen, person=(person, name), source=selected.latest.uri)
+    for rival in _rivals(store, selected, chosen, person, s3):
         click.echo(
-            f"so far its faces are {rival}'s, who keeps other references: if that name is wrong, "
-            f'`headcount reject {cluster} "{rival}"` too, or correct the people folder',
+            f"its faces were matched to {rival} so far, who keeps other references: if that is "
+            f'wrong, run `headcount reject {cluster} "{rival}"` too, or correct the people folder',
             err=True,
         )
     for alike in names_alike([name, *people_of(store, s3).values()]):
         if name in alike:
             click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
     click.echo(
-        f"{how_many(len(chosen), len(pointed.face_ids))} will be "
+        f"{faces_phrase(len(chosen), len(selected.face_ids))} will be "
         f"references of {name} ({person}) from the next run on"
     )
     return 0
 
 
 def _rivals(
-    store: Store, pointed: Pointed, chosen: Iterable[FaceMark], person: str, s3: S3Settings
+    store: Store, selected: Selection, chosen: Iterable[FaceMark], person: str, s3: S3Settings
 ) -> list[str]:
-    """The other people, by name, whose faces these are so far and who keep references."""
-    inside = pointed.said.roll.filter(
-        pc.is_in(pointed.said.roll["face_id"], pa.array(pointed.face_ids, pa.string()))
+    """Names of the other people these faces are assigned to now who keep further references."""
+    inside = selected.latest.assignments.filter(
+        pc.is_in(selected.latest.assignments["face_id"], pa.array(selected.face_ids, pa.string()))
     )
     names = dict(zip(*(inside[c].to_pylist() for c in ("person_id", "person")), strict=True))
     taken = {mark.face_id for mark in chosen}
-    gallery = Table(store.uri, pointed.said.keys.gallery, s3)
+    gallery = Table(store.uri, selected.latest.keys.gallery, s3)
     others = sorted(known for known in names if known not in (None, person))
     return [
         names[known]

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings they make."""
+"""Options that several commands share, and the settings built from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import click
 from pydantic import ValidationError
 
 from headcount.errors import FatalError
-from headcount.settings import PROFILES, S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import PROFILES, Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.jobs.submit import open_archive
 
@@ -34,7 +35,7 @@ job_argument = click.argument("job")
 
 
 def model_options(command: F) -> F:
-    """--model, --provider and --threads."""
+    """Add --model, --provider and --threads to a command."""
     options = [
         click.option("--model", metavar="PACK", help="Model pack: name, folder or s3:// URI."),
         click.option(
@@ -49,71 +50,70 @@ def model_options(command: F) -> F:
     return command
 
 
+JOB_OPTIONS = (
+    click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
+    click.option("--expected", metavar="CSV", help="Expected people: columns photo,person."),
+    click.option(
+        "--profile",
+        type=click.Choice(PROFILES),
+        help="Thoroughness of the search for faces.  [default: balanced]",
+    ),
+    click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
+    click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too."),
+    click.option(
+        "--beside",
+        is_flag=True,
+        help="Embed with --model beside the archive's pack in use (see `packs`).",
+    ),
+    click.option(
+        "--annotate",
+        type=click.IntRange(min=0),
+        default=200,
+        show_default=True,
+        metavar="N",
+        help="Photos drawn with boxes and shown in the report, at most.",
+    ),
+    click.option(
+        "--priority",
+        type=click.Choice(["low", "normal", "high"]),
+        default="normal",
+        show_default=True,
+        help="Share of the workers, relative to other jobs: 1, 3 or 9 parts.",
+    ),
+    click.option(
+        "--false-positives",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=1e-3,
+        show_default=True,
+        help="Share of strangers that may be matched to an enrolled person.",
+    ),
+    click.option(
+        "--purity",
+        type=click.FloatRange(0, 1),
+        default=0.5,
+        show_default=True,
+        help="Clusters: 1 for few wrong merges, 0 for few split people.",
+    ),
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(["parquet", "csv", "jsonl"]),
+        help="Further formats of the result tables; may be given again.",
+    ),
+)
+"""People, profile, thresholds and formats of a job, in the order of --help."""
+
+
 def job_options(command: F) -> F:
-    """What a job may be told besides its photos."""
-    options = [
-        click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
-        click.option(
-            "--expected", metavar="CSV", help="Who should be in which photo: columns photo,person."
-        ),
-        click.option(
-            "--profile",
-            type=click.Choice(PROFILES),
-            help="How hard photos are searched for faces.  [default: balanced]",
-        ),
-        click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
-        click.option(
-            "--archives", is_flag=True, help="Look into the tar and ZIP files of the folder too."
-        ),
-        click.option(
-            "--beside",
-            is_flag=True,
-            help="Embed with --model beside the pack that the archive goes by (see `packs`).",
-        ),
-        click.option(
-            "--annotate",
-            type=click.IntRange(min=0),
-            default=200,
-            show_default=True,
-            metavar="N",
-            help="Photos to draw boxes on and show in the report, at most.",
-        ),
-        click.option(
-            "--priority",
-            type=click.Choice(["low", "normal", "high"]),
-            default="normal",
-            show_default=True,
-            help="Share of the workers beside other jobs: 1, 3 or 9 parts.",
-        ),
-        click.option(
-            "--false-positives",
-            type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            default=1e-3,
-            show_default=True,
-            help="Share of strangers that may be taken for a person enrolled.",
-        ),
-        click.option(
-            "--purity",
-            type=click.FloatRange(0, 1),
-            default=0.5,
-            show_default=True,
-            help="Clusters: 1 for few false joins, 0 for few split people.",
-        ),
-        click.option(
-            "--format",
-            "formats",
-            multiple=True,
-            type=click.Choice(["parquet", "csv", "jsonl"]),
-            help="Further formats of the result tables; may be given again.",
-        ),
-    ]
-    for option in reversed(options):
+    """Add the options of a job request to a command: people, profile, thresholds, formats."""
+    for option in reversed(JOB_OPTIONS):
         command = option(command)
     return command
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Settings from the environment, with what the command line says on top."""
+    """Settings from the environment, overridden by the command line. Raises FatalError."""
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
@@ -122,7 +122,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def load_s3() -> S3Settings:
-    """S3 settings from the environment."""
+    """S3 settings from the environment. Raises FatalError for a bad one."""
     try:
         return S3Settings()
     except ValidationError as error:
@@ -136,7 +136,7 @@ def _settings_trouble(error: ValidationError) -> str:
 
 
 def existing_archive(uri: str, s3: S3Settings) -> Store:
-    """The store of an archive. Raises a usage error where no job has made one."""
+    """The store of an archive that exists. Raises a usage error where the place is empty."""
     store = open_archive(canonical_uri(uri), s3)
     if next(iter(store.list()), None) is None:
         raise click.UsageError(

@@ -1,4 +1,4 @@
-"""``headcount packs``: the model packs of an archive, and which of them it goes by."""
+"""``headcount packs``: list an archive's model packs, choose the one in use, drop others."""
 
 from __future__ import annotations
 
@@ -8,30 +8,26 @@ import click
 
 from headcount import audit
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    ModelChoice,
-    PackRecord,
-    read_record,
-)
+from headcount.contract.record import read_record
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.people.latest_assignments import active_pack, pack_ids
 
 NAMED = 5
-"""People whom a message names."""
+"""People named in a message, at most."""
 
 
 @click.group()
 def command() -> None:
-    """The model packs of an archive: compare, cut over to one, drop one.
+    """List the model packs of an archive, choose the one in use, drop one.
 
     `headcount run --model PACK --beside` embeds with another pack beside the one in use. Vectors
-    of different packs are never compared; cluster ids and names are carried over by face.
+    of different packs are never compared; cluster ids and names carry over from face to face.
     """
 
 
@@ -39,7 +35,7 @@ def command() -> None:
 @archive_option
 @json_option
 def list_(archive: str, as_json: bool) -> int:
-    """The packs, with their photos, faces and references."""
+    """List the packs with their numbers of photos, faces and references; * marks the one in use."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
     active = active_pack(store).pack_id
@@ -69,7 +65,7 @@ def _row(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str | int]:
 _lose_names = click.option(
     "--lose-names",
     is_flag=True,
-    help="Also where people have no reference in the pack that is used from then on.",
+    help="Go on even if people have no reference in the pack that is in use afterwards.",
 )
 
 
@@ -78,7 +74,7 @@ _lose_names = click.option(
 @_lose_names
 @archive_option
 def use(pack: str, lose_names: bool, archive: str) -> int:
-    """From now on the archive goes by PACK (an id or a name): runs need no --beside for it."""
+    """Make PACK (an id or a name) the archive's pack in use: runs need no --beside for it."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
     record = _find(store, pack)
@@ -91,7 +87,7 @@ def use(pack: str, lose_names: bool, archive: str) -> int:
     choice = ModelChoice(name=record.name, pack_id=record.pack_id)
     audit.record(store, "use", record.pack_id)
     store.put(ARCHIVE, before.model_copy(update={"model": choice}).to_bytes())
-    click.echo(f"{store.uri} goes by {record.name} ({record.pack_id})")
+    click.echo(f"{store.uri} now uses {record.name} ({record.pack_id})")
     return 0
 
 
@@ -101,7 +97,7 @@ def use(pack: str, lose_names: bool, archive: str) -> int:
 @_lose_names
 @archive_option
 def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
-    """Remove everything that was made by PACK: its faces, vectors, references and rolls."""
+    """Remove everything that PACK made: its faces, vectors, references and assignments."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
     record = _find(store, pack)
@@ -123,19 +119,19 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     _forget_versions(store, record.pack_id)
     keys = PackKeys(record.pack_id)
     for info in sorted(store.list(keys.root), key=lambda info: info.key == keys.record):
-        store.delete(info.key)  # the record last: until then the pack can be dropped again
+        store.delete(info.key)  # the record last: until then the drop can be repeated
     click.echo(f"dropped {record.name} ({record.pack_id})")
     return 0
 
 
 def _forget_versions(store: Store, pack_id: str) -> None:
-    """No job is gone back to by numbers that tables made anew with this pack would have too."""
+    """Delete the pack's kept versions: tables made anew would have the same version numbers."""
     for job_id in committed_jobs(store, pack_id):
         store.delete(JobKeys(job_id).commit)
 
 
 def _refuse_lost_names(store: Store, pack_id: str, stays: PackRecord, s3: S3Settings) -> None:
-    """Raise FatalError where people of one pack have no reference in the one that ``stays``."""
+    """Raise FatalError where people of a pack have no reference in the pack that ``stays``."""
     there, here = (_enrolled(store, pack, s3) for pack in (pack_id, stays.pack_id))
     lost = sorted(name for person, name in there.items() if person not in here)
     if lost:
@@ -148,14 +144,14 @@ def _refuse_lost_names(store: Store, pack_id: str, stays: PackRecord, s3: S3Sett
 
 
 def _enrolled(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str]:
-    """Names by id of everybody in a pack's gallery."""
+    """Names of the people in a pack's gallery, by person id."""
     gallery = Table(store.uri, PackKeys(pack_id).gallery, s3)
     rows = gallery.read(["person_id", "person"]).to_pylist() if gallery.exists() else []
     return {row["person_id"]: row["person"] for row in rows}
 
 
 def _find(store: Store, pack: str) -> PackRecord:
-    """A pack of the archive by id or name. Raises FatalError unless exactly one is meant."""
+    """The pack with this id or name. Raises FatalError unless there is exactly one."""
     records = [read_record(store, PackKeys(p).record, PackRecord) for p in pack_ids(store)]
     meant = [r for r in records if pack in (r.pack_id, r.name)]
     if len(meant) != 1:

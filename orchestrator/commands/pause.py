@@ -1,4 +1,4 @@
-"""``headcount pause``: stops a job until it is resumed; what is done stays done."""
+"""``headcount pause``: stop a job until it is resumed; what is done stays done."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orchestrator.commands.status import read_status
 @job_argument
 @archive_option
 def command(job: str, archive: str) -> int:
-    """Let JOB stand still until `headcount resume`: nothing new is begun, nothing done is lost.
+    """Stop JOB until `headcount resume`: nothing new is begun, nothing that was done is lost.
 
-    Workers leave the shard they have in hand at its next photo; the flag lies in the archive, so it
-    holds for supervisors and workers that start later, too.
+    Workers leave their shard at its next photo. The flag lies in the archive, so it also holds for
+    supervisors and workers that start later.
     """
     store = existing_archive(archive, load_s3())
     read_status(store, job)  # refuses a job that is not there

@@ -1,4 +1,4 @@
-"""``headcount people``: who is enrolled in an archive."""
+"""``headcount people``: list who is enrolled in an archive."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections import Counter
 import click
 
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord
 from headcount.contract.vocabulary import names_alike
-from headcount.tables import Table
+from headcount.tables.table import Table
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.console.summary import counted
 
 
 @click.command()

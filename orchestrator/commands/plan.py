@@ -1,4 +1,4 @@
-"""``headcount plan``: what a job would be, before anything is spent."""
+"""``headcount plan``: estimate a job before anything is spent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
-from headcount.contract.messages import JobSpec, now
-from headcount.settings import S3Settings, Settings
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import JobSpec
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
+from headcount.text import counted
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.run import crew
 from orchestrator.console.progress import duration, make_reporter
-from orchestrator.console.summary import counted
 from orchestrator.jobs.estimate import Sample, run_sample, survey
 from orchestrator.jobs.submit import check_sources, make_spec
 from orchestrator.jobs.supervisor import Supervisor
@@ -27,23 +29,26 @@ from orchestrator.jobs.supervisor import Supervisor
 @click.command()
 @click.argument("photos")
 @click.option(
-    "--archive", envvar="HEADCOUNT_ARCHIVE", metavar="URI", help="Leave out what this one knows."
+    "--archive",
+    envvar="HEADCOUNT_ARCHIVE",
+    metavar="URI",
+    help="Leave out photos that this archive knows.",
 )
 @click.option("--all-objects", is_flag=True, help="Treat every object as a photo.")
-@click.option("--archives", is_flag=True, help="Look into the tar and ZIP files of the folder too.")
+@click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too.")
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Let a worker on this machine do N of the photos, for faces and time.",
+    help="Run N of the photos on this machine, to estimate faces and time.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Reckon the end with so many such workers.",
+    help="Estimate the time with this many such workers.",
 )
 @model_options
 @json_option
@@ -58,7 +63,7 @@ def command(
     as_json: bool,
     **wishes: Any,
 ) -> int:
-    """Say what a job over PHOTOS would be. Nothing is written but indexes of tar and ZIP files."""
+    """Estimate a job over PHOTOS. Nothing is written except indexes of tar and ZIP files."""
     settings, s3 = load_settings(model=model, provider=provider, threads=threads), load_s3()
     with tempfile.TemporaryDirectory(prefix="headcount-plan-") as nowhere:
         spec = make_spec(
@@ -80,7 +85,7 @@ def command(
 
 
 def work_here(store: Store, spec: JobSpec, *, settings: Settings, s3: S3Settings) -> None:
-    """Drive a job with a broker and a worker of this process' own, whatever broker is set."""
+    """Drive a job with an own broker and worker, whatever broker is set."""
     own = settings.model_copy(update={"broker_url": None})
     with make_reporter(sys.stderr) as reporter, crew(own, 1) as (broker, pool):
         Supervisor(
@@ -95,7 +100,7 @@ def work_here(store: Store, spec: JobSpec, *, settings: Settings, s3: S3Settings
 
 
 def reckoned(sample: Sample, photos: int, workers: int) -> dict[str, Any]:
-    """Faces, hours and the end of a job of so many photos, were it begun now."""
+    """Estimate of faces, worker-hours, seconds and the end, for a job that begins now."""
     scaled = sample.scaled_to(photos)
     seconds = scaled["worker_hours"] * 3600 / workers
     end = now() + timedelta(seconds=seconds)
@@ -103,12 +108,12 @@ def reckoned(sample: Sample, photos: int, workers: int) -> dict[str, Any]:
 
 
 def size(number: int) -> str:
-    """Bytes as a person says them."""
+    """Bytes in words: 1.5 GiB, 20.0 MiB."""
     return f"{number / 2**30:,.1f} GiB" if number >= 2**30 else f"{number / 2**20:,.1f} MiB"
 
 
 def lines_of(found: dict[str, Any], workers: int) -> list[str]:
-    """The estimate for a person."""
+    """Lines of the estimate in words."""
     formats = ", ".join(f"{number:,} {name}" for name, number in found["formats"].items())
     lines = [
         f"{counted(found['photos'], 'photo')}, {size(found['bytes'])}: {formats or '-'}; "

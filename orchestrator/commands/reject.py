@@ -1,12 +1,12 @@
-"""``headcount reject``: a face, or a whole cluster, is not that person."""
+"""``headcount reject``: say who a face, or every face of a cluster, is not."""
 
 from __future__ import annotations
 
 import click
 
 from headcount import audit, decisions
+from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.console.summary import counted
 from orchestrator.people.latest_assignments import find_faces, find_person, marks
 
 
@@ -22,10 +22,10 @@ def command(what: str, person: str, archive: str) -> int:
     s3 = load_s3()
     store = existing_archive(archive, s3)
     found = find_person(store, person, s3)
-    pointed = find_faces(store, what)
-    rejected = marks(store, pointed, s3)
+    selected = find_faces(store, what)
+    rejected = marks(store, selected, s3)
     audit.record(store, "reject", found[0], faces=len(rejected))
-    decisions.decide(store, "reject", rejected, person=found, source=pointed.said.uri)
+    decisions.decide(store, "reject", rejected, person=found, source=selected.latest.uri)
     click.echo(
         f"{counted(len(rejected), 'face')} will not be {found[1]} ({found[0]}) from the next run on"
     )

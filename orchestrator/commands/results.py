@@ -1,4 +1,4 @@
-"""``headcount results``: what a job found, in a few lines, and where its results lie."""
+"""``headcount results``: show a job's counts in a few lines, and where its results lie."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import click
 
 from headcount.contract import results
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import FatalError, ObjectMissing
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.status import read_status
@@ -24,7 +25,7 @@ from orchestrator.people.latest_assignments import finished_jobs
 @archive_option
 @json_option
 def command(job: str | None, archive: str, as_json: bool) -> int:
-    """What JOB found, and where its results lie; without JOB, the latest that ended well."""
+    """Show JOB's counts and where its results lie; without JOB, the latest that is done."""
     s3 = load_s3()
     finished = finished_job(existing_archive(archive, s3), job)
     summary = read_summary(finished, s3)
@@ -40,7 +41,7 @@ def command(job: str | None, archive: str, as_json: bool) -> int:
 
 
 def finished_job(store: Store, job: str | None) -> FinishedRecord:
-    """The end of a job, or of the latest that has results. Raises FatalError without one."""
+    """The end of a job that has results; of the latest without ``job``. Raises FatalError."""
     if job is None:
         return _latest(store)
     status = read_status(store, job)
@@ -58,7 +59,7 @@ def _latest(store: Store) -> FinishedRecord:
 
 
 def read_summary(finished: FinishedRecord, s3: S3Settings) -> dict[str, Any]:
-    """The summary of a job that is done. Raises FatalError where it was moved or written over."""
+    """The summary of a job that is done. Raises FatalError where it was moved or overwritten."""
     try:
         data = open_store(finished.out, s3).get(results.SUMMARY).data
     except ObjectMissing as error:

@@ -1,4 +1,4 @@
-"""``headcount resume``: goes on with a job from what the archive says."""
+"""``headcount resume``: go on with a job from what the archive has of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import JobSpec, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.jobs.control import let_go_on
 from orchestrator.commands.options import (
     archive_option,
@@ -19,7 +20,7 @@ from orchestrator.commands.options import (
 from orchestrator.commands.run import crew
 from orchestrator.commands.status import read_status
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import conclude, exit_code
+from orchestrator.console.summary import exit_code, print_summary
 from orchestrator.jobs.supervisor import Supervisor
 
 
@@ -37,7 +38,7 @@ from orchestrator.jobs.supervisor import Supervisor
     "--detach", is_flag=True, help="Leave the work to the `headcount supervise` that runs."
 )
 def command(job: str, archive: str, workers: int, detach: bool) -> int:
-    """Go on with JOB, paused, cancelled, failed or interrupted; only what is not done is done."""
+    """Go on with JOB, whether paused, cancelled, failed or interrupted; only the rest is done."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
     read_status(store, job)  # refuses a job that is not there
@@ -52,4 +53,4 @@ def command(job: str, archive: str, workers: int, detach: bool) -> int:
         finished = Supervisor(
             store, job, broker=broker, settings=settings, s3=s3, reporter=reporter, tick=tick
         ).run()
-    return conclude(finished, s3) if spec.photos else exit_code(finished)
+    return print_summary(finished, s3) if spec.photos else exit_code(finished)

@@ -1,4 +1,4 @@
-"""``headcount retry``: a new job over the photos that failed, and over no others."""
+"""``headcount retry``: begin a new job over the photos that failed, and no others."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import JobSpec, PlanRecord, new_job_id, now, read_record
-from headcount.contract.vocabulary import Outcome
+from headcount.contract.record import now, read_record
+from headcount.contract.stored.jobs import JobSpec, PlanRecord
+from headcount.contract.vocabulary import Outcome, new_job_id
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import (
     archive_option,
@@ -28,7 +29,7 @@ FAILURES = tuple(outcome.value for outcome in Outcome if not outcome.processed)
 def parse_outcomes(
     context: click.Context, parameter: click.Parameter, value: str
 ) -> tuple[Outcome, ...]:
-    """The outcomes of a comma-separated list. Raises a usage error for what is none."""
+    """Outcomes of a comma-separated list. Raises a usage error for an unknown one."""
     names = [name.strip() for name in value.split(",") if name.strip()]
     wrong = [name for name in names if name not in FAILURES]
     if wrong or not names:
@@ -57,10 +58,10 @@ def parse_outcomes(
 def command(
     job: str, archive: str, outcomes: tuple[Outcome, ...], out: str | None, as_json: bool
 ) -> int:
-    """Try the photos of JOB's collection again that ended with one of these outcomes.
+    """Try again the photos of JOB's collection that ended with one of these outcomes.
 
-    Prints the id of a new job, which `headcount supervise` or `headcount resume` drives; its
-    results cover the whole collection. Where there is nothing to try again, no job is made.
+    Prints the id of a new job, which `headcount supervise` or `headcount resume` drives. Its
+    results cover the whole collection. If there is nothing to try again, no job is made.
     """
     s3 = load_s3()
     store = existing_archive(archive, s3)
@@ -78,7 +79,9 @@ def command(
     spec = earlier.model_copy(update=changes)
     plan = _planned(store, spec, s3, pack_id_of(store, earlier))
     if not plan.planned_photos:
-        click.echo(f"nothing to try again: none of {plan.photos:,} photos is to be", err=True)
+        click.echo(
+            f"nothing to try again: none of {plan.photos:,} photos has these outcomes", err=True
+        )
         if as_json:
             click.echo(json.dumps({"job_id": None, "plan": plan.model_dump(mode="json")}))
         return 0
@@ -92,7 +95,7 @@ def command(
 
 
 def _planned(store: Store, spec: JobSpec, s3: S3Settings, pack_id: str | None) -> PlanRecord:
-    """The plan of a job that is not there yet; of one with nothing to do none is left."""
+    """Plan a job that has no spec yet; delete the plan again where there is nothing to do."""
     planned = 0
     try:
         plan = plan_job(store, spec, s3, pack_id=pack_id)

@@ -1,4 +1,4 @@
-"""``headcount run``: the whole job on this machine, or on a broker's workers, in the foreground."""
+"""``headcount run``: do a whole job in the foreground, on this machine or a broker's workers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from headcount.broker import Broker
-from headcount.contract.messages import FinishedRecord, JobSpec
-from headcount.settings import S3Settings, Settings
+from headcount.broker.client import Broker
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import job_options, load_s3, load_settings, model_options
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import conclude
+from orchestrator.console.summary import print_summary
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local.servers import WorkerPool, embedded_broker, worker_pool
@@ -49,8 +50,8 @@ def command(
     PHOTOS is a folder, a tar or ZIP file, or a CSV, JSON Lines or Parquet list of photos: a path
     or an s3:// URI.
 
-    Starts a broker and a worker of its own and ends them; with HEADCOUNT_BROKER_URL set, the
-    workers of that broker do the work. What the archive knows already is not embedded again.
+    Starts a broker and a worker of its own and ends them. If HEADCOUNT_BROKER_URL is set, the
+    workers of that broker do the work. Photos that the archive knows are not embedded again.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     spec = make_spec(
@@ -64,7 +65,7 @@ def command(
 
 
 def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> int:
-    """Run a job in the foreground and say how it went; gives the exit code."""
+    """Run a job in the foreground and print its summary; return the exit code."""
     store, job_id = _begin(spec, s3)
     with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
         finished: FinishedRecord = Supervisor(
@@ -76,7 +77,7 @@ def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> 
             reporter=reporter,
             tick=pool.check if pool else lambda: None,
         ).run()
-    return conclude(finished, s3)
+    return print_summary(finished, s3)
 
 
 def _begin(spec: JobSpec, s3: S3Settings) -> tuple[Store, str]:
@@ -92,7 +93,7 @@ def _begin(spec: JobSpec, s3: S3Settings) -> tuple[Store, str]:
 
 @contextmanager
 def crew(settings: Settings, workers: int) -> Iterator[tuple[Broker, WorkerPool | None]]:
-    """Who does the work: the workers of the broker that is set, or some for this run only."""
+    """A broker and its workers: those of the broker that is set, or own ones for this run."""
     if settings.broker_url is not None:
         broker = Broker(settings.broker_url.get_secret_value())
         broker.check()
@@ -110,7 +111,7 @@ def crew(settings: Settings, workers: int) -> Iterator[tuple[Broker, WorkerPool 
 
 
 def _quicker(settings: Settings) -> Settings:
-    """On one machine looking often is cheap, and a dead worker is replaced at once."""
+    """Settings with shorter intervals: polling is cheap here, and dead workers are replaced."""
     return settings.model_copy(
         update={
             "poll_seconds": min(settings.poll_seconds, 0.2),

@@ -1,4 +1,4 @@
-"""``headcount schedule``: jobs that are begun again and again."""
+"""``headcount schedule``: begin a job again and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from headcount.contract.messages import ScheduleRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import ScheduleRecord
 from headcount.errors import FatalError
 from orchestrator.commands.options import (
     archive_option,
@@ -25,14 +26,14 @@ from orchestrator.schedules.schedule import Scheduler, add_schedule, remove_sche
 
 @click.group()
 def command() -> None:
-    """Jobs that are begun again and again, by `headcount supervise`."""
+    """Begin a job again and again, whenever a schedule is due; `headcount supervise` drives it."""
 
 
 @command.command()
 @click.argument("name")
 @click.argument("photos")
-@click.option("--cron", required=True, metavar="CRON", help="When: '0 2 * * *' is 02:00 daily.")
-@click.option("--timezone", default="UTC", show_default=True, help="Whose clock that is.")
+@click.option("--cron", required=True, metavar="CRON", help="'0 2 * * *' is 02:00 daily.")
+@click.option("--timezone", default="UTC", show_default=True, help="Time zone of --cron.")
 @archive_option
 @click.option("--model", metavar="PACK", help="Model pack: name, folder or s3:// URI.")
 @job_options
@@ -45,9 +46,9 @@ def add(
     model: str | None,
     **wishes: Any,
 ) -> int:
-    """Take the roll of PHOTOS whenever CRON says so.
+    """Take the roll of PHOTOS whenever CRON is due.
 
-    The results of each time lie in the archive, under nights/NAME/DATE/.
+    The results of each run lie in the archive, under nights/NAME/DATE/.
     """
     when = Cron.parse(cron, timezone)
     settings = load_settings(model=model)
@@ -103,7 +104,7 @@ def _line(state: dict[str, Any]) -> str:
 @click.argument("name")
 @archive_option
 def remove(name: str, archive: str) -> int:
-    """Remove the schedule NAME; its nights and their results stay."""
+    """Remove the schedule NAME; its runs and their results stay."""
     remove_schedule(existing_archive(archive, load_s3()), name)
     return 0
 

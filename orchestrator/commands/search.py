@@ -1,4 +1,4 @@
-"""``headcount search``: every photo of an archive with the person in a photo."""
+"""``headcount search``: find every photo of an archive with the person in a photo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from headcount import audit
 from headcount.storage import canonical_uri
+from headcount.text import counted
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
@@ -17,16 +18,15 @@ from orchestrator.commands.options import (
     load_settings,
     model_options,
 )
-from orchestrator.commands.worker import ask_worker, environment_of
-from orchestrator.console.summary import counted
+from orchestrator.commands.worker import environment_of, run_tool
 from orchestrator.jobs.submit import canonical_object
 
 
 @click.command()
 @click.argument("photo", required=False)
 @archive_option
-@click.option("--face", type=click.IntRange(min=1), help="Of several faces the N-th from the left.")
-@click.option("--at-least", type=click.FloatRange(-1, 1), help="Cosine from which on to find.")
+@click.option("--face", type=click.IntRange(min=1), help="Search for the N-th face from the left.")
+@click.option("--at-least", type=click.FloatRange(-1, 1), help="Lowest cosine of a hit.")
 @click.option("--build-index", is_flag=True, help="Index the faces: for many millions of them.")
 @model_options
 @json_option
@@ -41,28 +41,28 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Find the photos with the person in PHOTO, the most alike first.
+    """Find the photos with the person in PHOTO, the most similar first.
 
-    After them come those that the latest runs put into a cluster with one of these, or gave
-    the same name.
-    PHOTO is a path or an s3:// URI; it is not kept. Every search leaves a line in the audit log.
+    Then come photos with faces that the latest runs put into the same cluster or gave the same
+    name. PHOTO is a path or an s3:// URI; it is not kept. Every search leaves a line in the audit
+    log.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     uri = canonical_uri(archive)
     store = existing_archive(uri, load_s3())
     if build_index:
-        done = ask_worker("index", uri, environment=environment_of(settings))
+        done = run_tool("index", uri, environment=environment_of(settings))
         click.echo(f"{counted(done['faces'], 'face')} indexed", err=True)
     if photo is None:
         if build_index:
             return 0
-        raise click.UsageError("whom to search for? Name a photo")
+        raise click.UsageError("give a photo of the person to search for")
     source = canonical_object(photo)
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
     audit.record(store, "search", f"photo-{digest}")
     more = [] if face is None else ["--face", str(face)]
     more += [] if at_least is None else ["--at-least", str(at_least)]
-    found = ask_worker("search", uri, source, *more, environment=environment_of(settings))
+    found = run_tool("search", uri, source, *more, environment=environment_of(settings))
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return 0

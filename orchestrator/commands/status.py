@@ -1,4 +1,4 @@
-"""``headcount status``: how a job stands, from the archive alone."""
+"""``headcount status``: show how far a job is, from the archive alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ from typing import Any
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import (
-    FinishedRecord,
-    JobSpec,
-    PlanRecord,
-    ProgressRecord,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, ProgressRecord
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
@@ -35,7 +30,7 @@ from orchestrator.console.progress import STAGES, bound, rate
 @archive_option
 @json_option
 def command(job: str, archive: str, as_json: bool) -> int:
-    """How JOB stands."""
+    """Show how far JOB is; the exit code is 1 if it failed or was cancelled."""
     store = existing_archive(archive, load_s3())
     status = read_status(store, job)
     if as_json:
@@ -46,9 +41,9 @@ def command(job: str, archive: str, as_json: bool) -> int:
 
 
 def read_status(store: Store, job: str, undone: Collection[str] | None = None) -> dict[str, Any]:
-    """Everything the archive says of a job. Raises FatalError where there is no such job.
+    """Spec, plan, progress and end of a job as JSON. Raises FatalError where there is no such job.
 
-    ``undone`` are the jobs that a rollback has undone, where they were read already.
+    ``undone``: ids of the jobs that rollbacks have undone, if they were read already.
     """
     status = find_status(store, job, undone)
     if status is None:
@@ -61,7 +56,7 @@ def read_status(store: Store, job: str, undone: Collection[str] | None = None) -
 def find_status(
     store: Store, job: str, undone: Collection[str] | None = None
 ) -> dict[str, Any] | None:
-    """Like read_status, and None where there is no such job, or one that is only being planned."""
+    """Like read_status, but None where there is no such job or it is still being planned."""
     keys = JobKeys(job)
     spec = find_record(store, keys.spec, JobSpec)
     if spec is None:
@@ -85,7 +80,7 @@ def find_status(
 
 
 def lines_of(status: dict[str, Any]) -> list[str]:
-    """The status for a person."""
+    """Lines of the status in words."""
     state = status["state"]
     lines = [f"job {status['job_id']}: {STAGES.get(state, state)}"]
     if status["plan"]:

@@ -1,4 +1,4 @@
-"""``headcount submit``: a job for a cluster."""
+"""``headcount submit``: hand a job to a cluster."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def command(
 ) -> int:
     """Plan a job over PHOTOS and leave it in the archive; prints the job id.
 
-    `headcount supervise` takes it from there, wherever that runs.
+    `headcount supervise` drives it, on whatever machine that runs.
     """
     settings, s3 = load_settings(model=model), load_s3()
     spec = make_spec(photos=photos, archive=archive, out=out, settings=settings, **wishes)
     store = submit(spec, s3)
-    if spec.beside:  # what another pack knows is told by the first worker
+    if spec.beside:  # planned later: the first worker finds which pack this is
         click.echo(json.dumps({"job_id": spec.job_id}) if as_json else spec.job_id)
         return 0
     plan = plan_job(store, spec, s3)

@@ -1,4 +1,4 @@
-"""``headcount supervise``: drives the submitted jobs of an archive to their end."""
+"""``headcount supervise``: drive the submitted jobs of an archive to their end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from functools import partial
 
 import click
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.jobs.control import JobStopped
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Endpoint
@@ -23,7 +24,7 @@ from orchestrator.commands.options import archive_option, load_s3, load_settings
 from orchestrator.console.metrics import Measured, Watch
 from orchestrator.console.progress import Lines
 from orchestrator.console.summary import exit_code
-from orchestrator.jobs.concurrent import Abreast, Tick
+from orchestrator.jobs.concurrent import ConcurrentJobs, Tick
 from orchestrator.jobs.lease import LeaseLost
 from orchestrator.jobs.submit import open_archive
 from orchestrator.jobs.supervisor import Supervisor
@@ -34,9 +35,9 @@ from orchestrator.schedules.webhook import call_hook
 log = logging.getLogger(__name__)
 
 FIRED_SECONDS = 2.0
-"""How often to ask whether beat fired a schedule."""
+"""Interval of asking whether beat fired a schedule."""
 LOOK_SECONDS = 120.0
-"""How often to look at the schedules without beat: no night is lost with the broker."""
+"""Interval of looking at the schedules without beat: no run is lost with the broker."""
 TROUBLE_SECONDS = 10.0
 
 
@@ -53,9 +54,9 @@ def command(
 ) -> int:
     """Drive JOBs, or every submitted job of the archive, side by side.
 
-    Jobs of one collection take turns, the more urgent first, then the older.
+    Jobs of one collection run one after another, the more urgent first, then the older.
 
-    Stop it at any point and start it again: it goes on from what the archive says.
+    Stop it at any time and start it again: it goes on from what the archive has.
     """
     settings, s3 = load_settings(), load_s3()
     logs.configure(settings.log_level, settings.log_format)
@@ -66,36 +67,36 @@ def command(
     from headcount.storage import canonical_uri
 
     store = open_archive(canonical_uri(archive), s3)
-    keeper = Scheduler(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
+    scheduler = Scheduler(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
     if not jobs:
-        again_later(keeper.look)
+        again_later(scheduler.look)
     if not (jobs or once):
-        threading.Thread(target=keep_schedules, args=(keeper, broker), daemon=True).start()
+        threading.Thread(target=run_schedules, args=(scheduler, broker), daemon=True).start()
     window = Window(settings.window)
-    abreast = Abreast(
+    concurrent = ConcurrentJobs(
         lambda job_id, tick: drive(store, job_id, broker, settings, s3, watch, window, tick)
     )
-    turns, left = JobQueue(store), list(jobs)
+    queue, left = JobQueue(store), list(jobs)
     try:
         while True:
-            left = abreast.begin(left)
-            seen = bool(jobs) or again_later(lambda: abreast.begin(turns.next_jobs()))
+            left = concurrent.begin(left)
+            seen = bool(jobs) or again_later(lambda: concurrent.begin(queue.next_jobs()))
             watch.moves()
-            if (once or jobs) and seen and not abreast.running() and not left:
-                again_later(keeper.tell)
-                return abreast.worst
-            abreast.wait(every)
+            if (once or jobs) and seen and not concurrent.running() and not left:
+                again_later(scheduler.tell)
+                return concurrent.worst
+            concurrent.wait(every)
     except KeyboardInterrupt:
         if once or jobs:
-            raise  # what it was to do is not done
+            raise  # the jobs are not done
         log.info("stopped; every job goes on from here when a supervisor runs again")
         return 0  # the end that a service has when it is told to stop
     finally:
-        abreast.stop()
+        concurrent.stop()
 
 
 def again_later(look: Callable[[], object]) -> bool:
-    """Look at the archive. False where it did not answer: that is no reason to end."""
+    """Look at the archive. False where it did not answer: the caller looks again later."""
     try:
         look()
     except TransientError as error:
@@ -104,22 +105,22 @@ def again_later(look: Callable[[], object]) -> bool:
     return True
 
 
-def keep_schedules(keeper: Scheduler, broker: Broker) -> None:
-    """Begin nights when beat says so, and from time to time without it; tell how they ended."""
+def run_schedules(scheduler: Scheduler, broker: Broker) -> None:
+    """Begin due runs when beat fires, and now and then without it; call the hook for ended runs."""
     looked = time.monotonic()
     pause = threading.Event()
     while not pause.wait(FIRED_SECONDS):
         try:
             if broker.fired() or time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
-                keeper.look()
+                scheduler.look()
         except HeadcountError as error:
             log.warning("schedules: %s", error)
             pause.wait(TROUBLE_SECONDS)
 
 
 def open_broker(settings: Settings) -> Broker:
-    """The broker that is set. Raises FatalError where none is, or where it does not answer."""
+    """The broker that is set. Raises FatalError where none is set or it does not answer."""
     if settings.broker_url is None:
         raise FatalError(
             "no broker is set: HEADCOUNT_BROKER_URL=redis://host:6379/0 names the one that the "
@@ -140,9 +141,9 @@ def drive(
     window: Window,
     tick: Tick,
 ) -> int | None:
-    """Drive one job; a job that fails is told and does not end the supervisor.
+    """Drive one job. Its failure is printed and does not end the process.
 
-    Gives its exit code, or None where it is left as it is, to be taken up again.
+    Returns the exit code, or None where the job is left as it is and may be taken up again.
     """
     click.echo(f"job {job_id}", err=True)
     try:
@@ -157,16 +158,16 @@ def drive(
             window=window,
         ).run()
     except JobStopped as stop:
-        watch.board.end(job_id, stop.state)
+        watch.metrics.end(job_id, stop.state)
         click.echo(str(stop), err=True)
         return 0
     except (TransientError, LeaseLost) as error:
         click.echo(f"job {job_id} is left as it is: {error}", err=True)
         return None
     except HeadcountError as error:
-        watch.board.end(job_id, "failed")
+        watch.metrics.end(job_id, "failed")
         click.echo(f"job {job_id} failed: {error}", err=True)
         return 1
-    watch.board.end(job_id, finished.state)
+    watch.metrics.end(job_id, finished.state)
     click.echo(f"job {job_id} done: {finished.out}", err=True)
     return exit_code(finished)

@@ -1,4 +1,4 @@
-"""``headcount watch``: follows a job until it ends; it may run anywhere that sees the archive."""
+"""``headcount watch``: follow a job until it ends, on any machine that reaches the archive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 import click
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, ProgressRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import FinishedRecord, ProgressRecord
 from headcount.errors import TransientError
 from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import lines_of, read_status
@@ -17,7 +18,7 @@ from orchestrator.console.summary import exit_code
 
 LOOK_SECONDS = 2.0
 AGAIN_SECONDS = 10.0
-"""A store that did not answer is asked again so much later: a watch may last for days."""
+"""Pause after a store did not answer: a watch may last for days."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""``headcount worker``: becomes a worker process; the data side is never imported here."""
+"""``headcount worker``: become a worker process. The data side is never imported here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from orchestrator.local.servers import WORKER_ENVIRONMENT
 
 
 @click.command()
-@click.option(
-    "--queues", default="embed,reduce", show_default=True, help="Which queues to work on."
-)
+@click.option("--queues", default="embed,reduce", show_default=True, help="Queues to work on.")
 @metrics_option
 @model_options
 def command(
@@ -47,7 +45,7 @@ def command(
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """What a process of the data side is told of these settings."""
+    """Environment that hands model, provider and threads to a process of the data side."""
     return {
         "HEADCOUNT_MODEL": settings.model,
         "HEADCOUNT_PROVIDER": settings.provider,
@@ -56,7 +54,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 def require_worker_libraries() -> None:
-    """Raise FatalError where this installation has the control side only."""
+    """Raise FatalError where only the control side is installed."""
     missing = [n for n in ("onnxruntime", "faiss", "PIL") if importlib.util.find_spec(n) is None]
     if missing:
         raise FatalError(
@@ -65,20 +63,20 @@ def require_worker_libraries() -> None:
         )
 
 
-def ask_worker(*errand: str, environment: Mapping[str, str] | None = None) -> Any:
-    """What the data side answers to an errand, run in a process of its own: its JSON.
+def run_tool(*tool: str, environment: Mapping[str, str] | None = None) -> Any:
+    """Run a tool of the data side in a process of its own; return the JSON that it prints.
 
-    ``environment`` is laid over this process's own. Raises FatalError, with the words of the
-    error that ended the errand.
+    ``environment`` is laid over this process's own. Raises FatalError with the tool's own
+    message where it fails.
     """
     require_worker_libraries()
     ended = subprocess.run(
-        [sys.executable, "-m", "workers", *errand],
+        [sys.executable, "-m", "workers", *tool],
         capture_output=True,
         text=True,
         env=dict(os.environ) | dict(environment or {}),
         check=False,
     )
     if ended.returncode:
-        raise FatalError(ended.stderr.strip()[-2000:] or f"the worker's {errand[0]} failed")
+        raise FatalError(ended.stderr.strip()[-2000:] or f"the worker's {tool[0]} failed")
     return json.loads(ended.stdout)

@@ -1,1 +1,1 @@
-"""Progress, summaries and metrics: what an operator sees of jobs."""
+"""Views of jobs for an operator: progress, summaries and metrics."""

@@ -1,4 +1,4 @@
-"""How a job's progress is shown: bars on a terminal, plain lines elsewhere."""
+"""Display of a job's progress: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from headcount.contract.messages import ProgressRecord
-from orchestrator.jobs.supervisor import Reporter
+from headcount.contract.stored.jobs import ProgressRecord
+from orchestrator.jobs.progress import Reporter
 
 STAGES = {
     "prepare": "loading models, enrolling people",
     "plan": "listing photos",
     "embed": "finding faces",
     "commit": "committing to the archive",
-    "gather": "sharing out the faces",
+    "split": "sharing out the faces",
     "match": "matching",
     "join": "finding neighbours",
     "reduce": "matching, clustering, writing results",
@@ -47,13 +47,14 @@ BOUNDS = {
     "embed": "embed",
     "write": "write",
 }
-"""What a job is said to be bound by, by the stage that takes its threads' time."""
+"""Name of the bottleneck, by the stage that takes most of the threads' time."""
 LINE_SECONDS = 10.0
+"""Seconds between two lines of progress, at least."""
 
 
 @contextmanager
 def make_reporter(stream: TextIO) -> Iterator[Reporter]:
-    """A reporter that fits where the text goes."""
+    """Yield a reporter for the stream: bars on a terminal, else lines."""
     if not stream.isatty():
         yield Lines(stream)
         return
@@ -71,7 +72,7 @@ def make_reporter(stream: TextIO) -> Iterator[Reporter]:
 
 
 def duration(seconds: float) -> str:
-    """Time left as a person says it: 40 s, 12 min, 3 h 20 min."""
+    """Duration in words: 40 s, 12 min, 3 h 20 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -79,7 +80,7 @@ def duration(seconds: float) -> str:
 
 
 def rate(record: ProgressRecord) -> str:
-    """Photos per second and time left, as far as they are known."""
+    """Photos per second, time left and bottleneck in words; empty while not known."""
     if record.photos_per_second is None:
         return ""
     text = f"{record.photos_per_second:.1f} photos/s"
@@ -91,10 +92,10 @@ def rate(record: ProgressRecord) -> str:
 
 
 def bound(stages: Mapping[str, float]) -> str:
-    """What the embed stage spends most of its threads' time on: ``decode-bound 71 %``.
+    """Bottleneck of the embed stage and its share of the threads' time: ``decode-bound 71 %``.
 
-    Fetching is done beside the analysis, so its own seconds don't count: it bounds a job where
-    the analysing threads wait for photos. Nothing while no shard is done.
+    Fetching runs beside the analysis, so its own seconds don't count: it is the bottleneck where
+    the analysing threads wait for photos. Empty while no shard is done.
     """
     spent = {stage: stages.get(stage, 0.0) for stage in BOUNDS}
     total = sum(spent.values())
@@ -105,15 +106,15 @@ def bound(stages: Mapping[str, float]) -> str:
 
 
 class Counted(MofNCompleteColumn):
-    """How many photos of how many, on the bars that count photos."""
+    """Column with the photos done and in all, on bars that count photos."""
 
     def render(self, task: Task) -> Text:
-        """The numbers; nothing where a stage counts none."""
+        """Text of the two numbers; empty for a stage that counts none."""
         return super().render(task) if task.total and task.total > 1 else Text("")
 
 
 class Bars:
-    """One bar per stage, on a terminal."""
+    """Reporter with one bar per stage, for a terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -134,7 +135,7 @@ class Bars:
         self._progress.stop_task(self._task)
 
     def progress(self, snapshot: ProgressRecord) -> None:
-        """Move the bar."""
+        """Move the bar to the photos done."""
         if snapshot.photos_total:
             self._progress.update(
                 self._task,
@@ -144,12 +145,12 @@ class Bars:
             )
 
     def warn(self, text: str) -> None:
-        """A line above the bars."""
+        """Show a warning above the bars."""
         self._progress.console.print(f"[yellow]{escape(text)}[/yellow]")
 
 
 class Lines:
-    """A line per stage and one every few seconds, for logs and pipes."""
+    """Reporter with a line per stage and one every few seconds, for logs and pipes."""
 
     def __init__(self, stream: TextIO, name: str = "") -> None:
         self._stream = stream
@@ -161,12 +162,12 @@ class Lines:
         self._stream.flush()
 
     def stage(self, name: str) -> None:
-        """Say what begins."""
+        """Write the name of the stage that begins."""
         self._last = time.monotonic()
         self._say(STAGES.get(name, name))
 
     def progress(self, snapshot: ProgressRecord) -> None:
-        """Say how far it is, not too often."""
+        """Write the photos done, at most every ``LINE_SECONDS``."""
         if snapshot.photos_total and time.monotonic() - self._last > LINE_SECONDS:
             self._last = time.monotonic()
             self._say(
@@ -175,5 +176,5 @@ class Lines:
             )
 
     def warn(self, text: str) -> None:
-        """Say it plainly."""
+        """Write a warning."""
         self._say(f"warning: {text}")

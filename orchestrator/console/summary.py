@@ -1,4 +1,4 @@
-"""The last lines of a run: what came out, where it lies, and the exit code."""
+"""The last lines of a run: its counts, the place of its results, and the exit code."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 import click
 
 from headcount.contract import results
-from headcount.contract.messages import FinishedRecord
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.contract.vocabulary import PROCESSED
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
+from headcount.text import counted
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
 
-def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
-    """Print the result of a finished job; gives the exit code."""
+def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
+    """Print the summary of a finished job; return the exit code."""
     summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
     for line in summary_lines(summary):
         click.echo(line)
@@ -40,22 +41,22 @@ def conclude(finished: FinishedRecord, s3: S3Settings) -> int:
         )
     if finished.references_forgotten:
         click.echo(
-            f"{counted(finished.references_forgotten, 'reference photo')} passed over: of people "
-            "who were forgotten (`headcount forget --undo` ends that)"
+            f"{counted(finished.references_forgotten, 'reference photo')} skipped: their people "
+            "were forgotten (`headcount forget --undo` lets them be enrolled again)"
         )
     click.echo(f"report: {readable(finished.out)}{results.REPORT}")
     return exit_code(finished)
 
 
 def exit_code(finished: FinishedRecord) -> int:
-    """0 done, 1 failed or cancelled, 3 done with photos that could not be processed."""
+    """Exit code: 0 done, 1 failed or cancelled, 3 done with photos that could not be processed."""
     if finished.state != "done":
         return FAILED
     return WITH_FAILURES if finished.failures or finished.reference_failures else DONE
 
 
 def readable(uri: str) -> str:
-    """A local URI as the path that a person would type."""
+    """Path of a local URI, relative to the current folder if inside; other URIs as they are."""
     if not uri.startswith("file://"):
         return uri
     path = local_path(uri)
@@ -63,13 +64,8 @@ def readable(uri: str) -> str:
     return f"{path.relative_to(here) if path.is_relative_to(here) else path}/"
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number and its noun: 1 photo, 2,000 photos."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def summary_lines(summary: dict[str, Any]) -> list[str]:
-    """What a run found, in a few lines."""
+    """Lines of a run's counts in words, from its summary.json."""
     outcomes, decisions = summary["outcomes"], summary["decisions"]
     bad = {o: n for o, n in outcomes.items() if o not in PROCESSED}
     lines = [
@@ -98,14 +94,14 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def _never_to_be_found(summary: dict[str, Any]) -> str:
-    """What of the expected could not be found at all; the report has the names."""
+    """Reasons why expected people could not be found at all, in words; the report names them."""
     absent = summary.get("expected_photos_absent", 0)
-    strangers = summary.get("expected_not_enrolled", 0)
+    unknown = summary.get("expected_not_enrolled", 0)
     forgotten = summary.get("expected_forgotten", 0)
     parts = [
         f"{counted(absent, 'photo')} not in the collection" if absent else "",
-        f"{counted(strangers, 'name')} of nobody who is enrolled" if strangers else "",
-        f"{forgotten:,} more passed over: of people who were forgotten" if forgotten else "",
+        f"{counted(unknown, 'name')} not enrolled" if unknown else "",
+        f"{forgotten:,} more skipped: their people were forgotten" if forgotten else "",
     ]
     said = ", ".join(part for part in parts if part)
     return f" ({said})" if said else ""

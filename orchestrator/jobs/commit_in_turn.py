@@ -1,7 +1,7 @@
-"""Taking jobs into the archive in turn: a plan is made, or made again, on what the last one left.
+"""Jobs of one collection are committed in turn, each planned on what the last one left.
 
-Two plans of one collection made at the same time both find the same photos new. The one that is
-committed second is therefore planned again, if no shard of it was begun, or refused.
+Two plans of one collection made at the same time both find the same photos new. The job that comes
+second is therefore planned again if no shard of it was begun; else it is refused.
 """
 
 from __future__ import annotations
@@ -11,17 +11,11 @@ from collections.abc import Callable
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import require_none_under_way
 from headcount.contract.layout import PREPARE, JobKeys, commit_key
-from headcount.contract.messages import (
-    DoneMarker,
-    JobSpec,
-    LastCommitRecord,
-    PackRecord,
-    PlanRecord,
-    find_record,
-    read_record,
-)
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import LastCommitRecord, PackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.catalogue import rollback_since
 from orchestrator.archive.commit import (
@@ -32,14 +26,14 @@ from orchestrator.archive.commit import (
 from orchestrator.jobs.plan import plan_job
 
 Fence = Callable[[], None]
-"""Raises where another supervisor has taken over; asked before each write that counts."""
+"""Raises where another supervisor has taken over; called before each write that counts."""
 
 
 def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> PlanRecord:
-    """The job's plan, made now where there is none or where another job was committed since.
+    """The job's plan, made now if there is none or another job was committed since.
 
-    Raises FatalError where that happened and the old plan was begun: its photos would be taken
-    in twice; or where the archive was rolled back since the job was begun.
+    Raises FatalError if the outdated plan was begun already, since its photos would be taken in
+    twice, or if the archive was rolled back since the job was created.
     """
     refuse_if_rolled_back(store, spec)
     require_none_under_way(store)
@@ -65,8 +59,8 @@ def commit_in_turn(
     *,
     fence: Fence,
 ) -> None:
-    """Commit the job, named as the collection's last one before and after it."""
-    refuse_if_rolled_back(store, spec)  # before it is named: nobody could complete it
+    """Commit the job; before and after, record it as the collection's last one."""
+    refuse_if_rolled_back(store, spec)  # before it is recorded: nobody could complete it
     key = commit_key(collection_id(spec.photos or ""))
     staged = require_staged(store, spec, plan, pack, s3)
     require_none_under_way(store)
@@ -77,16 +71,16 @@ def commit_in_turn(
 
 
 def pack_of(prepared: DoneMarker) -> PackRecord:
-    """The model pack that a job's first unit found."""
+    """The model pack that a job's first unit found. Raises FatalError where it left none."""
     if prepared.pack is None:
         raise FatalError("the job's first unit left no model pack: start a new job")
     return prepared.pack
 
 
 def _completed(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> str:
-    """The job committed last; where its supervisor died in the middle, the rest of it is done.
+    """Id of the collection's last committed job; a commit that was cut off is completed first.
 
-    A commit that a rollback has undone in the middle is nobody's any more: it is dropped.
+    A commit that was cut off and then undone by a rollback is dropped. Empty where there is none.
     """
     key = commit_key(collection_id(spec.photos or ""))
     last = find_record(store, key, LastCommitRecord)

@@ -1,4 +1,4 @@
-"""Jobs driven side by side, each in a thread, until they end or all are told to stop."""
+"""Jobs driven concurrently, each in a thread, until they end or all are stopped."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from collections.abc import Callable, Iterable
 JOBS_AT_ONCE = 16
 """More jobs than this wait for one to end."""
 STOP_SECONDS = 10.0
+"""Time for each job to end in order when all are stopped."""
 AGAIN_SECONDS = 10.0
-"""A job that failed and is still to be done, since its end could not be written, waits so long."""
+"""Pause before a failed job is driven again, where its end could not be written."""
 FAILED = 1
 
 Tick = Callable[[], None]
 
 
 class Stopping(BaseException):
-    """Raised in a job's thread where the whole process is to end; no error of the job's."""
+    """Raised in a job's thread when the whole process is to end; no error of the job."""
 
 
-class Abreast:
-    """The jobs that are being driven.
+class ConcurrentJobs:
+    """The jobs that one process drives.
 
-    ``drive`` drives one and gives its exit code, or None where it may be taken up again at once.
+    ``drive`` drives one job and returns its exit code, or None if it may be driven again at once.
     """
 
     def __init__(
@@ -38,14 +39,14 @@ class Abreast:
 
     @property
     def worst(self) -> int:
-        """The worst of the jobs' last exit codes: that of a failure, if there is one."""
+        """The worst of the jobs' last exit codes; 1, that of a failure, is the worst."""
         codes = self._codes.values()
         return FAILED if FAILED in codes else max(codes, default=0)
 
     def begin(self, job_ids: Iterable[str]) -> list[str]:
-        """Drive these, too, unless they are being driven; the first ones first.
+        """Begin to drive jobs that are not being driven, in the given order.
 
-        Gives those for which there is no room now.
+        Returns those for which there is no room now.
         """
         left = []
         for job_id in job_ids:
@@ -62,14 +63,14 @@ class Abreast:
         return left
 
     def running(self) -> set[str]:
-        """The jobs that have not ended."""
+        """Ids of the jobs that are being driven."""
         return {job_id for job_id, thread in self._threads.items() if thread.is_alive()}
 
     def _just_failed(self, job_id: str) -> bool:
         return self._clock() - self._failed_at.get(job_id, -AGAIN_SECONDS) < AGAIN_SECONDS
 
     def wait(self, seconds: float) -> None:
-        """Wait until a job ends, or for so long."""
+        """Wait until a job ends, at most this long."""
         before = self.running()
         pause = 0.1
         for _ in range(max(1, round(seconds / pause))):
@@ -78,7 +79,7 @@ class Abreast:
             self._stop.wait(pause)
 
     def stop(self) -> None:
-        """End all, in order: their leases are released."""
+        """Stop all jobs in order, so that their leases are released."""
         self._stop.set()
         for thread in self._threads.values():
             thread.join(STOP_SECONDS)
@@ -91,7 +92,7 @@ class Abreast:
         try:
             code = self._drive(job_id, self._tick)
             if code is None:
-                self._codes.setdefault(job_id, FAILED)  # of a job that was done it changes nothing
+                self._codes.setdefault(job_id, FAILED)  # keeps the code of a job that was done
                 return
             self._codes[job_id] = code
             if code == FAILED:

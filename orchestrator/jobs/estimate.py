@@ -1,4 +1,4 @@
-"""What a job would be: photos, bytes, formats; by a sample, also faces and time."""
+"""Estimate of a job: photos, bytes, formats; from a sample, faces and time too."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import (
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
     ManifestPhoto,
     PlanRecord,
     ShardManifest,
-    read_record,
 )
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from orchestrator.jobs.plan import State, Tally, states_of
 
 
 @dataclass(slots=True)
 class Estimate:
-    """What planning would find, counted without writing anything."""
+    """Counts that planning would make, made without writing anything."""
 
     photos: int = 0
     bytes: int = 0
@@ -39,7 +39,7 @@ class Estimate:
     formats: Counter[str] = field(default_factory=Counter)
 
     def add(self, state: State, info: ObjectInfo) -> None:
-        """Count one photo."""
+        """Count one photo with its state."""
         setattr(self, state.value, getattr(self, state.value) + 1)
         if state is State.REMOVED:
             return
@@ -50,13 +50,13 @@ class Estimate:
             self.planned_bytes += info.size
 
     def as_dict(self) -> dict[str, object]:
-        """As JSON shows it, the most frequent format first."""
+        """The counts for JSON, the most frequent format first."""
         return asdict(self) | {"formats": dict(self.formats.most_common())}
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a worker made of a few of the photos."""
+    """Counts and seconds of a worker over a sample of the photos."""
 
     photos: int
     bytes: int
@@ -65,7 +65,7 @@ class Sample:
     outcomes: dict[str, int]
 
     def scaled_to(self, photos: int) -> dict[str, float]:
-        """Faces and a single such worker's hours, for so many photos like these."""
+        """Expected faces and hours of one such worker for ``photos`` photos like these."""
         each = photos / self.photos
         return {
             "expected_faces": round(self.faces * each),
@@ -74,7 +74,7 @@ class Sample:
 
 
 class Reservoir:
-    """An even random choice of at most ``size`` items of a stream; the same for the same stream.
+    """Uniform random sample of at most ``size`` items of a stream; the same for the same stream.
 
     Vitter's algorithm R (ACM TOMS 11, 1985).
     """
@@ -86,7 +86,7 @@ class Reservoir:
         self.items: list[ObjectInfo] = []
 
     def offer(self, item: ObjectInfo) -> None:
-        """Perhaps keep one more."""
+        """Take the next item of the stream into account."""
         self._seen += 1
         if len(self.items) < self._size:
             self.items.append(item)
@@ -99,7 +99,7 @@ class Reservoir:
 def survey(
     store: Store, spec: JobSpec, s3: S3Settings, sample: int
 ) -> tuple[Estimate, list[ObjectInfo]]:
-    """Count what the job would plan, and choose photos of it for a sample, in key order."""
+    """Count the photos the job would plan; choose ``sample`` of them, in key order."""
     estimate, tally, chosen = Estimate(), Tally(), Reservoir(sample)
     for state, info in states_of(store, spec, s3, tally):
         estimate.add(state, info)
@@ -112,7 +112,7 @@ def survey(
 def run_sample(
     spec: JobSpec, photos: list[ObjectInfo], run: Callable[[Store, JobSpec], object]
 ) -> Sample:
-    """Let ``run`` drive a job over these photos in an archive that is thrown away."""
+    """Let ``run`` drive a job over these photos in a temporary archive; return its counts."""
     with tempfile.TemporaryDirectory(prefix="headcount-sample-") as folder:
         root = canonical_uri(folder)
         small = spec.model_copy(

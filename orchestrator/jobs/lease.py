@@ -1,10 +1,10 @@
 """A lease in the archive: of all supervisors, one at a time drives the jobs of a collection.
 
-Each holder has a term, a number that grows; taking it is a conditional write, so two never have
-the same. Whoever waits watches the holder's sign of life and takes the next term when the sign
-stood still for long enough by the watcher's own monotonic clock: no two clocks are compared. A
-holder that was frozen or cut off finds a later term before it writes anything that counts, and
-stops: the method is that of fencing tokens (M. Kleppmann, "How to do distributed locking", 2016).
+Each holder has a term, a growing number. Taking a term is a conditional write, so no two holders
+have the same. A waiting supervisor watches the holder's heartbeat and takes the next term when the
+heartbeat stood still for long enough by the watcher's own monotonic clock: no two clocks are
+compared. A holder that was frozen or cut off finds a later term before it writes anything that
+counts, and stops: terms are fencing tokens (M. Kleppmann, "How to do distributed locking", 2016).
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from headcount.contract.layout import LeaseKeys
-from headcount.contract.messages import LeaseRecord, LeaseSign, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import LeaseHeartbeat, LeaseRecord
 from headcount.errors import HeadcountError
 from headcount.storage import Store
 
-SIGNS_PER_PATIENCE = 5
-"""A holder renews so often within the time that others wait for it."""
+HEARTBEATS_PER_PATIENCE = 5
+"""Heartbeats of a holder within the time after which others take its lease."""
 
 
 class LeaseLost(HeadcountError):
-    """Another supervisor has taken over."""
+    """Error of a supervisor whose lease another one has taken."""
 
 
 class Lease:
-    """The right to drive the jobs of one collection; not held until ``take`` says so.
+    """The right to drive the jobs of one collection; not held until ``take`` returns True.
 
-    ``patience`` is how many seconds a holder may be silent. ``clock`` counts seconds and is this
-    process's own.
+    A holder that is silent for more than ``patience`` seconds loses it. ``clock`` counts seconds
+    in this process.
     """
 
     def __init__(
@@ -54,13 +55,13 @@ class Lease:
         self._term = 0
         self._count = 0
         self._lost = False
-        self._seen: tuple[int, LeaseSign | None] | None = None
+        self._seen: tuple[int, LeaseHeartbeat | None] | None = None
         self._seen_at = 0.0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def take(self) -> bool:
-        """Whether the lease is held now. While another holds it: ask again, and again."""
+        """Try to take the lease; True if it is held now. Call it again and again while False."""
         top = self._top()
         if top and not self._abandoned(top):
             return False
@@ -84,12 +85,12 @@ class Lease:
         return True
 
     def holder(self) -> LeaseRecord | None:
-        """Who holds it, as far as the archive says."""
+        """The record of the current holder, None where the lease was never taken."""
         top = self._top()
         return find_record(self._store, self._keys.term(top), LeaseRecord) if top else None
 
     def require(self) -> None:
-        """Raise LeaseLost where a later term is known of; asks nobody."""
+        """Raise LeaseLost where a later term was seen; reads nothing."""
         if self._lost:
             raise LeaseLost(
                 f"another supervisor has taken over job {self._job_id} while this one was silent "
@@ -97,25 +98,25 @@ class Lease:
             )
 
     def confirm(self) -> None:
-        """Raise LeaseLost unless the archive says that this is the last term."""
+        """Raise LeaseLost unless this holder's term is the last one in the archive."""
         self._lost = self._lost or self._top() != self._term
         self.require()
 
     def release(self) -> None:
-        """Let others take it at once; a lease that was lost is left alone."""
+        """Stop the heartbeat and let others take the lease at once, unless it was lost."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
         if self._term and not self._lost:
-            with suppress(HeadcountError):  # they will wait, then take it
-                self._say(released=True)
+            with suppress(HeadcountError):  # others then wait for ``patience``
+                self._write_heartbeat(released=True)
 
     def _top(self) -> int:
         terms = (PurePosixPath(info.key) for info in self._store.list(self._keys.root))
         return max((int(path.stem) for path in terms if path.suffix == ".json"), default=0)
 
     def _abandoned(self, term: int) -> bool:
-        sign = find_record(self._store, self._keys.sign(term), LeaseSign)
+        sign = find_record(self._store, self._keys.heartbeat(term), LeaseHeartbeat)
         if sign is not None and sign.released:
             return True
         if (term, sign) != self._seen:
@@ -132,22 +133,22 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._lost:
-            with suppress(HeadcountError):  # the next sign may get through
-                self._say()
+            with suppress(HeadcountError):  # the next heartbeat may get through
+                self._write_heartbeat()
                 self._lost = self._top() != self._term
-            if self._stop.wait(self._patience / SIGNS_PER_PATIENCE):
+            if self._stop.wait(self._patience / HEARTBEATS_PER_PATIENCE):
                 return
 
-    def _say(self, *, released: bool = False) -> None:
+    def _write_heartbeat(self, *, released: bool = False) -> None:
         self._count += 1
-        sign = LeaseSign(count=self._count, released=released)
-        self._store.put(self._keys.sign(self._term), sign.to_bytes())
+        sign = LeaseHeartbeat(count=self._count, released=released)
+        self._store.put(self._keys.heartbeat(self._term), sign.to_bytes())
 
 
 def realm() -> str:
-    """Names the set of processes that this one's pid is told apart from; empty where unknown.
+    """Id of this process's pid namespace and boot, in which pids are unique; empty if unknown.
 
-    Two containers may share a host name, and never a pid namespace of one boot.
+    Two containers may share a host name, but never a pid namespace of one boot.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -157,7 +158,7 @@ def realm() -> str:
 
 
 def has_ended(holder: LeaseRecord) -> bool:
-    """Whether a holder is known to be gone: a process of this very machine that is not there."""
+    """Whether a holder's process ran in this pid namespace and is gone."""
     if not holder.realm or holder.realm != realm():
         return False
     try:

@@ -1,6 +1,6 @@
-"""Planning: what of a collection is new or changed since the archive last saw it, cut in shards.
+"""Planning: find the photos that are new or changed since the last job, and cut them into shards.
 
-Everything streams: the listing and what the archive knows, both in key order, are merged.
+Everything streams: the listing and the archive's photos, both in key order, are merged.
 """
 
 from __future__ import annotations
@@ -15,31 +15,32 @@ from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.photos import collection_id
 from headcount.collections.places import is_container
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
-from headcount.contract.messages import (
-    ArchiveRecord,
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord, LastCommitRecord
+from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
-    LastCommitRecord,
     Limits,
     ManifestPhoto,
     PlanRecord,
     ReplacedRecord,
     ShardManifest,
-    find_record,
 )
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
-from headcount.settings import PROFILES, ProfileName, S3Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import PROFILES, ProfileName
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
-from headcount.tables import Table, in_collection
+from headcount.tables.filters import in_collection
+from headcount.tables.table import Table
 
 REPLACED_CHUNK = 2_000
-"""Keys of one object that lists photos whose old rows go."""
+"""Keys per object that lists photos whose old rows are to be deleted."""
 
 
 class State(StrEnum):
-    """How a photo stands to the archive."""
+    """State of a photo relative to the archive."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -49,15 +50,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the archive knows of a photo."""
+    """A photo as the archive has it."""
 
     info: ObjectInfo
     outcome: Outcome
     profile: ProfileName | Literal[""] = "balanced"
-    """How hard it was searched; empty: it is to be searched again, however that was."""
+    """Profile it was searched with; empty: it must be searched again."""
 
     def settles(self, info: ObjectInfo, profile: ProfileName) -> bool:
-        """Whether this answers for a photo that is to be searched with ``profile``."""
+        """Whether it need not be searched again: same object, thorough enough, final outcome."""
         if not self.profile:
             return False
         searched = PROFILES.index(self.profile) >= PROFILES.index(profile)
@@ -67,9 +68,9 @@ class Known:
 def compare(
     listing: Iterable[ObjectInfo], known: Iterable[Known], profile: ProfileName
 ) -> Iterator[tuple[State, ObjectInfo]]:
-    """Each photo of either side, once, with its state; both sides must be in key order.
+    """Merge a listing with the archive's photos, both in key order; yield each photo's state.
 
-    A photo that was searched less thoroughly than ``profile`` asks for counts as changed.
+    A photo that was searched less thoroughly than with ``profile`` counts as changed.
     """
     old = iter(known)
     have = next(old, None)
@@ -88,17 +89,17 @@ def compare(
         have = next(old, None)
 
 
-def again(
+def retried(
     known: Iterable[Known], outcomes: Collection[Outcome], tally: Tally
 ) -> Iterator[tuple[State, ObjectInfo]]:
-    """Each photo the archive knows; those with one of ``outcomes`` are done again."""
+    """Yield each photo of the archive: changed if it has one of ``outcomes``, else known."""
     for have in known:
         tally.bytes += have.info.size
         yield (State.CHANGED if have.outcome in outcomes else State.KNOWN), have.info
 
 
 def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
-    """Photos in runs of at most ``shard_photos`` and, beyond the first, ``shard_bytes``."""
+    """Cut photos into shards of at most ``shard_photos`` and, beyond one, ``shard_bytes``."""
     shard: list[ObjectInfo] = []
     size = 0
     for photo in photos:
@@ -113,7 +114,7 @@ def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[O
 
 
 class Tally:
-    """The counts of a plan, kept while its photos stream by."""
+    """Counts of a plan, kept while its photos stream by."""
 
     def __init__(self) -> None:
         self.states = dict.fromkeys(State, 0)
@@ -129,9 +130,9 @@ class Tally:
 def plan_job(
     store: Store, spec: JobSpec, s3: S3Settings, *, pack_id: str | None = None
 ) -> PlanRecord:
-    """Write the job's shard manifests and, last, its plan. Doing it again gives the same.
+    """Write the job's shard manifests and, last, its plan. Repeating it gives the same.
 
-    ``pack_id`` says with which pack it will embed, where its first unit is yet to find that.
+    ``pack_id``: the pack it will embed with, if its first unit has not recorded that yet.
     Raises FatalError where the collection is not there or holds no photo.
     """
     if spec.photos is None:
@@ -161,10 +162,10 @@ def plan_job(
 def states_of(
     store: Store, spec: JobSpec, s3: S3Settings, tally: Tally, *, pack_id: str | None = None
 ) -> Iterator[tuple[State, ObjectInfo]]:
-    """Each photo of the job's collection with its state; objects that are none go to ``tally``."""
+    """Yield each photo of the job's collection with its state; count other objects in ``tally``."""
     known = _known(store, spec, s3, pack_id or pack_id_of(store, spec))
     if spec.retries:
-        return again(known, spec.retries, tally)
+        return retried(known, spec.retries, tally)
     collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
     return compare(_photos_of(collection, spec, tally), known, spec.profile)
 
@@ -187,7 +188,7 @@ def _photos_of(collection: Reader, spec: JobSpec, tally: Tally) -> Iterator[Obje
     own = tuple(key for uri in (spec.out, spec.archive) if (key := _key_below(collection.uri, uri)))
     for info in collection.list():
         if own and info.key.startswith(own):
-            continue  # what headcount writes below the collection is not part of it
+            continue  # archive and results below the collection are no part of it
         if not counts_as_photo(
             info.key, spec.photos or "", archives=spec.archives, all_objects=spec.all_objects
         ):
@@ -199,7 +200,7 @@ def _photos_of(collection: Reader, spec: JobSpec, tally: Tally) -> Iterator[Obje
 
 
 def _key_below(collection: str, uri: str) -> str:
-    """The key prefix under which ``uri`` lies in a collection; empty where it does not."""
+    """Key prefix of ``uri`` in a collection; empty where it is not inside."""
     if not uri.startswith(collection):
         return ""
     rest = uri[len(collection) :]
@@ -225,7 +226,7 @@ def _known(store: Store, spec: JobSpec, s3: S3Settings, pack_id: str | None) -> 
 
 
 def pack_id_of(store: Store, spec: JobSpec) -> str | None:
-    """The pack that a job embeds with: as its first unit found, or the archive's own."""
+    """Id of the pack a job embeds with: as its first unit found, else the archive's pack in use."""
     prepared = find_record(store, JobKeys(spec.job_id).done(PREPARE), DoneMarker)
     if prepared is not None and prepared.pack is not None:
         return prepared.pack.pack_id
@@ -236,7 +237,7 @@ def pack_id_of(store: Store, spec: JobSpec) -> str | None:
 def _changed(
     states: Iterable[tuple[State, ObjectInfo]], store: Store, keys: JobKeys, tally: Tally
 ) -> Iterator[ObjectInfo]:
-    """The photos to embed; the keys whose old rows must go are written out on the way."""
+    """Yield the photos to embed; meanwhile write lists of keys whose old rows must be deleted."""
     replaced: list[str] = []
     for state, info in states:
         tally.states[state] += 1
@@ -260,7 +261,7 @@ def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally
 
 
 def last_commit(store: Store, spec: JobSpec) -> str:
-    """The job that last committed this collection; empty where none has, or one is at it."""
+    """Id of the job that last committed this collection; empty if none, or it was cut off."""
     record = find_record(store, commit_key(collection_id(spec.photos or "")), LastCommitRecord)
     return record.job_id if record and record.made else ""
 

@@ -1,4 +1,4 @@
-"""From what a person asked for to a job in the archive, checked as far as no worker is needed."""
+"""Submission: a request becomes a job's spec in the archive, checked as far as possible here."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from urllib.parse import quote
 from headcount.collections import canonical_collection, open_collection
 from headcount.collections.photos import references_in
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import (
-    FinishedRecord,
-    JobRequest,
-    JobSpec,
-    Limits,
-    find_record,
-    new_job_id,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import FinishedRecord, JobRequest, JobSpec, Limits
+from headcount.contract.vocabulary import new_job_id
 from headcount.errors import FatalError, ObjectError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.uris import split_object_uri
 from orchestrator.archive.catalogue import job_ids, rollback_since
@@ -36,7 +31,7 @@ def make_request(
     formats: tuple[str, ...] = (),
     **wishes: Any,
 ) -> JobRequest:
-    """What was asked for, with every URI in canonical form.
+    """Request with every URI in canonical form.
 
     ``wishes`` are the other fields of a JobRequest.
     """
@@ -55,7 +50,7 @@ def make_request(
 
 
 def spec_of(request: JobRequest, out: str | None, settings: Settings) -> JobSpec:
-    """A job of its own that does what was asked for, with every default said."""
+    """Spec of a new job for the request, with all defaults filled in."""
     created = now()
     job_id = new_job_id(created)
     asked = request.model_dump(include=set(JobRequest.model_fields))
@@ -76,18 +71,18 @@ def spec_of(request: JobRequest, out: str | None, settings: Settings) -> JobSpec
 
 
 def make_spec(*, out: str | None, settings: Settings, **request: Any) -> JobSpec:
-    """A job from the arguments of make_request."""
+    """Spec of a new job, from the arguments of make_request."""
     return spec_of(make_request(settings=settings, **request), out, settings)
 
 
 def canonical_object(uri: str) -> str:
-    """The canonical URI of one object."""
+    """Canonical URI of one object."""
     store, key = split_object_uri(uri)
     return store + (key if store.startswith("s3://") else quote(key))
 
 
 def submit(spec: JobSpec, s3: S3Settings) -> Store:
-    """Check the sources, write the spec; gives the archive's store. Raises FatalError."""
+    """Check the sources, write the spec, return the archive's store. Raises FatalError."""
     check_sources(spec, s3)
     store = open_archive(spec.archive, s3)
     store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
@@ -95,14 +90,14 @@ def submit(spec: JobSpec, s3: S3Settings) -> Store:
 
 
 def check_sources(spec: JobSpec, s3: S3Settings) -> None:
-    """Raise FatalError where photos, people or expectations cannot be read at all."""
+    """Raise FatalError where photos, people or the list of expected people cannot be read."""
     _check_photos(spec, s3)
     _check_people(spec, s3)
     _check_expected(spec, s3)
 
 
 def open_archive(uri: str, s3: S3Settings) -> Store:
-    """The archive's store; a local archive's folder is made."""
+    """Store of an archive; an S3 store is checked. Raises FatalError where it cannot be used."""
     store = open_store(uri, s3)
     if not uri.startswith("s3://"):
         return store
@@ -145,9 +140,9 @@ def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
 
 
 def interrupted_job(store: Store, spec: JobSpec) -> str | None:
-    """The latest job of the same request that was begun and not finished, if it is the latest.
+    """Id of the collection's latest job, if it has the same request and did not end well.
 
-    None where the archive was rolled back since: that job cannot be ended any more.
+    None where the archive was rolled back since: that job cannot be completed any more.
     """
     latest: JobSpec | None = None
     for job_id in job_ids(store):

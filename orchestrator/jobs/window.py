@@ -1,4 +1,4 @@
-"""The window that jobs share: how many shards each may have in flight, so that none starves."""
+"""The window that concurrent jobs share: each gets a share of the units in flight."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 WEIGHTS = {"high": 9, "normal": 3, "low": 1}
-"""How the shares of jobs stand to each other, by priority."""
+"""Weight of a job's share, by priority."""
 
 
 class Window:
-    """At most ``size`` shards in flight, shared among the jobs that have shards to send."""
+    """At most ``size`` units in flight, shared among the jobs that have many to send."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -20,7 +20,7 @@ class Window:
 
     @contextmanager
     def shared_by(self, job_id: str, priority: str) -> Iterator[None]:
-        """The job takes part for the time of the block."""
+        """Give the job a share while the block runs."""
         with self._lock:
             self._weights[job_id] = WEIGHTS[priority]
         try:
@@ -30,7 +30,7 @@ class Window:
                 self._weights.pop(job_id, None)
 
     def share(self, job_id: str) -> int:
-        """How many shards of the job may be in flight now; at least one."""
+        """Number of units of the job that may be in flight now; at least one, for fairness."""
         with self._lock:
             total = sum(self._weights.values())
             return max(1, self._size * self._weights.get(job_id, 0) // total) if total else 1

@@ -1,1 +1,1 @@
-"""The parts that one machine needs to run everything itself."""
+"""Parts for running everything on one machine: broker, workers, sample photos, interrupts."""

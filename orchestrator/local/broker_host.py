@@ -1,7 +1,7 @@
-"""``python -m orchestrator.local.broker_host SOCKET``: a Valkey that ends with whoever started it.
+"""``python -m orchestrator.local.broker_host SOCKET``: a Valkey that ends with its parent process.
 
-The parent holds this process's standard input; when the parent is gone, however it went, the
-input ends, and the server is stopped and its files removed.
+The parent holds this process's standard input. When the parent is gone, also by kill -9, the input
+ends, and the server is stopped and its files removed.
 """
 
 from __future__ import annotations

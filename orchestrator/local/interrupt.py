@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM: both leave as an exception, and are remembered in case that one is lost.
+"""Ctrl-C and SIGTERM: both raise KeyboardInterrupt, and are remembered in case it is lost.
 
-Python raises it wherever the main thread happens to be. Within a finalizer or a callback of C code
-it is printed and forgotten, and a run would go on as if nobody had said anything.
+Python raises the exception wherever the main thread happens to be. Within a finalizer or a callback
+of C code it is only printed, and a run would go on as if there had been no signal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _asked = threading.Event()
 
 
 def listen() -> None:
-    """Leave by KeyboardInterrupt when told to, ending what was started."""
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM from now on."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
 
@@ -24,6 +24,6 @@ def _stop(number: int, frame: object) -> None:  # noqa: ARG001 - signal's signat
 
 
 def check_interrupt() -> None:
-    """Raise KeyboardInterrupt again where it was lost; the main thread asks now and then."""
+    """Raise KeyboardInterrupt again after a signal; only in the main thread."""
     if _asked.is_set() and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt

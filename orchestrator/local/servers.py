@@ -1,7 +1,7 @@
-"""The servers of a run that brings its own: a broker and worker processes, ended with the run.
+"""Servers of a local run: a broker and worker processes, which end with the run.
 
 Each child holds one end of a pipe to this process. When this process ends, also by kill -9, the
-pipe closes and the child leaves.
+pipe closes and the child exits.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from typing import IO
 from headcount.errors import FatalError
 
 WORKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
-"""glibc otherwise keeps freed memory in an arena per thread: a quarter more for a worker."""
+"""Without it glibc keeps freed memory in an arena per thread: a worker needs a quarter more."""
 RAPID_SECONDS = 20.0
+"""A worker that died sooner than this after its start died rapidly."""
 RAPID_DEATHS = 5
+"""Rapid deaths in a row that end the run."""
 STOP_SECONDS = 5.0
+"""Time for a child to end by itself before it is killed."""
 
 
 def _start(
@@ -53,7 +56,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _folder() -> Path:
-    """A private folder. Unix socket paths end at 104 characters, so a long TMPDIR cannot serve."""
+    """Make a private folder with a short path: a Unix socket's path has 104 characters at most."""
     base = tempfile.gettempdir()
     short = base if len(base) < 60 else os.path.sep + "tmp"
     return Path(tempfile.mkdtemp(prefix="headcount-", dir=short))
@@ -61,7 +64,7 @@ def _folder() -> Path:
 
 @contextmanager
 def embedded_broker() -> Iterator[str]:
-    """A Valkey on a private Unix socket; gives its URL. Raises FatalError if it does not start."""
+    """Run a Valkey on a private Unix socket; yield its URL. Raises FatalError on failure."""
     folder = _folder()
     socket = folder / "valkey.sock"
     log_path = folder / "broker.log"
@@ -78,7 +81,7 @@ def embedded_broker() -> Iterator[str]:
 
 
 def tail(path: Path, lines: int = 15) -> str:
-    """The last lines of a log."""
+    """Last lines of a log."""
     with suppress(OSError):
         text = path.read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
@@ -93,7 +96,7 @@ class _Child:
 
 
 class WorkerPool:
-    """Worker processes on this machine: those that die are replaced."""
+    """Worker processes on this machine; ``check`` replaces those that died."""
 
     def __init__(
         self, count: int, broker_url: str, environment: dict[str, str], *, module: str = "workers"
@@ -112,7 +115,7 @@ class WorkerPool:
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the workers, for those who watch them."""
+        """Process ids of the workers."""
         return [child.process.pid for child in self._children]
 
     def _spawn(self, number: int) -> _Child:
@@ -122,7 +125,7 @@ class WorkerPool:
         return _Child(process, time.monotonic(), log_path)
 
     def check(self) -> None:
-        """Replace workers that died. Raises FatalError where they cannot stay alive at all."""
+        """Replace workers that died. Raises FatalError where they die again and again."""
         for number, child in enumerate(self._children):
             if child.process.poll() is None:
                 if time.monotonic() - child.started > RAPID_SECONDS:
@@ -139,7 +142,7 @@ class WorkerPool:
             self._children[number] = self._spawn(number)
 
     def stop(self) -> None:
-        """End all workers; what they had in hand is taken up again by the next run."""
+        """End all workers; the next run takes up their unfinished units."""
         for child in self._children:
             with suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGTERM)
@@ -149,7 +152,7 @@ class WorkerPool:
 
 
 def _refused(code: int | None) -> bool:
-    """Exit codes above 0 are the worker's own refusal (settings, imports), not a kill."""
+    """Whether the worker itself refused to run (settings, imports): it was not killed."""
     return code is not None and code > 0
 
 
@@ -164,7 +167,7 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
 def worker_pool(
     count: int, broker_url: str, environment: dict[str, str], *, module: str = "workers"
 ) -> Iterator[WorkerPool]:
-    """Workers for the time of a run; ``module`` is what each runs."""
+    """Run workers while the block runs; ``module`` is the Python module of each."""
     pool = WorkerPool(count, broker_url, environment, module=module)
     try:
         yield pool

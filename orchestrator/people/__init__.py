@@ -1,1 +1,1 @@
-"""Changes of who is who: names, rejections, links, forgetting."""
+"""People's answers about faces, and forgetting a person."""

@@ -1,4 +1,4 @@
-"""What the archive's jobs said: rolls by job, and the faces that a person points at."""
+"""Assignments of an archive's jobs, the latest of each collection, and faces by id in them."""
 
 from __future__ import annotations
 
@@ -12,82 +12,78 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount import decisions
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    DoneMarker,
-    FinishedRecord,
-    JobSpec,
-    ModelChoice,
-    find_record,
-)
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables import Table, any_of, in_collection, parts
+from headcount.tables.filters import any_of, in_collection, parts
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids, undone_jobs
 
 
 @dataclass(frozen=True, slots=True)
 class LatestAssignments:
-    """The latest roll of one collection under one pack."""
+    """The assignments of one collection's latest job under one pack."""
 
     keys: PackKeys
     collection: str
     job_id: str
     uri: str
-    roll: pa.Table
+    assignments: pa.Table
 
 
 def active_pack(store: Store) -> ModelChoice:
-    """The pack that an archive goes by. Raises FatalError where no job has run yet."""
+    """The pack that an archive uses. Raises FatalError where no job has run yet."""
     record = find_record(store, ARCHIVE, ArchiveRecord)
     if record is None:
         raise FatalError(f"{store.uri} is no archive yet: `headcount run` makes one")
     return record.model
 
 
-def latest_rolls(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
-    """The latest roll of every collection, under the archive's pack unless told otherwise."""
+def read_latest(store: Store, keys: PackKeys | None = None) -> Iterator[LatestAssignments]:
+    """Yield the latest assignments of every collection, under the archive's pack by default."""
     keys = keys or PackKeys(active_pack(store).pack_id)
-    for collection in rolls.collections_of(store, keys):
-        job_id = rolls.latest_job(store, keys, collection)
+    for collection in history.collections_of(store, keys):
+        job_id = history.latest_job(store, keys, collection)
         if job_id is not None:
             spec = find_record(store, JobKeys(job_id).spec, JobSpec)
-            roll = rolls.read_roll(store, keys, collection, job_id)
+            assignments = history.read_assignments(store, keys, collection, job_id)
             yield LatestAssignments(
-                keys, collection, job_id, (spec.photos if spec else None) or "", roll
+                keys, collection, job_id, (spec.photos if spec else None) or "", assignments
             )
 
 
-def find_roll(store: Store, job_id: str) -> tuple[str, PackKeys]:
-    """What a job took the roll of, and with which pack. Raises FatalError where no roll is kept."""
+def find_assignments(store: Store, job_id: str) -> tuple[str, PackKeys]:
+    """Collection and pack of a job whose assignments are kept. Raises FatalError where not."""
     spec = find_record(store, JobKeys(job_id).spec, JobSpec)
     if spec is None or spec.photos is None:
         raise FatalError(f"no job {job_id} with photos in {store.uri}: `headcount jobs` lists them")
     prepared = find_record(store, JobKeys(job_id).done(PREPARE), DoneMarker)
     if prepared is not None and prepared.pack is not None:
         keys = PackKeys(prepared.pack.pack_id)
-        if job_id in rolls.job_ids(store, keys.rolls(collection_id(spec.photos))):
+        if job_id in history.job_ids(store, keys.assignment_folder(collection_id(spec.photos))):
             return spec.photos, keys
     raise FatalError(
-        f"job {job_id} left no roll: it did not end, was rolled back, or is older than the last "
-        f"{rolls.KEPT} jobs of its collection"
+        f"job {job_id} has no assignments: it did not end, was rolled back, or is older than the "
+        f"last {history.KEPT} jobs of its collection"
     )
 
 
-def roll_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
-    """The collection of a job, and its roll. Raises FatalError where there is none."""
-    photos, keys = find_roll(store, job_id)
-    return photos, rolls.read_roll(store, keys, collection_id(photos), job_id)
+def assignments_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
+    """Collection and assignments of a job. Raises FatalError where they are not kept."""
+    photos, keys = find_assignments(store, job_id)
+    return photos, history.read_assignments(store, keys, collection_id(photos), job_id)
 
 
 def finished_jobs(store: Store) -> list[str]:
-    """The jobs that took a roll, ended well and were not undone since, in the order they ended."""
+    """Ids of the jobs with photos that are done and not undone, in the order they ended."""
     ends: list[tuple[datetime, str]] = []
     undone = undone_jobs(store)
     for job_id in job_ids(store):
@@ -101,7 +97,7 @@ def finished_jobs(store: Store) -> list[str]:
 
 
 def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | None]:
-    """A person's id and name, by either. Raises FatalError where nobody is called that."""
+    """Id and name of a person given by either. Raises FatalError where there is nobody."""
     known = people_of(store, s3)
     wanted = person if person in known else person_id(person)
     if wanted not in known:
@@ -110,84 +106,84 @@ def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | N
 
 
 def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
-    """Names by id of everybody in the decisions, the galleries and the rolls of an archive."""
+    """Names by person id of everybody in an archive's answers, galleries and assignments."""
     known = {
-        said.person_id: said.person
-        for _, said in decisions.read(store)
-        if said.person_id and said.person
+        answer.person_id: answer.person
+        for _, answer in decisions.read(store)
+        if answer.person_id and answer.person
     }
     for pack_id in pack_ids(store):
         keys = PackKeys(pack_id)
         gallery = Table(store.uri, keys.gallery, s3)
         if gallery.exists():
             known |= _names(gallery.read(["person_id", "person"]))
-        for said in latest_rolls(store, keys):
-            known |= _names(said.roll)
+        for latest in read_latest(store, keys):
+            known |= _names(latest.assignments)
     return known
 
 
 def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
-    """The faces that decisions say are this person, by id; what was said last of a face counts."""
+    """Faces that people's answers say are this person, by id; the last answer on a face counts."""
     standing: dict[str, FaceMark] = {}
-    for _, said in decisions.read(store):
-        if said.action == "name" and said.person_id == person:
-            photos = {mark.content for mark in said.faces} - {""}
+    for _, answer in decisions.read(store):
+        if answer.action == "name" and answer.person_id == person:
+            photos = {mark.content for mark in answer.faces} - {""}
             standing = {f: mark for f, mark in standing.items() if mark.content not in photos}
-        for mark in said.faces:
-            if said.action == "name" and said.person_id == person:
+        for mark in answer.faces:
+            if answer.action == "name" and answer.person_id == person:
                 standing[mark.face_id] = mark
-            elif said.action == "name" or said.person_id == person:
+            elif answer.action == "name" or answer.person_id == person:
                 standing.pop(mark.face_id, None)
     return standing
 
 
 def _names(rows: pa.Table) -> dict[str, str]:
-    """Names by id, each person's last one; without an object per row."""
+    """Names by person id, each person's last one; no Python object per row."""
     rows = rows.select(["person_id", "person"]).filter(pc.greater(rows["person_id"], ""))
     last = rows.group_by("person_id", use_threads=False).aggregate([("person", "last")])
     return dict(zip(last["person_id"].to_pylist(), last["person_last"].to_pylist(), strict=True))
 
 
 def pack_ids(store: Store) -> list[str]:
-    """The packs that an archive has tables of."""
+    """Ids of the packs that an archive has tables of."""
     folders = store.folders(PACKS)
     return [pack for pack in folders if any(store.list(PackKeys(pack).record))]
 
 
 @dataclass(frozen=True, slots=True)
-class Pointed:
-    """The faces that a person pointed at, and the collection they are in."""
+class Selection:
+    """Faces given by a face id or a cluster id, with the assignments they are in."""
 
-    said: LatestAssignments
+    latest: LatestAssignments
     face_ids: tuple[str, ...]
     cluster_id: str | None
-    """The cluster that is meant, or that the face is in."""
+    """The given cluster, or the one that the given face is in."""
 
 
 def find_faces(
     store: Store, what: str, among: Iterable[LatestAssignments] | None = None
-) -> Pointed:
-    """The faces that a face id or a cluster id means. Raises FatalError where there are none.
+) -> Selection:
+    """Faces of a face id or a cluster id. Raises FatalError where there are none.
 
-    The id of a cluster that was absorbed means whoever absorbed it. ``among`` are the latest
-    rolls, where they were read already.
+    The id of a cluster that was absorbed stands for the one that absorbed it. ``among``: the
+    latest assignments, if they were read already.
     """
-    for said in latest_rolls(store) if among is None else among:
-        ids, clusters = said.roll["face_id"], said.roll["cluster_id"]
+    for latest in read_latest(store) if among is None else among:
+        ids, clusters = latest.assignments["face_id"], latest.assignments["cluster_id"]
         at = pc.index(ids, what).as_py()
         if at >= 0:
-            return Pointed(said, (what,), clusters[at].as_py())
+            return Selection(latest, (what,), clusters[at].as_py())
         cluster: str | None = what
         if pc.index(clusters, what).as_py() < 0:
-            lineage = rolls.read_lineage(store, said.keys, said.collection)
+            lineage = history.read_lineage(store, latest.keys, latest.collection)
             lineage = lineage.filter(pc.equal(lineage["change"], "absorbed"))
             heirs = pc.unique(lineage["cluster_id"])
             alive = heirs.filter(pc.is_in(heirs, value_set=clusters.combine_chunks()))
-            cluster = rolls.heir(what, set(alive.to_pylist()), lineage)
+            cluster = history.heir(what, set(alive.to_pylist()), lineage)
         if cluster is not None:
-            inside = said.roll.filter(pc.equal(said.roll["cluster_id"], cluster))
+            inside = latest.assignments.filter(pc.equal(latest.assignments["cluster_id"], cluster))
             faces = tuple(pc.unique(inside["face_id"]).to_pylist())
-            return Pointed(said, faces, cluster)
+            return Selection(latest, faces, cluster)
     raise FatalError(
         f"no face and no cluster {what} in the latest results of {store.uri}: "
         "faces.parquet and clusters.parquet list them"
@@ -196,26 +192,28 @@ def find_faces(
 
 def find_both(
     store: Store, one: str, other: str, among: Iterable[LatestAssignments] | None = None
-) -> tuple[Pointed, Pointed]:
-    """The faces that two ids mean, in one collection: copies of a photo may be in several.
+) -> tuple[Selection, Selection]:
+    """Faces of two ids in one collection: copies of a photo may be in several collections.
 
     Raises FatalError where no collection has both.
     """
-    among = list(latest_rolls(store) if among is None else among)
-    for said in among:
+    among = list(read_latest(store) if among is None else among)
+    for latest in among:
         with suppress(FatalError):
-            return find_faces(store, one, [said]), find_faces(store, other, [said])
+            return find_faces(store, one, [latest]), find_faces(store, other, [latest])
     for what in (one, other):
-        find_faces(store, what, among)  # says so where it is nowhere
+        find_faces(store, what, among)  # raises where it is nowhere
     raise FatalError(f"{one} and {other} are faces of two collections")
 
 
-def marks(store: Store, pointed: Pointed, s3: S3Settings, *, best: int = 0) -> tuple[FaceMark, ...]:
-    """Marks of faces; with ``best``, of so many of the best quality, each in another photo."""
-    keys, of_collection = pointed.said.keys, in_collection(pointed.said.collection)
+def marks(
+    store: Store, selected: Selection, s3: S3Settings, *, best: int = 0
+) -> tuple[FaceMark, ...]:
+    """Marks of the faces, best quality first; with ``best``, that many at most, one a photo."""
+    keys, of_collection = selected.latest.keys, in_collection(selected.latest.collection)
     columns = ["photo", "face_id", "x", "y", "w", "h", "quality", "usable"]
     rows = _where_in(
-        Table(store.uri, keys.faces, s3), columns, "face_id", pointed.face_ids, of_collection
+        Table(store.uri, keys.faces, s3), columns, "face_id", selected.face_ids, of_collection
     )
     rows.sort(key=lambda row: (-row["quality"], row["photo"]))
     if best:

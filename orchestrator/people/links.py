@@ -1,4 +1,4 @@
-"""Links that people set: two faces or clusters are one person, or two; checked, then kept."""
+"""Links: a person's answer that two faces or clusters are one person, or two; check and record."""
 
 from __future__ import annotations
 
@@ -11,62 +11,62 @@ from pathlib import Path
 from headcount import audit, decisions
 from headcount.decisions import Action, DecisionRecord, FaceMark
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.people.latest_assignments import (
     LatestAssignments,
-    Pointed,
+    Selection,
     find_both,
-    latest_rolls,
     marks,
+    read_latest,
 )
 
 JOINED = 10_000
-"""Faces of a cluster that are bound together, at most, the best ones: 2 MB of the decision. What a
-larger cluster has beyond them is near enough to come by itself."""
+"""Faces of a cluster that a link binds, at most, the best ones: 2 MB of the record. The other faces
+of a larger cluster are near enough to follow by themselves."""
 PARTED = 500
-"""Faces of a cluster that are kept apart from those of another: every pair of them is a rule."""
+"""Faces of a cluster that are kept apart from another's, at most: every pair of them is a rule."""
 
 COLUMNS = ("one", "other", "decision")
 WORDS = {"together": False, "apart": True}
-"""What may be said of a pair in a file, and whether they are apart."""
+"""Values of the column decision, and whether each keeps the pair apart."""
 SHOWN = 20
-"""Bad lines of a file that a message names."""
+"""Bad lines of a file named in a message, at most."""
 
 Marks = tuple[FaceMark, ...]
 Saying = tuple[Action, frozenset[str]]
-"""What was said, and of which faces."""
+"""An answer's action and its faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What is to be kept: the faces of both sides, and the clusters that were spoken of."""
+    """A link to record: the faces of both sides, and their clusters."""
 
     apart: bool
     one: Marks
     other: Marks
     names: tuple[str, str]
-    """The clusters that the two are, or are in, now."""
+    """Ids of the clusters that the two sides are, or are in, now."""
     source: str
 
     @property
     def action(self) -> Action:
-        """What it says."""
+        """Action of the answer: same or different."""
         return "different" if self.apart else "same"
 
     @property
     def saying(self) -> Saying:
-        """That, and of which faces."""
+        """Action and faces of the answer."""
         return self.action, _ids(self.one) | _ids(self.other)
 
     @property
     def of_faces(self) -> bool:
-        """Whether it is about two faces alone."""
+        """Whether both sides are single faces."""
         return len(self.one) == len(self.other) == 1
 
     @property
     def joins(self) -> bool:
-        """Whether either has a face in a photo without the other."""
+        """Whether each side has a photo without a face of the other: else a merge has no effect."""
         photos = [{mark.content for mark in side} for side in (self.one, self.other)]
         return not (photos[0] <= photos[1] or photos[1] <= photos[0])
 
@@ -80,19 +80,19 @@ def check_link(
     apart: bool,
     among: Iterable[LatestAssignments] | None = None,
 ) -> Link:
-    """What it means that two faces or clusters are one person, or two.
+    """Link of two faces or clusters, given by their ids.
 
-    ``among`` are the latest rolls, where they were read already. Raises FatalError where it means
-    nothing: unknown ids, twice the same, two collections.
+    ``among``: the latest assignments, if they were read already. Raises FatalError for unknown ids,
+    the same id twice, or ids of two collections.
     """
     if one == other:
         raise FatalError(f"{one} is given twice: name two faces or clusters")
-    pointed = find_both(store, one, other, among)
-    sides = _sides(store, (one, other), pointed, s3, apart=apart)
+    selected = find_both(store, one, other, among)
+    sides = _sides(store, (one, other), selected, s3, apart=apart)
     if not (sides[0] and sides[1]) or _ids(sides[0]) == _ids(sides[1]):
         raise FatalError(f"{one} and {other} are not two faces that can be judged")
-    names = pointed[0].cluster_id or "", pointed[1].cluster_id or ""
-    link = Link(apart, *sides, names, pointed[0].said.uri)
+    names = selected[0].cluster_id or "", selected[1].cluster_id or ""
+    link = Link(apart, *sides, names, selected[0].latest.uri)
     if not (apart or link.of_faces or link.joins):
         raise FatalError(
             f"{one} and {other} are in the same photos, and nobody is in a photo twice: link two "
@@ -104,19 +104,19 @@ def check_link(
 def _sides(
     store: Store,
     what: tuple[str, str],
-    pointed: tuple[Pointed, Pointed],
+    selected: tuple[Selection, Selection],
     s3: S3Settings,
     *,
     apart: bool,
 ) -> tuple[Marks, Marks]:
-    """The faces of both; of clusters that are one by now, those that they were linked with."""
-    clusters = [w not in p.face_ids for w, p in zip(what, pointed, strict=True)]
-    if all(clusters) and pointed[0].cluster_id == pointed[1].cluster_id:
+    """Faces of the two sides; for clusters that were merged since, the faces of their link."""
+    clusters = [w not in p.face_ids for w, p in zip(what, selected, strict=True)]
+    if all(clusters) and selected[0].cluster_id == selected[1].cluster_id:
         return _once_linked(store, what, apart=apart)
     most = PARTED if apart else JOINED
     one, other = (
         marks(store, faces, s3)[:most] if whole else marks(store, faces, s3, best=1)
-        for faces, whole in zip(pointed, clusters, strict=True)
+        for faces, whole in zip(selected, clusters, strict=True)
     )
     if clusters[0]:
         one = tuple(mark for mark in one if clusters[1] or mark not in other)
@@ -126,7 +126,7 @@ def _sides(
 
 
 def _once_linked(store: Store, what: tuple[str, str], *, apart: bool) -> tuple[Marks, Marks]:
-    """The two sides as they were when these clusters were linked. Raises FatalError without."""
+    """Sides of the link that merged these clusters. Raises FatalError where there is none."""
     if apart:
         for _, decision in reversed(list(decisions.read(store))):
             if decision.action == "same" and set(decision.clusters) == set(what):
@@ -135,14 +135,13 @@ def _once_linked(store: Store, what: tuple[str, str], *, apart: bool) -> tuple[M
                 )
                 return one, other
         raise FatalError(
-            f"{what[0]} and {what[1]} are one cluster: say of two of its faces that they are two "
-            "people"
+            f"{what[0]} and {what[1]} are one cluster: give two of its faces instead, of two people"
         )
     raise _OneAlready(f"{what[0]} and {what[1]} are one cluster already")
 
 
 class _OneAlready(FatalError):
-    """Two clusters that are to be linked are one."""
+    """Error where two clusters that are to be linked are one already."""
 
 
 def _ids(marked: Marks) -> frozenset[str]:
@@ -150,7 +149,7 @@ def _ids(marked: Marks) -> frozenset[str]:
 
 
 def keep_link(store: Store, link: Link) -> None:
-    """Write it into the archive, for every later run."""
+    """Record a link in the archive, for every later run."""
     audit.record(store, "split" if link.apart else "merge", link.names[0], other=link.names[1])
     sides = [
         mark.model_copy(update={"side": side})
@@ -170,11 +169,11 @@ def keep_link(store: Store, link: Link) -> None:
 
 
 def check_file(store: Store, path: Path, s3: S3Settings) -> tuple[list[Link], int]:
-    """The links of a CSV file that are to be kept, and how many others hold already.
+    """Links of a CSV file that are to be recorded, and the number of others that hold already.
 
     Raises FatalError that names each bad line.
     """
-    among, kept = list(latest_rolls(store)), [decision for _, decision in decisions.read(store)]
+    among, kept = list(read_latest(store)), [decision for _, decision in decisions.read(store)]
     links, joined, bad = [], 0, []
     for number, row in _lines(path):
         try:
@@ -192,7 +191,7 @@ def check_file(store: Store, path: Path, s3: S3Settings) -> tuple[list[Link], in
 
 
 def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """The lines of a file with their numbers. Raises FatalError where it is no such table."""
+    """Rows of a CSV file with their line numbers. Raises FatalError where columns are missing."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restkey="", restval="")
@@ -217,10 +216,10 @@ def _check_line(
 
 
 def unsaid(links: Sequence[Link], kept: Iterable[DecisionRecord]) -> list[Link]:
-    """Those of a file's links that do not hold yet, in order.
+    """Links of a file that do not hold yet, in order.
 
-    Where lines contradict each other the last holds, however often the file is given: what a
-    later line says is no reason to say a line again.
+    Where lines contradict each other the last holds, however often the file is given: a later
+    line of the file is no reason to record an earlier one again.
     """
     told = _Told(kept, links)
     fresh = []
@@ -232,7 +231,7 @@ def unsaid(links: Sequence[Link], kept: Iterable[DecisionRecord]) -> list[Link]:
 
 
 class _Told:
-    """What was said of whom to link, in order, by face; and in which line a file says it last."""
+    """Recorded links in order, by face, and the last line of each link in a file."""
 
     def __init__(self, kept: Iterable[DecisionRecord], links: Sequence[Link]) -> None:
         self._all: list[Saying] = []
@@ -243,13 +242,13 @@ class _Told:
                 self.add((decision.action, _ids(decision.faces)))
 
     def add(self, saying: Saying) -> None:
-        """Say it, after all else."""
+        """Add a link as the latest."""
         for face in saying[1]:
             self._of[face].append(len(self._all))
         self._all.append(saying)
 
     def holds(self, saying: Saying, line: int) -> bool:
-        """Whether it was said, and nothing to the contrary since but what later lines say too."""
+        """Whether a link is recorded and contradicted since by nothing except later lines."""
         about = {number for face in saying[1] for number in self._of.get(face, ())}
         for number in sorted(about, reverse=True):
             other = self._all[number]

@@ -1,1 +1,1 @@
-"""Jobs that are begun by the clock."""
+"""Scheduled jobs: due times, runs, and the hook for their ends."""

@@ -1,4 +1,4 @@
-"""When a schedule is due: five cron fields in a time zone, as pure functions of a moment."""
+"""Due times of a schedule: five cron fields in a time zone, as pure functions of a moment."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SEARCH_DAYS = 9 * 366
 class Cron:
     """A cron expression in a time zone.
 
-    As in cron, where day and weekday are both restricted either will do. A time that the clocks
-    skip in spring is due as much later; one that they repeat in autumn is due once.
+    As in cron, if day and weekday are both restricted, either will do. A time that the clocks
+    skip in spring is due that much later; a time that they repeat in autumn is due once.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Cron:
 
     @classmethod
     def parse(cls, text: str, timezone: str) -> Cron:
-        """Raises FatalError where the expression, or the time zone, is none."""
+        """Parse five cron fields. Raises FatalError for a bad field or an unknown time zone."""
         cron = cls(" ".join(text.split()), timezone)
         if next(iter(cron.days(date(2024, 1, 1), 1)), None) is None:
             raise FatalError(f"cron {text!r} is never due: there is no such day")
@@ -42,7 +42,7 @@ class Cron:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The time zone."""
+        """The time zone of the fields."""
         try:
             return ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -63,7 +63,7 @@ class Cron:
 
     @property
     def once_a_day(self) -> bool:
-        """Whether it is due at most once on any day."""
+        """Whether there is at most one due time on any day."""
         return len(self._sets["minute"]) == len(self._sets["hour"]) == 1
 
     def _falls_on(self, day: date) -> bool:
@@ -77,7 +77,7 @@ class Cron:
         return by_day or by_weekday
 
     def days(self, start: date, step: int) -> Iterator[date]:
-        """The days it falls on, from ``start`` forwards (step 1) or backwards (step -1)."""
+        """Yield days with due times from ``start`` on, forwards (step 1) or backwards (step -1)."""
         for number in range(SEARCH_DAYS):
             day = start + timedelta(days=step * number)
             if self._falls_on(day):
@@ -89,7 +89,7 @@ class Cron:
         return sorted({moment.astimezone(UTC) for moment in local})
 
     def last(self, moment: datetime) -> datetime | None:
-        """The latest time it was due, at or before ``moment``, in UTC."""
+        """The latest due time at or before ``moment``, in UTC."""
         start = moment.astimezone(self.zone).date() + timedelta(days=1)
         for day in islice(self.days(start, -1), 4):
             past = [each for each in self._moments(day) if each <= moment]
@@ -98,7 +98,7 @@ class Cron:
         return None
 
     def next(self, moment: datetime) -> datetime | None:
-        """The first time it is due after ``moment``, in UTC."""
+        """The first due time after ``moment``, in UTC."""
         start = moment.astimezone(self.zone).date() - timedelta(days=1)
         for day in islice(self.days(start, 1), 4):
             coming = [each for each in self._moments(day) if each > moment]
@@ -107,13 +107,13 @@ class Cron:
         return None
 
     def label(self, due: datetime) -> str:
-        """The night's name: its local date, with the time where there may be several a day."""
+        """Name of a run by its local date, with the time if there may be several a day."""
         local = due.astimezone(self.zone)
         return f"{local:%Y-%m-%d}" if self.once_a_day else f"{local:%Y-%m-%dT%H%M}"
 
 
 def _values(text: str, name: str, low: int, high: int) -> frozenset[int]:
-    """The numbers that one field stands for: ``*``, ``5``, ``1-5``, ``*/15``, ``mon,fri``."""
+    """Numbers of one field such as ``*``, ``5``, ``1-5``, ``*/15`` or ``mon,fri``."""
     try:
         numbers = {n for part in text.lower().split(",") for n in _range(part, name, low, high)}
     except ValueError:

@@ -1,9 +1,9 @@
-"""Schedules: jobs that are begun again and again, one night at a time, never two at once.
+"""Schedules: jobs that are begun again and again, one run at a time.
 
-The archive holds the schedules and their nights; a message from beat only says "look now". A night
-is claimed by a numbered object that can be written once, and only when the night before has ended:
-two supervisors cannot begin the same night, nor two nights overlap. Of the nights that were missed
-the latest is caught up, once.
+The archive holds the schedules and their runs; a message from beat only says "look now". A run is
+claimed by a numbered object that can be written once, and only when the run before has ended: two
+supervisors cannot begin the same run, and no two runs of a schedule overlap. Of the runs that were
+missed, the latest is caught up. In the archive a run is called a night (``nights/``).
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from headcount.contract.layout import SCHEDULES, JobKeys, ScheduleKeys
-from headcount.contract.messages import (
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import (
     FinishedRecord,
     JobSpec,
-    NightRecord,
+    ScheduledRunRecord,
     ScheduleRecord,
-    find_record,
-    now,
-    read_record,
 )
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
 from orchestrator.jobs.submit import spec_of, submit
 from orchestrator.schedules.cron import Cron
@@ -34,13 +33,13 @@ Hook = Callable[[dict[str, object]], None]
 
 
 def schedules(store: Store) -> list[ScheduleRecord]:
-    """Every schedule of an archive, by name."""
+    """Schedules of an archive, sorted by name."""
     keys = [info.key for info in store.list(SCHEDULES) if info.key.count("/") == 1]
     return [record for key in keys if (record := find_record(store, key, ScheduleRecord))]
 
 
 def find_schedule(store: Store, name: str) -> ScheduleRecord:
-    """One schedule. Raises FatalError where there is none of that name."""
+    """The schedule of this name. Raises FatalError where there is none."""
     record = find_record(store, ScheduleKeys(name).record, ScheduleRecord)
     if record is None:
         raise FatalError(
@@ -50,28 +49,28 @@ def find_schedule(store: Store, name: str) -> ScheduleRecord:
 
 
 def cron_of(schedule: ScheduleRecord) -> Cron:
-    """When it is due."""
+    """Due times of a schedule."""
     return Cron.parse(schedule.cron, schedule.timezone)
 
 
-def nights(store: Store, name: str) -> list[NightRecord]:
-    """The nights of a schedule, oldest first."""
-    keys = sorted(info.key for info in store.list(ScheduleKeys(name).nights))
-    return [record for key in keys if (record := find_record(store, key, NightRecord))]
+def scheduled_runs(store: Store, name: str) -> list[ScheduledRunRecord]:
+    """Runs of a schedule, oldest first."""
+    keys = sorted(info.key for info in store.list(ScheduleKeys(name).runs))
+    return [record for key in keys if (record := find_record(store, key, ScheduledRunRecord))]
 
 
-def latest_night(store: Store, name: str) -> NightRecord | None:
-    """The latest night of a schedule."""
-    keys = [info.key for info in store.list(ScheduleKeys(name).nights)]
-    return read_record(store, max(keys), NightRecord) if keys else None
+def latest_run(store: Store, name: str) -> ScheduledRunRecord | None:
+    """The latest run of a schedule, None before the first."""
+    keys = [info.key for info in store.list(ScheduleKeys(name).runs)]
+    return read_record(store, max(keys), ScheduledRunRecord) if keys else None
 
 
 def due_moment(
-    cron: Cron, *, since: datetime, latest: NightRecord | None, moment: datetime
+    cron: Cron, *, since: datetime, latest: ScheduledRunRecord | None, moment: datetime
 ) -> datetime | None:
-    """The moment for which a night is to begin at ``moment``; None where none is.
+    """The due time of the run to begin at ``moment``; None where none is due.
 
-    ``since`` is when the schedule was made. However many nights were missed, it is the latest.
+    ``since``: the time the schedule was made. If several runs were missed, the latest counts.
     """
     due = cron.last(moment)
     if due is None or due <= since or (latest is not None and due <= latest.due):
@@ -80,7 +79,7 @@ def due_moment(
 
 
 class Scheduler:
-    """Begins the nights of an archive's schedules, and tells how they ended."""
+    """Begins the runs of an archive's schedules, and calls the hook when they end."""
 
     def __init__(
         self,
@@ -97,69 +96,67 @@ class Scheduler:
         self._hook = hook
         self._clock = clock
 
-    def look(self) -> list[NightRecord]:
-        """Begin every night that is due, and tell of every one that ended; gives those begun."""
+    def look(self) -> list[ScheduledRunRecord]:
+        """Begin every due run and call the hook for every ended one; return the runs begun."""
         begun = []
         for schedule in schedules(self.store):
-            latest = latest_night(self.store, schedule.name)
+            latest = latest_run(self.store, schedule.name)
             if latest and not self._ended(schedule, latest):
                 continue
             due = due_moment(
                 cron_of(schedule), since=schedule.created, latest=latest, moment=self._clock()
             )
-            if due is not None and (night := self._begin(schedule, latest, due)):
-                begun.append(night)
+            if due is not None and (run := self._begin(schedule, latest, due)):
+                begun.append(run)
         return begun
 
     def tell(self) -> None:
-        """Tell of every latest night that has ended and was not told yet."""
+        """Call the hook for the latest run of each schedule, if it has ended and was not told."""
         for schedule in schedules(self.store):
-            if latest := latest_night(self.store, schedule.name):
+            if latest := latest_run(self.store, schedule.name):
                 self._ended(schedule, latest)
 
-    def begin_now(self, name: str) -> NightRecord:
-        """Begin a night at once, due or not. Raises FatalError while another one runs."""
+    def begin_now(self, name: str) -> ScheduledRunRecord:
+        """Begin a run at once, due or not. Raises FatalError while another run is at work."""
         schedule = find_schedule(self.store, name)
-        latest = latest_night(self.store, name)
-        night = None
+        latest = latest_run(self.store, name)
+        run = None
         if latest is None or self._ended(schedule, latest):
-            night = self._begin(schedule, latest, None)
-        if night is None:
-            running = latest_night(self.store, name)
+            run = self._begin(schedule, latest, None)
+        if run is None:
+            running = latest_run(self.store, name)
             job = running.job_id if running else "?"
             raise FatalError(
                 f"schedule {name} is at work already (job {job}), and never overlaps itself: "
                 "`headcount cancel` ends that job, or wait until it has ended"
             )
-        return night
+        return run
 
-    def _ended(self, schedule: ScheduleRecord, night: NightRecord) -> bool:
-        """Whether a night's job has ended; then it is told, once. Mends a half-begun night."""
-        keys = JobKeys(night.job_id)
+    def _ended(self, schedule: ScheduleRecord, run: ScheduledRunRecord) -> bool:
+        """Whether a run's job has ended; calls the hook then. Submits a half-begun run's job."""
+        keys = JobKeys(run.job_id)
         finished = find_record(self.store, keys.finished, FinishedRecord)
         if finished is not None:
-            self._tell(night, finished)
+            self._tell(run, finished)
             return True
         if find_record(self.store, keys.spec, JobSpec) is None:
-            self._submit(
-                self._spec(schedule, night.out).model_copy(update={"job_id": night.job_id})
-            )
+            self._submit(self._spec(schedule, run.out).model_copy(update={"job_id": run.job_id}))
         return False
 
     def _spec(self, schedule: ScheduleRecord, out: str) -> JobSpec:
         return spec_of(schedule.model_copy(update={"archive": self.store.uri}), out, self.settings)
 
     def _begin(
-        self, schedule: ScheduleRecord, latest: NightRecord | None, due: datetime | None
-    ) -> NightRecord | None:
-        """Claim the next night and leave its job in the archive; None where another was quicker."""
+        self, schedule: ScheduleRecord, latest: ScheduledRunRecord | None, due: datetime | None
+    ) -> ScheduledRunRecord | None:
+        """Claim the next run and submit its job; None where another supervisor was quicker."""
         keys, began = ScheduleKeys(schedule.name), self._clock()
         cron = cron_of(schedule)
         moment = due or began
         label = cron.label(moment) if due else f"{moment.astimezone(cron.zone):%Y-%m-%dT%H%M%S}"
         number = latest.number + 1 if latest else 1
         spec = self._spec(schedule, self.store.uri + keys.results(label))
-        night = NightRecord(
+        run = ScheduledRunRecord(
             schedule=schedule.name,
             number=number,
             label=label,
@@ -168,13 +165,13 @@ class Scheduler:
             job_id=spec.job_id,
             out=spec.out,
         )
-        if not self.store.put_new(keys.night(number), night.to_bytes()):
+        if not self.store.put_new(keys.run(number), run.to_bytes()):
             return None
         self._submit(spec)
-        return night
+        return run
 
     def _submit(self, spec: JobSpec) -> None:
-        """Leave the job in the archive; one that cannot be done is left there as failed."""
+        """Submit the job; record one that cannot be done as failed."""
         try:
             submit(spec, self.s3)
         except FatalError as error:
@@ -189,50 +186,50 @@ class Scheduler:
             self.store.put(keys.spec, spec.to_bytes())
             self.store.put(keys.finished, record.to_bytes())
 
-    def _tell(self, night: NightRecord, finished: FinishedRecord) -> None:
-        """Call the hook for a night's end. A hook that fails is called again at the next look."""
+    def _tell(self, run: ScheduledRunRecord, finished: FinishedRecord) -> None:
+        """Call the hook for a run's end, once. One that fails is called again at the next look."""
         if self._hook is None:
             return
-        told = ScheduleKeys(night.schedule).told(night.number)
+        told = ScheduleKeys(run.schedule).told(run.number)
         if any(info.key == told for info in self.store.list(told)):
             return
         try:
-            self._hook(ending_of(night, finished))
+            self._hook(ending_of(run, finished))
         except TransientError as error:
-            log.warning("night %s of %s is not told yet: %s", night.label, night.schedule, error)
+            log.warning("the hook was not called for %s of %s: %s", run.label, run.schedule, error)
             return
         self.store.put(told, b"")
 
 
-def ending_of(night: NightRecord, finished: FinishedRecord) -> dict[str, object]:
-    """What a hook is told: where the results are and how it went. No secret is in it."""
+def ending_of(run: ScheduledRunRecord, finished: FinishedRecord) -> dict[str, object]:
+    """Body of a hook's call: where the results are and how the run ended. It holds no secret."""
     return {
         "event": f"night.{finished.state}",
-        "schedule": night.schedule,
-        "night": night.label,
-        "job_id": night.job_id,
+        "schedule": run.schedule,
+        "night": run.label,
+        "job_id": run.job_id,
         "state": finished.state,
         "message": finished.message,
-        "began": night.began.isoformat(),
+        "began": run.began.isoformat(),
         "finished": finished.finished.isoformat(),
-        "results": night.out,
-        "diff": night.out + "diff.json" if finished.state == "done" else None,
+        "results": run.out,
+        "diff": run.out + "diff.json" if finished.state == "done" else None,
         "photos": finished.photos,
         "failures": finished.failures,
     }
 
 
 def moments(store: Store, moment: datetime) -> dict[str, datetime]:
-    """When each schedule is due next: what beat is set to."""
+    """The next due time of each schedule after ``moment``, by name, for beat."""
     coming = ((s.name, cron_of(s).next(moment)) for s in schedules(store))
     return {name: due for name, due in coming if due is not None}
 
 
 def states(store: Store) -> Iterator[dict[str, object]]:
-    """Every schedule with its next and its latest night, for a person or a program."""
+    """Yield every schedule as JSON, with its next due time, latest run and state."""
     for schedule in schedules(store):
         coming = cron_of(schedule).next(now())
-        latest = latest_night(store, schedule.name)
+        latest = latest_run(store, schedule.name)
         finished = None
         if latest:
             finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)
@@ -245,7 +242,7 @@ def states(store: Store) -> Iterator[dict[str, object]]:
 
 
 def add_schedule(store: Store, schedule: ScheduleRecord) -> None:
-    """Leave a schedule in the archive. Raises FatalError where the name is taken."""
+    """Write a schedule into the archive. Raises FatalError where the name is taken."""
     if not store.put_new(ScheduleKeys(schedule.name).record, schedule.to_bytes()):
         raise FatalError(
             f"there is a schedule {schedule.name!r} already: remove it first, "
@@ -254,6 +251,6 @@ def add_schedule(store: Store, schedule: ScheduleRecord) -> None:
 
 
 def remove_schedule(store: Store, name: str) -> None:
-    """Take a schedule away; its nights and their results stay."""
+    """Remove a schedule; its runs and their results stay."""
     find_schedule(store, name)
     store.delete(ScheduleKeys(name).record)

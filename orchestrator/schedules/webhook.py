@@ -1,7 +1,7 @@
-"""Telling whoever wants to know that a night has ended: a webhook or a command.
+"""The hook that is called when a scheduled run ends: a URL or a command.
 
-The hook is a setting of the supervisor, never a part of the archive: who may write to the archive
-must not thereby choose what the supervisor runs or calls.
+The hook is a setting of the supervisor, never a part of the archive: write access to the archive
+must not be enough to choose a command that the supervisor runs, or a URL that it calls.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ HOOK_SECONDS = 30.0
 def call_hook(settings: Settings, body: dict[str, object]) -> None:
     """Send ``body`` as JSON to the URL, or to the standard input of the command, that is set.
 
-    Raises TransientError where it does not arrive; its text holds no part of the hook, which
-    may be a secret.
+    Raises TransientError where that fails; its text holds no part of the hook, which may be a
+    secret.
     """
     if settings.hook is None:
         return

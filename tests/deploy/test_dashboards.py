@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import QueueState
-from headcount.contract.messages import DoneMarker, ProgressRecord, now
+from headcount.broker.client import QueueState
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.telemetry.metrics import Board, WorkerMetrics
 
 yaml = pytest.importorskip("yaml")

@@ -1,8 +1,11 @@
 """Dockerfiles and compose.yaml: linted, hardened, and true to the command line."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,24 @@ def test_an_image_runs_as_nobody_and_is_built_in_stages(path: Path) -> None:
 def test_each_image_takes_its_own_extra() -> None:
     extras = {p.stem: p.read_text().partition("--no-compile ")[2].split()[0] for p in DOCKERFILES}
     assert extras == {"orchestrator": ".", "worker-cpu": "'.[cpu]'", "worker-gpu": "'.[gpu]'"}
+
+
+def test_the_gpu_image_has_the_cuda_and_the_cudnn_that_onnxruntime_gpu_needs() -> None:
+    root = DEPLOY.parent
+    known = json.loads(
+        (root / "tests" / "workers" / "models" / "onnxruntime_options.json").read_text()
+    )
+    text = (DEPLOY / "docker" / "worker-gpu.Dockerfile").read_text()
+    (base,) = re.findall(r"^FROM nvidia/cuda:(\S+) AS base$", text, re.MULTILINE)
+    cuda = known["cuda"].split(".")[0]
+    assert base.startswith(f"{cuda}.")
+    assert "-cudnn-runtime-" in base
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    (floor,) = re.findall(
+        r"onnxruntime-gpu>=1\.(\d+)", " ".join(extras["optional-dependencies"]["gpu"])
+    )
+    assert int(floor) >= 28  # built for CUDA 13 from 1.27 on; older ones ask for 12
+    assert f"libcudart.so.{cuda}" in known["needs"]["cuda"]
 
 
 def test_compose_is_what_its_schema_says() -> None:

@@ -7,9 +7,10 @@ from threading import Thread
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from headcount.settings import S3Settings
-from headcount.storage.s3 import S3Store, encryption_of
-from headcount.tables import storage_options
+from headcount.s3_settings import S3Settings
+from headcount.storage.s3.client import encryption_of
+from headcount.storage.s3.store import S3Store
+from headcount.tables.options import storage_options
 
 
 class Bucket(BaseHTTPRequestHandler):

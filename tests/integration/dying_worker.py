@@ -7,9 +7,10 @@ from typing import Any
 
 from tests.integration.graves import die_once
 from workers.__main__ import main
-from workers.stages import reduce
+from workers.identity import update
+from workers.stages import write
 
-POINTS = ("enrol_named", "write_lineage", "write_roll")
+POINTS = ("enrol_named", "write_lineage", "write_assignments")
 DEATHS = "HEADCOUNT_TEST_DEATHS"
 
 
@@ -25,7 +26,9 @@ def die_once_after(point: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":  # a test that imports this module is to live
-    reduce.enrol_named = die_once_after("enrol_named", reduce.enrol_named)
-    reduce.rolls.write_table = die_once_after("write_lineage", reduce.rolls.write_table)
-    reduce.rolls.write_roll = die_once_after("write_roll", reduce.rolls.write_roll)
+    update.enrol_named = die_once_after("enrol_named", update.enrol_named)
+    write.history.write_table = die_once_after("write_lineage", write.history.write_table)
+    write.history.write_assignments = die_once_after(
+        "write_assignments", write.history.write_assignments
+    )
     main()

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from headcount.broker import Broker
-from headcount.settings import S3Settings, Settings
+from headcount.broker.client import Broker
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
-from headcount.storage.local import DirectoryStore
-from headcount.tables import Table
+from headcount.storage.local.store import DirectoryStore
+from headcount.tables.table import Table
 from orchestrator.jobs.supervisor import Supervisor
 from tests.integration.graves import die_once
 

@@ -11,6 +11,7 @@ from PIL import Image
 from tests import running
 from tests.running import headcount, table
 from tests.servers import S3Server, small_disk
+from tests.workers.networks import made_scrfd
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
@@ -93,11 +94,10 @@ def test_an_unknown_setting_value_names_the_setting(samples: Path, tmp_path: Pat
     refused(ended, "HEADCOUNT_THREADS")
 
 
-def test_a_damaged_model_file(samples: Path, tmp_path: Path, data: Path) -> None:
+def test_a_damaged_model_file(samples: Path, tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     pack.mkdir()
-    detector = (data / "models" / "scrfd_500m_kps.onnx").read_bytes()
-    (pack / "detector.onnx").write_bytes(detector[:1000])
+    (pack / "detector.onnx").write_bytes(made_scrfd()[:1000])
     ended = run(samples / "photos", tmp_path / "out", "--model", str(pack))
     refused(ended, "detector.onnx", "damaged")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from tests.running import comparable, headcount, start, table
 from tests.servers import S3Server
 
@@ -70,7 +70,7 @@ def test_run_with_a_broker_set_gives_its_work_to_that_brokers_workers(
         HEADCOUNT_BROKER_URL=broker_url,
     )
     assert ended.returncode == 0, ended.stderr
-    assert Broker(broker_url).workers_seen() == 1
+    assert Broker(broker_url).worker_count() == 1
     alone = headcount("run", photos, "--people", people, "--out", str(tmp_path / "b"))
     assert alone.returncode == 0, alone.stderr
     for name in ("photos", "faces", "people", "clusters"):

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headcount.settings import S3Settings
-from headcount.storage.s3 import PART_BYTES, S3Store
-from headcount.tables import Table
+from headcount.s3_settings import S3Settings
+from headcount.storage.s3.store import PART_BYTES, S3Store
+from headcount.tables.table import Table
 from tests.faulty_proxy import FaultyProxy, Request
 from tests.servers import S3Server
 

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import TIMEOUT_SECONDS, Broker
+from headcount.broker.client import TIMEOUT_SECONDS, Broker
 from headcount.contract.layout import PREPARE, REDUCE, JobKeys, shard_name
-from headcount.contract.messages import DoneMarker, JobSpec, UnitMessage, read_record
-from headcount.settings import S3Settings, Settings
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
@@ -341,7 +344,7 @@ def test_workers_whose_clocks_are_hours_apart_change_no_result(
         for hours in (-8, 8):  # beyond the time after which a message counts as lost
             skewed = {"module": "tests.integration.skewed_worker", "HOURS_AHEAD": str(hours)}
             stack.enter_context(fake_worker(broker_url, tmp_path / f"{hours}.log", **skewed))
-        until(lambda: Broker(broker_url).workers_seen() == 2)
+        until(lambda: Broker(broker_url).worker_count() == 2)
         ended = cluster.run("supervise", "--once")
     assert ended.returncode == 0, ended.stderr
     assert all("done" in (tmp_path / f"{hours}.log").read_text() for hours in (-8, 8))

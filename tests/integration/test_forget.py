@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import DoneMarker, FinishedRecord, JobSpec, now, read_record
-from headcount.settings import S3Settings
+from headcount.contract.record import now, read_record
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
+from orchestrator.people.forget import archive
 from orchestrator.people.forget import run as forgetting
 from tests.running import comparable, headcount, summary, table
 
@@ -141,7 +143,7 @@ def test_what_tasks_handed_on_goes_too_and_a_failed_job_makes_it_anew(
     finished = read_record(store, keys.finished, FinishedRecord)
     store.put(keys.finished, finished.model_copy(update={"state": "failed"}).to_bytes())
     marker = read_record(store, keys.done("reduce"), DoneMarker)
-    for unit in ("gather", "match-0000000", "join-0000000"):
+    for unit in ("split", "match-0000000", "join-0000000"):
         store.put(keys.done(unit), marker.model_copy(update={"unit": unit}).to_bytes())
     store.put(keys.places(0, 0), vectors[0])
     ended = JobKeys(min(path.name for path in (out / "archive/jobs").iterdir()))
@@ -154,20 +156,23 @@ def test_what_tasks_handed_on_goes_too_and_a_failed_job_makes_it_anew(
 def test_a_forget_that_was_interrupted_is_ended_by_the_next(
     done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = ("_forget_decisions", "_forget_rows", "_forget_rolls", "_forget_jobs", "withdraw")
-    for step in steps:
+    steps = [
+        *((archive, f"forget_{what}") for what in ("answers", "rows", "assignments", "jobs")),
+        (forgetting, "remove_from_results"),
+    ]
+    for module, step in steps:
         out = Path(shutil.copytree(done, tmp_path / step))
         _move_jobs(done, out)
         words, vectors = traces(out)
         store = open_store(canonical_uri(str(out / "archive")), S3Settings())
         with monkeypatch.context() as patched:
-            real = getattr(forgetting, step)
+            real = getattr(module, step)
 
             def and_die(*arguments: Any, real: Any = real, **named: Any) -> None:
                 real(*arguments, **named)
                 raise KeyboardInterrupt
 
-            patched.setattr(forgetting, step, and_die)
+            patched.setattr(module, step, and_die)
             with pytest.raises(KeyboardInterrupt):
                 forgetting.forget(store, NAME, S3Settings())
         forgetting.forget(store, NAME, S3Settings())

@@ -17,10 +17,11 @@ import pytest
 from headcount.contract import inventory, results
 from headcount.contract.inventory import Place, place_of
 from headcount.contract.layout import JobKeys, ScheduleKeys
-from headcount.contract.messages import FailedMarker, FinishedRecord, JobSpec, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import FailedMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark, decide
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.people.forget.run import forget
 from tests.running import headcount, table
@@ -177,7 +178,7 @@ def test_nothing_of_a_forgotten_person_is_left_in_any_place_of_the_list(
     lists = {"archive": inventory.ARCHIVE, "results": inventory.RESULTS}
     every = {(name, place.pattern): place for name, some in lists.items() for place in some}
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("orchestrator.people.forget.run._forget_decisions", stop)
+        interrupted.setattr("orchestrator.people.forget.archive.forget_answers", stop)
         with pytest.raises(KeyboardInterrupt):
             forget(archive_of(out), NAME, S3Settings())
     before = set(found_in(out, needles)) | set(pictures_of(out, photos))

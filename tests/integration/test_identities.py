@@ -10,7 +10,8 @@ import lance
 import onnx
 import pytest
 
-from headcount.contract.messages import CalibrationRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CalibrationRecord
 from tests.running import headcount, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]

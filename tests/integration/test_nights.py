@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.messages import FireMessage
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.supervise import drive
 from orchestrator.console.metrics import Watch
@@ -30,7 +31,7 @@ DAY = timedelta(days=1)
 BEAT = """
 import sys, threading, time
 from datetime import UTC, datetime, timedelta
-from headcount.broker import Beat
+from headcount.broker.beat import Beat
 
 def seconds(number):
     return datetime.now(UTC) + timedelta(seconds=number)

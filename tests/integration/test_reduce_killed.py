@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from headcount.broker import Broker
-from headcount.settings import S3Settings, Settings
-from headcount.tables import Table
+from headcount.broker.client import Broker
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from headcount.tables.table import Table
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local.servers import worker_pool

@@ -10,7 +10,7 @@ import pytest
 
 from headcount.errors import TransientError
 from headcount.storage import open_store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from tests.faulty_proxy import FaultyProxy
 from tests.running import comparable, headcount
 from tests.servers import S3Server

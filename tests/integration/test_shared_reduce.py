@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.layout import JobKeys
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local import servers as embedded
@@ -68,14 +69,14 @@ def test_a_large_collection_is_reduced_by_many_tasks_that_may_die_and_the_result
 
     keys = JobKeys(spec.job_id)
     with worker_pool(2, broker_url, environment, module="tests.integration.dying_sharer") as pool:
-        for key in (keys.done("gather"), keys.done_folder + "match", keys.done_folder + "join"):
+        for key in (keys.done("split"), keys.done_folder + "match", keys.done_folder + "join"):
             with pytest.raises(Killed):
                 drive(killed_once_there_is(key))
         drive(pool.check)
         assert pool.deaths == len(POINTS)
     done = {Path(info.key).stem for info in store.list(keys.done_folder)}
     tasks = {f"{kind}-{number:07}" for kind in ("match", "join") for number in range(4)}
-    assert done == {"prepare", "gather", "reduce"} | tasks
+    assert done == {"prepare", "split", "reduce"} | tasks
     assert not list(store.list(keys.handed_on))
     assert {grave.name for grave in graves.iterdir()} == set(POINTS)
     assert said(shared) == said(whole)

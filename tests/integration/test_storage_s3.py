@@ -23,9 +23,9 @@ from headcount.errors import (
     ObjectTooLarge,
     TransientError,
 )
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
-from headcount.storage.s3 import S3Store
+from headcount.storage.s3.store import S3Store
 from tests.faulty_proxy import FaultyProxy
 from tests.servers import S3Server, free_ports
 
@@ -283,7 +283,7 @@ def test_servers_known_to_list_in_order_are_asked_without_folders(
     store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """These names sort alike by folder and by key, so SeaweedFS can stand in for AWS."""
-    monkeypatch.setattr("headcount.storage.s3.LISTS_IN_ORDER", ("SeaweedFS",))
+    monkeypatch.setattr("headcount.storage.s3.listing.LISTS_IN_ORDER", ("SeaweedFS",))
     wanted = [f"{n % 10}/{n:04}" for n in range(2500)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda key: store.put(key, b""), wanted))

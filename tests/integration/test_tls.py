@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from headcount.broker import Broker
+from headcount.broker.client import Broker
 from headcount.contract.messages import UnitMessage
 from headcount.errors import FatalError
 from tests.running import headcount

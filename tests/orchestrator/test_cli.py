@@ -1,7 +1,12 @@
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from orchestrator import commands
+from orchestrator.cli import SECTIONS
 
 HEAVY = ("pyarrow", "lance", "celery", "redis", "minio", "pydantic", "rich", "numpy", "onnxruntime")
 
@@ -23,8 +28,19 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip().endswith("[]")
-    assert "demo" in shown.stdout
-    assert "doctor" in shown.stdout
+    listed = re.findall(r"^  (\w+) {2,}\S", shown.stdout.partition("\nStart:\n")[2], re.MULTILINE)
+    modules = Path(commands.__path__[0]).glob("*.py")
+    existing = {file.stem for file in modules if "def command(" in file.read_text()}
+    assert sorted(listed) == sorted(existing)  # each once
+
+
+def test_help_stands_in_sections_whose_lines_are_one_under_another() -> None:
+    shown = headcount("--help").stdout
+    titles = re.findall(r"^(\w+):$", shown, re.MULTILINE)
+    assert titles == ["Options", *SECTIONS]
+    assert re.search(r"^Answers:\n  name .*\n  reject .*\n  link ", shown, re.MULTILINE)
+    starts = re.findall(r"^  (?=\w)\w+ +", shown.partition("\nStart:\n")[2], re.MULTILINE)
+    assert len({len(start) for start in starts}) == 1
 
 
 @pytest.mark.parametrize("command", ["run", "enroll", "submit", "status", "worker", "doctor"])

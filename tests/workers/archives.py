@@ -11,10 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, ModelChoice, PackRecord, now
-from headcount.settings import S3Settings
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.tables import Table, faces_schema, gallery_schema
+from headcount.tables.schemas import faces_schema, gallery_schema
+from headcount.tables.table import Table
 from workers.tables.rows import fixed_lists
 
 PACK = PackRecord(

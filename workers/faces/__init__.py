@@ -1,1 +1,1 @@
-"""The faces of one photo: found at several scales, embedded, judged."""
+"""The faces of one photo: detected at several scales, embedded, judged."""

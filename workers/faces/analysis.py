@@ -1,4 +1,4 @@
-"""What one photo shows: decoded, its faces found, aligned, embedded and judged."""
+"""Analysis of one photo: decoded, its faces detected, aligned, embedded and judged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Analysis:
     """The N faces of one photo, best detection first; all coordinates in its upright pixels.
 
     ``boxes`` N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2, ``scores`` and
-    ``qualities`` N in 0..1, ``passes`` N names of the pass that found each, ``usable`` N,
+    ``qualities`` N in 0..1, ``passes`` N names of the pass that detected each, ``usable`` N,
     ``embeddings`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
     in their ids, where some were left out.
     """
@@ -54,7 +54,7 @@ class Analysis:
         return len(self.scores)
 
     def where(self, rows: Sequence[int]) -> Analysis:
-        """Some of the faces, in this order; they keep their numbers."""
+        """Select faces by row, in this order; they keep their numbers."""
         kept = list(rows)
         numbers = range(len(self)) if self.numbers is None else self.numbers
         return replace(
@@ -92,11 +92,11 @@ def analyse(
     profile: ProfileName = "balanced",
     rescue_tight: bool = False,
 ) -> Analysis:
-    """Find and embed every face of a photo.
+    """Detect and embed every face of a photo.
 
     With ``rescue_tight`` a photo without a face is tried again with a border around it: a
     detector needs to see where a face ends, and crops made for enrolment often don't show it.
-    Raises PhotoError, for what is wrong with the photo, and TransientError.
+    Raises PhotoError where the photo is at fault, and TransientError.
     """
     stages = _Stages()
     picture = Picture(data, max_pixels=max_pixels)
@@ -119,9 +119,9 @@ def analyse(
 
 
 def _decoded_for(picture: Picture, found: Found) -> Decoded:
-    """The photo at the smallest scale that has a crop's pixels for every face that may be named.
+    """Decode the photo at the smallest scale that gives every usable face a crop's pixels.
 
-    In full, where the photo has no more.
+    The full photo, where it has fewer.
     """
     decoded = picture.at_least(1)
     heights = found.faces.boxes[:, 3]
@@ -153,7 +153,7 @@ def _analysis(
 
 
 def _search_tight(picture: Picture, detector: Detector, profile: Profile) -> Found:
-    """The faces of a tight crop, seen with a border of its own edge colours around it."""
+    """Detect the faces of a tight crop with a border of its own edge colours around it."""
     decoded = picture.at_least(profile.passes[-1])
     height, width = decoded.image.shape[:2]
     down, right = int(height * TIGHT_BORDER), int(width * TIGHT_BORDER)

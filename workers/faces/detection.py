@@ -1,8 +1,8 @@
-"""Searching a photo for faces: the scales that a profile looks at, and one list of all finds.
+"""Searching a photo for faces: passes at the scales of a profile, merged into one list.
 
-Each detector sees faces of some sizes well. A larger scale finds smaller faces and loses large
-ones, so several scales are searched and their finds merged. A face counts where one pass is sure
-of it, or where two passes agree on it with less certainty each.
+Each detector sees faces of some sizes well. A larger scale shows smaller faces and loses large
+ones, so several scales are searched and their detections merged. A face counts where one pass is
+sure of it, or where two passes agree on it with less certainty each.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from headcount.settings import ProfileName
 from workers.images.align import rescaled
 from workers.images.decode import Decoded, Picture
 from workers.models.base import Detections, Detector, Floats, Image
-from workers.models.detectors.boxes import overlaps, real_faces, suppress
+from workers.models.detectors.boxes import overlaps, suppress, valid_detections
 
 OVERLAP = 0.4
-"""Of two finds that share more than this (intersection over union) the better stays."""
+"""Largest overlap (intersection over union) of two faces; beyond it the better one stays."""
 AGREE = 0.4
-"""Finds of two passes that share this are one face, seen twice."""
+"""Overlap from which detections of two passes are one face."""
 LARGEST = 192.0
 """A pass looks for faces up to this height in its own pixels, unless it is the smallest one:
 larger ones are its false alarms, and the next smaller pass sees them better."""
 CLOSE_UP = 256
-"""A face that fills the frame is found at this long side: tried where nothing sure was found."""
+"""Long side at which a face that fills the frame is detected: tried where no face is sure."""
 DISTINCT = 1.15
 """Passes whose scales differ by less see the same; the smaller one is left out."""
 MANY_FACES = 8
 SMALL_FACE = 32.0
-"""A photo with so many faces, or one so small in pixels of the largest pass, gets a second look."""
+"""A photo with so many faces, or one so small in pixels of the largest pass, gets a tiled pass."""
 TILE = 1664
-"""The longest side of a tile of the second look: what bounds its memory."""
+"""The longest side of a tile of the tiled pass: it bounds the memory."""
 TILE_OVERLAP = 0.2
-"""By how much tiles overlap, in parts of the longest side, and at most by LARGEST pixels."""
+"""Overlap of tiles, in parts of their longest side; at most LARGEST pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How hard a photo is searched.
+    """Passes over a photo, by the user's choice of speed or thoroughness.
 
     ``passes`` are the long sides, in pixels, to which a photo is scaled, ascending; it is
     enlarged for them at most ``enlarge`` times. ``second_look`` is the long side up to which a
@@ -52,27 +52,25 @@ class Profile:
 
     passes: tuple[int, ...]
     enlarge: float = 1.0
-    second_look: int = 0
+    tiled: int = 0
     always: bool = False
     turns: bool = False
 
 
 PROFILES: dict[ProfileName, Profile] = {
     "fast": Profile((640,)),
-    "balanced": Profile((640, 1448), enlarge=1.5, second_look=2896, turns=True),
-    "thorough": Profile(
-        (640, 1024, 1448, 2048), enlarge=2.0, second_look=4096, always=True, turns=True
-    ),
+    "balanced": Profile((640, 1448), enlarge=1.5, tiled=2896, turns=True),
+    "thorough": Profile((640, 1024, 1448, 2048), enlarge=2.0, tiled=4096, always=True, turns=True),
 }
-"""What they find and cost: benchmarks/accuracy/detection.py, docs/finding.md."""
+"""Recall and cost of each: benchmarks/accuracy/detection.py, docs/finding.md."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """The N faces of a photo, best first, in pixels of the full upright photo.
 
-    ``passes`` names the pass that saw each best: the long side it searched, with a word where it
-    was no ordinary one.
+    ``passes`` names the pass that saw each best: the long side it searched, with a word for a
+    pass of another kind.
     """
 
     faces: Detections
@@ -82,24 +80,24 @@ class Found:
         return len(self.faces)
 
     def moved(self, move: Callable[[Detections], Detections]) -> Found:
-        """The same faces elsewhere."""
+        """The same faces at other places."""
         return Found(move(self.faces), self.passes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """What one pass saw, in pixels of the image that is searched."""
+    """Detections of one pass, in pixels of the image that is searched."""
 
     name: str
     faces: Detections
 
 
 def search(picture: Picture, detector: Detector, profile: Profile) -> Found:
-    """Every face of a photo. Raises PhotoError where it cannot be decoded."""
+    """Detect every face of a photo. Raises PhotoError where it cannot be decoded."""
     decoded = picture.at_least(profile.passes[-1])
     found, passes = _search(decoded.image, detector, profile)
-    if _wants_second_look(decoded, found, profile):
-        passes.append(_second_look(picture, decoded, detector, profile))
+    if _wants_tiles(decoded, found, profile):
+        passes.append(_tiled_pass(picture, decoded, detector, profile))
         found = _merged(passes, detector)
     if not len(found) and profile.turns and decoded.orientation == 1:
         found = _search_turned(decoded.image, detector, profile)
@@ -107,7 +105,7 @@ def search(picture: Picture, detector: Detector, profile: Profile) -> Found:
 
 
 def search_image(image: Image, detector: Detector, profile: Profile) -> Found:
-    """Every face of an image as it is: no second look, no turning."""
+    """Detect every face of an image as it is: no tiled pass, no turning."""
     return _search(image, detector, profile)[0]
 
 
@@ -116,20 +114,20 @@ def _search(image: Image, detector: Detector, profile: Profile) -> tuple[Found, 
     scales, sizes = _scales(longest, profile), Sizes(image)
     passes = []
     for scale in scales:
-        faces = _look(sizes, scale, detector)
+        faces = _detect_at(sizes, scale, detector)
         if scale != scales[0]:
             faces = _up_to(faces, LARGEST / scale)
         passes.append(_Pass(str(round(scale * longest)), faces))
     found = _merged(passes, detector)
     if longest > CLOSE_UP and not (len(found) and found.faces.scores[0] >= detector.scores.sure):
-        close = _look(sizes, CLOSE_UP / longest, detector)
+        close = _detect_at(sizes, CLOSE_UP / longest, detector)
         passes.append(_Pass(f"{CLOSE_UP} close-up", close))
         found = _merged(passes, detector)
     return found, passes
 
 
 def _scales(longest: int, profile: Profile) -> list[float]:
-    """The scales of the passes, ascending, none nearly equal to the next."""
+    """Scales of the passes, ascending, none nearly equal to the next."""
     scales = sorted({min(profile.enlarge, side / longest) for side in profile.passes})
     return [
         scale
@@ -138,14 +136,14 @@ def _scales(longest: int, profile: Profile) -> list[float]:
     ]
 
 
-def _look(sizes: Sizes, scale: float, detector: Detector) -> Detections:
-    """One pass over an image at ``scale``; boxes in pixels of the image given."""
+def _detect_at(sizes: Sizes, scale: float, detector: Detector) -> Detections:
+    """Detect faces at ``scale``; boxes in pixels of the image given."""
     image, resized = sizes.image, sizes.at(scale)
     limit = detector.largest
     if limit and max(resized.shape[:2]) > limit:
-        faces = _look_at_tiles(resized, detector, limit)
+        faces = _detect_in_tiles(resized, detector, limit)
     else:
-        faces = detector.look(resized)
+        faces = detector.detect(resized)
     # the exact factors of a resize that rounds to whole pixels
     step = 2 ** _halvings(image, scale)
     factors = np.array(
@@ -167,7 +165,7 @@ class Sizes:
         self._halves = [image]
 
     def at(self, scale: float) -> Image:
-        """The image at a scale."""
+        """Scale the image."""
         height, width = self.image.shape[:2]
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         times = _halvings(self.image, scale)
@@ -180,7 +178,7 @@ class Sizes:
 
 
 def _halvings(image: Image, scale: float) -> int:
-    """How often an image is halved on its way to ``scale``."""
+    """Number of times that an image is halved on its way to ``scale``."""
     side, shorter = image.shape[1], min(image.shape[:2])
     wanted, times = max(1, round(side * scale)), 0
     while shorter > 1 and side >= 2 * wanted:
@@ -189,7 +187,7 @@ def _halvings(image: Image, scale: float) -> int:
 
 
 def _halved(image: Image) -> Image:
-    """The image at 1/2; an odd last row or column counts twice, as in a JPEG decoded at 1/2.
+    """Halve an image; an odd last row or column counts twice, as in a JPEG decoded at 1/2.
 
     OpenCV averages two by two pixels ten times as fast as nearly two by two.
     """
@@ -205,7 +203,7 @@ def _halved(image: Image) -> Image:
 
 
 def scaled(faces: Detections, factor: float | Floats) -> Detections:
-    """The faces in pixels of the image at ``factor`` (one for both axes, or one for each)."""
+    """Scale faces by ``factor`` (one for both axes, or one for each)."""
     by = np.broadcast_to(np.asarray(factor, np.float32), 2)
     corners, sizes = rescaled(faces.boxes[:, :2], by), faces.boxes[:, 2:] * by
     return Detections(
@@ -214,7 +212,7 @@ def scaled(faces: Detections, factor: float | Floats) -> Detections:
 
 
 def shifted(faces: Detections, x: float, y: float) -> Detections:
-    """The faces moved to the right and down."""
+    """Move faces to the right and down."""
     by = np.array([x, y], np.float32)
     boxes = faces.boxes.copy()
     boxes[:, :2] += by
@@ -222,19 +220,19 @@ def shifted(faces: Detections, x: float, y: float) -> Detections:
 
 
 def _up_to(faces: Detections, height: float) -> Detections:
-    """The faces that are no higher than this."""
+    """Select the faces that are no higher than this."""
     return faces.where(faces.boxes[:, 3] <= height)
 
 
-# -- many finds, one list -------------------------------------------------------------------------
+# -- merging passes -------------------------------------------------------------------------------
 
 
 def _merged(passes: Sequence[_Pass], detector: Detector) -> Found:
-    """The faces of all passes, each once, best first.
+    """Merge the faces of all passes: each once, best first.
 
-    Those of which one pass is sure enough alone, and those on which two agree.
+    A face stays where one pass is sure enough alone, or where two passes agree.
     """
-    faces = real_faces([seen.faces for seen in passes])
+    faces = valid_detections([seen.faces for seen in passes])
     if not len(faces.faces):
         return Found(Detections.none())
     boxes, scores = faces.faces.boxes, faces.faces.scores
@@ -246,19 +244,19 @@ def _merged(passes: Sequence[_Pass], detector: Detector) -> Found:
 
 
 def _passes_that_agree(some: Floats, every: Floats, part: NDArray[np.intp]) -> NDArray[np.intp]:
-    """How many different passes have a find that is this face, for each of some finds."""
+    """Number of passes that detected each of ``some`` faces, by overlap with ``every`` face."""
     near = overlaps(some, every) >= AGREE
     return np.array([len(np.unique(part[row])) for row in near], np.intp)
 
 
-# -- the second look ------------------------------------------------------------------------------
+# -- the tiled pass -------------------------------------------------------------------------------
 
 
-def _wants_second_look(decoded: Decoded, found: Found, profile: Profile) -> bool:
-    """Whether a photo is larger than what was searched, and likely holds faces too small for it."""
+def _wants_tiles(decoded: Decoded, found: Found, profile: Profile) -> bool:
+    """Whether a photo has more pixels than were searched, and likely faces that need them."""
     side = profile.passes[-1]
     longest = max(decoded.width, decoded.height)
-    if min(profile.second_look, longest) < side * DISTINCT:
+    if min(profile.tiled, longest) < side * DISTINCT:
         return False
     if profile.always or len(found) >= MANY_FACES:
         return True
@@ -266,19 +264,19 @@ def _wants_second_look(decoded: Decoded, found: Found, profile: Profile) -> bool
     return bool(len(heights) and heights.min() < SMALL_FACE)
 
 
-def _second_look(picture: Picture, decoded: Decoded, detector: Detector, profile: Profile) -> _Pass:
-    """A pass over tiles of the photo at a larger scale; boxes in pixels of ``decoded``."""
-    larger = picture.at_least(profile.second_look)
+def _tiled_pass(picture: Picture, decoded: Decoded, detector: Detector, profile: Profile) -> _Pass:
+    """Run a pass over tiles of the photo at a larger scale; boxes in pixels of ``decoded``."""
+    larger = picture.at_least(profile.tiled)
     longest = max(larger.image.shape[:2])
-    image = Sizes(larger.image).at(min(1.0, profile.second_look / longest))
+    image = Sizes(larger.image).at(min(1.0, profile.tiled / longest))
     side = max(image.shape[:2])
-    faces = _up_to(_look_at_tiles(image, detector, detector.largest or TILE), LARGEST)
+    faces = _up_to(_detect_in_tiles(image, detector, detector.largest or TILE), LARGEST)
     factor = max(decoded.image.shape[:2]) / side
     return _Pass(f"{side} tiles", scaled(faces, factor))
 
 
-def _look_at_tiles(image: Image, detector: Detector, edge: int) -> Detections:
-    """The faces of an image, in tiles with sides of at most ``edge``, evenly laid.
+def _detect_in_tiles(image: Image, detector: Detector, edge: int) -> Detections:
+    """Detect faces in evenly laid tiles of an image, with sides of at most ``edge``.
 
     Tiles overlap, so that a face up to the overlap's size lies whole in one of them; those that
     are cut by a tile's inner edge are left to the next.
@@ -286,10 +284,10 @@ def _look_at_tiles(image: Image, detector: Detector, edge: int) -> Detections:
     parts = []
     for top, bottom in _spans(image.shape[0], edge):
         for left, right in _spans(image.shape[1], edge):
-            faces = detector.look(image[top:bottom, left:right])
+            faces = detector.detect(image[top:bottom, left:right])
             whole = _whole(faces, (left, top, right, bottom), image)
             parts.append(shifted(faces.where(whole), left, top))
-    faces = real_faces(parts).faces
+    faces = valid_detections(parts).faces
     return faces.where(suppress(faces.boxes, faces.scores, OVERLAP))
 
 
@@ -303,7 +301,7 @@ def _spans(length: int, edge: int) -> Iterator[tuple[int, int]]:
 
 
 def _whole(faces: Detections, tile: tuple[int, int, int, int], image: Image) -> NDArray[np.bool_]:
-    """Which faces of a tile touch none of its edges but those of the image."""
+    """Mask of the faces of a tile that touch none of its edges but those of the image."""
     left, top, right, bottom = tile
     x, y, w, h = faces.boxes.T
     return np.asarray(
@@ -318,7 +316,7 @@ def _whole(faces: Detections, tile: tuple[int, int, int, int], image: Image) -> 
 
 
 def _search_turned(image: Image, detector: Detector, profile: Profile) -> Found:
-    """The faces of a photo that was stored turned and does not say so; at the best turn, if any."""
+    """Detect faces of a photo that was stored turned and has no mark of it, at its best turn."""
     best, best_score = Found(Detections.none()), 0.0
     quick = Profile(profile.passes[:1], profile.enlarge)
     for turns in (1, 3, 2):
@@ -336,10 +334,10 @@ def _search_turned(image: Image, detector: Detector, profile: Profile) -> Found:
 
 
 def unturned(faces: Detections, turns: int, width: int, height: int) -> Detections:
-    """Faces of a turned image in pixels of the image as it was.
+    """Faces of a turned image in pixels of the image before.
 
-    That was ``width`` x ``height`` and was turned ``turns`` quarters anticlockwise, as numpy's
-    rot90 does.
+    The image was ``width`` x ``height`` and was turned ``turns`` quarters anticlockwise, as
+    numpy's rot90 does.
     """
     boxes, marks = faces.boxes, faces.landmarks
     sizes = [(width, height) if n % 2 == 0 else (height, width) for n in range(turns)]

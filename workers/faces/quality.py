@@ -1,7 +1,7 @@
-"""How good a face is for recognition, in 0..1, and which faces are too poor to judge.
+"""Quality of a face for recognition, in 0..1; faces below a least quality are not judged.
 
-The quality is the weighted geometric mean of five parts, each in 0..1, so that one part that is
-nothing is enough:
+The quality is the weighted geometric mean of five parts, each in 0..1, so that it is 0 where one
+part is:
 
 - size: the face's height in the photo, from 0 at 12 pixels to 1 at 112, the recogniser's crop;
 - sharpness: the deviation of the aligned crop's Laplacian, from 0 to 1 at SHARP (a blurred or
@@ -12,7 +12,7 @@ nothing is enough:
 - certainty: the length of the recogniser's features before they are made an embedding. Networks
   trained by softmax give long ones to faces they can tell apart
   (https://arxiv.org/abs/2103.06627, https://arxiv.org/abs/2204.00964). It is left out for a
-  recogniser of which nobody has measured how long they are.
+  recogniser whose lengths were not measured.
 
 Each weight follows how well its part alone foretells a failed match:
 benchmarks/accuracy/quality.py.
@@ -33,7 +33,7 @@ PROFILE = 0.1
 MINIMUM_HEIGHT = 18.0
 """Below, in pixels of the photo, a face is enlarged over fivefold to be compared."""
 MINIMUM_QUALITY = 0.4
-"""Of degraded faces below it none was matched to another photo of the person."""
+"""Least quality of a usable face: of worse ones none was matched to the right person."""
 WEIGHTS = {"size": 1, "sharpness": 1, "pose": 1, "score": 4, "certainty": 8}
 
 
@@ -44,10 +44,9 @@ def qualities(
     crops: Image,
     certainties: Floats | None = None,
 ) -> Floats:
-    """The quality of N faces: boxes N x 4 and landmarks N x 5 x 2 in pixels of the photo.
+    """Qualities of N faces: boxes N x 4 and landmarks N x 5 x 2 in pixels of the photo.
 
-    ``certainties`` are what ``certainty`` makes of the recogniser's features, None where it
-    cannot.
+    ``certainties`` are those of ``certainty``, None where it gives none.
     """
     parts = quality_parts(boxes, landmarks, scores, crops, certainties)
     total = sum(WEIGHTS[name] for name in parts)
@@ -62,7 +61,7 @@ def quality_parts(
     crops: Image,
     certainties: Floats | None = None,
 ) -> dict[str, Floats]:
-    """The parts of the quality of N faces by name, each N in 0..1."""
+    """Parts of the quality of N faces by name, each N in 0..1."""
     parts = {
         "size": np.clip((boxes[:, 3] - SMALLEST) / (FULL_SIZE - SMALLEST), 0, 1),
         "sharpness": np.array([_sharpness(crop) for crop in crops], np.float32),
@@ -73,9 +72,9 @@ def quality_parts(
 
 
 def certainty(features: Floats, lengths: tuple[float, float] | None) -> Floats | None:
-    """How sure a recogniser is of N faces, in 0..1, by its N x D features' lengths.
+    """Certainty of a recogniser about N faces, in 0..1, from the lengths of its N x D features.
 
-    ``lengths`` are those that count as 0 and as 1; None where nobody measured them.
+    ``lengths`` are those that count as 0 and as 1; None where they were not measured.
     """
     if lengths is None:
         return None
@@ -85,7 +84,7 @@ def certainty(features: Floats, lengths: tuple[float, float] | None) -> Floats |
 
 
 def usable(boxes: Floats, quality: Floats) -> NDArray[np.bool_]:
-    """Which faces may be named or clustered at all."""
+    """Mask of the faces that are good enough to be named or clustered."""
     return (boxes[:, 3] >= MINIMUM_HEIGHT) & (quality >= MINIMUM_QUALITY)
 
 
@@ -96,7 +95,7 @@ def _sharpness(crop: Image) -> float:
 
 
 def _frontality(landmarks: Floats) -> Floats:
-    """1 where the nose is midway between the eyes along their line, PROFILE beyond an eye."""
+    """Frontality: 1 with the nose midway between the eyes, PROFILE with it beyond an eye."""
     if not len(landmarks):
         return np.zeros(0, np.float32)
     one, other, nose = landmarks[:, 0], landmarks[:, 1], landmarks[:, 2]

@@ -1,1 +1,1 @@
-"""Identities that stay over runs, packs and changed photos."""
+"""Identities that stay: answers, cluster ids and names over runs, packs and changed photos."""

@@ -1,9 +1,9 @@
-"""What people said of faces, as this run's faces: whom not to match, what to join or keep apart."""
+"""People's answers applied to the faces of a run: rejections, links, and names as references."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -14,19 +14,20 @@ import pyarrow.compute as pc
 from headcount import decisions
 from headcount.contract.forgotten import forgotten_people
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
-from headcount.tables import any_of, gallery_schema, parts, quoted
+from headcount.tables.filters import any_of, parts, quoted
+from headcount.tables.schemas import gallery_schema
 from workers.clustering.cluster import Pairs
-from workers.runtime.unit import Unit
-from workers.tables.columns import Numbers, isin, truth
+from workers.tables.columns import Numbers, as_bool, isin
 from workers.tables.embeddings import EmbeddingLookup
+from workers.tables.pack_tables import PackTables
 from workers.tables.rows import fixed_lists
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """Decisions with the ids of the faces that they mean in this run, oldest first.
+class Answers:
+    """People's answers, oldest first, with the ids of the faces that each means in this run.
 
-    ``others`` are the faces of the second side, where a decision is about two faces or clusters.
+    ``others`` are the faces of the second side, where an answer is about two faces or clusters.
     """
 
     records: tuple[DecisionRecord, ...] = ()
@@ -35,12 +36,12 @@ class Decided:
 
     @property
     def mentioned(self) -> set[str]:
-        """All faces of this run that decisions are about."""
+        """All faces of this run that answers are about."""
         return {face for faces in (*self.faces, *self.others) for face in faces}
 
     @property
     def rejected(self) -> frozenset[tuple[str, str]]:
-        """Pairs of a face and a person it is not; a later name of that face outweighs it."""
+        """Pairs of a face and a person it is not, unless it was given that name later."""
         pairs: set[tuple[str, str]] = set()
         for record, faces in zip(self.records, self.faces, strict=True):
             for face in faces:
@@ -52,7 +53,7 @@ class Decided:
 
     @property
     def renamed(self) -> frozenset[tuple[str, str]]:
-        """Pairs of a face and a person whose name it bore until it was given another one."""
+        """Pairs of a face and a person whose name it had before its present one."""
         pairs: set[tuple[str, str]] = set()
         latest: dict[str, str] = {}
         for record, faces in zip(self.records, self.faces, strict=True):
@@ -65,9 +66,9 @@ class Decided:
     def links(
         self, positions: Mapping[str, int], photos: Sequence[int] | Numbers = ()
     ) -> tuple[Pairs, Pairs]:
-        """Pairs of positions that must and that cannot be together, K x 2 each.
+        """Must-links and cannot-links: pairs of positions of faces, K x 2 each.
 
-        Of decisions that contradict each other the latest holds. ``photos`` has the number of the
+        The latest of answers that contradict each other holds. ``photos`` has the number of the
         photo at each position: clusters that are joined still have nobody in a photo twice.
         """
         links = _Links(photos)
@@ -94,13 +95,13 @@ _Sides = tuple[set[int], set[int]]
 
 
 def _divide(apart: _Sides, sides: _Sides) -> bool:
-    """Whether two clusters that are kept apart are, in part, the ones of two sides."""
+    """Whether a cannot-link of clusters separates faces of the two sides."""
     one, other = sides
     return any(first & one and second & other for first, second in (apart, apart[::-1]))
 
 
 class _Links:
-    """Links as they are taken in; one that contradicts those before it is left out."""
+    """Links in the order in which they are added; one that contradicts earlier ones is left out."""
 
     def __init__(self, photos: Sequence[int] | Numbers = ()) -> None:
         self.joined: list[tuple[int, int]] = []
@@ -122,7 +123,7 @@ class _Links:
         return self._photos[root]
 
     def join_clusters(self, faces: Sequence[int]) -> None:
-        """Join all to the first, but those that are in a photo with one that was joined."""
+        """Join faces to the first, except where that would put two faces of a photo together."""
         for face in faces[1:]:
             roots = self._root(faces[0]), self._root(face)
             if roots[0] != roots[1] and self._photos_of(roots[0]).isdisjoint(
@@ -156,24 +157,24 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
     return np.array(list(pairs), np.int64).reshape(-1, 2)
 
 
-def load_decisions(unit: Unit, faces: pa.Table) -> Decided:
-    """The archive's decisions; those about other collections mean no face here."""
-    records = tuple(record for _, record in decisions.read(unit.store))
+def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
+    """The archive's answers; those about other collections mean no face here."""
+    records = tuple(record for _, record in decisions.read(tables.store))
     marks = {mark.face_id: mark for record in records for mark in record.faces}
-    meant = find_marks(unit, faces, list(marks.values()))
+    meant = find_marks(tables, faces, list(marks.values()))
 
     def of_side(second: bool) -> tuple[tuple[str, ...], ...]:
         sides = [[m for m in r.faces if (m.side == 1) is second] for r in records]
         return tuple(tuple(meant[m.face_id] for m in s if m.face_id in meant) for s in sides)
 
-    return Decided(records, of_side(False), of_side(True))
+    return Answers(records, of_side(False), of_side(True))
 
 
-def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
+def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
     """The face of this run that each mark means, by the mark's face id.
 
-    By id; else, for faces of another pack or profile, by place: the best overlap of boxes in
-    the same content.
+    Found by that id; for faces of another pack or profile by place: the best overlap of boxes in
+    a photo of the same content.
     """
     ids = {mark.face_id for mark in marks}
     here = set(faces["face_id"].filter(isin(faces["face_id"], ids)).to_pylist())
@@ -181,7 +182,7 @@ def find_marks(unit: Unit, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[s
     others = [mark for mark in marks if mark.face_id not in here and mark.content]
     if not others:
         return meant
-    photos = _photos_by_content(unit, {mark.content for mark in others})
+    photos = _photos_by_content(tables, {mark.content for mark in others})
     wanted = pa.array(sorted(set(photos.values())), pa.string())
     by_photo: defaultdict[str, list[tuple[str, tuple[float, float, float, float]]]]
     by_photo = defaultdict(list)
@@ -200,7 +201,7 @@ def nearest_place(
     box: tuple[float, float, float, float],
     faces: Iterable[tuple[str, tuple[float, float, float, float]]],
 ) -> str | None:
-    """The face whose box shares most with ``box``, if that is enough to be the same face."""
+    """The face whose box overlaps ``box`` most; None below SAME_PLACE."""
     best, most = None, SAME_PLACE
     for face, other in faces:
         shared = overlap(box, other)
@@ -209,70 +210,75 @@ def nearest_place(
     return best
 
 
-def _photos_by_content(unit: Unit, contents: set[str]) -> dict[str, str]:
-    """One photo of the collection for each content that is in it."""
+def _photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, str]:
+    """The collection's first photo of each of these contents."""
     found: dict[str, str] = {}
     for part in parts(sorted(contents)):
-        where = f"{unit.of_collection} AND {any_of('content', part)}"
-        rows = unit.table(unit.pack_keys.photos).read(["photo", "content"], where=where)
+        where = f"{tables.of_collection} AND {any_of('content', part)}"
+        rows = tables.photos.read(["photo", "content"], where=where)
         for row in rows.to_pylist():
             found[row["content"]] = min(row["photo"], found.get(row["content"], row["photo"]))
     return found
 
 
-def enrol_named(unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup, decided: Decided) -> None:
-    """Bring the gallery up to the names that were given: faces become references as they are.
+def enrol_named(
+    tables: PackTables,
+    faces: pa.Table,
+    embeddings: EmbeddingLookup,
+    answers: Answers,
+    *,
+    confirm: Callable[[], None],
+) -> None:
+    """Bring the gallery up to people's answers: named faces become references.
 
-    A face that is a reference already is left alone, and one that was rejected or named otherwise
-    since, or whose name another face of its photo was given since, is none of that person any more,
-    so that doing it again changes nothing.
+    A reference is removed where its face was rejected or named otherwise since, or another face of
+    its photo was given its name since. Doing it again changes nothing. ``confirm`` raises where
+    nothing may be written any more.
     """
-    table = unit.table(unit.pack_keys.gallery)
-    source = unit.spec.photos or ""
+    table = tables.gallery
     columns = ["person_id", "photo", "etag"]
-    rows = table.read(columns, where=f"source = {quoted(source)}").to_pylist()
-    named = _named(decided)
-    at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in rows})
-    where = {face: faces["photo"][row].as_py() for face, row in at.items()}
-    latest = {(record.person_id or "", where[face]): (record, face) for record, face in named}
-    over = decided.rejected | decided.renamed
+    held = table.read(columns, where=f"source = {quoted(tables.source)}").to_pylist()
+    named = named_faces(answers)
+    at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in held})
+    photo_of = {face: faces["photo"][row].as_py() for face, row in at.items()}
+    latest = {(record.person_id or "", photo_of[face]): (record, face) for record, face in named}
+    over = answers.rejected | answers.renamed
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
-    for row in rows:
-        key = row["person_id"], where.get(row["etag"], row["photo"])
+    for row in held:
+        key = row["person_id"], photo_of.get(row["etag"], row["photo"])
         another = key in latest and row["etag"] in at and latest[key][1] != row["etag"]
         if another or (row["etag"], row["person_id"]) in over:
             mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
-            unit.confirm()
+            confirm()
             table.delete(mine)  # of copies in other collections, too
         else:
             have.add(key)
             known.add((row["person_id"], row["etag"]))
-    forgotten = forgotten_people(unit.store)
+    forgotten = forgotten_people(tables.store)
     fresh = {
         key: (record, at[face])
         for key, (record, face) in latest.items()
         if key not in have and (key[0], face) not in known and key[0] not in forgotten
     }
     people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
-    append_references(
-        unit, people, faces, np.array([row for _, row in fresh.values()], np.int64), embeddings
-    )
+    rows = np.array([row for _, row in fresh.values()], np.int64)
+    append_references(tables, people, faces, rows, embeddings, confirm=confirm)
 
 
 def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
-    """The first row of each of a few faces."""
-    rows = np.flatnonzero(truth(isin(faces["face_id"], wanted)))
+    """The first row of each of the ``wanted`` faces."""
+    rows = np.flatnonzero(as_bool(isin(faces["face_id"], wanted)))
     found = faces["face_id"].take(pa.array(rows)).to_pylist()
     return dict(reversed(list(zip(found, rows.tolist(), strict=True))))
 
 
-def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
-    """The names that hold, with each of their faces: the latest of a face, if not taken back."""
-    over = decided.rejected | decided.renamed
+def named_faces(answers: Answers) -> list[tuple[DecisionRecord, str]]:
+    """Answers that name a face and hold, with that face: the latest of each, if not taken back."""
+    over = answers.rejected | answers.renamed
     return [
         (record, face)
-        for record, found in zip(decided.records, decided.faces, strict=True)
+        for record, found in zip(answers.records, answers.faces, strict=True)
         if record.action == "name"
         for face in found
         if (face, record.person_id) not in over
@@ -280,26 +286,27 @@ def _named(decided: Decided) -> list[tuple[DecisionRecord, str]]:
 
 
 def append_references(
-    unit: Unit,
+    tables: PackTables,
     people: Sequence[tuple[str, str]],
     faces: pa.Table,
     rows: Numbers,
     embeddings: EmbeddingLookup,
+    *,
+    confirm: Callable[[], None],
 ) -> None:
-    """Add these rows of ``faces`` to the gallery, of ``people``: an id and a name for each row."""
+    """Add these rows of ``faces`` to the gallery; ``people`` has the id and name for each row."""
     if not people:
         return
     chosen, found = faces.take(pa.array(rows)), embeddings[rows]
     columns = {
         "person_id": [person for person, _ in people],
         "person": [name for _, name in people],
-        "source": [unit.spec.photos or ""] * len(people),
+        "source": [tables.source] * len(people),
         "photo": chosen["photo"],
         "etag": chosen["face_id"],
         "content": [""] * len(people),
         **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(found.astype(np.float32)),
     }
-    table = unit.table(unit.pack_keys.gallery)
-    unit.confirm()
-    table.append(pa.table(columns, schema=gallery_schema(found.shape[1])))
+    confirm()
+    tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

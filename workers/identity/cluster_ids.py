@@ -1,4 +1,4 @@
-"""Identities that stay: ids of clusters over runs, what became of them, names that are lent.
+"""Ids of clusters that stay over runs, what became of clusters, and names inferred from them.
 
 All by columns, with no object per face or cluster: there may be ten million of either.
 """
@@ -17,26 +17,26 @@ from headcount.contract.results import LINEAGE
 from workers.tables.columns import (
     NONE,
     Numbers,
-    codes,
+    as_bool,
+    factorize,
+    factorize_sorted,
     first_of_each,
+    index_of,
     isin,
-    look_up,
     one_array,
-    pick,
-    positions,
-    sorted_codes,
-    truth,
+    take_or_none,
+    take_or_null,
 )
 
 MIN_MATCHED_SHARE = 0.2
-"""A cluster lends a name where at least this share of its faces was matched to it: of a person
-who is enrolled most faces are matched, and one false match must not name a crowd."""
+"""A cluster is named where at least this share of its faces was matched to one person: most faces
+of a person who is enrolled are matched, and one false match must not name a crowd."""
 
 PARTITION = pa.schema([("face_id", pa.string()), ("cluster_id", pa.string())])
-"""The cluster of each face that has one; each face once."""
+"""Clusters of one run: the cluster of each face that has one; each face once."""
 
 CHANGES = pa.schema([field for field in LINEAGE if field.name != "job_id"])
-"""What became of clusters.
+"""Changes of clusters between two runs.
 
 ``created``, ``lost``; ``split``: a new cluster of faces of an earlier one; ``absorbed``: an
 earlier cluster is no more, and most of its faces are in this one; ``moved``: some faces went
@@ -51,23 +51,22 @@ NAMINGS = pa.schema(
         ("faces", pa.int64()),
     ]
 )
-"""Who a cluster is: the person of its matched faces, and how many of its faces those are."""
+"""Named clusters: the person of the matched faces, their number, and that of all faces."""
 
 
 # -- ids ----------------------------------------------------------------------------------------
 
 
 def name_clusters(labels: NDArray[np.int32], face_ids: pa.Array, earlier: pa.Table) -> pa.Array:
-    """The id of each face's cluster. ``earlier`` is the PARTITION of the last run.
+    """The id of each face's cluster; ``earlier`` is the PARTITION of the last run.
 
-    A cluster keeps the id that most of its faces had; of two that claim one id the one with
-    more such faces has it. A new cluster is named after its first face id, so that the same
-    faces are named alike whatever their order. An id that belonged to another cluster of the
-    last run is never given to a new one.
+    A cluster keeps the id that most of its faces had; where two claim one id, it goes to the one
+    with more such faces. A new cluster is named after its first face id, so that the same faces
+    are named alike whatever their order, and never gets an id of the last run.
     """
     label = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    old, known = sorted_codes(earlier["cluster_id"])
-    was = look_up(old, positions(face_ids, earlier["face_id"]))
+    old, known = factorize_sorted(earlier["cluster_id"])
+    was = take_or_none(old, index_of(face_ids, earlier["face_id"]))
     order = pc.sort_indices(face_ids).to_numpy()
     first = first_of_each(label[order])
     ids = _kept_ids(label, was, clusters=len(first))
@@ -75,11 +74,11 @@ def name_clusters(labels: NDArray[np.int32], face_ids: pa.Array, earlier: pa.Tab
     new = new[np.argsort(first[new])]
     fresh = _new_ids(face_ids.take(pa.array(order[first[new]])), known)
     ids[new] = len(known) + np.arange(len(new))
-    return pick(pa.concat_arrays([known, fresh]), ids[label])
+    return take_or_null(pa.concat_arrays([known, fresh]), ids[label])
 
 
 def _kept_ids(label: Numbers, was: Numbers, *, clusters: int) -> Numbers:
-    """The earlier cluster, by number, whose id each cluster keeps; NONE for a new one."""
+    """The number of the earlier cluster whose id each cluster keeps; NONE for a new one."""
     here = was != NONE
     new, old, faces = _flows(label[here], was[here])
     order = np.lexsort((new, old, -faces))
@@ -91,7 +90,7 @@ def _kept_ids(label: Numbers, was: Numbers, *, clusters: int) -> Numbers:
 
 
 def _flows(one: Numbers, other: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """The pairs of numbers that stand side by side, in order, and how often each does."""
+    """The distinct pairs of numbers side by side, sorted, and the count of each."""
     width = int(other.max()) + 1 if len(other) else 1
     keys, counts = np.unique(one * width + other, return_counts=True)
     first, second = np.divmod(keys, width)
@@ -99,9 +98,9 @@ def _flows(one: Numbers, other: Numbers) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def _greedy(one: Numbers, other: Numbers) -> Numbers:
-    """The pairs that are taken when each is taken, in turn, that shares nothing with one taken.
+    """Greedy one-to-one assignment in the given order: the indices of the pairs taken.
 
-    All pairs that come first on both sides are taken at once, until none is left.
+    Rounds take all pairs that come first on both sides at once, until none is left.
     """
     left, taken = np.arange(len(one)), [np.zeros(0, np.int64)]
     while len(left):
@@ -113,11 +112,11 @@ def _greedy(one: Numbers, other: Numbers) -> Numbers:
 
 
 def _new_ids(faces: pa.Array, known: pa.Array) -> pa.Array:
-    """Ids after the first faces of new clusters, with a number where one is taken already."""
+    """Ids of new clusters, made of their first faces; numbered where one is taken already."""
     ids = pc.binary_join_element_wise("k", pc.utf8_slice_codeunits(faces, 1, 13), "")
-    clash = truth(pc.is_in(ids, value_set=known))
+    clash = as_bool(pc.is_in(ids, value_set=known))
     again = np.ones(len(ids), bool)
-    again[first_of_each(codes(ids)[0])] = False
+    again[first_of_each(factorize(ids)[0])] = False
     clash |= again
     if not clash.any():
         return ids
@@ -131,13 +130,13 @@ def _new_ids(faces: pa.Array, known: pa.Array) -> pa.Array:
 
 
 def _alike(ids: pa.Array, wanted: pa.Array) -> set[str]:
-    """Those of some ids that are one of ``wanted``, less their number."""
+    """The ids that are one of ``wanted`` once their number is cut off."""
     plain = pc.replace_substring_regex(ids, r"-\d+$", "")
     return set(ids.filter(pc.is_in(plain, value_set=wanted)).to_pylist())
 
 
 def _unused(name: str, taken: set[str]) -> str:
-    """``name``, or with a number where a cluster of an earlier run carries it already."""
+    """``name``, with the lowest number that makes it unused where it is ``taken``."""
     candidate, number = name, 2
     while candidate in taken:
         candidate, number = f"{name}-{number}", number + 1
@@ -149,10 +148,10 @@ def _unused(name: str, taken: set[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """The clusters of two runs: the ids of all C of them, sorted, and how many faces each had.
+    """The C clusters of two runs: sorted ids, and the faces that each ``had`` and ``have`` (C).
 
-    ``faces`` of the faces that are in both runs went from cluster ``source`` to ``target``, which
-    may be the same one; these pairs are in order.
+    The flows between them are K sorted pairs: ``faces`` faces went from cluster ``source`` to
+    ``target``, which may be the same one.
     """
 
     ids: pa.Array
@@ -164,21 +163,21 @@ class _Runs:
 
     @classmethod
     def of(cls, before: pa.Table, after: pa.Table) -> _Runs:
-        """Those of two PARTITIONs."""
+        """The clusters of two PARTITIONs and the flows between them."""
         columns = [one_array(partition["cluster_id"]) for partition in (before, after)]
-        code, ids = sorted_codes(pa.concat_arrays(columns))
+        code, ids = factorize_sorted(pa.concat_arrays(columns))
         old, new = code[: len(before)], code[len(before) :]
-        was = look_up(old, positions(after["face_id"], before["face_id"]))
+        was = take_or_none(old, index_of(after["face_id"], before["face_id"]))
         here = was != NONE
         had, have = (np.bincount(side, minlength=len(ids)) for side in (old, new))
         return cls(ids, had, have, *_flows(was[here], new[here]))
 
     def heirs(self) -> Numbers:
-        """Of each earlier cluster the one that most of its faces went to, NONE if none did."""
+        """The cluster that most faces of each earlier one went to; NONE if none did."""
         return self._largest(self.source, self.target)
 
     def parents(self) -> Numbers:
-        """Of each cluster the earlier one that most of its faces come from, NONE if none do."""
+        """The earlier cluster that most faces of each one come from; NONE if none do."""
         return self._largest(self.target, self.source)
 
     def _largest(self, one: Numbers, other: Numbers) -> Numbers:
@@ -192,7 +191,7 @@ class _Runs:
 def changes(
     before: pa.Table, after: pa.Table, named_before: pa.Table, named_after: pa.Table
 ) -> pa.Table:
-    """Every difference of two PARTITIONs, with their NAMINGS, as CHANGES.
+    """CHANGES between two runs, of their PARTITIONs and NAMINGS.
 
     Faces that went from one cluster to another are in exactly one row.
     """
@@ -200,7 +199,7 @@ def changes(
     ids, had, have = runs.ids, runs.had, runs.have
     heirs, parents = runs.heirs(), runs.parents()
     one, other = _people(ids, named_before), _people(ids, named_after)
-    differ = truth(pc.not_equal(pc.fill_null(one, ""), pc.fill_null(other, "")))
+    differ = as_bool(pc.not_equal(pc.fill_null(one, ""), pc.fill_null(other, "")))
     created = (have > 0) & (had == 0) & (parents == NONE)
     lost = (had > 0) & (have == 0) & (heirs == NONE)
     renamed = (had > 0) & (have > 0) & differ
@@ -216,21 +215,23 @@ def changes(
 
 
 def _went(runs: _Runs, heirs: Numbers, parents: Numbers) -> pa.Table:
-    """The rows of faces that went from one cluster to another."""
+    """CHANGES of faces that went from one cluster to another: absorbed, split or moved."""
     moved = runs.source != runs.target
     source, target, faces = runs.source[moved], runs.target[moved], runs.faces[moved]
     absorbed = (runs.have[source] == 0) & (heirs[source] == target)
     split = (runs.had[target] == 0) & (parents[target] == source)
-    change = pick(("absorbed", "split", "moved"), np.where(absorbed, 0, np.where(split, 1, 2)))
+    change = take_or_null(
+        ("absorbed", "split", "moved"), np.where(absorbed, 0, np.where(split, 1, 2))
+    )
     nothing = pa.nulls(len(faces), pa.string())
     everything = np.ones(len(faces), bool)
-    clusters = pick(runs.ids, target), pick(runs.ids, source)
+    clusters = take_or_null(runs.ids, target), take_or_null(runs.ids, source)
     return _rows(everything, change, clusters, faces, (nothing, nothing))
 
 
 def _people(ids: pa.Array, named: pa.Table) -> pa.Array:
     """The person of each cluster, null where it is nobody."""
-    return pick(named["person_id"], positions(ids, named["cluster_id"]))
+    return take_or_null(named["person_id"], index_of(ids, named["cluster_id"]))
 
 
 def _rows(
@@ -240,7 +241,7 @@ def _rows(
     faces: Numbers,
     people: tuple[pa.Array, pa.Array],
 ) -> pa.Table:
-    """Rows of CHANGES, of columns those places that are ``here``; pairs are of now and before."""
+    """CHANGES where ``here`` is true; the pairs hold the values of now and of before."""
     kind = pa.repeat(change, len(here)) if isinstance(change, str) else change
     columns = [kind, *clusters, pa.array(faces, pa.int32()), *people]
     return pa.table(columns, schema=CHANGES).filter(pa.array(here))
@@ -250,13 +251,13 @@ def _rows(
 
 
 def cluster_names(seen: pa.Table) -> pa.Table:
-    """The clusters that are somebody: their matches are of one person, and not too few.
+    """NAMINGS of the clusters whose matches are of one person, and not too few.
 
-    ``seen`` has the ``cluster_id`` of each face, null where it is in none, and the ``person_id``
-    of each that is matched. Gives NAMINGS.
+    ``seen`` has the ``cluster_id`` of each face, null where it is in none, and its ``person_id``,
+    null where it is not matched.
     """
-    cluster, ids = codes(seen["cluster_id"])
-    person, people = codes(seen["person_id"])
+    cluster, ids = factorize(seen["cluster_id"])
+    person, people = factorize(seen["person_id"])
     faces = np.bincount(cluster[cluster != NONE], minlength=len(ids))
     here = (cluster != NONE) & (person != NONE)
     cluster, person = cluster[here], person[here]
@@ -265,12 +266,17 @@ def cluster_names(seen: pa.Table) -> pa.Table:
     np.minimum.at(lowest, cluster, person)
     np.maximum.at(highest, cluster, person)
     named = np.flatnonzero((lowest == highest) & (matched >= MIN_MATCHED_SHARE * faces))
-    columns = [pick(ids, named), pick(people, lowest[named]), matched[named], faces[named]]
+    columns = [
+        take_or_null(ids, named),
+        take_or_null(people, lowest[named]),
+        matched[named],
+        faces[named],
+    ]
     return pa.table(columns, schema=NAMINGS)
 
 
 def evidence(names: pa.Table) -> pa.Array:
-    """Why the other faces of a cluster bear its name, in words."""
+    """The evidence for the name of each cluster's other faces, in words."""
     matched, faces = (one_array(names[c]).cast(pa.string()) for c in ("matched", "faces"))
     return pc.binary_join_element_wise(matched, "of", faces, "faces of the cluster matched", " ")
 
@@ -278,26 +284,29 @@ def evidence(names: pa.Table) -> pa.Array:
 def propagate_names(
     seen: pa.Table, names: pa.Table, rejected: Collection[tuple[str, str]]
 ) -> Numbers:
-    """The row of ``names`` (NAMINGS) that is lent to each face, NONE where none is.
+    """The row of ``names`` (NAMINGS) that names each face; NONE where none does.
 
-    Never to a face that is matched, is alike enough to somebody else, or was rejected for that
-    person; never to two faces of one photo for one person: the best matched one has it, then the
-    one of best quality.
+    A face that is matched, is alike enough to somebody else, or was rejected for that person gets
+    no name; of two faces of one photo only one gets a person's name: the matched one has it
+    already, else the one of best quality gets it.
 
     ``seen`` has, of each face, ``face_id``, ``photo``, ``quality``, ``cluster_id``, null where it
     is in none, ``person_id``, null where it is not matched, and ``alike``, the person that it is
     alike enough to by itself, matched or not.
     """
-    naming = positions(seen["cluster_id"], names["cluster_id"])
-    person, people = codes(names["person_id"])
-    given = look_up(person, naming)
-    matched, alike = (positions(seen[name], people) for name in ("person_id", "alike"))
-    free = (naming != NONE) & truth(pc.is_null(seen["person_id"]))
-    free &= truth(pc.is_null(seen["alike"])) | (alike == given)
-    for face in np.flatnonzero(truth(isin(seen["face_id"], {face for face, _ in rejected}))):
-        pair = seen["face_id"][face].as_py(), pick(people, given[face : face + 1])[0].as_py()
+    naming = index_of(seen["cluster_id"], names["cluster_id"])
+    person, people = factorize(names["person_id"])
+    given = take_or_none(person, naming)
+    matched, alike = (index_of(seen[name], people) for name in ("person_id", "alike"))
+    free = (naming != NONE) & as_bool(pc.is_null(seen["person_id"]))
+    free &= as_bool(pc.is_null(seen["alike"])) | (alike == given)
+    for face in np.flatnonzero(as_bool(isin(seen["face_id"], {face for face, _ in rejected}))):
+        pair = (
+            seen["face_id"][face].as_py(),
+            take_or_null(people, given[face : face + 1])[0].as_py(),
+        )
         free[face] &= pair not in rejected
-    of_photo = codes(seen["photo"])[0] * (len(people) + 1)
+    of_photo = factorize(seen["photo"])[0] * (len(people) + 1)
     free &= ~np.isin(of_photo + given, (of_photo + matched)[matched != NONE])
     rows = np.flatnonzero(free)
     best = seen.select(["quality", "face_id"]).take(pa.array(rows))

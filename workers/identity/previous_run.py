@@ -1,4 +1,4 @@
-"""What an earlier job said, as this job's faces: also where they had other ids, or another pack."""
+"""The previous run's assignments by the ids of this run's faces, also from another pack."""
 
 from __future__ import annotations
 
@@ -9,81 +9,99 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments import rolls
-from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, PlanRecord, find_record, read_record
+from headcount.assignments import history
+from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import ArchiveRecord
+from headcount.contract.stored.jobs import PlanRecord
 from workers.identity.apply_answers import nearest_place
-from workers.runtime.unit import Unit
-from workers.tables.columns import NONE, Numbers, one_array, pick, positions
+from workers.tables.columns import NONE, Numbers, index_of, one_array, take_or_null
+from workers.tables.pack_tables import PackTables
 
 Placed = tuple[str, tuple[float, float, float, float]]
 """A face id and its box."""
 PLACED = ("photo", "face_id", "x", "y", "w", "h")
 PHOTOS_AT_ONCE = 10_000
-"""Photos whose faces are compared, as objects, before the next ones are."""
-FACE_ID_MAP = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "meaning")])
+"""Photos whose faces are held as objects at a time."""
+FACE_ID_MAP = pa.schema([(name, pa.string()) for name in ("photo", "face_id", "new_face_id")])
+"""The id in this run of faces that had another one, in the previous run or under another pack."""
 
 
-def earlier_roll(unit: Unit, faces: pa.Table, restated: pa.Table) -> pa.Table:
-    """What the job before this one said of the collection's faces; empty for the first.
+def previous_assignments(
+    tables: PackTables, job_id: str, faces: pa.Table, remapped: pa.Table
+) -> pa.Table:
+    """Assignments of the job before ``job_id`` to the collection's faces; empty for the first.
 
-    ``restated`` are the MEANINGS of those whose id is another one by now.
+    ``remapped`` is the FACE_ID_MAP of the faces whose id has changed since.
     """
-    collection = unit.collection_id
-    job_id = job_before(unit, unit.pack_keys, collection)
-    if job_id is not None:
-        return renamed(rolls.read_roll(unit.store, unit.pack_keys, collection, job_id), restated)
-    base = PackKeys(read_record(unit.store, ARCHIVE, ArchiveRecord).model.pack_id)
-    roll = None if base == unit.pack_keys else base_roll(unit, base, faces)
-    return rolls.ROLL.empty_table() if roll is None else roll
+    before = job_before(tables, job_id)
+    if before is not None:
+        return remap(read_assignments(tables, before), remapped)
+    base = base_tables(tables)
+    assignments = None if base is None else base_assignments(tables, base, job_id, faces)
+    return history.ASSIGNMENTS.empty_table() if assignments is None else assignments
 
 
-def base_roll(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table | None:
-    """What the last job under the archive's pack, ``base``, said of this pack's faces, if any."""
-    job_id = job_before(unit, base, unit.collection_id)
-    if job_id is None:
+def base_tables(tables: PackTables) -> PackTables | None:
+    """The tables of the pack that the archive was made with; None where these are they."""
+    made_with = read_record(tables.store, ARCHIVE, ArchiveRecord).model
+    base = PackKeys(made_with.pack_id)
+    return None if base == tables.keys else tables.of_pack(base)
+
+
+def base_assignments(
+    tables: PackTables, base: PackTables, job_id: str, faces: pa.Table
+) -> pa.Table | None:
+    """Assignments of the last job before ``job_id`` under another pack, by this pack's faces."""
+    before = job_before(base, job_id)
+    if before is None:
         return None
-    roll = rolls.read_roll(unit.store, base, unit.collection_id, job_id)
-    return carried(roll, _meanings(unit, base, faces))
+    return remap_to_pack(read_assignments(base, before), _map_to_pack(tables, base, faces))
 
 
-def job_before(unit: Unit, keys: PackKeys, collection: str) -> str | None:
+def job_before(tables: PackTables, job_id: str) -> str | None:
     """The job that this one was planned after; else the last one of an earlier time."""
-    plan = find_record(unit.store, unit.keys.plan, PlanRecord)
-    if plan and plan.after in rolls.job_ids(unit.store, keys.rolls(collection)):
-        return plan.after if plan.after != unit.job_id else None
-    return rolls.latest_job(unit.store, keys, collection, before=unit.job_id)
+    store, keys, collection = tables.store, tables.keys, tables.collection
+    plan = find_record(store, JobKeys(job_id).plan, PlanRecord)
+    if plan and plan.after in history.job_ids(store, keys.assignment_folder(collection)):
+        return plan.after if plan.after != job_id else None
+    return history.latest_job(store, keys, collection, before=job_id)
 
 
-def renamed(roll: pa.Table, meanings: pa.Table) -> pa.Table:
-    """A roll in which the faces that have a meaning go by it."""
-    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
-    ids = pc.coalesce(pick(meanings["meaning"], at), one_array(roll["face_id"]))
-    return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
+def read_assignments(tables: PackTables, job_id: str) -> pa.Table:
+    """A job's assignments to the collection's faces."""
+    return history.read_assignments(tables.store, tables.keys, tables.collection, job_id)
 
 
-def carried(roll: pa.Table, meanings: pa.Table) -> pa.Table:
-    """A roll with the face ids of another pack; rows that have none are left out.
-
-    ``meanings`` has the ``meaning`` of each ``photo`` and ``face_id``.
-    """
-    at = positions(rolls.face_keys(roll), rolls.face_keys(meanings))
-    roll = roll.filter(pa.array(at != NONE))
-    ids = pick(meanings["meaning"], at[at != NONE])
-    return roll.set_column(roll.schema.get_field_index("face_id"), "face_id", ids)
+def remap(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
+    """Assignments in which the faces of a FACE_ID_MAP have their new ids."""
+    at = index_of(history.face_keys(assignments), history.face_keys(face_id_map))
+    ids = pc.coalesce(
+        take_or_null(face_id_map["new_face_id"], at), one_array(assignments["face_id"])
+    )
+    return assignments.set_column(assignments.schema.get_field_index("face_id"), "face_id", ids)
 
 
-def _meanings(unit: Unit, base: PackKeys, faces: pa.Table) -> pa.Table:
-    """Which face of this pack each face of the other pack is."""
-    photos = _same_photos(_contents(unit, unit.pack_keys), _contents(unit, base))
-    return same_places(_faces_of(unit, base), faces, photos)
+def remap_to_pack(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
+    """Assignments with the face ids of another pack; faces outside the FACE_ID_MAP are left out."""
+    at = index_of(history.face_keys(assignments), history.face_keys(face_id_map))
+    assignments = assignments.filter(pa.array(at != NONE))
+    ids = take_or_null(face_id_map["new_face_id"], at[at != NONE])
+    return assignments.set_column(assignments.schema.get_field_index("face_id"), "face_id", ids)
+
+
+def _map_to_pack(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
+    """FACE_ID_MAP from the base pack's faces to this pack's, in photos of unchanged content."""
+    photos = _same_photos(_contents(tables), _contents(base))
+    theirs = base.faces.read(PLACED, where=base.of_collection)
+    return same_places(theirs, faces, photos)
 
 
 def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
-    """MEANINGS of the faces of these photos under two packs: by place, each at most once."""
+    """FACE_ID_MAP from their faces to mine in these photos: by place, each at most once."""
     one, other = _placed(theirs, photos), _placed(mine, photos)
     parts = [
-        _meant(one.of_photos(first), other.of_photos(first))
+        _same_faces(one.of_photos(first), other.of_photos(first))
         for first in range(0, len(photos), PHOTOS_AT_ONCE)
     ]
     return pa.concat_tables([FACE_ID_MAP.empty_table(), *parts])
@@ -91,20 +109,20 @@ def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
 
 def _same_photos(contents: pa.Table, others: pa.Table) -> pa.Array:
     """The photos that have the same content in both tables."""
-    at = positions(contents["photo"], others["photo"])
-    same = pc.equal(contents["content"], pick(others["content"], at))
+    at = index_of(contents["photo"], others["photo"])
+    same = pc.equal(contents["content"], take_or_null(others["content"], at))
     return one_array(contents["photo"].filter(pc.fill_null(same, False)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """The faces of some photos, by photo, and the number of each one's photo."""
+    """The faces of some photos, sorted by photo, and the number of each one's photo."""
 
     faces: pa.Table
     photo: Numbers
 
     def of_photos(self, first: int) -> dict[str, list[Placed]]:
-        """The faces of PHOTOS_AT_ONCE photos, by photo."""
+        """The faces of PHOTOS_AT_ONCE photos from number ``first`` on, by photo."""
         start, end = np.searchsorted(self.photo, [first, first + PHOTOS_AT_ONCE])
         by_photo: defaultdict[str, list[Placed]] = defaultdict(list)
         for row in self.faces.slice(start, end - start).to_pylist():
@@ -114,24 +132,24 @@ class _Placed:
 
 
 def _placed(faces: pa.Table, photos: pa.Array) -> _Placed:
-    photo = positions(faces["photo"], photos)
+    photo = index_of(faces["photo"], photos)
     order = np.argsort(photo, kind="stable")
     order = order[np.searchsorted(photo[order], 0) :]  # NONE comes before all photos
     return _Placed(faces.select(PLACED).take(order), photo[order])
 
 
-def _meant(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa.Table:
+def _same_faces(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) -> pa.Table:
     rows = [
-        {"photo": photo, "face_id": face, "meaning": meaning}
+        {"photo": photo, "face_id": face, "new_face_id": new_face_id}
         for photo, placed in theirs.items()
         if photo in mine
-        for face, meaning in _pairs(placed, mine[photo]).items()
+        for face, new_face_id in _pairs(placed, mine[photo]).items()
     ]
     return pa.Table.from_pylist(rows, schema=FACE_ID_MAP)
 
 
 def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:
-    """Each face of one photo under both packs, every face at most once."""
+    """My face at the place of each of their faces in one photo; every face at most once."""
     left, found = dict(mine), {}
     for face, box in theirs:
         same = nearest_place(box, left.items())
@@ -141,9 +159,5 @@ def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:
     return found
 
 
-def _faces_of(unit: Unit, keys: PackKeys) -> pa.Table:
-    return unit.table(keys.faces).read(PLACED, where=unit.of_collection)
-
-
-def _contents(unit: Unit, keys: PackKeys) -> pa.Table:
-    return unit.table(keys.photos).read(["photo", "content"], where=unit.of_collection)
+def _contents(tables: PackTables) -> pa.Table:
+    return tables.photos.read(["photo", "content"], where=tables.of_collection)

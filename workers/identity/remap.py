@@ -1,11 +1,11 @@
-"""Faces that have another id than in the run before, since their photo has other bytes or profile.
+"""Faces whose id has changed since the previous run: their photo has new bytes, or a new profile.
 
-The table of faces as it was with that run tells where they were and what they looked like.
+The version of the table of faces that the run used tells where they were and how they looked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,60 +13,70 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount import decisions
-from headcount.assignments import rolls
-from headcount.assignments.rolls import face_keys
+from headcount.assignments.history import face_keys
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import CommitRecord, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord
 from headcount.decisions import DecisionRecord, FaceMark
-from headcount.tables import any_of, parts, quoted
-from workers.identity.previous_run import FACE_ID_MAP, PLACED, job_before, same_places
-from workers.runtime.unit import Unit
-from workers.tables.columns import NONE, one_array, positions
+from headcount.tables.filters import any_of, parts, quoted
+from workers.identity.previous_run import (
+    FACE_ID_MAP,
+    PLACED,
+    job_before,
+    read_assignments,
+    same_places,
+)
+from workers.tables.columns import NONE, index_of, one_array
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.faces import DESCRIPTOR
+from workers.tables.pack_tables import PackTables
 from workers.tables.rows import matrix
 
 ALIKE = 0.8
-"""Cosine from which two faces in one place of a photo and of what it was are one face: far above
+"""Cosine from which two faces at one place of a photo, before and after, are one face: far above
 what two people reach (0.46 in one of 100,000 pairs, by the embedded pack). A photo that was
-replaced often has somebody else in the same place."""
+replaced often has somebody else at the same place."""
 COMPARED = 1 << 18
-"""Faces whose embeddings of then and of now are held at a time: all have other ids where a whole
-collection was searched with another profile."""
+"""Faces whose old and new embeddings are held at a time: all ids are new where a whole collection
+was searched with another profile."""
 
 
-def find_restated(unit: Unit, faces: pa.Table, embeddings: EmbeddingLookup) -> pa.Table:
-    """MEANINGS of the faces whose id is gone, though their photo is here: by place and likeness.
+def find_remapped(
+    tables: PackTables, job_id: str, faces: pa.Table, embeddings: EmbeddingLookup
+) -> pa.Table:
+    """FACE_ID_MAP of faces whose id is gone though their photo is here, by place and likeness.
 
-    Empty where nothing tells any more: the first run, or versions that a `forget` removed.
+    Empty for the first run, and where a `forget` has removed the earlier version of the table.
     """
-    job_id = job_before(unit, unit.pack_keys, unit.collection_id)
-    if job_id is None:
+    last = job_before(tables, job_id)
+    if last is None:
         return FACE_ID_MAP.empty_table()
-    roll = rolls.read_roll(unit.store, unit.pack_keys, unit.collection_id, job_id)
-    gone = roll.filter(pc.is_in(roll["photo"], value_set=one_array(faces["photo"])))
+    assignments = read_assignments(tables, last)
+    gone = assignments.filter(pc.is_in(assignments["photo"], value_set=one_array(faces["photo"])))
     gone = gone.filter(pc.invert(pc.is_in(face_keys(gone), value_set=face_keys(faces))))
     if not gone.num_rows:
         return FACE_ID_MAP.empty_table()
-    before = _faces_with(unit, job_id, gone, PLACED)
-    added = np.flatnonzero(positions(face_keys(faces), face_keys(roll)) == NONE)
+    before = _faces_with(tables, last, gone, PLACED)
+    added = np.flatnonzero(index_of(face_keys(faces), face_keys(assignments)) == NONE)
     photos = pc.unique(before["photo"])
     found = same_places(before, faces.select(PLACED).take(pa.array(added)), photos)
     kept = [found.slice(0, 0)]
     for some in (found.slice(at, COMPARED) for at in range(0, len(found), COMPARED)):
-        looked = _faces_with(unit, job_id, some, ["photo", "face_id", DESCRIPTOR])
+        looked = _faces_with(tables, last, some, ["photo", "face_id", DESCRIPTOR])
         kept.append(_alike(some, looked, faces, embeddings))
     return pa.concat_tables(kept)
 
 
-def _faces_with(unit: Unit, job_id: str, gone: pa.Table, columns: Sequence[str]) -> pa.Table:
-    """These columns of some faces as they were with an earlier job."""
-    table = unit.table(unit.pack_keys.faces)
-    commit = find_record(unit.store, JobKeys(job_id).commit, CommitRecord)
+def _faces_with(
+    tables: PackTables, job_id: str, gone: pa.Table, columns: Sequence[str]
+) -> pa.Table:
+    """Columns of the faces ``gone``, from the version of the table that an earlier job used."""
+    table = tables.faces
+    commit = find_record(tables.store, JobKeys(job_id).commit, CommitRecord)
     if commit is None or not table.has(commit.faces):
         return table.read(columns, where="false")
     wanted, found = face_keys(gone), [table.read(columns, where="false")]
-    for batch in table.at(commit.faces).scan(columns, where=unit.of_collection):
+    for batch in table.at(commit.faces).scan(columns, where=tables.of_collection):
         rows = pa.Table.from_batches([batch])
         found.append(rows.filter(pc.is_in(face_keys(rows), value_set=wanted)))
     return pa.concat_tables(found)
@@ -75,66 +85,69 @@ def _faces_with(unit: Unit, job_id: str, gone: pa.Table, columns: Sequence[str])
 def _alike(
     found: pa.Table, before: pa.Table, faces: pa.Table, embeddings: EmbeddingLookup
 ) -> pa.Table:
-    """Those of ``found`` that look as they did."""
-    theirs = before[DESCRIPTOR].take(pa.array(positions(face_keys(found), face_keys(before))))
-    named = found.select(["photo"]).append_column("face_id", found["meaning"])
-    mine = embeddings[positions(face_keys(named), face_keys(faces))]
+    """The part of ``found`` (FACE_ID_MAP) whose old and new faces are ALIKE."""
+    theirs = before[DESCRIPTOR].take(pa.array(index_of(face_keys(found), face_keys(before))))
+    named = found.select(["photo"]).append_column("face_id", found["new_face_id"])
+    mine = embeddings[index_of(face_keys(named), face_keys(faces))]
     return found.filter(pa.array(cosines(matrix(theirs), mine) >= ALIKE))
 
 
 def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The cosine of each row of one N x D with that row of the other."""
+    """Cosines between the rows of two N x D, row by row."""
     found: NDArray[np.float32] = np.einsum("ij,ij->i", one, other)
     found /= np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return found
 
 
-def restate_decisions(unit: Unit, faces: pa.Table, restated: pa.Table) -> None:
-    """Let decisions and references about these faces hold for the ids that they have now.
+def remap_answers(
+    tables: PackTables, faces: pa.Table, remapped: pa.Table, *, confirm: Callable[[], None]
+) -> None:
+    """Add the new ids of remapped faces to the answers and references about them.
 
-    What decisions said of the old ids stays, for a `rollback`. Doing it again changes nothing.
+    The old ids stay in the answers, for a `rollback`. Doing it again changes nothing.
+    ``confirm`` raises where nothing may be written any more.
     """
-    if not restated.num_rows:
+    if not remapped.num_rows:
         return
-    for key, record in list(decisions.read(unit.store)):
+    for key, record in list(decisions.read(tables.store)):
         marked = pa.array([mark.face_id for mark in record.faces], pa.string())
-        about = restated.filter(pc.is_in(restated["face_id"], value_set=marked))
+        about = remapped.filter(pc.is_in(remapped["face_id"], value_set=marked))
         if about.num_rows:
-            more = with_marks(record, about, _marks(unit, faces, about))
+            more = with_marks(record, about, _marks(tables, faces, about))
             if more != record:
-                unit.confirm()
-                unit.store.put(key, more.to_bytes())
-    _restate_references(unit, restated)
+                confirm()
+                tables.store.put(key, more.to_bytes())
+    _remap_references(tables, remapped, confirm)
 
 
 def with_marks(
     record: DecisionRecord, about: pa.Table, marks: dict[tuple[str, str], FaceMark]
 ) -> DecisionRecord:
-    """A decision that marks the faces ``about``, MEANINGS, by their new ids too.
+    """An answer that also marks the faces ``about`` (FACE_ID_MAP) by their new ids.
 
-    ``marks`` are those of the new faces, by photo and face id.
+    ``marks`` are the marks of the new faces, by photo and face id.
     """
     known = {mark.face_id for mark in record.faces}
     sides = {mark.face_id: mark.side for mark in record.faces}
     added = {
-        row["meaning"]: marks[row["photo"], row["meaning"]].model_copy(
+        row["new_face_id"]: marks[row["photo"], row["new_face_id"]].model_copy(
             update={"side": sides[row["face_id"]]}
         )
         for row in about.to_pylist()
-        if row["meaning"] not in known
+        if row["new_face_id"] not in known
     }
     return record.model_copy(update={"faces": (*record.faces, *added.values())})
 
 
-def _marks(unit: Unit, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str], FaceMark]:
-    """Marks of the faces that are meant, by photo and face id."""
+def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str], FaceMark]:
+    """Marks of the new faces of ``about`` (FACE_ID_MAP), by photo and face id."""
     contents: dict[str, str] = {}
     for part in parts(pc.unique(about["photo"]).to_pylist()):
-        where = f"{unit.of_collection} AND {any_of('photo', part)}"
-        rows = unit.table(unit.pack_keys.photos).read(["photo", "content"], where=where)
+        where = f"{tables.of_collection} AND {any_of('photo', part)}"
+        rows = tables.photos.read(["photo", "content"], where=where)
         contents |= {row["photo"]: row["content"] for row in rows.to_pylist()}
-    named = about.select(["photo"]).append_column("face_id", about["meaning"])
-    at = positions(face_keys(named), face_keys(faces))
+    named = about.select(["photo"]).append_column("face_id", about["new_face_id"])
+    at = index_of(face_keys(named), face_keys(faces))
     return {
         (row["photo"], row["face_id"]): FaceMark(
             face_id=row["face_id"],
@@ -145,14 +158,13 @@ def _marks(unit: Unit, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str]
     }
 
 
-def _restate_references(unit: Unit, restated: pa.Table) -> None:
-    """References that were taken from these faces: a rejection looks for them by face id."""
-    table = unit.table(unit.pack_keys.gallery)
-    source = f"source = {quoted(unit.spec.photos or '')}"
-    meant = {(r["photo"], r["face_id"]): r["meaning"] for r in restated.to_pylist()}
-    for row in table.read(["photo", "etag"], where=source).to_pylist():
-        meaning = meant.get((row["photo"], row["etag"]))
-        if meaning is not None:
+def _remap_references(tables: PackTables, remapped: pa.Table, confirm: Callable[[], None]) -> None:
+    """Give references that are remapped faces their new ids: a rejection looks for them by id."""
+    source = f"source = {quoted(tables.source)}"
+    meant = {(r["photo"], r["face_id"]): r["new_face_id"] for r in remapped.to_pylist()}
+    for row in tables.gallery.read(["photo", "etag"], where=source).to_pylist():
+        new_face_id = meant.get((row["photo"], row["etag"]))
+        if new_face_id is not None:
             mine = f"photo = {quoted(row['photo'])} AND etag = {quoted(row['etag'])}"
-            unit.confirm()
-            table.update({"etag": quoted(meaning)}, f"{source} AND {mine}")
+            confirm()
+            tables.gallery.update({"etag": quoted(new_face_id)}, f"{source} AND {mine}")

@@ -21,7 +21,7 @@ TEMPLATE = np.array(
 )
 """ArcFace's template in a crop of 112 pixels (insightface, utils/face_align.py)."""
 WIDEST = 1 << 15
-"""OpenCV 4 refuses to warp from an image of this width or height: panoramas have it."""
+"""Width or height from which OpenCV 4 refuses to warp an image: panoramas have it."""
 
 
 def similarity_transform(landmarks: Floats) -> NDArray[np.float64]:
@@ -42,10 +42,10 @@ def similarity_transform(landmarks: Floats) -> NDArray[np.float64]:
 
 
 def crop_faces(image: Image, landmarks: Floats) -> Image:
-    """Aligned crops of the faces with these landmarks (N x 5 x 2, pixels): N x 112 x 112 x 3.
+    """Cut aligned crops of faces by their landmarks (N x 5 x 2, pixels): N x 112 x 112 x 3.
 
     Bilinear, black outside the image, as insightface's norm_crop. A face of more than twice the
-    crop's size is halved first, by area averaging, as often as that holds: sampling it directly
+    crop's size is halved first, by area averaging, as often as needed: sampling it directly
     would alias, and a photo decoded at a smaller scale would give another embedding.
     """
     crops = [_crop(image, similarity_transform(points)) for points in landmarks]
@@ -53,7 +53,7 @@ def crop_faces(image: Image, landmarks: Floats) -> Image:
 
 
 def rescaled(points: Floats, factor: float | Floats) -> Floats:
-    """Points (... x 2, pixels) of an image in pixels of the same image at ``factor``.
+    """Scale points (... x 2, pixels) of an image to the same image at ``factor``.
 
     Coordinates are those of pixel centres: the middle of the first pixel is 0, so the edge of
     the image is at -0.5 at every scale.
@@ -73,14 +73,14 @@ def _crop(image: Image, transform: NDArray[np.float64]) -> Image:
 
 
 def _scale(transform: NDArray[np.float64]) -> float:
-    """Pixels of the crop for one of the image."""
+    """Scale of a transform: pixels of the crop for one pixel of the image."""
     return float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
 
 
 def _halved(
     image: Image, transform: NDArray[np.float64], factor: int
 ) -> tuple[Image, NDArray[np.float64]]:
-    """The image at 1 / ``factor``, a power of two, and the transform for it."""
+    """Shrink an image to 1 / ``factor``, a power of two; it, and the transform for it."""
     height, width = image.shape[:2]
     size = (max(1, width // factor), max(1, height // factor))
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -94,10 +94,10 @@ def _halved(
 def _around(
     image: Image, transform: NDArray[np.float64], step: int
 ) -> tuple[Image, NDArray[np.float64]]:
-    """The part of an image that a crop is made of, and the transform for that part.
+    """Cut out the part of an image that a crop needs; it, and the transform for it.
 
-    Its sides start at multiples of ``step`` and are as long, where the image is: to halve such a
-    part is ten times as fast, and it falls on the pixels of a JPEG decoded at a smaller scale.
+    It starts and ends at multiples of ``step`` within the image: halving such a part is ten times
+    as fast, and gives the pixels of a JPEG decoded at a smaller scale.
     """
     linear, shift = transform[:, :2], transform[:, 2]
     corners = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]) - shift

@@ -1,7 +1,7 @@
 """Decoding: from the bytes of a photo to upright RGB pixels, within limits.
 
 Pillow reads every header, and the pixels of all but ordinary JPEGs, which libjpeg-turbo decodes
-directly. Sizes are checked before pixels are decoded. Whatever is wrong is a PhotoError.
+directly. Sizes are checked before pixels are decoded. Every fault of a photo is a PhotoError.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FORMATS = (
     *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF"),
     *("PPM", "JPEG2000"),
 )
-"""What Pillow may try: formats that run other programs, or are no photos, are left out."""
+"""Formats that Pillow may read. Those that run other programs, or are no photos, are left out."""
 
 _SCALABLE = ("JPEG", "MPO")
 """Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
@@ -53,11 +53,11 @@ _UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
     7: lambda pixels: cv2.flip(cv2.transpose(pixels), -1),
     8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
-"""How to turn pixels that are stored in each EXIF orientation; cv2 does it fastest."""
+"""Turn of the pixels stored in each EXIF orientation; cv2 does it fastest."""
 _TURNS = (b"irot", b"imir")
 """The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
 LARGE_PIXELS = 50_000_000
-"""Larger photos are decoded one at a time, whatever the number of threads: while it is decoded, a
+"""Larger photos are decoded one at a time, for any number of threads: while it is decoded, a
 pixel takes 5 to 10 bytes, up to 20 in WebP and JPEG 2000 (benchmarks/memory/decode.py)."""
 WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
 """Pictures above the first are converted in bands of the second, so that what the conversion takes
@@ -78,7 +78,7 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 
 def _hush_libtiff() -> None:
-    """Keep the libtiff of Pillow's wheel from printing what it thinks of a damaged file."""
+    """Keep the libtiff of Pillow's wheel from printing errors of damaged files."""
     for library in Path(Pillow.__file__).parents[1].glob("pillow.libs/libtiff*"):
         with suppress(OSError, AttributeError):
             ctypes.CDLL(str(library)).TIFFSetErrorHandler(None)
@@ -102,15 +102,15 @@ class Decoded:
     format: str
 
     def reaches(self, long_side: int) -> bool:
-        """Whether the image is this long, or all there is."""
+        """Whether the image is this long, or the full photo."""
         return self.scale >= 1 or max(self.image.shape[:2]) >= long_side
 
 
 class Picture:
-    """A photo's bytes, decoded when pixels are asked for, and again only when more are.
+    """A photo's bytes, decoded when pixels are needed, and again only when more are.
 
-    A photo of at most ``whole_up_to`` pixels is decoded in full at once; ``max_pixels`` bounds
-    what is decoded at all. Not for more than one thread at a time.
+    A photo of at most ``whole_up_to`` pixels is decoded in full at once; a photo of
+    more than ``max_pixels`` is refused. Not for more than one thread at a time.
     """
 
     def __init__(self, data: bytes, *, max_pixels: int, whole_up_to: int = WHOLE_UP_TO) -> None:
@@ -119,12 +119,12 @@ class Picture:
         self._whole_up_to = whole_up_to
         self._decoded: Decoded | None = None
         self.seconds = 0.0
-        """Spent on decoding so far."""
+        """Seconds spent on decoding so far."""
 
     def at_least(self, long_side: int) -> Decoded:
-        """The photo at the smallest scale whose long side is >= ``long_side``, or in full.
+        """Decode the photo at the smallest scale whose long side is >= ``long_side``, or in full.
 
-        What was decoded before at that scale or a larger one is given again. Raises PhotoError.
+        Pixels decoded before at that scale or a larger one are reused. Raises PhotoError.
         """
         if self._decoded is None or not self._decoded.reaches(long_side):
             began = time.perf_counter()
@@ -212,7 +212,7 @@ def _upright(picture: Pillow.Image, data: bytes, min_long_side: int) -> Decoded:
 
 
 def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
-    """The stored pixels of a JPEG at 1 / ``factor``: by Pillow unless it is whole and ordinary."""
+    """Decode a JPEG's stored pixels at 1 / ``factor``, by Pillow unless it is undamaged and RGB."""
     if picture.mode in ("RGB", "L"):
         pixels = decode_jpeg(data, picture.width, picture.height, factor)
         if pixels is not None:
@@ -224,7 +224,7 @@ def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
 
 
 def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
-    """Bring back the EXIF orientation of a HEIC that does not say itself how it is turned.
+    """Restore the EXIF orientation of a HEIC that has no box of its own for it.
 
     pillow_heif sets it aside, since the boxes overrule it; converters copy it without a box.
     """
@@ -234,13 +234,13 @@ def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
 
 
 def _heed_container(picture: Pillow.Image, preview: Preview | None) -> None:
-    """Turn a preview as its RAW file says, unless it says so itself."""
+    """Give a preview the orientation of its RAW file, unless it has its own."""
     if preview is not None and _ORIENTATION not in picture.getexif():
         picture.getexif()[_ORIENTATION] = preview.orientation
 
 
 def _orientation(picture: Pillow.Image) -> int:
-    """The EXIF orientation; 1 where there is none, or none that means something."""
+    """Read the EXIF orientation; 1 where there is none, or none of 1 to 8."""
     try:
         value = picture.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged metadata of a photo that may be whole
@@ -249,14 +249,14 @@ def _orientation(picture: Pillow.Image) -> int:
 
 
 def _factor(longest: int, min_long_side: int) -> int:
-    """By how much a JPEG is decoded smaller; a least long side of 0 asks for it in full."""
+    """Factor by which a JPEG is decoded smaller; a least long side of 0 asks for the full photo."""
     if not min_long_side:
         return 1
     return next((factor for factor in (8, 4, 2) if longest // factor >= min_long_side), 1)
 
 
 def to_rgb(picture: Pillow.Image) -> Image:
-    """Any mode as 8-bit RGB: deep greys are scaled, not clipped; transparency lies on white."""
+    """Convert any mode to 8-bit RGB: deep greys are scaled, not clipped; transparency is white."""
     convert = _conversion_of(picture)
     if picture.width * picture.height <= WHOLE_PIXELS:
         return np.asarray(convert(picture))
@@ -278,7 +278,7 @@ def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Ima
 
 
 def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
-    """The picture in slices of whole rows, each with its top row's number."""
+    """Cut the picture into bands of whole rows, each with its top row's number."""
     rows = max(1, BAND_PIXELS // picture.width)
     for top in range(0, picture.height, rows):
         yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
@@ -305,7 +305,7 @@ def _extremes(picture: Pillow.Image) -> tuple[float, float]:
 
 
 def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
-    """Deep greys in 0..255: by the depth that their extremes fit in, others by these extremes."""
+    """Scale deep greys to 0..255: by the depth that their extremes fit, or by these extremes."""
     if low >= 0 and high <= 255:
         top = 1.0 if 0 < high <= 1 else 255.0
         return (values * (255.0 / top)).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""JPEGs decoded by libjpeg-turbo without detours: the one door to simplejpeg.
+"""JPEGs decoded by libjpeg-turbo directly: the one door to simplejpeg.
 
-It gives the pixels that Pillow gives, two to three times as fast. It is strict: of a file that
-is not wholly in order it gives nothing, and Pillow decides what can be had of it.
+It gives the pixels that Pillow gives, two to three times as fast. It is strict: it gives nothing
+for a file with any fault, and such a file goes to Pillow.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import simplejpeg
 from workers.models.base import Image
 
 KEPT_BYTES = 3 * 36_000_000
-"""Memory is kept, by each thread, for images up to this size: that of a photo searched in full."""
+"""Largest image for which a thread keeps its memory: that of a photo searched in full."""
 
 
 class _Memory(threading.local):
-    """A thread's memory for the next image: to get it anew costs a tenth of decoding.
+    """A thread's memory for the next image: allocating it anew costs a tenth of decoding.
 
     The system hands out, and clears, each page of it at first use, for one thread at a time.
     """
@@ -29,9 +29,9 @@ class _Memory(threading.local):
         self._unheld = sys.getrefcount(self._kept)
 
     def of(self, size: int) -> Image:
-        """So many bytes that nobody looks at: those kept, unless an image in them is still held.
+        """Take free memory of this size: that kept, unless an image in it is still referred to.
 
-        Whoever holds an image, or a part of one, refers to the array that it lies in.
+        A reference to an image, or to a part of one, is one to the array that it lies in.
         """
         if size > KEPT_BYTES:
             return np.empty(size, np.uint8)
@@ -44,7 +44,7 @@ _memory = _Memory()
 
 
 def decode_jpeg(data: bytes, width: int, height: int, factor: int) -> Image | None:
-    """The stored pixels of a ``width`` x ``height`` JPEG at 1 / ``factor`` (1, 2, 4 or 8), in RGB.
+    """Decode a JPEG of ``width`` x ``height`` stored pixels at 1 / ``factor`` (1, 2, 4 or 8): RGB.
 
     For grey and RGB files; not turned by EXIF. None where the file is damaged or not that size.
     """

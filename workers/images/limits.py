@@ -1,7 +1,7 @@
-"""What is refused by its header, before any decoder sees it: pictures that would cost too much.
+"""Limits on pictures, checked by their headers before any decoder sees them.
 
-Most decoders tell a picture's size before they take memory for it. Those that do not are asked
-here, from the format's own header.
+Most decoders tell a picture's size before they take memory for it. For those that do not, it is
+read here from the format's own header.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
 
 MAX_SCANS = 256
-"""Scans of one JPEG. Cameras and encoders write about ten; each costs a walk over the
+"""Most scans of one JPEG. Cameras and encoders write about ten; each costs a walk over the
 whole picture, however few bytes it has."""
 MAX_TILE_PIXELS = 1 << 24
-"""Pixels of one tile of a TIFF. Tiles have 256 to 1024 pixels a side; a tile is unpacked in whole,
-even where it reaches far beyond its picture."""
+"""Most pixels of one tile of a TIFF. Tiles have 256 to 1024 pixels a side; a tile is unpacked in
+whole, even where it reaches far beyond its picture."""
 
 _SEQUENTIAL_FRAMES = frozenset((0xC0, 0xC1, 0xC9))
 
@@ -45,7 +45,7 @@ def check_tiles(width: object, height: object) -> None:
 
 
 def _webp_canvas(data: bytes) -> tuple[int, int] | None:
-    """The canvas of an extended WebP (RFC 9649, 2.7)."""
+    """Width and height of an extended WebP's canvas (RFC 9649, 2.7); None for other files."""
     if data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8X" or len(data) < 30:
         return None
     width, height = int.from_bytes(data[24:27], "little"), int.from_bytes(data[27:30], "little")

@@ -1,9 +1,9 @@
-"""Camera RAW files, seen through the JPEG preview that the camera put into them.
+"""Camera RAW files, by the JPEG preview that the camera put into them.
 
-No sensor data is ever developed: every camera embeds a JPEG of full or nearly full size, and it
-is what the photographer saw. The containers differ by maker; the JPEG in them is always one
-contiguous stream, so the largest of them is looked for in the bytes, and of the container only
-the orientation is read. Nothing is allocated by what a file claims.
+No sensor data is ever developed: every camera embeds a JPEG of full or nearly full size, as the
+photographer saw it. The containers differ by maker; the JPEG in them is always one contiguous
+stream, so the largest one is searched for in the bytes, and only the orientation is read from the
+container. No size that a file claims decides how much memory is taken.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Preview:
 
 
 def find_preview(data: bytes) -> Preview | None:
-    """The preview of a camera RAW file; None where ``data`` is none. Raises PhotoError."""
+    """Find the preview of a camera RAW file; None where ``data`` is none. Raises PhotoError."""
     if not is_raw(data):
         return None
     found = [(width * height, -start) for start, width, height in _jpegs(data)]
@@ -86,7 +86,7 @@ def _orientation(data: bytes) -> int:
 
 
 def _ifds(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
-    """The fields of whole numbers of the first directory and of those below it."""
+    """Read the integer fields of the first directory and of those below it."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         return
@@ -120,7 +120,7 @@ def _fields(data: bytes, offset: int, order: str) -> dict[int, tuple[int, ...]]:
 
 
 def _jpegs(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Start, width and height of every JPEG picture anywhere in the bytes."""
+    """Find every JPEG picture anywhere in the bytes: start, width and height."""
     start = data.find(b"\xff\xd8\xff")
     while start >= 0:
         size = _jpeg_size(data, start)

@@ -1,1 +1,1 @@
-"""Faces compared with enrolled people, and how sure a match is."""
+"""Matching of faces with enrolled people, and the probability that a match is right."""

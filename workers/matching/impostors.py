@@ -1,38 +1,27 @@
-"""Impostor pairs: cosines of people who are not one, where each photo weighs alike.
+"""Impostor pairs: cosines of two faces of different people, each photo with the same weight.
 
-Why these pairs and no others is in docs/calibration.md.
+The reasons for this choice of pairs are in docs/calibration.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from zlib import crc32
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.assignments import rolls
-from headcount.contract.layout import PackKeys
-from headcount.settings import S3Settings
-from headcount.storage import Store
-from headcount.tables import Table
 from workers.clustering.cluster import MIRROR
-from workers.tables.columns import NONE, Numbers, codes, first_of_each, pick, positions
-from workers.tables.rows import matrix
+from workers.tables.columns import NONE, Numbers
 
 ENOUGH = 30
-"""A quantile with so many impostor pairs beyond it is read off; further out the tail is normal."""
+"""A quantile is counted where so many impostor pairs lie beyond it; further out the tail is taken
+to be normal."""
 MOST_FACES = 2000
-"""Faces that are compared with each other, and references."""
-PER_PHOTO = 8
-"""Faces of one photo that are drawn, at most."""
+"""Faces of a sample at most, and references."""
 RESAMPLED = 40
-"""How often the photos are drawn anew to see how sure a cosine is."""
-COLUMNS = ("collection", "photo", "face_id", "descriptor")
+"""Draws of the photos from which the confidence interval of a cosine is made."""
 
 Cosines = NDArray[np.float32]
 Weights = NDArray[np.float64]
@@ -40,21 +29,21 @@ Weights = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class FaceSample:
-    """K faces to be compared.
+    """Sample of K faces, from which impostor pairs are made.
 
-    ``embeddings`` is K x D, of unit length. Faces of one ``group`` (K), such as a photo, are not
-    compared and weigh together as much as any other group. ``said`` (S x K) are numbers of whom
-    each was said to be, NONE where it was not: faces that share one are not compared either.
+    ``embeddings`` is K x D, of unit length. Faces of one ``group`` (K), such as a photo, make no
+    pair, and every group has the same weight. ``labels`` (S x K) are S kinds of label of each
+    face, NONE for none: faces with a label in common make no pair either.
     """
 
     embeddings: NDArray[np.float32]
     group: Numbers
-    said: NDArray[np.int64]
+    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class ImpostorPairs:
-    """K impostor pairs, the most alike first: cosines, weights, and the groups of both faces."""
+    """K impostor pairs, from the highest cosine: cosines, weights, and the groups of both faces."""
 
     cosine: Cosines
     weight: Weights
@@ -65,8 +54,8 @@ class ImpostorPairs:
         return len(self.cosine)
 
     @classmethod
-    def together(cls, parts: Sequence[ImpostorPairs]) -> ImpostorPairs:
-        """The pairs of several, whose groups have nothing in common."""
+    def concatenate(cls, parts: Sequence[ImpostorPairs]) -> ImpostorPairs:
+        """Join the pairs of several samples, whose groups are numbered in turn."""
         starts = np.cumsum([0, *(part.groups for part in parts)]).tolist()
         shifted = list(zip(parts, starts, strict=False))
         none = np.zeros(0, np.int32)
@@ -85,31 +74,31 @@ class ImpostorPairs:
         return max(int(self.one.max()), int(self.other.max())) + 1 if len(self) else 0
 
     def tail(self, fmr: float) -> float:
-        """The cosine that a share ``fmr`` of them reaches."""
+        """Cosine that a share ``fmr`` of the pairs reaches."""
         return tail_cosine(self.cosine, self.weight, fmr, counted=self._counts(fmr))
 
     def _counts(self, fmr: float) -> bool:
-        """Whether there are pairs enough that such a share of them reaches."""
+        """Whether there are enough pairs to count the cosine of this share."""
         reached = np.cumsum(self.weight)
         return enough(self.weight[: np.searchsorted(reached, fmr * reached[-1])])
 
     def rate(self, cosine: float) -> float:
-        """The share of them that reaches a cosine: as tail, the other way round."""
+        """Share of the pairs that reaches a cosine: the inverse of ``tail``."""
         beyond = int(np.searchsorted(-self.cosine, -cosine, side="right"))
         if enough(self.weight[:beyond]):
             return float(self.weight[:beyond].sum() / self.weight.sum())
         return 1 - normal(self.cosine, self.weight).cdf(cosine)
 
     def interval(self, fmr: float) -> tuple[float, float]:
-        """Between which cosines tail lies in 90 of 100 draws of as many groups, with replacement.
+        """Confidence interval of ``tail``, 90 %, by a bootstrap over the groups.
 
-        Pairs that share a face are not independent, groups are: Efron and Tibshirani 1993.
+        Pairs that share a face are not independent, groups are (Efron and Tibshirani 1993).
         """
         random, count, found = np.random.default_rng(0), self.groups, []
         present = np.unique(np.concatenate([self.one, self.other]))
         if not len(self):
             return -1.0, 1.0
-        counted = self._counts(fmr)  # all draws by one method, or they would not be compared
+        counted = self._counts(fmr)  # one method for all draws, so that they can be compared
         for _ in range(RESAMPLED):
             times = np.bincount(random.choice(present, len(present)), minlength=count)
             weight = self.weight * times[self.one] * times[self.other]
@@ -122,10 +111,10 @@ class ImpostorPairs:
 
 
 def tail_cosine(impostor: Cosines, weight: Weights, fmr: float, *, counted: bool) -> float:
-    """The cosine that a share ``fmr`` of weighted impostor pairs, the most alike first, reaches.
+    """Cosine that a share ``fmr`` of weighted impostor pairs, from the highest cosine, reaches.
 
-    The quantile where it can be ``counted``; otherwise the normal distribution of the pairs' mean
-    and deviation, whose tail embeddings follow closely.
+    It is the quantile where that can be ``counted``. Otherwise it is read off the normal
+    distribution of the pairs' mean and deviation, which embeddings follow closely.
     """
     if counted:
         reached = np.cumsum(weight)
@@ -135,47 +124,48 @@ def tail_cosine(impostor: Cosines, weight: Weights, fmr: float, *, counted: bool
 
 
 def enough(weight: Weights) -> bool:
-    """Whether pairs of these weights say as much as ENOUGH equal ones do.
+    """Whether the effective number of pairs with these weights reaches ENOUGH.
 
-    The square of the weights' sum over the sum of their squares: Kish 1965, Survey Sampling.
+    It is the square of the weights' sum over the sum of their squares (Kish 1965, Survey
+    Sampling).
     """
     return bool(weight.sum() ** 2 >= ENOUGH * (weight**2).sum() > 0)
 
 
 def normal(impostor: Cosines, weight: Weights) -> NormalDist:
-    """The normal distribution of weighted pairs' mean and deviation."""
+    """Normal distribution of the mean and deviation of weighted pairs."""
     mean = float(np.average(impostor, weights=weight))
     return NormalDist(mean, float(np.average((impostor - mean) ** 2, weights=weight)) ** 0.5)
 
 
-def impostor_pairs(drawn: FaceSample) -> ImpostorPairs:
-    """The pairs of faces that nothing says are one person.
+def impostor_pairs(sample: FaceSample) -> ImpostorPairs:
+    """Make the pairs of faces that nothing says are one person.
 
-    Left out are pairs of one group, of one name or cluster, and those as alike as MIRROR: one
-    content. Each pair of groups weighs alike.
+    Pairs of one group or with a label in common are left out, and so are pairs at the cosine
+    MIRROR or above: those are the same picture. Every pair of groups has the same weight.
     """
-    one, other = np.triu_indices(len(drawn.group), 1)
-    kept = drawn.group[one] != drawn.group[other]
-    for said in drawn.said:
-        kept &= (said[one] != said[other]) | (said[one] == NONE)
+    one, other = np.triu_indices(len(sample.group), 1)
+    kept = sample.group[one] != sample.group[other]
+    for label in sample.labels:
+        kept &= (label[one] != label[other]) | (label[one] == NONE)
     one, other = one[kept], other[kept]
-    cosine = (drawn.embeddings @ drawn.embeddings.T)[one, other]
+    cosine = (sample.embeddings @ sample.embeddings.T)[one, other]
     order = np.argsort(-cosine, kind="stable")
     order = order[cosine[order] < MIRROR]
-    share = 1 / np.bincount(drawn.group)[drawn.group] if len(drawn.group) else np.zeros(0)
+    share = 1 / np.bincount(sample.group)[sample.group] if len(sample.group) else np.zeros(0)
     one, other = one[order], other[order]
     return ImpostorPairs(
         cosine[order],
         share[one] * share[other],
-        drawn.group[one].astype(np.int32),
-        drawn.group[other].astype(np.int32),
+        sample.group[one].astype(np.int32),
+        sample.group[other].astype(np.int32),
     )
 
 
 def references(embeddings: NDArray[np.float32], people: Numbers) -> FaceSample:
-    """R references of people, MOST_FACES of them, a person a group.
+    """Sample of at most MOST_FACES of R references; the person of each is its group.
 
-    Two people who share one content are one person under two names: they are not compared.
+    Two people who share a picture are one person under two names: they make no pair.
     """
     if len(people) > MOST_FACES:
         chosen = np.sort(np.random.default_rng(0).choice(len(people), MOST_FACES, replace=False))
@@ -186,52 +176,3 @@ def references(embeddings: NDArray[np.float32], people: Numbers) -> FaceSample:
     for one, other in people[np.argwhere(same)].tolist():
         really[really == really[other]] = really[one]
     return FaceSample(embeddings, people, really[people][None])
-
-
-def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSample]:
-    """Usable faces that the latest runs spoke of, collection by collection; a photo is a group.
-
-    One face of each photo before a second of any: MOST_FACES in all. A content that is there
-    several times counts once.
-    """
-    drawn = _some(Table(store.uri, keys.photos, s3), Table(store.uri, keys.faces, s3))
-    for collection in pc.unique(drawn["collection"]).to_pylist():
-        here = drawn.filter(pc.equal(drawn["collection"], collection))
-        job_id = rolls.latest_job(store, keys, collection)
-        roll = rolls.read_roll(store, keys, collection, job_id)
-        roll = roll.filter(pc.is_in(roll["photo"], value_set=here["photo"].combine_chunks()))
-        at = positions(rolls.face_keys(here), rolls.face_keys(roll))
-        known = np.flatnonzero(at != NONE)
-        if len(known):
-            said = [codes(pick(roll[name], at[known]))[0] for name in ("person_id", "cluster_id")]
-            here = here.take(known)
-            yield FaceSample(matrix(here["descriptor"]), codes(here["photo"])[0], np.stack(said))
-
-
-def _some(photos: Table, faces: Table) -> pa.Table:
-    """MOST_FACES usable faces, in a random order that is always the same."""
-    share = 2 * MOST_FACES / max(1, photos.count("faces > 0"))
-    found = []
-    for batch in faces.scan(COLUMNS, where="usable"):
-        number, names = codes(batch["photo"])
-        mixed = np.array([crc32(name.encode()) for name in names.to_pylist()], np.int64)
-        kept = np.flatnonzero((mixed < share * (1 << 32))[number]) if len(number) else number
-        found.append(pa.Table.from_batches([batch]).take(kept))
-    if not found:
-        return pa.table({name: pa.array([], pa.string()) for name in COLUMNS})
-    table = pa.concat_tables(found)
-    table = table.take(np.random.default_rng(0).permutation(len(table)))
-    table = table.take(np.sort(first_of_each(codes(table["face_id"])[0])))
-    photo = pc.binary_join_element_wise(table["collection"], table["photo"], "\0")
-    rank = _rank(codes(photo)[0])
-    order = np.argsort(rank, kind="stable")
-    return table.take(order[rank[order] < PER_PHOTO][:MOST_FACES])
-
-
-def _rank(number: Numbers) -> Numbers:
-    """How many of the same number come before each."""
-    order = np.argsort(number, kind="stable")
-    counts = np.bincount(number)
-    rank = np.empty(len(number), np.int64)
-    rank[order] = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return rank

@@ -21,7 +21,7 @@ NOBODY = -1
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Of N faces: the nearest person, by the best reference or mean, and the nearest other.
+    """Nearest person and runner-up of N faces, by the best reference or the mean of references.
 
     ``person`` and ``runner_up`` are positions in the gallery, NOBODY where there is none;
     ``similarity`` and ``runner_up_similarity`` are cosines, NaN where there is none.
@@ -33,30 +33,30 @@ class Matches:
     runner_up_similarity: NDArray[np.float32]
 
     @classmethod
-    def together(cls, parts: Sequence[Matches]) -> Matches:
-        """Those of faces that were compared part by part."""
+    def concatenate(cls, parts: Sequence[Matches]) -> Matches:
+        """Join the matches of parts of the faces."""
         names = [field.name for field in fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything, by name."""
+        """All arrays, by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def at(self, rows: NDArray[np.int64]) -> Matches:
-        """Those of some of the faces."""
+        """Select the matches of some faces."""
         return Matches(**{name: values[rows] for name, values in self.arrays().items()})
 
     @property
     def margin(self) -> NDArray[np.float32]:
-        """By how much the best person leads; NaN where there is no other."""
+        """Lead of the nearest person over the runner-up; NaN without a runner-up."""
         return self.similarity - self.runner_up_similarity
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceMatrix:
-    """What faces are compared with: R references, and the mean of each person that has several.
+    """Embeddings of R references, and of the mean of each person with several references.
 
-    ``embeddings`` is S x D, ``owner`` (S) the position of its person in the gallery, ascending;
+    ``embeddings`` is S x D; ``owner`` (S) is the position of the person in the gallery, ascending;
     ``starts`` and ``ends`` are the rows of each person.
     """
 
@@ -67,7 +67,7 @@ class ReferenceMatrix:
 
     @classmethod
     def of(cls, gallery: Gallery) -> ReferenceMatrix:
-        """The sheet of a gallery.
+        """Build the matrix of a gallery.
 
         Measured (benchmarks/accuracy/identification.py): at a false positive rate of 1 in 100 the
         mean as one more reference beats the best reference alone, and unlike the mean alone it
@@ -93,25 +93,24 @@ def match(
     block: int = 512,
     tile: int = 16_384,
 ) -> Matches:
-    """The two nearest people of each face. ``embeddings`` is N x D, of unit length.
+    """Find the two nearest people of each face. ``embeddings`` is N x D, of unit length.
 
-    A person is as near as the best of the person's references and their mean. ``barred`` are the
-    positions of people that each face is not compared with, if any. Blockwise over
-    faces and over references: memory is ``block`` x ``tile`` cosines per thread. Each thread has
-    a product of its own; were each product cut up for all cores once more, they would wait for
-    each other.
+    The similarity of a person is the highest cosine to the person's references and their mean.
+    ``barred`` lists, for each face, the positions of people that it is not compared with. Memory
+    is ``block`` x ``tile`` cosines per thread. The matrix library works on one thread for each
+    product: on more, the products would wait for each other.
     """
     if not len(gallery) or not len(embeddings):
         return _nobody(len(embeddings))
-    sheet, threads = ReferenceMatrix.of(gallery), os.cpu_count() or 1
+    references, threads = ReferenceMatrix.of(gallery), os.cpu_count() or 1
 
     def work(at: int) -> Matches:
-        return _match_block(embeddings[at : at + block], sheet, tile, barred[at : at + block])
+        return _match_block(embeddings[at : at + block], references, tile, barred[at : at + block])
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         starts = range(0, len(embeddings), block)
         parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
-    return Matches.together(parts)
+    return Matches.concatenate(parts)
 
 
 def _nobody(count: int) -> Matches:
@@ -121,34 +120,37 @@ def _nobody(count: int) -> Matches:
 
 
 def _match_block(
-    faces: NDArray[np.float32], sheet: ReferenceMatrix, tile: int, barred: Sequence[Sequence[int]]
+    faces: NDArray[np.float32],
+    references: ReferenceMatrix,
+    tile: int,
+    barred: Sequence[Sequence[int]],
 ) -> Matches:
     result = _nobody(len(faces))
-    for start in range(0, len(sheet.owner), tile):
-        result = _better(result, _match_tile(faces, sheet, start, start + tile, barred))
+    for start in range(0, len(references.owner), tile):
+        result = _better(result, _match_tile(faces, references, start, start + tile, barred))
     return result
 
 
 def _match_tile(
     faces: NDArray[np.float32],
-    sheet: ReferenceMatrix,
+    references: ReferenceMatrix,
     start: int,
     end: int,
     barred: Sequence[Sequence[int]],
 ) -> Matches:
-    """The two nearest people of each face among the rows ``start`` to ``end`` of the sheet."""
-    cosines = faces @ sheet.embeddings[start:end].T
+    """Find the two nearest people of each face among the rows from ``start`` up to ``end``."""
+    cosines = faces @ references.embeddings[start:end].T
     for row, people in enumerate(barred):
         for one in people:
-            low, high = sheet.starts[one] - start, sheet.ends[one] - start
+            low, high = references.starts[one] - start, references.ends[one] - start
             cosines[row, max(low, 0) : max(high, 0)] = -np.inf
-    owner, rows = sheet.owner[start:end], np.arange(len(faces))
+    owner, rows = references.owner[start:end], np.arange(len(faces))
     best = cosines.argmax(axis=1)
     person, similarity = owner[best], cosines[rows, best]
     for row, (low, high) in enumerate(
-        zip(sheet.starts[person] - start, sheet.ends[person] - start, strict=True)
+        zip(references.starts[person] - start, references.ends[person] - start, strict=True)
     ):
-        cosines[row, max(low, 0) : high] = -np.inf  # the person's other rows are no runner-up
+        cosines[row, max(low, 0) : high] = -np.inf  # the same person is no runner-up
     second = cosines.argmax(axis=1)
     other = cosines[rows, second]
     nothing = np.isneginf(other)
@@ -161,7 +163,7 @@ def _match_tile(
 
 
 def _better(one: Matches, other: Matches) -> Matches:
-    """The two nearest people of two tiles together; of equals those of the first tile."""
+    """Merge the two nearest people of two tiles; at a tie the first tile goes first."""
     people = np.stack([one.person, one.runner_up, other.person, other.runner_up], axis=1)
     cosines = np.stack(
         [one.similarity, one.runner_up_similarity, other.similarity, other.runner_up_similarity],
@@ -191,11 +193,11 @@ def accepted(
     threshold: float,
     margin: float,
 ) -> NDArray[np.bool_]:
-    """Which of N faces are matched to their nearest person.
+    """Mask of the N faces that are matched to their nearest person.
 
-    The face is usable, the similarity reaches ``threshold``, the lead over the runner-up
-    reaches ``margin``, and no other face of the same photo (equal numbers in ``photos``) is
-    nearer to that person: nobody is in a photo twice.
+    A face is matched if it is usable, its similarity reaches ``threshold``, its lead over the
+    runner-up reaches ``margin``, and no other face of the same photo (equal numbers in
+    ``photos``) is nearer to that person: nobody is in a photo twice.
     """
     lead = np.nan_to_num(matches.margin, nan=np.inf)
     good = usable & (matches.person != NOBODY)
@@ -223,7 +225,7 @@ def accepted(
 def probability(
     similarity: NDArray[np.float32], calibration: tuple[float, float] | None
 ) -> NDArray[np.float32]:
-    """The chance that a match of this similarity is right, by the pack's logistic; NaN without."""
+    """Probability that a match of this similarity is right, by a logistic; NaN without one."""
     if calibration is None:
         return np.full(len(similarity), np.nan, np.float32)
     slope, intercept = calibration

@@ -1,4 +1,4 @@
-"""What a detector and a recogniser are, whatever network is behind them."""
+"""Detectors, recognisers and packs of both, whatever networks are behind them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 
 Image = NDArray[np.uint8]
 """An upright photo or crop, height x width x 3, RGB."""
@@ -34,22 +34,22 @@ class Detections:
 
     @classmethod
     def none(cls) -> Detections:
-        """No face: a normal result."""
+        """Detections of an image without a face, which is a normal result."""
         return cls(
             np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)
         )
 
     def where(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
-        """Some of the faces: by a mask, or by their numbers in this order."""
+        """Select faces: by a mask, or by their numbers in this order."""
         return Detections(self.boxes[which], self.landmarks[which], self.scores[which])
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a detector's scores mean.
+    """Thresholds of a detector's scores.
 
     A face that one pass sees needs ``alone``; one that two passes see needs ``agreed`` from one
-    of them. Below ``support`` nothing is a find. With a ``sure`` face in it a photo needs no
+    of them. Below ``support`` nothing is detected. A photo with a ``sure`` face in it needs no
     further search.
     """
 
@@ -60,28 +60,28 @@ class Scores:
 
 
 class Detector(Protocol):
-    """Finds faces. May be called from many threads."""
+    """A detector of faces. May be called from many threads."""
 
     @property
     def scores(self) -> Scores:
-        """What its scores mean."""
+        """Thresholds of its scores."""
         ...
 
     @property
     def largest(self) -> int | None:
-        """The longest side it can look at in one piece; None where any will do."""
+        """The longest side, in pixels, of an image that it takes in one piece; None for any."""
         ...
 
-    def look(self, image: Image) -> Detections:
-        """What one pass over an image finds, at the image's own scale, best first.
+    def detect(self, image: Image) -> Detections:
+        """Detect the faces of an image at its own scale, in one pass; best first.
 
-        Unsure finds are among it, down to the score of ``support``.
+        Unsure detections are included, down to a score of ``support``.
         """
         ...
 
 
 class Recogniser(Protocol):
-    """Turns aligned faces into embeddings. May be called from many threads."""
+    """An embedder of aligned faces. May be called from many threads."""
 
     @property
     def dimensions(self) -> int:
@@ -91,21 +91,21 @@ class Recogniser(Protocol):
     def embed(self, crops: Image) -> Floats:
         """Embeddings of N aligned crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
 
-        Zeros where there is none to be had.
+        A crop that has none gets zeros.
         """
         ...
 
     def features(self, crops: Image) -> Floats:
-        """What the network gives for N such crops, N x D: embeddings before they are scaled.
+        """Output of the network for N such crops, N x D: embeddings before they are scaled.
 
-        The longer, the surer the network is. They may hold what is no number.
+        Longer rows are surer ones. Rows may hold NaN and infinity.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPack:
-    """A detector and a recogniser, ready to run, and the record of what they are."""
+    """A detector and a recogniser, ready to run, and the record of both."""
 
     record: PackRecord
     detector: Detector

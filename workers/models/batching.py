@@ -1,7 +1,7 @@
-"""Requests of many threads to one network, run together: what fills a GPU.
+"""Requests of many threads to one network, run together, to fill a GPU.
 
-A GPU does sixteen faces in little more time than one, and no single photo has that many. Whatever
-waits when the network is free is its next batch: no request is held back for others to come.
+A GPU does sixteen faces in little more time than one, and no single photo has that many. The
+requests that wait when the network is free are its next batch: none is held back for later ones.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MOST_VALUES = 3 * 16_000_000
 
 Array = NDArray[Any]
 Split = Callable[[list[Array], int], list[Array]]
-"""Makes outputs of a batch of so many into arrays whose first axis is the batch."""
+"""Splits the outputs of a batch of this size: arrays whose first axis is the batch."""
 
 
 def by_first_axis(outputs: list[Array], count: int) -> list[Array]:
-    """The outputs as they are. Raises TransientError where they are not those of ``count``."""
+    """Outputs whose first axis is the batch already. Raises TransientError for another length."""
     if any(len(output) != count for output in outputs):
         raise TransientError(f"the network gave other than {count} results for a batch of {count}")
     return outputs
@@ -40,9 +40,9 @@ def by_first_axis(outputs: list[Array], count: int) -> list[Array]:
 class Batched:
     """A network of one input whose requests, N x ..., are run together where they are alike.
 
-    May be called from many threads. A request that fails among others is run alone, so that
-    nobody suffers for another's; its error is its own. ``most`` bounds a batch of several. The
-    thread that runs batches ends with ``close``, or when nobody holds this any more.
+    May be called from many threads. Where a batch fails, each of its requests is run
+    alone, so that only those at fault get an error. ``most`` bounds a batch of several. The
+    thread that runs batches ends with ``close``, or when nothing refers to this any more.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class Batched:
         weakref.finalize(self, self._runner.asked.put, None)
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
-        """Every output for this input.
+        """Run the network; every output for this input.
 
-        Raises TransientError, for a device that gave up, and once this is closed.
+        Raises TransientError where the device failed, and once this is closed.
         """
         [(name, values)] = feeds.items()
         request = _Request(name, values)
@@ -75,16 +75,16 @@ class Batched:
 
     @property
     def waiting(self) -> int:
-        """About how many requests wait for the next batch."""
+        """Number of requests that wait for the next batch, about."""
         return self._runner.asked.qsize()
 
     @property
     def filling(self) -> float:
-        """How many rows a batch had on average, before it was filled up."""
+        """Mean number of rows of a batch, before it was filled up."""
         return self._runner.rows / max(1, self._runner.batches)
 
     def close(self) -> None:
-        """Answer what was asked, then take no more."""
+        """Answer the requests that wait, then refuse further ones."""
         with self._lock:
             self._closed = True
             self._runner.asked.put(None)
@@ -92,7 +92,7 @@ class Batched:
 
 
 class _Runner:
-    """The thread's side of it, which does not keep the other side alive."""
+    """The running thread's state, which does not refer back to ``Batched``."""
 
     def __init__(self, network: Network, split: Split, most: int) -> None:
         self.asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
@@ -100,7 +100,7 @@ class _Runner:
         self._network, self._split, self._most = network, split, most
 
     def serve(self) -> None:
-        """Run batch after batch, until None is asked for and all before it is answered."""
+        """Run batch after batch, until None is taken and every request before it is answered."""
         waiting: deque[_Request] = deque()
         request: _Request | None
         while True:
@@ -167,7 +167,7 @@ def _alike(waiting: deque[_Request], most: int) -> list[_Request]:
 
 
 def _filled(values: Array) -> Array:
-    """The batch with rows of zeros up to the next of SIZES."""
+    """Fill the batch up with rows of zeros to the next of SIZES."""
     size = next((size for size in SIZES if size >= len(values)), len(values))
     if size == len(values):
         return values

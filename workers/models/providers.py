@@ -1,4 +1,4 @@
-"""What onnxruntime's providers are told: options as values, and where TensorRT keeps its engines.
+"""Options of onnxruntime's providers as values, and the folder of TensorRT's engines.
 
 Names: https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html and
 https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html.
@@ -7,15 +7,19 @@ https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from headcount.errors import FatalError
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
-TENSORRT_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
+TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvonnxparser.so.10")
+"""What onnxruntime-gpu's TensorRT provider is linked to (benchmarks/gpu/options.py reads it)."""
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
 Options = dict[str, str]
@@ -32,7 +36,7 @@ class ShapeRange:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """Which GPU, how many bytes of it at most (0: all), where engines are kept (None: nowhere)."""
+    """A GPU: its number, most bytes of memory (0: all), folder of engines (None: none are kept)."""
 
     device: int = 0
     memory: int = 0
@@ -41,7 +45,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a network asks of a GPU's provider.
+    """Demands of a network on a GPU's provider.
 
     ``half``: it passed a gate in lower precision, so the GPU may compute in it. ``shapes``: those
     that ``input`` will have; one range, since onnxruntime runs an engine's first profile alone
@@ -54,7 +58,7 @@ class Needs:
 
 
 def provider_options(provider: str, gpu: Gpu, needs: Needs) -> Options:
-    """The options of one provider, for one network."""
+    """Options of one provider for one network."""
     if provider == CUDA:
         return _cuda(gpu, needs)
     return _tensorrt(gpu, needs) if provider == TENSORRT else {}
@@ -98,18 +102,39 @@ def _shape(name: str, shape: tuple[int, ...]) -> str:
     return f"{name}:{'x'.join(str(size) for size in shape)}"
 
 
+def require_tensorrt(libraries: Sequence[str] = TENSORRT_LIBRARIES) -> None:
+    """Raise FatalError unless the loader finds TensorRT, by the names that onnxruntime asks for."""
+    for name in libraries:
+        try:
+            ctypes.CDLL(name)
+        except OSError as error:
+            raise FatalError(
+                f"the provider tensorrt was asked for, and TensorRT 10 is not there: {error}. "
+                "No extra of headcount brings it: install NVIDIA's TensorRT 10 for CUDA 13 and "
+                "name its folder of libraries in LD_LIBRARY_PATH, or ask for --provider cuda"
+            ) from error
+
+
+def tensorrt_version() -> str:
+    """Version of the TensorRT that the loader finds, as it says it; ``unknown`` without one."""
+    try:
+        return str(ctypes.CDLL(TENSORRT_LIBRARIES[0]).getInferLibVersion())
+    except (OSError, AttributeError):
+        return "unknown"
+
+
 def engine_folder(root: Path, digest: str, gpu: int) -> Path:
-    """Where the engines of the model with this SHA-256 lie.
+    """Folder of the engines of the model with this SHA-256.
 
     An engine runs with the TensorRT and on the kind of GPU that it was made with, and no other.
     """
     runtime = _version("onnxruntime-gpu", "onnxruntime")
-    tensorrt = _version(*TENSORRT_PACKAGES)
-    return root / digest[:32] / f"ort{runtime}-trt{tensorrt}-{compute_capability(gpu)}"
+    made_for = f"trt{tensorrt_version()}-{compute_capability(gpu)}"
+    return root / digest[:32] / f"ort{runtime}-{made_for}"
 
 
 def _version(*packages: str) -> str:
-    """Of the first of these that is installed."""
+    """Version of the first of these packages that is installed."""
     for package in packages:
         try:
             return metadata.version(package)
@@ -119,7 +144,7 @@ def _version(*packages: str) -> str:
 
 
 def compute_capability(gpu: int) -> str:
-    """What a GPU can, as NVIDIA's driver says it (``sm90``); ``unknown`` without one."""
+    """Compute capability of a GPU, as its driver names it (``sm90``); ``unknown`` without one."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError, TransientError
 from headcount.settings import Provider, Settings
-from workers.models.providers import CPU, CUDA, TENSORRT, Gpu, Needs, provider_options
+from workers.models.providers import (
+    CPU,
+    CUDA,
+    TENSORRT,
+    Gpu,
+    Needs,
+    provider_options,
+    require_tensorrt,
+)
 
 _KEPT_SHAPES = 16
 """Buffers on the device are kept for so many shapes of the input."""
@@ -27,7 +35,7 @@ class Network(Protocol):
 
     @property
     def provider(self) -> str:
-        """Where it runs, in onnxruntime's words."""
+        """Provider that it runs on, by onnxruntime's name."""
         ...
 
     @property
@@ -41,7 +49,7 @@ class Network(Protocol):
         ...
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Every output for these inputs. Raises TransientError, for a device that gave up."""
+        """Run the network; every output. Raises TransientError where the device failed."""
         ...
 
 
@@ -55,7 +63,7 @@ class Session:
 
     @property
     def provider(self) -> str:
-        """Where it runs, in onnxruntime's words."""
+        """Provider that it runs on, by onnxruntime's name."""
         return str(self._session.get_providers()[0])
 
     @property
@@ -67,12 +75,12 @@ class Session:
         }
 
     def bound(self) -> BoundSession:
-        """The same network, of one input, as one thread runs it."""
+        """The same network, of one input, for one thread."""
         device = ("cpu", 0) if self.provider == CPU else ("cuda", self._gpu)
         return BoundSession(self, self._session, device)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Every output for these inputs. Raises TransientError, for a device that gave up."""
+        """Run the network; every output. Raises TransientError where the device failed."""
         try:
             outputs: list[NDArray[Any]] = self._session.run(None, dict(feeds))
         except Exception as error:  # onnxruntime's exceptions share no base class
@@ -97,7 +105,7 @@ class BoundSession:
         )
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Every output, in arrays of their own. Raises TransientError, for a device that failed."""
+        """Run the network; every output, copied. Raises TransientError where the device failed."""
         [(name, values)] = feeds.items()
         kind = (values.shape, values.dtype)
         try:
@@ -114,7 +122,7 @@ class BoundSession:
         return outputs
 
     def _bind(self, name: str, values: NDArray[Any]) -> tuple[ort.OrtValue, ort.IOBinding]:
-        """Buffers on the device for an input of this shape, and for what comes out."""
+        """Make buffers on the device for an input of this shape and for the outputs."""
         value = ort.OrtValue.ortvalue_from_shape_and_type(values.shape, values.dtype, *self._device)
         binding = self._session.io_binding()
         binding.bind_ortvalue_input(name, value)
@@ -124,12 +132,12 @@ class BoundSession:
 
 
 def available_providers() -> list[str]:
-    """What this onnxruntime can run models on, in its own words, the best first."""
+    """Providers of this onnxruntime by its own names, the best first."""
     return list(ort.get_available_providers())
 
 
 def choose_providers(asked: Provider, available: list[str]) -> list[str]:
-    """The providers to ask for, the first of them required.
+    """Choose the providers to ask for; the first of them is required.
 
     Raises FatalError where a GPU was asked for that this onnxruntime cannot use.
     """
@@ -140,14 +148,14 @@ def choose_providers(asked: Provider, available: list[str]) -> list[str]:
         raise FatalError(
             f"the provider {asked} was asked for, and this onnxruntime has only "
             f"{', '.join(available)}. Install headcount[gpu] on a machine with an NVIDIA driver "
-            "and CUDA (and uninstall onnxruntime, which hides onnxruntime-gpu), or ask for "
-            "--provider cpu"
+            "and CUDA 13, headcount[cuda] on one with the driver alone (and uninstall onnxruntime, "
+            "which hides onnxruntime-gpu), or ask for --provider cpu"
         )
     return [provider for provider in wanted if provider in available]
 
 
 def units_at_once(settings: Settings) -> int:
-    """How many shards a worker works on: two keep a GPU's batches full while one of them ends.
+    """Number of shards a worker has at once: two keep a GPU's batches full while one of them ends.
 
     Raises FatalError where the GPU that was asked for is not there.
     """
@@ -173,25 +181,29 @@ def open_session(
     if hasattr(ort, "preload_dlls") and provider != "cpu":
         ort.preload_dlls()
     providers = choose_providers(provider, available_providers())
+    if TENSORRT in providers:
+        require_tensorrt()
     source = model if isinstance(model, bytes) else str(model)
     gpu, needs = gpu or Gpu(), needs or Needs()
     told = [(p, provider_options(p, gpu, needs)) for p in providers]
     try:
-        session = ort.InferenceSession(source, _options(), providers=told)
+        # Told otherwise, onnxruntime prints why a provider fails, and tries the CPU by itself.
+        fallback = int(provider == "auto")
+        session = ort.InferenceSession(source, _options(), providers=told, enable_fallback=fallback)
     except Exception as error:  # onnxruntime's exceptions share no base class
-        raise FatalError(f"the model {name} cannot be loaded: {error}") from error
+        raise FatalError(f"the model {name} cannot be loaded on {providers[0]}: {error}") from error
     made = Session(session, gpu.device)
     if made.provider != providers[0] and provider != "auto":
         raise FatalError(
             f"the provider {provider} was asked for, and {name} would run on {made.provider}: "
-            "the GPU, its driver or its CUDA libraries are missing. Mend that, or ask for "
-            "--provider cpu"
+            "the GPU, its driver or its CUDA libraries are missing (headcount[cuda] brings the "
+            "libraries). Mend that, or ask for --provider cpu"
         )
     return made
 
 
 def _options() -> ort.SessionOptions:
-    """One thread per call, without spinning: the workers' own threads are the parallelism."""
+    """Options for one thread per call, without spinning: workers have threads of their own."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

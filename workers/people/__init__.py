@@ -1,1 +1,1 @@
-"""The people a job knows: references, the gallery, who is expected, who was forgotten."""
+"""The people of a job: their references, the gallery, expected and forgotten people."""

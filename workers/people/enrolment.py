@@ -1,10 +1,10 @@
-"""Enrolment: from reference photos, one face each, to the rows of the gallery."""
+"""Enrolment: reference photos, one face each, become rows of the gallery."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,26 +15,29 @@ from numpy.typing import NDArray
 from headcount import audit
 from headcount.collections.photos import Reference, references_in
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import ReferenceReport
-from headcount.contract.vocabulary import is_face_id, name_fault, person_id, printable
+from headcount.contract.stored.jobs import JobSpec, ReferenceReport
+from headcount.contract.vocabulary import is_face_id, name_fault, person_id
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.storage import Store
-from headcount.tables import any_of, gallery_schema, parts, quoted
+from headcount.tables.filters import any_of, parts, quoted
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
+from headcount.text import printable
 from workers.faces.analysis import Analysis, analyse
+from workers.models.base import ModelPack
 from workers.runtime.threads import ordered_map
-from workers.runtime.unit import Unit
 from workers.tables.rows import fixed_lists
 
 DOMINANT = 2.0
-"""In a reference photo of several faces, the largest is taken if it has this many times the
-area of the next; otherwise nobody can know whose reference it is."""
+"""Least ratio of the areas of the two largest faces of a reference photo: below it, nobody can know
+whose reference it is."""
 UNSURE = 0.15
-"""A find whose score is so far below the best of its photo is no rival: it may be no face."""
+"""A detection whose score is further below the best of its photo is ignored: it may be no face."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What one reference photo gave."""
+    """The report on one reference photo, and its face if one was taken."""
 
     reference: Reference
     report: ReferenceReport
@@ -42,12 +45,12 @@ class Enrolled:
     embedding: NDArray[np.float32] | None = None
     etag: str = ""
     content: str = ""
-    """The SHA-256 of the photo, empty where it could not be used."""
+    """SHA-256 of the photo, empty if it could not be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A reference that the gallery holds from a folder."""
+    """A reference in the gallery that came from a folder."""
 
     person_id: str
     person: str
@@ -57,7 +60,7 @@ class Held:
 
 
 def choose_face(analysis: Analysis) -> int | str:
-    """The number of the face to enrol, or what is wrong with the photo, in words."""
+    """Choose the number of the face to enrol; otherwise the fault of the photo, in words."""
     if not len(analysis):
         return "no face found"
     sure = analysis.scores >= analysis.scores.max() - UNSURE
@@ -71,46 +74,50 @@ def choose_face(analysis: Analysis) -> int | str:
     return int(candidates[order[0]])
 
 
-def enrol_people(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
-    """Bring the gallery in step with the people folder; what came from elsewhere stays.
+def enrol_people(
+    source: Store,
+    gallery: Table,
+    archive: Store,
+    enrol: Callable[[Reference], Enrolled],
+    *,
+    threads: int,
+    confirm: Callable[[], None],
+    progress: Callable[[], None],
+) -> tuple[tuple[ReferenceReport, ...], int]:
+    """Bring the gallery in step with the people folder; references from elsewhere stay.
 
-    New and changed references are embedded, those gone from the folder are withdrawn. Gives what
-    became of each, and how many were passed over: whoever was forgotten stays so, whatever the
-    folder holds. Raises FatalError, and changes nothing, where no reference can be used.
+    New and changed references are embedded by ``enrol``, those gone from the folder are withdrawn.
+    Returns the report on each, and the number of references of forgotten people, which are passed
+    over. Raises FatalError, and changes nothing, if no reference can be used. ``confirm`` raises
+    if nothing may be written any more; ``progress`` is called after each embedded reference.
     """
-    source = unit.context.open(unit.spec.people or "")
     references = list(references_in(source.list()))
     if not references:
         raise FatalError(
             f"no people found in {source.uri}: expected one folder per person with photos in it, "
             "or photos named after the person (NAME.jpg)"
         )
-    forgotten = forgotten_people(unit.store)
+    forgotten = forgotten_people(archive)
     found = len(references)
     references = [r for r in references if person_id(r.person) not in forgotten]
     misnamed = [_misnamed(r) for r in references if name_fault(r.person)]
     references = [r for r in references if not name_fault(r.person)]
-    held = _held(unit, source.uri)
+    held = _held(gallery, source.uri)
     known = {(h.person_id, h.photo): h.etag for h in held}
     fresh = [r for r in references if known.get(_key(r)) != r.photo.etag]
-    embedded = list(_embed(unit, source, fresh))
+    embedded = list(_embed(fresh, enrol, threads, progress))
     here = {_key(reference) for reference in references}
     gone = [h for h in held if (h.person_id, h.photo) not in here]
     again = {_key(reference) for reference in fresh}
     replaced = [h for h in held if (h.person_id, h.photo) in again]
-    owners = _owners(unit, source.uri, [*gone, *replaced])
+    owners = _owners(gallery, source.uri, [*gone, *replaced])
     done = {_key(e.reference): e for e in without_shared(embedded, owners)}
-    reports = [
-        done[_key(r)].report
-        if _key(r) in done
-        else ReferenceReport(person=r.person, photo=r.photo.key, state="known")
-        for r in references
-    ] + misnamed
+    reports = [_report_of(reference, done) for reference in references] + misnamed
     _require_one(reports, source.uri)
     heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
-    unit.confirm()
-    _note(unit, gone, heirs, {person for person, _ in here})
-    _write(unit, source.uri, list(done.values()), [*gone, *replaced])
+    confirm()
+    _note(archive, gone, heirs, {person for person, _ in here})
+    _write(gallery, source.uri, list(done.values()), [*gone, *replaced], confirm)
     return (*reports, *(_withdrawn(h, heirs) for h in gone)), found - len(references)
 
 
@@ -118,8 +125,17 @@ def _key(reference: Reference) -> tuple[str, str]:
     return person_id(reference.person), reference.photo.key
 
 
+def _report_of(
+    reference: Reference, embedded: Mapping[tuple[str, str], Enrolled]
+) -> ReferenceReport:
+    """The report of a reference; one that was not embedded again is known."""
+    if _key(reference) in embedded:
+        return embedded[_key(reference)].report
+    return ReferenceReport(person=reference.person, photo=reference.photo.key, state="known")
+
+
 def _misnamed(reference: Reference) -> ReferenceReport:
-    """The report of a photo whose folder bears no person's name."""
+    """Report on a photo whose folder has no valid name of a person."""
     shown = Reference(printable(reference.person), reference.photo)
     return _report(shown, "bad_name", str(name_fault(reference.person)))
 
@@ -133,22 +149,22 @@ def _require_one(reports: Sequence[ReferenceReport], source: str) -> None:
         )
 
 
-def _held(unit: Unit, source: str) -> list[Held]:
-    """The gallery's references from a folder; faces of a collection there that were named are not.
+def _held(gallery: Table, source: str) -> list[Held]:
+    """References of the gallery that came from a folder.
 
-    They are known by their etag, which is the face's id.
+    Named faces of a collection in that folder are left out: their etag is a face id.
     """
     columns = ["person_id", "person", "photo", "etag", "content"]
-    rows = unit.table(unit.pack_keys.gallery).read(columns, where=f"source = {quoted(source)}")
+    rows = gallery.read(columns, where=f"source = {quoted(source)}")
     return [Held(**row) for row in rows.to_pylist() if not is_face_id(row["etag"])]
 
 
-def _owners(unit: Unit, source: str, leaving: Sequence[Held]) -> dict[str, set[str]]:
-    """The people of each content in the gallery, less the references of a folder that leave it."""
+def _owners(gallery: Table, source: str, leaving: Sequence[Held]) -> dict[str, set[str]]:
+    """People of each content in the gallery, without the references that are ``leaving`` it."""
     gone = {(source, held.person_id, held.photo) for held in leaving}
     columns = ["person_id", "source", "photo", "content"]
     owners: defaultdict[str, set[str]] = defaultdict(set)
-    for row in unit.table(unit.pack_keys.gallery).read(columns, where="content != ''").to_pylist():
+    for row in gallery.read(columns, where="content != ''").to_pylist():
         if (row["source"], row["person_id"], row["photo"]) not in gone:
             owners[row["content"]].add(row["person_id"])
     return owners
@@ -157,9 +173,9 @@ def _owners(unit: Unit, source: str, leaving: Sequence[Held]) -> dict[str, set[s
 def without_shared(
     enrolled: Sequence[Enrolled], owners: Mapping[str, Collection[str]]
 ) -> list[Enrolled]:
-    """The references, those refused that are another person's too: faces would be nobody's.
+    """Refuse references whose content is another person's too: a match would be ambiguous.
 
-    Whom ``owners`` names for a content keeps it; of those that are new together nobody has it.
+    An owner in ``owners`` keeps the content; of several people who are new with it, none gets it.
     """
     new: defaultdict[str, set[str]] = defaultdict(set)
     for one in enrolled:
@@ -190,38 +206,46 @@ def _withdrawn(held: Held, heirs: Mapping[str, str]) -> ReferenceReport:
 
 
 def _note(
-    unit: Unit, gone: Sequence[Held], heirs: Mapping[str, str], staying: Collection[str]
+    archive: Store, gone: Sequence[Held], heirs: Mapping[str, str], staying: Collection[str]
 ) -> None:
-    """Say in the audit log whose references go, and to whom; who keeps none was renamed."""
+    """Record in the audit log the references that go, and the person they go to.
+
+    A person whose references all go to another was renamed.
+    """
     lines = Counter((h.person_id, heirs.get(h.content, "")) for h in gone)
     for (person, heir), references in sorted(lines.items()):
         if heir:
             action = "withdraw" if person in staying else "rename"
-            audit.record(unit.store, action, person, references=references, to=heir)
+            audit.record(archive, action, person, references=references, to=heir)
         else:
-            audit.record(unit.store, "withdraw", person, references=references)
+            audit.record(archive, "withdraw", person, references=references)
 
 
-def _embed(unit: Unit, source: Store, references: Sequence[Reference]) -> Iterable[Enrolled]:
-    threads = unit.context.settings.threads
+def _embed(
+    references: Sequence[Reference],
+    enrol: Callable[[Reference], Enrolled],
+    threads: int,
+    progress: Callable[[], None],
+) -> Iterable[Enrolled]:
     with ThreadPoolExecutor(threads, "enrol") as pool:
-        for enrolled in ordered_map(
-            pool, lambda r: enrol_one(unit, source, r), references, ahead=2 * threads
-        ):
-            unit.photos += 1
+        for enrolled in ordered_map(pool, enrol, references, ahead=2 * threads):
+            progress()
             yield enrolled
 
 
-def enrol_one(unit: Unit, source: Store, reference: Reference) -> Enrolled:
-    """The face of one reference photo, or the reason why there is none to take."""
-    limits = unit.spec.limits
+def enrol_one(reference: Reference, source: Store, pack: ModelPack, spec: JobSpec) -> Enrolled:
+    """Embed the face of one reference photo, or report the reason why there is none to take.
+
+    ``spec`` has the search profile and the limits of a photo's size.
+    """
+    limits = spec.limits
     try:
         blob = source.get(reference.photo.key, limit=limits.max_bytes)
         analysis = analyse(
             blob.data,
-            unit.pack,
+            pack,
             max_pixels=limits.max_pixels,
-            profile=unit.spec.profile,
+            profile=spec.profile,
             rescue_tight=True,
         )
     except ObjectError as error:
@@ -255,21 +279,27 @@ def _report(reference: Reference, state: str, reason: str) -> ReferenceReport:
     )
 
 
-def _write(unit: Unit, source: str, enrolled: Sequence[Enrolled], replaced: Sequence[Held]) -> None:
-    """Put rows in the place of others; nothing else of the gallery is touched."""
-    table = unit.table(unit.pack_keys.gallery)
+def _write(
+    gallery: Table,
+    source: str,
+    enrolled: Sequence[Enrolled],
+    replaced: Sequence[Held],
+    confirm: Callable[[], None],
+) -> None:
+    """Replace rows of the gallery; all other rows stay."""
     for part in parts(replaced):
         keys = any_of("photo", [held.photo for held in part])
         etags = any_of("etag", [held.etag for held in part])
-        unit.confirm()
-        table.delete(f"source = {quoted(source)} AND {keys} AND {etags}")
+        confirm()
+        gallery.delete(f"source = {quoted(source)} AND {keys} AND {etags}")
     usable = [e for e in enrolled if e.embedding is not None]
     if usable:
-        unit.confirm()
-        table.append(_rows(usable, source, unit.pack.record.dimensions))
+        confirm()
+        gallery.append(_rows(usable, source))
 
 
-def _rows(enrolled: Sequence[Enrolled], source: str, dimensions: int) -> pa.Table:
+def _rows(enrolled: Sequence[Enrolled], source: str) -> pa.Table:
+    embeddings = np.stack([e.embedding for e in enrolled if e.embedding is not None])
     boxes = [e.report.box or (0.0, 0.0, 0.0, 0.0) for e in enrolled]
     columns = {
         "person_id": [person_id(e.reference.person) for e in enrolled],
@@ -280,8 +310,6 @@ def _rows(enrolled: Sequence[Enrolled], source: str, dimensions: int) -> pa.Tabl
         "content": [e.content for e in enrolled],
         **{name: [box[index] for box in boxes] for index, name in enumerate("xywh")},
         "quality": [e.quality for e in enrolled],
-        "descriptor": fixed_lists(
-            np.stack([e.embedding for e in enrolled if e.embedding is not None])
-        ),
+        "descriptor": fixed_lists(embeddings),
     }
-    return pa.table(columns, schema=gallery_schema(dimensions))
+    return pa.table(columns, schema=gallery_schema(embeddings.shape[1]))

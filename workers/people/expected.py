@@ -1,32 +1,30 @@
-"""Who was expected in which photo, from a CSV of photo and person, and who is missing there."""
+"""Expected people: pairs of photo and person from a CSV, compared with the faces found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.contract.forgotten import forgotten_people
-from headcount.contract.layout import PREPARE
-from headcount.contract.messages import DoneMarker, read_record
 from headcount.contract.vocabulary import person_id, person_name
 from headcount.errors import FatalError, ObjectError
 from headcount.expected import parse_expected
+from headcount.storage.base import Reader
 from headcount.storage.uris import split_object_uri
-from headcount.tables import any_of, parts
-from workers.runtime.unit import Unit
+from headcount.tables.filters import any_of, parts
 from workers.tables.columns import isin
+from workers.tables.pack_tables import PackTables
 
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """Pairs of photo and person that were expected, and those of them that were not found.
+    """Number of expected pairs of photo and person, and the people ``missing`` from each photo.
 
-    ``absent`` are the photos that are not in the collection; ``not_enrolled`` the names that nobody
-    enrolled bears, each with one that differs by case only, if there is one; ``forgotten`` is the
-    number of further pairs that were passed over, of people who were forgotten.
+    ``absent`` are photos that are not in the collection. ``not_enrolled`` are names that nobody
+    enrolled has, each with one that differs by case only, or None. ``forgotten`` counts further
+    pairs, which were passed over because their people were forgotten.
     """
 
     total: int
@@ -37,18 +35,17 @@ class Expectations:
 
     @property
     def missing_total(self) -> int:
-        """Pairs that were not found."""
+        """Number of pairs that were not found."""
         return sum(len(people) for people in self.missing.values())
 
 
-def read_expected(unit: Unit) -> list[tuple[str, str]]:
-    """The pairs that were given for the unit's job; raises FatalError."""
-    source = unit.spec.expected
+def read_expected(source: str | None, open_store: Callable[[str], Reader]) -> list[tuple[str, str]]:
+    """Read the pairs of photo and person from the CSV ``source``, if any. Raises FatalError."""
     if source is None:
         return []
     store_uri, key = split_object_uri(source)
     try:
-        text = unit.context.open(store_uri).get(key).data.decode("utf-8-sig")
+        text = open_store(store_uri).get(key).data.decode("utf-8-sig")
     except (ObjectError, UnicodeDecodeError) as error:
         raise FatalError(f"cannot read the expected people from {source}: {error}") from error
     return parse_expected(text, source)
@@ -57,9 +54,10 @@ def read_expected(unit: Unit) -> list[tuple[str, str]]:
 def missing_from(
     expected: Iterable[tuple[str, str]], found: Iterable[tuple[str, str | None]]
 ) -> dict[str, tuple[str, ...]]:
-    """The expected people of each photo, by name, who are not found in it: photos and person ids.
+    """Names of expected people who were not found, by photo.
 
-    A name is compared as person ids are, so that its Unicode form does not matter.
+    ``expected`` are photos and names, ``found`` photos and person ids. Names are compared by
+    person id, so that their Unicode form does not matter.
     """
     seen = set(found)
     missing: dict[str, dict[str, str]] = {}
@@ -70,7 +68,7 @@ def missing_from(
 
 
 def not_enrolled_among(names: Iterable[str], enrolled: Iterable[str]) -> dict[str, str | None]:
-    """The names that nobody enrolled bears, each with one that differs by case only, or None."""
+    """Names that nobody enrolled has, each with one that differs by case only, or None."""
     people = {person_name(name): name for name in enrolled}
     by_case = {name.casefold(): name for name in people}
     normal = {name: person_name(name) for name in names}
@@ -79,15 +77,21 @@ def not_enrolled_among(names: Iterable[str], enrolled: Iterable[str]) -> dict[st
     }
 
 
-def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> Expectations:
-    """What was expected of this job's photos, held against the faces that were recognised.
+def compare_expected(
+    given: Sequence[tuple[str, str]],
+    faces: pa.Table,
+    enrolled: Sequence[str],
+    tables: PackTables,
+    *,
+    forgotten: Collection[str] = (),
+) -> Expectations:
+    """Compare expected pairs of photo and person with the faces that were recognised.
 
-    ``enrolled`` are the names of the gallery's people.
+    ``enrolled`` are the names of the gallery's people, ``forgotten`` the ids of those who were
+    forgotten.
     """
-    given = read_expected(unit)
     if not given:
         return Expectations(0, {})
-    forgotten = forgotten_people(unit.store)
     pairs = {(photo, person_id(person)): person for photo, person in given}
     expected = [
         (photo, person) for (photo, known), person in pairs.items() if known not in forgotten
@@ -100,23 +104,17 @@ def load_expectations(unit: Unit, faces: pa.Table, enrolled: Sequence[str]) -> E
     return Expectations(
         len(expected),
         missing,
-        _absent(unit, missing),
+        _absent(tables, missing),
         not_enrolled_among(names, enrolled),
         len(pairs) - len(expected),
     )
 
 
-def passed_over(unit: Unit) -> int:
-    """How many reference photos this job left aside, since their people were forgotten."""
-    prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
-    return prepared.counts.get("forgotten_references", 0)
-
-
-def _absent(unit: Unit, photos: Iterable[str]) -> frozenset[str]:
-    """Those of some photos that are not in the collection."""
-    wanted, table = sorted(photos), unit.table(unit.pack_keys.photos)
+def _absent(tables: PackTables, photos: Iterable[str]) -> frozenset[str]:
+    """Those of the photos that are not in the collection."""
+    wanted, table = sorted(photos), tables.photos
     here: set[str] = set()
     for part in parts(wanted):
-        where = f"{unit.of_collection} AND {any_of('photo', part)}"
+        where = f"{tables.of_collection} AND {any_of('photo', part)}"
         here.update(table.read(["photo"], where=where)["photo"].to_pylist())
     return frozenset(wanted) - here

@@ -1,4 +1,4 @@
-"""Faces of people who were forgotten are dropped as they are found."""
+"""Dropping the faces of forgotten people as they are detected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workers.faces.analysis import Analysis
 
 
 def without_forgotten(analysis: Analysis, places: Sequence[Box4]) -> Analysis:
-    """The analysis less the faces at forgotten places; the others keep their ids."""
+    """Drop the faces at forgotten places from an analysis; the others keep their ids."""
     if not places:
         return analysis
     kept = [

@@ -9,18 +9,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.tables import Table, any_of
-from workers.tables.columns import codes, first_of_each
+from headcount.tables.filters import any_of
+from headcount.tables.table import Table
+from workers.tables.columns import factorize, first_of_each
 from workers.tables.rows import matrix
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """P people with R references.
+    """P people with R references, sorted by person.
 
-    ``embeddings`` is R x D, of unit length, the references of one person side by side;
-    ``starts`` (P) is the first row of each person; ``sources``, ``photos`` and ``boxes`` tell
-    where reference r was taken from.
+    ``embeddings`` is R x D, of unit length. ``starts`` (P) is the first row of each person.
+    ``sources``, ``photos`` and ``boxes`` (R x 4) are the folder or collection, the photo and the
+    box that each reference was taken from.
     """
 
     person_ids: tuple[str, ...]
@@ -35,7 +36,7 @@ class Gallery:
         return len(self.person_ids)
 
     def references(self, person: int) -> range:
-        """The reference rows of a person."""
+        """Rows of a person's references."""
         end = self.starts[person + 1] if person + 1 < len(self.starts) else len(self.photos)
         return range(int(self.starts[person]), int(end))
 
@@ -50,7 +51,7 @@ COLUMNS = ("person_id", "person", "source", "photo", "x", "y", "w", "h", "descri
 def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
     """Read the gallery, sorted by person; a reference that was written twice counts once.
 
-    Of those who were ``forgotten`` nothing is read, whatever a late worker may have put there.
+    References of ``forgotten`` people are left out, even if a late worker has written some.
     """
     where = f"NOT ({any_of('person_id', sorted(forgotten))})" if forgotten else None
     read: pa.Table = table.read(COLUMNS, where=where)
@@ -60,7 +61,7 @@ def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
     numbered = read.select(keys).append_column("row", pa.array(np.arange(read.num_rows)))
     once = numbered.group_by(keys).aggregate([("row", "max")])
     rows = read.take(once.sort_by([(key, "ascending") for key in keys])["row_max"])
-    starts = first_of_each(codes(rows["person_id"])[0])
+    starts = first_of_each(factorize(rows["person_id"])[0])
     people = rows.select(["person_id", "person"]).take(pa.array(starts))
     return Gallery(
         person_ids=tuple(people["person_id"].to_pylist()),

@@ -1,1 +1,1 @@
-"""What a person looks at: annotated photos and the report page."""
+"""The report of a run for people: annotated photos and one HTML page."""

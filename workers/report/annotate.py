@@ -1,4 +1,4 @@
-"""Draws on photos what was found in them, and cuts the small pictures of the report."""
+"""Drawing of boxes, labels and a banner on photos; crops and previews for the report."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Pixels = NDArray[np.uint8]
 """An upright image, height x width x 3, RGB."""
 
 SURROUNDINGS = 0.3
-"""What a crop shows on each side of the face, of the box's longer side."""
+"""Margin of a crop on each side of the face, as a share of the box's longer side."""
 
 BANNER_LINES = 6
-"""Lines of names of the missing, before the rest is only counted."""
+"""Lines with names of missing people; further names are only counted."""
 
 _DRAWING_ORDER = (Decision.IGNORED, Decision.MATCHED, Decision.INFERRED, Decision.UNKNOWN)
 
@@ -33,11 +33,11 @@ _DRAWING_ORDER = (Decision.IGNORED, Decision.MATCHED, Decision.INFERRED, Decisio
 def annotate(
     image: Pixels, faces: Sequence[ShownFace], missing: Sequence[str], *, scale: float
 ) -> Pixels:
-    """The image with its faces boxed and labelled, and a banner that names who is missing.
+    """Draw boxes and labels of faces on a copy of an image, and a banner with missing people.
 
     The boxes are in pixels of the upright photo; times ``scale`` they are pixels of ``image``.
-    The image is not changed. Where somebody is missing the result is higher than the image by
-    the banner, which so hides nothing; the pixels of the photo keep their place.
+    The banner is added below the image and hides nothing of it; the pixels of the photo keep
+    their place.
     """
     canvas = Image.fromarray(image)
     draw = Draw(canvas)
@@ -54,7 +54,7 @@ def annotate(
 
 
 def outline(image: Pixels, box: Box, *, scale: float) -> Pixels:
-    """A reference photo with the face that was taken from it in a green box without a label."""
+    """Draw a green box without a label around the face that was taken from a reference photo."""
     canvas = Image.fromarray(image)
     within = Rect(0, 0, canvas.width, canvas.height)
     scaled = _scaled(box, scale, within)
@@ -64,7 +64,7 @@ def outline(image: Pixels, box: Box, *, scale: float) -> Pixels:
 
 
 def crop(image: Pixels, box: Box, size: int = 96) -> bytes:
-    """A square JPEG of the face at ``box`` (pixels of ``image``) with some surroundings.
+    """Cut out the face at ``box`` (pixels of ``image``) with a margin, as a square JPEG.
 
     The square is moved, and if need be made smaller, to stay within the image.
     """
@@ -77,7 +77,7 @@ def crop(image: Pixels, box: Box, size: int = 96) -> bytes:
 
 
 def preview(image: Pixels, long_side: int = 960, *, mark: bytes = b"") -> bytes:
-    """A JPEG of the image, made smaller to ``long_side`` pixels where it is larger.
+    """Encode the image as a JPEG of at most ``long_side`` pixels on its longer side.
 
     ``mark`` becomes its comment.
     """
@@ -103,14 +103,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """How thick and how large to draw on one image, in pixels."""
+    """Width of lines and size of text for one image, in pixels."""
 
     line: int
     text: int
 
     @classmethod
     def of(cls, within: Rect, boxes: Sequence[Rect]) -> Pen:
-        """Sizes that are legible when the image is seen whole, and modest among small faces."""
+        """Choose sizes that are legible in the whole image, and smaller among small faces."""
         long_side = max(within.width, within.height)
         typical = statistics.median(box.height for box in boxes) if boxes else 0
         crowded = 0.62 if len(boxes) > 30 else 0.8 if len(boxes) > 12 else 1.0
@@ -118,7 +118,7 @@ class Pen:
         return cls(line=max(2, round(long_side / 350)), text=max(10, round(text)))
 
     def frame(self, box: Rect, decision: Decision, within: Rect) -> Frame:
-        """The box as it is drawn: the line lies on the box's edge and outside of it."""
+        """Frame of a box; its line lies on the box's edge and outside of it."""
         weight = {Decision.UNKNOWN: 2.0, Decision.IGNORED: 0.5}.get(decision, 1.0)
         finest = 2 if decision is Decision.UNKNOWN else 1
         bound = max(finest, round(max(box.width, box.height) / 8))  # small faces stay visible
@@ -127,7 +127,7 @@ class Pen:
 
 
 def _scaled(box: Box, scale: float, within: Rect) -> Rect:
-    """A box in pixels of the image, at least one pixel large and inside of it."""
+    """Box in pixels of the image, at least one pixel large and inside of it."""
     left = min(max(round(box.x * scale), 0), within.right - 1)
     top = min(max(round(box.y * scale), 0), within.bottom - 1)
     right = min(max(round((box.x + box.w) * scale), left + 1), within.right)
@@ -136,12 +136,12 @@ def _scaled(box: Box, scale: float, within: Rect) -> Rect:
 
 
 def _back_to_front(faces: Sequence[ShownFace]) -> list[int]:
-    """Face numbers, those that matter most drawn last."""
+    """Face numbers in drawing order: those that matter most come last."""
     return sorted(range(len(faces)), key=lambda n: _DRAWING_ORDER.index(faces[n].decision))
 
 
 def _draw_frame(draw: ImageDraw, frame: Frame, decision: Decision) -> None:
-    """A box: solid, or dashed if inferred, with a hairline that sets it off from the photo."""
+    """Draw a box: solid, or dashed if inferred, with a hairline that sets it off from the photo."""
     colour = TONES[decision].fill
     rect = frame.rect
     if decision is not Decision.IGNORED and frame.hairline:
@@ -161,7 +161,7 @@ def _draw_frame(draw: ImageDraw, frame: Frame, decision: Decision) -> None:
 
 
 def _draw_dashes(draw: ImageDraw, rect: Rect, line: int, colour: RGB) -> None:
-    """Dashes along the four sides; corners and the middle of each side are always inked."""
+    """Draw dashes along the four sides; corners and the middle of each side are always inked."""
     for start, end in _dashes(rect.left, rect.right, 4 * line):
         draw.rectangle((start, rect.top, end, rect.top + line - 1), fill=colour)
         draw.rectangle((start, rect.bottom - line, end, rect.bottom - 1), fill=colour)
@@ -171,7 +171,7 @@ def _draw_dashes(draw: ImageDraw, rect: Rect, line: int, colour: RGB) -> None:
 
 
 def _dashes(start: int, end: int, length: int) -> list[tuple[int, int]]:
-    """Every other piece of a line in 4n+1 pieces of about ``length``: first and last pixels."""
+    """First and last pixel of every other of 4n+1 pieces, each of about ``length``, of a line."""
     pieces = 4 * max(1, round((end - start) / length / 4)) + 1
     cuts = [start + round((end - start) * piece / pieces) for piece in range(pieces + 1)]
     return [(a, max(a, b - 1)) for a, b in zip(cuts[::2], cuts[1::2], strict=True)]
@@ -184,7 +184,7 @@ def _draw_label(draw: ImageDraw, label: Label) -> None:
 
 
 def _with_banner(canvas: Image.Image, missing: Sequence[str], pen: Pen) -> Image.Image:
-    """The image on top of a red banner that names who is missing."""
+    """Add a red banner with the names of missing people below the image."""
     padding = pen.text // 2
     lines = _banner_lines(missing, pen.text, canvas.width - 2 * padding)
     leading = round(pen.text * 1.35)
@@ -199,7 +199,7 @@ def _with_banner(canvas: Image.Image, missing: Sequence[str], pen: Pen) -> Image
 
 
 def _banner_lines(missing: Sequence[str], size: int, width: int) -> list[Line]:
-    """The names, filled into lines; a name is only cut where it is longer than a line."""
+    """Fill the names into lines; only a name that is longer than a line is cut."""
     rows: list[list[str]] = [[f"missing: {missing[0]}"]]
     for name in missing[1:]:
         longer = ", ".join((*rows[-1], name)) + ","
@@ -217,5 +217,5 @@ def _banner_lines(missing: Sequence[str], size: int, width: int) -> list[Line]:
 
 
 def _corners(rect: Rect) -> tuple[int, int, int, int]:
-    """As Pillow's rectangles, which include their last row and column."""
+    """Corners for Pillow, whose rectangles include their last row and column."""
     return rect.left, rect.top, max(rect.left, rect.right - 1), max(rect.top, rect.bottom - 1)

@@ -1,10 +1,10 @@
-"""Type for the drawn labels: a font that has the letters of a name, or the nearest to it.
+"""Type for the drawn labels, in a font that has most letters of the text.
 
-The fonts of the machine are used, found by file name wherever the system keeps them. Pillow's own
-font, the last resort, has little beyond ASCII. What no font can draw is transliterated (accents
-dropped, Cyrillic and Greek spelled in Latin), and what cannot be transliterated becomes "?". So
-an image for workers wants DejaVu (Latin, Cyrillic, Greek, Arabic, Hebrew) and, where names are
-Chinese, Japanese or Korean, Noto Sans CJK or Droid Sans Fallback.
+Fonts of the machine are found by file name wherever the system keeps them. Pillow's own font, the
+last resort, has little beyond ASCII. Letters that no font has are transliterated (accents
+dropped, Cyrillic and Greek spelled in Latin); the others become "?". So an image for workers
+needs DejaVu (Latin, Cyrillic, Greek, Arabic, Hebrew) and, for Chinese, Japanese or Korean names,
+Noto Sans CJK or Droid Sans Fallback.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FILES = (
     "msyhbd.ttc",
     "Arial Unicode.ttf",
 )
-"""Best first. A face of the list that is not installed is passed over."""
+"""File names of fonts, the best first; those that are not installed are passed over."""
 
 BUILT_IN = ""
 _PROBE = 20
@@ -46,7 +46,7 @@ _ELLIPSIS = "…"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of type, measured: drawn with its top left corner at a point, it fills the size."""
+    """One line of type in its font, with its width and height in pixels."""
 
     text: str
     font: FreeTypeFont
@@ -55,7 +55,7 @@ class Line:
 
 
 def typeset(text: str, size: int) -> Line:
-    """Measure a text in the first font that has all its letters, or as near as one can get."""
+    """Set a text in the first font that has all its letters, else in the one that has most."""
     text = _printable(text)
     path = min(_installed(), key=lambda path: sum(not _has(path, letter) for letter in text))
     font = _font(path, size)
@@ -65,7 +65,7 @@ def typeset(text: str, size: int) -> Line:
 
 
 def fit(text: str, size: int, width: int) -> Line | None:
-    """Like typeset, cut with an ellipsis to at most ``width`` pixels; None if nothing fits."""
+    """Set a text, cut with an ellipsis to at most ``width`` pixels; None if nothing fits."""
     line = typeset(text, size)
     if line.width <= width:
         return line
@@ -82,13 +82,13 @@ def fit(text: str, size: int, width: int) -> Line | None:
 
 
 def _printable(text: str) -> str:
-    """Composed, on one line, without control, formatting and surrogate characters."""
+    """Compose a text on one line, without control, formatting and surrogate characters."""
     composed = unicodedata.normalize("NFC", " ".join(text.split()))
     return "".join(c for c in composed if unicodedata.category(c)[0] != "C")
 
 
 def _drawable(letter: str, path: str) -> str:
-    """A letter as a font can draw it."""
+    """Replace a letter that a font does not have."""
     if _has(path, letter):
         return letter
     spelled = in_latin(letter)
@@ -97,7 +97,7 @@ def _drawable(letter: str, path: str) -> str:
 
 @lru_cache(maxsize=1)
 def _installed() -> tuple[str, ...]:
-    """The paths of the fonts that this machine has, and Pillow's own."""
+    """Paths of the fonts of this machine, and Pillow's own."""
     found = []
     for name in FILES:
         try:

@@ -1,4 +1,4 @@
-"""Where the labels of a photo go: outside their box, off other faces and off each other."""
+"""Placing the labels of a photo: outside their box, clear of other faces and of each other."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from workers.report.palette import TONES, Tone
 from workers.report.view import ShownFace
 
 SHRUNK = (1.0, 0.8, 0.65)
-"""Sizes a label is tried in, of the photo's text size, before it may cover something."""
+"""Sizes that are tried before a label may cover something, as shares of the photo's text size."""
 
 SMALLEST = 8
-"""Pixels; smaller type cannot be read."""
+"""Least size in pixels: smaller type cannot be read."""
 
 OVER_LABEL, OVER_FACE, OVER_OWN = 8.0, 4.0, 1.5
-"""What it costs to cover all of a label with another label, a face, or its own face."""
+"""Costs of a label that lies wholly over another label, another face, or its own face."""
 
 PLACES = 11
 """Places around a box that are tried, best first."""
@@ -31,7 +31,7 @@ _Rects = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Rect:
-    """Whole pixels, right and bottom excluded."""
+    """A rectangle of whole pixels, right and bottom excluded."""
 
     left: int
     top: int
@@ -49,7 +49,7 @@ class Rect:
         return self.bottom - self.top
 
     def grown(self, by: int, within: Rect) -> Rect:
-        """Larger on every side, as far as the image goes."""
+        """Grow the rectangle on every side, as far as the image goes."""
         return Rect(
             max(within.left, self.left - by),
             max(within.top, self.top - by),
@@ -69,12 +69,12 @@ class Label:
 
 
 def short_id(cluster_id: str) -> str:
-    """The first letters of a cluster's id, enough to tell the faces of one photo apart."""
+    """First letters of a cluster's id, enough to tell the clusters of one photo apart."""
     return cluster_id[:4]
 
 
 def wordings(face: ShownFace) -> tuple[str, ...]:
-    """What a face's label may say, most telling first; nothing for an ignored face."""
+    """Texts for a face's label, the longest first; none for an ignored face."""
     if face.decision is Decision.IGNORED:
         return ()
     if face.decision is Decision.UNKNOWN:
@@ -88,10 +88,10 @@ def wordings(face: ShownFace) -> tuple[str, ...]:
 def place(
     faces: Sequence[ShownFace], frames: Sequence[Rect], *, size: int, within: Rect
 ) -> list[Label]:
-    """Labels for the faces that have one; ``frames`` are their drawn boxes, in the same order.
+    """Place the labels of faces; ``frames`` are the drawn boxes of all faces, in the same order.
 
-    Greedy: named faces choose first. A label that finds no free place is made smaller, then
-    shorter; then it goes where it covers least.
+    Greedy: named faces choose first. A label without a free place is made smaller, then shorter,
+    and at last put at the place where it covers least.
     """
     placed: list[Label] = []
     order = [number for number, face in enumerate(faces) if wordings(face)]
@@ -122,13 +122,13 @@ def _best(
         if costs[choice] < least:
             least = float(costs[choice])
             best = Label(rects[choice], line, TONES[face.decision], padding)
-        if least < 1e-2:  # nothing but the order of preference is left to pay
+        if least < 1e-2:  # it covers nothing: what is left is the cost of its rank
             break
     return best
 
 
 def _attempts(words: Sequence[str], size: int) -> Iterable[tuple[int, str]]:
-    """Sizes and wordings, in the order in which a crowded photo gives them up."""
+    """Yield sizes and texts to try, the largest and longest first."""
     sizes = sorted({max(SMALLEST, round(size * share)) for share in SHRUNK}, reverse=True)
     for wording in words:
         for smaller in sizes:
@@ -136,7 +136,7 @@ def _attempts(words: Sequence[str], size: int) -> Iterable[tuple[int, str]]:
 
 
 def _places(frame: Rect, line: Line, padding: int, within: Rect) -> list[Rect]:
-    """Above, below, beside and at last inside the box, each moved into the image."""
+    """Candidate places: above, below, beside and inside the box, each moved into the image."""
     width, height = line.width + 2 * padding, line.height
     left, right = frame.left, frame.right - width
     middle = (left + right) // 2
@@ -158,7 +158,7 @@ def _inside(x: int, y: int, width: int, height: int, within: Rect) -> Rect:
 
 
 def _costs(rects: _Rects, others: _Rects, taken: _Rects, own: _Rects) -> NDArray[np.float64]:
-    """What each place covers, as a share of the label's area, and a little for its rank."""
+    """Cost of each place: shares of the label that cover something, and a little for its rank."""
     covered: NDArray[np.float64] = (
         OVER_LABEL * _overlap(rects, taken)
         + OVER_FACE * _overlap(rects, others)
@@ -171,7 +171,7 @@ def _costs(rects: _Rects, others: _Rects, taken: _Rects, own: _Rects) -> NDArray
 
 
 def _overlap(rects: _Rects, obstacles: _Rects) -> NDArray[np.float64]:
-    """Square pixels that each of N rectangles shares with all obstacles together: N."""
+    """Square pixels that each of N rectangles shares with all obstacles together, N."""
     low = np.maximum(rects[:, None, :2], obstacles[None, :, :2])
     high = np.minimum(rects[:, None, 2:], obstacles[None, :, 2:])
     shared: NDArray[np.float64] = np.prod(np.clip(high - low, 0, None), axis=2).sum(axis=1)
@@ -179,6 +179,6 @@ def _overlap(rects: _Rects, obstacles: _Rects) -> NDArray[np.float64]:
 
 
 def _array(rects: Iterable[Rect]) -> _Rects:
-    """As rows of left, top, right, bottom: N x 4."""
+    """Rectangles as rows of left, top, right, bottom, N x 4."""
     rows = [(rect.left, rect.top, rect.right, rect.bottom) for rect in rects]
     return np.array(rows, np.float64).reshape(-1, 4)

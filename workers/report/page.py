@@ -10,17 +10,18 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from headcount.contract.vocabulary import Decision
+from headcount.text import counted
 from workers.report import phrases
 from workers.report.labels import short_id
 from workers.report.palette import TONES, css_variables
 from workers.report.view import Report, ShownPhoto
 
 ROWS_OPEN = 12
-"""Faces of a photo whose rows are open from the start; the rest unfolds."""
+"""Rows of faces that are open from the start; further rows of a photo unfold."""
 
 _FILTERS = (
     phrases.number,
-    phrases.count,
+    counted,
     phrases.score,
     phrases.percent,
     phrases.duration,
@@ -30,10 +31,10 @@ _FILTERS = (
 
 
 def render(report: Report) -> str:
-    """The page as text, to be stored as UTF-8.
+    """Render the page as text, to be stored as UTF-8.
 
-    Nothing in it is fetched: pictures are data URIs, and a content security policy forbids all
-    else. Keys and names may hold any character; half surrogates, which UTF-8 cannot, are
+    The page fetches nothing: pictures are data URIs, and a content security policy forbids all
+    else. Keys and names may hold any character; lone surrogates, which UTF-8 cannot encode, are
     replaced.
     """
     page = _environment().get_template("page.html")
@@ -54,22 +55,22 @@ def render(report: Report) -> str:
 
 
 def data_uri(picture: bytes) -> str:
-    """A JPEG as the address of itself."""
+    """Data URI of a JPEG."""
     return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")
 
 
 def link(path: str) -> str:
-    """A relative path as the address of a file: no part of it is taken for anything else."""
+    """Relative URL of a file; every character of its path is kept or quoted."""
     return quote(path.lstrip("/"), safe="/", errors="replace")
 
 
 def along(value: float | None) -> str:
-    """Where a similarity lies on a bar from 0 to 1, in percent for CSS."""
+    """Position of a similarity on a bar from 0 to 1, in percent for CSS."""
     return f"{100 * min(max(value or 0.0, 0.0), 1.0):.1f}%"
 
 
 def filter_words(photo: ShownPhoto, names: list[str]) -> str:
-    """What the page's filter can ask of a photo: decisions, and people by their number."""
+    """Words by which the page's filter finds a photo: decisions, and people by their number."""
     words = {str(face.decision) for face in photo.faces}
     if photo.missing:
         words.add("missing")
@@ -79,15 +80,15 @@ def filter_words(photo: ShownPhoto, names: list[str]) -> str:
 
 
 def _filter_names(report: Report) -> list[str]:
-    """Everybody who is in a shown photo or missing from it, by name."""
+    """Sorted names of the people who are in a shown photo or missing from one."""
     names = {face.person for photo in report.shown for face in photo.faces if face.person}
     return sorted(names.union(*(photo.missing for photo in report.shown)))
 
 
 def _portraits(report: Report) -> dict[str, tuple[int, str]]:
-    """For each person with a usable reference: the number of the CSS class, and the crop.
+    """CSS class number and crop of each person with a usable reference, by name.
 
-    A person's crop is shown beside each of the person's faces; as a class it is stored once.
+    The crop is shown beside each of the person's faces; as a class it is stored once.
     """
     found: dict[str, tuple[int, str]] = {}
     for person in report.people:
@@ -98,7 +99,7 @@ def _portraits(report: Report) -> dict[str, tuple[int, str]]:
 
 
 def _csp_hash(script: str) -> str:
-    """The hash by which the content security policy allows exactly this script."""
+    """Hash with which the content security policy allows exactly this script."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 

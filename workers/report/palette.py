@@ -1,9 +1,9 @@
 """The colours of the four decisions: one table for the drawn photos and for the page's CSS.
 
-They were chosen to stay apart for colour-blind readers, who also get a second sign in each case:
-the green leans to blue and is drawn solid, the amber is much lighter and dashed, the red is drawn
-twice as thick with a question mark, the grey is thin and has no label. Each ink on its fill
-reaches WCAG's contrast AA (4.5:1); tests compute it.
+Colour-blind readers can tell them apart, and get a second sign in each case: the green leans to
+blue and is drawn solid, the amber is much lighter and dashed, the red is twice as thick and has
+a question mark, the grey is thin and has no label. Each ink on its fill reaches WCAG's contrast
+AA (4.5:1); tests compute it.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ TONES = {
     Decision.IGNORED: Tone((150, 150, 150), BLACK, "·"),
 }
 ALERT = TONES[Decision.UNKNOWN]
-"""What is expected and missing has the red of what is found and not recognised."""
+"""Missing people have the red of faces that were not recognised."""
 
 
 def hexadecimal(colour: RGB) -> str:
-    """A colour as CSS writes it."""
+    """Format a colour for CSS."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def css_variables() -> str:
-    """Custom properties for a style sheet: ``--matched``, ``--matched-ink`` and so on."""
+    """CSS custom properties of all decisions: ``--matched``, ``--matched-ink`` and so on."""
     return "".join(
         f"--{decision}:{hexadecimal(tone.fill)};--{decision}-ink:{hexadecimal(tone.ink)};"
         for decision, tone in TONES.items()

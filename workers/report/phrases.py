@@ -1,11 +1,12 @@
-"""What the report says in words: counts, durations, and why a face was decided as it was."""
+"""Phrases of the report: counts, durations, and the reason of each face's decision."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import Decision
+from headcount.text import counted
 from workers.report.view import Report, ShownFace, ShownPhoto
 
 OUTCOMES = {
@@ -46,26 +47,21 @@ REMEDIES = {
 
 
 EMPTY_FILE = "empty file"
-"""The reason of a photo of no bytes: no picture program opens it."""
+"""Reason of a photo of no bytes, which no picture program opens."""
 
 
 def number(value: int) -> str:
-    """With thousands separators."""
+    """Format a number with thousands separators."""
     return f"{value:,}"
 
 
-def count(value: int, one: str, many: str = "") -> str:
-    """A number and its noun: "1 photo", "31,000 photos"."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
-
-
 def score(value: float) -> str:
-    """A similarity or a margin, two decimals, with a true minus sign."""
+    """Format a similarity or a margin with two decimals and a true minus sign."""
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(value: float) -> str:
-    """A probability; never certainty, also where single precision has rounded it to 1."""
+    """Format a probability; one that single precision has rounded to 1 is "> 99 %"."""
     rounded = f"{value:.0%}".removesuffix("%")
     if rounded == "100":
         return "> 99 %"
@@ -73,7 +69,7 @@ def percent(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Hours and minutes, minutes and seconds, or seconds."""
+    """Format seconds as hours and minutes, minutes and seconds, or seconds."""
     whole = round(seconds)
     if seconds < 59.95:
         return f"{seconds:.1f} s"
@@ -84,17 +80,17 @@ def duration(seconds: float) -> str:
 
 
 def sentence(report: Report) -> str:
-    """The run's result in one sentence."""
-    found = f"{count(report.photos, 'photo')}, {count(report.faces, 'face')}"
+    """Sum up the run in one sentence."""
+    found = f"{counted(report.photos, 'photo')}, {counted(report.faces, 'face')}"
     parts = []
     if report.faces:
         parts.append(_recognised(report))
-        nobody = count(report.clusters_total, "person", "people")
+        nobody = counted(report.clusters_total, "person", "people")
         parts.append(f"{nobody} nobody has named")
     if report.missing_total:
         parts.append(f"{number(report.missing_total)} expected and not found")
     if report.unprocessed:
-        parts.append(f"{count(report.unprocessed, 'photo')} could not be read")
+        parts.append(f"{counted(report.unprocessed, 'photo')} could not be read")
     return f"{found}: {', '.join(parts)}." if parts else f"{found}."
 
 
@@ -102,35 +98,38 @@ def _recognised(report: Report) -> str:
     if not report.enrolled:
         return "no people enrolled to recognise"
     if not report.found:
-        return f"none of {count(report.enrolled, 'person', 'people')} recognised"
+        return f"none of {counted(report.enrolled, 'person', 'people')} recognised"
     times = {1: "once", 2: "twice"}.get(report.named, f"{report.named:,} times")
-    return f"{count(report.found, 'person', 'people')} recognised {times}"
+    return f"{counted(report.found, 'person', 'people')} recognised {times}"
 
 
 def why(face: ShownFace, threshold: float, margin: float) -> str:
-    """Why a face was decided as it was, in one clause; matches need this similarity and lead."""
+    """Reason of a face's decision, in one clause; empty for a match.
+
+    A match needs the similarity ``threshold`` and the lead ``margin`` over the runner-up.
+    """
     if face.decision is Decision.IGNORED:
         return f"Too poor to judge: quality {score(face.quality)}"
     if face.decision is Decision.INFERRED:
-        return "Not alike enough by itself; grouped with faces that are"
+        return "Not similar enough by itself; grouped with faces that are"
     if face.decision is Decision.MATCHED:
         return ""
     if face.similarity is None or face.nearest is None:
         return "Nobody to compare it with"
     if face.similarity >= threshold and face.margin is not None and face.margin < margin:
         return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
-    return f"Nearest is {face.nearest}, not alike enough"
+    return f"Nearest is {face.nearest}, not similar enough"
 
 
 def remedy(reference: ReferenceReport) -> str:
-    """What to do about a reference that could not be used; empty if it could."""
+    """Advice on a reference that could not be used; empty for one that could."""
     if reference.reason == EMPTY_FILE:
         return "There is nothing in the file: copy the photo into the folder again."
     return REMEDIES.get(reference.state, "")
 
 
 def enrolment_hint(name: str, not_enrolled: Mapping[str, str | None]) -> str:
-    """What to add to a missing name that nobody enrolled bears; empty where somebody does."""
+    """Note beside a missing name that nobody enrolled has; empty if somebody has it."""
     if name not in not_enrolled:
         return ""
     alike = not_enrolled[name]
@@ -138,11 +137,11 @@ def enrolment_hint(name: str, not_enrolled: Mapping[str, str | None]) -> str:
 
 
 def picture(photo: ShownPhoto) -> str:
-    """A photo in words, for those who don't see it."""
+    """Describe a photo in words, for those who do not see it."""
     named = [face.person for face in photo.faces if face.person]
     unknown = sum(face.decision is Decision.UNKNOWN for face in photo.faces)
     parts = list(dict.fromkeys(named))
     if unknown:
         parts.append(f"{number(unknown)} not recognised")
     whom = f": {', '.join(parts)}" if parts else ""
-    return f"{photo.key}, {count(len(photo.faces), 'face')}{whom}"
+    return f"{photo.key}, {counted(len(photo.faces), 'face')}{whom}"

@@ -1,4 +1,4 @@
-"""The result of a run: its faces with their decisions, and who is in them."""
+"""The result of a run, from which tables, report and summary are written."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from workers.people.gallery import Gallery
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of a run: its faces with their decisions, sorted by photo, and who is in them.
+    """Faces of a run with their decisions, sorted by photo, and the people and clusters in them.
 
     ``faces`` has the columns of the results contract and ``nearest``, the name of the nearest
-    person even where nobody was matched. ``clusters`` are all, also those that have a name.
+    person, also for faces without a match. ``clusters`` include those that have a name.
     ``failures`` has the photos that could not be processed: ``photo``, ``outcome``, ``reason``.
     """
 
@@ -30,27 +30,27 @@ class RunResult:
 
     @property
     def photos(self) -> int:
-        """Photos of the collection."""
+        """Number of photos of the collection."""
         return sum(self.outcomes.values())
 
     @property
     def unnamed(self) -> pa.Table:
-        """The clusters of people nobody has named."""
+        """The clusters without a name."""
         return self.clusters.filter(pc.is_null(self.clusters["person_id"]))
 
     @property
     def decisions(self) -> dict[str, int]:
-        """Faces by decision."""
+        """Number of faces by decision."""
         return counted(self.faces["decision"])
 
     @property
     def people_found(self) -> int:
-        """People who are in a photo."""
+        """Number of enrolled people who were found."""
         return sum(1 for faces in self.people["faces"].to_numpy() if faces)
 
 
 def counted(column: pa.ChunkedArray) -> dict[str, int]:
-    """How often each text is there, in the order in which they come first."""
+    """Count of each text, in the order of first occurrence."""
     pairs = column.value_counts()
     return dict(
         zip(pairs.field("values").to_pylist(), pairs.field("counts").to_pylist(), strict=True)

@@ -1,4 +1,4 @@
-"""Names in plain Latin letters, for fonts that have no others."""
+"""Transliteration of names to ASCII, for fonts that have no other letters."""
 # ruff: noqa: RUF001 - letters of other scripts look like Latin ones, that is what this is about
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LATIN = dict(zip(_LETTERS[::2], _LETTERS[1::2], strict=True))
 
 
 def in_latin(letter: str) -> str:
-    """One letter as ASCII: spelled in Latin, or without its accents; "?" if there is no way."""
+    """Spell one letter in ASCII, in Latin or without its accents; "?" if neither can be done."""
     if letter.isascii():
         return letter
     small = letter.lower()

@@ -1,17 +1,18 @@
-"""What the report and the annotated photos show, as plain values."""
+"""The view of a run: plain values that the report and the annotated photos show."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headcount.contract.messages import JobSpec, PackRecord, ReferenceReport
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import JobSpec, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class ShownFace:
-    """One face of a shown photo. ``nearest`` is the best person even where nobody was matched."""
+    """One face of a shown photo; ``nearest`` is its nearest person, also without a match."""
 
     face_id: str
     box: Box
@@ -30,7 +31,7 @@ class ShownFace:
 
 @dataclass(frozen=True, slots=True)
 class ShownPhoto:
-    """A photo of the collection with its faces, left to right, and who was expected in vain."""
+    """A photo of the collection with its faces, left to right, and the people missing from it."""
 
     key: str
     width: int
@@ -42,12 +43,12 @@ class ShownPhoto:
     preview: bytes = field(default=b"", repr=False)
     """The annotated photo as a JPEG of at most 960 pixels."""
     absent: bool = False
-    """Whether somebody was expected in it and it is not in the collection."""
+    """Whether the photo is not in the collection although somebody was expected in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownReference:
-    """A reference photo, what became of it, and the face taken from it."""
+    """A reference photo, its report, and the face taken from it."""
 
     report: ReferenceReport
     preview: bytes = field(default=b"", repr=False)
@@ -56,7 +57,7 @@ class ShownReference:
 
 @dataclass(frozen=True, slots=True)
 class ShownPerson:
-    """An enrolled person and how often the person was found."""
+    """An enrolled person with counts of references, photos and faces."""
 
     person_id: str
     person: str
@@ -68,7 +69,7 @@ class ShownPerson:
 
 @dataclass(frozen=True, slots=True)
 class ShownCluster:
-    """A person nobody has named: counts of the whole cluster, crops of some of its faces."""
+    """A cluster without a name: counts of all its faces, crops of some."""
 
     cluster_id: str
     faces: int
@@ -89,12 +90,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything the page says. Totals are of the whole run; lists may be cut, and say so."""
+    """All values of the page. Totals are of the whole run; lists may be cut, and say so."""
 
     spec: JobSpec
     pack: PackRecord
     threshold: float
-    """From this similarity on a face was matched: it grows with the gallery."""
+    """Least similarity of a match; it grows with the gallery."""
     photos: int
     outcomes: dict[str, int]
     faces: int
@@ -106,7 +107,7 @@ class Report:
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
     not_enrolled: Mapping[str, str | None] = field(default_factory=dict)
-    """Expected names that nobody enrolled bears, each with one that differs by case only."""
+    """Expected names that nobody enrolled has, each with one that differs by case only, or None."""
     missing_total: int = 0
     """Pairs of photo and person that were expected and not found."""
     people_total: int | None = None
@@ -114,30 +115,30 @@ class Report:
     people_found: int | None = None
     """People who were found at least once, where ``people`` lists only some of them."""
     people_refused: int = 0
-    """People of whom no reference could be used; ``people`` may list only some of them."""
+    """People none of whose references could be used; ``people`` may list only some of them."""
     references_forgotten: int = 0
-    """Reference photos that were passed over, since their people were forgotten."""
+    """Reference photos that were passed over because their people were forgotten."""
     expected_forgotten: int = 0
     """Pairs of photo and person that were passed over for the same reason."""
 
     @property
     def enrolled(self) -> int:
-        """How many people are enrolled."""
+        """Number of enrolled people."""
         return len(self.people) if self.people_total is None else self.people_total
 
     @property
     def found(self) -> int:
-        """How many people were found at least once."""
+        """Number of people who were found at least once."""
         if self.people_found is not None:
             return self.people_found
         return sum(person.faces > 0 for person in self.people)
 
     @property
     def named(self) -> int:
-        """How many faces were given a name."""
+        """Number of faces with a name."""
         return self.decisions.get(Decision.MATCHED, 0) + self.decisions.get(Decision.INFERRED, 0)
 
     @property
     def unprocessed(self) -> int:
-        """How many photos could not be processed."""
+        """Number of photos that could not be processed."""
         return sum(n for outcome, n in self.outcomes.items() if not Outcome(outcome).processed)

@@ -1,7 +1,7 @@
-"""A lock of a worker process: for several units side by side, or for one that must be alone.
+"""A lock of a worker process: several units hold it side by side, or one holds it alone.
 
-A shard whose earlier attempts died is worked on photo by photo, each named before it is touched.
-Were another shard in hand meanwhile, its death would be laid on a photo that did nothing.
+A shard whose earlier attempts died is worked on photo by photo, each recorded before it is touched.
+If another shard were worked on meanwhile and killed the process, an innocent photo would be blamed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LOOK_SECONDS = 0.5
-"""How often one who waits looks whether it still should."""
+"""Seconds between two checks whether to go on waiting."""
 
 
 class SharedExclusiveLock:
-    """Who is at work in this process. May be used from many threads."""
+    """A lock that is shared by many holders or held by one alone. Safe for many threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -24,17 +24,17 @@ class SharedExclusiveLock:
         self._wanted_alone = 0
 
     @contextmanager
-    def entered(self, *, alone: bool, still_wanted: Callable[[], None]) -> Iterator[None]:
-        """Wait for room, and keep it meanwhile. Whoever is to be alone goes before all others.
+    def hold(self, *, alone: bool, raise_if_stopped: Callable[[], None]) -> Iterator[None]:
+        """Wait for the lock and hold it; one that is to hold it ``alone`` goes before all others.
 
-        ``still_wanted`` is asked while it waits, and raises what ends the waiting.
+        ``raise_if_stopped`` is called while it waits, and ends the waiting by what it raises.
         """
         with self._changed:
             self._wanted_alone += alone
             try:
-                while not self._has_room(alone):
+                while not self._is_free(alone):
                     self._changed.wait(LOOK_SECONDS)
-                    still_wanted()
+                    raise_if_stopped()
                 self._inside += 1
                 self._alone = alone
             finally:
@@ -48,7 +48,7 @@ class SharedExclusiveLock:
                 self._alone = False
                 self._changed.notify_all()
 
-    def _has_room(self, alone: bool) -> bool:
+    def _is_free(self, alone: bool) -> bool:
         if alone:
             return not self._inside
         return not self._alone and not self._wanted_alone

@@ -1,4 +1,4 @@
-"""A store to which a unit writes only while what it has to say still holds."""
+"""A store to which a unit writes only while it is still allowed to."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from headcount.storage.base import Blob, ObjectInfo, Store
 
 
 class FencedStore:
-    """A store of which writes are confirmed first: ``confirm`` raises where they are not to be.
+    """A store that confirms each write first: ``confirm`` raises where it is not allowed.
 
-    What was confirmed in the last CONFIRMED_SECONDS is not asked for again.
+    A confirmation holds for CONFIRMED_SECONDS.
     """
 
     def __init__(self, confirm: Callable[[], None], store: Store) -> None:
@@ -33,45 +33,50 @@ class FencedStore:
         return self._store.uri
 
     def check(self) -> None:
-        """See Reader."""
+        """Raise unless the store can be reached."""
         self._store.check()
 
     def list(self, prefix: str = "", *, start_after: str = "") -> Iterator[ObjectInfo]:
-        """See Reader."""
+        """Yield the objects below a prefix, in key order."""
         return self._store.list(prefix, start_after=start_after)
 
     def folders(self, prefix: str = "") -> Iterator[str]:
-        """See Store."""
+        """Yield the folders below a prefix."""
         return self._store.folders(prefix)
 
     def stat(self, key: str) -> ObjectInfo:
-        """See Reader."""
+        """An object's size, etag and time."""
         return self._store.stat(key)
 
     def get(self, key: str, *, limit: int | None = None) -> Blob:
-        """See Reader."""
+        """Read an object."""
         return self._store.get(key, limit=limit)
 
     def get_range(self, key: str, offset: int, length: int, *, etag: str = "") -> bytes:
-        """See Reader."""
+        """Read a part of an object."""
         return self._store.get_range(key, offset, length, etag=etag)
 
     def put(self, key: str, data: bytes) -> str:
-        """See Store."""
+        """Write an object, if confirmed."""
         self._confirm()
         return self._store.put(key, data)
 
     def put_new(self, key: str, data: bytes) -> bool:
-        """See Store."""
+        """Write an object if it is not there, if confirmed."""
         self._confirm()
         return self._store.put_new(key, data)
 
     def put_file(self, key: str, path: Path) -> str:
-        """See Store."""
+        """Write a file as an object, if confirmed."""
         self._confirm()
         return self._store.put_file(key, path)
 
     def delete(self, key: str) -> None:
-        """See Store."""
+        """Remove an object, if confirmed."""
         self._confirm()
         self._store.delete(key)
+
+    def clear_leftovers(self, folder: str = "", *, below: bool = True) -> None:
+        """See Store."""
+        self._confirm()
+        self._store.clear_leftovers(folder, below=below)

@@ -1,4 +1,4 @@
-"""How a worker process is: alive while it makes progress, ready once its models are loaded."""
+"""Health of a worker process: alive while it makes progress, ready once its models are loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from headcount.contract.layout import reduces
-from headcount.contract.messages import DoneMarker
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.errors import TransientError
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Page, Pages, said
@@ -17,20 +17,20 @@ from workers.runtime.runner import STALL_SECONDS, Work
 from workers.runtime.unit import Unit, UnitReleased
 
 PROBE_STALL_SECONDS = STALL_SECONDS + 60
-"""A minute after the unit was given up: the process is stuck with it, and is to be replaced."""
+"""A minute after the heartbeat of a unit ends: the process is stuck, and is to be replaced."""
 
 
 @dataclass(slots=True)
-class _Seen:
-    """A unit in hand, how many photos it had done when that last changed, and since when."""
+class _Progress:
+    """Progress of a unit: the photos done when that number last changed, and the time of it."""
 
     unit: Unit
     photos: int
     since: float
     still: float = 0.0
 
-    def again(self, moment: float) -> _Seen:
-        """Look once more."""
+    def update(self, moment: float) -> _Progress:
+        """Update from the unit at this ``moment``."""
         if self.unit.photos != self.photos:
             self.photos, self.since = self.unit.photos, moment
         self.still = moment - self.since
@@ -38,38 +38,38 @@ class _Seen:
 
     @property
     def stuck(self) -> bool:
-        """Whether it stands still; the steps of the reduce stage may be long."""
+        """Whether the unit hangs; steps of the reduce stage may be long."""
         return not reduces(self.unit.name) and self.still > PROBE_STALL_SECONDS
 
     def __str__(self) -> str:
         return f"{self.unit.name}: {self.photos} photos, no progress for {self.still:.0f} s"
 
 
-class Vitals:
-    """What the endpoint tells of a worker process."""
+class Health:
+    """State of a worker process, as its endpoint shows it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.metrics = WorkerMetrics()
-        self._clock = clock
-        self._at_work: dict[int, _Seen] = {}
+        self._now = now
+        self._at_work: dict[int, _Progress] = {}
         self._ready = False
 
     def ready(self) -> None:
-        """The models are loaded."""
+        """Record that the models are loaded."""
         self._ready = True
         self.metrics.is_ready()
 
     @contextmanager
     def at_work(self, unit: Unit) -> Iterator[None]:
-        """A unit is in hand."""
-        self._at_work[id(unit)] = _Seen(unit, unit.photos, self._clock())
+        """Watch a unit while it is worked on."""
+        self._at_work[id(unit)] = _Progress(unit, unit.photos, self._now())
         try:
             yield
         finally:
             del self._at_work[id(unit)]
 
     def watched(self, work: Work) -> Work:
-        """``work``, with its end counted and its log lines bound to the attempt."""
+        """The same ``work``, with its outcome counted and its log lines bound to the attempt."""
 
         def run(unit: Unit) -> DoneMarker:
             kind, end = unit.name.split("-")[0], "failed"
@@ -92,14 +92,14 @@ class Vitals:
         return run
 
     def alive(self) -> Page:
-        """200 unless a unit in hand has made no progress for too long."""
-        seen = [known.again(self._clock()) for known in list(self._at_work.values())]
+        """Answer 200 unless a unit has made no progress for too long."""
+        seen = [known.update(self._now()) for known in list(self._at_work.values())]
         if not seen:
             return said(True, "waiting for work")
         return said(not any(known.stuck for known in seen), "; ".join(map(str, seen)))
 
     def pages(self) -> Pages:
-        """Every page of the endpoint."""
+        """The pages of the endpoint."""
         return {
             "/metrics": lambda: Page(200, self.metrics.text()),
             "/healthz": self.alive,

@@ -1,4 +1,4 @@
-"""Running one unit of work: once is enough, signs of life meanwhile, the done marker last."""
+"""Run one unit of work: once is enough, heartbeats meanwhile, the done marker last."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from headcount.broker import BEAT_SECONDS, RELEASED, Broker
+from headcount.broker.client import HEARTBEAT_SECONDS, RELEASED, Broker
 from headcount.contract import forgotten
 from headcount.contract.layout import reduces
-from headcount.contract.messages import DoneMarker, FailedMarker
+from headcount.contract.stored.jobs import DoneMarker, FailedMarker
 from headcount.errors import FatalError, HeadcountError, ObjectError, TransientError
 from headcount.jobs import attempts, control
 from workers.runtime.unit import Unit, UnitReleased
@@ -25,35 +25,37 @@ log = logging.getLogger(__name__)
 Work = Callable[[Unit], DoneMarker]
 
 STALL_SECONDS = 900.0
-"""A unit whose photo count stands still for so long shows no more sign of life: it hangs.
-Not so the reduce stage, whose steps may be long."""
+"""A unit whose photo count stands still for so long hangs, and sends no more heartbeats. The reduce
+stage, whose steps may be long, is exempt."""
 
 
 class Heartbeat:
-    """Renews a unit's sign of life from a thread while the unit makes progress."""
+    """A thread that sends heartbeats of a unit while the unit makes progress."""
 
     def __init__(self, unit: Unit, broker: Broker) -> None:
         self._unit = unit
         self._broker = broker
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"beat-{unit.name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"heartbeat-{unit.name}", daemon=True
+        )
         self._seen = (-1, time.monotonic())
-        self._signs = itertools.count(1)
+        self._count = itertools.count(1)
 
-    def say(self, state: str) -> None:
-        """One sign; a broker that cannot hear it does not stop the work."""
+    def send(self, state: str) -> None:
+        """Send one heartbeat; a broker that cannot take it does not stop the work."""
         unit = self._unit
-        sign: dict[str, Any] = {
+        beat: dict[str, Any] = {
             "state": state,
-            "number": next(self._signs),
+            "number": next(self._count),
             "photos": unit.photos,
             "attempt": unit.attempt,
             "worker": unit.context.worker,
         }
         try:
-            self._broker.beat(unit.job_id, unit.name, sign)
+            self._broker.send_heartbeat(unit.job_id, unit.name, beat)
         except HeadcountError as error:
-            log.warning("no sign of life for %s: %s", unit.name, error)
+            log.warning("no heartbeat of %s: %s", unit.name, error)
 
     def _alive(self) -> bool:
         photos, since = self._seen
@@ -64,8 +66,8 @@ class Heartbeat:
 
     def _run(self) -> None:
         while self._alive():
-            self.say("working")
-            if self._stop.wait(BEAT_SECONDS):
+            self.send("working")
+            if self._stop.wait(HEARTBEAT_SECONDS):
                 return
 
     def __enter__(self) -> Heartbeat:
@@ -82,26 +84,26 @@ class Heartbeat:
         self._thread.join()
 
 
-class Attention:
-    """Looks, in a thread, whether the unit in hand is to be left.
+class StopMonitor:
+    """A thread that requests a unit to stop.
 
-    That is where its job was paused or cancelled, where a person is being forgotten, or where this
+    It does where the job was paused or cancelled, where a person is being forgotten, or where this
     process was told to stop and its time to finish is over.
     """
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
         self._stop = threading.Event()
-        self._looked = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name=f"flag-{unit.name}", daemon=True)
+        self._checked = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"stop-{unit.name}", daemon=True)
 
-    def _unwanted(self) -> bool:
+    def _is_to_stop(self) -> bool:
         leave_at = self._unit.context.leave_at
         if leave_at is not None and time.monotonic() >= leave_at:
             return True
-        if time.monotonic() - self._looked < control.CHECK_SECONDS:
+        if time.monotonic() - self._checked < control.CHECK_SECONDS:
             return False
-        self._looked = time.monotonic()
+        self._checked = time.monotonic()
         try:
             return _is_held(self._unit)
         except HeadcountError as error:
@@ -110,11 +112,11 @@ class Attention:
 
     def _run(self) -> None:
         while not self._stop.wait(0.25):
-            if self._unwanted():
-                self._unit.given_up.set()
+            if self._is_to_stop():
+                self._unit.stop_requested.set()
                 return
 
-    def __enter__(self) -> Attention:
+    def __enter__(self) -> StopMonitor:
         self._thread.start()
         return self
 
@@ -130,26 +132,26 @@ class Attention:
 def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
     """Do a unit unless it is done; leave a done marker, or a failure marker with the reason.
 
-    A unit that is given up leaves nothing, as if it had never begun. Raises TransientError,
-    which the queue tries again; never FatalError.
+    A unit that is released leaves nothing, as if it had never begun. Raises TransientError, which
+    the queue tries again; never FatalError.
     """
     if _exists(unit, unit.keys.done(unit.name)):
-        Heartbeat(unit, broker).say("done")
+        Heartbeat(unit, broker).send("done")
         return
     unit.began_with = forgotten.tombstones(unit.store)
     if _is_held(unit):
-        Heartbeat(unit, broker).say(RELEASED)
+        Heartbeat(unit, broker).send(RELEASED)
         return
-    with Heartbeat(unit, broker) as beat, Attention(unit):
+    with Heartbeat(unit, broker) as heartbeat, StopMonitor(unit):
         try:
-            with _room_for(unit):
+            with _lock_for(unit):
                 unit.attempt = attempts.claim(unit.store, unit.keys, unit.name, unit.context.worker)
                 log.info("%s/%s attempt %d begins", unit.job_id, unit.name, unit.attempt)
                 marker = work(unit)
                 unit.confirm()
                 unit.store.put_new(unit.keys.done(unit.name), marker.to_bytes())
         except UnitReleased:
-            attempts.withdraw(unit.store, unit.keys, unit.name, unit.attempt)
+            attempts.discard(unit.store, unit.keys, unit.name, unit.attempt)
             log.info("%s/%s handed back", unit.job_id, unit.name)
             state = RELEASED
         except TransientError as error:
@@ -160,24 +162,24 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> None:
         else:
             state = "done"
             log.info("%s/%s done", unit.job_id, unit.name)
-    beat.say(state)
+    heartbeat.send(state)
 
 
-def _room_for(unit: Unit) -> AbstractContextManager[None]:
-    """Lock for a unit: shared with others, or exclusive where it will be worked on carefully.
+def _lock_for(unit: Unit) -> AbstractContextManager[None]:
+    """The lock for a unit: shared with others, or exclusive where it will be worked on carefully.
 
-    It is waited for before the attempt is counted: who waits has not died. The reduce stage, which
-    may take long, is waited for by nobody.
+    It is taken before the attempt is counted: a unit that waits has not died. The reduce stage,
+    which may take long, takes none, so that nobody waits for it.
     """
     if reduces(unit.name):
         return nullcontext()
     made = attempts.count(unit.store, unit.keys, unit.name)
     careful = made + 1 >= attempts.CAREFUL_FROM
-    return unit.context.room.entered(alone=careful, still_wanted=unit.raise_if_stopped)
+    return unit.context.exclusive.hold(alone=careful, raise_if_stopped=unit.raise_if_stopped)
 
 
 def _fail(unit: Unit, error: Exception) -> bool:
-    """Leave a failure marker; not where the unit was too late: its reason may quote a name."""
+    """Leave a failure marker; False for a unit that is late, whose reason may quote a name."""
     if isinstance(error, (FatalError, ObjectError)):
         log.error("%s/%s failed: %s", unit.job_id, unit.name, error)
         message, detail = str(error), None
@@ -199,7 +201,7 @@ def _fail(unit: Unit, error: Exception) -> bool:
 
 
 def _is_held(unit: Unit) -> bool:
-    """Whether the unit is to be left for now: its job stands still, or a person is forgotten."""
+    """Whether the unit is to wait: its job stands still, or a person is being forgotten."""
     flag = control.stopped(unit.store, unit.job_id)
     return flag is not None or forgotten.under_way(unit.store) is not None
 

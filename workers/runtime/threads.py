@@ -1,4 +1,4 @@
-"""Threads of our own: bounded, ordered work, and the matrix library kept to one thread each."""
+"""Pools of threads: bounded, ordered work; the matrix library is kept to one thread in each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Out = TypeVar("Out")
 
 @contextmanager
 def own_threads() -> Iterator[Executor]:
-    """A thread for each core; the matrix library's, which would fight them, rest meanwhile."""
+    """A pool with a thread per core; the matrix library runs one thread in each meanwhile."""
     with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
         yield pool
 
@@ -25,7 +25,7 @@ def own_threads() -> Iterator[Executor]:
 def ordered_map(
     pool: Executor, work: Callable[[In], Out], items: Iterable[In], *, ahead: int
 ) -> Iterator[Out]:
-    """``work`` of each item in order, at most ``ahead`` of them started or waiting at once.
+    """Yield ``work(item)`` of each item in order, with at most ``ahead`` begun or waiting.
 
     The memory of a stage is therefore ``ahead`` results, whatever the number of items.
     """

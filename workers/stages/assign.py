@@ -1,4 +1,4 @@
-"""Who every face is: matched, put into a cluster, or given that cluster's name."""
+"""Decide of every face who it is: match it, put it into a cluster, or give it that one's name."""
 
 from __future__ import annotations
 
@@ -10,44 +10,45 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Decision
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges
 from workers.clustering.linkage import LinkageRule
-from workers.identity.apply_answers import Decided
+from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, propagate_names
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, Matches, accepted, match, probability
 from workers.people.gallery import Gallery
-from workers.runtime.unit import Unit
 from workers.tables.columns import (
     NONE,
     Numbers,
-    codes,
+    as_bool,
+    factorize,
+    factorize_sorted,
     first_of_each,
+    index_of,
     isin,
-    pick,
-    positions,
-    sorted_codes,
-    truth,
+    take_or_null,
 )
 from workers.tables.embeddings import EmbeddingMatrix
 
 
-def applied_threshold(unit: Unit, gallery: Gallery) -> float:
-    """The cosine from which on a face is matched, for this gallery's size."""
-    pack = unit.figures
+def applied_threshold(gallery: Gallery, pack: PackRecord, false_positives: float) -> float:
+    """The cosine from which on a face is matched, for this gallery's size.
+
+    ``false_positives`` is the share of people not enrolled who may be taken for somebody.
+    """
     return search_threshold(
         pack.threshold,
         pack.fmr,
-        pack.decade,
+        pack.cosine_per_decade,
         references=len(gallery.embeddings),
-        false_positives=unit.spec.false_positives,
+        false_positives=false_positives,
     )
 
 
-def decide(
+def assign(
     faces: pa.Table,
     embeddings: EmbeddingMatrix,
     gallery: Gallery,
@@ -57,15 +58,16 @@ def decide(
     rejected: Collection[tuple[str, str]] = (),
     matches: Matches | None = None,
 ) -> pa.Table:
-    """Add what matching says of each face. Nobody is matched to whom they were rejected for.
+    """Add the decision of each face, with the person and cosines that it rests on.
 
-    ``matches`` are those of the faces, where they were compared already.
+    ``rejected`` are pairs of a face and a person that it is never matched to; ``matches`` are those
+    of the faces, where another task has compared them.
     """
     matches = match(embeddings, gallery) if matches is None else matches
     _match_rejected(matches, faces, embeddings, gallery, rejected)
-    usable = truth(faces["usable"])
+    usable = as_bool(faces["usable"])
     good = accepted(
-        matches, usable, codes(faces["photo"])[0], threshold=threshold, margin=pack.margin
+        matches, usable, factorize(faces["photo"])[0], threshold=threshold, margin=pack.margin
     )
     decision = np.where(usable, np.where(good, 0, 1), 2)
     alike = (matches.person != NOBODY) & (np.nan_to_num(matches.similarity, nan=-1) >= threshold)
@@ -74,16 +76,16 @@ def decide(
     return _with_columns(
         faces,
         {
-            "decision": pick(
+            "decision": take_or_null(
                 pa.array([Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED]), decision
             ),
-            "person_id": pick(ids, matched),
-            "person": pick(names, matched),
-            "nearest": pick(names, matches.person),
-            "alike": pick(ids, np.where(alike, matches.person, NONE)),
+            "person_id": take_or_null(ids, matched),
+            "person": take_or_null(names, matched),
+            "nearest": take_or_null(names, matches.person),
+            "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
             "similarity": _numbers(matches.similarity),
             "probability": _numbers(probability(matches.similarity, pack.calibration)),
-            "runner_up": pick(names, matches.runner_up),
+            "runner_up": take_or_null(names, matches.runner_up),
             "margin": _numbers(matches.margin),
         },
     )
@@ -96,11 +98,11 @@ def _match_rejected(
     gallery: Gallery,
     rejected: Collection[tuple[str, str]],
 ) -> None:
-    """Compare the faces that were rejected for somebody again, with everybody else."""
+    """Compare faces that were rejected for somebody with everybody else, in place."""
     barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
         barred[face].add(person)
-    rows = np.flatnonzero(truth(isin(faces["face_id"], barred)))
+    rows = np.flatnonzero(as_bool(isin(faces["face_id"], barred)))
     people = {person for _, person in rejected}
     at = {person: n for n, person in enumerate(gallery.person_ids) if person in people}
     ids = faces["face_id"].take(pa.array(rows)).to_pylist()
@@ -121,92 +123,94 @@ def _numbers(values: NDArray[np.float32]) -> pa.Array:
 
 
 def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
-    """The rows of the faces that can be judged, by face id, and these ids.
+    """The rows of the usable faces, sorted by face id, and these ids.
 
     Each id is there once: copies of one photo share clusters.
     """
-    rows = np.flatnonzero(truth(faces["usable"]))
-    number, face_ids = sorted_codes(faces["face_id"].take(rows))
+    rows = np.flatnonzero(as_bool(faces["usable"]))
+    number, face_ids = factorize_sorted(faces["face_id"].take(rows))
     return rows[first_of_each(number)], face_ids
 
 
-def rule_of(unit: Unit, faces: int) -> LinkageRule:
-    """By which so many faces of the unit's collection are clustered."""
-    pack = unit.record
+def linkage_rule(pack: PackRecord, faces: int, purity: float) -> LinkageRule:
+    """Linkage rule for a collection of ``faces`` faces; a higher ``purity`` joins fewer."""
     return join_rule(
         pack.cluster_threshold,
         pack.cluster_group_threshold,
         faces=faces,
-        purity=unit.spec.purity,
-        decade=pack.decade,
+        purity=purity,
+        cosine_per_decade=pack.cosine_per_decade,
     )
 
 
 def find_clusters(
-    unit: Unit,
     photos: pa.ChunkedArray,
     face_ids: pa.Array,
     embeddings: EmbeddingMatrix,
-    decided: Decided,
+    answers: Answers,
     *,
+    rule: LinkageRule,
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
-    """The number of each face's cluster; ``edges`` is the graph, where it was made already."""
-    photo = codes(photos)[0]
-    must, cannot = decided.links(_positions_of(face_ids, decided), photo)
+    """The number of each face's cluster; ``edges`` is the neighbour graph, if another task made it.
+
+    ``photos`` has the photo of each face, ``answers`` say which faces must or cannot be together.
+    """
+    photo = factorize(photos)[0]
+    must, cannot = answers.links(_positions_of(face_ids, answers), photo)
     return cluster(
         embeddings,
         photo,
-        rule=rule_of(unit, len(face_ids)),
+        rule=rule,
         must_link=must,
         cannot_link=cannot,
         edges=edges,
     )
 
 
-def _positions_of(face_ids: pa.Array, decided: Decided) -> dict[str, int]:
-    """Where the faces that decisions are about stand."""
-    at = np.flatnonzero(truth(isin(face_ids, decided.mentioned)))
+def _positions_of(face_ids: pa.Array, answers: Answers) -> dict[str, int]:
+    """The positions of the faces that answers mention, by face id."""
+    at = np.flatnonzero(as_bool(isin(face_ids, answers.mentioned)))
     return {face_ids[n].as_py(): n for n in at.tolist()}
 
 
 def add_clusters(faces: pa.Table, face_ids: pa.Array, names: pa.Array) -> pa.Table:
-    """Add the cluster of each face that can be judged; ``names`` are those of ``face_ids``."""
-    at = np.where(truth(faces["usable"]), positions(faces["face_id"], face_ids), NONE)
-    return faces.append_column("cluster_id", pick(names, at))
+    """Add the cluster of each usable face; ``names`` are the clusters of ``face_ids``."""
+    at = np.where(as_bool(faces["usable"]), index_of(faces["face_id"], face_ids), NONE)
+    return faces.append_column("cluster_id", take_or_null(names, at))
 
 
-def add_lent_names(
+def add_inferred_names(
     faces: pa.Table, rejected: Collection[tuple[str, str]]
 ) -> tuple[pa.Table, pa.Table]:
-    """Give the faces of clusters that are somebody that name; and who which cluster is."""
+    """Give each named cluster's name to its other faces; also gives the NAMINGS of the clusters."""
     names = cluster_names(faces)
-    lent = propagate_names(faces, names, rejected)
+    naming = propagate_names(faces, names, rejected)
     known = faces.select(["person_id", "person"]).filter(pc.is_valid(faces["person_id"]))
     known = known.group_by("person_id").aggregate([("person", "min")])
-    called = pick(known["person_min"], positions(names["person_id"], known["person_id"]))
-    inferred = pa.array(lent != NONE)
+    called = take_or_null(known["person_min"], index_of(names["person_id"], known["person_id"]))
+    inferred = pa.array(naming != NONE)
     given = {
         "decision": pa.scalar(Decision.INFERRED.value),
-        "person_id": pick(names["person_id"], lent),
-        "person": pick(called, lent),
+        "person_id": take_or_null(names["person_id"], naming),
+        "person": take_or_null(called, naming),
     }
     for name, column in given.items():
         at = faces.schema.get_field_index(name)
         faces = faces.set_column(at, name, pc.if_else(inferred, column, faces[name]))
-    return faces.append_column("evidence", pick(evidence(names), lent)), names
+    return faces.append_column("evidence", take_or_null(evidence(names), naming)), names
 
 
-def clusters_in(roll: pa.Table) -> pa.Table:
-    """The cluster of each face that has one: a PARTITION."""
-    inside = roll.select(PARTITION.names).filter(pc.is_valid(roll["cluster_id"]))
+def clusters_in(assignments: pa.Table) -> pa.Table:
+    """The PARTITION of a run: the cluster of each face that has one."""
+    inside = assignments.select(PARTITION.names).filter(pc.is_valid(assignments["cluster_id"]))
     once = inside.group_by("face_id", use_threads=False).aggregate([("cluster_id", "last")])
     return once.rename_columns(PARTITION.names)
 
 
-def people_in(roll: pa.Table) -> pa.Table:
-    """The person of each cluster that is somebody: NAMINGS."""
-    matched = pc.equal(roll["decision"], Decision.MATCHED.value)
+def people_in(assignments: pa.Table) -> pa.Table:
+    """The NAMINGS of a run: the person of each cluster that is somebody."""
+    matched = pc.equal(assignments["decision"], Decision.MATCHED.value)
     nobody = pa.scalar(None, pa.string())
-    person = pc.if_else(matched, roll["person_id"], nobody)
-    return cluster_names(roll.select(["cluster_id"]).append_column("person_id", person))
+    person = pc.if_else(matched, assignments["person_id"], nobody)
+    return cluster_names(assignments.select(["cluster_id"]).append_column("person_id", person))

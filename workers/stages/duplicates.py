@@ -1,7 +1,7 @@
-"""Photos whose content is known already: their rows are copied, nothing is embedded again.
+"""Photos whose content the archive knows: their rows are copied, nothing is embedded again.
 
 A photo that was moved, renamed or duplicated has another key and another etag, and the same
-bytes. Only its SHA-256 tells, so it is fetched; what is saved is decoding, finding and embedding.
+bytes. Only its SHA-256 tells, so it is fetched; that saves decoding, detecting and embedding.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from headcount.contract.messages import JobSpec, ManifestPhoto
+from headcount.contract.stored.jobs import JobSpec, ManifestPhoto
 from headcount.contract.vocabulary import PROCESSED, Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName
-from headcount.tables import Table, any_of, faces_schema, in_collection, parts
-from workers.runtime.unit import Unit
+from headcount.tables.filters import any_of, in_collection, parts
+from headcount.tables.schemas import faces_schema
+from headcount.tables.table import Table
 
 COLUMNS = (
     *("collection", "job_id", "profile", "photo", "bytes", "width", "height", "orientation"),
@@ -26,46 +27,47 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
-    """A photo that the archive knows, and whose content another one may have."""
+class Duplicate:
+    """A photo of the archive whose content a photo of the shard may have."""
 
     collection: str
     job_id: str
-    """The job that took it in: its faces are known by it, too."""
+    """The job that committed it; its rows of faces bear it too."""
     profile: ProfileName
     photo: Photo
 
 
-def find_twins(unit: Unit, photos: Iterable[ManifestPhoto]) -> dict[str, Twin]:
-    """By content, what the archive knows of photos of these sizes.
+def find_duplicates(
+    table: Table, photos: Iterable[ManifestPhoto], profile: ProfileName
+) -> dict[str, Duplicate]:
+    """The archive's photos of these sizes, by content.
 
-    Only photos that were looked at, at least as thoroughly as this job asks for. Asked once per
-    shard, by size: contents are not known yet.
+    Only photos that were processed, with a profile at least as thorough as ``profile``. Asked once
+    per shard, by size: contents are not known yet.
     """
-    table = unit.table(unit.pack_keys.photos)
     sizes = sorted({photo.size for photo in photos if photo.size})
     if not sizes or not table.count():
         return {}
-    profiles = PROFILES[PROFILES.index(unit.spec.profile) :]
+    profiles = PROFILES[PROFILES.index(profile) :]
     looked_at = any_of("outcome", sorted(PROCESSED))
-    twins: dict[str, Twin] = {}
+    duplicates: dict[str, Duplicate] = {}
     for part in parts(sizes):
         wanted = ", ".join(str(size) for size in part)
         where = f"bytes IN ({wanted}) AND {looked_at} AND {any_of('profile', profiles)}"
         for row in table.read(COLUMNS, where=where).to_pylist():
-            twin = _twin(row)
-            best = twins.get(twin.photo.content)
-            if twin.photo.content and (best is None or _rank(twin) < _rank(best)):
-                twins[twin.photo.content] = twin
-    return twins
+            duplicate = _duplicate(row)
+            best = duplicates.get(duplicate.photo.content)
+            if duplicate.photo.content and (best is None or _rank(duplicate) < _rank(best)):
+                duplicates[duplicate.photo.content] = duplicate
+    return duplicates
 
 
-def _rank(twin: Twin) -> tuple[int, str, str]:
-    """The least thorough first, that a run is as if it had embedded; then by name."""
-    return PROFILES.index(twin.profile), twin.collection, twin.photo.key
+def _rank(duplicate: Duplicate) -> tuple[int, str, str]:
+    """Sort key: weakest profile first, as if the run had embedded the photo; then by name."""
+    return PROFILES.index(duplicate.profile), duplicate.collection, duplicate.photo.key
 
 
-def _twin(row: Mapping[str, object]) -> Twin:
+def _duplicate(row: Mapping[str, object]) -> Duplicate:
     names = ("width", "height", "orientation", "faces", "content")
     photo = Photo(
         key=str(row["photo"]),
@@ -75,32 +77,32 @@ def _twin(row: Mapping[str, object]) -> Twin:
         **{name: row[name] for name in names},  # type: ignore[arg-type]
     )
     collection, job_id = str(row["collection"]), str(row["job_id"])
-    return Twin(collection, job_id, row["profile"], photo)  # type: ignore[arg-type]
+    return Duplicate(collection, job_id, row["profile"], photo)  # type: ignore[arg-type]
 
 
-def as_photo(twin: Twin, photo: ManifestPhoto, etag: str) -> Photo:
-    """What the twin says, of this photo."""
-    return replace(twin.photo, key=photo.key, etag=etag)
+def as_photo(duplicate: Duplicate, photo: ManifestPhoto, etag: str) -> Photo:
+    """The duplicate's outcome, size and faces, as those of another photo."""
+    return replace(duplicate.photo, key=photo.key, etag=etag)
 
 
 def copied_faces(
     table: Table,
-    copies: Iterable[tuple[Photo, Twin]],
+    copies: Iterable[tuple[Photo, Duplicate]],
     collection: str,
     spec: JobSpec,
     *,
     width: int,
 ) -> pa.Table:
-    """The rows of the twins' faces as rows of their copies.
+    """The rows of the duplicates' faces as rows of their copies.
 
-    Raises TransientError where another job has changed a twin since it was found.
+    Raises TransientError where another job has changed a duplicate since it was found.
     """
     schema = faces_schema(width)
-    wanted: dict[str, dict[str, list[tuple[Photo, Twin]]]] = {}
-    for photo, twin in copies:
+    wanted: dict[str, dict[str, list[tuple[Photo, Duplicate]]]] = {}
+    for photo, duplicate in copies:
         if photo.faces:
-            by_key = wanted.setdefault(twin.collection, {})
-            by_key.setdefault(twin.photo.key, []).append((photo, twin))
+            by_key = wanted.setdefault(duplicate.collection, {})
+            by_key.setdefault(duplicate.photo.key, []).append((photo, duplicate))
     parts = [
         _relabelled(rows, by_key, collection, spec)
         for source, by_key in sorted(wanted.items())
@@ -110,15 +112,18 @@ def copied_faces(
 
 
 def _rows(
-    table: Table, schema: pa.Schema, collection: str, by_key: Mapping[str, list[tuple[Photo, Twin]]]
+    table: Table,
+    schema: pa.Schema,
+    collection: str,
+    by_key: Mapping[str, list[tuple[Photo, Duplicate]]],
 ) -> Iterator[pa.Table]:
     for part in parts(sorted(by_key)):
         where = f"{in_collection(collection)} AND {any_of('photo', part)}"
         rows = table.read(schema.names, where=where)
         found = Counter(zip(*(rows[c].to_pylist() for c in ("photo", "job_id")), strict=True))
         for key in part:
-            twin = by_key[key][0][1]
-            if found.pop((key, twin.job_id), 0) != twin.photo.faces:
+            duplicate = by_key[key][0][1]
+            if found.pop((key, duplicate.job_id), 0) != duplicate.photo.faces:
                 raise TransientError(f"another job has changed {key} of the archive meanwhile")
         if found:
             raise TransientError(f"another job changes {min(found)[0]} of the archive meanwhile")
@@ -127,7 +132,7 @@ def _rows(
 
 def _relabelled(
     rows: pa.Table,
-    by_key: Mapping[str, list[tuple[Photo, Twin]]],
+    by_key: Mapping[str, list[tuple[Photo, Duplicate]]],
     collection: str,
     spec: JobSpec,
 ) -> pa.Table:

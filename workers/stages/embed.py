@@ -16,13 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract.forgotten import Box4, forgotten_places
-from headcount.contract.messages import (
-    DoneMarker,
-    ManifestPhoto,
-    ShardManifest,
-    SuspectRecord,
-    read_record,
-)
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.errors import ObjectError, PhotoError, TransientError
 from headcount.jobs import attempts
@@ -34,7 +29,8 @@ from workers.images.align import SIZE
 from workers.people.forgotten_faces import without_forgotten
 from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
-from workers.stages.duplicates import Twin, as_photo, copied_faces, find_twins
+from workers.stages.duplicates import Duplicate, as_photo, copied_faces, find_duplicates
+from workers.stages.job_tables import job_tables
 from workers.tables.rows import face_rows, photo_rows
 
 ANALYSING = ("decode", "detect", "align", "embed")
@@ -43,7 +39,7 @@ ANALYSING = ("decode", "detect", "align", "embed")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A photo's bytes and their SHA-256, or why they could not be had."""
+    """A photo's bytes and their SHA-256, or the error in fetching them."""
 
     photo: ManifestPhoto
     blob: Blob | None
@@ -54,40 +50,40 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A photo, its faces where it has any, and where the time went."""
+    """A photo that was processed, its analysis if it has one, and seconds per stage."""
 
     photo: Photo
     analysis: Analysis | None
     seconds: dict[str, float] = field(default_factory=dict)
-    twin: Twin | None = None
+    duplicate: Duplicate | None = None
     """The photo of equal content whose rows are copied."""
 
 
 @dataclass(slots=True)
 class Shard:
-    """What became of a shard's photos; the analyses are in the order of the photos."""
+    """A shard's processed photos and their analyses, in one order, and seconds per stage."""
 
     photos: list[Photo] = field(default_factory=list)
     analyses: list[Analysis | None] = field(default_factory=list)
     profiles: list[ProfileName] = field(default_factory=list)
-    copies: list[tuple[Photo, Twin]] = field(default_factory=list)
+    copies: list[tuple[Photo, Duplicate]] = field(default_factory=list)
     stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the archive knows before a shard is begun: contents, and forgotten places in them."""
+    """The archive's photos and forgotten places, by content, before a shard is begun."""
 
-    twins: Mapping[str, Twin]
+    duplicates: Mapping[str, Duplicate]
     forgotten: Mapping[str, list[Box4]]
 
 
 def embed_shard(unit: Unit) -> DoneMarker:
-    """Process one shard and stage its rows."""
+    """Process the photos of one shard and stage their rows."""
     began = time.monotonic()
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
-    unit.grow_tables()
-    known = Known(_twins(unit, manifest), forgotten_places(unit.store))
+    job_tables(unit).grow(unit.record.dimensions)
+    known = Known(_duplicates(unit, manifest), forgotten_places(unit.store))
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
@@ -107,21 +103,25 @@ def embed_shard(unit: Unit) -> DoneMarker:
     )
 
 
-def _twins(unit: Unit, manifest: ShardManifest) -> dict[str, Twin]:
-    """What need not be embedded; a shard that is done again embeds all: a twin may be in flux."""
-    return find_twins(unit, manifest.photos) if unit.attempt <= 1 else {}
+def _duplicates(unit: Unit, manifest: ShardManifest) -> dict[str, Duplicate]:
+    """The archive's photos by content; none where a shard is done again: they may change then."""
+    if unit.attempt > 1:
+        return {}
+    return find_duplicates(job_tables(unit).photos, manifest.photos, unit.spec.profile)
 
 
 def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the shard's rows where no reader sees them yet; gives the fragments of both tables."""
-    collection, record = unit.collection_id, unit.pack.record
-    faces = unit.table(unit.pack_keys.faces)
+    tables, record = job_tables(unit), unit.pack.record
+    collection = tables.collection
     photo_table = photo_rows(shard.photos, collection, unit.spec, shard.profiles)
     found = face_rows(zip(shard.photos, shard.analyses, strict=True), record, collection, unit.spec)
-    copied = copied_faces(faces, shard.copies, collection, unit.spec, width=record.dimensions)
+    copied = copied_faces(
+        tables.faces, shard.copies, collection, unit.spec, width=record.dimensions
+    )
     return (
-        unit.table(unit.pack_keys.photos).stage(photo_table),
-        faces.stage(pa.concat_tables([found, copied])),
+        tables.photos.stage(photo_table),
+        tables.faces.stage(pa.concat_tables([found, copied])),
     )
 
 
@@ -130,9 +130,9 @@ def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
     for done in stream:
         shard.photos.append(done.photo)
         shard.analyses.append(done.analysis)
-        shard.profiles.append(done.twin.profile if done.twin else unit.spec.profile)
-        if done.twin is not None:
-            shard.copies.append((done.photo, done.twin))
+        shard.profiles.append(done.duplicate.profile if done.duplicate else unit.spec.profile)
+        if done.duplicate is not None:
+            shard.copies.append((done.photo, done.duplicate))
         for stage, seconds in done.seconds.items():
             shard.stages[stage] += seconds
         unit.photos += 1
@@ -141,7 +141,7 @@ def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
 
 
 def _threads(unit: Unit) -> int:
-    """How many threads analyse photos in this attempt."""
+    """Number of threads that analyse photos in this attempt."""
     careful = unit.attempt >= attempts.CAREFUL_FROM
     return 1 if careful else unit.context.settings.threads
 
@@ -174,7 +174,10 @@ def _process(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Itera
 
 
 def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> Iterator[Done]:
-    """The careful mode: earlier attempts died, so each photo is named before it is touched."""
+    """Process photos in the careful mode: each is recorded as suspect before it is touched.
+
+    Earlier attempts at the shard died.
+    """
     collection = unit.collection
     killers = attempts.convicted(unit.store, unit.keys, unit.name, unit.attempt - 1)
     for photo in photos:
@@ -195,7 +198,7 @@ def _one_by_one(unit: Unit, photos: Iterable[ManifestPhoto], known: Known) -> It
 def _require_working_models(unit: Unit) -> None:
     """Raise TransientError unless the models run on a picture that is nobody's fault."""
     grey = np.full((1, SIZE, SIZE, 3), 128, np.uint8)
-    unit.pack.detector.look(grey[0])
+    unit.pack.detector.detect(grey[0])
     unit.pack.recogniser.embed(grey)
 
 
@@ -215,9 +218,9 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
     if fetched.blob is None:
         error = fetched.error or PhotoError(Outcome.UNREADABLE, "no bytes")
         return Done(_failed(fetched, error), None, seconds)
-    if twin := known.twins.get(fetched.content):
-        photo = as_photo(twin, fetched.photo, fetched.blob.etag)
-        return Done(photo, None, seconds, twin)
+    if duplicate := known.duplicates.get(fetched.content):
+        photo = as_photo(duplicate, fetched.photo, fetched.blob.etag)
+        return Done(photo, None, seconds, duplicate)
     try:
         analysis = analyse(
             fetched.blob.data,
@@ -263,7 +266,7 @@ def _failed(fetched: Fetched, error: PhotoError) -> Photo:
 
 
 def _unread(photo: ManifestPhoto, error: PhotoError) -> Photo:
-    """A photo of which no byte was seen: it is what the listing said."""
+    """A photo that was not read: key, etag and size are those of the listing."""
     return Photo(
         key=photo.key,
         etag=photo.etag,

@@ -1,4 +1,4 @@
-"""Arrays that one task of the reduce stage hands on to another, through the store."""
+"""Arrays that one task of the reduce stage writes for another to read, through the store."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from headcount.errors import FatalError
 from headcount.storage import Store
 
 
-def hand_on(store: Store, key: str, /, **arrays: NDArray[Any]) -> None:
+def write_arrays(store: Store, key: str, /, **arrays: NDArray[Any]) -> None:
     """Write arrays by name as one object; writing them again changes nothing."""
     file = io.BytesIO()
     np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy takes the names for its own options
     store.put(key, file.getvalue())
 
 
-def handed(store: Store, key: str) -> dict[str, NDArray[Any]]:
+def read_arrays(store: Store, key: str) -> dict[str, NDArray[Any]]:
     """The arrays of an object. Raises ObjectMissing; FatalError where it is damaged."""
     data = store.get(key).data
     try:
@@ -29,5 +29,5 @@ def handed(store: Store, key: str) -> dict[str, NDArray[Any]]:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise FatalError(
             f"{store.uri}{key} is damaged ({error}). Remove the job's folder reduce/ and what is "
-            "called gather, match and join in done/, then resume it."
+            "called split, match and join in done/, then resume it."
         ) from error

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE
-from headcount.contract.messages import ArchiveRecord, DoneMarker, ModelChoice, now
-from headcount.tables import tables_of
-from workers.people.enrolment import enrol_people
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
+from workers.people.enrolment import enrol_one, enrol_people
 from workers.people.expected import read_expected
 from workers.runtime.unit import Unit
+from workers.stages.job_tables import job_tables
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
-    """Make the archive ready for the job's pack and bring its gallery up to the people given.
+    """Make the archive ready for the job's pack, and bring its gallery up to the people folder.
 
-    Raises FatalError where the archive's decisions or the people who are expected cannot be read:
-    the reduce stage needs them, and the job would fail when all else is done.
+    Raises FatalError where the archive's answers or the list of the expected cannot be read: the
+    reduce stage needs them, and the job would fail when all else is done.
     """
     began = time.monotonic()
     for _ in decisions.read(unit.store):
         pass
-    read_expected(unit)
+    read_expected(unit.spec.expected, unit.context.open)
     record = unit.context.pack(unit.spec.model).record
     first = ArchiveRecord(
         created=now(), model=ModelChoice(name=record.name, pack_id=record.pack_id)
@@ -30,12 +33,26 @@ def prepare_job(unit: Unit) -> DoneMarker:
     unit.store.put_new(ARCHIVE, first.to_bytes())
     keys = unit.pack_keys  # refuses an archive of another pack
     unit.store.put_new(keys.record, record.to_bytes())
-    for table, schema, later in tables_of(unit.store.uri, keys, record.dimensions, unit.context.s3):
-        table.create(schema, later=later)
-    references, passed_over = enrol_people(unit) if unit.spec.people else ((), 0)
+    tables = job_tables(unit)
+    tables.create(record.dimensions)
+    references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
     return unit.done(
         seconds=time.monotonic() - began,
         pack=record,
         references=references,
         counts={"forgotten_references": passed_over},
+    )
+
+
+def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
+    """Enrol the job's people; gives the reports, and the number of references passed over."""
+    source = unit.context.open(unit.spec.people or "")
+    return enrol_people(
+        source,
+        job_tables(unit).gallery,
+        unit.store,
+        partial(enrol_one, source=source, pack=unit.pack, spec=unit.spec),
+        threads=unit.context.settings.threads,
+        confirm=unit.confirm,
+        progress=unit.count_photo,
     )

@@ -1,249 +1,212 @@
-"""The reduce stage: match, cluster the rest, write the results in the contract's form."""
+"""The reduce stage: match every face, cluster and name the rest, write and publish the results."""
 
 from __future__ import annotations
 
-import json
-import platform
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from headcount import __version__
-from headcount.assignments import rolls
-from headcount.assignments.diff import diff_rolls
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record, now
+from headcount.contract.layout import PREPARE
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import PROCESSED
-from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
-from workers.identity.apply_answers import enrol_named, load_decisions
-from workers.identity.cluster_ids import changes, name_clusters
-from workers.identity.inherit import inherit_names
-from workers.identity.previous_run import earlier_roll
-from workers.identity.remap import find_restated, restate_decisions
-from workers.people.expected import load_expectations, passed_over
+from workers.identity.apply_answers import Answers
+from workers.identity.cluster_ids import name_clusters
+from workers.identity.previous_run import previous_assignments
+from workers.identity.update import bring_up_to_date
+from workers.people.expected import Expectations, compare_expected, read_expected
 from workers.people.gallery import Gallery, load_gallery
-from workers.report.run_result import RunResult, counted
+from workers.report.run_result import RunResult
 from workers.runtime.fenced_store import FencedStore
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.unit import Unit
 from workers.stages.assign import (
     add_clusters,
-    add_lent_names,
+    add_inferred_names,
     applied_threshold,
+    assign,
     clusters_in,
-    decide,
     find_clusters,
-    people_in,
+    linkage_rule,
     to_cluster,
 )
-from workers.stages.split_tasks import handed_edges, handed_matches
+from workers.stages.job_tables import job_tables
+from workers.stages.split_tasks import exchanged_edges, exchanged_matches
+from workers.stages.write import summary, write_json, write_run
+from workers.tables.embeddings import Embeddings
 from workers.tables.faces import load_faces
 
-_FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The gallery, people's answers, and the reports of the units that went before.
+
+    ``remapped`` are the faces whose id has changed since the run before (FACE_ID_MAP).
+    """
+
+    split: SplitRecord | None
+    prepared: DoneMarker
+    gallery: Gallery
+    threshold: float
+    answers: Answers
+    remapped: pa.Table
+
+    @property
+    def references_forgotten(self) -> int:
+        """Number of reference photos that were left aside, of people who were forgotten."""
+        return self.prepared.counts.get("forgotten_references", 0)
 
 
 def reduce_job(unit: Unit) -> DoneMarker:
-    """Say who every face of the collection is, and write that down; the summary comes last.
+    """Decide who every face of the collection is, and write the results; the summary comes last.
 
-    Where the stage was split, faces were compared with the gallery and each other by others.
+    Where the stage was split, other tasks have compared the faces with the gallery and each other.
     """
-    from workers.report.publish import publish  # pictures and templates: only where they are made
-
-    clock = Stopwatch()
+    watch = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
-    split = find_record(unit.store, unit.keys.split, SplitRecord)
-    unit.grow_tables()
-    faces, embeddings = load_faces(unit, split)
-    restated = find_restated(unit, faces, embeddings)
-    restate_decisions(unit, faces, restated)
-    decided = load_decisions(unit, faces)
-    references = unit.table(unit.pack_keys.gallery)
-    if split is None:
-        enrol_named(unit, faces, embeddings, decided)
-        inherit_names(unit, faces, embeddings, decided)
+    faces, embeddings, inputs = _load(unit)
+    watch.lap("load")
+    faces = _match(unit, faces, embeddings, inputs)
+    watch.lap("match")
+    labels, face_ids = _cluster(unit, faces, embeddings, inputs)
+    del embeddings  # half of the memory: nothing below looks at them
+    previous = previous_assignments(job_tables(unit), unit.job_id, faces, inputs.remapped)
+    faces, names = _name(faces, face_ids, labels, previous, inputs.answers)
+    watch.lap("cluster")
+    expectations = _expectations(unit, faces, inputs.gallery)
+    run = write_run(
+        unit, out, faces, names, previous, gallery=inputs.gallery, expectations=expectations
+    )
+    watch.lap("write")
+    shown = _publish(unit, out, run, inputs, watch.seconds)
+    watch.lap("publish")
+    found = summary(
+        unit,
+        run,
+        seconds=watch.seconds,
+        shown=shown,
+        threshold=inputs.threshold,
+        references_forgotten=inputs.references_forgotten,
+    )
+    write_json(out, results.SUMMARY, found)
+    return _done(unit, run, watch)
+
+
+def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
+    """The collection's faces, their embeddings, and what they are compared with."""
+    tables, split = job_tables(unit), find_record(unit.store, unit.keys.split, SplitRecord)
+    tables.grow(unit.record.dimensions)
+    faces, embeddings = load_faces(
+        tables, split, dimensions=unit.record.dimensions, progress=unit.count_photo
+    )
+    known = bring_up_to_date(
+        tables, unit.job_id, faces, embeddings, enrol=split is None, confirm=unit.confirm
+    )
     gallery = load_gallery(
-        references if split is None else references.at(split.gallery_version),
+        tables.gallery if split is None else tables.gallery.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
     )
-    clock.lap("load")
-    threshold = applied_threshold(unit, gallery)
-    faces = decide(
+    threshold = applied_threshold(gallery, unit.figures, unit.spec.false_positives)
+    prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
+    inputs = _Inputs(split, prepared, gallery, threshold, known.answers, known.remapped)
+    return faces, embeddings, inputs
+
+
+def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs) -> pa.Table:
+    """The faces with the decision of each, and the person that it is matched to, if any."""
+    split = inputs.split
+    return assign(
         faces,
         embeddings,
-        gallery,
+        inputs.gallery,
         unit.figures,
-        threshold=threshold,
-        rejected=decided.rejected,
-        matches=None if split is None else handed_matches(unit, split).at(embeddings.order),
+        threshold=inputs.threshold,
+        rejected=inputs.answers.rejected,
+        matches=None if split is None else exchanged_matches(unit, split).at(embeddings.order),
     )
-    clock.lap("match")
+
+
+def _cluster(
+    unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs
+) -> tuple[NDArray[np.int32], pa.Array]:
+    """The number of each usable face's cluster, and these faces' ids."""
     rows, face_ids = to_cluster(faces)
-    chosen = embeddings.at(rows)
-    edges = handed_edges(unit, split) if split is not None and split.groups else None
-    labels = find_clusters(unit, faces["photo"].take(rows), face_ids, chosen, decided, edges=edges)
-    del chosen, embeddings, edges
-    earlier = earlier_roll(unit, faces, restated)
-    ids = name_clusters(labels, face_ids, clusters_in(earlier))
-    faces = add_clusters(faces, face_ids, ids)
-    faces, names = add_lent_names(faces, decided.rejected)
-    clock.lap("cluster")
-    with scratch() as folder:
-        roll = _write_tables(unit, out, faces, gallery, names, folder=folder)
-        _keep(unit, out, earlier, roll, folder)
-    clock.lap("write")
-    shown = publish(unit, out, roll, clock.seconds, threshold=threshold)
-    clock.lap("publish")
-    summary = _summary(unit, roll, clock.seconds, shown, threshold=threshold)
-    out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
-    return _done(unit, roll, clock)
-
-
-def _done(unit: Unit, roll: RunResult, clock: Stopwatch) -> DoneMarker:
-    return unit.done(
-        **clock.report(),
-        photos=roll.photos,
-        faces=roll.faces.num_rows,
-        outcomes=roll.outcomes,
-        counts={
-            "failures": sum(n for o, n in roll.outcomes.items() if o not in PROCESSED),
-            "people": roll.people.num_rows,
-            "people_found": roll.people_found,
-            "clusters": roll.unnamed.num_rows,
-            "expected_missing": roll.expectations.missing_total,
-            **{f"faces_{decision}": number for decision, number in roll.decisions.items()},
-        },
+    split = inputs.split
+    labels = find_clusters(
+        faces["photo"].take(rows),
+        face_ids,
+        embeddings.at(rows),
+        inputs.answers,
+        rule=linkage_rule(unit.record, len(face_ids), unit.spec.purity),
+        edges=exchanged_edges(unit, split) if split is not None and split.groups else None,
     )
+    return labels, face_ids
 
 
-def _keep(unit: Unit, out: Store, earlier: pa.Table, roll: RunResult, folder: Path) -> None:
-    """Keep what this job said, and what that changed: lineage and diff."""
-    collection = unit.collection_id
-    now_said = roll.faces.select(rolls.ROLL.names)
-    found = changes(
-        clusters_in(earlier), clusters_in(now_said), people_in(earlier), people_in(now_said)
-    )
-    lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
-    key = unit.pack_keys.lineage(collection, unit.job_id)
-    rolls.write_table(unit.kept, key, lineage)
-    formats = unit.spec.formats
-    write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
-    drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    difference = diff_rolls(earlier, now_said)
-    out.put(results.DIFF, json.dumps(difference, indent=1, ensure_ascii=False).encode())
-    rolls.write_roll(unit.kept, unit.pack_keys, collection, unit.job_id, now_said)
-
-
-def _write_tables(
-    unit: Unit,
-    out: Store,
+def _name(
     faces: pa.Table,
-    gallery: Gallery,
-    names: pa.Table,
-    *,
-    folder: Path,
-) -> RunResult:
-    spec = unit.spec
-    outcomes: Counter[str] = Counter()
-    failures = [_FAILURES.empty_table()]
-    expectations = load_expectations(unit, faces, gallery.names)
+    face_ids: pa.Array,
+    labels: NDArray[np.int32],
+    previous: pa.Table,
+    answers: Answers,
+) -> tuple[pa.Table, pa.Table]:
+    """The faces with their clusters and the names inferred from these; the clusters' NAMINGS."""
+    ids = name_clusters(labels, face_ids, clusters_in(previous))
+    return add_inferred_names(add_clusters(faces, face_ids, ids), answers.rejected)
 
-    def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
-        write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
-        drop_formats(out, name, schema, keep=spec.formats)
 
-    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
-    write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
-    people, clusters = (
-        people_table(faces, gallery),
-        results.clusters_table(faces, names),
+def _expectations(unit: Unit, faces: pa.Table, gallery: Gallery) -> Expectations:
+    """The people who were expected, compared with those who were found."""
+    return compare_expected(
+        read_expected(unit.spec.expected, unit.context.open),
+        faces,
+        gallery.names,
+        job_tables(unit),
+        forgotten=forgotten_people(unit.store),
     )
-    write("people", results.PEOPLE, iter([people]))
-    write("clusters", results.CLUSTERS, iter([clusters]))
-    failed = pa.concat_tables(failures)
-    return RunResult(faces, people, clusters, dict(outcomes), failed, expectations, gallery)
 
 
-def _photo_tables(
-    unit: Unit, outcomes: Counter[str], failures: list[pa.Table]
-) -> Iterator[pa.Table]:
-    """The photos in key order; outcomes are counted and failures kept on the way."""
-    scan = unit.table(unit.pack_keys.photos).scan(
-        results.PHOTOS, where=unit.of_collection, order_by=["photo"]
+def _publish(
+    unit: Unit, out: Store, run: RunResult, inputs: _Inputs, seconds: Mapping[str, float]
+) -> dict[str, int]:
+    """Draw the photos and write the report; gives the number of photos, clusters, people shown."""
+    # pictures and templates: only where they are made
+    from workers.report.pictures import PictureSources
+    from workers.report.publish import publish
+
+    context = unit.context
+    return publish(
+        PictureSources(
+            unit.spec, unit.collection, context.open, context.settings.threads, unit.count_photo
+        ),
+        out,
+        run,
+        pack=unit.figures,
+        threshold=inputs.threshold,
+        seconds=seconds,
+        references=inputs.prepared.references,
+        references_forgotten=inputs.references_forgotten,
     )
-    for batch in scan:
-        table = pa.Table.from_batches([batch])
-        outcomes.update(counted(table["outcome"]))
-        bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
-        failures.append(bad.select(_FAILURES.names))
-        yield table
 
 
-def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
-    """One row per enrolled person: how many references, and where the person was found."""
-    named = faces.select(["person_id", "photo"]).filter(pc.is_valid(faces["person_id"]))
-    count = [("photo", "count"), ("photo", "count_distinct")]
-    found = named.group_by("person_id").aggregate(count)
-    ids = pa.array(gallery.person_ids, pa.string())
-    at = pc.index_in(ids, value_set=found["person_id"].combine_chunks())
-    columns = {
-        "person_id": ids,
-        "person": pa.array(gallery.names, pa.string()),
-        "references": pa.array(np.diff(gallery.starts, append=len(gallery.photos)), pa.int32()),
-        "photos": found["photo_count_distinct"].take(at).fill_null(0).cast(pa.int32()),
-        "faces": found["photo_count"].take(at).fill_null(0).cast(pa.int32()),
-    }
-    return pa.table(columns, schema=results.PEOPLE)
-
-
-def _summary(
-    unit: Unit,
-    roll: RunResult,
-    seconds: dict[str, float],
-    shown: dict[str, int],
-    *,
-    threshold: float,
-) -> dict[str, Any]:
-    return {
-        "job_id": unit.job_id,
-        "finished": now().isoformat(),
-        "photos": roll.photos,
-        "outcomes": roll.outcomes,
-        "faces": roll.faces.num_rows,
-        "decisions": roll.decisions,
-        "people": roll.people.num_rows,
-        "people_found": roll.people_found,
-        "clusters": roll.unnamed.num_rows,
-        "expected": roll.expectations.total,
-        "expected_missing": roll.expectations.missing_total,
-        "expected_photos_absent": len(roll.expectations.absent),
-        "expected_not_enrolled": len(roll.expectations.not_enrolled),
-        "expected_forgotten": roll.expectations.forgotten,
-        "references_forgotten": passed_over(unit),
-        "shown": shown,
-        "threshold": round(threshold, 4),
-        "seconds": {
-            "embed": embed_seconds(unit),
-            "reduce": {stage: round(value, 3) for stage, value in seconds.items()},
+def _done(unit: Unit, run: RunResult, watch: Stopwatch) -> DoneMarker:
+    return unit.done(
+        **watch.report(),
+        photos=run.photos,
+        faces=run.faces.num_rows,
+        outcomes=run.outcomes,
+        counts={
+            "failures": sum(n for o, n in run.outcomes.items() if o not in PROCESSED),
+            "people": run.people.num_rows,
+            "people_found": run.people_found,
+            "clusters": run.unnamed.num_rows,
+            "expected_missing": run.expectations.missing_total,
+            **{f"faces_{decision}": number for decision, number in run.decisions.items()},
         },
-        "model": unit.record.model_dump(mode="json"),
-        "versions": {"headcount": __version__, "python": platform.python_version()},
-        "spec": unit.spec.model_dump(mode="json"),
-    }
-
-
-def embed_seconds(unit: Unit) -> dict[str, float]:
-    """Seconds per embed stage, summed over the shards of this job and over threads."""
-    from headcount.contract.messages import read_record
-
-    total: Counter[str] = Counter()
-    for info in unit.store.list(unit.keys.done_folder):
-        if "/embed-" in info.key:
-            total.update(read_record(unit.store, info.key, DoneMarker).stages)
-    return {stage: round(value, 3) for stage, value in total.items()}
+    )

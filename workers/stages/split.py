@@ -1,8 +1,8 @@
-"""The first task of a large reduce stage: settle what the others go by, and share the faces out."""
+"""The first task of a large reduce stage: settle how it is split, and share the faces out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,87 +10,78 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.messages import DoneMarker, SplitRecord, find_record
-from headcount.tables import Table
-from workers.clustering.knn import EXACT_LIMIT, UNASSIGNED, Centroids, sample_size, shuffle
-from workers.identity.apply_answers import enrol_named, load_decisions
-from workers.identity.inherit import inherit_names
-from workers.identity.remap import find_restated, restate_decisions
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
+from workers.clustering.cells import UNASSIGNED
+from workers.clustering.centroids import Centroids, sample_keys, sample_size
+from workers.clustering.knn import EXACT_LIMIT
+from workers.identity.update import bring_up_to_date
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
 from workers.stages.assign import to_cluster
-from workers.stages.exchange import hand_on
-from workers.stages.split_tasks import split_of
+from workers.stages.exchange import write_arrays
+from workers.stages.job_tables import job_tables
+from workers.stages.split_tasks import read_split
 from workers.tables.columns import Numbers
-from workers.tables.embeddings import Embeddings
-from workers.tables.faces import DESCRIPTOR, empty, faces_table, in_order, own_copy, scan
-from workers.tables.rows import stored_matrix
+from workers.tables.faces import DESCRIPTOR, empty, faces_table, in_order, own_copy
+from workers.tables.stored import FacesVersion, Parts, StoredEmbeddings, embeddings_of
 
 COLUMNS = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable")
 
-Parts = tuple[tuple[int, ...], ...]
-"""The fragments of each part of a table."""
 
-
-def gather_faces(unit: Unit) -> DoneMarker:
+def split_faces(unit: Unit) -> DoneMarker:
     """Bring the gallery up to date, and write how the stage is split.
 
-    That is: the parts of the table of faces, which rows of each are to be clustered, and the pivots
-    that cut those into cells, unless they are so few that every pair is compared. Of embeddings
-    it holds the pivots' sample, twice.
+    Written are the parts of the table of faces, the rows of each that are to be clustered, and the
+    centroids of the cells, unless the faces are so few that every pair is compared. Of all
+    embeddings only the sample for the centroids is held, twice.
 
-    Whoever writes ``split.json`` first settles it. One that is begun again, or comes second, works
-    by the versions of the tables and the parts that are in there, and so writes the same bytes.
+    The task that writes ``split.json`` first settles it. A task that is begun again, or comes
+    second, uses the table versions and parts in that file, and so writes the same bytes.
     """
-    unit.grow_tables()
-    done = _gather_by(unit, find_record(unit.store, unit.keys.split, SplitRecord))
-    while done is None:  # another was first
-        done = _gather_by(unit, split_of(unit))
+    job_tables(unit).grow(unit.record.dimensions)
+    done = _split(unit, find_record(unit.store, unit.keys.split, SplitRecord))
+    while done is None:  # another task settled it first
+        done = _split(unit, read_split(unit))
     return done
 
 
-def _gather_by(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
-    """Gather as was settled, or settle it; None where another one settled it meanwhile."""
-    clock = Stopwatch()
-    latest = faces_table(unit, settled)
+def _split(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
+    """Share the faces out as ``settled``, or settle it; None where another task did meanwhile."""
+    watch = Stopwatch()
+    source = _open(unit, settled)
+    faces = _read(source, unit.raise_if_stopped)
+    if settled is None:
+        _bring_up_to_date(unit, source, faces)
+    watch.lap("load")
+    rows, face_ids = to_cluster(faces.table)
+    chosen = faces.order[rows]
+    centroids = _centroids(source, faces.sample_keys, chosen)
+    split = settled or _settle(unit, source, len(face_ids), centroids)
+    if settled is None and not unit.fenced.put_new(unit.keys.split, split.to_bytes()):
+        return None
+    _write_numbers(unit, faces, chosen)
+    if centroids is not None:
+        write_arrays(unit.fenced, unit.keys.centroids, **centroids.arrays())
+    watch.lap("cut")
+    counts = {"parts": len(split.parts), "groups": len(split.groups)}
+    return unit.done(**watch.report(), counts=counts)
+
+
+def _open(unit: Unit, settled: SplitRecord | None) -> FacesVersion:
+    """The version and parts that were settled; else the latest version, cut into parts."""
+    tables = job_tables(unit)
+    latest = faces_table(tables, settled)
     version = settled.faces_version if settled else latest.version
     table = latest.at(version)
     most = unit.context.settings.reduce_faces
-    parts = settled.parts if settled else parts_of(table.fragments(), most)
-    gathered = _gather(unit, table, parts)
-    if settled is None:
-        _bring_up_to_date(unit, gathered.faces, _Fetched(unit, table, parts, gathered.order))
-    clock.lap("load")
-    rows, face_ids = to_cluster(gathered.faces)
-    chosen = gathered.order[rows]
-    pivots = _pivots(unit, table, parts, gathered.mixed, chosen)
-    split = settled or SplitRecord(
-        faces_version=version,
-        gallery_version=unit.table(unit.pack_keys.gallery).version,
-        parts=parts,
-        faces=len(face_ids),
-        groups=_groups(pivots, len(parts)),
-    )
-    if settled is None and not unit.kept.put_new(unit.keys.split, split.to_bytes()):
-        return None
-    _hand_on_numbers(unit, gathered, chosen)
-    if pivots is not None:
-        hand_on(unit.kept, unit.keys.pivots, **pivots.arrays())
-    clock.lap("cut")
-    return unit.done(**clock.report(), counts={"parts": len(parts), "groups": len(split.groups)})
+    parts = settled.parts if settled else cut_fragments(table.fragments(), most)
+    return FacesVersion(tables, table, version, parts, unit.record.dimensions)
 
 
-def _bring_up_to_date(unit: Unit, faces: pa.Table, embeddings: _Fetched) -> None:
-    """Take into the gallery what people decided about these faces."""
-    restate_decisions(unit, faces, find_restated(unit, faces, embeddings))
-    decided = load_decisions(unit, faces)
-    enrol_named(unit, faces, embeddings, decided)
-    inherit_names(unit, faces, embeddings, decided)
-
-
-def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
-    """Fragments, of which the rows are given, in parts of at most ``most`` rows or one fragment."""
+def cut_fragments(fragments: Mapping[int, int], most: int) -> Parts:
+    """Parts of at most ``most`` rows, or of one fragment; ``fragments`` has the rows of each."""
     parts: list[list[int]] = []
     held = most
     for fragment, rows in fragments.items():
@@ -103,84 +94,76 @@ def parts_of(fragments: Mapping[int, int], most: int) -> Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gathered:
-    """The collection's N faces, sorted; ``order`` (N) says which row each was, part after part.
+class _Faces:
+    """The collection's N faces, sorted; ``order`` (N) is the stored row of each, part after part.
 
-    ``mixed`` (N) are the numbers of the rows by which a sample is drawn; ``counts`` the rows of
-    each part.
+    ``sample_keys`` (N) are numbers of the stored rows, by which a sample is drawn; ``counts`` the
+    rows of each part.
     """
 
-    faces: pa.Table
+    table: pa.Table
     order: Numbers
-    mixed: NDArray[np.uint64]
+    sample_keys: NDArray[np.uint64]
     counts: list[int]
 
 
-def _gather(unit: Unit, table: Table, parts: Parts) -> _Gathered:
-    tables, mixed, counts = [empty(COLUMNS)], [np.zeros(0, np.uint64)], []
-    for part in parts:
+def _read(source: FacesVersion, raise_if_stopped: Callable[[], None]) -> _Faces:
+    read, keys, counts = [empty(COLUMNS)], [np.zeros(0, np.uint64)], []
+    for part in source.parts:
         counts.append(0)
-        for batch in scan(unit, table, [*COLUMNS, DESCRIPTOR], part):
-            unit.raise_if_stopped()
-            tables.append(own_copy(batch, COLUMNS))
-            mixed.append(shuffle(_descriptors(batch)))
+        for batch in source.scan([*COLUMNS, DESCRIPTOR], part):
+            raise_if_stopped()
+            read.append(own_copy(batch, COLUMNS))
+            keys.append(sample_keys(embeddings_of(batch)))
             counts[-1] += batch.num_rows
-    faces, order = in_order(pa.concat_tables(tables))
-    return _Gathered(faces, order, np.concatenate(mixed), counts)
+    faces, order = in_order(pa.concat_tables(read))
+    return _Faces(faces, order, np.concatenate(keys), counts)
 
 
-def _descriptors(batch: pa.RecordBatch) -> NDArray[np.float32]:
-    return Embeddings.as_stored(stored_matrix(batch.column(DESCRIPTOR)))[:]
+def _bring_up_to_date(unit: Unit, source: FacesVersion, faces: _Faces) -> None:
+    bring_up_to_date(
+        source.tables,
+        unit.job_id,
+        faces.table,
+        StoredEmbeddings(source, faces.order),
+        enrol=True,
+        confirm=unit.confirm,
+    )
 
 
-def _hand_on_numbers(unit: Unit, gathered: _Gathered, chosen: Numbers) -> None:
-    """Tell of each row of each part which face it is among those that are clustered."""
-    numbers = np.full(len(gathered.order), UNASSIGNED, np.int32)
-    numbers[chosen] = np.arange(len(chosen))
-    for part, number in enumerate(np.split(numbers, np.cumsum(gathered.counts)[:-1])):
-        hand_on(unit.kept, unit.keys.numbers(part), number=number)
-
-
-def _pivots(
-    unit: Unit, table: Table, parts: Parts, mixed: NDArray[np.uint64], chosen: Numbers
-) -> Centroids | None:
-    """The pivots of the chosen rows; None where these are so few that every pair is compared."""
+def _centroids(source: FacesVersion, keys: NDArray[np.uint64], chosen: Numbers) -> Centroids | None:
+    """Centroids of the chosen rows; None where these are so few that every pair is compared."""
     if len(chosen) <= EXACT_LIMIT:
         return None
     seen, drawn = sample_size(len(chosen))
-    rows = chosen[np.argsort(mixed[chosen], kind="stable")[:drawn]]
+    rows = chosen[np.argsort(keys[chosen], kind="stable")[:drawn]]
     with own_threads() as pool:
-        return Centroids.of(_Fetched(unit, table, parts)[rows], seen, pool)
+        return Centroids.train(StoredEmbeddings(source)[rows], seen, pool)
 
 
-def _groups(pivots: Centroids | None, count: int) -> tuple[tuple[int, int], ...]:
-    """The cells of each group; none without pivots."""
-    if pivots is None:
+def _settle(
+    unit: Unit, source: FacesVersion, count: int, centroids: Centroids | None
+) -> SplitRecord:
+    """A record of how the stage is split, with ``count`` faces to cluster."""
+    return SplitRecord(
+        faces_version=source.version,
+        gallery_version=job_tables(unit).gallery.version,
+        parts=source.parts,
+        faces=count,
+        groups=cut_cells(0 if centroids is None else len(centroids), len(source.parts)),
+    )
+
+
+def cut_cells(cells: int, groups: int) -> tuple[tuple[int, int], ...]:
+    """First and end of the cells of each group; no group without cells."""
+    if not cells:
         return ()
-    ends = np.linspace(0, len(pivots), count + 1).astype(int).tolist()
-    return tuple(pairwise(ends))
+    return tuple(pairwise(np.linspace(0, cells, groups + 1).astype(int).tolist()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Fetched:
-    """Some embeddings of the collection, read in one scan when they are asked for.
-
-    By row, part after part; or by a place in ``order``, which says the row.
-    """
-
-    unit: Unit
-    table: Table
-    parts: Parts
-    order: Numbers | None = None
-
-    def __getitem__(self, where: Numbers) -> NDArray[np.float32]:
-        wanted = where if self.order is None else self.order[where]
-        order = np.argsort(wanted, kind="stable")
-        rows = wanted[order]
-        found, start = np.empty((len(rows), self.unit.record.dimensions), np.float32), 0
-        fragments = [number for part in self.parts for number in part]
-        for batch in scan(self.unit, self.table, [DESCRIPTOR], fragments):
-            low, high = np.searchsorted(rows, [start, start + batch.num_rows])
-            found[order[low:high]] = _descriptors(batch)[rows[low:high] - start]
-            start += batch.num_rows
-        return found
+def _write_numbers(unit: Unit, faces: _Faces, chosen: Numbers) -> None:
+    """Write for each row of each part its number among the faces that are clustered."""
+    numbers = np.full(len(faces.order), UNASSIGNED, np.int32)
+    numbers[chosen] = np.arange(len(chosen))
+    for part, number in enumerate(np.split(numbers, np.cumsum(faces.counts)[:-1])):
+        write_arrays(unit.fenced, unit.keys.numbers(part), number=number)

@@ -1,7 +1,7 @@
-"""The tasks that a large reduce stage is shared out in: compare a part, join a group of cells.
+"""The tasks that a large reduce stage is split into: compare a part, join a group of cells.
 
-Each is a pure function of one version of the archive's tables and of what was handed on to it, so
-that it may be done again, late, or twice at once.
+Each is a pure function of one version of the archive's tables and of arrays that other tasks wrote,
+so that it may be done again, late, or twice at once.
 """
 
 from __future__ import annotations
@@ -10,117 +10,127 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.messages import DoneMarker, SplitRecord, read_record
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import DoneMarker, SplitRecord
+from workers.clustering.assignment import assign_all
+from workers.clustering.cells import UNASSIGNED, CellAssignment, Cells
+from workers.clustering.centroids import Centroids
 from workers.clustering.cluster import NEIGHBOURS
-from workers.clustering.knn import (
-    UNASSIGNED,
-    Cells,
-    Centroids,
-    Edges,
-    Places,
-    find_in_cells,
-    merge,
-    place_all,
-)
+from workers.clustering.knn import Edges, merge_buckets, search_cells
 from workers.matching.match import Matches, match
-from workers.people.gallery import load_gallery
+from workers.people.gallery import Gallery, load_gallery
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
 from workers.runtime.unit import Unit
-from workers.stages.assign import rule_of
-from workers.stages.exchange import hand_on, handed
+from workers.stages.assign import linkage_rule
+from workers.stages.exchange import read_arrays, write_arrays
+from workers.stages.job_tables import job_tables
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, faces_table, scan
 from workers.tables.rows import stored_matrix
 
 
-def split_of(unit: Unit) -> SplitRecord:
-    """How the unit's stage is split."""
+def read_split(unit: Unit) -> SplitRecord:
+    """The record that says how the unit's stage is split."""
     return read_record(unit.store, unit.keys.split, SplitRecord)
 
 
 def match_part(unit: Unit) -> DoneMarker:
-    """Compare a part of the faces with the gallery, and with the pivots where there are any."""
-    clock, split, part = Stopwatch(), split_of(unit), unit.number
-    gallery = load_gallery(
-        unit.table(unit.pack_keys.gallery).at(split.gallery_version),
-        forgotten=forgotten_people(unit.store),
-    )
-    none = np.zeros((0, unit.record.dimensions), np.float16)
-    batches = scan(unit, faces_table(unit, split), [DESCRIPTOR], split.parts[part])
-    rows = np.concatenate([none, *(stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)])
-    clock.lap("load")
+    """Compare a part of the faces with the gallery, and with the centroids of the cells, if any."""
+    watch, split, part = Stopwatch(), read_split(unit), unit.number
+    gallery, rows = _load_part(unit, split, part)
+    watch.lap("load")
     unit.raise_if_stopped()
     matches = match(Embeddings.as_stored(rows), gallery)
-    hand_on(unit.kept, unit.keys.matches(part), **matches.arrays())
-    clock.lap("match")
+    write_arrays(unit.fenced, unit.keys.matches(part), **matches.arrays())
+    watch.lap("match")
     unit.raise_if_stopped()
     if split.groups:
-        _place(unit, split, part, rows)
-    clock.lap("place")
-    return unit.done(**clock.report())
+        _assign_to_cells(unit, split, part, rows)
+    watch.lap("place")
+    return unit.done(**watch.report())
 
 
-def _place(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
-    """Hand on to each group of cells the faces of this part that look into them."""
-    number = handed(unit.store, unit.keys.numbers(part))["number"]
-    pivots = Centroids(**handed(unit.store, unit.keys.pivots))
+def _load_part(unit: Unit, split: SplitRecord, part: int) -> tuple[Gallery, NDArray[np.float16]]:
+    """The gallery and the part's embeddings as stored, N x D."""
+    tables = job_tables(unit)
+    gallery = load_gallery(
+        tables.gallery.at(split.gallery_version), forgotten=forgotten_people(unit.store)
+    )
+    none = np.zeros((0, unit.record.dimensions), np.float16)
+    batches = scan(tables, faces_table(tables, split), [DESCRIPTOR], split.parts[part])
+    stored = (stored_matrix(batch.column(DESCRIPTOR)) for batch in batches)
+    return gallery, np.concatenate([none, *stored])
+
+
+def _assign_to_cells(unit: Unit, split: SplitRecord, part: int, rows: NDArray[np.float16]) -> None:
+    """Write for each group of cells the faces of this part that are searched in them."""
+    number = read_arrays(unit.store, unit.keys.numbers(part))["number"]
+    centroids = Centroids.from_arrays(read_arrays(unit.store, unit.keys.centroids))
     chosen = np.flatnonzero(number != UNASSIGNED)
     with own_threads() as pool:
-        placed = place_all(Embeddings(rows, chosen), pivots, pool)
-    places = Places.together(placed, len(pivots))
-    for group, (first, last) in enumerate(split.groups):
+        assigned = assign_all(Embeddings(rows, chosen), centroids, pool)
+    cells = CellAssignment.concatenate(assigned, len(centroids))
+    for group, (first, end) in enumerate(split.groups):
         unit.raise_if_stopped()
-        looking, there = places.within(first, last)
-        hand_on(
-            unit.kept,
+        queries, there = cells.within(first, end)
+        write_arrays(
+            unit.fenced,
             unit.keys.places(part, group),
-            number=number[chosen[looking]],
-            embedding=rows[chosen[looking]],
-            home=there.home,
+            number=number[chosen[queries]],
+            descriptor=rows[chosen[queries]],
+            home=there.assignment,
             cell=there.cell,
-            point=there.point,
+            point=there.query,
         )
 
 
 def join_group(unit: Unit) -> DoneMarker:
-    """Find the neighbours in one group of cells, among the faces that every part handed on."""
-    clock, split, group = Stopwatch(), split_of(unit), unit.number
-    first, last = split.groups[group]
-    keys = [unit.keys.places(part, group) for part in range(len(split.parts))]
-    arrays = [handed(unit.store, key) for key in keys]
-    placed = [Places(part["home"], part["cell"], part["point"]) for part in arrays]
-    number = np.concatenate([part["number"] for part in arrays])
-    stored = np.concatenate([part["descriptor"] for part in arrays])
-    del arrays
-    clock.lap("load")
+    """Find the neighbours in one group of cells, among the faces that every part has in them."""
+    watch, split, group = Stopwatch(), read_split(unit), unit.number
+    first, end = split.groups[group]
+    assigned, number, stored = _load_group(unit, split, group)
+    watch.lap("load")
     unit.raise_if_stopped()
     with own_threads() as pool:
-        found = find_in_cells(
+        found = search_cells(
             Embeddings.as_stored(stored)[:],
-            Cells.of(placed, last - first),
+            Cells.build(assigned, end - first),
             pool,
             neighbours=NEIGHBOURS,
-            threshold=rule_of(unit, split.faces).least_of_all,
-            number=number,
+            threshold=linkage_rule(unit.record, split.faces, unit.spec.purity).lowest_threshold,
+            ids=number,
             count=split.faces,
         )
-    shelves = [np.concatenate(shelf) for shelf in zip(*found, strict=True)]
-    ends = np.cumsum([len(shelf) for shelf in shelves])
-    hand_on(unit.kept, unit.keys.finds(group), found=np.concatenate(shelves), ends=ends)
-    clock.lap("join")
-    return unit.done(**clock.report())
+    buckets = [np.concatenate(bucket) for bucket in zip(*found, strict=True)]
+    ends = np.cumsum([len(bucket) for bucket in buckets])
+    write_arrays(unit.fenced, unit.keys.neighbours(group), found=np.concatenate(buckets), ends=ends)
+    watch.lap("join")
+    return unit.done(**watch.report())
 
 
-def handed_matches(unit: Unit, split: SplitRecord) -> Matches:
+def _load_group(
+    unit: Unit, split: SplitRecord, group: int
+) -> tuple[list[CellAssignment], NDArray[np.int32], NDArray[np.float16]]:
+    """Cells, number and embedding of each face that some part has in a group of cells."""
+    keys = [unit.keys.places(part, group) for part in range(len(split.parts))]
+    arrays = [read_arrays(unit.store, key) for key in keys]
+    assigned = [CellAssignment(part["home"], part["cell"], part["point"]) for part in arrays]
+    number = np.concatenate([part["number"] for part in arrays])
+    return assigned, number, np.concatenate([part["descriptor"] for part in arrays])
+
+
+def exchanged_matches(unit: Unit, split: SplitRecord) -> Matches:
     """The nearest people of all faces, in the order in which they are stored."""
     keys = [unit.keys.matches(part) for part in range(len(split.parts))]
-    return Matches.together([Matches(**handed(unit.store, key)) for key in keys])
+    return Matches.concatenate([Matches(**read_arrays(unit.store, key)) for key in keys])
 
 
-def handed_edges(unit: Unit, split: SplitRecord) -> Edges:
+def exchanged_edges(unit: Unit, split: SplitRecord) -> Edges:
     """The neighbour graph of the faces that are clustered."""
-    found = [handed(unit.store, unit.keys.finds(group)) for group in range(len(split.groups))]
-    shelves = [np.split(part["found"], part["ends"][:-1]) for part in found]
+    found = [
+        read_arrays(unit.store, unit.keys.neighbours(group)) for group in range(len(split.groups))
+    ]
+    buckets = [np.split(part["found"], part["ends"][:-1]) for part in found]
     with own_threads() as pool:
-        return merge(shelves, neighbours=NEIGHBOURS, pool=pool)
+        return merge_buckets(buckets, neighbours=NEIGHBOURS, pool=pool)

@@ -1,4 +1,4 @@
-"""Columns of texts as numbers, which are sorted, counted and joined without an object for each."""
+"""Columns of texts as numbers, to sort, count and join them without a Python object for each."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def codes(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
-    """The number of each text, and the texts by number: in the order in which they come first."""
+def factorize(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
+    """The number of each text, NONE for null, and the distinct texts in order of appearance."""
     encoded = one_array(column).dictionary_encode()
     return _numbers(encoded.indices), encoded.dictionary
 
 
-def sorted_codes(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
-    """Like codes, and the numbers are in the order of the texts."""
-    number, distinct = codes(column)
+def factorize_sorted(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, pa.Array]:
+    """Numbers and distinct texts as factorize gives them, with the texts sorted."""
+    number, distinct = factorize(column)
     order = pc.sort_indices(distinct)
     rank = np.empty(len(order), np.int64)
     rank[order.to_numpy()] = np.arange(len(order))
-    return look_up(rank, number), distinct.take(order)
+    return take_or_none(rank, number), distinct.take(order)
 
 
-def positions(column: pa.ChunkedArray | pa.Array, texts: pa.ChunkedArray | pa.Array) -> Numbers:
-    """Where each text of a column stands among other ``texts`` that are there once each."""
+def index_of(column: pa.ChunkedArray | pa.Array, texts: pa.ChunkedArray | pa.Array) -> Numbers:
+    """The index of each text of a column among the distinct ``texts``; NONE where it is not."""
     return _numbers(one_array(pc.index_in(column, value_set=one_array(texts))))
 
 
@@ -44,13 +44,15 @@ def _numbers(indices: pa.Array) -> Numbers:
     return np.asarray(numbers, np.int64)
 
 
-def look_up(values: Numbers, at: Numbers) -> Numbers:
-    """``values`` at these positions, NONE at NONE."""
+def take_or_none(values: Numbers, at: Numbers) -> Numbers:
+    """``values`` at these indices; NONE at NONE."""
     return np.append(values, NONE)[at]
 
 
-def pick(texts: pa.ChunkedArray | pa.Array | Sequence[str], at: NDArray[np.integer]) -> pa.Array:
-    """The texts at these positions; null at NONE."""
+def take_or_null(
+    texts: pa.ChunkedArray | pa.Array | Sequence[str], at: NDArray[np.integer]
+) -> pa.Array:
+    """The texts at these indices; null at NONE."""
     values = (
         texts if isinstance(texts, (pa.Array, pa.ChunkedArray)) else pa.array(texts, pa.string())
     )
@@ -58,21 +60,21 @@ def pick(texts: pa.ChunkedArray | pa.Array | Sequence[str], at: NDArray[np.integ
 
 
 def isin(column: pa.ChunkedArray | pa.Array, texts: Collection[str]) -> pa.ChunkedArray | pa.Array:
-    """Which texts of a column are one of a few."""
+    """A mask of the texts of a column that are one of ``texts``."""
     return pc.is_in(column, value_set=pa.array(sorted(texts), pa.string()))
 
 
-def truth(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
-    """A column of booleans; null is no."""
+def as_bool(column: pa.ChunkedArray | pa.Array) -> NDArray[np.bool_]:
+    """A column of booleans as an array; null is False."""
     values = pc.fill_null(one_array(column), False)
     return np.asarray(values.to_numpy(zero_copy_only=False), bool)
 
 
 def free_unused() -> None:
-    """Give the memory of columns that are gone back to the system, which else Arrow keeps."""
+    """Give memory of deleted columns, which Arrow would keep, back to the system."""
     pa.default_memory_pool().release_unused()
 
 
 def first_of_each(numbers: Numbers) -> Numbers:
-    """Where each distinct number comes first, in the order of the numbers."""
+    """The index of the first of each distinct number, in the order of the numbers."""
     return np.unique(numbers, return_index=True)[1]

@@ -1,4 +1,4 @@
-"""Embeddings of many faces, held as the archive stores them and read by parts."""
+"""Embeddings of many faces, held as the archive stores them and converted in parts."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ PART = 1 << 14
 def take(
     vectors: NDArray[np.float32], which: NDArray[np.int32], into: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """K of N vectors, N x D, in the first K rows of memory that is used again.
+    """K of N vectors, N x D, written to the first K rows of ``into``.
 
-    All of them must be there. Twice as fast as ``vectors[which]``, which asks for new memory each
-    time and looks whether they are.
+    Indices are not checked. Twice as fast as ``vectors[which]``, which allocates memory each time
+    and checks them.
     """
     return vectors.take(which, axis=0, out=into[: len(which)], mode="clip")
 
 
 class EmbeddingLookup(Protocol):
-    """Embeddings of unit length that are had by their places, K x D in fp32."""
+    """Embeddings that are looked up by place: K x D in fp32, of unit length."""
 
     def __getitem__(self, where: NDArray[np.int64], /) -> NDArray[np.float32]: ...
 
 
 class EmbeddingMatrix(Protocol):
-    """N x D embeddings of unit length that are read by parts, as fp32: an array is one."""
+    """N x D embeddings of unit length in fp32, read in parts; an array is one."""
 
     def __len__(self) -> int: ...
 
@@ -39,9 +39,9 @@ class EmbeddingMatrix(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """N embeddings in fp16, half the memory of what they are read as: fp32, of unit length.
+    """N embeddings held in fp16, as half the memory, and read in fp32, of unit length.
 
-    ``stored`` is N x D in the order in which they were read, ``order`` (N) says where each is.
+    ``stored`` has them in the order of the table; ``order`` (N) is the row of each.
     """
 
     stored: NDArray[np.float16]
@@ -49,18 +49,18 @@ class Embeddings:
 
     @classmethod
     def as_stored(cls, stored: NDArray[np.float16]) -> Embeddings:
-        """All of them, in the order in which they were read."""
+        """All embeddings, in the order of the table."""
         return cls(stored, np.arange(len(stored)))
 
     def __len__(self) -> int:
         return len(self.order)
 
     def at(self, rows: NDArray[np.int64]) -> Embeddings:
-        """Those of some rows, in their order."""
+        """The embeddings of some rows, in their order."""
         return Embeddings(self.stored, self.order[rows])
 
     def __getitem__(self, where: slice | NDArray[np.int64], /) -> NDArray[np.float32]:
-        """Some of them, K x D."""
+        """The embeddings at these places, K x D."""
         at = self.order[where]
         rows = np.empty((len(at), self.stored.shape[1]), np.float32)
         for start in range(0, len(at), PART):

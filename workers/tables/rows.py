@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.messages import JobSpec, PackRecord
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Photo, face_id
 from headcount.settings import ProfileName
-from headcount.tables import PHOTOS, faces_schema
+from headcount.tables.schemas import PHOTOS, faces_schema
 from workers.faces.analysis import Analysis
 from workers.tables.columns import one_array
 
@@ -20,7 +21,7 @@ from workers.tables.columns import one_array
 def photo_rows(
     photos: Sequence[Photo], collection: str, spec: JobSpec, profiles: Sequence[ProfileName]
 ) -> pa.Table:
-    """One row per photo; ``profiles`` says how thoroughly each was searched."""
+    """One row per photo; ``profiles`` has the profile that each was searched with."""
     columns: dict[str, Any] = {
         "collection": [collection] * len(photos),
         "job_id": [spec.job_id] * len(photos),

@@ -1,4 +1,4 @@
-"""What a worker process finds wrong with itself: libraries, model pack, provider."""
+"""Self-check of a worker process: libraries, model pack, provider."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 from importlib import metadata
 
 from headcount.errors import HeadcountError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 
 LIBRARIES = ("numpy", "pillow", "pillow-heif", "opencv-python-headless", "faiss-cpu")
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
 def report() -> str:
-    """The checks as JSON: a list of name, ok, detail."""
+    """Run the checks; a list of name, ok, detail as JSON."""
     return json.dumps([_libraries(), _runtime(), _pack()])
 
 

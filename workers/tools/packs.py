@@ -1,4 +1,4 @@
-"""What packs there are, what the cache holds of them, and whether it is whole."""
+"""Model packs of this machine: known packs, the cache of prepared models, and its checks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from headcount.errors import FatalError, HeadcountError, ObjectMissing
-from headcount.settings import S3Settings, Settings, VariantName
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings, VariantName
 from headcount.storage import Store, canonical_uri, open_store
 from workers.models.base import ModelPack
+from workers.models.model_file import ModelFile, ready_form
 from workers.models.onnx.prepare import VERSION, prepared_path, read_checked, sha256
 from workers.models.packs.files import (
     EMBEDDED,
@@ -23,14 +25,13 @@ from workers.models.packs.files import (
     INSIGHTFACE_LICENCE,
     INSIGHTFACE_PACKS,
     PACK_FILE,
-    ModelFile,
     PackFiles,
     PackNotes,
     resolve_pack,
     with_variant,
 )
-from workers.models.packs.open import load_pack, ready_form
-from workers.models.packs.thresholds import probe
+from workers.models.packs.open import load_pack
+from workers.models.packs.thresholds import fingerprint_crop
 from workers.models.packs.variants import VariantRecord, keep_variant, pack_key
 from workers.variants.gate import gate_variant
 from workers.variants.labelled import photos_of_people, photos_with_boxes
@@ -39,14 +40,14 @@ Found = dict[str, Any]
 
 
 class PackCache:
-    """The packs that this machine can open, and its cache of prepared models."""
+    """Model packs that this machine can open, and its cache of prepared models."""
 
     def __init__(self, settings: Settings, s3: S3Settings) -> None:
         self._settings = settings
         self._s3 = s3
 
     def contents(self) -> Found:
-        """Packs known by name, the files in the cache, and the variants of the embedded pack."""
+        """Known packs, files of the cache, and variants of packs."""
         packs = [_known(EMBEDDED, EMBEDDED_LICENCE, ready=_installed())]
         packs += [
             _known(name, INSIGHTFACE_LICENCE, ready=name in self._settings.accept_licences)
@@ -63,7 +64,7 @@ class PackCache:
         }
 
     def prepare(self, name: str) -> Found:
-        """Bring the prepared form of both models of a pack into the cache. Raises FatalError."""
+        """Prepare both models of a pack in the cache. Raises FatalError."""
         return self._ready_pack(resolve_pack(name, self._settings, self._s3))
 
     def share(self, name: str, uri: str) -> str:
@@ -88,17 +89,17 @@ class PackCache:
         return store.uri
 
     def _run_form(self, role: str, file: ModelFile) -> ModelFile:
-        """A model as it is run, which still knows what it was made from."""
+        """Model as it is run, with the digest of the file that it was made from."""
         if self._path(role, file) is None:
             return file
         return ModelFile(file.name, self._ready(role, file), ready=True, source=file.identity)
 
     def gate(self, name: str, variant: VariantName, folder: str, boxes: str | None = None) -> Found:
-        """Make a low-precision variant of a pack, through its gate; what was found is kept.
+        """Make a low-precision variant of a pack and test it by its gate; the findings are kept.
 
         ``folder`` is a path or URI with one folder of photos per person, ``boxes`` one with photos
-        and the boxes of their faces in labels.csv. Raises FatalError. Where no form of either
-        network passes, the record says by what, and there is no pack.
+        and the boxes of their faces in labels.csv. Raises FatalError. If no form of either
+        network passes, the record has the reasons, and there is no pack.
         """
         files = resolve_pack(name, self._settings, self._s3)
         if files.variant is not None:
@@ -127,7 +128,7 @@ class PackCache:
         }
 
     def _prepared(self, role: str, file: ModelFile) -> Found:
-        """One model: as shipped, and as it is run."""
+        """Facts on one model, as shipped and as it is run."""
         path = self._path(role, file)
         ready = file.data if path is None else self._ready(role, file)
         return {
@@ -144,14 +145,14 @@ class PackCache:
         return ready_form(file, self._settings, free_size=role == "detector")
 
     def _path(self, role: str, file: ModelFile) -> Path | None:
-        """Where a model's prepared form lies in the cache; None for one that runs as it is."""
+        """Path of a model's prepared form in the cache; None for one that runs as it is."""
         if file.ready:
             return None
         free_size = role == "detector"
         return prepared_path(self._settings.cache_dir, file.digest, free_size=free_size)
 
     def verify(self, name: str) -> list[Found]:
-        """Whether a pack is whole: its files, what the cache holds of them, and what they do."""
+        """Check a pack: its files, their prepared forms in the cache, and a self-test."""
         try:
             files = resolve_pack(name, self._settings, self._s3)
         except HeadcountError as error:
@@ -191,7 +192,7 @@ def _installed() -> bool:
 
 
 def _cached(path: Path) -> Found:
-    """One file of the cache, and which shipped file it was made from, where that is known."""
+    """Facts on one file of the cache, with the shipped file that it was made from, if known."""
     source = {digest[:32]: name for name, digest in EMBEDDED_FILES.items()}
     source[pack_key(*EMBEDDED_FILES.values())] = EMBEDDED
     return {
@@ -226,7 +227,7 @@ def _try(name: str, check: Callable[[], str]) -> Found:
 
 
 def _whole(path: Path) -> str:
-    """What is to be said of a cached file. Raises FatalError where it is damaged."""
+    """Check one cached file, and describe it. Raises FatalError if it is damaged."""
     if not path.exists():
         return f"not in the cache yet ({path.name}): made when it is first needed"
     if read_checked(path) is None:
@@ -235,10 +236,10 @@ def _whole(path: Path) -> str:
 
 
 def _tried(pack: ModelPack) -> str:
-    """The models at work on a made-up picture. Raises FatalError where nothing comes of it."""
-    pack.detector.look(np.repeat(np.repeat(probe()[0], 2, axis=0), 2, axis=1))
-    embedding = pack.recogniser.embed(probe())[0]
+    """Run the models on a made-up picture. Raises FatalError if they give no embedding."""
+    pack.detector.detect(np.repeat(np.repeat(fingerprint_crop()[0], 2, axis=0), 2, axis=1))
+    embedding = pack.recogniser.embed(fingerprint_crop())[0]
     if not abs(float(np.linalg.norm(embedding)) - 1) < 1e-3:
-        raise FatalError(f"{pack.record.recogniser} makes no embedding of the probe")
+        raise FatalError(f"{pack.record.recogniser} makes no embedding of the made-up crop")
     known = "thresholds measured" if pack.record.calibration else "cautious thresholds"
     return f"{len(embedding)} dimensions, {known}"

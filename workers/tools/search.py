@@ -1,4 +1,4 @@
-"""Searching an archive by a photo: every photo with the person in it, the most alike first."""
+"""Search of an archive by a photo: every photo with the person in it, the most similar first."""
 
 from __future__ import annotations
 
@@ -10,31 +10,35 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.contract.layout import JobKeys, PackKeys
-from headcount.contract.messages import JobSpec, find_record
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError, ObjectError, PhotoError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.uris import split_object_uri
-from headcount.tables import FILTER_VALUES, Table, any_of, in_collection
+from headcount.tables.filters import FILTER_VALUES, any_of, in_collection
+from headcount.tables.table import Table
 from workers.faces.analysis import Analysis, analyse
 from workers.matching.calibration import search_threshold
 from workers.models.base import ModelPack
+from workers.models.packs.of_archive import figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
 from workers.people.enrolment import choose_face
-from workers.runtime.unit import figures_in_use, require_same_pack
-from workers.tables.columns import NONE, codes, first_of_each, one_array, pick, positions
+from workers.tables.columns import NONE, factorize, first_of_each, index_of, one_array, take_or_null
 from workers.tables.rows import matrix
 
 FIRST = 256
-"""Faces asked for at first; twice as many until the last one is not alike enough."""
+"""Faces of the first query; each further one asks for twice as many, until the last face found is
+below the threshold."""
 FALSE_HITS = 0.5
-"""Strangers that a search may turn up, on average: a person looks at what it finds."""
+"""False hits of a search on average: a person looks at the result."""
 
 
 def report(archive: str, photo: str, face: int | None, at_least: float | None) -> str:
-    """What a search finds, as JSON. Raises FatalError."""
+    """Search an archive by a face of a photo, as JSON. Raises FatalError."""
     settings, s3 = Settings(), S3Settings()
     store = open_store(archive, s3)
     pack = open_pack(settings.model, settings, s3)
@@ -49,12 +53,12 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
         threshold = search_threshold(
             figures.threshold,
             figures.fmr,
-            figures.decade,
+            figures.cosine_per_decade,
             references=table.count(),
             false_positives=FALSE_HITS,
         )
     embedding = analysis.embeddings[chosen]
-    alike = _with_what_was_said(store, keys, hits(table, embedding, threshold))
+    alike = _with_decisions(store, keys, hits(table, embedding, threshold))
     same = mates(store, keys, table, embedding, alike)
     found = best_of_photos(pa.concat_tables([alike, same])).drop_columns(["person_id"])
     return json.dumps(
@@ -63,7 +67,7 @@ def report(archive: str, photo: str, face: int | None, at_least: float | None) -
             "face": chosen + 1,
             "box": [round(float(value), 1) for value in analysis.boxes[chosen]],
             "threshold": round(threshold, 4),
-            "found": _in_their_places(store, keys, found.to_pylist()),
+            "found": _with_collections(store, keys, found.to_pylist()),
         }
     )
 
@@ -89,7 +93,7 @@ def _analysis(photo: str, pack: ModelPack, settings: Settings, s3: S3Settings) -
 def _chosen(analysis: Analysis, face: int | None) -> int:
     if face is not None:
         if not 1 <= face <= len(analysis):
-            raise FatalError(f"there is no face {face}: {len(analysis)} were found")
+            raise FatalError(f"there is no face {face}: the photo has {len(analysis)}")
         return face - 1
     choice = choose_face(analysis)
     if isinstance(choice, str):
@@ -99,7 +103,7 @@ def _chosen(analysis: Analysis, face: int | None) -> int:
 
 
 def hits(table: Table, embedding: NDArray[np.float32], threshold: float) -> pa.Table:
-    """The faces of a table at cosine >= ``threshold``: collection, photo, face_id, similarity."""
+    """Faces of a table at cosine >= ``threshold``: collection, photo, face_id, similarity."""
     total, count = table.count("usable"), FIRST
     while True:
         rows = table.nearest(
@@ -120,35 +124,37 @@ def hits(table: Table, embedding: NDArray[np.float32], threshold: float) -> pa.T
 def mates(
     store: Store, keys: PackKeys, table: Table, embedding: NDArray[np.float32], alike: pa.Table
 ) -> pa.Table:
-    """The faces that the latest runs put into a cluster with one of ``alike``, or gave its name.
+    """Faces that share a cluster or a person with one of ``alike`` in the latest runs.
 
-    Columns as of ``alike``; ``similarity`` is each face's own, however low. A face that is no
-    longer in the table is left out.
+    Columns are those of ``alike``; ``similarity`` is each face's own, however low. Faces that are
+    no longer in the table are left out.
     """
     people, clusters = (pc.unique(alike[name].drop_null()) for name in ("person_id", "cluster_id"))
     found = [alike.slice(0, 0)]
     if len(people) or len(clusters):
-        for collection in rolls.collections_of(store, keys):
-            roll = _latest_roll(store, keys, collection)
-            together = is_in(roll["cluster_id"], clusters)
-            chosen = pc.or_(together, is_in(roll["person_id"], people))
+        for collection in history.collections_of(store, keys):
+            assigned = _latest_assignments(store, keys, collection)
+            together = is_in(assigned["cluster_id"], clusters)
+            chosen = pc.or_(together, is_in(assigned["person_id"], people))
             ways = pc.if_else(together, "cluster", "name").filter(chosen)
-            roll = roll.filter(chosen).append_column("by", ways)
-            known, cosines = _cosines(table, collection, roll["face_id"], embedding)
-            at = positions(roll["face_id"], known)
-            roll = roll.append_column("collection", pa.array([collection] * len(at), pa.string()))
-            roll = roll.append_column("similarity", pa.array(np.append(cosines, 0.0)[at]))
-            found.append(roll.filter(at != NONE).select(alike.column_names).cast(alike.schema))
+            assigned = assigned.filter(chosen).append_column("by", ways)
+            known, cosines = _cosines(table, collection, assigned["face_id"], embedding)
+            at = index_of(assigned["face_id"], known)
+            assigned = assigned.append_column(
+                "collection", pa.array([collection] * len(at), pa.string())
+            )
+            assigned = assigned.append_column("similarity", pa.array(np.append(cosines, 0.0)[at]))
+            found.append(assigned.filter(at != NONE).select(alike.column_names).cast(alike.schema))
     return pa.concat_tables(found)
 
 
 def _cosines(
     table: Table, collection: str, face_ids: pa.ChunkedArray, embedding: NDArray[np.float32]
 ) -> tuple[pa.Array, NDArray[np.float64]]:
-    """Of these faces the ids of those in the table, once each, and their cosines."""
+    """Ids of those faces that are in the table, each once, and their cosines."""
     wanted = pc.unique(face_ids)
     where = in_collection(collection)
-    if len(wanted) <= FILTER_VALUES:  # else one pass over the collection is quicker than many
+    if len(wanted) <= FILTER_VALUES:  # above it, one pass over the collection is quicker
         where += f" AND {any_of('face_id', wanted.to_pylist())}"
     ids, cosines = [pa.array([], pa.string())], [np.zeros(0)]
     for batch in table.scan(["face_id", "descriptor"], where=where) if len(wanted) else ():
@@ -158,59 +164,61 @@ def _cosines(
         ids.append(one_array(kept["face_id"]))
         cosines.append(np.round((rows @ embedding / lengths).astype(float), 4))
     known, found = pa.concat_arrays(ids), np.concatenate(cosines)
-    once = first_of_each(codes(known)[0])
+    once = first_of_each(factorize(known)[0])
     return known.take(pa.array(once)), found[once]
 
 
 def best_of_photos(faces: pa.Table) -> pa.Table:
-    """Of each photo the best face: who is alike before whose run said so, the most alike first."""
+    """Best face of each photo: hits by similarity before cluster mates, the most similar first."""
     late = pc.not_equal(faces["by"], "similarity")
     order = [("late", "ascending"), ("similarity", "descending"), ("photo", "ascending")]
     ranked = faces.append_column("late", late).sort_by(order).drop_columns(["late"])
     photos = pc.binary_join_element_wise(ranked["collection"], ranked["photo"], "\0")
-    return ranked.take(pa.array(np.sort(first_of_each(codes(photos)[0]))))
+    return ranked.take(pa.array(np.sort(first_of_each(factorize(photos)[0]))))
 
 
-def _with_what_was_said(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
-    """Add what the latest runs called the faces, and that they are here by their similarity."""
-    found = [_told(alike.slice(0, 0), rolls.ROLL.empty_table())]
+def _with_decisions(store: Store, keys: PackKeys, alike: pa.Table) -> pa.Table:
+    """Add the decisions of the latest runs to hits by similarity."""
+    found = [_assigned(alike.slice(0, 0), history.ASSIGNMENTS.empty_table())]
     for collection in pc.unique(alike["collection"]).to_pylist():
         faces = alike.filter(pc.equal(alike["collection"], collection))
-        found.append(_told(faces, _latest_roll(store, keys, collection)))
+        found.append(_assigned(faces, _latest_assignments(store, keys, collection)))
     return pa.concat_tables(found)
 
 
-def _told(faces: pa.Table, roll: pa.Table) -> pa.Table:
-    roll = roll.filter(is_in(roll["face_id"], pc.unique(faces["face_id"])))
-    at = positions(rolls.face_keys(faces), rolls.face_keys(roll))
+def _assigned(faces: pa.Table, assigned: pa.Table) -> pa.Table:
+    assigned = assigned.filter(is_in(assigned["face_id"], pc.unique(faces["face_id"])))
+    at = index_of(history.face_keys(faces), history.face_keys(assigned))
     for name in ("person", "person_id", "decision", "cluster_id"):
-        faces = faces.append_column(name, pick(roll[name], at))
+        faces = faces.append_column(name, take_or_null(assigned[name], at))
     return faces.append_column("by", pa.array(["similarity"] * len(at), pa.string()))
 
 
 def is_in(column: pa.ChunkedArray | pa.Array, texts: pa.Array) -> pa.ChunkedArray | pa.Array:
-    """Which texts of a column are among others."""
+    """Mask of the texts of a column that are among ``texts``."""
     return pc.is_in(column, value_set=one_array(texts))
 
 
-def _latest_roll(store: Store, keys: PackKeys, collection: str) -> pa.Table:
-    return rolls.read_roll(store, keys, collection, rolls.latest_job(store, keys, collection))
+def _latest_assignments(store: Store, keys: PackKeys, collection: str) -> pa.Table:
+    return history.read_assignments(
+        store, keys, collection, history.latest_job(store, keys, collection)
+    )
 
 
-def _in_their_places(
+def _with_collections(
     store: Store, keys: PackKeys, found: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The same rows with the URIs of their collections for the ids."""
+    """Replace the collection ids of rows with the URIs of the collections."""
     places = {}
     for collection in {row["collection"] for row in found}:
-        job_id = rolls.latest_job(store, keys, collection)
+        job_id = history.latest_job(store, keys, collection)
         spec = find_record(store, JobKeys(job_id).spec, JobSpec) if job_id else None
         places[collection] = (spec.photos if spec else None) or collection
     return [row | {"collection": places[row["collection"]]} for row in found]
 
 
 def build_index(archive: str) -> str:
-    """Make the index of an archive's faces, or bring it up to date; gives the faces as JSON."""
+    """Make or update the index of an archive's faces; the number of faces as JSON."""
     settings, s3 = Settings(), S3Settings()
     store = open_store(archive, s3)
     pack = open_pack(settings.model, settings, s3)

@@ -1,6 +1,6 @@
-"""What is held against a low-precision variant: its finds and embeddings beside fp32's.
+"""Criteria for a low-precision variant: its detections and embeddings beside fp32's.
 
-Pure functions; workers/variants/gate.py asks them.
+Pure functions, called by workers/variants/gate.py.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from headcount.settings import VariantName
-from workers.matching.calibration import labelled_pairs
-from workers.matching.impostors import Cosines
+from workers.matching.labelled_pairs import Cosines, labelled_pairs
 from workers.models.base import Floats
 from workers.models.detectors.boxes import overlaps
 from workers.models.packs.variants import Findings, Measured
-from workers.variants.labelled import Labelled, Sight
+from workers.variants.labelled import Labelled, PhotoFaces
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The least cosine to fp32: of the average face, and of all faces but 1 in 100."""
+    """Least cosines to fp32: of the average face, and of all faces but 1 in 100."""
 
     mean: float
     low: float
@@ -33,28 +32,28 @@ LIMITS: dict[VariantName, Limits] = {"int8": Limits(0.98, 0.95), "fp16": Limits(
 """Two embeddings that rounding moved by a cosine of 0.98 each, independently, are less alike by
 4 %. 16-bit floats move them by far less; where they do not, numbers went out of their range."""
 MOST_LOST = 0.003
-"""Of pairs told rightly."""
+"""Most of the pairs told rightly by fp32 that may be told wrongly, as a share."""
 MOST_SHIFT = 0.01
-"""Of the cosine that one impostor pair in 1,000 reaches: beyond it fp32's thresholds are no
-longer the variant's."""
+"""Largest shift of the cosine that one impostor pair in 1,000 reaches: beyond it fp32's thresholds
+do not fit the variant."""
 LEAST_PAIRS = 200
-"""Genuine pairs (and as many impostors): with fewer, one pair is more than what may be lost."""
+"""Fewest genuine pairs (and as many impostors): with fewer, one pair is more than may be lost."""
 LEAST_AGREED = 0.98
-"""Of fp32's faces, found by a detector's variant too, and of its faces, found by fp32 too. Some
-faces are at the edge of what is found, and rounding decides which."""
+"""Least share of fp32's faces that a detector's variant detects too, and of its faces that fp32
+detects. Some faces are at the edge of being detected, and rounding decides about them."""
 MOST_MISSED = 0.005
-"""Of labelled faces, more than fp32 misses; and of finds, more that are no labelled face."""
+"""Largest loss of recall, and of precision, on labelled faces."""
 LEAST_LABELLED = 200
-"""Labelled faces: with fewer, one face is more than what may be missed."""
+"""Fewest labelled faces: with fewer, one face is more than may be missed."""
 LEAST_GAIN = 1.1
-"""A detector that is hardly faster than fp32 is not worth another pack."""
+"""Least gain in speed: a detector that is hardly faster than fp32 is not worth another pack."""
 SMALLEST, OVERLAP = 20, 0.4
-"""Faces that count, by their height in pixels, and how far a find lies on one (intersection over
-union), as in benchmarks/accuracy/detection.py."""
+"""Least height in pixels of a face that counts, and least overlap of a detection with it
+(intersection over union), as in benchmarks/accuracy/detection.py."""
 
 
 def require_labelled(photos: Sequence[Labelled]) -> None:
-    """Raise FatalError where photos with boxes are to judge, and have too few to tell."""
+    """Raise FatalError where photos with boxes judge, and have too few labelled faces."""
     number = labelled_faces(photos)
     if photos and number < LEAST_LABELLED:
         raise FatalError(
@@ -64,14 +63,14 @@ def require_labelled(photos: Sequence[Labelled]) -> None:
 
 
 def labelled_faces(photos: Sequence[Labelled]) -> int:
-    """How many labelled faces count."""
+    """Number of labelled faces that count."""
     return sum(int((p.boxes[:, 3] >= SMALLEST).sum()) for p in photos if p.boxes is not None)
 
 
 def findings(
-    photos: Sequence[Labelled], expected: Sequence[Sight], got: Sequence[Sight]
+    photos: Sequence[Labelled], expected: Sequence[PhotoFaces], got: Sequence[PhotoFaces]
 ) -> Findings:
-    """What a variant found in photos, beside what fp32 found in each, and beside the labels."""
+    """Compare a variant's detections in photos with fp32's and with the labels."""
     pairs = [(one.boxes, other.boxes) for one, other in zip(expected, got, strict=True)]
     agreed, faces_fp32 = _hits((one, other) for one, other in pairs)
     confirmed, faces = _hits((other, one) for one, other in pairs)
@@ -102,7 +101,7 @@ def findings(
 
 
 def _hits(pairs: Iterable[tuple[Floats, Floats]]) -> tuple[int, int]:
-    """Of boxes that count, how many have one of the others on them; and how many there are."""
+    """Number of boxes that count and overlap one of the others, and number of all that count."""
     hits = total = 0
     for some, others in pairs:
         counted = some[some[:, 3] >= SMALLEST]
@@ -117,7 +116,7 @@ def _share(pairs: Iterable[tuple[Floats, Floats]]) -> float:
 
 
 def detection_faults(found: Findings, gain: float) -> tuple[str, ...]:
-    """By what a detector's form fails, in words; nothing where it passes."""
+    """Reasons why a detector's form fails, in words; none where it passes."""
     missed = found.recall_fp32 - found.recall
     false = found.precision_fp32 - found.precision
     faults = {
@@ -130,7 +129,7 @@ def detection_faults(found: Findings, gain: float) -> tuple[str, ...]:
         f"{missed:.2%} more of the labelled faces are missed, over {MOST_MISSED:.1%}": (
             missed > MOST_MISSED
         ),
-        f"{false:.2%} more of the finds are no labelled face, over {MOST_MISSED:.1%}": (
+        f"{false:.2%} more of the detections are no labelled face, over {MOST_MISSED:.1%}": (
             false > MOST_MISSED
         ),
         f"it is {gain:.2f} times as fast as fp32, and should be {LEAST_GAIN}": gain < LEAST_GAIN,
@@ -142,7 +141,7 @@ def detection_faults(found: Findings, gain: float) -> tuple[str, ...]:
 
 
 def compare(expected: Floats, got: Floats, people: NDArray[np.int64]) -> Measured:
-    """Embeddings (N x D) of fp32 and of a variant, of the same N faces of these people.
+    """Compare embeddings (N x D) of fp32 and of a variant, of the same N faces of these people.
 
     Raises FatalError where there are too few pairs to tell.
     """
@@ -169,12 +168,12 @@ def compare(expected: Floats, got: Floats, people: NDArray[np.int64]) -> Measure
 
 
 def _tail(impostor: Cosines) -> float:
-    """The cosine that one impostor pair in 1,000 reaches."""
+    """Cosine that one impostor pair in 1,000 reaches."""
     return float(np.quantile(impostor, 1 - 1e-3))
 
 
 def accuracy(genuine: Cosines, impostor: Cosines) -> float:
-    """The share of pairs told rightly at the threshold that tells most of these pairs rightly."""
+    """Share of pairs told rightly at the best threshold for these pairs."""
     scores = np.concatenate([genuine, impostor])
     gains = np.concatenate([np.ones(len(genuine)), -np.ones(len(impostor))])
     right = np.cumsum(gains[np.argsort(-scores, kind="stable")]).max()
@@ -182,7 +181,7 @@ def accuracy(genuine: Cosines, impostor: Cosines) -> float:
 
 
 def faults_of(measured: Measured, variant: VariantName = "int8") -> tuple[str, ...]:
-    """By what a variant fails, in words; nothing where it passes."""
+    """Reasons why a variant fails, in words; none where it passes."""
     limits = LIMITS[variant]
     lost = measured.accuracy_fp32 - measured.accuracy
     faults = {

@@ -1,4 +1,4 @@
-"""The gate before a low-precision variant: made with some photos, judged on others.
+"""The gate of a low-precision variant: made with some photos, judged on others.
 
 Photos lie in one folder per person, each with that person's face nearest to its centre. Every
 second person's photos calibrate; the others judge. So do every second of photos whose faces have
@@ -18,19 +18,20 @@ from numpy.typing import NDArray
 from headcount.errors import FatalError
 from headcount.settings import Settings, VariantName
 from workers.models.base import Detections, Detector, Floats, Image, Recogniser
+from workers.models.model_file import ModelFile, ready_form
+from workers.models.onnx.pixels import blob
 from workers.models.onnx.prepare import parse, sha256
 from workers.models.onnx.quantise import forms_of, quantise, runtime
-from workers.models.packs.files import ModelFile, PackFiles
+from workers.models.packs.files import PackFiles
 from workers.models.packs.open import (
     detector_blob,
+    fingerprint_detector,
     open_detector,
     open_recogniser,
-    probe_detector,
-    ready_form,
 )
-from workers.models.packs.thresholds import probe, thresholds_of
+from workers.models.packs.thresholds import fingerprint_crop, thresholds_of
 from workers.models.packs.variants import Judgement, PartRecord, Variant, VariantRecord
-from workers.models.recognisers.arcface import ArcFace, blob, input_scaling
+from workers.models.recognisers.arcface import ArcFace, input_scaling
 from workers.variants.criteria import (
     LEAST_GAIN,
     compare,
@@ -39,7 +40,7 @@ from workers.variants.criteria import (
     findings,
     require_labelled,
 )
-from workers.variants.labelled import Labelled, Sight, Watched, look_at
+from workers.variants.labelled import Labelled, PhotoFaces, SamplingDetector, detect_in
 
 MOST_CALIBRATION = 128
 MOST_IMAGES = 48
@@ -60,7 +61,7 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """What became of one network: its record and, where a form passed, that."""
+    """Outcome of the gate for one network: its record and, where a form passed, its bytes."""
 
     record: PartRecord
     data: bytes | None = None
@@ -73,7 +74,7 @@ def gate_variant(
     boxed: Sequence[Labelled],
     settings: Settings,
 ) -> Variant:
-    """A variant of a pack: of each network the first form that passes, fp32 where none does.
+    """Make a variant of a pack: of each network the first form that passes, fp32 where none does.
 
     The recogniser is judged first; a detector then has to pass together with what was kept. It
     stays in fp32 where its axes cannot be freed, and beside 16-bit floats. Raises FatalError: too
@@ -82,19 +83,19 @@ def gate_variant(
     require_labelled(boxed[1::2])
     one, other = halves(people)
     detector = open_detector(files.detector, settings)
-    watched = Watched(detector, MOST_IMAGES)
-    calibration = look_at([*one, *boxed[::2]], watched, settings)
+    sampling = SamplingDetector(detector, MOST_IMAGES)
+    calibration = detect_in([*one, *boxed[::2]], sampling, settings)
     judging = [*other, *boxed[1::2]]
-    seen = look_at(judging, detector, settings)
+    seen = detect_in(judging, detector, settings)
     recogniser = gate_recogniser(
         files.recogniser, variant, faces_of(one, calibration), faces_of(other, seen), settings
     )
     base = open_recogniser(files.recogniser, settings)
     low = recogniser.data
     kept = base if low is None else _opened(files.recogniser, low, variant, settings)
-    panel = Panel(judging, seen, base, kept)
+    evaluation = EvaluationSet(judging, seen, base, kept)
     if variant == "int8" and detector.largest is None:
-        found = gate_detector(files.detector, detector, watched.images, panel, settings)
+        found = gate_detector(files.detector, detector, sampling.images, evaluation, settings)
     else:
         found = in_fp32(files.detector)
     made = {"detector": found.data, "recogniser": recogniser.data}
@@ -109,7 +110,7 @@ def gate_variant(
 
 
 def halves(photos: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
-    """The photos of every second person, to calibrate with, and those of the others, to judge."""
+    """Split photos by person: every second person's calibrate, the others' judge."""
     first = set(sorted({photo.person or "" for photo in photos})[::2])
     return (
         [photo for photo in photos if photo.person in first],
@@ -117,12 +118,12 @@ def halves(photos: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
     )
 
 
-def faces_of(photos: Sequence[Labelled], seen: Sequence[Sight]) -> Faces:
-    """The central faces that were seen. Raises FatalError where they are of nobody."""
+def faces_of(photos: Sequence[Labelled], seen: Sequence[PhotoFaces]) -> Faces:
+    """Collect the central faces of photos. Raises FatalError where there is none."""
     found = [
-        (photo.person, sight.crop)
-        for photo, sight in zip(photos, seen, strict=False)  # photos of no one person follow
-        if sight.crop is not None
+        (photo.person, faces.crop)
+        for photo, faces in zip(photos, seen, strict=False)  # photos of no one person follow
+        if faces.crop is not None
     ]
     if not found:
         raise FatalError("no face was found on the photos of half of the people")
@@ -134,12 +135,12 @@ def faces_of(photos: Sequence[Labelled], seen: Sequence[Sight]) -> Faces:
 
 
 def in_fp32(file: ModelFile) -> Gated:
-    """A network of which no other form was tried."""
+    """Keep a network in fp32, without trying another form."""
     return Gated(PartRecord(name=file.name, source_sha256=file.identity))
 
 
-class _Bench(Protocol):
-    """What every form of a network is measured against: fp32, on the same photos.
+class _Judge(Protocol):
+    """A judge of a network's forms: it measures them against fp32, on the same photos.
 
     ``calibrated_on`` is the number of its inputs.
     """
@@ -149,25 +150,25 @@ class _Bench(Protocol):
     calibrated_on: int
 
     def inputs(self) -> Iterator[Floats]:
-        """What calibrates."""
+        """Inputs that calibrate."""
         ...
 
     def judge(self, form: str, data: bytes) -> Judgement:
-        """One form. A network of which so few bits leave nothing is unlike fp32, and no error."""
+        """Judge one form. A form that cannot be run fails by its faults, without an error."""
         ...
 
-    def probe(self, data: bytes) -> Floats:
-        """What a form makes of the probe."""
+    def fingerprint(self, data: bytes) -> Floats:
+        """Fingerprint of a form: its output for ``fingerprint_crop``."""
         ...
 
 
-def _gated(file: ModelFile, bench: _Bench, *, least_gain: float) -> Gated:
-    """The first form that passes, the quickest being tried first."""
+def _gated(file: ModelFile, judge: _Judge, *, least_gain: float) -> Gated:
+    """Try forms, the fastest first; the first that passes."""
     judgements: list[Judgement] = []
     data = None
-    for form in forms_of(bench.ready, bench.variant):
-        tried = quantise(bench.ready, bench.inputs(), form)
-        judgements.append(bench.judge(form, tried))
+    for form in forms_of(judge.ready, judge.variant):
+        tried = quantise(judge.ready, judge.inputs(), form)
+        judgements.append(judge.judge(form, tried))
         if not judgements[-1].faults:
             data = tried
         if data is not None or 0 < judgements[-1].speed_ratio < least_gain:
@@ -176,9 +177,9 @@ def _gated(file: ModelFile, bench: _Bench, *, least_gain: float) -> Gated:
         name=file.name,
         source_sha256=file.identity,
         sha256=None if data is None else sha256(data),
-        calibrated_on=bench.calibrated_on,
+        calibrated_on=judge.calibrated_on,
         judgements=tuple(judgements),
-        probe=() if data is None else tuple(bench.probe(data).tolist()),
+        probe=() if data is None else tuple(judge.fingerprint(data).tolist()),
     )
     return Gated(record, data)
 
@@ -186,20 +187,20 @@ def _gated(file: ModelFile, bench: _Bench, *, least_gain: float) -> Gated:
 def gate_recogniser(
     file: ModelFile, variant: VariantName, calibration: Faces, judged: Faces, settings: Settings
 ) -> Gated:
-    """A recogniser's form, judged on faces as fp32's detector aligns them. Raises FatalError."""
+    """Gate a recogniser on faces as fp32's detector aligns them. Raises FatalError."""
     step = max(1, len(calibration.crops) // MOST_CALIBRATION)
     crops = calibration.crops[::step][: MOST_CALIBRATION if variant == "int8" else 0]
-    return _gated(file, _Recognisers(file, variant, settings, crops, judged), least_gain=0.0)
+    return _gated(file, _RecogniserJudge(file, variant, settings, crops, judged), least_gain=0.0)
 
 
 def _opened(file: ModelFile, data: bytes, variant: VariantName, settings: Settings) -> ArcFace:
-    """A recogniser's form, as it will be opened when it is chosen."""
+    """Open a recogniser's form in the way it is opened when it is chosen."""
     ready = ModelFile(file.name, data, ready=True)
     return open_recogniser(ready, settings, half=variant == "fp16")
 
 
-class _Recognisers:
-    """Forms of a recogniser, beside fp32."""
+class _RecogniserJudge:
+    """A judge of a recogniser's forms."""
 
     def __init__(
         self,
@@ -231,37 +232,43 @@ class _Recognisers:
         faults = faults_of(measured, self.variant)
         return Judgement(form=form, speed_ratio=ratio, faults=faults, **measured.model_dump())
 
-    def probe(self, data: bytes) -> Floats:
-        (embedding,) = _opened(self._file, data, self.variant, self._settings).embed(probe())
+    def fingerprint(self, data: bytes) -> Floats:
+        (embedding,) = _opened(self._file, data, self.variant, self._settings).embed(
+            fingerprint_crop()
+        )
         return np.asarray(embedding, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
-    """Who judges a detector: photos, what fp32 saw in each, and the recognisers behind it.
+class EvaluationSet:
+    """Material that judges a detector: photos, fp32's faces in each, and the recognisers behind it.
 
     ``base`` is fp32's, ``kept`` the variant's.
     """
 
     photos: Sequence[Labelled]
-    seen: Sequence[Sight]
+    seen: Sequence[PhotoFaces]
     base: Recogniser
     kept: Recogniser
 
 
 def gate_detector(
-    file: ModelFile, detector: Detector, images: Sequence[Image], panel: Panel, settings: Settings
+    file: ModelFile,
+    detector: Detector,
+    images: Sequence[Image],
+    evaluation: EvaluationSet,
+    settings: Settings,
 ) -> Gated:
-    """A detector's form, judged by its finds and by the embeddings of the whole variant.
+    """Gate a detector by its detections and by the embeddings of the whole variant.
 
-    ``detector`` is fp32's; ``images`` are some that it looked at. Raises FatalError.
+    ``detector`` is fp32's; ``images`` are some that it ran on. Raises FatalError.
     """
-    bench = _Detectors(file, detector, images, panel, settings)
-    return _gated(file, bench, least_gain=LEAST_GAIN)
+    judge = _DetectorJudge(file, detector, images, evaluation, settings)
+    return _gated(file, judge, least_gain=LEAST_GAIN)
 
 
-class _Detectors:
-    """Forms of a detector, beside fp32."""
+class _DetectorJudge:
+    """A judge of a detector's forms."""
 
     variant: VariantName = "int8"
 
@@ -270,15 +277,15 @@ class _Detectors:
         file: ModelFile,
         base: Detector,
         images: Sequence[Image],
-        panel: Panel,
+        evaluation: EvaluationSet,
         settings: Settings,
     ) -> None:
         self._file, self._base, self._images = file, base, images
         self.calibrated_on = len(images)
-        self._panel, self._settings = panel, settings
+        self._evaluation, self._settings = evaluation, settings
         self.ready = ready_form(file, settings, free_size=True)
-        faces = faces_of(panel.photos, panel.seen)
-        self._expected, self._people = panel.base.embed(faces.crops), faces.people
+        faces = faces_of(evaluation.photos, evaluation.seen)
+        self._expected, self._people = evaluation.base.embed(faces.crops), faces.people
 
     def inputs(self) -> Iterator[Floats]:
         return (detector_blob(self._file, image) for image in self._images)
@@ -286,12 +293,12 @@ class _Detectors:
     def judge(self, form: str, data: bytes) -> Judgement:
         try:
             tried = open_detector(self._form(data), self._settings)
-            seen = look_at(self._panel.photos, tried, self._settings)
+            seen = detect_in(self._evaluation.photos, tried, self._settings)
             timed = sorted(self._images, key=lambda image: image.size)[:TIMED_IMAGES]
-            ratio = _speed_ratio(self._base.look, tried.look, timed)
+            ratio = _speed_ratio(self._base.detect, tried.detect, timed)
         except FatalError:
-            seen, ratio = [Sight(Detections.none().boxes)] * len(self._panel.seen), 0.0
-        found = findings(self._panel.photos, self._panel.seen, seen)
+            seen, ratio = [PhotoFaces(Detections.none().boxes)] * len(self._evaluation.seen), 0.0
+        found = findings(self._evaluation.photos, self._evaluation.seen, seen)
         measured = compare(self._expected, self._embedded(seen), self._people)
         return Judgement(
             form=form,
@@ -301,25 +308,25 @@ class _Detectors:
             **measured.model_dump(),
         )
 
-    def _embedded(self, seen: Sequence[Sight]) -> Floats:
-        """Embeddings of the faces that fp32 saw, zeros where there is none now."""
-        pairs = zip(self._panel.seen, seen, strict=True)
+    def _embedded(self, seen: Sequence[PhotoFaces]) -> Floats:
+        """Embeddings of the faces that fp32 detected, zeros for those not detected now."""
+        pairs = zip(self._evaluation.seen, seen, strict=True)
         crops = [now.crop for before, now in pairs if before.crop is not None]
         there = np.array([crop is not None for crop in crops])
         got = np.zeros_like(self._expected)
         if there.any():
-            got[there] = self._panel.kept.embed(np.stack([c for c in crops if c is not None]))
+            got[there] = self._evaluation.kept.embed(np.stack([c for c in crops if c is not None]))
         return got
 
-    def probe(self, data: bytes) -> Floats:
-        return probe_detector(self._form(data), self._settings)
+    def fingerprint(self, data: bytes) -> Floats:
+        return fingerprint_detector(self._form(data), self._settings)
 
     def _form(self, data: bytes) -> ModelFile:
         return ModelFile(self._file.name, data, ready=True)
 
 
 def _speed_ratio(base: Step, tried: Step, images: Sequence[Image]) -> float:
-    """How many times as fast as fp32: the median of interleaved rounds."""
+    """Speed in multiples of fp32's: the median of interleaved rounds."""
     ratios = []
     for _ in range(ROUNDS):
         seconds = []

@@ -1,4 +1,4 @@
-"""Labelled photos of people or of faces, by which a gate measures, and what is seen in them."""
+"""Labelled photos of people or of faces, by which a gate measures, and detections in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from workers.runtime.threads import ordered_map
 
 LABELS = "labels.csv"
 MOST_PHOTOS = 10_000
-"""Further photos are passed over: crops are kept in memory, 38 kB each."""
+"""Most photos; further ones are left out: crops are kept in memory, 38 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What a detector saw in a photo: N boxes (N x 4), and the crop of the face in its centre.
+class PhotoFaces:
+    """Detections in a photo: N boxes (N x 4), and the crop of the face nearest to its centre.
 
-    No crop without a face, or of a photo that is not of one person.
+    ``crop`` is None without a face, or for a photo that is not of one person.
     """
 
     boxes: Floats
@@ -52,7 +52,7 @@ class Sight:
 
 
 def photos_of_people(source: Store) -> list[Labelled]:
-    """The photos of a folder of people. Raises FatalError where there are fewer than two."""
+    """List the photos of a folder of people. Raises FatalError where there are fewer than two."""
     found = islice(references_in(source.list()), MOST_PHOTOS)
     photos = [Labelled(source, each.photo.key, person=each.person) for each in found]
     if len({photo.person for photo in photos}) < 2:
@@ -64,7 +64,7 @@ def photos_of_people(source: Store) -> list[Labelled]:
 
 
 def photos_with_boxes(source: Store) -> list[Labelled]:
-    """The photos that ``labels.csv`` of a folder names: ``file``, and ``x,y,w,h`` of each face.
+    """List the photos of a folder's ``labels.csv``: ``file``, and ``x,y,w,h`` of each face.
 
     Boxes are in pixels of the upright photo. Raises FatalError where there is no such table.
     """
@@ -87,26 +87,28 @@ def photos_with_boxes(source: Store) -> list[Labelled]:
     ]
 
 
-def look_at(photos: Sequence[Labelled], detector: Detector, settings: Settings) -> list[Sight]:
-    """What a detector sees in each photo; nothing in one that cannot be read."""
+def detect_in(
+    photos: Sequence[Labelled], detector: Detector, settings: Settings
+) -> list[PhotoFaces]:
+    """Detect faces in each photo; none in one that cannot be read."""
     threads = settings.threads
     with ThreadPoolExecutor(threads, "gate") as pool:
         seen = ordered_map(
-            pool, lambda photo: _sight(photo, detector, settings), photos, ahead=2 * threads
+            pool, lambda photo: _faces_in(photo, detector, settings), photos, ahead=2 * threads
         )
         return list(seen)
 
 
-def _sight(photo: Labelled, detector: Detector, settings: Settings) -> Sight:
+def _faces_in(photo: Labelled, detector: Detector, settings: Settings) -> PhotoFaces:
     try:
         blob = photo.source.get(photo.key, limit=settings.max_bytes)
         picture = Picture(blob.data, max_pixels=settings.max_pixels)
         faces = search(picture, detector, PROFILES[settings.profile]).faces
     except (ObjectError, PhotoError):
-        return Sight(Detections.none().boxes)
+        return PhotoFaces(Detections.none().boxes)
     if photo.person is None or not len(faces):
-        return Sight(faces.boxes)
-    return Sight(faces.boxes, _central_crop(picture, faces))
+        return PhotoFaces(faces.boxes)
+    return PhotoFaces(faces.boxes, _central_crop(picture, faces))
 
 
 def _central_crop(picture: Picture, faces: Detections) -> Image:
@@ -118,10 +120,10 @@ def _central_crop(picture: Picture, faces: Detections) -> Image:
     return np.asarray(crop_faces(decoded.image, landmarks)[0], np.uint8)
 
 
-class Watched:
-    """A detector, of which some of the images are kept that it looked at.
+class SamplingDetector:
+    """A detector that keeps a sample of the images it runs on.
 
-    They are a fair sample, and the same of the same photos however many threads look.
+    The sample is fair, and the same for the same photos with any number of threads.
     """
 
     def __init__(self, detector: Detector, most: int) -> None:
@@ -133,11 +135,11 @@ class Watched:
 
     @property
     def images(self) -> list[Image]:
-        """Those that were kept."""
+        """Images of the sample."""
         return [image for _, _, image in sorted(self._kept, key=lambda each: each[:2])]
 
-    def look(self, image: Image) -> Detections:
-        """What the detector finds."""
+    def detect(self, image: Image) -> Detections:
+        """Detect faces; the image may join the sample."""
         mark = zlib.crc32(np.ascontiguousarray(image).data)
         with self._lock:
             self._looks += 1
@@ -145,4 +147,4 @@ class Watched:
                 heapq.heappush(self._kept, (-mark, self._looks, image.copy()))
             elif -mark > self._kept[0][0]:
                 heapq.heapreplace(self._kept, (-mark, self._looks, image.copy()))
-        return self._detector.look(image)
+        return self._detector.detect(image)

@@ -1,7 +1,7 @@
-"""Taking a forgotten person out of CSV and JSON Lines tables that another program saved anew.
+"""A forgotten person taken out of CSV and JSON Lines tables that another program saved.
 
-Their columns and separators are no longer those of a run, so that they are not written again from
-the Parquet table: rows about the person go, and cells that name the person are emptied.
+Their columns and separators may differ from a run's, so they are not written again from the Parquet
+table: rows about the person are removed, and cells that name the person are emptied.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from headcount.contract.vocabulary import Decision
 from headcount.errors import FatalError
 
 Cells = list[tuple[str, Any]]
-"""A row: its columns and their values."""
+"""A row: pairs of column and value."""
 
 NAMING = {c.name: c.names for table in RESULTS.values() for c in table.columns}
-"""How each column of the results names a person: by id, by name, or not."""
+"""Kind of each column of the results: it names a person by id, by name, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """The words by which a person is known in tables."""
+    """Words by which a table tells of a person: id, name, ids of faces."""
 
     words: frozenset[str]
     faces: frozenset[str]
@@ -56,7 +56,7 @@ class Traces:
 
 @dataclass(frozen=True, slots=True)
 class Scrubbed:
-    """A table without the person; ``mentions`` are columns of its own that still tell of them."""
+    """A table without the person; ``mentions`` are its unknown columns that still tell of them."""
 
     data: bytes
     mentions: tuple[str, ...]
@@ -77,7 +77,7 @@ def scrub(data: bytes, kind: str, table: Columns, stone: ForgottenRecord) -> Scr
 
 
 def require_key(names: Collection[str], table: Columns) -> None:
-    """Raise ValueError where columns are missing without which nobody can tell whose a row is."""
+    """Raise ValueError where columns of the table's key are missing."""
     if missing := [name for name in table.key if name not in names]:
         raise ValueError(f"it has no column {', '.join(missing)}")
 
@@ -109,21 +109,21 @@ def _scrub_json_lines(text: str, table: Columns, traces: Traces) -> tuple[str, t
 
 
 def _separator(text: str, table: Columns) -> str:
-    """The separator by which the first line has most of the table's columns."""
+    """The separator that finds most of the table's columns in the first line."""
     first, known = text.split("\n", 1)[0].rstrip("\r"), set(table.shown().names)
     found = {s: len(known & set(next(csv.reader([first], delimiter=s), []))) for s in SEPARATORS}
     return max(found, key=lambda separator: found[separator])
 
 
 def _as_long(header: list[str], line: list[str]) -> list[str]:
-    """The header, with columns without a name for what a line has beyond it."""
+    """The header, extended by nameless columns to the length of the line."""
     return [*header, *[""] * (len(line) - len(header))]
 
 
 def _left(
     rows: Iterable[Cells], table: Columns, traces: Traces
 ) -> tuple[list[Cells], tuple[str, ...]]:
-    """The rows without the person, and the columns that mention them all the same."""
+    """Rows without the person, and the unknown columns that still mention the person."""
     judged = [_without(row, table, traces) for row in rows]
     kept = [row for row in judged if row is not None]
     mentions = {
@@ -136,7 +136,7 @@ def _left(
 
 
 def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
-    """The row with the cells emptied that name the person; None where all of it is about them."""
+    """The row, with cells that name the person emptied; None if it is about the person."""
     values = {name: str(value).strip() for name, value in row}
     if table.name == "faces" and values.get("face_id") in traces.faces:
         return None

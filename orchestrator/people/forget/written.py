@@ -1,4 +1,4 @@
-"""The result tables that runs wrote in one place, as a `forget` finds them there."""
+"""The result tables in one place, as a `forget` finds them there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FoundTable:
 
 @dataclass(frozen=True, slots=True)
 class WrittenResults:
-    """The results in one place; ``unread`` says what in there is out of reach, and why."""
+    """The results in one place; the keys of ``unread`` say what is out of reach, and why."""
 
     out: Store
     folder: Path
@@ -41,7 +41,7 @@ class WrittenResults:
     unread: dict[str, None] = field(default_factory=dict)
 
     def read(self, name: str) -> FoundTable | None:
-        """A table; None where there is none, or somebody else's, or one that is out of reach."""
+        """Read a table; None where there is none, it is not ours, or it is out of reach."""
         key = f"{name}.parquet"
         try:
             fetched = fetch_table(self.out, key, self.folder)
@@ -65,16 +65,16 @@ class WrittenResults:
         return FoundTable(name, rows, table.schema.names, contract)
 
     def text_files(self, name: str) -> dict[str, Standing]:
-        """The other formats in which the table is there."""
+        """Standing of a table's files in other formats, by format."""
         return text_files(self.out, name, RESULTS[name].shown())
 
     def has_tables(self) -> bool:
-        """Whether anything in there is a run's."""
+        """Whether there is any table of a run."""
         found = any(self.text_files(name) or self.read(name) for name in RESULTS)
         return found or bool(self.unread)
 
     def scrub(self, name: str, kind: str, stone: ForgottenRecord) -> None:
-        """Take the person out of a table that another program saved anew."""
+        """Take the person out of a file that another program saved."""
         key = f"{name}.{kind}"
         data = self.out.get(key).data
         try:
@@ -87,9 +87,9 @@ class WrittenResults:
         self._note(key, left.mentions)
 
     def note_mentions(self, found: FoundTable, stone: ForgottenRecord) -> None:
-        """Say which columns of a table that this build does not know tell of the person.
+        """Note unknown columns of a table that still tell of the person, as out of reach.
 
-        They were emptied where they name the person and say nothing else.
+        Cells of theirs that were just the person's name or id are emptied before.
         """
         own = [column for column in found.names if column not in NAMING]
         traces = Traces.of(stone)
@@ -105,14 +105,14 @@ class WrittenResults:
 
 
 def _texts(column: pa.ChunkedArray) -> list[Any]:
-    """The values of a column that may hold text."""
+    """Values of a column; none of a numeric one, which holds no text."""
     if pa.types.is_primitive(column.type):
         return []
     return list(column.to_pylist())
 
 
 def _by_contract(table: pa.Table, contract: pa.Schema) -> pa.Table:
-    """The rows with all columns of the contract, null where the file has none, and its own."""
+    """Table with all columns of the contract, null where missing, then the file's own columns."""
     there = table.schema.names
     known = {
         field.name: table[field.name].cast(field.type)

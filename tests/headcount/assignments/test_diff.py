@@ -1,7 +1,7 @@
 import pyarrow as pa
 
-from headcount.assignments.diff import diff_rolls
-from headcount.assignments.rolls import ROLL, heir
+from headcount.assignments.diff import diff_assignments
+from headcount.assignments.history import ASSIGNMENTS, heir
 from headcount.contract import results
 
 
@@ -19,19 +19,19 @@ def roll(*rows: tuple[str, str | None, str | None]) -> pa.Table:
             }
             for face, person, cluster in rows
         ],
-        schema=ROLL,
+        schema=ASSIGNMENTS,
     )
 
 
 def test_equal_rolls_do_not_differ() -> None:
     one = roll(("a", None, "k1"), ("b", "p1", "k2"))
-    assert set(diff_rolls(one, one)["counts"].values()) == {0}
+    assert set(diff_assignments(one, one)["counts"].values()) == {0}
 
 
 def test_every_difference_is_said_once() -> None:
     before = roll(("a", None, "k1"), ("b", None, "k2"), ("c", "p1", "k3"), ("d", None, "k3"))
     after = roll(("a", None, "k1"), ("b", None, "k1"), ("c", "p2", "k3"), ("e", None, "k4"))
-    found = diff_rolls(before, after)
+    found = diff_assignments(before, after)
     assert [f["face_id"] for f in found["new_faces"]] == ["e"]
     assert [f["face_id"] for f in found["gone_faces"]] == ["d"]
     assert [(f["face_id"], f["before"], f["after"]) for f in found["moved_faces"]] == [
@@ -50,7 +50,7 @@ def test_a_photo_that_was_moved_is_no_new_face_and_none_that_is_gone() -> None:
     changed = roll(("a", None, "k1"), ("b", None, "k4"), ("b", None, "k4"), ("d", None, "k3"))
     before = in_photos(faces, "one", "two", "copy", "gone")
     after = in_photos(changed, "one", "x/two", "x/copy", "new")
-    found = diff_rolls(before, after)
+    found = diff_assignments(before, after)
     assert found["moved_photos"] == [
         {"before": "copy", "after": "x/copy", "faces": 1},
         {"before": "two", "after": "x/two", "faces": 1},
@@ -58,12 +58,12 @@ def test_a_photo_that_was_moved_is_no_new_face_and_none_that_is_gone() -> None:
     assert [f["photo"] for f in found["new_faces"]] == ["new"]
     assert [f["photo"] for f in found["gone_faces"]] == ["gone"]
     assert [f["photo"] for f in found["moved_faces"]] == ["x/copy", "x/two"]
-    another = diff_rolls(before, pa.concat_tables([before, in_photos(faces[:1], "a copy")]))
+    another = diff_assignments(before, pa.concat_tables([before, in_photos(faces[:1], "a copy")]))
     assert (another["counts"]["moved_photos"], another["counts"]["new_faces"]) == (0, 1)
 
 
 def test_a_split_names_all_parts() -> None:
-    found = diff_rolls(
+    found = diff_assignments(
         roll(("a", None, "k1"), ("b", None, "k1")), roll(("a", None, "k1"), ("b", None, "k2"))
     )
     assert found["split_clusters"] == [{"from": "k1", "into": ["k1", "k2"]}]

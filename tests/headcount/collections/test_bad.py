@@ -19,7 +19,7 @@ from headcount.errors import (
     ObjectMissing,
     ObjectTooLarge,
 )
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage.base import ObjectInfo, Reader
 from headcount.storage.memory import MemoryStore
 from tests.headcount.collections.containers import manifest_of, tar_of, zip_of

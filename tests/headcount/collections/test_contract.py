@@ -12,7 +12,7 @@ import pytest
 
 from headcount.collections import canonical_collection, open_collection
 from headcount.errors import ObjectMissing, ObjectTooLarge
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.memory import MemoryStore
@@ -86,16 +86,20 @@ KINDS = {
 }
 
 
+BUCKET = f"collections-{secrets.token_hex(4)}"
+"""Of this process: others that run tests make their own."""
+
+
 @pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.integration)])
 def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Store, S3Settings]]:
     if request.param == "directory":
         yield open_store(str(tmp_path / "a base")), S3Settings()
         return
     server: S3Server = request.getfixturevalue("s3")
-    if not server.client().bucket_exists("collections"):
-        server.make_bucket("collections")
+    if not server.client().bucket_exists(BUCKET):
+        server.make_bucket(BUCKET)
     settings = server.settings()
-    yield open_store(f"s3://collections/{secrets.token_hex(4)} ü/", settings), settings
+    yield open_store(f"s3://{BUCKET}/{secrets.token_hex(4)} ü/", settings), settings
 
 
 @pytest.fixture(params=list(KINDS))

@@ -6,9 +6,9 @@ from headcount.contract.vocabulary import (
     names_alike,
     person_id,
     person_name,
-    printable,
 )
 from headcount.storage import ObjectInfo
+from headcount.text import printable
 
 
 def references(*keys: str) -> list[tuple[str, str]]:

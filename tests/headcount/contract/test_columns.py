@@ -5,12 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from headcount import tables
 from headcount.contract import columns, results
 from headcount.contract.columns import RESULTS, Column, Columns
 from headcount.contract.vocabulary import PROCESSED, Outcome
 from headcount.export import write_table
 from headcount.storage.memory import MemoryStore
+from headcount.tables import schemas
 from orchestrator.console.summary import summary_lines
 
 DOCS = Path(__file__).parents[3] / "docs" / "results.md"
@@ -85,9 +85,9 @@ def test_a_new_column_goes_to_archive_and_results_and_only_there(
 
 
 def test_archive_results_and_csv_have_the_types_that_readers_know(tmp_path: Path) -> None:
-    assert tables.faces_schema(8).field("descriptor").type == pa.list_(pa.float16(), 8)
-    assert tables.faces_schema(8).field("landmarks").type == pa.list_(pa.float32(), 10)
-    assert tables.gallery_schema(8).field("descriptor").type == pa.list_(pa.float32(), 8)
+    assert schemas.faces_schema(8).field("descriptor").type == pa.list_(pa.float16(), 8)
+    assert schemas.faces_schema(8).field("landmarks").type == pa.list_(pa.float32(), 10)
+    assert schemas.gallery_schema(8).field("descriptor").type == pa.list_(pa.float32(), 8)
     assert results.FACES.field("landmarks").type == pa.list_(pa.float32())
     out = MemoryStore()
     write_table(out, "faces", results.FACES, [], formats=["csv"], folder=tmp_path)

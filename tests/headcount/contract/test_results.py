@@ -1,6 +1,8 @@
 import pyarrow as pa
+import pytest
 
-from headcount.contract.results import clusters_table
+from headcount.contract.results import annotated_key, clusters_table
+from headcount.storage.keys import is_portable
 
 Row = tuple[str | None, float, str, str]
 
@@ -36,3 +38,33 @@ def test_the_largest_cluster_comes_first_and_shows_its_best_face() -> None:
 def test_without_clusters_the_table_is_empty() -> None:
     assert clusters() == []
     assert clusters((None, 0.5, "f1", "a.jpg"), k1="p1") == []
+
+
+def test_annotated_photos_keep_the_folders_of_their_originals() -> None:
+    assert annotated_key("2024/gala/a.png") == "annotated/2024/gala/a.png.jpg"
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        "s3://bucket/2024/gala.jpg",
+        "../beside/the manifest.jpg",
+        "/absolute.jpg",
+        "a//b.jpg",
+        "x" * 251 + ".jpg",
+        "\U0001f600" * 60 + ".jpg",
+        "deep/" * 300 + "x.jpg",
+        "..",
+    ],
+)
+def test_a_key_that_can_name_no_file_becomes_one_that_can(photo: str) -> None:
+    key = annotated_key(photo)
+    assert key.startswith("annotated/")
+    assert is_portable(key)
+    assert max(len(part.encode()) for part in key.split("/")) < 240
+    assert len(key.encode()) < 1000
+    assert annotated_key(photo + "x") != key
+
+
+def test_keys_that_look_alike_do_not_share_an_annotated_copy() -> None:
+    assert len({annotated_key(key) for key in ("a//b", "/a/b", "a/b", "../a/b", "a:/b")}) == 5

@@ -1,7 +1,7 @@
 import threading
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import SuspectRecord
+from headcount.contract.stored.jobs import SuspectRecord
 from headcount.jobs import attempts
 from headcount.storage.memory import MemoryStore
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, JobSpec, SuspectRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, SuspectRecord
 from headcount.errors import FatalError
 from headcount.jobs import attempts, control
 from headcount.settings import Settings
@@ -67,6 +68,6 @@ def test_an_attempt_that_was_withdrawn_convicts_nobody(store: MemoryStore) -> No
     numbers = [attempts.claim(store, keys, unit, "w") for _ in range(4)]
     for number in numbers[2:]:
         store.put(keys.suspect(unit, number), SuspectRecord(photo="a.jpg").to_bytes())
-    attempts.withdraw(store, keys, unit, 4)
+    attempts.discard(store, keys, unit, 4)
     assert attempts.count(store, keys, unit) == 3
     assert attempts.convicted(store, keys, unit, 4) == frozenset()

@@ -11,7 +11,7 @@ import pytest
 
 from headcount.errors import FatalError
 from headcount.storage import canonical_uri, open_store
-from headcount.storage.local import DirectoryStore
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.uris import local_path, split_object_uri
 
 

@@ -5,8 +5,9 @@ import urllib.request
 
 import pytest
 
-from headcount.broker import QueueState
-from headcount.contract.messages import DoneMarker, ProgressRecord, now
+from headcount.broker.client import QueueState
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.errors import FatalError, TransientError
 from headcount.telemetry.endpoint import Endpoint, Page, said
 from headcount.telemetry.metrics import Board, WorkerMetrics

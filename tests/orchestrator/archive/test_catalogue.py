@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 
 from headcount.contract.layout import JobKeys, shard_name
-from headcount.contract.messages import FinishedRecord, JobSpec, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.errors import TransientError
 from headcount.jobs.control import stop
 from headcount.settings import Settings
@@ -53,14 +54,14 @@ def test_of_jobs_that_are_done_nothing_is_asked_again() -> None:
         add(store, job_id)
         record = FinishedRecord(job_id=job_id, state=state, finished=now(), out="x")
         store.put(JobKeys(job_id).finished, record.to_bytes())
-    turns = JobQueue(store)
-    assert turns.next_jobs() == []
+    queue = JobQueue(store)
+    assert queue.next_jobs() == []
     for job_id in ends:  # only what failed can be resumed
         store.fail(JobKeys(job_id).finished)
     with pytest.raises(TransientError):
-        turns.next_jobs()
+        queue.next_jobs()
     store.delete(JobKeys("b").finished)
-    assert turns.next_jobs() == ["b"]
+    assert queue.next_jobs() == ["b"]
 
 
 def test_jobs_of_one_collection_take_turns_the_urgent_first() -> None:

@@ -5,11 +5,15 @@ import pytest
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ROLLBACKS, JobKeys, PackKeys, shard_name
-from headcount.contract.messages import DoneMarker, JobSpec, PackRecord, RollbackRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.submit import make_spec, submit

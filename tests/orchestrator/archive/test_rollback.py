@@ -10,18 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from headcount.contract.layout import PREPARE, ROLLBACK, JobKeys, PackKeys
-from headcount.contract.messages import (
-    DoneMarker,
-    JobSpec,
-    RollbackRecord,
-    find_record,
-    read_record,
-)
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.archive import RollbackRecord
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
 from headcount.errors import FatalError, HeadcountError
 from headcount.jobs.control import let_go_on, stop
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.tables import Table
+from headcount.tables.table import Table
 from orchestrator.archive import catalogue
 from orchestrator.archive import rollback as rolling
 from orchestrator.archive.rollback import roll_back

@@ -7,23 +7,23 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PREPARE, ROLLBACKS, JobKeys, PackKeys, commit_key
-from headcount.contract.messages import (
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import (
     ArchiveRecord,
     CommitRecord,
-    DoneMarker,
-    FinishedRecord,
     LastCommitRecord,
     ModelChoice,
-    find_record,
-    now,
 )
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.archive.rollback import roll_back
 from orchestrator.commands import diff, jobs
 from orchestrator.jobs.submit import make_spec
@@ -64,7 +64,9 @@ def ended(store: Store, job_id: str, pack_id: str = "p") -> None:
     store.put(keys.finished, end.to_bytes())
     of = collection_id(spec.photos or "")
     store.put(commit_key(of), LastCommitRecord(job_id=job_id, made=True).to_bytes())
-    rolls.write_roll(store, PackKeys(pack_id), of, job_id, rolls.ROLL.empty_table())
+    history.write_assignments(
+        store, PackKeys(pack_id), of, job_id, history.ASSIGNMENTS.empty_table()
+    )
 
 
 def said(command: object, store: Store) -> str:
@@ -75,8 +77,8 @@ def said(command: object, store: Store) -> str:
 
 def test_a_rollback_undoes_what_was_committed_later_whatever_the_ids(store: Store) -> None:
     assert roll_back(store, "3", S3Settings()) == ["2"]
-    [of] = rolls.collections_of(store, PACK)
-    assert rolls.job_ids(store, PACK.rolls(of)) == ["1", "3"]
+    [of] = history.collections_of(store, PACK)
+    assert history.job_ids(store, PACK.assignment_folder(of)) == ["1", "3"]
     assert find_record(store, commit_key(of), LastCommitRecord) is None
 
 
@@ -102,13 +104,13 @@ def test_the_last_two_jobs_are_of_one_pack_and_no_other_roll_is_read(
     ended(store, "4", "beside")
     ended(store, "5")
     read: list[str | None] = []
-    whole = rolls.read_roll
+    whole = history.read_assignments
 
     def noted(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
         read.append(job_id)
         return whole(store, keys, collection, job_id)
 
-    monkeypatch.setattr(rolls, "read_roll", noted)
+    monkeypatch.setattr(history, "read_assignments", noted)
     compared = json.loads(said(diff.command, store))
     assert (compared["job_a"], compared["job_b"]) == ("2", "5")
     assert read == ["2", "5"]

@@ -13,16 +13,11 @@ from headcount.contract import results
 from headcount.contract.columns import VERSION
 from headcount.contract.layout import ARCHIVE, JobKeys
 from headcount.contract.marks import MARKS, read_marks
-from headcount.contract.messages import (
-    ArchiveRecord,
-    FinishedRecord,
-    JobSpec,
-    Limits,
-    ModelChoice,
-    now,
-)
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec, Limits
 from headcount.export import write_table
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.export import command
 

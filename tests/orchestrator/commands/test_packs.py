@@ -6,16 +6,15 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys, commit_key
-from headcount.contract.messages import (
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import (
     ArchiveRecord,
     CommitRecord,
     LastCommitRecord,
     ModelChoice,
-    find_record,
-    now,
 )
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.archive.rollback import roll_back
 from orchestrator.commands import packs

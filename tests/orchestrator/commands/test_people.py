@@ -8,13 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.contract.layout import ARCHIVE, PackKeys
-from headcount.contract.messages import ArchiveRecord, ModelChoice, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.vocabulary import person_id
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import canonical_uri, open_store
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from orchestrator.commands import people, search
-from orchestrator.commands.name import how_many
+from orchestrator.commands.name import faces_phrase
 from orchestrator.commands.people import command
 
 
@@ -55,7 +57,7 @@ def test_names_that_differ_by_case_only_are_pointed_out(
 
 
 def test_faces_that_become_references_are_counted_in_plain_words() -> None:
-    assert [how_many(5, 10), how_many(3, 3), how_many(1, 1)] == [
+    assert [faces_phrase(5, 10), faces_phrase(3, 3), faces_phrase(1, 1)] == [
         "5 of its 10 faces",
         "all 3 faces",
         "1 face",

@@ -7,19 +7,14 @@ from click.testing import CliRunner
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    DoneMarker,
-    JobSpec,
-    ModelChoice,
-    PlanRecord,
-    ShardManifest,
-    now,
-    read_record,
-)
-from headcount.settings import S3Settings, Settings
+from headcount.contract.record import now, read_record
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, ShardManifest
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
-from headcount.tables import PHOTOS, Table
+from headcount.tables.schemas import PHOTOS
+from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.commands import jobs
 from orchestrator.commands.retry import command

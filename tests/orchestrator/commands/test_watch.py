@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import TransientError
 from headcount.settings import Settings
 from headcount.storage import open_store

@@ -8,7 +8,9 @@ from click.testing import CliRunner
 
 from headcount.contract import results
 from headcount.contract.layout import ARCHIVE, JobKeys
-from headcount.contract.messages import ArchiveRecord, FinishedRecord, ModelChoice, now
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import FatalError
 from headcount.settings import Settings
 from headcount.storage import Store, open_store

@@ -2,10 +2,12 @@
 
 import json
 
-from headcount.broker import Broker
-from headcount.contract.messages import ProgressRecord, UnitMessage, now
+from headcount.broker.client import Broker
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import ProgressRecord
 from orchestrator.console.metrics import STILL_SECONDS, Measured, Watch
-from orchestrator.jobs.supervisor import Silent
+from orchestrator.jobs.progress import Silent
 
 
 def snapshot(stage: str) -> ProgressRecord:

@@ -2,9 +2,11 @@ import io
 
 import pytest
 
-from headcount.contract.messages import ProgressRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import ProgressRecord
+from headcount.text import counted
 from orchestrator.console.progress import Lines, bound, duration, rate
-from orchestrator.console.summary import counted, summary_lines
+from orchestrator.console.summary import summary_lines
 
 
 @pytest.mark.parametrize(
@@ -63,4 +65,4 @@ def test_the_summary_names_what_was_not_processed() -> None:
         "1 face: 1 matched to 1 of 1 enrolled person, 0 unknown in 0 clusters, 0 too poor to judge",
     ]
     summary |= {"expected_forgotten": 2}
-    assert summary_lines(summary)[-1].endswith("(2 more passed over: of people who were forgotten)")
+    assert summary_lines(summary)[-1].endswith("(2 more skipped: their people were forgotten)")

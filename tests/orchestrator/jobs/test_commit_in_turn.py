@@ -4,16 +4,12 @@ import pytest
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ROLLBACKS, JobKeys, commit_key
-from headcount.contract.messages import (
-    JobSpec,
-    LastCommitRecord,
-    PackRecord,
-    RollbackRecord,
-    find_record,
-    now,
-)
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import LastCommitRecord, PackRecord, RollbackRecord
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
 from orchestrator.jobs.plan import plan_job

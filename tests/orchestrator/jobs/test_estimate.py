@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import ObjectInfo, open_store
 from orchestrator.jobs.estimate import Reservoir, Sample, survey
 from orchestrator.jobs.submit import make_spec

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from headcount.contract.layout import LeaseKeys
-from headcount.contract.messages import LeaseRecord, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import LeaseRecord
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.lease import Lease, LeaseLost, has_ended, realm
 
@@ -60,7 +61,7 @@ def test_a_lease_that_is_renewed_is_never_taken_however_the_clocks_differ(
     clock = Clock(1e9)
     other = waiting(store, clock)
     for number in range(10):
-        held._say()  # what its thread does, sooner
+        held._write_heartbeat()  # what its thread does, sooner
         assert not other.take(), number
         clock.now += PATIENCE - 1
     held.confirm()
@@ -126,7 +127,7 @@ def test_one_who_comes_too_late_to_a_term_that_was_cleared_away_gets_nothing(
         lease = Lease(store, "c", "other", patience=PATIENCE)
         assert lease.take()
         lease.release()
-    store.put(keys.sign(1), b'{"count": 1, "released": true}')  # as it was then
+    store.put(keys.heartbeat(1), b'{"count": 1, "released": true}')  # as it was then
     assert not late.take()
     assert [info.key for info in store.list(keys.root) if info.key.endswith("json")] == [
         keys.term(3)

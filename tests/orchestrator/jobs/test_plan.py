@@ -1,4 +1,4 @@
-from headcount.contract.messages import Limits
+from headcount.contract.stored.jobs import Limits
 from headcount.contract.vocabulary import Outcome
 from headcount.storage import ObjectInfo
 from orchestrator.jobs.plan import Known, State, compare, cut_shards

@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.messages import FinishedRecord, JobSpec, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 

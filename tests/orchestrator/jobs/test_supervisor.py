@@ -2,17 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker import Broker
-from headcount.contract.layout import DECISIONS, GATHER, REDUCE, JobKeys
-from headcount.contract.messages import DoneMarker, FinishedRecord, PackRecord, now
+from headcount.broker.client import Broker
+from headcount.contract.layout import DECISIONS, JobKeys
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
-from headcount.storage.local import DirectoryStore
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.supervisor import Supervisor
 from tests.at_once import AtOnce, add, begin, end
-from workers.runtime.unit import Unit
-from workers.stages.split import gather_faces
 
 KEYS = JobKeys("job")
 
@@ -22,23 +22,14 @@ def supervisor(store: MemoryStore) -> Supervisor:
     return Supervisor(store, "job", broker=broker, settings=Settings(), s3=S3Settings())
 
 
-def test_a_reduce_stage_that_was_done_is_not_begun_again_though_nothing_of_it_is_left() -> None:
-    store = MemoryStore()
-    for unit in (GATHER, REDUCE):
-        marker = DoneMarker(unit=unit, attempt=1, worker="w", seconds=1)
-        store.put(KEYS.done(unit), marker.to_bytes())
-    pack = PackRecord.model_construct(pack_id="p")
-    assert supervisor(store)._reduce(pack).unit == REDUCE
-
-
 def test_what_was_handed_on_goes_once_the_job_has_its_end() -> None:
     store = MemoryStore()
     store.put(KEYS.split, b"{}")
-    assert supervisor(store)._end_of_job() is None
+    assert supervisor(store).recorded_end() is None
     assert list(store.list(KEYS.handed_on))
     ended = FinishedRecord(job_id="job", state="done", finished=now(), out="")
     store.put(KEYS.finished, ended.to_bytes())
-    assert supervisor(store)._end_of_job() == ended
+    assert supervisor(store).recorded_end() == ended
     assert not list(store.list(KEYS.handed_on))
 
 
@@ -62,22 +53,3 @@ def test_a_list_of_the_expected_that_is_none_fails_a_job_before_any_photo_is_emb
     with pytest.raises(FatalError, match="photo,person"):
         end(spec, broker)
     assert broker.sent == ["prepare"]
-
-
-class Killed(BaseException):
-    """What ends a process."""
-
-
-def test_a_reduce_stage_that_was_begun_in_several_tasks_ends_so_though_one_task_would_do_by_now(
-    tmp_path: Path,
-) -> None:
-    def killed_at_the_end(unit: Unit) -> DoneMarker:
-        gather_faces(unit)
-        raise Killed
-
-    spec = begin(add(tmp_path / "photos", one="ada bob", two="ada"), tmp_path / "archive", "1")
-    with pytest.raises(Killed):
-        end(spec, AtOnce(Settings(reduce_faces=1), gather=killed_at_the_end))
-    broker = AtOnce(Settings(reduce_faces=1000, lost_seconds=0.1))
-    assert end(spec, broker).state == "done"
-    assert broker.sent == ["gather", "match-0000000", "reduce"]

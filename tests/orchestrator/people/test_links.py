@@ -1,4 +1,4 @@
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import DecisionRecord, FaceMark
 from orchestrator.people.links import Link, Marks, unsaid
 

@@ -4,20 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from headcount.assignments import rolls
+from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import JobKeys, PackKeys
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.rollback import roll_back
-from orchestrator.people.latest_assignments import active_pack, finished_jobs, latest_rolls
+from orchestrator.people.latest_assignments import active_pack, finished_jobs, read_latest
 from tests.at_once import add, begin, end
 
 
 def of(store: Store, photos: Path, *, lineage: bool = False) -> list[str]:
     """The jobs that left a roll of these photos, in order."""
     keys, collection = PackKeys(active_pack(store).pack_id), collection_id(photos.as_uri() + "/")
-    return rolls.job_ids(store, (keys.lineages if lineage else keys.rolls)(collection))
+    return history.job_ids(
+        store, (keys.lineages if lineage else keys.assignment_folder)(collection)
+    )
 
 
 def test_the_last_job_is_the_one_that_was_committed_last_whatever_its_id(
@@ -30,10 +32,10 @@ def test_the_last_job_is_the_one_that_was_committed_last_whatever_its_id(
     end(paused)
     assert of(store, photos) == ["2", "1"]
     assert finished_jobs(store) == ["2", "1"]
-    [said] = latest_rolls(store)
-    assert (said.job_id, len(said.roll)) == ("1", 3)
-    monkeypatch.setattr(rolls, "KEPT", 1)
-    rolls.write_roll(store, said.keys, said.collection, "1", said.roll)
+    [said] = read_latest(store)
+    assert (said.job_id, len(said.assignments)) == ("1", 3)
+    monkeypatch.setattr(history, "KEPT", 1)
+    history.write_assignments(store, said.keys, said.collection, "1", said.assignments)
     assert of(store, photos) == ["1"]
 
 

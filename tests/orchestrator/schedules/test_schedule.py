@@ -6,22 +6,23 @@ from pathlib import Path
 import pytest
 
 from headcount.contract.layout import JobKeys, ScheduleKeys
-from headcount.contract.messages import (
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import (
     FinishedRecord,
     JobSpec,
-    NightRecord,
+    ScheduledRunRecord,
     ScheduleRecord,
-    read_record,
 )
 from headcount.errors import FatalError, TransientError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from orchestrator.schedules.schedule import (
     Scheduler,
     add_schedule,
     moments,
-    nights,
     remove_schedule,
+    scheduled_runs,
     schedules,
     states,
 )
@@ -54,7 +55,7 @@ class Nightly:
             model="embedded",
         )
 
-    def keeper(self) -> Scheduler:
+    def scheduler(self) -> Scheduler:
         def hook(body: dict[str, object]) -> None:
             if self.deaf:
                 raise TransientError("the webhook did not take it")
@@ -70,14 +71,14 @@ class Nightly:
 
     def look(self, moment: datetime) -> list[str]:
         self.moment = moment
-        return [night.label for night in self.keeper().look()]
+        return [run.label for run in self.scheduler().look()]
 
     def end(self, state: str = "done") -> None:
-        night = nights(self.store, "home")[-1]
+        run = scheduled_runs(self.store, "home")[-1]
         record = FinishedRecord.model_validate(
-            {"job_id": night.job_id, "state": state, "finished": self.moment, "out": night.out}
+            {"job_id": run.job_id, "state": state, "finished": self.moment, "out": run.out}
         )
-        self.store.put(JobKeys(night.job_id).finished, record.to_bytes())
+        self.store.put(JobKeys(run.job_id).finished, record.to_bytes())
 
 
 @pytest.fixture
@@ -92,9 +93,9 @@ def test_a_night_begins_when_it_is_due_and_once(nightly: Nightly) -> None:
     assert nightly.look(due) == []
     nightly.end()
     assert nightly.look(due + timedelta(hours=1)) == []
-    (night,) = nights(nightly.store, "home")
-    spec = read_record(nightly.store, JobKeys(night.job_id).spec, JobSpec)
-    assert spec.out == night.out == nightly.store.uri + "nights/home/2026-11-25/"
+    (run,) = scheduled_runs(nightly.store, "home")
+    spec = read_record(nightly.store, JobKeys(run.job_id).spec, JobSpec)
+    assert spec.out == run.out == nightly.store.uri + "nights/home/2026-11-25/"
 
 
 def test_a_night_longer_than_a_day_is_not_overlapped_and_the_missed_ones_are_caught_up_once(
@@ -114,27 +115,27 @@ def test_a_night_longer_than_a_day_is_not_overlapped_and_the_missed_ones_are_cau
 def test_two_supervisors_never_begin_the_same_night(nightly: Nightly) -> None:
     nightly.moment = datetime(2026, 11, 25, 1, tzinfo=UTC)
     schedule = schedules(nightly.store)[0]
-    late = nightly.keeper()
-    assert nightly.keeper().look()
+    late = nightly.scheduler()
+    assert nightly.scheduler().look()
     assert late._begin(schedule, None, nightly.moment) is None
-    assert len(nights(nightly.store, "home")) == 1
+    assert len(scheduled_runs(nightly.store, "home")) == 1
 
 
 def test_a_supervisor_that_died_between_night_and_job_leaves_no_night_without_its_job(
     nightly: Nightly,
 ) -> None:
     nightly.look(datetime(2026, 11, 25, 1, tzinfo=UTC))
-    (night,) = nights(nightly.store, "home")
-    nightly.store.delete(JobKeys(night.job_id).spec)
+    (run,) = scheduled_runs(nightly.store, "home")
+    nightly.store.delete(JobKeys(run.job_id).spec)
     nightly.look(datetime(2026, 11, 25, 2, tzinfo=UTC))
-    assert read_record(nightly.store, JobKeys(night.job_id).spec, JobSpec).out == night.out
+    assert read_record(nightly.store, JobKeys(run.job_id).spec, JobSpec).out == run.out
 
 
 def test_run_now_begins_a_night_beside_the_clock_and_never_a_second_one(nightly: Nightly) -> None:
-    night = nightly.keeper().begin_now("home")
-    assert night.label == "2026-11-24T130000"
+    run = nightly.scheduler().begin_now("home")
+    assert run.label == "2026-11-24T130000"
     with pytest.raises(FatalError, match="never overlaps itself"):
-        nightly.keeper().begin_now("home")
+        nightly.scheduler().begin_now("home")
     assert nightly.look(datetime(2026, 11, 25, 1, tzinfo=UTC)) == []
     nightly.end()
     assert nightly.look(datetime(2026, 11, 25, 3, tzinfo=UTC)) == ["2026-11-25"]
@@ -180,8 +181,8 @@ def test_schedules_live_in_the_archive(nightly: Nightly) -> None:
     nightly.look(datetime(2026, 11, 25, 1, tzinfo=UTC))
     remove_schedule(nightly.store, "home")
     assert [s.name for s in schedules(nightly.store)] == ["away"]
-    assert len(nights(nightly.store, "home")) == 1
+    assert len(scheduled_runs(nightly.store, "home")) == 1
     with pytest.raises(FatalError, match="no schedule"):
         remove_schedule(nightly.store, "home")
-    assert isinstance(nights(nightly.store, "home")[0], NightRecord)
-    assert ScheduleKeys("home").night(1) == "schedules/home/nights/000001.json"
+    assert isinstance(scheduled_runs(nightly.store, "home")[0], ScheduledRunRecord)
+    assert ScheduleKeys("home").run(1) == "schedules/home/nights/000001.json"

@@ -3,7 +3,6 @@ import pytest
 from numpy.typing import NDArray
 
 from workers.clustering.cluster import cluster, join_rule
-from workers.clustering.knn import EXACT_LIMIT, knn_graph
 from workers.clustering.linkage import LinkageRule
 
 EASY = LinkageRule(pair=0.5, group=0.5)
@@ -101,18 +100,3 @@ def test_purity_asks_for_more_or_less() -> None:
     loose, pure = (join_rule(0.5, 0.4, faces=100, purity=purity) for purity in (0, 1))
     assert loose.pair < 0.5 < pure.pair
     assert loose.group < 0.4 < pure.group
-
-
-def test_above_the_exact_limit_nearly_every_pair_is_found() -> None:
-    embeddings = people(EXACT_LIMIT // 4 + 500, 4, noise=0.4, dims=32)
-    edges = knn_graph(embeddings, neighbours=8, threshold=0.8)
-    within = (edges.first // 4) == (edges.second // 4)
-    expected = len(embeddings) // 4 * 6
-    assert within.sum() > 0.95 * expected
-
-
-def test_each_pair_is_given_once() -> None:
-    edges = knn_graph(people(3, 6, noise=0.3), neighbours=5, threshold=0.0)
-    pairs = list(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
-    assert len(pairs) == len(set(pairs))
-    assert all(first < second for first, second in pairs)

@@ -3,100 +3,98 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from tests.workers.clustering.test_cluster import people
+from workers.clustering.assignment import assign
+from workers.clustering.cells import Cells, exhaustive_cells
+from workers.clustering.centroids import Centroids, sample_size
 from workers.clustering.knn import (
-    UNASSIGNED,
-    Cells,
-    Centroids,
+    BUCKET_BITS,
+    EXACT_LIMIT,
     Edges,
-    Places,
-    every_pair,
-    find_in_cells,
+    bucket_by_query,
     knn_graph,
-    merge,
-    place,
-    sample_size,
+    merge_buckets,
+    search_cells,
+    search_group,
 )
 
-DESCRIPTORS = people(1500, 4, noise=0.4, dims=32)
-COUNT = len(DESCRIPTORS)
+EMBEDDINGS = people(1500, 4, noise=0.4, dims=32)
+COUNT = len(EMBEDDINGS)
 
 
 def pairs_of(edges: Edges) -> set[tuple[int, int]]:
     return set(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
 
 
-def pivots(pool: ThreadPoolExecutor) -> Centroids:
-    seen, drawn = sample_size(COUNT)
-    return Centroids.of(DESCRIPTORS[:drawn], seen, pool)
-
-
-def test_groups_of_cells_that_are_joined_apart_give_the_graph_that_is_joined_at_once() -> None:
+def test_groups_of_cells_searched_apart_give_the_graph_that_is_made_at_once() -> None:
     with ThreadPoolExecutor(2) as pool:
-        cut = pivots(pool)
+        seen, drawn = sample_size(COUNT)
+        centroids = Centroids.train(EMBEDDINGS[:drawn], seen, pool)
         parts = [np.arange(0, 1000), np.arange(1000, COUNT)]
-        placed = [place(DESCRIPTORS[part], cut) for part in parts]
-        whole = find_in_cells(
-            DESCRIPTORS, Cells.of(placed, len(cut)), pool, neighbours=8, threshold=0.7
-        )
+        assigned = [assign(EMBEDDINGS[part], centroids) for part in parts]
+        cells = Cells.build(assigned, len(centroids))
+        whole = search_cells(EMBEDDINGS, cells, pool, neighbours=8, threshold=0.7)
         found = []
-        for first, last in ((0, 11), (11, len(cut))):
-            within = [each.within(first, last) for each in placed]
-            number = np.concatenate(
-                [part[looking] for part, (looking, _) in zip(parts, within, strict=True)]
+        for first, last in ((0, 11), (11, len(centroids))):
+            within = [each.within(first, last) for each in assigned]
+            ids = np.concatenate(
+                [part[chosen] for part, (chosen, _) in zip(parts, within, strict=True)]
             ).astype(np.int32)
-            cells = Cells.of([there for _, there in within], last - first)
-            found += find_in_cells(
-                DESCRIPTORS[number],
-                cells,
-                pool,
-                neighbours=8,
-                threshold=0.7,
-                number=number,
-                count=COUNT,
+            cells = Cells.build([there for _, there in within], last - first)
+            found += search_cells(
+                EMBEDDINGS[ids], cells, pool, neighbours=8, threshold=0.7, ids=ids, count=COUNT
             )
-        at_once, apart = (merge(f, neighbours=8, pool=pool) for f in (whole, found))
+        at_once, apart = (merge_buckets(f, neighbours=8, pool=pool) for f in (whole, found))
     assert pairs_of(at_once) == pairs_of(apart)
-    exact = pairs_of(knn_graph(DESCRIPTORS, neighbours=8, threshold=0.7))
+    exact = pairs_of(knn_graph(EMBEDDINGS, neighbours=8, threshold=0.7))
     assert len(exact & pairs_of(apart)) > 0.95 * len(exact)
 
 
-def test_a_point_is_placed_alike_whatever_is_placed_beside_it() -> None:
-    with ThreadPoolExecutor(1) as pool:
-        cut = pivots(pool)
-    alone, all_of_them = place(DESCRIPTORS[70:75], cut), place(DESCRIPTORS, cut)
-    assert alone.home.tolist() == all_of_them.home[70:75].tolist()
-    of_71 = all_of_them.cell[all_of_them.point == 71]
-    assert alone.cell[alone.point == 1].tolist() == of_71.tolist()
-    assert all_of_them.home[71] in of_71, "a point looks into its own cell, too"
-
-
-def test_only_those_who_look_into_some_cells_are_handed_on_to_them() -> None:
-    places = Places(
-        home=np.array([0, 3, 2], np.int32),
-        cell=np.array([0, 0, 2, 2, 3, 3], np.int32),
-        point=np.array([0, 1, 1, 2, 0, 1], np.int32),
-    )
-    looking, there = places.within(2, 3)
-    assert looking.tolist() == [1, 2]
-    assert there.home.tolist() == [UNASSIGNED, 0]
-    assert there.cell.tolist() == [0, 0]
-    assert there.point.tolist() == [0, 1]
-    nobody, empty = places.within(1, 2)
-    assert len(nobody) == len(empty.home) == len(empty.cell) == 0
-
-
-def test_a_picture_that_is_there_many_times_finds_the_lowest_alone_in_whatever_order_it_lies() -> (
-    None
-):
-    alike = np.repeat(DESCRIPTORS[:1], 500, axis=0)
-    numbers = np.random.default_rng(0).permutation(500).astype(np.int32)
+def test_copies_of_one_photo_keep_the_lowest_neighbours_whatever_their_order() -> None:
+    alike = np.repeat(EMBEDDINGS[:1], 500, axis=0)
+    shuffled = np.random.default_rng(0).permutation(500).astype(np.int32)
     graphs = []
     with ThreadPoolExecutor(2) as pool:
-        for number in (None, numbers):
-            found = find_in_cells(
-                alike, every_pair(500), pool, neighbours=8, threshold=0.7, number=number
-            )
-            assert sum(len(shelf) for group in found for shelf in group) <= 9 * 500
-            graphs.append(pairs_of(merge(found, neighbours=8, pool=pool)))
+        for ids in (None, shuffled):
+            cells = exhaustive_cells(500)
+            found = search_cells(alike, cells, pool, neighbours=8, threshold=0.7, ids=ids)
+            assert sum(len(bucket) for group in found for bucket in group) <= 9 * 500
+            graphs.append(pairs_of(merge_buckets(found, neighbours=8, pool=pool)))
     lowest = {(low, high) for low in range(8) for high in range(low + 1, 500)}
     assert graphs == [lowest, lowest]
+
+
+def test_above_the_exact_limit_nearly_every_pair_is_found() -> None:
+    embeddings = people(EXACT_LIMIT // 4 + 500, 4, noise=0.4, dims=32)
+    edges = knn_graph(embeddings, neighbours=8, threshold=0.8)
+    within = (edges.first // 4) == (edges.second // 4)
+    expected = len(embeddings) // 4 * 6
+    assert within.sum() > 0.95 * expected
+
+
+def test_each_pair_is_given_once() -> None:
+    edges = knn_graph(people(3, 6, noise=0.3), neighbours=5, threshold=0.0)
+    pairs = list(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    assert all(first < second for first, second in pairs)
+
+
+def test_a_hit_is_at_the_threshold_or_above_and_is_never_the_query_itself() -> None:
+    rows = people(5, 4, noise=0.6)
+    query, neighbour, cosine = search_group(
+        rows, exhaustive_cells(20), range(1), neighbours=20, threshold=0.3
+    )
+    expected = (rows @ rows.T >= 0.3) & ~np.eye(20, dtype=bool)
+    assert sorted(zip(query.tolist(), neighbour.tolist(), strict=True)) == sorted(
+        (int(one), int(other)) for one, other in np.argwhere(expected)
+    )
+    assert cosine.min() >= np.float32(0.3)
+
+
+def test_a_sorted_bucket_goes_by_query_and_then_from_the_nearest_on() -> None:
+    second = 1 << BUCKET_BITS
+    query = np.array([1, 0, second, 1, 1], np.int32)
+    neighbour = np.array([7, 9, 3, 5, 6], np.int32)
+    cosine = np.array([0.5, 0.1, 0.9, 0.8, 0.5], np.float32)
+    first, last = bucket_by_query((query, neighbour, cosine), second + 1)
+    assert (np.sort(first) & np.uint64(0xFFFFFFFF)).tolist() == [9, 5, 6, 7]
+    assert (last & np.uint64(0xFFFFFFFF)).tolist() == [3]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from headcount.contract.messages import PackRecord
+from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError, TransientError
 from tests.workers.pictures import encoded, jpeg, stored_turned
@@ -26,7 +26,7 @@ class RedSquares:
     scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.7)
     largest = None
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         self.seen.append((image.shape[1], image.shape[0]))
         red = (image[:, :, 0] > 128) & (image[:, :, 2] < 100)
         count, _, stats, _ = cv2.connectedComponentsWithStats(red.astype(np.uint8))
@@ -210,7 +210,7 @@ class SeesOnlyBordered:
     scores = RedSquares.scores
     largest = None
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         factor = image.shape[1] / (2 * self.size[0])  # the border doubles both sides
         turned = (image.shape[0] > image.shape[1]) != (self.size[1] > self.size[0])
         if factor < 1 or turned:

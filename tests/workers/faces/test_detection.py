@@ -1,4 +1,4 @@
-"""Which passes a photo gets, and how their finds become one list of faces."""
+"""Which passes a photo gets, and how their detections become one list of faces."""
 
 from dataclasses import dataclass, field
 
@@ -39,7 +39,7 @@ class Blobs:
     scores: Scores = SCORES
     seen: list[tuple[int, int]] = field(default_factory=list)
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         import cv2
 
         self.seen.append((image.shape[1], image.shape[0]))
@@ -141,7 +141,41 @@ def test_every_face_is_there_once_best_first() -> None:
     assert (np.diff(found.faces.scores) < 0).all()
 
 
-# -- the second look ------------------------------------------------------------------------------
+@dataclass
+class Told:
+    """A detector that gives each image its own faces: (left, top, side, score) by width."""
+
+    faces: dict[int, list[tuple[float, float, float, float]]]
+    largest: int | None = None
+    scores: Scores = SCORES
+
+    def detect(self, image: Image) -> Detections:
+        rows = np.float32(self.faces.get(image.shape[1], [])).reshape(-1, 4)
+        marks = np.zeros((len(rows), 5, 2), np.float32)
+        return Detections(np.float32(rows[:, [0, 1, 2, 2]]), marks, rows[:, 3])
+
+
+def shifted_square(shared: float, score: float) -> tuple[float, float, float, float]:
+    """A square of 100 pixels whose overlap with that at 0, 0 is ``shared``."""
+    return 100 * (1 - 2 * shared / (1 + shared)), 0, 100, score
+
+
+@pytest.mark.parametrize(("shared", "count"), [(0.39, 2), (0.41, 1)])
+def test_two_faces_that_share_more_than_0_4_are_one(shared: float, count: int) -> None:
+    detector = Told({640: [(0, 0, 100, 0.9), shifted_square(shared, 0.8)]})
+    assert len(search_image(photo(640, 480), detector, PROFILES["fast"])) == count
+
+
+@pytest.mark.parametrize(("shared", "counts"), [(0.39, False), (0.41, True)])
+def test_two_passes_agree_on_faces_that_share_0_4(shared: float, counts: bool) -> None:
+    detector = Told({1000: [(0, 0, 100, 0.55)], 500: [(0, 0, 50, 0.45)]})
+    left, top, side, score = shifted_square(shared, 0.45)
+    detector.faces[500] = [(left / 2, top, side / 2, score)]
+    found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
+    assert len(found) == int(counts)
+
+
+# -- the tiled pass -------------------------------------------------------------------------------
 
 
 def crowd(width: int, height: int, side: int) -> tuple[Image, list[tuple[int, int, int]]]:
@@ -155,7 +189,7 @@ def crowd(width: int, height: int, side: int) -> tuple[Image, list[tuple[int, in
 
 def test_a_large_group_photo_is_searched_in_tiles_and_each_face_is_there_once() -> None:
     image, places = crowd(5000, 3300, 34)
-    places = [*places, (20, 20, 150)]  # a few are seen at once, and call for the second look
+    places = [*places, (20, 20, 150)]  # a few are seen at once, and call for tiles
     image[20:170, 20:170, 0] = 230
     image[20:95, 20:170, 1] = 200
     image[400:500, 20:120, 0] = 230
@@ -166,7 +200,7 @@ def test_a_large_group_photo_is_searched_in_tiles_and_each_face_is_there_once() 
     assert "2896 tiles" in found.passes
 
 
-def test_one_face_in_a_large_photo_gets_no_second_look() -> None:
+def test_one_face_in_a_large_photo_gets_no_tiled_pass() -> None:
     detector = Blobs()
     found_in(photo(5000, 3300, (1000, 1000, 900, 0.9)), detector)
     assert len(detector.seen) == 2

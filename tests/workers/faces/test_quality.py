@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 
 from tests.workers.pictures import noise
-from workers.faces.quality import MINIMUM_HEIGHT, MINIMUM_QUALITY, certainty, qualities, usable
+from workers.faces.quality import (
+    MINIMUM_HEIGHT,
+    MINIMUM_QUALITY,
+    certainty,
+    qualities,
+    quality_parts,
+    usable,
+)
 from workers.images.align import SIZE, TEMPLATE
 from workers.models.base import Floats, Image
 
@@ -121,3 +128,66 @@ def test_tiny_faces_and_poor_faces_are_not_usable() -> None:
     boxes = np.array([[0, 0, 50, height] for height in heights], np.float32)
     marks = np.float32([0.9, 0.9, MINIMUM_QUALITY - 0.01, MINIMUM_QUALITY])
     assert usable(boxes, marks).tolist() == [False, True, False, True]
+
+
+# -- the figures of docs/finding.md ---------------------------------------------------------------
+
+
+def striped(depth: int) -> Image:
+    """A crop of columns of two greys: its Laplacian's deviation is 4 times ``depth``."""
+    columns = np.where(np.arange(SIZE) % 2, 128 + depth, 128 - depth).astype(np.uint8)
+    return np.repeat(np.broadcast_to(columns, (SIZE, SIZE))[..., None], 3, axis=2)
+
+
+def parts(*, height: float = 112, depth: int = 6, nose: float = 0.5) -> dict[str, float]:
+    landmarks = FRONT.copy()
+    landmarks[2, 0] = FRONT[0, 0] + nose * (FRONT[1, 0] - FRONT[0, 0])
+    box = np.array([[0, 0, 50, height]], np.float32)
+    made = quality_parts(box, landmarks[None], np.ones(1, np.float32), striped(depth)[None])
+    return {name: float(part[0]) for name, part in made.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "measures"),
+    [
+        ("size", {12: 0.0, 37: 0.25, 62: 0.5, 112: 1.0, 500: 1.0}),
+        ("sharpness", {0: 0.0, 3: 0.5, 6: 1.0, 9: 1.0}),
+        ("pose", {0.5: 1.0, 0.75: 0.5, 0.25: 0.5, 0.99: 0.1, 1.5: 0.1}),
+    ],
+)
+def test_a_part_of_the_quality_goes_from_nothing_to_all(
+    name: str, measures: dict[float, float]
+) -> None:
+    given = {"size": "height", "sharpness": "depth", "pose": "nose"}[name]
+    for value, expected in measures.items():
+        changed = parts(**{given: value})  # type: ignore[arg-type]
+        assert changed[name] == pytest.approx(expected, abs=0.02)
+
+
+SHARES = {"size": 1 / 15, "sharpness": 1 / 15, "pose": 1 / 15, "score": 4 / 15, "certainty": 8 / 15}
+
+
+def with_half(name: str, *, certain: bool = True) -> float:
+    """The quality of a face of which one part is 0.5 and every other part 1."""
+    box = np.array([[0, 0, 50, 62 if name == "size" else 112]], np.float32)
+    landmarks = FRONT.copy()
+    landmarks[2, 0] += (FRONT[1, 0] - FRONT[0, 0]) / 4 if name == "pose" else 0
+    crops = striped(3 if name == "sharpness" else 6)[None]
+    scores = np.float32([0.5 if name == "score" else 1])
+    sure = np.float32([0.5 if name == "certainty" else 1]) if certain else None
+    return float(qualities(box, landmarks[None], scores, crops, sure)[0])
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_quality_is_the_weighted_geometric_mean_of_its_parts(name: str) -> None:
+    assert with_half(name) == pytest.approx(0.5 ** SHARES[name], abs=2e-3)
+
+
+def test_without_the_certainty_the_other_parts_share_its_weight() -> None:
+    assert with_half("score", certain=False) == pytest.approx(0.5 ** (4 / 7), abs=2e-3)
+
+
+def test_a_face_of_18_pixels_and_a_quality_of_0_4_is_just_usable() -> None:
+    boxes = np.float32([[0, 0, 9, 18], [0, 0, 9, 17.9], [0, 0, 9, 18]])
+    marks = np.float32([0.4, 0.9, 0.399])
+    assert usable(boxes, marks).tolist() == [True, False, False]

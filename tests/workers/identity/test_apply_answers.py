@@ -1,23 +1,24 @@
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
 
-from headcount.contract.messages import now
+from headcount.contract.layout import PackKeys
+from headcount.contract.record import now
 from headcount.decisions import Action, DecisionRecord, overlap
-from headcount.settings import S3Settings
-from headcount.storage.memory import MemoryStore
-from headcount.tables import Table, gallery_schema
-from workers.identity.apply_answers import Decided, enrol_named, nearest_place
-from workers.runtime.unit import Unit
+from headcount.s3_settings import S3Settings
+from headcount.storage import open_store
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
+from workers.identity.apply_answers import Answers, enrol_named, nearest_place
 from workers.tables.embeddings import Embeddings
+from workers.tables.pack_tables import PackTables
 
 POSITIONS = {face: n for n, face in enumerate("abcd")}
 
 
-def decided(*said: tuple[Action, str, str | None]) -> Decided:
+def answers(*said: tuple[Action, str, str | None]) -> Answers:
     records = tuple(
         DecisionRecord(at=now(), action=action, faces=(), person_id=person)
         for action, _, person in said
@@ -25,51 +26,49 @@ def decided(*said: tuple[Action, str, str | None]) -> Decided:
     sides = [
         (faces[:1], faces[1:]) if act == "different" else (faces, "") for act, faces, _ in said
     ]
-    return Decided(
+    return Answers(
         records, tuple(tuple(one) for one, _ in sides), tuple(tuple(other) for _, other in sides)
     )
 
 
-def naming(folder: Path) -> tuple[Unit, Table]:
-    """A unit with an empty gallery of four dimensions."""
-    gallery = Table(folder.as_uri() + "/", "gallery.lance", S3Settings())
-    gallery.create(gallery_schema(4))
-    unit = SimpleNamespace(
-        store=MemoryStore(),
-        spec=SimpleNamespace(photos="file:///photos/"),
-        pack_keys=SimpleNamespace(gallery="gallery.lance"),
-        table=lambda _: gallery,
-        confirm=lambda: None,
-    )
-    return cast("Unit", unit), gallery
+def naming(folder: Path) -> tuple[PackTables, Table]:
+    """An archive's tables, with an empty gallery of four dimensions."""
+    store = open_store(folder.as_uri() + "/", S3Settings())
+    tables = PackTables(store, PackKeys("p"), "file:///photos/", S3Settings())
+    tables.gallery.create(gallery_schema(4))
+    return tables, tables.gallery
+
+
+def always() -> None:
+    """Writing is allowed."""
 
 
 def test_links_are_pairs_of_the_faces_that_are_here() -> None:
-    must, cannot = decided(("same", "abx", None), ("different", "bcdx", None)).links(POSITIONS)
+    must, cannot = answers(("same", "abx", None), ("different", "bcdx", None)).links(POSITIONS)
     assert must.tolist() == [[0, 1]]
     assert cannot.tolist() == [[1, 2], [1, 3]], "c and d are one face under two ids"
 
 
 def test_of_links_that_contradict_each_other_the_latest_holds() -> None:
-    must, cannot = decided(("different", "ac", None), ("same", "abc", None)).links(POSITIONS)
+    must, cannot = answers(("different", "ac", None), ("same", "abc", None)).links(POSITIONS)
     assert (len(must), len(cannot)) == (2, 0)
-    must, cannot = decided(("same", "ab", None), ("different", "ab", None)).links(POSITIONS)
+    must, cannot = answers(("same", "ab", None), ("different", "ab", None)).links(POSITIONS)
     assert (len(must), len(cannot)) == (0, 1)
 
 
 def test_no_link_joins_two_that_are_apart_by_way_of_a_third() -> None:
-    said = decided(("same", "ab", None), ("same", "bc", None), ("different", "ac", None))
+    said = answers(("same", "ab", None), ("same", "bc", None), ("different", "ac", None))
     must, cannot = said.links(POSITIONS)
     assert len(must) == 1
     assert cannot.tolist() == [[0, 2]]
 
 
-def of_clusters(*said: tuple[Action, str, str]) -> Decided:
+def of_clusters(*said: tuple[Action, str, str]) -> Answers:
     records = tuple(
         DecisionRecord(at=now(), action=action, faces=(), clusters=("k1", "k2"))
         for action, _, _ in said
     )
-    return Decided(records, tuple(tuple(o) for _, o, _ in said), tuple(tuple(o) for *_, o in said))
+    return Answers(records, tuple(tuple(o) for _, o, _ in said), tuple(tuple(o) for *_, o in said))
 
 
 def test_all_faces_of_two_linked_clusters_are_one_person() -> None:
@@ -94,8 +93,8 @@ def test_a_link_of_clusters_is_taken_back_whole_and_may_be_made_again() -> None:
 
 def test_a_face_that_was_parted_later_stays_out_of_the_linked_clusters() -> None:
     clusters = of_clusters(("same", "ab", "cd"))
-    faces = decided(("different", "ad", None))
-    both = Decided(
+    faces = answers(("different", "ad", None))
+    both = Answers(
         clusters.records + faces.records,
         clusters.faces + faces.faces,
         clusters.others + faces.others,
@@ -108,35 +107,35 @@ def test_a_face_that_was_parted_later_stays_out_of_the_linked_clusters() -> None
 def test_linked_clusters_do_not_put_two_faces_of_one_photo_together() -> None:
     must, _ = of_clusters(("same", "ab", "cd")).links(POSITIONS, [1, 2, 2, 3])
     assert must.tolist() == [[0, 1], [0, 3]]
-    must, _ = decided(("same", "bc", None)).links(POSITIONS, [1, 2, 2, 3])
+    must, _ = answers(("same", "bc", None)).links(POSITIONS, [1, 2, 2, 3])
     assert must.tolist() == [[1, 2]], "what was said of two faces holds"
 
 
 def test_a_rejection_holds_until_the_face_is_given_that_name() -> None:
-    assert decided(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
-    assert decided(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
-    assert decided(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
+    assert answers(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
+    assert answers(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
+    assert answers(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
 
 
 def test_of_two_names_of_a_face_the_latest_holds() -> None:
-    said = decided(("name", "ab", "p1"), ("name", "a", "p2"))
+    said = answers(("name", "ab", "p1"), ("name", "a", "p2"))
     assert said.renamed == {("a", "p1")}
-    assert decided(("name", "a", "p1"), ("name", "a", "p2"), ("name", "a", "p1")).renamed == {
+    assert answers(("name", "a", "p1"), ("name", "a", "p2"), ("name", "a", "p1")).renamed == {
         ("a", "p2")
     }
-    assert decided(("name", "a", "p1"), ("name", "a", "p1")).renamed == set()
+    assert answers(("name", "a", "p1"), ("name", "a", "p1")).renamed == set()
 
 
 def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     faces = pa.table(
         {"face_id": ["a", "b"], "photo": ["1.jpg", "2.jpg"], "quality": [1.0, 1.0]}
         | {name: [0.0, 0.0] for name in "xywh"}
     )
     vectors = Embeddings.as_stored(np.eye(2, 4, dtype=np.float16))
     first, second = ("name", "ab", "p1"), ("name", "ab", "p2")
-    for said in (decided(first), decided(first, second)):
-        enrol_named(unit, faces, vectors, said)
+    for said in (answers(first), answers(first, second)):
+        enrol_named(tables, faces, vectors, said, confirm=always)
     rows = gallery.read(["person_id", "etag"]).to_pylist()
     assert sorted((row["person_id"], row["etag"]) for row in rows) == [("p2", "a"), ("p2", "b")]
 
@@ -144,13 +143,13 @@ def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
 def test_of_two_faces_of_one_photo_that_are_given_a_name_the_latest_is_the_reference(
     tmp_path: Path,
 ) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     columns = {"photo": ["1.jpg", "1.jpg"], "face_id": ["a", "b"], "quality": [0.9, 0.9]}
     faces = pa.table(columns | {name: [0.0, 0.0] for name in "xywh"})
     vectors = Embeddings.as_stored(np.eye(4, dtype=np.float32)[:2])
     first, second = ("name", "a", "p1"), ("name", "b", "p1")
-    for said in (decided(first), decided(first, second), decided(first, second)):
-        enrol_named(unit, faces, vectors, said)
+    for said in (answers(first), answers(first, second), answers(first, second)):
+        enrol_named(tables, faces, vectors, said, confirm=always)
     assert gallery.read(["etag"])["etag"].to_pylist() == ["b"], "nobody is in a photo twice"
 
 
@@ -163,7 +162,7 @@ def test_a_face_is_found_again_by_its_place() -> None:
 
 
 def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: Path) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     for photos in (["b.jpg"], ["a.jpg", "b.jpg"]):
         count = len(photos)
         faces = pa.table(
@@ -171,21 +170,21 @@ def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: P
             | {name: [0.0] * count for name in "xywh"}
         )
         vectors = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16).repeat(count, axis=0))
-        enrol_named(unit, faces, vectors, decided(("name", "a", "p1")))
+        enrol_named(tables, faces, vectors, answers(("name", "a", "p1")), confirm=always)
     assert gallery.read(["photo", "etag"]).to_pylist() == [{"photo": "b.jpg", "etag": "a"}]
 
 
 def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo_is_in(
     tmp_path: Path,
 ) -> None:
-    unit, gallery = naming(tmp_path)
+    tables, gallery = naming(tmp_path)
     faces = pa.table(
         {"face_id": ["a"], "photo": ["1.jpg"], "quality": [1.0]} | {name: [0.0] for name in "xywh"}
     )
     vectors, named = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16)), ("name", "a", "p1")
     for source in ("file:///copies/", "file:///photos/"):
-        unit.spec.photos = source  # type: ignore[misc]
-        enrol_named(unit, faces, vectors, decided(named))
+        tables = replace(tables, source=source)
+        enrol_named(tables, faces, vectors, answers(named), confirm=always)
     assert gallery.count() == 2
-    enrol_named(unit, faces, vectors, decided(named, ("reject", "a", "p1")))
+    enrol_named(tables, faces, vectors, answers(named, ("reject", "a", "p1")), confirm=always)
     assert gallery.count() == 0

@@ -1,9 +1,9 @@
 import pyarrow as pa
 import pytest
 
-from headcount.assignments.rolls import ROLL
+from headcount.assignments.history import ASSIGNMENTS
 from workers.identity import previous_run as carry
-from workers.identity.previous_run import FACE_ID_MAP, carried, renamed, same_places
+from workers.identity.previous_run import FACE_ID_MAP, remap, remap_to_pack, same_places
 
 Row = tuple[str, str, float]
 
@@ -56,26 +56,27 @@ def test_photos_that_are_looked_at_in_parts_give_what_all_at_once_give(
 
 def test_a_roll_is_carried_over_with_the_ids_of_this_pack() -> None:
     said = [("a.jpg", "t1", "k1"), ("b.jpg", "t1", "k1"), ("c.jpg", "t2", "k2")]
-    roll = pa.Table.from_pylist(
-        [{"photo": p, "face_id": f, "cluster_id": c} for p, f, c in said], schema=ROLL
+    assignments = pa.Table.from_pylist(
+        [{"photo": p, "face_id": f, "cluster_id": c} for p, f, c in said], schema=ASSIGNMENTS
     )
-    meanings = [("c.jpg", "t2", "m2"), ("a.jpg", "t1", "m1"), ("c.jpg", "t1", "m9")]
-    found = carried(
-        roll,
+    face_id_map = [("c.jpg", "t2", "m2"), ("a.jpg", "t1", "m1"), ("c.jpg", "t1", "m9")]
+    found = remap_to_pack(
+        assignments,
         pa.Table.from_pylist(
-            [dict(zip(FACE_ID_MAP.names, row, strict=True)) for row in meanings], schema=FACE_ID_MAP
+            [dict(zip(FACE_ID_MAP.names, row, strict=True)) for row in face_id_map],
+            schema=FACE_ID_MAP,
         ),
     )
-    assert found.schema == ROLL
+    assert found.schema == ASSIGNMENTS
     rows = found.select(["photo", "face_id", "cluster_id"]).to_pylist()
     assert [tuple(row.values()) for row in rows] == [("a.jpg", "m1", "k1"), ("c.jpg", "m2", "k2")]
 
 
 def test_a_roll_keeps_the_faces_that_mean_what_they_did() -> None:
     said = [{"photo": p, "face_id": f, "cluster_id": "k"} for p, f in ("ax", "bx", "by")]
-    meanings = pa.Table.from_pylist(
-        [{"photo": "b", "face_id": "x", "meaning": "z"}], schema=FACE_ID_MAP
+    face_id_map = pa.Table.from_pylist(
+        [{"photo": "b", "face_id": "x", "new_face_id": "z"}], schema=FACE_ID_MAP
     )
-    found = renamed(pa.Table.from_pylist(said, schema=ROLL), meanings)
-    assert found.schema == ROLL
+    found = remap(pa.Table.from_pylist(said, schema=ASSIGNMENTS), face_id_map)
+    assert found.schema == ASSIGNMENTS
     assert found["face_id"].to_pylist() == ["x", "z", "y"]

@@ -5,14 +5,14 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from headcount.contract.messages import now
+from headcount.contract.record import now
 from headcount.decisions import DecisionRecord, FaceMark
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from orchestrator.people.links import check_link, keep_link
 from tests.at_once import add, begin, end
 from tests.running import table
-from workers.identity import remap as restated
+from workers.identity import remap as remapped
 from workers.identity.previous_run import FACE_ID_MAP
 from workers.identity.remap import cosines, with_marks
 
@@ -28,7 +28,7 @@ def test_a_decision_holds_for_the_ids_of_then_and_of_now_on_the_same_side() -> N
     old = FaceMark(face_id="old", content="c1", box=BOX, side=1)
     new = FaceMark(face_id="new", content="c2", box=BOX)
     record = DecisionRecord(at=now(), action="same", faces=(old,), clusters=("k1", "k2"))
-    rows = [{"photo": "a.jpg", "face_id": "old", "meaning": "new"}]
+    rows = [{"photo": "a.jpg", "face_id": "old", "new_face_id": "new"}]
     about, marks = pa.Table.from_pylist(rows, schema=FACE_ID_MAP), {("a.jpg", "new"): new}
     found = with_marks(record, about, marks)
     assert found.faces == (old, new.model_copy(update={"side": 1}))
@@ -62,8 +62,8 @@ def test_the_descriptors_of_then_and_of_now_are_held_a_few_at_a_time_and_none_is
         held.append(len(one))
         return cosines(one, other)
 
-    monkeypatch.setattr(restated, "cosines", compared)
-    monkeypatch.setattr(restated, "COMPARED", 2)
+    monkeypatch.setattr(remapped, "cosines", compared)
+    monkeypatch.setattr(remapped, "COMPARED", 2)
     end(begin(photos, tmp_path / "archive", "2"))
     assert held == [2, 2, 1]
     assert {row["change"] for row in table(tmp_path / "out-2", "lineage")} == set()

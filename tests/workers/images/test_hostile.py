@@ -7,6 +7,7 @@ import resource
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +23,10 @@ from tests.workers.pictures import (
     jpeg,
     many_scans,
     noise,
+    pixels_of,
     png_with,
     scene,
+    stored_turned,
     tiff_of_one_tile,
     webp_canvas,
     ycck_jpeg,
@@ -213,3 +216,82 @@ def test_what_is_refused_has_an_outcome_of_the_contract() -> None:
         with pytest.raises(PhotoError) as caught:
             decode(data, max_pixels=LIMIT, min_long_side=0)
         assert caught.value.outcome in (Outcome.UNREADABLE, Outcome.TOO_LARGE)
+
+
+# -- damaged at any place -------------------------------------------------------------------------
+
+
+def decodes_or_blames_the_photo(data: bytes) -> bool:
+    try:
+        result = decode(data, max_pixels=LIMIT, min_long_side=0)
+    except PhotoError as error:
+        assert error.reason
+        return False
+    assert result.image.dtype == np.uint8
+    assert result.image.shape == (result.height, result.width, 3)
+    return True
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIF", "WEBP", "TIFF", "GIF", "AVIF"])
+def test_every_prefix_of_a_photo_decodes_or_blames_the_photo(kind: str) -> None:
+    data = encoded(noise(48, 48), kind)
+    whole = [decodes_or_blames_the_photo(data[:end]) for end in range(1, len(data), 37)]
+    assert not whole[0]
+    assert decodes_or_blames_the_photo(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIF", "WEBP", "TIFF", "GIF", "AVIF"])
+def test_flipped_bytes_decode_or_blame_the_photo(kind: str) -> None:
+    data = encoded(scene(48, 48), kind)
+    places = np.random.default_rng(1).integers(0, len(data), 150)
+    for place in places:
+        broken = bytearray(data)
+        broken[place] ^= 0xFF
+        decodes_or_blames_the_photo(bytes(broken))
+
+
+Files = list[tuple[str, bytes]]
+"""Names and bytes."""
+
+
+def damaged(photos: list[Path]) -> Files:
+    """Each photo whole, cut off, and with some bytes flipped."""
+    files: Files = []
+    for photo in photos:
+        data = photo.read_bytes()
+        files += [(photo.name, data), *((photo.name, data[: len(data) * n // 5]) for n in range(5))]
+        random = np.random.default_rng(len(data))
+        for count in (1, 3, 30):
+            broken = np.frombuffer(data, np.uint8).copy()
+            broken[random.integers(0, len(data), count)] ^= 0xFF
+            files.append((photo.name, broken.tobytes()))
+    return files
+
+
+def made_files(folder: str, samples: Path) -> Files:
+    photos = sorted((samples / "photos").iterdir())
+    if folder == "heic":
+        return [(f"{p.stem}.heic", encoded(pixels_of(p), "HEIF")) for p in photos[:3]]
+    if folder == "exif_orientation":
+        pixels = pixels_of(photos[0])
+        return [(f"{turn}.jpg", stored_turned(pixels, turn)) for turn in range(1, 9)]
+    return damaged([p for p in photos if p.stat().st_size < 200_000])
+
+
+def files_of(folder: str, samples: Path, real: Path | None) -> Files:
+    paths = sorted((real / "data" / folder).rglob("*")) if real else []
+    found = [(p.name, p.read_bytes()) for p in paths if p.is_file() and p.suffix != ".csv"]
+    return found or made_files(folder, samples)
+
+
+@pytest.mark.parametrize("folder", ["corrupt_dev", "heic", "exif_orientation"])
+def test_real_files_decode_or_blame_the_photo_and_print_nothing(
+    samples: Path, real: Path | None, folder: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole, loud = [], set()
+    for name, data in files_of(folder, samples, real):
+        whole.append(decodes_or_blames_the_photo(data))
+        if capfd.readouterr().err:
+            loud.add(Path(name).suffix)
+    assert any(whole)
+    assert loud <= {".tif"}  # libtiff writes to the process's stderr, and offers no way to stop it

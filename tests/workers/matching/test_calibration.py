@@ -1,25 +1,15 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from headcount.contract.messages import CalibrationRecord, PackRecord, now
-from headcount.settings import S3Settings, Settings
-from headcount.storage import open_store
-from tests.made_up import made_up_archive
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CalibrationRecord, PackRecord
 from workers.matching.calibration import (
     Calibration,
     cosine_at,
-    labelled_pairs,
     logistic,
-    report,
     search_threshold,
 )
 from workers.matching.impostors import ImpostorPairs
-from workers.people.gallery import NOBODY_ENROLLED
-from workers.runtime.unit import Context, Unit
-from workers.stages.assign import applied_threshold
 
 POINTS = ((1e-2, 0.30), (1e-3, 0.35), (1e-4, 0.40))
 
@@ -75,13 +65,6 @@ def test_the_logistic_says_what_is_seen() -> None:
     assert (np.arange(len(both)) < len(genuine))[band].mean() == pytest.approx(0.75, abs=0.02)
 
 
-def test_labelled_pairs_are_told_apart() -> None:
-    rows = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], np.float32)
-    genuine, impostor = labelled_pairs(rows, np.array([0, 0, 1]))
-    assert genuine.tolist() == pytest.approx([0.6])
-    assert sorted(impostor.tolist()) == pytest.approx([0.0, 0.8])
-
-
 def test_without_labels_the_packs_curve_moves_with_its_impostors() -> None:
     nobody = np.zeros(0, np.float32)
     found = Calibration(nobody, alike(scores(0.18, 0.09, 100_000, 5))).probability(
@@ -116,17 +99,3 @@ def test_kept_figures_stand_in_for_those_of_the_pack_and_nothing_else() -> None:
     applied = kept.applied(pack)
     changed = {k for k, v in applied.model_dump().items() if v != pack.model_dump()[k]}
     assert changed == {"threshold", "fmr", "calibration"}
-
-
-def test_kept_figures_are_reported_as_runs_go_by_them(tmp_path: Path) -> None:
-    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 120, fragments=1)
-    context = Context(Settings(), S3Settings(), "test")
-    kept = CalibrationRecord(
-        made=now(), threshold=0.3, rate=1e-3, fmr=((1e-3, 0.3), (1e-4, 0.33)), calibration=None
-    )
-    unit = Unit(context, open_store(spec.archive), spec.job_id, "reduce")
-    unit.store.put(unit.pack_keys.calibration, kept.to_bytes())
-    unit = Unit(context, unit.store, spec.job_id, "reduce")
-    said = json.loads(report(spec.archive, 1e-3, spec.false_positives))["search"]["threshold"]
-    assert said == applied_threshold(unit, NOBODY_ENROLLED)
-    assert said == pytest.approx(0.3), "not the pack's own 0.45"

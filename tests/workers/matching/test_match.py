@@ -107,6 +107,15 @@ def test_below_the_threshold_nobody_is_named() -> None:
     assert decide([unit(0.4, 0, 1)], [0]) == [False]
 
 
+def test_a_face_at_the_threshold_and_the_margin_is_named_and_none_below() -> None:
+    face = unit(1, 0.2, 0.8)
+    found = match(np.array([face], np.float32), gallery(ADA_AND_BEN))
+    cosine, lead = float(found.similarity[0]), float(found.margin[0])
+    assert decide([face], [0], threshold=cosine, margin=lead) == [True]
+    assert decide([face], [0], threshold=cosine + 0.01, margin=0) == [False]
+    assert decide([face], [0], threshold=0, margin=lead + 0.01) == [False]
+
+
 def test_a_face_between_two_people_is_not_named() -> None:
     assert decide([unit(1, 1.2, 0)], [0], threshold=0.3) == [False]
 

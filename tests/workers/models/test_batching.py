@@ -12,14 +12,16 @@ import pytest
 from numpy.typing import NDArray
 
 from headcount.errors import TransientError
-from headcount.settings import S3Settings, Settings
-from tests.workers.models.detectors.test_detectors import group_photo, scrfd_path
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from tests.workers.networks import scrfd_path, shipped
+from tests.workers.pictures import group_photo, jpeg
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import ModelPack
 from workers.models.batching import MOST_VALUES, SIZES, Batched
-from workers.models.detectors.scrfd import by_image
+from workers.models.detectors.scrfd import same_when_freed
 from workers.models.packs.files import resolve_pack
-from workers.models.packs.open import load_pack, same_when_freed
+from workers.models.packs.open import load_pack
 from workers.models.session import open_session
 
 Array = NDArray[Any]
@@ -149,14 +151,6 @@ def test_the_thread_ends_when_nobody_holds_the_network() -> None:
     assert not thread.is_alive()
 
 
-def test_an_interleaved_batch_is_told_apart() -> None:
-    cells, images, anchors, width = 6, 3, 2, 4
-    apart = np.arange(images * cells * anchors * width).reshape(images, cells, anchors, width)
-    folded = apart.transpose(1, 0, 2, 3).reshape(-1, width)
-    [told] = by_image([folded], images)
-    np.testing.assert_array_equal(told, apart.reshape(images, -1, width))
-
-
 # -- real networks --------------------------------------------------------------------------------
 
 
@@ -179,8 +173,6 @@ def require_same(ours: list[Analysis], theirs: list[Analysis]) -> None:
 
 @pytest.mark.insightface
 def test_photos_that_share_batches_give_what_each_gives_alone(tmp_path: Path) -> None:
-    from tests.workers.pictures import jpeg
-
     image = group_photo()
     photos = [jpeg(np.ascontiguousarray(image[:, 20 * n :])) for n in range(4)]
     alone = analysed(pack("embedded", "off", tmp_path), photos)
@@ -189,9 +181,6 @@ def test_photos_that_share_batches_give_what_each_gives_alone(tmp_path: Path) ->
 
 @pytest.mark.insightface
 def test_an_scrfd_that_was_shipped_for_one_image_takes_batches(data: Path, tmp_path: Path) -> None:
-    from tests.workers.models.packs.test_open import shipped
-    from tests.workers.pictures import jpeg
-
     folder = tmp_path / "pack"
     folder.mkdir()
     path = scrfd_path(data, "500m")

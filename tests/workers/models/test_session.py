@@ -3,13 +3,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from headcount.errors import FatalError, TransientError
 from headcount.settings import Settings
-from workers.models.providers import CPU, CUDA, TENSORRT
+from workers.models.providers import CPU, CUDA, TENSORRT, require_tensorrt
 from workers.models.session import (
     available_providers,
     choose_providers,
@@ -64,6 +65,7 @@ def test_a_gpu_that_was_asked_for_and_is_not_there_stops_the_job(
     assert asked in told
     assert CPU in told
     assert "headcount[gpu]" in told
+    assert "headcount[cuda]" in told
     assert "--provider cpu" in told
 
 
@@ -113,6 +115,34 @@ def test_one_session_serves_many_threads() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(run, range(8))) == [6.0 * number for number in range(8)]
+
+
+@pytest.mark.parametrize(("asked", "falls_back"), [("cpu", 0), ("auto", 1)])
+def test_onnxruntime_takes_the_cpu_by_itself_only_where_the_choice_was_left_to_it(
+    asked: str, falls_back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    class Watched(ort.InferenceSession):  # type: ignore[misc]
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            told.append(kwargs["enable_fallback"])
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(ort, "InferenceSession", Watched)
+    open_session(doubling(), asked, name="doubling.onnx")  # type: ignore[arg-type]
+    assert told == [falls_back]
+
+
+def test_tensorrt_that_is_not_there_is_refused_before_a_network_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.models.session.available_providers", lambda: EVERYTHING)
+    monkeypatch.setattr(
+        "workers.models.session.require_tensorrt",
+        lambda: require_tensorrt(("libnvinfer-of-nobody.so.10",)),
+    )
+    with pytest.raises(FatalError, match=r"libnvinfer-of-nobody\.so\.10"):
+        open_session(b"no model", "tensorrt", name="x.onnx")
 
 
 def test_a_worker_without_a_gpu_has_one_shard_in_hand_unless_it_is_told() -> None:

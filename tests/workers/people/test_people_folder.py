@@ -3,27 +3,27 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pytest
 
 from headcount import audit
 from headcount.collections.photos import Reference
-from headcount.contract.messages import ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.storage.memory import MemoryStore
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from workers.people import enrolment as enrol
-from workers.runtime.unit import Unit, UnitReleased
+from workers.runtime.unit import UnitReleased
 
 
-def looked_at(unit: Unit, source: Store, reference: Reference) -> enrol.Enrolled:
+def looked_at(reference: Reference, source: Store) -> enrol.Enrolled:
     """What a photo gives whose first byte is the only thing that it shows; "?" shows no face."""
     blob = source.get(reference.photo.key)
     told = {"person": reference.person, "photo": reference.photo.key}
@@ -52,20 +52,16 @@ class Archive:
 
     def enrol(self, folder: Path | None = None) -> dict[tuple[str, str], str]:
         """What became of each photo, by person and photo."""
-        unit = SimpleNamespace(
-            store=self.store,
-            photos=0,
-            spec=SimpleNamespace(people=(folder or self.people).as_uri() + "/"),
-            context=SimpleNamespace(
-                open=lambda uri: open_store(uri, S3Settings()),
-                settings=SimpleNamespace(threads=1),
-            ),
-            pack=SimpleNamespace(record=SimpleNamespace(dimensions=256)),
-            pack_keys=SimpleNamespace(gallery="gallery.lance"),
-            table=lambda _: self.table,
+        source = open_store((folder or self.people).as_uri() + "/", S3Settings())
+        reports, _ = enrol.enrol_people(
+            source,
+            self.table,
+            self.store,
+            partial(looked_at, source=source),
+            threads=1,
             confirm=self.confirm,
+            progress=lambda: None,
         )
-        reports, _ = enrol.enrol_people(cast("Unit", unit))
         return {(r.person, r.photo): r.state for r in reports}
 
     @property
@@ -75,8 +71,7 @@ class Archive:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
-    monkeypatch.setattr(enrol, "enrol_one", looked_at)
+def archive(tmp_path: Path) -> Archive:
     made = Archive(tmp_path)
     made.put("Salley/1.jpg", b"s1")
     made.put("Simm/1.jpg", b"m1")

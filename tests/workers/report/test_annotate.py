@@ -9,11 +9,9 @@ import pytest
 from PIL import Image
 
 from headcount.contract.vocabulary import Box, Decision
-from workers.report import fonts
 from workers.report.annotate import Pen, annotate, crop, outline, preview
-from workers.report.labels import Rect, place, wordings
+from workers.report.labels import Rect
 from workers.report.palette import ALERT, RGB, TONES
-from workers.report.spell import in_latin
 from workers.report.view import ShownFace
 
 GREY = 90
@@ -46,34 +44,6 @@ def blank(width: int, height: int) -> np.ndarray:
 def pixel(image: np.ndarray, x: float, y: float) -> RGB:
     red, green, blue = (int(value) for value in image[int(y), int(x)])
     return red, green, blue
-
-
-def crowd(columns: int = 10, rows: int = 5) -> list[ShownFace]:
-    decisions = (Decision.MATCHED, Decision.UNKNOWN, Decision.INFERRED)
-    return [
-        shown(
-            Box(20 + 98 * (n % columns), 60 + 130 * (n // columns), 34, 44),
-            decisions[n % 3],
-            f"Person {n}",
-            cluster_id=f"c{n:03x}beef",
-        )
-        for n in range(columns * rows)
-    ]
-
-
-def labels_of(faces: list[ShownFace], width: int, height: int) -> tuple[list, Rect, list[Rect]]:
-    within = Rect(0, 0, width, height)
-    frames = [
-        Rect(int(f.box.x), int(f.box.y), int(f.box.x + f.box.w), int(f.box.y + f.box.h))
-        for f in faces
-    ]
-    return place(faces, frames, size=Pen.of(within, frames).text, within=within), within, frames
-
-
-def overlap(a: Rect, b: Rect) -> int:
-    across = min(a.right, b.right) - max(a.left, b.left)
-    down = min(a.bottom, b.bottom) - max(a.top, b.top)
-    return max(0, across) * max(0, down)
 
 
 @pytest.mark.parametrize("decision", list(Decision))
@@ -132,36 +102,6 @@ def test_a_long_list_of_missing_people_does_not_swamp_the_photo():
     assert 400 < drawn.shape[0] < 560
 
 
-def test_labels_stay_within_the_image_even_at_its_edges():
-    corners = [(0, 0), (570, 0), (0, 330), (570, 330)]
-    faces = [shown(Box(x, y, 70, 70), person="Maximiliane von Habsburg") for x, y in corners]
-    labels, within, _ = labels_of(faces, 640, 400)
-    assert len(labels) == 4
-    for label in labels:
-        assert 0 <= label.rect.left < label.rect.right <= within.right
-        assert 0 <= label.rect.top < label.rect.bottom <= within.bottom
-        assert label.line.width <= label.rect.width
-
-
-def test_fifty_people_in_rows_have_fifty_labels_that_cover_neither_each_other_nor_a_face():
-    faces = crowd()
-    labels, _, frames = labels_of(faces, 1024, 768)
-    assert len(labels) == 50
-    for number, label in enumerate(labels):
-        assert all(overlap(label.rect, other.rect) == 0 for other in labels[number + 1 :])
-        assert all(overlap(label.rect, frame) == 0 for frame in frames)
-
-
-def test_what_a_label_says():
-    box = Box(0, 0, 9, 9)
-    unknown = shown(box, Decision.UNKNOWN, cluster_id="c3f2a9")
-    assert wordings(shown(box))[0] == "Ada Lovelace 0.71"
-    assert wordings(shown(box, Decision.INFERRED))[0] == "~ Ada Lovelace 0.71"
-    assert wordings(unknown)[0] == "? unknown c3f2"
-    assert wordings(shown(box, Decision.UNKNOWN))[0] == "? unknown"
-    assert wordings(shown(box, Decision.IGNORED)) == ()
-
-
 @pytest.mark.parametrize(("width", "height"), [(40, 40), (1, 1), (300, 12), (12, 300)])
 def test_tiny_images_are_drawn_on_too(width: int, height: int):
     faces = [shown(Box(-5, -5, width + 10, height + 10)), shown(Box(5, 5, 20, 20))]
@@ -193,43 +133,6 @@ def test_names_in_any_script_leave_ink(name: str):
     drawn = annotate(blank(640, 400), [shown(Box(300, 200, 80, 90), person=name)], (), scale=1.0)
     ink = (drawn == TONES[Decision.MATCHED].ink).all(axis=2)
     assert ink.sum() > 20
-
-
-def test_without_system_fonts_names_are_transliterated(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fonts, "_installed", lambda: (fonts.BUILT_IN,))
-    assert fonts.typeset("Zoë Ångström", 16).text == "Zoe Angstrom"
-    assert fonts.typeset("Лев Щукин", 16).text == "Lev Shchukin"
-    assert fonts.typeset("李明 0.71", 16).text == "?? 0.71"
-
-
-def test_letters_are_spelled_in_latin():
-    assert "".join(map(in_latin, "Łódź Straße Ἀθῆναι Ольга")) == "Lodz Strasse Athinai Ol'ga"
-
-
-def test_control_characters_and_line_breaks_are_not_drawn():
-    assert fonts.typeset("Ada\n\tLove\u202elace\ud800", 16).text == "Ada Lovelace"
-
-
-def test_a_text_that_is_too_long_is_cut_with_an_ellipsis():
-    line = fonts.fit("Maximiliane von Habsburg-Lothringen", 16, 120)
-    assert line is not None
-    assert line.width <= 120
-    assert line.text.startswith("Maxi")
-    assert line.text.endswith("…")
-    assert fonts.fit("Maximiliane", 16, 3) is None
-
-
-def test_inks_are_legible_on_their_fills():
-    def luminance(colour: RGB) -> float:
-        linear = [
-            c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
-            for c in (value / 255 for value in colour)
-        ]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    for tone in TONES.values():
-        low, high = sorted((luminance(tone.fill), luminance(tone.ink)))
-        assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
 def decoded(data: bytes) -> np.ndarray:

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from headcount.contract.messages import UnitMessage
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri
 from workers.runtime.unit import Context, Unit
 

@@ -14,14 +14,14 @@ def wanted() -> None:
 class Guest(threading.Thread):
     """Enters a room, says so, and stays until told to leave."""
 
-    def __init__(self, room: SharedExclusiveLock, *, alone: bool) -> None:
+    def __init__(self, lock: SharedExclusiveLock, *, alone: bool) -> None:
         super().__init__(daemon=True)
-        self.room, self.alone = room, alone
+        self.lock, self.alone = lock, alone
         self.inside, self.leave = threading.Event(), threading.Event()
         self.start()
 
     def run(self) -> None:
-        with self.room.entered(alone=self.alone, still_wanted=wanted):
+        with self.lock.hold(alone=self.alone, raise_if_stopped=wanted):
             self.inside.set()
             self.leave.wait(60)
 
@@ -32,20 +32,20 @@ class Guest(threading.Thread):
 
 
 def test_several_units_are_at_work_at_once() -> None:
-    room = SharedExclusiveLock()
-    guests = [Guest(room, alone=False) for _ in range(3)]
+    lock = SharedExclusiveLock()
+    guests = [Guest(lock, alone=False) for _ in range(3)]
     assert all(guest.inside.wait(60) for guest in guests)
     for guest in guests:
         guest.left()
 
 
 def test_one_that_must_be_alone_waits_for_the_others_and_they_for_it() -> None:
-    room = SharedExclusiveLock()
-    first = Guest(room, alone=False)
+    lock = SharedExclusiveLock()
+    first = Guest(lock, alone=False)
     assert first.inside.wait(60)
-    careful = Guest(room, alone=True)
+    careful = Guest(lock, alone=True)
     assert not careful.inside.wait(0.2)
-    later = Guest(room, alone=False)
+    later = Guest(lock, alone=False)
     assert not later.inside.wait(0.2), "whoever is to be alone goes first"
     first.left()
     assert careful.inside.wait(60)
@@ -56,11 +56,11 @@ def test_one_that_must_be_alone_waits_for_the_others_and_they_for_it() -> None:
 
 
 def test_nobody_is_ever_beside_one_that_is_alone() -> None:
-    room, inside, together = SharedExclusiveLock(), [], []
+    lock, inside, together = SharedExclusiveLock(), [], []
 
     def visit(number: int) -> None:
         alone = number % 3 == 0
-        with room.entered(alone=alone, still_wanted=wanted):
+        with lock.hold(alone=alone, raise_if_stopped=wanted):
             inside.append(alone)
             together.append(list(inside))
             inside.remove(alone)
@@ -72,25 +72,25 @@ def test_nobody_is_ever_beside_one_that_is_alone() -> None:
 
 
 def test_a_unit_that_is_no_longer_wanted_stops_waiting_and_bars_nobody() -> None:
-    room = SharedExclusiveLock()
-    first = Guest(room, alone=False)
+    lock = SharedExclusiveLock()
+    first = Guest(lock, alone=False)
     assert first.inside.wait(60)
 
-    def given_up() -> None:
+    def stop_requested() -> None:
         raise UnitReleased
 
-    with pytest.raises(UnitReleased), room.entered(alone=True, still_wanted=given_up):
+    with pytest.raises(UnitReleased), lock.hold(alone=True, raise_if_stopped=stop_requested):
         pytest.fail("there was no room")
-    second = Guest(room, alone=False)
+    second = Guest(lock, alone=False)
     assert second.inside.wait(60)
     first.left()
     second.left()
 
 
 def test_a_unit_that_fails_leaves_the_room() -> None:
-    room = SharedExclusiveLock()
-    with pytest.raises(ValueError, match="broken"), room.entered(alone=True, still_wanted=wanted):
+    lock = SharedExclusiveLock()
+    with pytest.raises(ValueError, match="broken"), lock.hold(alone=True, raise_if_stopped=wanted):
         raise ValueError("broken")
-    guest = Guest(room, alone=True)
+    guest = Guest(lock, alone=True)
     assert guest.inside.wait(60)
     guest.left()

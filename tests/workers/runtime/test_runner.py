@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from headcount.broker import Broker
-from headcount.contract.messages import DoneMarker
+from headcount.broker.client import Broker
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.jobs import attempts
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from workers.models.providers import CPU, CUDA
 from workers.models.session import units_at_once
@@ -24,7 +25,7 @@ class Deaf(Broker):
     def __init__(self) -> None:
         pass
 
-    def beat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
+    def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
         """Hears nothing."""
 
 
@@ -116,7 +117,7 @@ def test_a_shard_that_waits_and_is_given_up_never_begins(context: Context, tmp_p
         careful = begin(pool, work, suspect)
         work.until_begun("embed-0")
         waits = begin(pool, work, other)
-        other.given_up.set()
+        other.stop_requested.set()
         waits.result(60)
         work.end("embed-0")
         careful.result(60)

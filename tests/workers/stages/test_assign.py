@@ -8,7 +8,7 @@ from tests.workers.archives import PACK
 from workers.matching.match import Matches, match
 from workers.people.gallery import Gallery
 from workers.stages import assign as deciding
-from workers.stages.assign import decide
+from workers.stages.assign import assign
 
 
 def test_rejected_faces_are_compared_with_everybody_else_all_at_once(
@@ -26,6 +26,6 @@ def test_rejected_faces_are_compared_with_everybody_else_all_at_once(
     everybody = Gallery(ids, ids, np.arange(4), vectors, ids, ids, boxes)
     faces = pa.table({"face_id": list("abc"), "photo": list("123"), "usable": [True] * 3})
     rejected = {("a", "p"), ("b", "q"), ("b", "r"), ("c", "nobody")}
-    found = decide(faces, vectors[:3], everybody, PACK, threshold=0.5, rejected=rejected)
+    found = assign(faces, vectors[:3], everybody, PACK, threshold=0.5, rejected=rejected)
     assert found["person_id"].to_pylist() == [None, None, "r"]
     assert compared == [3, 3]

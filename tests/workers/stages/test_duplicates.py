@@ -2,13 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from headcount.contract.messages import ManifestPhoto
+from headcount.contract.stored.jobs import ManifestPhoto
 from headcount.errors import TransientError
 from headcount.storage import open_store
 from tests.at_once import WIDTH, AtOnce, add, begin, end
 from workers.runtime.unit import Unit
-from workers.stages.duplicates import as_photo, copied_faces, find_twins
+from workers.stages.duplicates import as_photo, copied_faces, find_duplicates
 from workers.stages.embed import embed_shard
+from workers.stages.job_tables import job_tables
 
 
 def test_faces_are_copied_of_the_very_photo_that_was_found_alike_or_not_at_all(
@@ -18,12 +19,14 @@ def test_faces_are_copied_of_the_very_photo_that_was_found_alike_or_not_at_all(
     first = begin(photos, archive, "1")
     end(first, broker)
     unit = Unit(broker.context, open_store(first.archive), first.job_id, "embed-0000000")
-    [twin] = find_twins(unit, [ManifestPhoto(key="copy.jpg", etag="", size=7)]).values()
-    copies = [(as_photo(twin, ManifestPhoto(key="copy.jpg", etag="", size=7), ""), twin)]
+    tables = job_tables(unit)
+    [duplicate] = find_duplicates(
+        tables.photos, [ManifestPhoto(key="copy.jpg", etag="", size=7)], first.profile
+    ).values()
+    copies = [(as_photo(duplicate, ManifestPhoto(key="copy.jpg", etag="", size=7), ""), duplicate)]
 
     def copied() -> list[str]:
-        table = unit.table(unit.pack_keys.faces)
-        rows = copied_faces(table, copies, "another", first, width=WIDTH)
+        rows = copied_faces(tables.faces, copies, "another", first, width=WIDTH)
         return rows["photo"].to_pylist()
 
     assert copied() == ["copy.jpg"] * 2

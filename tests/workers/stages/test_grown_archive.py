@@ -8,14 +8,16 @@ import pytest
 
 from headcount.contract import columns
 from headcount.contract.columns import Column
-from headcount.contract.messages import ManifestPhoto, ShardManifest
+from headcount.contract.stored.jobs import ManifestPhoto, ShardManifest
 from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from tests.made_up import made_up_archive
 from workers.runtime.unit import Context, Unit
 from workers.stages import embed
 from workers.stages.embed import embed_shard
+from workers.stages.job_tables import job_tables
 from workers.tables import faces
 from workers.tables.faces import load_faces
 
@@ -46,7 +48,9 @@ def test_the_reduce_stage_reads_null_where_the_archive_has_no_such_column_yet(
 ) -> None:
     with_column(monkeypatch, BLUR)
     monkeypatch.setattr(faces, "FACE_COLUMNS", (*faces.FACE_COLUMNS, "blur"))
-    rows, _ = load_faces(unit, None)
+    rows, _ = load_faces(
+        job_tables(unit), None, dimensions=unit.record.dimensions, progress=unit.count_photo
+    )
     assert rows["blur"].null_count == len(rows) == 6
 
 
@@ -54,8 +58,9 @@ def test_an_archive_has_the_column_before_a_shard_is_begun_and_keeps_its_faces(
     unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_column(monkeypatch, BLUR)
-    unit.grow_tables()
-    table = unit.table(unit.pack_keys.faces)
+    tables = job_tables(unit)
+    tables.grow(unit.record.dimensions)
+    table = tables.faces
     assert table.read(["face_id", "blur"])["blur"].null_count == 6
 
 

@@ -8,16 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headcount.broker import RELEASED, Broker
+from headcount.broker.client import RELEASED, Broker
 from headcount.contract.forgotten import ForgettingRecord, ForgottenRecord, tombstone_key
 from headcount.contract.layout import FORGETTING
-from headcount.contract.messages import ControlRecord, DoneMarker, FailedMarker, find_record, now
+from headcount.contract.record import find_record, now
+from headcount.contract.stored.jobs import ControlRecord, DoneMarker, FailedMarker
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.jobs import attempts
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
-from headcount.tables import Table, gallery_schema
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
 from tests.made_up import made_up_archive
 from workers.app import WORK
 from workers.people.gallery import load_gallery
@@ -31,12 +34,12 @@ ADA = person_id("Ada")
 
 
 class Heard(Broker):
-    """A broker that keeps the signs of life."""
+    """A broker that keeps the heartbeats."""
 
     def __init__(self) -> None:
         self.states: list[str] = []
 
-    def beat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
+    def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
         """Keeps one."""
         self.states.append(state["state"])
 
@@ -168,8 +171,8 @@ def test_a_late_task_of_the_reduce_stage_hands_nothing_on(
             WORK[name](unit)
         return [info.key for info in store.list(unit.keys.handed_on)]
 
-    before = do("gather", late=False)
+    before = do("split", late=False)
     assert do("match-0000000", late=True) == before
     for key in before:
         store.delete(key)
-    assert do("gather", late=True) == []
+    assert do("split", late=True) == []

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headcount.assignments import rolls
-from headcount.contract.messages import CalibrationRecord, now
+from headcount.assignments import history
+from headcount.contract.record import now
+from headcount.contract.stored.archive import CalibrationRecord
 from headcount.errors import FatalError
 from tests.workers.archives import COLLECTION, PACK, MadeUp, like, made_up, random_embeddings
 from workers.tools import search as lookup
@@ -64,8 +65,8 @@ def said(archive: MadeUp, *rows: tuple[str, str | None, str | None]) -> None:
         }
         for p, c, n in rows
     ]
-    roll = pa.Table.from_pylist(of_faces, rolls.ROLL)
-    rolls.write_roll(archive.store, archive.keys, COLLECTION, "job", roll)
+    roll = pa.Table.from_pylist(of_faces, history.ASSIGNMENTS)
+    history.write_assignments(archive.store, archive.keys, COLLECTION, "job", roll)
 
 
 def test_whom_runs_put_together_with_a_hit_follows_the_hits_and_nobody_follows_a_miss(

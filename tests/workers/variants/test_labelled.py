@@ -8,15 +8,15 @@ from PIL import Image as Pillow
 from headcount.errors import FatalError
 from headcount.settings import Settings
 from headcount.storage import open_store
+from tests.workers.networks import shipped
 from tests.workers.pictures import noise
-from tests.workers.stages.test_prepare import shipped
 from workers.models.base import Detections, Image, Scores
-from workers.models.packs.files import ModelFile
+from workers.models.model_file import ModelFile
 from workers.models.packs.open import open_detector, open_recogniser
 from workers.variants.labelled import (
     Labelled,
-    Watched,
-    look_at,
+    SamplingDetector,
+    detect_in,
     photos_of_people,
     photos_with_boxes,
 )
@@ -46,12 +46,12 @@ def test_the_central_face_of_each_persons_photos_is_cropped(
     photos = photos_of_people(open_store(str(people)))
     assert [photo.person for photo in photos] == ["Ann", "Ann", "Bob", "Bob", "Bob"]
     detector = open_detector(ModelFile("yunet", shipped("yunet")), settings)
-    seen = look_at(photos, detector, settings)
-    there = {photo.key: sight.crop is not None for photo, sight in zip(photos, seen, strict=True)}
+    seen = detect_in(photos, detector, settings)
+    there = {photo.key: faces.crop is not None for photo, faces in zip(photos, seen, strict=True)}
     assert there.pop("Bob/empty.png") is there.pop("Bob/broken.jpg") is False
     assert all(there.values())
     sface = open_recogniser(ModelFile("sface", shipped("sface")), settings)
-    vectors = sface.embed(np.stack([sight.crop for sight in seen if sight.crop is not None]))
+    vectors = sface.embed(np.stack([faces.crop for faces in seen if faces.crop is not None]))
     assert vectors[0] @ vectors[1] > 0.45 > vectors[0] @ vectors[2]
 
 
@@ -59,9 +59,9 @@ def test_of_photos_that_are_of_nobody_there_are_boxes_and_no_crops(
     people: Path, settings: Settings
 ) -> None:
     detector = open_detector(ModelFile("yunet", shipped("yunet")), settings)
-    (sight,) = look_at([Labelled(open_store(str(people)), "Ann/address.jpg")], detector, settings)
-    assert len(sight.boxes)
-    assert sight.crop is None
+    (faces,) = detect_in([Labelled(open_store(str(people)), "Ann/address.jpg")], detector, settings)
+    assert len(faces.boxes)
+    assert faces.crop is None
 
 
 def test_one_person_is_no_gate(tmp_path: Path) -> None:
@@ -101,24 +101,24 @@ class _Blind:
     scores = Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7)
     largest = None
 
-    def look(self, image: Image) -> Detections:
+    def detect(self, image: Image) -> Detections:
         return Detections.none()
 
 
 def test_what_a_detector_looked_at_is_kept_the_same_however_many_threads_look() -> None:
     images = [noise(8, 8, seed) for seed in range(40)]
-    alone, beside = Watched(_Blind(), 5), Watched(_Blind(), 5)
+    alone, beside = SamplingDetector(_Blind(), 5), SamplingDetector(_Blind(), 5)
     for image in images:
-        alone.look(image)
+        alone.detect(image)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(beside.look, images[::-1]))
+        list(pool.map(beside.detect, images[::-1]))
     assert len(alone.images) == 5
     assert all(np.array_equal(a, b) for a, b in zip(alone.images, beside.images, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(alone.images, images, strict=False))
 
 
 def test_an_image_that_is_kept_is_not_written_over() -> None:
-    watched, image = Watched(_Blind(), 5), noise(8, 8)
-    watched.look(image)
+    sampling, image = SamplingDetector(_Blind(), 5), noise(8, 8)
+    sampling.detect(image)
     image[:] = 0
-    assert watched.images[0].any()
+    assert sampling.images[0].any()

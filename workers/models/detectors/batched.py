@@ -1,7 +1,8 @@
-"""A detector of which the images of many threads are looked at together."""
+"""A detector that runs the images of many threads together, as one batch."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,17 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.errors import FatalError, TransientError
+from headcount.settings import Settings
 from workers.models.base import Detections, Floats, Image, Scores
 from workers.models.batching import Batched
-from workers.models.detectors import scrfd, yunet
 from workers.models.detectors.boxes import Cells, corners_of, filled, merged
 from workers.models.detectors.device_form import CHANNELS
-from workers.models.providers import ShapeRange
+from workers.models.model_file import ModelFile, open_network
+from workers.models.onnx.pixels import PIXELS
+from workers.models.providers import Needs, ShapeRange
 from workers.models.session import Session
+
+log = logging.getLogger(__name__)
 
 STRIDES = (8, 16, 32)
 CELL = 32
-"""An image ends at a multiple of the coarsest stride, as it does where it is looked at alone."""
+"""An image ends at a multiple of the coarsest stride, as it does where it is run alone."""
 LONG_SIDES = (256, 640, 1024, 1472, 1664, 2048)
 """Images are padded to these: close-up, passes and tiles of workers/faces/detection.py."""
 FURTHER = 512
@@ -28,48 +33,66 @@ SHORT_PARTS = (0.6, 0.75, 1.0)
 """The short side in parts of the long one: 16:9, 3:2 and 4:3, square."""
 LARGEST = LONG_SIDES[-1]
 MOST = 16
-"""Images looked at together, at most: a GPU is full, and an engine holds memory for all of them."""
-PROBED = 256
-"""The side of the images by which a network of any size is tried."""
+"""Most images of a batch: a GPU is full then, and an engine holds memory for all of them."""
+TRIAL_SIDE = 256
+"""Side of the images by which a network of free size is tried."""
 SAME = 0.01
-"""By how much, of itself, a score may differ between an image alone and one among others."""
+"""Largest relative difference of a score between an image alone and one among others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How a family of detectors is read: ``faces_of`` the cells of one map, given its stride."""
+class FeatureMaps:
+    """The maps of a family's networks, three of STRIDES, and how their cells are read.
+
+    ``scores`` are those of its detectors, ``anchors`` the cells at each place, ``overlap`` the
+    limit of non-maximum suppression; ``faces_of`` makes faces of some cells of one map, given the
+    input's width and the map's stride; ``form`` makes the network's form of device_form.py.
+    """
 
     scores: Scores
     anchors: int
     overlap: float
     faces_of: Callable[[Cells, int, int], Detections]
+    form: Callable[[bytes, str], bytes]
 
 
-SCRFD = Kind(scrfd.Scrfd.scores, scrfd.ANCHORS, scrfd.OVERLAP, scrfd.faces_of)
-YUNET = Kind(yunet.YuNet.scores, 1, yunet.OVERLAP, yunet.faces_of)
+def open_batched(
+    maps: FeatureMaps, ready: bytes, file: ModelFile, settings: Settings
+) -> BatchedDetector | None:
+    """Open a detector that takes images of several sizes at once; None for one that cannot.
+
+    ``ready`` is the network with its axes freed.
+    """
+    try:
+        form = maps.form(ready, file.name)
+        session = open_network(form, file, settings, Needs(PIXELS, shape_range()))
+        return BatchedDetector(session, maps, name=file.name)
+    except FatalError as error:
+        log.warning("%s; only its images of one size are run together", error)
+        return None
 
 
 class BatchedDetector:
     """A detector in the form of workers/models/detectors/device_form.py.
 
-    Finds what its plain form finds. Raises FatalError for a network that mixes its images up.
+    Detects the same faces as its plain form. Raises FatalError for a network that mixes images up.
     """
 
     largest = None
 
-    def __init__(self, session: Session, kind: Kind, *, name: str) -> None:
-        self.scores = kind.scores
-        self._kind = kind
+    def __init__(self, session: Session, maps: FeatureMaps, *, name: str) -> None:
+        self.scores = maps.scores
+        self._maps = maps
         self._input = next(iter(session.inputs))
         _require_images_apart(session, name)
         self.network = Batched(session.bound(), most=MOST)
 
-    def look(self, image: Image) -> Detections:
-        """What one pass over an image finds; it lies in the upper left of the network's input."""
+    def detect(self, image: Image) -> Detections:
+        """Detect faces in one pass; the image lies in the upper left of the network's input."""
         ends = celled(*image.shape[:2])
         shape = padded_shape(*ends)
         found, cells = self.network.run({self._input: canvas(image, ends, shape)[None]})
-        return read_best(found[0], cells[0], shape, self._kind, ends)
+        return read_best(found[0], cells[0], shape, self._maps, ends)
 
 
 def canvas(image: Image, ends: tuple[int, int], shape: tuple[int, int]) -> Image:
@@ -81,12 +104,12 @@ def canvas(image: Image, ends: tuple[int, int], shape: tuple[int, int]) -> Image
 
 
 def celled(height: int, width: int) -> tuple[int, int]:
-    """Where an image of this size ends, in whole cells."""
+    """Height and width of an image, filled up to whole cells."""
     return filled(height, CELL), filled(width, CELL)
 
 
 def padded_shape(height: int, width: int) -> tuple[int, int]:
-    """The height and width to which an image is padded: few, whatever photos there are."""
+    """Height and width to which an image is padded: one of few shapes."""
     longest = max(height, width)
     long = next((side for side in LONG_SIDES if side >= longest), filled(longest, FURTHER))
     parts = (filled(int(long * part), CELL) for part in SHORT_PARTS)
@@ -98,37 +121,39 @@ def read_best(
     found: Floats,
     cells: NDArray[np.int64],
     shape: tuple[int, int],
-    kind: Kind,
+    maps: FeatureMaps,
     ends: tuple[int, int],
 ) -> Detections:
     """The faces among the best cells of an image: K x 15 numbers and K cells of all maps.
 
-    ``shape`` is that of the network's input; cells beyond the image's ``ends`` are none of it.
+    ``shape`` is that of the network's input; cells beyond the image's ``ends`` are left out.
     """
     height, width = shape
-    good = found[:, 0] >= kind.scores.support
+    good = found[:, 0] >= maps.scores.support
     found, numbers = found[good], cells[good].astype(np.intp)
     parts, start = [], 0
     for stride in STRIDES:
-        end = start + (height // stride) * (width // stride) * kind.anchors
+        end = start + (height // stride) * (width // stride) * maps.anchors
         here = np.flatnonzero((numbers >= start) & (numbers < end))
-        corners = corners_of(numbers[here] - start, width, stride, kind.anchors)
+        corners = corners_of(numbers[here] - start, width, stride, maps.anchors)
         here = here[(corners < ends[::-1]).all(axis=1)]
         mine = found[here]
         at = Cells(mine[:, 0], mine[:, 1:5], mine[:, 5:], numbers[here] - start)
-        parts.append(kind.faces_of(at, width, stride))
+        parts.append(maps.faces_of(at, width, stride))
         start = end
-    return merged(parts, kind.overlap)
+    return merged(parts, maps.overlap)
 
 
 def _require_images_apart(session: Session, name: str) -> None:
-    """Raise FatalError unless images looked at together come out as they do alone.
+    """Raise FatalError unless images run together give what each gives alone.
 
     A Reshape within a network may have been made for one image.
     """
-    waves = np.sin(np.mgrid[:PROBED, :PROBED].sum(axis=0) / 9)[..., None] * [90, 60, 30] + 128
-    grain = np.random.default_rng(0).integers(0, 256, (PROBED, PROBED, 3))
-    whole = (PROBED, PROBED)
+    waves = (
+        np.sin(np.mgrid[:TRIAL_SIDE, :TRIAL_SIDE].sum(axis=0) / 9)[..., None] * [90, 60, 30] + 128
+    )
+    grain = np.random.default_rng(0).integers(0, 256, (TRIAL_SIDE, TRIAL_SIDE, 3))
+    whole = (TRIAL_SIDE, TRIAL_SIDE)
     images = np.stack([canvas(image.astype(np.uint8), whole, whole) for image in (waves, grain)])
     given = next(iter(session.inputs))
     try:
@@ -141,7 +166,7 @@ def _require_images_apart(session: Session, name: str) -> None:
 
 
 def shape_range() -> ShapeRange:
-    """The inputs that an engine is made for."""
+    """Range of input shapes that an engine is made for."""
     return ShapeRange(
         (1, CELL, CELL, CHANNELS), (MOST, 480, 640, CHANNELS), (MOST, LARGEST, LARGEST, CHANNELS)
     )

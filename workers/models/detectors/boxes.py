@@ -1,4 +1,4 @@
-"""Geometry of detectors: anchors, non-maximum suppression, scaling. Pure functions of arrays."""
+"""Geometry of detectors: anchors, non-maximum suppression, padding. Pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.models.base import Detections, Floats, Image
 
 
 def corners_of(cells: NDArray[np.intp], width: int, stride: int, anchors: int = 1) -> Floats:
-    """The x, y of some cells of a feature map, by their numbers: N x 2, in pixels of the input.
+    """Upper left corners, x and y, of some cells of a feature map: N x 2, in pixels of the input.
 
     Cells are numbered row by row, each ``anchors`` times; ``width`` is that of the input.
     """
@@ -22,7 +22,7 @@ def corners_of(cells: NDArray[np.intp], width: int, stride: int, anchors: int = 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """N cells of one feature map that may be faces, as a network gives them.
+    """N cells of one feature map that may be faces, in the network's own numbers.
 
     ``scores`` N, ``boxes`` N x 4, ``points`` N x 10, and their ``numbers`` in the map.
     """
@@ -56,17 +56,17 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
 
 
 @dataclass(frozen=True, slots=True)
-class Finds:
-    """Faces of several parts, and the number of the part that each is from."""
+class DetectionsByPart:
+    """Faces of several parts of an image, or passes over it, and the number of each one's part."""
 
     faces: Detections
     part: NDArray[np.intp]
 
 
-def real_faces(parts: Sequence[Detections]) -> Finds:
-    """The faces of several parts side by side.
+def valid_detections(parts: Sequence[Detections]) -> DetectionsByPart:
+    """Join the faces of several parts.
 
-    What has no finite place, or no extent, is no face: no crop can be made of it.
+    A face without a finite place or an extent is left out: no crop can be made of it.
     """
     boxes = np.concatenate([part.boxes for part in parts])
     landmarks = np.concatenate([part.landmarks for part in parts])
@@ -74,12 +74,12 @@ def real_faces(parts: Sequence[Detections]) -> Finds:
     numbers = np.concatenate([boxes, landmarks.reshape(-1, 10), scores[:, None]], axis=1)
     real = np.isfinite(numbers).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
     part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    return Finds(Detections(boxes[real], landmarks[real], scores[real]), part[real])
+    return DetectionsByPart(Detections(boxes[real], landmarks[real], scores[real]), part[real])
 
 
 def merged(parts: Sequence[Detections], overlap: float) -> Detections:
-    """The faces of several parts of one image, each once, best first."""
-    faces = real_faces(parts).faces
+    """Merge the faces of several parts of one image: each once, best first."""
+    faces = valid_detections(parts).faces
     return faces.where(suppress(faces.boxes, faces.scores, overlap))
 
 
@@ -94,12 +94,12 @@ def overlaps(some: Floats, others: Floats) -> Floats:
 
 
 def filled(side: int, multiple: int) -> int:
-    """The least multiple that a side fits into."""
+    """The least multiple that is no shorter than a side."""
     return -(-side // multiple) * multiple
 
 
 def padded(image: Image, height: int, width: int) -> Image:
-    """The image in the upper left corner of a black one of this size."""
+    """Pad an image to the right and below with black, to this size."""
     canvas = np.zeros((height, width, 3), np.uint8)
     canvas[: image.shape[0], : image.shape[1]] = image
     return canvas

@@ -1,4 +1,4 @@
-"""Rewrites around quantisation, so that what stands between layers is quick in 8 bits too.
+"""Rewrites around quantisation, so that the operators between layers are fast in 8 bits too.
 
 Pure functions of ONNX models, which they change.
 """
@@ -14,7 +14,7 @@ from workers.models.onnx.prepare import used_names
 
 
 def scale_by_layers(model: onnx.ModelProto) -> None:
-    """A factor for each channel behind a convolution as a convolution of one pixel, separable.
+    """Rewrite a factor for each channel behind a convolution as a separable 1 x 1 convolution.
 
     onnxruntime multiplies 8-bit values by a vector at half that speed. The output is the same.
     """
@@ -41,10 +41,10 @@ def scale_by_layers(model: onnx.ModelProto) -> None:
 
 
 def relu_on_integers(model: onnx.ModelProto) -> None:
-    """Relu of quantised values as the larger of each and the zero point: the same values.
+    """Rewrite Relu of quantised values as Clip at the zero point: the same values.
 
-    Otherwise they are made floats for it, and quantised again on a scale of their own. For a model
-    with QDQ pairs; a Relu that the runtime folds into a layer stands in none.
+    Otherwise the runtime dequantises them for it, and quantises again on another scale. For a model
+    with QDQ pairs; a Relu that the runtime folds into a layer has none around it and stays.
     """
     graph = model.graph
     made = {name: node for node in graph.node for name in node.output}

@@ -1,10 +1,10 @@
-"""Images of several sizes in one batch: a network that does not see what they were padded with.
+"""Images of several sizes in one batch: a network that does not see their padding.
 
-A convolution pads with zeros at the edge of its input. Behind an image that lies in a larger one
-there are no zeros, but what earlier layers made of the padding, and it reaches a hundred pixels
-into the image. So what lies outside is set to zero before each convolution that looks beyond its
-own cell: the image then comes out as if it were alone. Exact where images end at a multiple of
-the coarsest stride.
+A convolution pads with zeros at the edge of its input. Outside an image that lies in a larger one
+there are no zeros, but values that earlier layers made of the padding, and they reach a hundred
+pixels into the image. So everything outside is set to zero before each convolution that reads more
+than one cell: the image then gives the same as alone. Exact where images end at a multiple of the
+coarsest stride.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import onnx
 from onnx import helper, numpy_helper
 
 FORWARD = ("Relu", "Add", "Mul", "Sub", "BatchNormalization", "PRelu", "LeakyRelu", "Clip")
-"""These make each cell of the cells at the same place."""
+"""Operators that make each cell of the cells at the same place."""
 END = ("Transpose", "Sigmoid", "Reshape", "Shape")
-"""With these the maps of a detector end, or their sizes are computed."""
+"""Operators at which the maps of a detector end, or by which their sizes are computed."""
 POOLS = ("MaxPool", "AveragePool")
 FURTHEST = 1 << 30
 
 
 def hide_margins(graph: onnx.GraphProto, image: str, inside: str) -> None:
-    """Set to zero what lies outside the image, wherever a convolution would see it.
+    """Set values outside the image to zero, wherever a convolution would see them.
 
     ``image`` is the network's input as planes, ``inside`` N x 1 x H x W: 1 within the image, 0
     outside. Raises ValueError for a network in which padding is seen in other ways.
@@ -50,7 +50,7 @@ def hide_margins(graph: onnx.GraphProto, image: str, inside: str) -> None:
 
 
 def _strides(graph: onnx.GraphProto, image: str) -> dict[str, int]:
-    """By which power of two each map is smaller than the image. Raises ValueError."""
+    """Stride of each map: the power of two by which it is smaller. Raises ValueError."""
     strides = {image: 1}
     for node in graph.node:
         known = {strides[name] for name in node.input if name in strides}
@@ -82,13 +82,13 @@ def _equal(sizes: list[int]) -> int:
 
 
 def _looks_around(node: onnx.NodeProto) -> bool:
-    """Whether a convolution sees more than one cell."""
+    """Whether a convolution reads more than one cell."""
     told: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     return any(size > 1 for size in told.get("kernel_shape", [FURTHEST]))
 
 
 def _at_stride(graph: onnx.GraphProto, inside: str, name: str, stride: int) -> onnx.NodeProto:
-    """Every so manieth cell of the mask."""
+    """A node that gives the mask at a stride."""
     if stride == 1:
         return helper.make_node("Identity", [inside], [name])
     values = {"from": [0, 0], "to": [FURTHEST] * 2, "axes": [2, 3], "steps": [stride] * 2}

@@ -21,10 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 from headcount.errors import FatalError
 
 VERSION = "2"
-"""Part of a prepared model's name: a change of what is done here makes new files."""
-
-PIXELS = "headcount_pixels"
-"""The input of a model that takes pixels."""
+"""Part of a prepared model's name: raise it when the preparation changes."""
 
 Step = Callable[[onnx.ModelProto], None]
 
@@ -35,7 +32,7 @@ def sha256(data: bytes) -> str:
 
 
 def parse(data: bytes, name: str) -> onnx.ModelProto:
-    """An ONNX model from its bytes. Raises FatalError where they are none."""
+    """Parse an ONNX model. Raises FatalError for bytes that are none."""
     try:
         model = onnx.load_model_from_string(data)
     except DecodeError as error:
@@ -46,13 +43,13 @@ def parse(data: bytes, name: str) -> onnx.ModelProto:
 
 
 def real_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """The inputs that a caller must give: those that are not weights under another name."""
+    """Inputs that a caller must give: weights may be listed as inputs too."""
     weights = {tensor.name for tensor in graph.initializer}
     return [value for value in graph.input if value.name in used_names(graph) - weights]
 
 
 def used_names(graph: onnx.GraphProto) -> set[str]:
-    """Every name that a node of the graph, or of a graph within it, takes, or that it gives."""
+    """Names of the outputs, and of all values that nodes take, in graphs within the graph too."""
     names = {value.name for value in graph.output}
     for node in graph.node:
         names.update(node.input)
@@ -63,9 +60,9 @@ def used_names(graph: onnx.GraphProto) -> set[str]:
 
 
 def prepare(data: bytes, name: str, *, free_size: bool) -> bytes:
-    """The prepared form of a model. ``free_size`` frees height and width too, for YuNet.
+    """Prepare a model. ``free_size`` frees height and width too, for detectors.
 
-    Raises FatalError where the model is not what its operators promise.
+    Raises FatalError for a model whose operators are used in unexpected ways.
     """
     model = parse(data, name)
     try:
@@ -91,13 +88,13 @@ def fold_weights(model: onnx.ModelProto) -> None:
         inputs = [numpy_helper.to_array(constants[name]) for name in node.input]
         value = _dequantised(node, inputs) if node.op_type != "Reshape" else _reshaped(inputs)
         constants[node.output[0]] = numpy_helper.from_array(value, node.output[0])
-    _replace(graph.node, kept)
+    replace_all(graph.node, kept)
     used = used_names(graph)
-    _replace(graph.initializer, [constants[name] for name in constants if name in used])
+    replace_all(graph.initializer, [constants[name] for name in constants if name in used])
 
 
 def _dequantised(node: onnx.NodeProto, inputs: list[NDArray[Any]]) -> NDArray[np.float32]:
-    """As https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html says, blocked or not."""
+    """Dequantise as https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html says."""
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
     values, scale = inputs[0], inputs[1]
@@ -122,11 +119,11 @@ def _reshaped(inputs: list[NDArray[Any]]) -> NDArray[Any]:
 
 def keep_real_inputs(model: onnx.ModelProto) -> None:
     """Drop weights from the list of inputs: as inputs they are no constants to the optimiser."""
-    _replace(model.graph.input, real_inputs(model.graph))
+    replace_all(model.graph.input, real_inputs(model.graph))
 
 
 def rewrite_prelu(model: onnx.ModelProto) -> None:
-    """PRelu(x) as slope*x + (1-slope)*Relu(x).
+    """Rewrite PRelu(x) as slope*x + (1-slope)*Relu(x).
 
     onnxruntime's CPU kernels keep their blocked layout through these and not through PRelu:
     the same network, about twice as fast. Where a convolution follows, its weights take over the
@@ -147,17 +144,17 @@ def rewrite_prelu(model: onnx.ModelProto) -> None:
             nodes += _scaled_prelu(graph, node, slope)
         else:
             nodes += _prelu_parts(graph, node, slope)
-    _replace(graph.node, nodes)
+    replace_all(graph.node, nodes)
 
 
 LEAST_FACTOR = 0.05
-"""Below, the ratio of both parts would cost digits."""
+"""Smallest 1 - slope of which a ratio is made: below it, digits are lost."""
 
 
 def _sole_convolution(
     graph: onnx.GraphProto, name: str, constants: dict[str, onnx.TensorProto]
 ) -> onnx.NodeProto | None:
-    """The convolution that alone takes a value, by weights of its own; None where there is none."""
+    """The one convolution that takes a value, with weights of its own; None for any other taker."""
     takers = [node for node in graph.node if name in node.input]
     if len(takers) != 1 or takers[0].op_type != "Conv" or name == graph.output[0].name:
         return None
@@ -170,7 +167,7 @@ def _sole_convolution(
 def _take_over(
     node: onnx.NodeProto, constants: dict[str, onnx.TensorProto], factors: NDArray[Any]
 ) -> None:
-    """Multiply what a convolution takes by ``factors``, one for each channel of it."""
+    """Scale a convolution's weights by ``factors``, one for each channel of its input."""
     tensor = constants[node.input[1]]
     weights = numpy_helper.to_array(tensor)
     groups = len(factors) // weights.shape[1]
@@ -210,7 +207,7 @@ def _prelu_parts(
 
 
 def free_axes(model: onnx.ModelProto, *, size: bool) -> None:
-    """Free the batch axis and, with ``size``, height and width; forget the shapes that were."""
+    """Free the batch axis and, with ``size``, height and width; drop inferred shapes."""
     graph = model.graph
     for value in graph.input:
         axes = value.type.tensor_type.shape.dim
@@ -219,13 +216,13 @@ def free_axes(model: onnx.ModelProto, *, size: bool) -> None:
             if name != "C":
                 axis.dim_param = name
     _free_reshapes(graph)
-    _replace(graph.value_info, [])
+    replace_all(graph.value_info, [])
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")
 
 
 def _free_reshapes(graph: onnx.GraphProto) -> None:
-    """A Reshape to [1, -1, k] would fold the batch: [0, -1, k] keeps it."""
+    """Replace a Reshape's [1, -1, k], which folds the batch, by [0, -1, k], which keeps it."""
     shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
     for tensor in graph.initializer:
         if tensor.name in shapes and tensor.data_type == TensorProto.INT64:
@@ -235,61 +232,21 @@ def _free_reshapes(graph: onnx.GraphProto) -> None:
                 tensor.CopyFrom(numpy_helper.from_array(shape, tensor.name))
 
 
-def take_pixels(
-    data: bytes, name: str, *, mean: float = 0.0, scale: float = 1.0, bgr: bool = False
-) -> bytes:
-    """The model with ``(value - mean) * scale`` in it: it takes N x H x W x 3 of uint8, RGB.
-
-    The output is the same, bit for bit, and costs the same on a CPU; a GPU is sent a quarter of the
-    bytes. ``bgr``: the model itself wants its colours the other way round. Raises FatalError for a
-    model that takes no image.
-    """
-    model = parse(data, name)
-    graph = model.graph
-    try:
-        [given] = real_inputs(graph)
-        batch, _, height, width = given.type.tensor_type.shape.dim
-    except ValueError as error:
-        raise FatalError(f"the model {name} takes no image: it is none that finds faces") from error
-    pixels = helper.make_tensor_value_info(PIXELS, TensorProto.UINT8, [1, 1, 1, 3])
-    for axis, size in enumerate((batch, height, width)):
-        pixels.type.tensor_type.shape.dim[axis].CopyFrom(size)
-    constants = {
-        f"{PIXELS}_turned": np.array([2, 1, 0], np.int64),
-        f"{PIXELS}_mean": np.float32(mean),
-        f"{PIXELS}_scale": np.float32(scale),
-    }
-    graph.initializer.extend(numpy_helper.from_array(np.array(v), k) for k, v in constants.items())
-    steps: list[tuple[str, list[str], dict[str, Any]]] = [("Transpose", [], {"perm": [0, 3, 1, 2]})]
-    if bgr:
-        steps.append(("Gather", [f"{PIXELS}_turned"], {"axis": 1}))
-    steps.append(("Cast", [], {"to": TensorProto.FLOAT}))
-    if (mean, scale) != (0.0, 1.0):
-        steps += [("Sub", [f"{PIXELS}_mean"], {}), ("Mul", [f"{PIXELS}_scale"], {})]
-    names = [PIXELS, *(f"{PIXELS}_{n}" for n in range(len(steps) - 1)), given.name]
-    nodes = [
-        helper.make_node(kind, [names[n], *more], [names[n + 1]], **attributes)
-        for n, (kind, more, attributes) in enumerate(steps)
-    ]
-    _replace(graph.input, [pixels])
-    _replace(graph.node, [*nodes, *graph.node])
-    return bytes(model.SerializeToString())
-
-
-def _replace(field: Any, values: list[Any]) -> None:  # a protobuf repeated field
+def replace_all(field: Any, values: list[Any]) -> None:  # a protobuf repeated field
+    """Replace the values of a repeated field."""
     values = list(values)
     del field[:]
     field.extend(values)
 
 
 def prepared_path(cache: Path, digest: str, *, free_size: bool) -> Path:
-    """Where the prepared form of the model with this SHA-256 lies in the cache."""
+    """Path in the cache of the prepared form of the model with this SHA-256."""
     kind = "sized" if free_size else "fixed"
     return cache / "models" / f"{digest[:32]}-{kind}-{VERSION}.onnx"
 
 
 def prepared(data: bytes, name: str, cache: Path, *, free_size: bool) -> bytes:
-    """The prepared form of a model, from the cache where it is there and whole.
+    """Read the prepared form of a model from the cache, or make and keep it.
 
     Raises FatalError where the model cannot be prepared, or the cache cannot be written.
     """
@@ -309,7 +266,7 @@ def prepared(data: bytes, name: str, cache: Path, *, free_size: bool) -> bytes:
 
 
 def read_checked(path: Path) -> bytes | None:
-    """A cached file; None where it is not there, or not what was written."""
+    """Read a cached file; None where it is missing, or its SHA-256 is another."""
     try:
         data = path.read_bytes()
         recorded = path.with_suffix(".sha256").read_bytes()

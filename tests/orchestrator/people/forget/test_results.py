@@ -11,19 +11,19 @@ import pytest
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import MARKS
-from headcount.contract.messages import JobSpec, Limits, now
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import JobSpec, Limits
 from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
-from headcount.settings import S3Settings
+from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
-from headcount.storage.local import DirectoryStore
+from headcount.storage.local.store import DirectoryStore
 from headcount.storage.memory import MemoryStore
 from orchestrator.people.forget.results import (
     NOTICE,
     OutOfReach,
-    _counted,
-    _withdraw_report,
-    withdraw,
+    remove_from_results,
+    replace_report,
 )
 
 STONE = ForgottenRecord(
@@ -65,7 +65,7 @@ def test_tables_that_an_earlier_run_wrote_in_other_formats_lose_the_name_too(
     tmp_path: Path,
 ) -> None:
     out = put_tables(tmp_path / "out", tmp_path)
-    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     names = ("faces.csv", "faces.jsonl", "people.csv", "people.jsonl")
     assert [name for name in names if b"Ada" in out.get(name).data] == []
 
@@ -75,7 +75,7 @@ def test_a_report_is_withdrawn_however_a_quote_in_the_name_was_escaped() -> None
     for name in ("Ada O'Hara", "Ada O&#39;Hara", "Ada O&#x27;Hara"):
         out = MemoryStore()
         out.put(results.REPORT, f"<p>{name}</p>".encode())
-        assert _withdraw_report(out, stone, shows=False)
+        assert replace_report(out, stone, shows=False)
         assert out.get(results.REPORT).data.decode() == NOTICE
 
 
@@ -87,7 +87,7 @@ def test_annotated_copies_of_photos_that_are_gone_go_and_pictures_of_the_users_o
     for key in ("annotated/a.jpg", "annotated/gone.jpg"):
         out.put(key, b"\xff\xd8" + results.ANNOTATED_MARK)
     out.put(mine, b"\xff\xd8")
-    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["pictures"] == 2
+    assert remove_from_results(job(tmp_path / "out"), STONE, S3Settings())["pictures"] == 2
     assert [info.key for info in out.list("annotated/")] == [mine]
 
 
@@ -100,7 +100,7 @@ def test_what_a_killed_run_left_half_written_beside_results_goes_and_the_users_o
         path = tmp_path / "out" / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("<p>Ada")
-    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert list((tmp_path / "out").rglob(name)) == [tmp_path / "out/mine" / name]
 
 
@@ -109,7 +109,7 @@ def test_the_report_of_somebody_who_was_enrolled_and_found_nowhere_is_withdrawn(
 ) -> None:
     out = put_tables(tmp_path / "out", tmp_path, found=False)
     out.put(results.REPORT, b"<p>a crop, under a name that was spelt in another way</p>")
-    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["reports"] == 1
+    assert remove_from_results(job(tmp_path / "out"), STONE, S3Settings())["reports"] == 1
     assert out.get(results.REPORT).data.decode() == NOTICE
 
 
@@ -126,9 +126,9 @@ def test_tables_that_do_not_have_the_person_are_not_written_again(
         lambda _, name, *__, **___: written.append(name),
     )
     other = STONE.model_copy(update={"person_id": "p2", "person": "Ben", "faces": ("f2",)})
-    withdraw(job(tmp_path / "out"), other, S3Settings())
+    remove_from_results(job(tmp_path / "out"), other, S3Settings())
     assert written == []
-    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert written == ["people", "photos", "faces"]
 
 
@@ -140,26 +140,8 @@ def test_a_table_of_the_users_own_that_bears_such_a_name_and_such_columns_stays(
     out.delete(MARKS)
     pq.write_table(mine, tmp_path / "out" / "people.parquet")
     before = out.get("people.parquet").data
-    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
+    assert remove_from_results(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
     assert out.get("people.parquet").data == before
-
-
-def test_only_photos_that_lost_a_face_are_counted_again() -> None:
-    rows = [
-        {"photo": "a", "outcome": "faces", "faces": 2},
-        {"photo": "b", "outcome": "faces", "faces": 1},
-        {"photo": "c", "outcome": "unreadable", "faces": 0},
-        {"photo": "d", "outcome": "faces", "faces": 1},
-    ]
-    before, left = (pa.table({"photo": list(of)}) for of in ("aabd", "ad"))
-    counted = _counted(pa.Table.from_pylist(rows, schema=results.PHOTOS), before, left)
-    assert counted.schema == results.PHOTOS
-    assert [(row["photo"], row["outcome"], row["faces"]) for row in counted.to_pylist()] == [
-        ("a", "faces", 1),
-        ("b", "no_face", 0),
-        ("c", "unreadable", 0),
-        ("d", "faces", 1),
-    ]
 
 
 def test_a_storage_that_does_not_answer_now_is_not_out_of_reach(
@@ -170,10 +152,10 @@ def test_a_storage_that_does_not_answer_now_is_not_out_of_reach(
 
     monkeypatch.setattr(DirectoryStore, "check", check)
     with pytest.raises(TransientError, match="slow down"):
-        withdraw(job(tmp_path), STONE, S3Settings())
+        remove_from_results(job(tmp_path), STONE, S3Settings())
     monkeypatch.undo()
     with pytest.raises(OutOfReach, match="there is no folder"):
-        withdraw(job(tmp_path / "gone"), STONE, S3Settings())
+        remove_from_results(job(tmp_path / "gone"), STONE, S3Settings())
 
 
 def left_in(out: Store, besides: str = "") -> list[str]:
@@ -211,7 +193,7 @@ def test_results_that_an_earlier_build_left_without_a_mark_lose_the_person(tmp_p
     out = put_tables(tmp_path / "out", tmp_path)
     unmarked(out)
     assert len(left_in(out)) == 6, "this test can fail"
-    assert withdraw(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
+    assert remove_from_results(job(tmp_path / "out"), STONE, S3Settings())["result rows"] == 1
     assert left_in(out) == []
 
 
@@ -224,7 +206,7 @@ def test_a_table_with_one_column_more_is_ours_and_loses_the_person_there_too(
     faces = faces.set_column(0, "face_id", ids).append_column("nearest", pa.array(["Ada"] * 2))
     for marked in (True, False):
         put_parquet(out, "faces", faces if marked else faces.replace_schema_metadata())
-        withdraw(job(tmp_path / "out"), STONE, S3Settings())
+        remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
         [row] = parquet(out, "faces").to_pylist()
         assert (row["face_id"], row["person"], row["nearest"]) == ("f2", None, None)
         assert left_in(out) == []
@@ -237,7 +219,7 @@ def test_a_table_with_one_column_fewer_is_ours_and_gets_none_that_it_had_not(
     out = put_tables(tmp_path / "out", tmp_path)
     for name, column in (("faces", "evidence"), ("photos", "etag"), ("people", "references")):
         put_parquet(out, name, parquet(out, name).drop([column]).replace_schema_metadata())
-    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert left_in(out) == []
     assert "evidence" not in parquet(out, "faces").schema.names
     assert parquet(out, "photos").to_pylist()[0]["outcome"] == "no_face"
@@ -270,7 +252,7 @@ def test_a_csv_that_a_spreadsheet_saved_anew_loses_the_person_and_keeps_the_rest
         more = ";".join(n for n in results.FACES.names if n not in has)
         text = text.replace(";mine\r\n", f";mine;{more}\r\n")
     out.put("faces.csv", text.encode())
-    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     left = out.get("faces.csv").data.decode()
     assert left.split("\r\n")[1:] == SCRUBBED.split("\r\n")[1:]
     assert left_in(out) == []
@@ -280,7 +262,7 @@ def test_json_lines_that_were_saved_anew_lose_the_person_and_keep_the_rest(tmp_p
     out = put_tables(tmp_path / "out", tmp_path)
     rows = [{"person": who, "person_id": p, "tags": [1]} for who, p in (("Ada", "p1"), ("é", "p2"))]
     out.put("people.jsonl", "\n".join(map(json.dumps, rows)).encode())
-    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert json.loads(out.get("people.jsonl").data) == rows[1]
 
 
@@ -301,7 +283,7 @@ def test_a_table_of_ours_that_cannot_be_cleared_is_said_to_be_out_of_reach_and_t
     out = put_tables(tmp_path / "out", tmp_path)
     out.put(key, data.encode() if isinstance(data, str) else data)
     with pytest.raises(OutOfReach, match=f"{key}.*{words}") as said:
-        withdraw(job(tmp_path / "out"), STONE, S3Settings())
+        remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert said.value.removed["result rows"] == 1
     assert not said.value.gone
     assert left_in(out, besides=key) == []
@@ -314,7 +296,7 @@ def test_where_the_table_of_faces_cannot_be_read_all_pictures_go(tmp_path: Path)
         out.put(key, b"\xff\xd8" + results.ANNOTATED_MARK)
     out.put(results.REPORT, b"<p>somebody")
     with pytest.raises(OutOfReach, match="no column face_id") as said:
-        withdraw(job(tmp_path / "out"), STONE, S3Settings())
+        remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert (said.value.removed["pictures"], said.value.removed["reports"]) == (2, 1)
     assert left_in(out) == ["faces.parquet"]
 
@@ -325,7 +307,7 @@ def test_csv_files_alone_lose_the_person_where_somebody_removed_the_parquet_tabl
     out = put_tables(tmp_path / "out", tmp_path)
     for name in ("photos", "faces", "people"):
         out.delete(f"{name}.parquet")
-    withdraw(job(tmp_path / "out"), STONE, S3Settings())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert left_in(out) == []
     assert [info.key for info in out.list() if info.key.endswith(".parquet")] == []
 
@@ -336,5 +318,5 @@ def test_in_a_place_where_no_run_wrote_nothing_is_touched(tmp_path: Path) -> Non
     for key, data in mine.items():
         if data:
             out.put(key, data)
-    assert withdraw(job(tmp_path / "out"), STONE, S3Settings()) == {}
+    assert remove_from_results(job(tmp_path / "out"), STONE, S3Settings()) == {}
     assert {i.key: out.get(i.key).data for i in out.list()} == {k: v for k, v in mine.items() if v}

@@ -1,7 +1,6 @@
 """Forgetting in archives that are made by hand: what is found, and what stands in the way."""
 
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -9,81 +8,17 @@ import pytest
 from headcount import decisions
 from headcount.contract import results
 from headcount.contract.forgotten import ForgettingRecord
-from headcount.contract.layout import ARCHIVE, FORGETTING, JobKeys, PackKeys
-from headcount.contract.messages import (
-    ArchiveRecord,
-    FinishedRecord,
-    JobSpec,
-    Limits,
-    ModelChoice,
-    now,
-)
+from headcount.contract.layout import FORGETTING, PackKeys
+from headcount.contract.record import now
 from headcount.contract.vocabulary import Outcome, person_id
-from headcount.decisions import FaceMark
 from headcount.errors import FatalError, TransientError
 from headcount.export import scratch, write_table
-from headcount.settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
-from headcount.tables import PHOTOS, Table, faces_schema, gallery_schema
+from headcount.tables.table import Table
 from orchestrator.jobs.plan import Known
 from orchestrator.people.forget.run import forget, remember
 from orchestrator.people.latest_assignments import named_by_hand, people_of
-
-S3 = S3Settings()
-BOX = (10.0, 10.0, 20.0, 20.0)
-
-
-def archive(folder: Path, **faces: list[dict[str, Any]]) -> Store:
-    """An archive with these faces by pack; all are in photo ``a.jpg``, content ``c1``."""
-    store = open_store(canonical_uri(str(folder)), S3)
-    model = ModelChoice(name="sface", pack_id="p1")
-    store.put(ARCHIVE, ArchiveRecord(created=now(), model=model).to_bytes())
-    for pack, rows in faces.items():
-        keys = PackKeys(pack)
-        store.put(keys.record, b"{}")
-        photo = {"collection": "c", "photo": "a.jpg", "content": "c1", "outcome": "faces"}
-        _fill(Table(store.uri, keys.photos, S3), PHOTOS, [{**photo, "profile": "balanced"}])
-        _fill(Table(store.uri, keys.faces, S3), faces_schema(2), rows)
-        _fill(Table(store.uri, keys.gallery, S3), gallery_schema(2), [])
-    return store
-
-
-def _fill(table: Table, schema: Any, rows: list[dict[str, Any]]) -> None:
-    table.create(schema)
-    if rows:
-        table.append(type(schema.empty_table()).from_pylist(rows, schema=schema))
-
-
-def face(face_id: str, x: float = 10.0) -> dict[str, Any]:
-    box = dict(zip("xywh", (x, *BOX[1:]), strict=True))
-    return {"collection": "c", "photo": "a.jpg", "face_id": face_id, **box}
-
-
-def name(store: Store, who: str, *faces: str, action: decisions.Action = "name") -> None:
-    marks = tuple(FaceMark(face_id=one, content="c1", box=BOX) for one in faces)
-    decisions.decide(store, action, marks, person=(person_id(who), who))
-
-
-def ended(store: Store, job_id: str, out: str, *, expected: str | None = None) -> None:
-    """A job that took a roll, wrote to ``out`` and ended."""
-    spec = JobSpec(
-        job_id=job_id,
-        created=now(),
-        photos="file:///photos/",
-        out=out,
-        expected=expected,
-        archive=store.uri,
-        model="sface",
-        limits=Limits(max_bytes=1, max_pixels=1, shard_photos=1, shard_bytes=1),
-    )
-    finished = FinishedRecord(job_id=job_id, state="done", finished=now(), out=out)
-    store.put(JobKeys(job_id).spec, spec.to_bytes())
-    store.put(JobKeys(job_id).finished, finished.to_bytes())
-
-
-def left(store: Store, pack: str) -> list[str]:
-    rows = Table(store.uri, PackKeys(pack).faces, S3).read(["face_id"])
-    return sorted(rows["face_id"].to_pylist())
+from tests.orchestrator.people.forget.by_hand import S3, archive, ended, face, left, name
 
 
 def test_who_was_named_since_the_last_run_is_forgotten_with_the_named_faces(
@@ -142,7 +77,7 @@ def test_the_receipt_has_what_was_removed_before_an_interruption(
     store = archive(tmp_path, p1=[face("f1")])
     name(store, "Alice", "f1")
     with monkeypatch.context() as patched:
-        patched.setattr("orchestrator.people.forget.run._forget_jobs", stop)
+        patched.setattr("orchestrator.people.forget.archive.forget_jobs", stop)
         with pytest.raises(KeyboardInterrupt):
             forget(store, "Alice", S3)
     assert forget(store, "Alice", S3).removed == {"decisions": 1, "faces": 1}

@@ -5,26 +5,22 @@ import cv2
 import numpy as np
 import pytest
 
-from headcount.errors import FatalError
-from headcount.settings import S3Settings, Settings
-from tests.workers.models.detectors.test_detectors import scrfd_path
-from tests.workers.networks import made_scrfd
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from tests.workers.networks import made_scrfd, scrfd_path, shipped
 from tests.workers.pictures import noise
-from tests.workers.stages.test_prepare import shipped
 from workers.faces.analysis import Analysis, analyse
 from workers.models.base import Detections, Detector, Image
 from workers.models.detectors.batched import (
     LONG_SIDES,
     MOST,
-    SCRFD,
     BatchedDetector,
     padded_shape,
     shape_range,
 )
-from workers.models.detectors.device_form import BEST, scrfd_form, yunet_form
-from workers.models.detectors.scrfd import MEAN, SCALE, Scrfd
-from workers.models.onnx.prepare import PIXELS, prepare, take_pixels
-from workers.models.packs.files import ModelFile
+from workers.models.detectors.scrfd import MAPS, SCALING, Scrfd, scrfd_form
+from workers.models.model_file import ModelFile
+from workers.models.onnx.prepare import prepare
 from workers.models.packs.open import open_detector, open_pack, open_recogniser
 from workers.models.session import Session, open_session
 
@@ -57,9 +53,9 @@ def pictures(*sizes: tuple[int, int]) -> list[Image]:
     return [noise(width, height, seed) for seed, (width, height) in enumerate(sizes)]
 
 
-def looked_at_together(detector: Detector, images: list[Image]) -> list[Detections]:
+def detected_together(detector: Detector, images: list[Image]) -> list[Detections]:
     with ThreadPoolExecutor(len(images)) as pool:
-        return list(pool.map(detector.look, images))
+        return list(pool.map(detector.detect, images))
 
 
 # -- shapes -------------------------------------------------------------------------------------
@@ -109,14 +105,14 @@ def test_engines_are_made_for_every_shape_and_batch() -> None:
 @pytest.mark.parametrize("folded", [False, True], ids=["by image", "interleaved"])
 def test_images_looked_at_together_give_what_each_gives_alone(folded: bool) -> None:
     ready = prepare(made_scrfd(side=256, folded=folded), "made", free_size=True)
-    pixels = take_pixels(ready, "made", mean=MEAN, scale=SCALE)
+    pixels = SCALING.built_into(ready, "made")
     alone = Scrfd(session_of(pixels), name="made")
-    together = BatchedDetector(session_of(scrfd_form(ready, "made")), SCRFD, name="made")
+    together = BatchedDetector(session_of(scrfd_form(ready, "made")), MAPS, name="made")
     images = pictures(*[(256, 160)] * 6, (160, 256), (200, 150), (250, 200))
-    found = looked_at_together(together, images)
+    found = detected_together(together, images)
     for image, faces in zip(images, found, strict=True):
         assert len(faces) > 20
-        require_same(faces, alone.look(image))
+        require_same(faces, alone.detect(image))
 
 
 def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(
@@ -126,12 +122,7 @@ def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(
     (image,) = pictures((256, 256))
     detector = open_detector(file, batching)
     assert isinstance(detector, Scrfd)
-    require_same(detector.look(image), open_detector(file, plain).look(image))
-
-
-def test_a_detector_without_landmarks_has_no_such_form() -> None:
-    with pytest.raises(FatalError, match="no landmarks"):
-        scrfd_form(shipped("sface"), "sface")
+    require_same(detector.detect(image), open_detector(file, plain).detect(image))
 
 
 # -- the embedded pack and real SCRFD -----------------------------------------------------------
@@ -142,37 +133,7 @@ def test_yunet_finds_the_same_in_noise_of_any_shape(plain: Settings, batching: S
     alone, together = open_detector(file, plain), open_detector(file, batching)
     assert isinstance(together, BatchedDetector)
     for image in pictures((1, 1), (5, 300), (640, 480), (900, 33)):
-        assert len(together.look(image)) == len(alone.look(image))
-
-
-def test_yunets_best_cells_hold_every_face_of_its_maps() -> None:
-    ready = prepare(shipped("yunet"), "yunet", free_size=True)
-    plain, form = session_of(ready), session_of(yunet_form(ready, "yunet"))
-    image = cv2.GaussianBlur(noise(320, 224, 5), (0, 0), 9)
-    outputs = dict(
-        zip(
-            plain.outputs,
-            plain.run({"input": image[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)}),
-            strict=True,
-        )
-    )
-    scores = np.concatenate(
-        [
-            np.sqrt(outputs[f"cls_{s}"].clip(0, 1) * outputs[f"obj_{s}"].clip(0, 1))[0, :, 0]
-            for s in (8, 16, 32)
-        ]
-    )
-    boxes = np.concatenate([outputs[f"bbox_{s}"][0] for s in (8, 16, 32)])
-    points = np.concatenate([outputs[f"kps_{s}"][0] for s in (8, 16, 32)])
-    pixels = np.dstack([image, np.ones(image.shape[:2], np.uint8)])
-    (found,), (cells,) = form.run({PIXELS: pixels[None]})
-    count = len(scores)
-    assert count < BEST
-    assert sorted(cells[:count].tolist()) == list(range(count))
-    np.testing.assert_allclose(found[:count, 0], scores[cells[:count]], atol=1e-4)
-    np.testing.assert_allclose(found[:count, 1:5], boxes[cells[:count]], atol=1e-3)
-    np.testing.assert_allclose(found[:count, 5:], points[cells[:count]], atol=1e-3)
-    assert (found[count:, 0] == -1).all()
+        assert len(together.detect(image)) == len(alone.detect(image))
 
 
 def test_crops_of_many_threads_get_the_descriptors_they_get_alone(
@@ -233,7 +194,7 @@ def test_scrfd_finds_the_same_together(
         image = cv2.imread(str(photo))[:, :, ::-1]
         scale = 640 / max(image.shape[:2])
         images.append(np.ascontiguousarray(cv2.resize(image, None, fx=scale, fy=scale)))
-    expected = [alone.look(image) for image in images]
+    expected = [alone.detect(image) for image in images]
     assert sum(len(faces) for faces in expected) >= 8
-    for faces, others in zip(looked_at_together(together, images), expected, strict=True):
+    for faces, others in zip(detected_together(together, images), expected, strict=True):
         require_same(faces, others)

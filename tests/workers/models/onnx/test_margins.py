@@ -4,8 +4,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.workers.stages.test_prepare import shipped
-from workers.models.detectors.device_form import yunet_form
+from tests.workers.networks import shipped
+from workers.models.detectors.yunet import yunet_form
 from workers.models.onnx.margins import hide_margins
 from workers.models.onnx.prepare import parse, prepare
 from workers.models.session import open_session

@@ -6,13 +6,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from headcount.errors import FatalError
+from tests.workers.networks import shipped
 from tests.workers.pictures import drawn_face, noise
-from tests.workers.stages.test_prepare import shipped
 from workers.images import align
 from workers.images.align import SIZE
 from workers.models.base import Floats, Image
-from workers.models.onnx.prepare import parse, prepare, take_pixels
-from workers.models.packs.thresholds import SFACE, UNKNOWN, thresholds_of
+from workers.models.onnx.pixels import take_pixels
+from workers.models.onnx.prepare import parse, prepare
 from workers.models.recognisers.arcface import ArcFace, input_scaling, unit_length
 from workers.models.session import Session, open_session
 
@@ -167,25 +167,6 @@ def test_a_network_that_subtracts_is_fed_plain_pixels(
 ) -> None:
     nodes = [helper.make_node("Relu", ["x"], [name], name) for name in names]
     assert input_scaling(helper.make_graph(nodes, "made", [], [])) == scaling
-
-
-# -- thresholds ---------------------------------------------------------------------------------
-
-
-def test_sface_is_known_by_what_it_does() -> None:
-    assert thresholds_of(sface()) == SFACE
-    assert SFACE.calibration is not None
-
-
-def test_an_unknown_recogniser_gets_cautious_thresholds_and_no_calibration() -> None:
-    known = thresholds_of(recogniser(made_network("N")))
-    assert known == UNKNOWN
-    assert known.calibration is None
-    assert known.threshold >= SFACE.threshold
-
-
-def test_a_recogniser_of_short_descriptors_is_unknown_too() -> None:
-    assert thresholds_of(recogniser(made_network("N", width=7))) == UNKNOWN
 
 
 # -- insightface --------------------------------------------------------------------------------

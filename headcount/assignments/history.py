@@ -1,0 +1,149 @@
+"""Assignments of every face, kept in the archive: one table per job, and the lineage of clusters.
+
+Each table is written under its own job and compared with that of the job before it. A job that is
+killed and begun again compares with the same table, and comes to the same differences.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from headcount.contract import results
+from headcount.contract.layout import JobKeys, PackKeys, commit_key
+from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
+from headcount.errors import ObjectMissing
+from headcount.storage import Store
+
+ASSIGNMENTS = pa.schema(
+    [
+        (name, pa.string())
+        for name in ("photo", "face_id", "decision", "person_id", "person", "cluster_id")
+    ]
+)
+
+KEPT = 30
+"""Tables of one collection that are kept; older ones go as new ones come."""
+
+
+def face_keys(faces: pa.Table) -> pa.Array:
+    """One text per row that identifies its face within a collection: photo and face id."""
+    keys = pc.binary_join_element_wise(faces["photo"], faces["face_id"], "\0")
+    return keys.combine_chunks()
+
+
+def read_table(store: Store, key: str, schema: pa.Schema) -> pa.Table:
+    """A small table; empty where there is none.
+
+    Read by one thread: pyarrow's own threads, beside Lance's, now and then abort a process that
+    is about to leave.
+    """
+    try:
+        data = io.BytesIO(store.get(key).data)
+        return pq.read_table(data, use_threads=False, pre_buffer=False).cast(schema)
+    except ObjectMissing:
+        return schema.empty_table()
+
+
+def write_table(store: Store, key: str, table: pa.Table) -> None:
+    """Write a small table; equal tables give equal bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    store.put(key, buffer.getvalue())
+
+
+def job_ids(store: Store, folder: str) -> list[str]:
+    """The jobs that left assignments, or a lineage, in a folder; in the order of their commits.
+
+    That is not the order of their ids: a job that was paused, or that others went before, is
+    committed later than some that were begun after it.
+    """
+    return by_commit(store, (PurePosixPath(info.key).stem for info in store.list(folder)))
+
+
+def by_commit(store: Store, ids: Iterable[str]) -> list[str]:
+    """Jobs of one pack in the order in which they were committed, by the versions they left.
+
+    Those whose versions were not kept come first; jobs that changed no table go by the clock.
+    """
+    first = datetime.min.replace(tzinfo=UTC)
+
+    def place(job_id: str) -> tuple[int, int, datetime, str]:
+        record = find_record(store, JobKeys(job_id).commit, CommitRecord)
+        if record is None:
+            return 0, 0, first, job_id
+        return record.photos, record.faces, record.at, job_id
+
+    return sorted(ids, key=place)
+
+
+def latest_job(store: Store, keys: PackKeys, collection: str, *, before: str = "") -> str | None:
+    """The last job that left assignments of a collection; with ``before``, the last one earlier."""
+    ids = job_ids(store, keys.assignment_folder(collection))
+    if before:
+        earlier = by_commit(store, {*ids, before})
+        ids = earlier[: earlier.index(before)]
+    else:
+        last = find_record(store, commit_key(collection), LastCommitRecord)
+        if last is not None and last.made and last.job_id in ids:
+            return last.job_id  # also where a `forget` has removed the versions
+    return ids[-1] if ids else None
+
+
+def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str | None) -> pa.Table:
+    """The assignments of a job; empty where there are none."""
+    if job_id is None:
+        return ASSIGNMENTS.empty_table()
+    return read_table(store, keys.assignments(collection, job_id), ASSIGNMENTS)
+
+
+def write_assignments(
+    store: Store, keys: PackKeys, collection: str, job_id: str, assignments: pa.Table
+) -> None:
+    """Keep the assignments of a job; the oldest of more than KEPT go."""
+    write_table(
+        store,
+        keys.assignments(collection, job_id),
+        assignments.select(ASSIGNMENTS.names).cast(ASSIGNMENTS),
+    )
+    for old in job_ids(store, keys.assignment_folder(collection))[:-KEPT]:
+        store.delete(keys.assignments(collection, old))
+
+
+def collections_of(store: Store, keys: PackKeys) -> list[str]:
+    """The collections that have assignments under a pack."""
+    parts = (PurePosixPath(info.key).parts for info in store.list(f"{keys.root}rolls/"))
+    return sorted({part[3] for part in parts if len(part) > 3})
+
+
+def read_lineage(store: Store, keys: PackKeys, collection: str) -> pa.Table:
+    """Every change of a collection's clusters that was kept, oldest first."""
+    folder = keys.lineages(collection)
+    tables = [
+        read_table(store, keys.lineage(collection, job_id), results.LINEAGE)
+        for job_id in job_ids(store, folder)
+    ]
+    return pa.concat_tables(tables) if tables else results.LINEAGE.empty_table()
+
+
+def heir(cluster_id: str, alive: set[str], lineage: pa.Table) -> str | None:
+    """The cluster that carries on an old id: itself, or whoever absorbed it; None if lost."""
+    heirs = {
+        row["earlier_id"]: row["cluster_id"]
+        for row in lineage.to_pylist()
+        if row["change"] == "absorbed"
+    }
+    seen: set[str] = set()
+    while cluster_id not in alive:
+        if cluster_id in seen or cluster_id not in heirs:
+            return None
+        seen.add(cluster_id)
+        cluster_id = heirs[cluster_id]
+    return cluster_id

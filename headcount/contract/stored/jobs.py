@@ -1,0 +1,273 @@
+"""The records of jobs: what was asked, planned and done, and who is at work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from headcount.contract.record import Record
+from headcount.contract.stored.archive import PackRecord
+from headcount.contract.vocabulary import Outcome
+from headcount.settings import ProfileName
+
+
+class Limits(Record):
+    """The largest photo that is read, and the largest shard."""
+
+    max_bytes: int
+    max_pixels: int
+    shard_photos: int
+    shard_bytes: int
+
+
+class JobRequest(Record):
+    """The wishes for a job, whether it runs once or every night. Never holds a secret."""
+
+    photos: str | None = Field(description="URI of the collection; None: only enrol people")
+    people: str | None = None
+    expected: str | None = Field(None, description="URI of a CSV with the columns photo,person")
+    archive: str
+    model: str
+    profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
+    all_objects: bool = False
+    archives: bool = Field(False, description="look into the tar and ZIP files of a folder")
+    beside: bool = Field(
+        False, description="embed with this model pack beside the one that the archive goes by"
+    )
+    annotate: int = Field(200, ge=0, description="photos to annotate and show, at most")
+    priority: Literal["low", "normal", "high"] = Field(
+        "normal", description="its share of the workers beside other jobs"
+    )
+    false_positives: float = Field(
+        1e-3, gt=0, lt=1, description="share of strangers that may be taken for a person enrolled"
+    )
+    purity: float = Field(
+        0.5, ge=0, le=1, description="1: few false joins of clusters; 0: few split people"
+    )
+    formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
+
+
+class JobSpec(JobRequest):
+    """``spec.json``: one job, with every default said."""
+
+    job_id: str
+    created: datetime
+    out: str
+    limits: Limits
+    retries: tuple[Outcome, ...] = Field(
+        (), description="only photos that the archive knows with one of these outcomes; empty: all"
+    )
+
+
+class ManifestPhoto(BaseModel):
+    """One photo of a shard."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    etag: str
+    size: int
+
+
+class ShardManifest(Record):
+    """The photos of one shard."""
+
+    unit: str
+    photos: tuple[ManifestPhoto, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The size of its photos."""
+        return sum(photo.size for photo in self.photos)
+
+
+class PlanRecord(Record):
+    """``plan.json``: the counts of planning. Written after all shards."""
+
+    photos: int = Field(description="photos of the collection")
+    bytes: int
+    other_objects: int = Field(description="objects that are no photos: counted, left alone")
+    new: int
+    changed: int
+    known: int
+    removed: int = Field(description="photos the archive knows that are gone from the collection")
+    shards: int
+    replaced_lists: int = 0
+    after: str = Field("", description="the job whose commit was the last one it has seen")
+    planned_photos: int
+    planned_bytes: int
+
+
+class ReplacedRecord(Record):
+    """Photos whose old rows go when the job is committed: they changed, or are gone."""
+
+    photos: tuple[str, ...]
+
+
+class SplitRecord(Record):
+    """``split.json``: a reduce stage that is done in several tasks, all on the same tables."""
+
+    faces_version: int
+    gallery_version: int
+    parts: tuple[tuple[int, ...], ...] = Field(
+        description="fragments of the table of faces: those of each task that compares faces"
+    )
+    faces: int = Field(description="those to be clustered")
+    groups: tuple[tuple[int, int], ...] = Field(
+        description="cells, from the first up to the last: those of each task that joins cells"
+    )
+
+
+class ReferenceReport(BaseModel):
+    """The outcome of one reference photo of a person."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    person: str
+    photo: str
+    state: Literal[
+        "enrolled", "known", "withdrawn", "no_face", "ambiguous", "unreadable", "shared", "bad_name"
+    ]
+    reason: str | None = None
+    box: tuple[float, float, float, float] | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether it is in the gallery."""
+        return self.state in ("enrolled", "known")
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is in the folder and could not be used."""
+        return not self.good and self.state != "withdrawn"
+
+
+class DoneMarker(Record):
+    """A finished unit of work: its report, and the data it has to offer.
+
+    Counts of all markers are summed; nothing is ever incremented, so a unit that was done twice
+    counts once.
+    """
+
+    unit: str
+    attempt: int
+    worker: str
+    seconds: float
+    photos: int = 0
+    faces: int = 0
+    bytes: int = 0
+    outcomes: dict[str, int] = Field({})
+    stages: dict[str, float] = Field(
+        {}, description="seconds spent, by stage, over all threads; wait: those without a photo"
+    )
+    photo_fragments: tuple[str, ...] = ()
+    face_fragments: tuple[str, ...] = ()
+    pack: PackRecord | None = None
+    references: tuple[ReferenceReport, ...] = ()
+    counts: dict[str, int] = Field({})
+
+
+class FailedMarker(Record):
+    """The reason why a unit of work cannot succeed."""
+
+    unit: str
+    message: str
+    detail: str | None = Field(None, description="the traceback, where it is a defect")
+
+
+class AttemptRecord(Record):
+    """One attempt at a unit of work, written before it starts."""
+
+    unit: str
+    attempt: int
+    worker: str
+    started: datetime
+
+
+class SuspectRecord(Record):
+    """The photo an attempt was at, written before it is touched."""
+
+    photo: str
+
+
+class ProgressRecord(Record):
+    """A snapshot of a running job."""
+
+    job_id: str
+    stage: str
+    updated: datetime
+    photos_total: int = 0
+    photos_done: int = 0
+    faces: int = 0
+    outcomes: dict[str, int] = Field({})
+    stages: dict[str, float] = Field({}, description="those of the finished shards, summed")
+    shards_total: int = 0
+    shards_done: int = 0
+    shards_in_flight: int = 0
+    resent: int = 0
+    photos_per_second: float | None = None
+    seconds_left: float | None = None
+
+
+class LeaseRecord(Record):
+    """One term of a lease and its holder. Written once, and only if nobody else did."""
+
+    term: int = Field(ge=1)
+    job_id: str
+    host: str
+    pid: int
+    realm: str = Field(description="within which the pid means something; empty: unknown")
+    taken: datetime = Field(description="for people to read: nothing is decided by it")
+
+
+class LeaseHeartbeat(Record):
+    """The heartbeat of a lease's holder: only its changes count, no clock is compared."""
+
+    count: int
+    released: bool = False
+
+
+class ControlRecord(Record):
+    """``control.json``: a paused or cancelled job; while it is there nobody begins anything new."""
+
+    state: Literal["paused", "cancelled"]
+    since: datetime
+
+
+class FinishedRecord(Record):
+    """``finished.json``: the end of a job."""
+
+    job_id: str
+    state: Literal["done", "failed", "cancelled"]
+    finished: datetime
+    message: str | None = None
+    out: str
+    photos: int = 0
+    failures: int = Field(0, description="photos that could not be processed")
+    reference_failures: int = 0
+    names_alike: int = Field(0, description="people whose names differ by case only")
+    references_withdrawn: int = Field(0, description="those gone from the people folder")
+    references_forgotten: int = Field(0, description="passed over: of people who were forgotten")
+
+
+class ScheduleRecord(JobRequest):
+    """``schedules/<name>.json``: a job that is begun again and again."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+    created: datetime
+    cron: str
+    timezone: str
+
+
+class ScheduledRunRecord(Record):
+    """One run of a schedule; written before its job is."""
+
+    schedule: str
+    number: int = Field(ge=1)
+    label: str = Field(description="the local date it was due on")
+    due: datetime
+    began: datetime
+    job_id: str
+    out: str

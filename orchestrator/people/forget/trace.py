@@ -1,0 +1,113 @@
+"""A person's faces in an archive: as people named them, as jobs assigned them, in every pack."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.compute as pc
+
+from headcount.contract.forgotten import Box4, Place
+from headcount.contract.layout import PackKeys
+from headcount.decisions import SAME_PLACE, overlap
+from headcount.s3_settings import S3Settings
+from headcount.storage import Store
+from headcount.tables.filters import any_of, parts
+from headcount.tables.table import Table
+from orchestrator.people.latest_assignments import named_by_hand, pack_ids, read_latest
+
+_PLACE = ("collection", "photo", "x", "y", "w", "h")
+
+
+@dataclass(slots=True)
+class FaceTraces:
+    """A person's faces in an archive: ids, photos (collection and key), and places in contents."""
+
+    faces: set[str] = field(default_factory=set)
+    photos: set[tuple[str, str]] = field(default_factory=set)
+    places: dict[tuple[str, Box4], Place] = field(default_factory=dict)
+
+    def add_place(self, content: str, box: Box4) -> None:
+        """Add the place of a face; skip it where the content of its photo is unknown."""
+        if content:
+            self.places[content, box] = Place(content=content, box=box)
+
+
+def trace_faces(store: Store, person: str, s3: S3Settings) -> FaceTraces:
+    """All faces of a person (by id), under whatever pack."""
+    traces = FaceTraces()
+    for face, mark in named_by_hand(store, person).items():
+        traces.faces.add(face)
+        traces.add_place(mark.content, mark.box)
+    for pack_id in pack_ids(store):
+        _trace_names(store, PackKeys(pack_id), person, traces, s3)
+    for pack_id in pack_ids(store):
+        _trace_places(store, PackKeys(pack_id), traces, s3)
+    return traces
+
+
+def _trace_names(
+    store: Store, keys: PackKeys, person: str, traces: FaceTraces, s3: S3Settings
+) -> None:
+    """Add the faces that a pack's latest assignments give the person, and where they are.
+
+    Also adds where the faces are that were traced before: those that people named.
+    """
+    table = Table(store.uri, keys.faces, s3)
+    if not table.exists():
+        return
+    for latest in read_latest(store, keys):
+        mine = latest.assignments.filter(pc.equal(latest.assignments["person_id"], person))
+        traces.faces.update(mine["face_id"].to_pylist())
+    faces = _rows(table, [*_PLACE, "face_id"], "face_id", traces.faces)
+    photos = {(row["collection"], row["photo"]) for row in faces}
+    contents = {
+        (row["collection"], row["photo"]): row["content"]
+        for row in _rows(
+            Table(store.uri, keys.photos, s3),
+            ["collection", "photo", "content"],
+            "photo",
+            {photo for _, photo in photos},
+        )
+    }
+    traces.photos |= photos
+    for row in faces:
+        traces.add_place(contents.get((row["collection"], row["photo"]), ""), _box(row))
+
+
+def _trace_places(store: Store, keys: PackKeys, traces: FaceTraces, s3: S3Settings) -> None:
+    """Add the same faces under other ids of this pack: same content, same place."""
+    photos, faces = (Table(store.uri, key, s3) for key in (keys.photos, keys.faces))
+    if not (photos.exists() and faces.exists()):
+        return
+    boxes: defaultdict[str, list[Box4]] = defaultdict(list)
+    for place in traces.places.values():
+        boxes[place.content].append(place.box)
+    contents = {
+        (row["collection"], row["photo"]): row["content"]
+        for row in _rows(photos, ["collection", "photo", "content"], "content", boxes)
+    }
+    inside = {photo for _, photo in contents}
+    for row in _rows(faces, [*_PLACE, "face_id"], "photo", inside):
+        at = row["collection"], row["photo"]
+        content, box = contents.get(at, ""), _box(row)
+        if any(overlap(box, other) >= SAME_PLACE for other in boxes.get(content, ())):
+            traces.faces.add(row["face_id"])
+            traces.photos.add(at)
+            traces.add_place(content, box)
+
+
+def _box(row: dict[str, Any]) -> Box4:
+    return row["x"], row["y"], row["w"], row["h"]
+
+
+def _rows(
+    table: Table, columns: list[str], column: str, values: Iterable[str]
+) -> list[dict[str, Any]]:
+    return [
+        row
+        for part in parts(sorted(set(values)))
+        for row in table.read(columns, where=any_of(column, part)).to_pylist()
+    ]

@@ -1,0 +1,56 @@
+"""Units in flight: heartbeats, silence and the time at which a unit counts as lost."""
+
+from headcount.broker.client import RELEASED
+from orchestrator.jobs.flights import MARKER_CHECK_SECONDS, NEVER, Flights
+
+WORKING = {"state": "working", "number": 1, "photos": 7}
+
+
+def test_a_heartbeat_that_is_read_a_second_time_is_silence() -> None:
+    flight = Flights().begin("prepare", 0.0)
+    assert not flight.hear(None, 1.0)
+    assert flight.hear(WORKING, 2.0)
+    assert not flight.hear(dict(WORKING), 3.0)
+    assert flight.hear(WORKING | {"number": 2}, 4.0)
+    assert flight.last_heard == 4.0
+
+
+def test_photos_in_hand_add_up_until_their_unit_ends() -> None:
+    flights = Flights()
+    for number, unit in enumerate(("embed-0000000", "embed-0000001")):
+        flights.begin(unit, 0.0).hear(WORKING | {"number": number}, 1.0)
+    assert flights.photos == 14
+    flights.end("embed-0000000")
+    assert (flights.photos, list(flights)) == (7, ["embed-0000001"])
+
+
+def test_a_marker_is_looked_for_when_a_heartbeat_says_so_and_now_and_then_without() -> None:
+    flight = Flights().begin("prepare", 0.0)
+    assert not flight.may_be_done(1.0)
+    assert flight.may_be_done(MARKER_CHECK_SECONDS)
+    assert not flight.may_be_done(MARKER_CHECK_SECONDS + 1)
+    for number, state in enumerate(("done", "failed")):
+        flight.hear({"state": state, "number": number}, 21.0)
+        assert flight.may_be_done(22.0)
+
+
+def test_a_unit_is_released_only_where_its_worker_says_so() -> None:
+    flight = Flights().begin("prepare", 0.0)
+    assert not flight.released
+    flight.hear(WORKING, 1.0)
+    assert not flight.released
+    flight.hear({"state": RELEASED, "number": 2}, 2.0)
+    assert flight.released
+
+
+def test_a_unit_is_overdue_after_its_patience_and_an_outage_counts_for_nobody_but_the_unsent() -> (
+    None
+):
+    flights = Flights()
+    flights.begin("sent", 100.0)
+    flights.begin("unsent", 100.0).last_heard = NEVER
+    assert flights.overdue(flights, 110.0, patience=10.0) == ["unsent"]
+    assert flights.overdue(flights, 110.1, patience=10.0) == ["sent", "unsent"]
+    flights.excuse_silence(60.0)
+    assert flights.overdue(flights, 170.0, patience=10.0) == ["unsent"]
+    assert flights.overdue(["sent"], 170.1, patience=10.0) == ["sent"]

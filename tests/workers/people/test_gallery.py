@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from headcount.s3_settings import S3Settings
+from headcount.tables.schemas import gallery_schema
+from headcount.tables.table import Table
+from tests.workers.archives import MadeUp, made_up, random_embeddings
+from workers.people.gallery import NOBODY_ENROLLED, load_gallery
+from workers.tables.rows import fixed_lists
+
+ROWS = random_embeddings(4, 1)
+
+
+def gallery_of(archive: MadeUp) -> Table:
+    return Table(archive.uri, archive.keys.gallery, S3Settings())
+
+
+def enrol(table: Table, *references: tuple[str, str, int]) -> None:
+    """Append references of person id, photo and row of ROWS."""
+    count = len(references)
+    columns = {
+        "person_id": [person for person, _, _ in references],
+        "person": [person.title() for person, _, _ in references],
+        "source": ["file:///people/"] * count,
+        "photo": [photo for _, photo, _ in references],
+        "etag": ["e"] * count,
+        "content": ["c"] * count,
+        **{name: [float(row) for _, _, row in references] for name in "xywh"},
+        "quality": [0.9] * count,
+        "descriptor": fixed_lists(ROWS[[row for _, _, row in references]].astype(np.float16)),
+    }
+    table.append(pa.table(columns, schema=gallery_schema(ROWS.shape[1])))
+
+
+def test_an_archive_without_references_has_nobody_enrolled(tmp_path: Path) -> None:
+    assert load_gallery(gallery_of(made_up(tmp_path, {}))) is NOBODY_ENROLLED
+    assert len(NOBODY_ENROLLED) == 0
+
+
+def test_references_are_sorted_by_person_and_one_written_twice_counts_once(
+    tmp_path: Path,
+) -> None:
+    table = gallery_of(made_up(tmp_path, {}))
+    enrol(table, ("grace", "g.jpg", 0), ("ada", "2.jpg", 1), ("ada", "1.jpg", 2))
+    enrol(table, ("ada", "2.jpg", 1))
+    gallery = load_gallery(table)
+    assert gallery.person_ids == ("ada", "grace")
+    assert gallery.names == ("Ada", "Grace")
+    assert gallery.photos == ("1.jpg", "2.jpg", "g.jpg")
+    assert [list(gallery.references(person)) for person in range(2)] == [[0, 1], [2]]
+    np.testing.assert_allclose(gallery.embeddings, ROWS[[2, 1, 0]], atol=1e-3)
+    assert gallery.boxes[:, 0].tolist() == [2, 1, 0]
+
+
+def test_a_forgotten_person_is_not_read(tmp_path: Path) -> None:
+    table = gallery_of(made_up(tmp_path, {}))
+    enrol(table, ("grace", "g.jpg", 0), ("ada", "a.jpg", 1))
+    assert load_gallery(table, forgotten={"ada"}).names == ("Grace",)

@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import pytest
+
+from headcount.contract.vocabulary import Decision, Outcome
+from headcount.text import counted
+from tests.workers.report.test_page import words
+from tests.workers.report.views import (
+    EMPTY,
+    FULL,
+    IGNORED,
+    MATCHED,
+    PACK,
+    PHOTO,
+    UNKNOWN,
+    face,
+    reference,
+)
+from workers.report import phrases
+from workers.report.page import render
+from workers.report.view import ShownPerson
+
+
+def test_the_result_is_one_sentence():
+    report = replace(
+        FULL,
+        photos=41,
+        faces=96,
+        outcomes={"faces": 38, "unreadable": 3},
+        clusters_total=31,
+        missing_total=0,
+    )
+    assert phrases.sentence(report) == (
+        "41 photos, 96 faces: 2 people recognised 23 times, 31 people nobody has named, "
+        "3 photos could not be read."
+    )
+    assert phrases.sentence(report) in words(render(report))
+
+
+def test_small_numbers_are_spelled_right():
+    report = replace(
+        EMPTY,
+        photos=1,
+        faces=1,
+        decisions={"matched": 1},
+        people=(ShownPerson("p1", "Ada", 1, 1, 1),),
+        clusters_total=1,
+        outcomes={"faces": 1},
+    )
+    assert phrases.sentence(report) == (
+        "1 photo, 1 face: 1 person recognised once, 1 person nobody has named."
+    )
+
+
+def test_every_outcome_has_words():
+    assert set(phrases.OUTCOMES) == set(Outcome)
+
+
+def test_why_a_face_is_not_named():
+    assert (
+        phrases.why(UNKNOWN, PACK.threshold, PACK.margin)
+        == "Nearest is Grace Hopper, not similar enough"
+    )
+    close = replace(UNKNOWN, similarity=0.5)
+    assert phrases.why(close, PACK.threshold, PACK.margin).startswith("Too close to call")
+    assert (
+        phrases.why(face(Decision.UNKNOWN), PACK.threshold, PACK.margin)
+        == "Nobody to compare it with"
+    )
+    assert phrases.why(IGNORED, PACK.threshold, PACK.margin) == "Too poor to judge: quality 0.07"
+    assert phrases.why(MATCHED, PACK.threshold, PACK.margin) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (61.2, "1 min 1 s"),
+        (3599.9, "1 h 0 min"),
+        (7260, "2 h 1 min"),
+    ],
+)
+def test_durations(seconds: float, said: str):
+    assert phrases.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"), [(0.5, "50 %"), (0.999, "> 99 %"), (1.0, "> 99 %"), (0.001, "< 1 %")]
+)
+def test_probabilities_are_never_rounded_to_certainty(probability: float, said: str):
+    assert phrases.percent(probability) == said
+
+
+def test_the_remedy_for_an_empty_reference_is_to_copy_it_again() -> None:
+    assert "copy the photo" in phrases.remedy(reference("unreadable", "empty file").report)
+    assert "picture program" in phrases.remedy(reference("unreadable", "truncated").report)
+
+
+def test_a_photo_is_described_by_its_names_and_its_unknown_faces() -> None:
+    assert phrases.picture(PHOTO) == "trip/day 1.jpg, 3 faces: Ada Lovelace, 1 not recognised"
+
+
+def test_numbers_have_separators_and_a_true_minus_sign() -> None:
+    assert counted(31_000, "photo") == "31,000 photos"
+    assert counted(1, "person", "people") == "1 person"
+    assert phrases.score(-0.126) == "\N{MINUS SIGN}0.13"

@@ -1,0 +1,121 @@
+import io
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from headcount.contract import results
+from headcount.contract.stored.jobs import Limits, ReferenceReport
+from headcount.contract.vocabulary import Box, Decision
+from headcount.errors import FatalError
+from headcount.storage.memory import MemoryStore
+from tests.workers.report.test_choose import run_result
+from tests.workers.report.views import SPEC
+from workers.report.choose import ClusterFaces
+from workers.report.pictures import (
+    PhotoTask,
+    PictureSources,
+    photo_tasks,
+    picture_photos,
+    picture_reference,
+)
+from workers.report.view import ShownFace
+
+ROOMY = Limits(max_bytes=1 << 20, max_pixels=1 << 22, shard_photos=1, shard_bytes=1)
+
+
+def jpeg(width: int = 400, height: int = 300) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (90, 120, 150)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def face(face_id: str) -> ShownFace:
+    return ShownFace(face_id, Box(100, 100, 80, 80), Decision.UNKNOWN, quality=0.7)
+
+
+def no_store(uri: str) -> MemoryStore:
+    raise FatalError(f"{uri} is gone")
+
+
+def sources(photos: MemoryStore, done: list[int]) -> PictureSources:
+    spec = SPEC.model_copy(update={"limits": ROOMY})
+    return PictureSources(spec, photos, no_store, threads=2, progress=lambda: done.append(1))
+
+
+@pytest.fixture
+def photos() -> MemoryStore:
+    store = MemoryStore()
+    store.put("a.jpg", jpeg())
+    store.put("b.jpg", jpeg())
+    return store
+
+
+def test_a_shown_photo_is_annotated_and_all_its_faces_are_cropped(photos: MemoryStore) -> None:
+    done, out = list[int](), MemoryStore()
+    task = PhotoTask("a.jpg", [face("f1"), face("f2")], ("Ada",), show=True)
+    found = picture_photos(sources(photos, done), out, [task])["a.jpg"]
+    assert found.shown.annotated == "../annotated/a.jpg.jpg"
+    assert (found.shown.width, found.shown.height) == (400, 300)
+    assert set(found.crops) == {"f1", "f2"}
+    assert all(shown.crop for shown in found.shown.faces)
+    drawn = Image.open(io.BytesIO(out.get("annotated/a.jpg.jpg").data))
+    assert drawn.height > 300, "a banner names who is missing"
+    assert drawn.info["comment"] == results.ANNOTATED_MARK
+    assert len(done) == 1
+
+
+def test_a_photo_of_cluster_faces_alone_is_not_annotated(photos: MemoryStore) -> None:
+    out = MemoryStore()
+    task = PhotoTask("b.jpg", [face("f1"), face("f2")], (), show=False, crops={"f2"})
+    found = picture_photos(sources(photos, []), out, [task])["b.jpg"]
+    assert set(found.crops) == {"f2"}
+    assert found.shown.annotated is None
+    assert list(out.list()) == []
+
+
+def test_a_photo_that_is_gone_or_broken_is_shown_without_pictures(photos: MemoryStore) -> None:
+    photos.put("broken.jpg", b"no picture")
+    done = list[int]()
+    tasks = [PhotoTask(key, [face("f")], (), show=True) for key in ("broken.jpg", "gone.jpg")]
+    found = picture_photos(sources(photos, done), MemoryStore(), tasks)
+    assert [(p.shown.annotated, p.crops, len(p.shown.faces)) for p in found.values()] == [
+        (None, {}, 1),
+        (None, {}, 1),
+    ]
+    assert len(done) == 2
+
+
+def test_tasks_join_the_photos_that_are_shown_and_those_of_cluster_faces() -> None:
+    columns = ("x", "y", "w", "h", "decision", "person", "nearest", "similarity", "probability")
+    result = run_result(("b.jpg", "b/0", 0.5, None, "c1"), missing={"a.jpg": ("Ada",)})
+    faces = result.faces
+    for name in (*columns, "runner_up", "margin"):
+        value = "unknown" if name == "decision" else 1.0 if name in "xywh" else None
+        faces = faces.append_column(name, pa.array([value]))
+    vars(result)["faces"] = faces
+    cluster = ClusterFaces("c1", 1, 1, (("b.jpg", "b/0"),))
+    one, other = photo_tasks(result, ["a.jpg"], [cluster])
+    assert (one.key, one.show, one.missing, one.faces) == ("a.jpg", True, ("Ada",), [])
+    assert (other.key, other.show, other.crops) == ("b.jpg", False, {"b/0"})
+    assert [f.face_id for f in other.faces] == ["b/0"]
+
+
+def test_a_reference_shows_its_face_where_one_was_taken(photos: MemoryStore) -> None:
+    places = sources(photos, [])
+    taken = ReferenceReport(person="Ada", photo="a.jpg", state="enrolled", box=(100, 100, 80, 80))
+    refused = ReferenceReport(person="Ada", photo="a.jpg", state="no_face")
+    shown = picture_reference(places, SPEC.photos, taken)
+    assert shown.preview
+    assert np.asarray(Image.open(io.BytesIO(shown.crop))).shape[:2] == (96, 96)
+    bare = picture_reference(places, SPEC.photos, refused)
+    assert bare.preview
+    assert not bare.crop
+
+
+def test_a_reference_whose_folder_is_gone_is_told_without_a_picture(photos: MemoryStore) -> None:
+    report = ReferenceReport(person="Ada", photo="a.jpg", state="enrolled", box=(1, 1, 9, 9))
+    shown = picture_reference(sources(photos, []), "s3://gone/people/", report)
+    assert shown.report == report
+    assert not shown.preview

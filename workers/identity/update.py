@@ -1,0 +1,44 @@
+"""Bring an archive's answers and gallery up to the faces of a run, before they are matched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from workers.identity.apply_answers import Answers, enrol_named, load_answers
+from workers.identity.inherit import inherit_names
+from workers.identity.remap import find_remapped, remap_answers
+from workers.tables.embeddings import EmbeddingLookup
+from workers.tables.pack_tables import PackTables
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """People's answers as this run's faces, and the faces whose id has changed (FACE_ID_MAP)."""
+
+    answers: Answers
+    remapped: pa.Table
+
+
+def bring_up_to_date(
+    tables: PackTables,
+    job_id: str,
+    faces: pa.Table,
+    embeddings: EmbeddingLookup,
+    *,
+    enrol: bool,
+    confirm: Callable[[], None],
+) -> Known:
+    """Apply people's answers to the faces of this run; with ``enrol``, names become references.
+
+    ``confirm`` raises where nothing may be written any more. Doing it again changes nothing.
+    """
+    remapped = find_remapped(tables, job_id, faces, embeddings)
+    remap_answers(tables, faces, remapped, confirm=confirm)
+    answers = load_answers(tables, faces)
+    if enrol:
+        enrol_named(tables, faces, embeddings, answers, confirm=confirm)
+        inherit_names(tables, job_id, faces, embeddings, answers, confirm=confirm)
+    return Known(answers, remapped)

@@ -1,0 +1,176 @@
+"""The pictures of a report: annotated photos, previews, crops of faces, references.
+
+They are made from the photos themselves, fetched again; the archive holds no crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from headcount.contract.results import ANNOTATED_MARK, annotated_key
+from headcount.contract.stored.jobs import JobSpec, ReferenceReport
+from headcount.contract.vocabulary import Box, Decision
+from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.storage import Store
+from headcount.storage.base import Reader
+from workers.images.decode import Decoded, decode
+from workers.report.annotate import annotate, crop, outline, preview
+from workers.report.choose import ClusterFaces
+from workers.report.run_result import RunResult
+from workers.report.view import ShownFace, ShownPhoto, ShownReference
+from workers.runtime.threads import ordered_map
+from workers.tables.columns import isin
+
+ANNOTATED_LONG_SIDE = 2048
+PREVIEW_LONG_SIDE = 720
+REFERENCE_LONG_SIDE = 320
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSources:
+    """The job's photos, and by URI the stores of references that came from elsewhere.
+
+    ``progress`` is called after each photo.
+    """
+
+    spec: JobSpec
+    photos: Reader
+    open: Callable[[str], Reader]
+    threads: int
+    progress: Callable[[], None]
+
+
+@dataclass(slots=True)
+class PhotoTask:
+    """Pictures to make of one photo: the whole photo if ``show``, and ``crops`` by face id."""
+
+    key: str
+    faces: list[ShownFace]
+    missing: tuple[str, ...]
+    show: bool
+    crops: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoPictures:
+    """Pictures of one photo: the photo as it is shown, and crops of its faces by face id."""
+
+    shown: ShownPhoto
+    crops: dict[str, bytes]
+
+
+def photo_tasks(
+    result: RunResult, chosen: Iterable[str], clusters: Sequence[ClusterFaces]
+) -> list[PhotoTask]:
+    """Tasks for the chosen photos and for the photos of cluster faces, sorted by key."""
+    tasks = {
+        key: PhotoTask(key, [], result.expectations.missing.get(key, ()), show=True)
+        for key in chosen
+    }
+    for cluster in clusters:
+        for key, face in cluster.faces:
+            tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
+    needed = isin(result.faces["photo"], tasks)
+    for row in result.faces.filter(needed).to_pylist():
+        tasks[row["photo"]].faces.append(_face(row))
+    return [tasks[key] for key in sorted(tasks)]
+
+
+def picture_photos(
+    sources: PictureSources, out: Store, tasks: Sequence[PhotoTask]
+) -> dict[str, PhotoPictures]:
+    """Make the pictures of photos and write the annotated copies; the pictures by photo key."""
+    found = {}
+    with ThreadPoolExecutor(sources.threads, "publish") as pool:
+        made = ordered_map(
+            pool, lambda task: _picture(sources, out, task), tasks, ahead=2 * sources.threads
+        )
+        for pictures in made:
+            sources.progress()
+            found[pictures.shown.key] = pictures
+    return found
+
+
+def picture_reference(
+    sources: PictureSources, source: str, report: ReferenceReport
+) -> ShownReference:
+    """Make the pictures of one reference, from the folder or collection ``source``."""
+    decoded = _open_reference(sources, source, report.photo)
+    if decoded is None:
+        return ShownReference(report)
+    if report.box is None:
+        return ShownReference(report, preview(decoded.image, REFERENCE_LONG_SIDE))
+    box = Box(*report.box)
+    return ShownReference(
+        report,
+        preview(outline(decoded.image, box, scale=decoded.scale), REFERENCE_LONG_SIDE),
+        crop(decoded.image, _scaled(box, decoded.scale)),
+    )
+
+
+def _face(row: Mapping[str, Any]) -> ShownFace:
+    return ShownFace(
+        face_id=row["face_id"],
+        box=Box(row["x"], row["y"], row["w"], row["h"]),
+        decision=Decision(row["decision"]),
+        quality=row["quality"],
+        person=row["person"],
+        nearest=row["nearest"],
+        similarity=row["similarity"],
+        probability=row["probability"],
+        runner_up=row["runner_up"],
+        margin=row["margin"],
+        cluster_id=row["cluster_id"],
+    )
+
+
+def _picture(sources: PictureSources, out: Store, task: PhotoTask) -> PhotoPictures:
+    decoded = _open_picture(sources.spec, sources.photos, task.key)
+    if decoded is None:
+        bare = ShownPhoto(task.key, 0, 0, tuple(task.faces), task.missing)
+        return PhotoPictures(bare, {})
+    crops = {
+        face.face_id: crop(decoded.image, _scaled(face.box, decoded.scale))
+        for face in task.faces
+        if task.show or face.face_id in task.crops
+    }
+    faces = tuple(replace(face, crop=crops.get(face.face_id, b"")) for face in task.faces)
+    shown = ShownPhoto(task.key, decoded.width, decoded.height, faces, task.missing)
+    if task.show:
+        shown = _annotated(out, shown, decoded)
+    return PhotoPictures(shown, crops)
+
+
+def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
+    """Write the annotated copy of a photo; the photo with its link and preview."""
+    drawn = annotate(decoded.image, shown.faces, shown.missing, scale=decoded.scale)
+    key = annotated_key(shown.key)
+    out.put(key, preview(drawn, ANNOTATED_LONG_SIDE, mark=ANNOTATED_MARK))
+    return replace(shown, annotated="../" + key, preview=preview(drawn, PREVIEW_LONG_SIDE))
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(box.x * scale, box.y * scale, box.w * scale, box.h * scale)
+
+
+def _open_picture(spec: JobSpec, store: Reader, key: str) -> Decoded | None:
+    """Decode a photo, upright and at the size that is shown; None if it cannot be read any more."""
+    limits = spec.limits
+    try:
+        data = store.get(key, limit=limits.max_bytes).data
+        return decode(data, max_pixels=limits.max_pixels, min_long_side=ANNOTATED_LONG_SIDE)
+    except (ObjectError, PhotoError):
+        return None
+
+
+def _open_reference(sources: PictureSources, source: str, photo: str) -> Decoded | None:
+    """Decode a reference's photo; a named face's is a photo of a collection, maybe another one."""
+    if source == sources.spec.photos:
+        return _open_picture(sources.spec, sources.photos, photo)
+    try:
+        return _open_picture(sources.spec, sources.open(source), photo)
+    except FatalError:
+        return None

@@ -1,0 +1,182 @@
+"""The results of a run: tables, lineage, diff and summary, in the contract's form."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount import __version__
+from headcount.assignments import history
+from headcount.assignments.diff import diff_assignments
+from headcount.contract import results
+from headcount.contract.record import now, read_record
+from headcount.contract.stored.jobs import DoneMarker
+from headcount.contract.vocabulary import PROCESSED
+from headcount.export import drop_formats, scratch, write_table
+from headcount.storage import Store
+from workers.identity.cluster_ids import changes
+from workers.people.expected import Expectations
+from workers.people.gallery import Gallery
+from workers.report.run_result import RunResult, counted
+from workers.runtime.unit import Unit
+from workers.stages.assign import clusters_in, people_in
+from workers.stages.job_tables import job_tables
+
+_FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
+
+
+def write_run(
+    unit: Unit,
+    out: Store,
+    faces: pa.Table,
+    names: pa.Table,
+    previous: pa.Table,
+    *,
+    gallery: Gallery,
+    expectations: Expectations,
+) -> RunResult:
+    """Write the tables of a run, and keep its assignments for the next run.
+
+    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before.
+    """
+    with scratch() as folder:
+        run = _write_tables(
+            unit, out, faces, names, gallery=gallery, expectations=expectations, folder=folder
+        )
+        _keep(unit, out, previous, run, folder)
+    return run
+
+
+def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> None:
+    """Keep this job's assignments, and write how they differ from the run before."""
+    collection = job_tables(unit).collection
+    assignments = run.faces.select(history.ASSIGNMENTS.names)
+    found = changes(
+        clusters_in(previous), clusters_in(assignments), people_in(previous), people_in(assignments)
+    )
+    lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
+    key = unit.pack_keys.lineage(collection, unit.job_id)
+    history.write_table(unit.fenced, key, lineage)
+    formats = unit.spec.formats
+    write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
+    drop_formats(out, "lineage", results.LINEAGE, keep=formats)
+    write_json(out, results.DIFF, diff_assignments(previous, assignments))
+    history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
+
+
+def _write_tables(
+    unit: Unit,
+    out: Store,
+    faces: pa.Table,
+    names: pa.Table,
+    *,
+    gallery: Gallery,
+    expectations: Expectations,
+    folder: Path,
+) -> RunResult:
+    spec = unit.spec
+    outcomes: Counter[str] = Counter()
+    failures = [_FAILURES.empty_table()]
+
+    def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
+        write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
+        drop_formats(out, name, schema, keep=spec.formats)
+
+    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
+    write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
+    people, clusters = people_table(faces, gallery), results.clusters_table(faces, names)
+    write("people", results.PEOPLE, iter([people]))
+    write("clusters", results.CLUSTERS, iter([clusters]))
+    failed = pa.concat_tables(failures)
+    return RunResult(faces, people, clusters, dict(outcomes), failed, expectations, gallery)
+
+
+def _photo_tables(
+    unit: Unit, outcomes: Counter[str], failures: list[pa.Table]
+) -> Iterator[pa.Table]:
+    """The photos in key order; adds to ``outcomes`` and ``failures`` on the way."""
+    tables = job_tables(unit)
+    scan = tables.photos.scan(results.PHOTOS, where=tables.of_collection, order_by=["photo"])
+    for batch in scan:
+        table = pa.Table.from_batches([batch])
+        outcomes.update(counted(table["outcome"]))
+        bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
+        failures.append(bad.select(_FAILURES.names))
+        yield table
+
+
+def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
+    """One row per enrolled person: references, and the photos and faces that are the person's."""
+    named = faces.select(["person_id", "photo"]).filter(pc.is_valid(faces["person_id"]))
+    count = [("photo", "count"), ("photo", "count_distinct")]
+    found = named.group_by("person_id").aggregate(count)
+    ids = pa.array(gallery.person_ids, pa.string())
+    at = pc.index_in(ids, value_set=found["person_id"].combine_chunks())
+    columns = {
+        "person_id": ids,
+        "person": pa.array(gallery.names, pa.string()),
+        "references": pa.array(np.diff(gallery.starts, append=len(gallery.photos)), pa.int32()),
+        "photos": found["photo_count_distinct"].take(at).fill_null(0).cast(pa.int32()),
+        "faces": found["photo_count"].take(at).fill_null(0).cast(pa.int32()),
+    }
+    return pa.table(columns, schema=results.PEOPLE)
+
+
+def write_json(out: Store, key: str, content: Mapping[str, Any]) -> None:
+    """Write an object for people and programs to read."""
+    out.put(key, json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
+def summary(
+    unit: Unit,
+    run: RunResult,
+    *,
+    seconds: Mapping[str, float],
+    shown: Mapping[str, int],
+    threshold: float,
+    references_forgotten: int,
+) -> dict[str, Any]:
+    """Counts, seconds, versions, pack and spec of a run."""
+    return {
+        "job_id": unit.job_id,
+        "finished": now().isoformat(),
+        "photos": run.photos,
+        "outcomes": run.outcomes,
+        "faces": run.faces.num_rows,
+        "decisions": run.decisions,
+        "people": run.people.num_rows,
+        "people_found": run.people_found,
+        "clusters": run.unnamed.num_rows,
+        "expected": run.expectations.total,
+        "expected_missing": run.expectations.missing_total,
+        "expected_photos_absent": len(run.expectations.absent),
+        "expected_not_enrolled": len(run.expectations.not_enrolled),
+        "expected_forgotten": run.expectations.forgotten,
+        "references_forgotten": references_forgotten,
+        "shown": dict(shown),
+        "threshold": round(threshold, 4),
+        "seconds": {
+            "embed": embed_seconds(unit),
+            "reduce": {stage: round(value, 3) for stage, value in seconds.items()},
+        },
+        "model": unit.record.model_dump(mode="json"),
+        "versions": {"headcount": __version__, "python": platform.python_version()},
+        "spec": unit.spec.model_dump(mode="json"),
+    }
+
+
+def embed_seconds(unit: Unit) -> dict[str, float]:
+    """Seconds per stage of embedding, summed over the shards of this job and over threads."""
+    total: Counter[str] = Counter()
+    for info in unit.store.list(unit.keys.done_folder):
+        if "/embed-" in info.key:
+            total.update(read_record(unit.store, info.key, DoneMarker).stages)
+    return {stage: round(value, 3) for stage, value in total.items()}

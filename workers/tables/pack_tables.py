@@ -1,0 +1,70 @@
+"""The tables that one pack fills in an archive, read by the rows of one collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from headcount.collections.photos import collection_id
+from headcount.contract.layout import PackKeys
+from headcount.s3_settings import S3Settings
+from headcount.storage import Store
+from headcount.tables.filters import in_collection
+from headcount.tables.table import Table, tables_of
+
+
+@dataclass(frozen=True, slots=True)
+class PackTables:
+    """Photos, faces and references of one pack; ``source`` is the collection's URI."""
+
+    store: Store
+    keys: PackKeys
+    source: str
+    s3: S3Settings
+
+    @property
+    def photos(self) -> Table:
+        """The table of photos."""
+        return Table(self.store.uri, self.keys.photos, self.s3)
+
+    @property
+    def faces(self) -> Table:
+        """The table of faces."""
+        return Table(self.store.uri, self.keys.faces, self.s3)
+
+    @property
+    def gallery(self) -> Table:
+        """The table of references."""
+        return Table(self.store.uri, self.keys.gallery, self.s3)
+
+    @property
+    def collection(self) -> str:
+        """The collection's id in photos and faces."""
+        return collection_id(self.source)
+
+    @property
+    def of_collection(self) -> str:
+        """A filter of photos and faces: the row is of the collection."""
+        return in_collection(self.collection)
+
+    def of_pack(self, keys: PackKeys) -> PackTables:
+        """The same collection's tables of another pack."""
+        return replace(self, keys=keys)
+
+    def create(self, dimensions: int) -> None:
+        """Create the tables that are not there, for embeddings of ``dimensions`` numbers."""
+        for table, schema, later in self._schemas(dimensions):
+            table.create(schema, later=later)
+
+    def grow(self, dimensions: int) -> None:
+        """Add the columns of this build to tables of an earlier one, before anything is embedded.
+
+        Raises FatalError where they cannot.
+        """
+        for table, schema, later in self._schemas(dimensions):
+            table.grow(schema, later=later)
+
+    def _schemas(self, dimensions: int) -> Iterator[tuple[Table, pa.Schema, Collection[str]]]:
+        return tables_of(self.store.uri, self.keys, dimensions, self.s3)
