@@ -2,8 +2,10 @@
 
 The archive's schemas, the results' schemas, the header of a CSV and the tables in docs/results.md
 follow from here. A new column is a line at the end of its table, with the next version as its
-``since``; rows from before it are null there. Lines are never reordered, retyped or renamed:
-workers of an older build may write to the same archive.
+``since``; rows from before it are null there. Lines are never reordered or retyped. A stored column
+is never renamed: workers of an older build may write to the same archive. One that is shown only
+may be: its line keeps its place, with the version of the new name as its ``since`` and the name
+before it as ``formerly``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ class Column:
     """One column of a table.
 
     A list without a length is as long as an embedding where it is stored. ``names`` says whether
-    the column names a person, by id or by name: `forget` empties such cells.
+    the column names a person, by id or by name: `forget` empties such cells. ``formerly`` is its
+    name in results before ``since``.
     """
 
     name: str
@@ -33,6 +36,11 @@ class Column:
     shown: bool = False
     names: Literal["", "id", "name"] = ""
     since: int = 1
+    formerly: str = ""
+
+    def name_in(self, version: int) -> str:
+        """Its name in results of a version of the contract; empty where they lack it."""
+        return self.name if self.since <= version else self.formerly
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,10 @@ class Columns:
 
     def shown(self, version: int | None = None) -> pa.Schema:
         """The schema in the results, as of a version of the contract; of this build without one."""
-        columns = [c for c in self.columns if c.shown and c.since <= (version or VERSION)]
+        of = version or VERSION
+        columns = [c for c in self.columns if c.shown and c.name_in(of)]
         ordered = sorted(columns, key=lambda column: column.name != self.first)
-        return pa.schema([(c.name, _of_any_length(c.type)) for c in ordered])
+        return pa.schema([(c.name_in(of), _of_any_length(c.type)) for c in ordered])
 
     @property
     def later(self) -> frozenset[str]:
@@ -171,7 +180,14 @@ PEOPLE = Columns(
     (
         Column("person_id", _TEXT, "id of the person", shown=True, names="id"),
         Column("person", _TEXT, "name of the person", shown=True, names="name"),
-        Column("references", _INT, "references enrolled", shown=True),
+        Column(
+            "reference_count",
+            _INT,
+            "references enrolled",
+            shown=True,
+            since=2,
+            formerly="references",  # a reserved word of SQL
+        ),
         Column("photos", _INT, "photos in which the person was found", shown=True),
         Column("faces", _INT, "faces that were given the name", shown=True),
     ),

@@ -70,7 +70,7 @@ def _export(source: Store, target: Store, name: str, formats: Sequence[str]) -> 
         contract = contract_of(found.schema, name, read_marks(source).get(key))
         if contract is None:
             raise FatalError(f"{source.uri}{key} is out of reach: no run of headcount wrote it")
-        schema = contract_schema(found.schema, RESULTS[name].shown())
+        schema = contract_schema(found.schema, RESULTS[name].shown(contract))
         try:
             return write_table(
                 target,

@@ -123,7 +123,9 @@ def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
     columns = {
         "person_id": ids,
         "person": pa.array(gallery.names, pa.string()),
-        "references": pa.array(np.diff(gallery.starts, append=len(gallery.photos)), pa.int32()),
+        "reference_count": pa.array(
+            np.diff(gallery.starts, append=len(gallery.photos)), pa.int32()
+        ),
         "photos": found["photo_count_distinct"].take(at).fill_null(0).cast(pa.int32()),
         "faces": found["photo_count"].take(at).fill_null(0).cast(pa.int32()),
     }

@@ -24,7 +24,13 @@ from headcount.errors import FatalError
 Cells = list[tuple[str, Any]]
 """A row: pairs of column and value."""
 
-NAMING = {c.name: c.names for table in RESULTS.values() for c in table.columns}
+NAMING = {
+    name: c.names
+    for table in RESULTS.values()
+    for c in table.columns
+    for name in (c.name, c.formerly)
+    if name
+}
 """Kind of each column of the results: it names a person by id, by name, or not at all."""
 
 

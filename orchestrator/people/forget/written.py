@@ -57,7 +57,7 @@ class WrittenResults:
         table = pa.concat_tables([fetched.schema.empty_table(), *parts])
         try:
             require_key(table.schema.names, RESULTS[name])
-            rows = _by_contract(table, RESULTS[name].shown())
+            rows = _by_contract(table, _contract(name, contract))
         except (pa.ArrowException, ValueError) as error:
             if is_marked(fetched.schema, name, self.marks.get(key)):
                 self.unread[f"{key}: it cannot be read as a table of {name}: {error}"] = None
@@ -109,6 +109,11 @@ def _texts(column: pa.ChunkedArray) -> list[Any]:
     if pa.types.is_primitive(column.type):
         return []
     return list(column.to_pylist())
+
+
+def _contract(name: str, version: int) -> pa.Schema:
+    """The columns of a table in a version of the contract, and after them this build's."""
+    return pa.unify_schemas([RESULTS[name].shown(version), RESULTS[name].shown()])
 
 
 def _by_contract(table: pa.Table, contract: pa.Schema) -> pa.Table:

@@ -34,6 +34,8 @@ STORED = {
 }
 """The first columns of the archive's tables, in the order that every build writes."""
 
+RESERVED = Path(__file__).with_name("reserved_words.txt")
+
 
 def documented(table: Columns) -> str:
     """The table's part of docs/results.md."""
@@ -68,9 +70,42 @@ def test_columns_of_the_archive_are_added_at_the_end_only(table: Columns) -> Non
 
 def test_a_later_column_may_be_null_and_comes_last_in_its_table() -> None:
     for table in (*RESULTS.values(), columns.GALLERY):
-        since = [column.since for column in table.columns]
+        added = [column for column in table.columns if not column.formerly]
+        since = [column.since for column in added]
         assert since == sorted(since)
-        assert all(column.null for column in table.columns if column.since > 1)
+        assert all(column.null for column in added if column.since > 1)
+
+
+def test_a_column_of_the_results_alone_may_have_a_new_name_in_its_old_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    renamed = Column("b", pa.string(), "", shown=True, since=2, formerly="select")
+    table = Columns("t", "", (renamed, Column("c", pa.string(), "", shown=True)))
+    monkeypatch.setattr(columns, "VERSION", 2)
+    assert table.published() == [["b", "c"], ["select", "c"]]
+    assert table.shown().names == ["b", "c"]
+    for known in (*RESULTS.values(), columns.GALLERY):
+        assert not [c.name for c in known.columns if c.formerly and c.stored]
+
+
+def test_the_references_of_people_are_counted_under_a_name_that_sql_takes() -> None:
+    assert columns.PEOPLE.shown(2).names == [
+        "person_id",
+        "person",
+        "reference_count",
+        "photos",
+        "faces",
+    ]
+
+
+@pytest.mark.parametrize(
+    "table", [*RESULTS.values(), columns.GALLERY], ids=lambda table: table.name
+)
+def test_no_column_is_named_by_a_word_that_sql_keeps_for_itself(table: Columns) -> None:
+    lines = RESERVED.read_text(encoding="utf-8").splitlines()
+    words = {word for line in lines if not line.startswith("#") for word in line.split()}
+    assert {"select", "references", "raise", "pivot_wider", "system_user"} <= words
+    assert {column.name for column in table.columns} & words == set()
 
 
 def test_a_new_column_goes_to_archive_and_results_and_only_there(

@@ -13,7 +13,7 @@ from headcount.contract.marks import MARKS, Mark, Standing, contract_of, digest_
 from headcount.export import drop_formats, fetch_table, text_files, write_table
 from headcount.storage.memory import MemoryStore
 
-ROW = {"person_id": "p1", "person": "Ada", "references": 1, "photos": 1, "faces": 2}
+ROW = {"person_id": "p1", "person": "Ada", "reference_count": 1, "photos": 1, "faces": 2}
 PEOPLE = pa.Table.from_pylist([ROW], results.PEOPLE)
 FORMATS = ("parquet", "csv", "jsonl")
 
@@ -62,7 +62,7 @@ def test_a_parquet_table_is_ours_by_its_metadata_whatever_its_columns(tmp_path: 
 def test_a_parquet_table_that_lost_its_metadata_is_ours_by_the_file_beside_it(
     out: MemoryStore, tmp_path: Path
 ) -> None:
-    put_parquet(out, PEOPLE.drop(["references"]), tmp_path)
+    put_parquet(out, PEOPLE.drop(["reference_count"]), tmp_path)
     assert contract(out, tmp_path) == VERSION
     out.delete(MARKS)
     assert contract(out, tmp_path) is None
@@ -81,6 +81,7 @@ def test_a_table_without_a_mark_is_ours_by_the_columns_of_a_published_version(
     ("text", "marked", "bare"),
     [
         ('"person_id","person","references","photos","faces"\n', Standing.OURS, Standing.OURS),
+        ("person_id,person,reference_count,photos,faces\n", Standing.OURS, Standing.OURS),
         ("person_id;person;references;photos;faces\r\n", Standing.EDITED, Standing.EDITED),
         ("person_id,person,references,photos,faces,note\n", Standing.EDITED, Standing.EDITED),
         ("\ufeffperson_id\tperson\tphotos\n", Standing.EDITED, None),

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from headcount.contract import results
-from headcount.contract.columns import VERSION
+from headcount.contract.columns import RESULTS, VERSION
 from headcount.contract.layout import ARCHIVE, JobKeys
 from headcount.contract.marks import MARKS, read_marks
 from headcount.contract.record import now
@@ -49,9 +49,11 @@ def out(tmp_path: Path) -> Store:
     return out
 
 
-def put_people(out: Store, table: pa.Table, folder: Path, *, marked: bool) -> None:
+def put_people(
+    out: Store, table: pa.Table, folder: Path, *, marked: bool, contract: int = VERSION + 1
+) -> None:
     if marked:
-        more = {"formats": ["parquet"], "folder": folder, "contract": VERSION + 1}
+        more = {"formats": ["parquet"], "folder": folder, "contract": contract}
         write_table(out, "people", table.schema, [table], **more)
     else:
         pq.write_table(table, folder / "people")
@@ -78,17 +80,33 @@ def test_a_table_with_a_column_more_is_exported_with_it(
 
 
 def test_a_table_with_a_column_fewer_is_exported_without_it(out: Store, tmp_path: Path) -> None:
-    put_people(out, PEOPLE.drop(["references"]), tmp_path, marked=True)
+    put_people(out, PEOPLE.drop(["reference_count"]), tmp_path, marked=True)
     assert exported(tmp_path).exception is None
     [row] = csv.DictReader((tmp_path / "to/people.csv").open())
     assert list(row) == ["person_id", "person", "photos", "faces"]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_table_of_the_first_version_is_exported_with_the_names_and_the_order_that_it_has(
+    out: Store, tmp_path: Path, marked: bool
+) -> None:
+    first = pa.Table.from_pylist([{"references": 3}], RESULTS["people"].shown(version=1))
+    put_people(out, first, tmp_path, marked=marked, contract=1)
+    assert exported(tmp_path).exception is None
+    [row] = csv.DictReader((tmp_path / "to/people.csv").open(encoding="utf-8-sig"))
+    assert list(row) == first.schema.names
+    assert row["references"] == "3"
 
 
 @pytest.mark.parametrize(
     ("table", "marked", "words"),
     [
         (PEOPLE.select(["person"]), False, "no run of headcount wrote it"),
-        (PEOPLE.set_column(2, "references", pa.array(["x"])), True, "cannot be read as a table"),
+        (
+            PEOPLE.set_column(2, "reference_count", pa.array(["x"])),
+            True,
+            "cannot be read as a table",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_is_said_to_be_out_of_reach(

@@ -10,8 +10,8 @@ CLUSTERS = [
     {"cluster_id": "c2", "faces": 1, "photos": 1, "person_id": "ada", "exemplar_face_id": "b"},
 ]
 PEOPLE = [
-    {"person_id": "ada", "person": "Ada", "references": 1, "photos": 1, "faces": 1},
-    {"person_id": "bob", "person": "Bob", "references": 1, "photos": 0, "faces": 0},
+    {"person_id": "ada", "person": "Ada", "reference_count": 1, "photos": 1, "faces": 1},
+    {"person_id": "bob", "person": "Bob", "reference_count": 1, "photos": 0, "faces": 0},
 ]
 
 

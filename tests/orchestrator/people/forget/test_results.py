@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.contract import results
+from headcount.contract.columns import RESULTS
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import MARKS
 from headcount.contract.record import now
@@ -29,6 +30,8 @@ from orchestrator.people.forget.results import (
 STONE = ForgottenRecord(
     person_id="p1", at=now(), state="removing", person="Ada", faces=("f1",), photos=(("c", "a"),)
 )
+
+PEOPLE_BEFORE = RESULTS["people"].shown(version=1)
 
 
 def job(out: Path, **more: Any) -> JobSpec:
@@ -52,7 +55,7 @@ def put_tables(out: Path, folder: Path, *, found: bool = True) -> Store:
     rows: dict[str, tuple[pa.Schema, list[dict[str, Any]]]] = {
         "photos": (results.PHOTOS, [{"photo": "a", "outcome": "faces", "faces": 1}]),
         "faces": (results.FACES, [{**face, "person": "Ada"}] if found else []),
-        "people": (results.PEOPLE, [{"person_id": "p1", "person": "Ada", "references": 1}]),
+        "people": (results.PEOPLE, [{"person_id": "p1", "person": "Ada", "reference_count": 1}]),
     }
     for name, (schema, some) in rows.items():
         table = pa.Table.from_pylist(some, schema=schema)
@@ -217,12 +220,34 @@ def test_a_table_with_one_column_fewer_is_ours_and_gets_none_that_it_had_not(
     tmp_path: Path,
 ) -> None:
     out = put_tables(tmp_path / "out", tmp_path)
-    for name, column in (("faces", "evidence"), ("photos", "etag"), ("people", "references")):
+    for name, column in (("faces", "evidence"), ("photos", "etag"), ("people", "reference_count")):
         put_parquet(out, name, parquet(out, name).drop([column]).replace_schema_metadata())
     remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert left_in(out) == []
     assert "evidence" not in parquet(out, "faces").schema.names
     assert parquet(out, "photos").to_pylist()[0]["outcome"] == "no_face"
+
+
+def test_results_of_the_first_version_keep_their_column_names_when_they_lose_the_person(
+    tmp_path: Path,
+) -> None:
+    out, schema = put_tables(tmp_path / "out", tmp_path), PEOPLE_BEFORE
+    rows = [
+        {"person_id": f"p{n}", "person": who, "references": 3}
+        for n, who in ((1, "Ada"), (2, "Ben"))
+    ]
+    first = pa.Table.from_pylist(rows, schema=schema)
+    for marked in (True, False):
+        formats = ("parquet", "csv", "jsonl")
+        write_table(out, "people", schema, [first], formats=formats, folder=tmp_path, contract=1)
+        if not marked:
+            unmarked(out)
+        remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
+        left = parquet(out, "people")
+        assert left.schema.names == schema.names
+        assert left.to_pylist() == first.to_pylist()[1:]
+        assert out.get("people.csv").data.splitlines()[1].startswith(b'"p2","Ben",3')
+        assert left_in(out) == []
 
 
 SPREADSHEET = (
