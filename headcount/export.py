@@ -45,7 +45,7 @@ class _Writer(Protocol):
 
 class _Parquet:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, schema, compression="snappy")  # all can read it
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,19 @@ def match(
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         starts = range(0, len(embeddings), block)
         parts = list(ordered_map(pool, work, starts, ahead=2 * threads))
-    return Matches.concatenate(parts)
+    return _clipped(Matches.concatenate(parts))
+
+
+def _clipped(matches: Matches) -> Matches:
+    """Matches with cosines of at most 1, and at least -1; NaN stays.
+
+    The product of two unit vectors in float32 may be 1.0000001, and its arccos would be NaN.
+    """
+    return replace(
+        matches,
+        similarity=np.clip(matches.similarity, -1, 1),
+        runner_up_similarity=np.clip(matches.runner_up_similarity, -1, 1),
+    )
 
 
 def _nobody(count: int) -> Matches:
