@@ -38,6 +38,7 @@ class Place:
 RESULTS = (
     Place("<table>.parquet", "a result table", people=True),
     Place("<table>.csv", "the same as CSV", people=True),
+    Place("<table>.xlsx", "the same as a workbook", people=True),
     Place("<table>.jsonl", "the same as JSON Lines", people=True),
     Place("tables.json", "the marks of these files"),
     Place("diff.json", "what differs from the run before", people=True),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
+from headcount.contract.stored.jobs import TABLE_FORMATS
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import PROFILES, Settings
@@ -98,7 +99,7 @@ JOB_OPTIONS = (
         "--format",
         "formats",
         multiple=True,
-        type=click.Choice(["parquet", "csv", "jsonl"]),
+        type=click.Choice(TABLE_FORMATS),
         help="Further formats of the result tables; may be given again.",
     ),
 )

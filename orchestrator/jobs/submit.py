@@ -10,7 +10,13 @@ from headcount.collections import canonical_collection, open_collection
 from headcount.collections.photos import references_in
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record, now
-from headcount.contract.stored.jobs import FinishedRecord, JobRequest, JobSpec, Limits
+from headcount.contract.stored.jobs import (
+    FinishedRecord,
+    JobRequest,
+    JobSpec,
+    Limits,
+    SheetForm,
+)
 from headcount.contract.vocabulary import new_job_id
 from headcount.errors import FatalError, ObjectError
 from headcount.s3_settings import S3Settings
@@ -44,6 +50,7 @@ def make_request(
             "model": settings.model,
             "profile": profile or settings.profile,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),
+            "sheets": SheetForm.of(settings),
             **wishes,
         }
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Outcome
-from headcount.settings import ProfileName
+from headcount.settings import ProfileName, Separator, Settings
+
+TableFormat = Literal["parquet", "csv", "jsonl", "xlsx"]
+TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 
 class Limits(Record):
@@ -20,6 +23,25 @@ class Limits(Record):
     max_pixels: int
     shard_photos: int
     shard_bytes: int
+
+
+class SheetForm(BaseModel):
+    """The form of result tables for people, as CSV and XLSX."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    separator: Separator = Field(",", description="of CSV")
+    bom: bool = Field(True, description="whether CSV begins with a byte order mark")
+    landmarks: bool = Field(False, description="whether columns of lists are in there")
+
+    @classmethod
+    def of(cls, settings: Settings) -> SheetForm:
+        """The form that an operator's settings ask for."""
+        return cls(
+            separator=settings.csv_separator,
+            bom=settings.csv_bom,
+            landmarks=settings.sheet_landmarks,
+        )
 
 
 class JobRequest(Record):
@@ -46,7 +68,8 @@ class JobRequest(Record):
     purity: float = Field(
         0.5, ge=0, le=1, description="1: few false joins of clusters; 0: few split people"
     )
-    formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
+    formats: tuple[TableFormat, ...] = ("parquet",)
+    sheets: SheetForm = Field(SheetForm(), description="of the tables as CSV and XLSX")
 
 
 class JobSpec(JobRequest):

@@ -17,6 +17,7 @@ from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, Limits
 from headcount.export import write_table
+from headcount.rosters.workbook import read_values
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.export import command
@@ -60,9 +61,10 @@ def put_people(
         out.put_file("people.parquet", folder / "people")
 
 
-def exported(folder: Path) -> Result:
+def exported(folder: Path, *more: str, **settings: str) -> Result:
     where = ("--archive", str(folder / "archive"), "--to", str(folder / "to"))
-    return CliRunner().invoke(command, [*where, "--table", "people"], standalone_mode=False)
+    given = [*where, "--table", "people", *more]
+    return CliRunner().invoke(command, given, standalone_mode=False, env=settings)
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -72,7 +74,7 @@ def test_a_table_with_a_column_more_is_exported_with_it(
     wide = PEOPLE.add_column(0, "nickname", pa.array(["Ada!"]))
     put_people(out, wide, tmp_path, marked=marked)
     assert exported(tmp_path).exception is None
-    [row] = csv.DictReader((tmp_path / "to/people.csv").open())
+    [row] = csv.DictReader((tmp_path / "to/people.csv").open(encoding="utf-8-sig"))
     assert list(row) == [*results.PEOPLE.names, "nickname"]
     assert (row["person"], row["nickname"]) == ("Ada", "Ada!")
     mark = read_marks(open_store(canonical_uri(str(tmp_path / "to")), S3Settings()))["people.csv"]
@@ -82,7 +84,7 @@ def test_a_table_with_a_column_more_is_exported_with_it(
 def test_a_table_with_a_column_fewer_is_exported_without_it(out: Store, tmp_path: Path) -> None:
     put_people(out, PEOPLE.drop(["reference_count"]), tmp_path, marked=True)
     assert exported(tmp_path).exception is None
-    [row] = csv.DictReader((tmp_path / "to/people.csv").open())
+    [row] = csv.DictReader((tmp_path / "to/people.csv").open(encoding="utf-8-sig"))
     assert list(row) == ["person_id", "person", "photos", "faces"]
 
 
@@ -96,6 +98,16 @@ def test_a_table_of_the_first_version_is_exported_with_the_names_and_the_order_t
     [row] = csv.DictReader((tmp_path / "to/people.csv").open(encoding="utf-8-sig"))
     assert list(row) == first.schema.names
     assert row["references"] == "3"
+
+
+def test_tables_for_people_are_exported_as_the_settings_say(out: Store, tmp_path: Path) -> None:
+    put_people(out, PEOPLE, tmp_path, marked=True)
+    formats = ("--format", "xlsx", "--format", "csv")
+    settings = {"HEADCOUNT_CSV_SEPARATOR": "tab", "HEADCOUNT_CSV_BOM": "off"}
+    assert exported(tmp_path, *formats, **settings).exception is None
+    assert (tmp_path / "to/people.csv").read_bytes().startswith(b'"person_id"\t"person"\t')
+    book = read_values((tmp_path / "to/people.xlsx").read_bytes(), "people.xlsx")
+    assert book.sheets["people"][1][:2] == ["p1", "Ada"]
 
 
 @pytest.mark.parametrize(
