@@ -13,6 +13,7 @@ from headcount.errors import FatalError
 from headcount.rosters.delimited import read_delimited
 from headcount.rosters.rows import BadCell, Cell, Row, Sheet, is_filled
 from headcount.rosters.workbook import is_workbook, read_workbook
+from headcount.text import undefused
 
 EVERY, SOME = "every", "some"
 
@@ -44,8 +45,6 @@ LISTED = 20
 """Bad lines that are told, at most; the others are counted."""
 _BATCH = 1 << 16
 
-_MARK = re.compile(r"\s*'(?='*[=+\-@\t])")
-"""The sign with which headcount defuses a cell that a spreadsheet would run."""
 _SPLIT = re.compile(r"[;|\r\n]+")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
@@ -171,8 +170,7 @@ def _text(row: Row, position: int) -> str:
     cell: Cell = row.cells[position] if position < len(row.cells) else ""
     if isinstance(cell, BadCell):
         raise ValueError(cell.fault)  # noqa: TRY004 - the file's fault
-    mark = _MARK.match(cell)
-    return cell[mark.end() if mark else 0 :].strip()
+    return undefused(cell.lstrip()).strip()
 
 
 def _people(cell: str) -> list[str]:
