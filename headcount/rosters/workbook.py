@@ -1,4 +1,4 @@
-"""Rosters as XLSX files; the one door to python-calamine.
+"""Rosters and other tables as XLSX files; the one door to python-calamine.
 
 calamine holds a sheet as one rectangle of cells, and gives an empty text for a cell that says
 #N/A and for a formula that nobody calculated. So the XML of a sheet is gone through first: what it
@@ -12,10 +12,13 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 from headcount.errors import FatalError
 from headcount.rosters.rows import BadCell, Cell, Row, Sheet, find_header, no_header
@@ -29,6 +32,17 @@ MAX_CELLS = 1 << 24
 """Cells of the rectangle that a sheet spans: calamine takes 32 bytes for each, empty or not."""
 MAX_PROBLEMS = 100_000
 """Cells that are remembered as errors or as formulas without a result."""
+
+_BESIDE = {
+    "xl/charts/": "charts",
+    "xl/pivot": "pivot tables",
+    "xl/comments": "comments",
+    "xl/threadedComments": "comments",
+    "xl/drawings/": "drawings",
+    "xl/vbaProject": "macros",
+    "xl/externalLinks/": "links to other workbooks",
+}
+"""Parts of a workbook that hold more than values, by how their names begin."""
 
 _MAGIC = b"PK\x03\x04"
 _CHUNK = 1 << 16
@@ -48,6 +62,59 @@ def read_workbook(data: bytes, source: str) -> Sheet:
 
     Raises FatalError, also where several sheets have one.
     """
+    with _opened(data, source) as (workbook, scans):
+        return _one_sheet(workbook, scans, source)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainBook:
+    """The values of a workbook's visible sheets, by name, each row from the first column on.
+
+    ``beside`` names what else is in it, and would be lost if the values were written anew.
+    """
+
+    sheets: dict[str, list[list[Any]]]
+    beside: tuple[str, ...]
+
+
+def read_values(data: bytes, source: str) -> PlainBook:
+    """All values of a workbook. Raises FatalError, also where it is too large to be held."""
+    with _opened(data, source) as (workbook, scans):
+        sheets = {
+            name: [
+                [_value(cell) for cell in row]
+                for row in workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            ]
+            for name in scans
+        }
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            found = [words for start, words in _BESIDE.items() if _any_part(parts, start)]
+    if len(workbook.sheet_names) > len(scans):
+        found.append("hidden sheets")
+    if any(scan.formulas for scan in scans.values()):
+        found.append("formulas")
+    return PlainBook(sheets, tuple(dict.fromkeys(found)))
+
+
+def tells(data: bytes, words: Collection[str]) -> bool:
+    """Whether any of these words is in a part of a workbook, a sheet or another."""
+    needles = [escape(word).encode() for word in words]
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        return any(needle in parts.read(name) for name in parts.namelist() for needle in needles)
+
+
+def _any_part(parts: zipfile.ZipFile, start: str) -> bool:
+    return any(name.startswith(start) for name in parts.namelist())
+
+
+def _value(cell: Any) -> Any:
+    """A cell's value: calamine gives a whole number as a float."""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
+
+@contextmanager
+def _opened(data: bytes, source: str) -> Iterator[tuple[CalamineWorkbook, dict[str, _Scan]]]:
+    """A workbook, and what was found in the XML of each visible sheet; raises FatalError."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
@@ -57,7 +124,7 @@ def read_workbook(data: bytes, source: str) -> Sheet:
         for name, scan in scans.items():
             scan.check(source, name)
         with CalamineWorkbook.from_filelike(io.BytesIO(data)) as workbook:
-            return _one_sheet(workbook, scans, source)
+            yield workbook, scans
     except (CalamineError, zipfile.BadZipFile, ET.ParseError, expat.ExpatError) as error:
         raise FatalError(f"{source} is no XLSX file that can be read: {error}") from error
     except (KeyError, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
@@ -98,6 +165,7 @@ class _Scan:
     def __init__(self) -> None:
         self.rows, self.columns = 0, 0
         self.problems: dict[Place, str] = {}
+        self.formulas = False
         self._row, self._column = -1, -1
         self._kind, self._formula, self._value, self._in_value = "n", False, "", False
 
@@ -112,7 +180,7 @@ class _Scan:
             self._place(attributes.get("r", ""))
             self._kind, self._formula, self._value = attributes.get("t", "n"), False, ""
         elif tag == "f":
-            self._formula = True
+            self._formula = self.formulas = True
         elif tag in ("v", "is"):
             self._in_value = True
 

@@ -20,6 +20,7 @@ from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import SEPARATORS
 from headcount.contract.vocabulary import Decision
 from headcount.errors import FatalError
+from headcount.text import undefused
 
 Cells = list[tuple[str, Any]]
 """A row: pairs of column and value."""
@@ -51,7 +52,7 @@ class Traces:
 
     def tell_of(self, value: object) -> bool:
         """Whether a value mentions the person and is more than a name or an id."""
-        text = str(value).strip()
+        text = _text(value)
         return text not in self.words and text not in self.faces and self._are_in(text)
 
     def _are_in(self, text: str) -> bool:
@@ -94,7 +95,7 @@ def _scrub_csv(text: str, table: Columns, traces: Traces) -> tuple[str, tuple[st
     header = next(lines, [])
     require_key(header, table)
     rows = (list(zip(_as_long(header, line), line, strict=False)) for line in lines)
-    kept, mentions = _left(rows, table, traces)
+    kept, mentions = without_rows(rows, table, traces)
     made = io.StringIO(newline="")
     end = "\r\n" if "\r\n" in text else "\n"
     writer = csv.writer(made, delimiter=separator, lineterminator=end)
@@ -109,7 +110,7 @@ def _scrub_json_lines(text: str, table: Columns, traces: Traces) -> tuple[str, t
         raise ValueError("not every line is a row")
     for line in lines:
         require_key(line, table)
-    kept, mentions = _left((list(line.items()) for line in lines), table, traces)
+    kept, mentions = without_rows((list(line.items()) for line in lines), table, traces)
     made = [json.dumps(dict(row), ensure_ascii=False) + "\n" for row in kept]
     return "".join(made), mentions
 
@@ -126,7 +127,7 @@ def _as_long(header: list[str], line: list[str]) -> list[str]:
     return [*header, *[""] * (len(line) - len(header))]
 
 
-def _left(
+def without_rows(
     rows: Iterable[Cells], table: Columns, traces: Traces
 ) -> tuple[list[Cells], tuple[str, ...]]:
     """Rows without the person, and the unknown columns that still mention the person."""
@@ -143,7 +144,7 @@ def _left(
 
 def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
     """The row, with cells that name the person emptied; None if it is about the person."""
-    values = {name: str(value).strip() for name, value in row}
+    values = {name: _text(value) for name, value in row}
     if table.name == "faces" and values.get("face_id") in traces.faces:
         return None
     if table.name == "people" and values.get("person_id") in traces.words:
@@ -152,9 +153,14 @@ def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
     return [(name, _emptied(name, value, traces, unknown=unknown)) for name, value in row]
 
 
+def _text(value: object) -> str:
+    """A cell's text without blanks around it, and without the mark that defuses it."""
+    return undefused(str(value).strip())
+
+
 def _emptied(name: str, value: Any, traces: Traces, *, unknown: bool) -> Any:
     if name == "decision" and unknown:
         return Decision.UNKNOWN.value
-    text = str(value).strip()
+    text = _text(value)
     names_somebody = NAMING.get(name, "name") or name == "exemplar_face_id"
     return None if names_somebody and (text in traces.words or text in traces.faces) else value

@@ -155,15 +155,17 @@ def _rewrite(
     if not formats and changed.equals(found.rows):
         return
     changed = changed.select(found.names)
-    write_table(
-        place.out,
-        found.name,
-        changed.schema,
-        iter([changed]),
-        formats=[*formats, "parquet"],
-        folder=place.folder,
-        contract=found.contract,
-    )
+    for kind in (*formats, "parquet"):
+        write_table(
+            place.out,
+            found.name,
+            changed.schema,
+            iter([changed]),
+            formats=[kind],
+            folder=place.folder,
+            contract=found.contract,
+            form=place.form(found.name, kind),
+        )
 
 
 def _shown(expected: Collection[str], stone: ForgottenRecord, s3: S3Settings) -> set[str] | None:
