@@ -90,6 +90,10 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
             f"{counted(summary['expected'], 'person', 'people')} expected in photos: "
             f"{summary['expected_missing']:,} missing there" + _never_to_be_found(summary)
         )
+    lines += [
+        f"tables of the run before as {kind} were removed: this run was without --format {kind}"
+        for kind in summary.get("formats_removed", ())
+    ]
     return lines
 
 

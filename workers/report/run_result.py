@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.contract.stored.jobs import TableFormat
 from workers.people.expected import Expectations
 from workers.people.gallery import Gallery
 
@@ -27,6 +28,8 @@ class RunResult:
     failures: pa.Table
     expectations: Expectations
     gallery: Gallery
+    formats_removed: tuple[TableFormat, ...] = ()
+    """Formats in which the run before wrote tables, and this one does not: they were removed."""
 
     @property
     def photos(self) -> int:

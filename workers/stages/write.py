@@ -6,6 +6,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments
 from headcount.contract import results
 from headcount.contract.record import now, read_record
-from headcount.contract.stored.jobs import DoneMarker
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.storage import Store
@@ -48,14 +49,29 @@ def write_run(
     ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before.
     """
     with scratch() as folder:
-        run = _write_tables(
-            unit, out, faces, names, gallery=gallery, expectations=expectations, folder=folder
-        )
-        _keep(unit, out, previous, run, folder)
-    return run
+        tables = _Tables(out, unit.spec, folder)
+        run = _write_tables(unit, tables, faces, names, gallery=gallery, expectations=expectations)
+        _keep(unit, tables, previous, run)
+    return replace(run, formats_removed=tuple(sorted(tables.removed)))
 
 
-def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Tables on their way to ``out``; ``removed`` are the formats of the run before that went."""
+
+    out: Store
+    spec: JobSpec
+    folder: Path
+    removed: set[TableFormat] = field(default_factory=set)
+
+    def write(self, name: str, schema: pa.Schema, parts: Iterator[pa.Table]) -> None:
+        """Write a table in the job's formats, and remove it in others that an earlier run wrote."""
+        formats, form = self.spec.formats, self.spec.sheets
+        write_table(self.out, name, schema, parts, formats=formats, folder=self.folder, form=form)
+        self.removed.update(drop_formats(self.out, name, schema, keep=formats))
+
+
+def _keep(unit: Unit, tables: _Tables, previous: pa.Table, run: RunResult) -> None:
     """Keep this job's assignments, and write how they differ from the run before."""
     collection = job_tables(unit).collection
     assignments = run.faces.select(history.ASSIGNMENTS.names)
@@ -65,31 +81,23 @@ def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Pa
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
     history.write_table(unit.fenced, key, lineage)
-    formats = unit.spec.formats
-    write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
-    drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    write_json(out, results.DIFF, diff_assignments(previous, assignments))
+    tables.write("lineage", results.LINEAGE, iter([lineage]))
+    write_json(tables.out, results.DIFF, diff_assignments(previous, assignments))
     history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
 
 
 def _write_tables(
     unit: Unit,
-    out: Store,
+    tables: _Tables,
     faces: pa.Table,
     names: pa.Table,
     *,
     gallery: Gallery,
     expectations: Expectations,
-    folder: Path,
 ) -> RunResult:
-    spec = unit.spec
     outcomes: Counter[str] = Counter()
     failures = [_FAILURES.empty_table()]
-
-    def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
-        write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
-        drop_formats(out, name, schema, keep=spec.formats)
-
+    write = tables.write
     write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
     people, clusters = people_table(faces, gallery), results.clusters_table(faces, names)
@@ -163,6 +171,7 @@ def summary(
         "expected_not_enrolled": len(run.expectations.not_enrolled),
         "expected_forgotten": run.expectations.forgotten,
         "references_forgotten": references_forgotten,
+        "formats_removed": list(run.formats_removed),
         "shown": dict(shown),
         "threshold": round(threshold, 4),
         "seconds": {
