@@ -115,9 +115,9 @@ def as_value(value: Any) -> Any:
     if isinstance(value, dict) and "bigint" in value:
         return int(value["bigint"])
     if isinstance(value, float):
-        return round(value, 5)
+        return float(f"{value:.6g}")
     if isinstance(value, list):
-        return [round(part, 5) for part in value]
+        return [float(f"{part:.6g}") for part in value]
     return value
 
 
@@ -128,10 +128,13 @@ def as_number(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A cell as it shows."""
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    return "" if value is None else str(value)
+    """A cell as it shows; a number with a point to six digits."""
+    if value is None:
+        return ""
+    try:
+        return f"{float(value):.6g}" if "." in str(value) else str(value)
+    except ValueError:
+        return str(value)
 
 
 PLAIN: dict[str, Callable[[Any], Any]] = {"LibreOffice": as_text, "hyparquet": as_number}

@@ -70,8 +70,8 @@ def by_hyparquet(path: Path, modules: Path) -> ReadTable:
     with tempfile.TemporaryDirectory(dir=modules.parent) as folder:
         script = shutil.copy(Path(__file__).with_name("read.mjs"), folder)
         done = subprocess.run(["node", script, path], check=True, capture_output=True)
-    rows = json.loads(done.stdout)
-    return of_rows(list(rows[0]) if rows else [], rows)
+    read = json.loads(done.stdout)
+    return of_rows(read["names"], read["rows"])
 
 
 def by_libreoffice(path: Path) -> ReadTable:
