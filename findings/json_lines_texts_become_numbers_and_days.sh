@@ -44,7 +44,7 @@ people = {reader: [row[0] for row in rows] for reader, rows in seen.items()}
 with open("late.jsonl", "w") as file:
     file.write('{"album": "2024-05-01"}\n' * 30_000 + '{"album": "Zoo"}\n')
 try:
-    late = duckdb.sql("select any_value(album) from 'late.jsonl'").fetchone()
+    late = duckdb.sql("select any_value(album) from 'late.jsonl'").fetchall()
 except duckdb.Error as error:
     late = type(error).__name__
 print("duckdb, a late text:", late)
