@@ -118,7 +118,8 @@ class UnclaimedFaces:
         """
         needed = np.fmax(np.float32(threshold), self.others(at, people) + np.float32(margin))
         needed[self.barred_among(at, people)] = np.inf
-        return needed.astype(np.float32)
+        found: Cosines = needed.astype(np.float32)
+        return found
 
     def others(self, at: Numbers, people: Numbers) -> Cosines:
         """K x P cosines of the faces ``at`` to whoever is nearest but for each of the people.
@@ -200,7 +201,8 @@ class Search:
         photo = index_of(photos, self.unclaimed.photos)
         person = index_of(people, self.person_ids)
         known = (photo != NONE) & (person != NONE)
-        return photo[known] * max(len(self.person_ids), 1) + person[known]
+        found: Numbers = photo[known] * max(len(self.person_ids), 1) + person[known]
+        return found
 
     def grouped(self, pairs: Numbers) -> Iterator[tuple[int, Numbers]]:
         """Each photo, by number, of sorted ``pairs``, and its people, by position."""
@@ -242,6 +244,8 @@ class Search:
 
     def _table(self, found: _Found) -> pa.Table:
         faces, people, similarity, lacking = found.columns()
+        own = self.unclaimed.nearest[faces] == people  # to the last bit what the faces say
+        similarity = np.where(own, self.unclaimed.similarity[faces], similarity)
         real = np.isfinite(lacking)
         rows = self.unclaimed.faces.select(["photo", "face_id"]).take(pa.array(faces[real]))
         columns = {

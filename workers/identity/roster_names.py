@@ -92,7 +92,7 @@ def name_expected(
     pairs = search.expected_pairs(expectations)
     pairs = np.setdiff1d(pairs, _claimed_pairs(faces, search))
     open_faces = _open_faces(search.unclaimed, spoken_for)
-    found = []
+    found: list[Named] = []
     for number, people in search.grouped(pairs):
         at = search.unclaimed.in_photo(number)
         at = at[open_faces[at]]
