@@ -80,11 +80,8 @@ def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Pa
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    diff, before = (
-        diff_assignments(previous, assignments),
-        previous_expectations(tables, unit.job_id),
-    )
-    kept = kept_expectations(run.expected)
+    diff = diff_assignments(previous, assignments)
+    before, kept = previous_expectations(tables, unit.job_id), kept_expectations(run.expected)
     absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
     write_json(out, results.DIFF, {**diff, **absences, "counts": counts})
