@@ -15,12 +15,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 ProfileName = Literal["fast", "balanced", "thorough"]
 VariantName = Literal["int8", "fp16"]
+Separator = Literal[",", ";", "\t", "|"]
 
 
 PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
 """From the quickest to the most thorough."""
 VARIANTS: tuple[VariantName, ...] = get_args(VariantName)
 """Low-precision forms of a model pack."""
+SEPARATORS: tuple[Separator, ...] = get_args(Separator)
+_SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
+"""Other ways to say a separator: few shells let one type a tab."""
 
 
 class Settings(BaseSettings):
@@ -77,6 +81,16 @@ class Settings(BaseSettings):
     )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 
+    csv_separator: Separator = Field(
+        ",", description="of result tables as CSV: a comma, semicolon, tab or |"
+    )
+    csv_bom: bool = Field(
+        True, description="whether these begin with the mark by which spreadsheets know UTF-8"
+    )
+    sheet_landmarks: bool = Field(
+        False, description="whether result tables as CSV or XLSX have the landmarks"
+    )
+
     hook: SecretStr | None = Field(
         None, description="URL or command of the supervisor's that is told of each night's end"
     )
@@ -95,6 +109,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("csv_separator", mode="before")
+    @classmethod
+    def _name_separator(cls, value: object) -> object:
+        return _SEPARATORS.get(value.lower(), value) if isinstance(value, str) else value
 
     @classmethod
     def settings_names(cls) -> list[str]:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+DEFUSED = re.compile(r"''*[=+\-@\t\r]")
+"""A text that was defused: the mark, and what it stood before. What a spreadsheet would run begins
+with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return (OWASP, "CSV Injection"); a mark goes
+before that, and one more before a text that looks so already.
+"""
+
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """A number and its noun: 1 photo, 2,000 photos, 3 people."""
@@ -11,3 +19,8 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 def printable(text: str) -> str:
     """A text on one line: characters that cannot be printed are written as Python escapes."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def undefused(text: str) -> str:
+    """A cell's text without the mark ``'`` that keeps a spreadsheet from running it."""
+    return text[1:] if DEFUSED.match(text) else text

@@ -13,10 +13,12 @@ from headcount.collections.ranges import RangeFile, buffered
 from headcount.errors import FatalError, HeadcountError
 from headcount.storage.base import ObjectInfo, Reader
 from headcount.storage.uris import split_object_uri
+from headcount.text import undefused
 
 URI_COLUMNS = ("uri", "url", "path", "file", "photo")
 """The names of the column of URIs or paths; the first that is there counts."""
 SIZE_COLUMNS = ("bytes", "size")
+SEPARATORS = (",", ";", "\t", "|")
 MAX_LINE = 1 << 20
 BATCH_ROWS = 8192
 
@@ -121,8 +123,20 @@ def _reading_of(key: str) -> Callable[[Reader, ObjectInfo], Iterator[Row]]:
 
 
 def _csv_rows(reader: Reader, container: ObjectInfo) -> Iterator[Row]:
+    """The rows of a CSV, also of one that headcount wrote for spreadsheets: see undefused."""
     text = io.TextIOWrapper(buffered(reader, container), "utf-8-sig", newline="")
-    yield from csv.DictReader(text)
+    first = text.readline(MAX_LINE)
+    names = next(csv.reader([first], delimiter=(separator := _separator(first))), [])
+    for row in csv.DictReader(text, names, delimiter=separator):
+        yield {name: undefused(v) if isinstance(v, str) else v for name, v in row.items()}
+
+
+def _separator(first: str) -> str:
+    """The separator by which a header names the column of photos; a comma where none does."""
+    for separator in SEPARATORS:
+        if set(URI_COLUMNS) & set(next(csv.reader([first], delimiter=separator), [])):
+            return separator
+    return ","
 
 
 def _json_rows(reader: Reader, container: ObjectInfo) -> Iterator[Row]:

@@ -2,8 +2,10 @@
 
 The archive's schemas, the results' schemas, the header of a CSV and the tables in docs/results.md
 follow from here. A new column is a line at the end of its table, with the next version as its
-``since``; rows from before it are null there. Lines are never reordered, retyped or renamed:
-workers of an older build may write to the same archive.
+``since``; rows from before it are null there. Lines are never reordered or retyped. A stored column
+is never renamed: workers of an older build may write to the same archive. One that is shown only
+may be: its line keeps its place, with the version of the new name as its ``since`` and the name
+before it as ``formerly``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ class Column:
     """One column of a table.
 
     A list without a length is as long as an embedding where it is stored. ``names`` says whether
-    the column names a person, by id or by name: `forget` empties such cells.
+    the column names a person, by id or by name: `forget` empties such cells. A ``nearest`` one
+    tells of the person in ``nearest_person_id`` of its row, and is emptied with that. ``formerly``
+    is its name in results before ``since``.
     """
 
     name: str
@@ -31,8 +35,13 @@ class Column:
     null: bool = False
     stored: bool = False
     shown: bool = False
-    names: Literal["", "id", "name"] = ""
+    names: Literal["", "id", "name", "nearest"] = ""
     since: int = 1
+    formerly: str = ""
+
+    def name_in(self, version: int) -> str:
+        """Its name in results of a version of the contract; empty where they lack it."""
+        return self.name if self.since <= version else self.formerly
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,10 @@ class Columns:
 
     def shown(self, version: int | None = None) -> pa.Schema:
         """The schema in the results, as of a version of the contract; of this build without one."""
-        columns = [c for c in self.columns if c.shown and c.since <= (version or VERSION)]
+        of = version or VERSION
+        columns = [c for c in self.columns if c.shown and c.name_in(of)]
         ordered = sorted(columns, key=lambda column: column.name != self.first)
-        return pa.schema([(c.name, _of_any_length(c.type)) for c in ordered])
+        return pa.schema([(c.name_in(of), _of_any_length(c.type)) for c in ordered])
 
     @property
     def later(self) -> frozenset[str]:
@@ -66,8 +76,12 @@ class Columns:
         return frozenset(c.name for c in self.columns if c.stored and c.since > 1)
 
     def published(self) -> list[list[str]]:
-        """The columns of the results in each version of the contract, the latest first."""
-        return [self.shown(version).names for version in range(VERSION, 0, -1)]
+        """The columns of the results in each version of the contract, the latest first.
+
+        Versions from before the table have none, and are left out.
+        """
+        versions = (self.shown(version).names for version in range(VERSION, 0, -1))
+        return [names for names in versions if names]
 
 
 def _of_length(kind: pa.DataType, dimensions: int) -> pa.DataType:
@@ -141,6 +155,33 @@ FACES = Columns(
         Column("margin", _FLOAT, "lead over the runner-up", "cosine", null=True, shown=True),
         Column("cluster_id", _TEXT, "id of its cluster", null=True, shown=True),
         Column("evidence", _TEXT, "why a name was inferred", null=True, shown=True),
+        Column(
+            "nearest",
+            _TEXT,
+            "nearest person's name, also without a match",
+            null=True,
+            shown=True,
+            names="name",
+            since=2,
+        ),
+        Column(
+            "nearest_person_id",
+            _TEXT,
+            "nearest person's id",
+            null=True,
+            shown=True,
+            names="id",
+            since=2,
+        ),
+        Column(
+            "reference",
+            _TEXT,
+            "that person's nearest reference: folder or collection, and photo",
+            null=True,
+            shown=True,
+            names="nearest",
+            since=2,
+        ),
     ),
     first="face_id",
     key=("face_id", "photo"),
@@ -171,7 +212,14 @@ PEOPLE = Columns(
     (
         Column("person_id", _TEXT, "id of the person", shown=True, names="id"),
         Column("person", _TEXT, "name of the person", shown=True, names="name"),
-        Column("references", _INT, "references enrolled", shown=True),
+        Column(
+            "reference_count",
+            _INT,
+            "references enrolled",
+            shown=True,
+            since=2,
+            formerly="references",  # a reserved word of SQL
+        ),
         Column("photos", _INT, "photos in which the person was found", shown=True),
         Column("faces", _INT, "faces that were given the name", shown=True),
     ),
@@ -205,7 +253,55 @@ LINEAGE = Columns(
     ),
 )
 
-RESULTS = {table.name: table for table in (PHOTOS, FACES, PEOPLE, CLUSTERS, LINEAGE)}
+EXPECTED = Columns(
+    "expected",
+    "one row per expectation",
+    (
+        Column("scope", _TEXT, "where the person is expected", shown=True, since=2),
+        Column("needed", _TEXT, "in every photo of the scope, or in some", shown=True, since=2),
+        Column(
+            "photo",
+            _TEXT,
+            "with `every` the photo, with `some` that of `face_id`",
+            null=True,
+            shown=True,
+            since=2,
+        ),
+        Column(
+            "person_id",
+            _TEXT,
+            "id of the person; null: not enrolled",
+            null=True,
+            shown=True,
+            names="id",
+            since=2,
+        ),
+        Column("person", _TEXT, "name of the person", shown=True, names="name", since=2),
+        Column("status", _TEXT, "what became of the expectation", shown=True, since=2),
+        Column("reason", _TEXT, "the same in words", shown=True, since=2),
+        Column(
+            "face_id",
+            _TEXT,
+            "face that meets it, else the nearest unclaimed one",
+            null=True,
+            shown=True,
+            since=2,
+        ),
+        Column(
+            "similarity",
+            _FLOAT,
+            "of that face to the person",
+            "cosine",
+            null=True,
+            shown=True,
+            since=2,
+        ),
+        Column("quality", _FLOAT, "of that face", "0..1", null=True, shown=True, since=2),
+    ),
+    key=("person_id", "person"),
+)
+
+RESULTS = {table.name: table for table in (PHOTOS, FACES, PEOPLE, CLUSTERS, LINEAGE, EXPECTED)}
 """The tables of the results, by name."""
 
 VERSION = max(c.since for table in (*RESULTS.values(), GALLERY) for c in table.columns)

@@ -38,6 +38,7 @@ class Place:
 RESULTS = (
     Place("<table>.parquet", "a result table", people=True),
     Place("<table>.csv", "the same as CSV", people=True),
+    Place("<table>.xlsx", "the same as a workbook", people=True),
     Place("<table>.jsonl", "the same as JSON Lines", people=True),
     Place("tables.json", "the marks of these files"),
     Place("diff.json", "what differs from the run before", people=True),
@@ -60,6 +61,7 @@ ARCHIVE = (
     Place("packs/<pack>/faces.lance/**", "one row per face, with its embedding", people=True),
     Place("packs/<pack>/gallery.lance/**", "one row per reference", people=True),
     Place("packs/<pack>/rolls/<collection>/<job>.parquet", "what a job said of faces", people=True),
+    Place("packs/<pack>/expected/<collection>/<job>.parquet", "who was expected", people=True),
     Place("packs/<pack>/lineage/<collection>/<job>.parquet", "what became of clusters"),
     Place("decisions/<decision>.json", "what people said: names, rejections, links", people=True),
     Place("forgetting.json", "a `forget` that is under way: no job writes meanwhile"),

@@ -1,24 +1,28 @@
 """The marks by which a result table is known as headcount's, whatever columns it has.
 
-In Parquet the mark is metadata. ``tables.json`` beside the tables lists every file with its table,
-the version of the contract and the SHA-256: of one that another program saved anew that differs.
-Results of earlier builds bear no mark: they are ours where they have the columns of a published
-version of the contract.
+In Parquet the mark is metadata, in XLSX the workbook's subject. ``tables.json`` beside the tables
+lists every file with its table, the version of the contract and the SHA-256: of one that another
+program saved anew that differs. Results of earlier builds bear no mark: they are ours where they
+have the columns of a published version of the contract.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from headcount.contract.columns import RESULTS
+from headcount.contract.columns import RESULTS, VERSION
 from headcount.errors import ObjectError, ObjectMissing
 from headcount.storage import Store
 from headcount.storage.base import Reader
@@ -31,6 +35,10 @@ HEAD_BYTES = 1 << 20
 CHUNK_BYTES = 16 << 20
 """Bytes of one request when a table is fetched."""
 
+MAX_WORKBOOK = 1 << 30
+"""Bytes of an XLSX file that is looked into."""
+
+_PROPERTIES = "docProps/core.xml"
 _TABLE, _CONTRACT = b"headcount.table", b"headcount.contract"
 
 
@@ -42,6 +50,8 @@ class Mark(BaseModel):
     table: str
     contract: int
     sha256: str
+    landmarks: bool = False
+    """Whether a workbook has them; a CSV says so in its first line."""
 
 
 class MarksRecord(BaseModel):
@@ -90,6 +100,16 @@ def as_metadata(table: str, contract: int) -> dict[bytes, bytes]:
     return {_TABLE: table.encode(), _CONTRACT: str(contract).encode()}
 
 
+def as_property(table: str, contract: int) -> str:
+    """The mark of an XLSX file."""
+    return f"{_TABLE.decode()}={table} {_CONTRACT.decode()}={contract}"
+
+
+def is_list(field: Any) -> bool:
+    """Whether a column, anything with an Arrow type, is of lists: spreadsheets have none."""
+    return bool(pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type))
+
+
 def contract_of(found: pa.Schema, table: str, mark: Mark | None) -> int | None:
     """The version of the contract that a Parquet file was written by; None: not ours.
 
@@ -111,6 +131,8 @@ def is_marked(found: pa.Schema, table: str, mark: Mark | None) -> bool:
 
 def standing(store: Reader, key: str, columns: list[str], mark: Mark | None) -> Standing:
     """Standing of the file at ``key``; ``columns`` are those of this build."""
+    if key.endswith(".xlsx"):
+        return _standing_of_workbook(store, key, mark)
     try:
         size = store.stat(key).size
         head = store.get_range(key, 0, HEAD_BYTES)
@@ -119,7 +141,7 @@ def standing(store: Reader, key: str, columns: list[str], mark: Mark | None) -> 
     if not size:  # a JSON Lines file without rows: nobody loses anything
         return Standing.OURS if key.endswith(".jsonl") else Standing.OTHERS
     table = Path(key).stem
-    known = [columns, *(RESULTS[table].published() if table in RESULTS else [])]
+    known = _known_headers(table, columns)
     headers = _headers(head, csv_file=key.endswith(".csv"))
     if any(header in known for header in headers[:1]):
         return Standing.OURS
@@ -127,6 +149,30 @@ def standing(store: Reader, key: str, columns: list[str], mark: Mark | None) -> 
         return Standing.OURS if digest_of(store, key) == mark.sha256 else Standing.EDITED
     alike = any(set(names) <= set(header) for names in known for header in headers)
     return Standing.EDITED if alike else Standing.OTHERS
+
+
+def _standing_of_workbook(store: Reader, key: str, mark: Mark | None) -> Standing:
+    try:
+        if mark is not None:
+            return Standing.OURS if digest_of(store, key) == mark.sha256 else Standing.EDITED
+        file = io.BytesIO(store.get(key, limit=MAX_WORKBOOK).data)
+    except ObjectError:
+        return Standing.ABSENT
+    try:
+        with zipfile.ZipFile(file) as parts, parts.open(_PROPERTIES) as part:
+            ours = f"{_TABLE.decode()}={Path(key).stem} ".encode() in part.read(HEAD_BYTES)
+    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, zlib.error):
+        return Standing.OTHERS
+    return Standing.EDITED if ours else Standing.OTHERS
+
+
+def _known_headers(table: str, columns: list[str]) -> list[list[str]]:
+    """The columns of this build and of each version, with lists and without them."""
+    if table not in RESULTS:
+        return [columns]
+    lists = {c.name for c in RESULTS[table].columns if is_list(c)}
+    known = [columns, *RESULTS[table].published()]
+    return known + [[name for name in names if name not in lists] for names in known if lists]
 
 
 def digest_of(store: Reader, key: str) -> str:
@@ -138,14 +184,26 @@ def digest_of(store: Reader, key: str) -> str:
     return digest.hexdigest()
 
 
+def headers_of(head: bytes) -> dict[str, list[str]]:
+    """The columns that a CSV's first line names, by separator; empty where it is no CSV."""
+    first = _first_line(head)
+    try:
+        return {s: next(csv.reader([first], delimiter=s), []) for s in SEPARATORS}
+    except csv.Error:
+        return {}
+
+
+def _first_line(head: bytes) -> str:
+    return head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").rstrip("\r")
+
+
 def _headers(head: bytes, *, csv_file: bool) -> list[list[str]]:
     """The columns that the first line names: by commas first, then by each other separator."""
-    first = head.split(b"\n", 1)[0].decode("utf-8-sig", errors="replace").rstrip("\r")
+    if csv_file:
+        return list(headers_of(head).values())
     try:
-        if csv_file:
-            return [next(csv.reader([first], delimiter=s), []) for s in SEPARATORS]
-        row = json.loads(first)
-    except (ValueError, csv.Error):
+        row = json.loads(_first_line(head))
+    except ValueError:
         return []
     return [list(row)] if isinstance(row, dict) else []
 
@@ -153,9 +211,9 @@ def _headers(head: bytes, *, csv_file: bool) -> list[list[str]]:
 def _published(table: str, names: Iterable[str]) -> int | None:
     """The latest version of the contract of which all columns are among these."""
     there = set(names)
-    versions = RESULTS[table].published() if table in RESULTS else []
-    for version, columns in zip(range(len(versions), 0, -1), versions, strict=True):
-        if set(columns) <= there:
+    for version in range(VERSION, 0, -1) if table in RESULTS else ():
+        columns = set(RESULTS[table].shown(version).names)
+        if columns and columns <= there:  # from before the table it has none
             return version
     return None
 

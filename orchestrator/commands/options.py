@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
+from headcount.contract.stored.jobs import TABLE_FORMATS
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import PROFILES, Settings
@@ -52,7 +53,9 @@ def model_options(command: F) -> F:
 
 JOB_OPTIONS = (
     click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
-    click.option("--expected", metavar="CSV", help="Expected people: columns photo,person."),
+    click.option(
+        "--expected", metavar="FILE", help="A roster, CSV or XLSX: who is expected where."
+    ),
     click.option(
         "--profile",
         type=click.Choice(PROFILES),
@@ -98,7 +101,7 @@ JOB_OPTIONS = (
         "--format",
         "formats",
         multiple=True,
-        type=click.Choice(["parquet", "csv", "jsonl"]),
+        type=click.Choice(TABLE_FORMATS),
         help="Further formats of the result tables; may be given again.",
     ),
 )

@@ -34,14 +34,14 @@ def command(archive: str, as_json: bool) -> int:
         references = {(row["person_id"], row["source"], row["photo"]) for row in rows}
     counts = Counter(person for person, _, _ in references)
     listed = [
-        {"person_id": person, "person": name, "references": counts[person]}
+        {"person_id": person, "person": name, "reference_count": counts[person]}
         for person, name in sorted(names.items(), key=lambda item: item[1])
     ]
     if as_json:
         click.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return 0
     for row in listed:
-        click.echo(f"{row['person_id']}  {row['references']:>4}  {row['person']}")
+        click.echo(f"{row['person_id']}  {row['reference_count']:>4}  {row['person']}")
     for alike in names_alike(names.values()):
         click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
     click.echo(f"{counted(len(listed), 'person', 'people')} enrolled in {store.uri}", err=True)

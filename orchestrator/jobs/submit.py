@@ -10,9 +10,16 @@ from headcount.collections import canonical_collection, open_collection
 from headcount.collections.photos import references_in
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record, now
-from headcount.contract.stored.jobs import FinishedRecord, JobRequest, JobSpec, Limits
+from headcount.contract.stored.jobs import (
+    FinishedRecord,
+    JobRequest,
+    JobSpec,
+    Limits,
+    SheetForm,
+)
 from headcount.contract.vocabulary import new_job_id
-from headcount.errors import FatalError, ObjectError
+from headcount.errors import FatalError
+from headcount.rosters.source import fetch_roster
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
@@ -44,6 +51,7 @@ def make_request(
             "model": settings.model,
             "profile": profile or settings.profile,
             "formats": ("parquet", *(f for f in formats if f != "parquet")),
+            "sheets": SheetForm.of(settings),
             **wishes,
         }
     )
@@ -90,10 +98,10 @@ def submit(spec: JobSpec, s3: S3Settings) -> Store:
 
 
 def check_sources(spec: JobSpec, s3: S3Settings) -> None:
-    """Raise FatalError where photos, people or the list of expected people cannot be read."""
+    """Raise FatalError where photos, people or the roster cannot be read."""
     _check_photos(spec, s3)
     _check_people(spec, s3)
-    _check_expected(spec, s3)
+    check_expected(spec, s3)
 
 
 def open_archive(uri: str, s3: S3Settings) -> Store:
@@ -129,14 +137,10 @@ def _check_people(spec: JobSpec, s3: S3Settings) -> None:
         )
 
 
-def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
-    if spec.expected is None:
-        return
-    store, key = split_object_uri(spec.expected)
-    try:
-        open_store(store, s3).stat(key)
-    except ObjectError as error:
-        raise FatalError(f"cannot read the expected people: {error}") from error
+def check_expected(spec: JobRequest, s3: S3Settings) -> None:
+    """Raise FatalError where the roster, if there is one, cannot be read."""
+    if spec.expected is not None:
+        fetch_roster(spec.expected, lambda uri: open_store(uri, s3))
 
 
 def interrupted_job(store: Store, spec: JobSpec) -> str | None:

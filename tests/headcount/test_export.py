@@ -8,8 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.contract.marks import MARKS, Standing, read_marks
+from headcount.contract.stored.jobs import TABLE_FORMATS, SheetForm
 from headcount.errors import FatalError, ObjectMissing
 from headcount.export import drop_formats, read_table, text_files, write_table
+from headcount.rosters.workbook import read_values
 from headcount.storage.memory import MemoryStore
 
 SCHEMA = pa.schema([("photo", pa.string()), ("points", pa.list_(pa.float32()))])
@@ -21,16 +23,20 @@ PARTS = [
 
 def test_every_format_holds_every_row(tmp_path: Path) -> None:
     out = MemoryStore()
-    formats = ("parquet", "csv", "jsonl")
-    assert write_table(out, "t", SCHEMA, PARTS, formats=formats, folder=tmp_path) == 3
+    form = SheetForm(landmarks=True)
+    rows = write_table(out, "t", SCHEMA, PARTS, formats=TABLE_FORMATS, folder=tmp_path, form=form)
+    assert rows == 3
     expected = pa.concat_tables(PARTS).to_pylist()
     (tmp_path / "back.parquet").write_bytes(out.get("t.parquet").data)
     assert pq.read_table(tmp_path / "back.parquet").to_pylist() == expected
     lines = out.get("t.jsonl").data.decode().splitlines()
     assert [json.loads(line) for line in lines] == expected
-    rows = list(csv.DictReader(out.get("t.csv").data.decode().splitlines()))
+    rows = list(csv.DictReader(out.get("t.csv").data.decode("utf-8-sig").splitlines()))
     assert [row["photo"] for row in rows] == ["a,b.jpg", "é.jpg", ""]
     assert json.loads(rows[0]["points"]) == [1.0, 2.5]
+    assert rows[2]["points"] == ""
+    [sheet] = read_values(out.get("t.xlsx").data, "t.xlsx").sheets.values()
+    assert sheet[1:] == [["a,b.jpg", "[1.0, 2.5]"], ["é.jpg", "[]"]], "calamine ends there"
 
 
 def test_a_table_without_rows_still_has_its_columns(tmp_path: Path) -> None:
@@ -65,9 +71,9 @@ def test_what_an_earlier_run_wrote_in_another_format_goes_and_what_is_not_ours_s
     tmp_path: Path,
 ) -> None:
     out = MemoryStore()
-    write_table(out, "t", SCHEMA, PARTS, formats=("parquet", "csv", "jsonl"), folder=tmp_path)
-    assert text_files(out, "t", SCHEMA) == {"csv": Standing.OURS, "jsonl": Standing.OURS}
-    drop_formats(out, "t", SCHEMA, keep=("parquet", "csv"))
+    write_table(out, "t", SCHEMA, PARTS, formats=TABLE_FORMATS, folder=tmp_path)
+    assert text_files(out, "t", SCHEMA) == dict.fromkeys(TABLE_FORMATS[1:], Standing.OURS)
+    assert drop_formats(out, "t", SCHEMA, keep=("parquet", "csv")) == ["jsonl", "xlsx"]
     assert tables_in(out) == ["t.csv", "t.parquet"]
     assert list(read_marks(out)) == ["t.csv", "t.parquet"]
     write_table(out, "t", SCHEMA, [], formats=("csv", "jsonl"), folder=tmp_path)
@@ -110,3 +116,9 @@ def test_columns_of_a_user_s_own_are_written_in_every_format(tmp_path: Path) -> 
     assert json.loads(line)["seen"] == "2026-11-28 12:30:00"
     (row,) = csv.DictReader(out.get("t.csv").data.decode().splitlines())
     assert json.loads(row["size"]) == {"w": 3}
+
+
+def test_parquet_is_packed_as_every_reader_can_unpack_it(tmp_path: Path) -> None:
+    write_table(MemoryStore(), "t", SCHEMA, PARTS, formats=["parquet"], folder=tmp_path)
+    group = pq.read_metadata(tmp_path / "t.parquet").row_group(0)
+    assert {group.column(n).compression for n in range(group.num_columns)} == {"SNAPPY"}

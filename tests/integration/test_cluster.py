@@ -52,7 +52,7 @@ def test_a_submitted_job_is_done_by_whoever_listens(
     assert watched.returncode == 0
     assert f"job {job}: done" in watched.stdout
     people = json.loads(headcount("people", "--json", **cluster).stdout)
-    assert [(p["person"], p["references"]) for p in people] == [("Barack Obama", 1)]
+    assert [(p["person"], p["reference_count"]) for p in people] == [("Barack Obama", 1)]
     jobs = json.loads(headcount("jobs", "--json", **cluster).stdout)
     assert [j["job_id"] for j in jobs] == [job]
 

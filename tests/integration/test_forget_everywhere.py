@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from html import unescape
@@ -29,7 +30,7 @@ from tests.running import headcount, table
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
 NAME = "Barack Obama"
-RUN = ("--format", "csv", "--format", "jsonl", "--annotate", "40")
+RUN = ("--format", "csv", "--format", "jsonl", "--format", "xlsx", "--annotate", "40")
 NOT_HERE = {
     "packs/<pack>/calibration.json",
     "indexes/<index>/**",
@@ -130,6 +131,9 @@ def contents(key: str, data: bytes) -> Iterator[bytes]:
         for array in np.load(io.BytesIO(data)).values():
             yield array.tobytes()
             yield array.astype(np.float32).tobytes()
+    elif key.endswith(".xlsx"):
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            yield from (parts.read(name) for name in parts.namelist())
     elif key.endswith(".html"):
         yield unescape(data.decode()).encode()
 

@@ -36,8 +36,9 @@ def choose_photos(result: RunResult, limit: int) -> set[str]:
     """Choose ``limit`` photos: with missing people first, then with names, then with faces."""
     photos = result.faces["photo"]
     named = photos.filter(pc.is_valid(result.faces["person_id"]))
+    absent = pc.unique(result.absent_by_photo["photo"]).sort()
     wanted = [
-        *sorted(result.expectations.missing),
+        *absent[:limit].to_pylist(),
         *(key for some in (named, photos) for key in some.unique()[:limit].to_pylist()),
     ]
     return set(list(dict.fromkeys(wanted))[:limit])

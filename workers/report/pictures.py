@@ -5,7 +5,7 @@ They are made from the photos themselves, fetched again; the archive holds no cr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -66,10 +66,9 @@ def photo_tasks(
     result: RunResult, chosen: Iterable[str], clusters: Sequence[ClusterFaces]
 ) -> list[PhotoTask]:
     """Tasks for the chosen photos and for the photos of cluster faces, sorted by key."""
-    tasks = {
-        key: PhotoTask(key, [], result.expectations.missing.get(key, ()), show=True)
-        for key in chosen
-    }
+    chosen = list(chosen)
+    missing = missing_people(result, chosen)
+    tasks = {key: PhotoTask(key, [], missing.get(key, ()), show=True) for key in chosen}
     for cluster in clusters:
         for key, face in cluster.faces:
             tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
@@ -77,6 +76,15 @@ def photo_tasks(
     for row in result.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))
     return [tasks[key] for key in sorted(tasks)]
+
+
+def missing_people(result: RunResult, photos: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The names of the people who are absent from each of these photos, each once."""
+    absences = result.absent_by_photo
+    found: dict[str, dict[str, None]] = {}
+    for row in absences.filter(isin(absences["photo"], photos)).to_pylist():
+        found.setdefault(row["photo"], {})[row["person"]] = None
+    return {photo: tuple(people) for photo, people in found.items()}
 
 
 def picture_photos(

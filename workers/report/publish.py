@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
 from headcount.contract import results
 from headcount.contract.stored.archive import PackRecord
@@ -56,12 +55,7 @@ def publish(
     """
     chosen, clusters = choose_photos(result, sources.spec.annotate), choose_clusters(result)
     pictures = picture_photos(sources, out, photo_tasks(result, chosen, clusters))
-    absent = result.expectations.absent
-    shown = tuple(
-        replace(pictures[key].shown, absent=key in absent)
-        for key in sorted(chosen)
-        if key in pictures
-    )
+    shown = tuple(pictures[key].shown for key in sorted(chosen) if key in pictures)
     people, refused = shown_people(sources, result, references)
     report = Report(
         spec=sources.spec,
@@ -77,13 +71,12 @@ def publish(
         clusters=tuple(shown_cluster(cluster, pictures) for cluster in clusters),
         failures=failures_by_cause(rows_of(result.failures)),
         seconds=dict(seconds),
-        not_enrolled=result.expectations.not_enrolled,
-        missing_total=result.expectations.missing_total,
+        missing_total=result.absences.num_rows,
         people_total=result.people.num_rows,
         people_found=result.people_found,
         people_refused=refused,
         references_forgotten=references_forgotten,
-        expected_forgotten=result.expectations.forgotten,
+        expected_forgotten=result.expected_forgotten,
     )
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})

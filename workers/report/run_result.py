@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workers.people.expected import Expectations
+from headcount.contract.stored.jobs import TableFormat
+from headcount.rosters.read import EVERY
+from headcount.rosters.statuses import MISSING, count_statuses
 from workers.people.gallery import Gallery
 
 
@@ -15,9 +17,10 @@ from workers.people.gallery import Gallery
 class RunResult:
     """Faces of a run with their decisions, sorted by photo, and the people and clusters in them.
 
-    ``faces`` has the columns of the results contract and ``nearest``, the name of the nearest
-    person, also for faces without a match. ``clusters`` include those that have a name.
-    ``failures`` has the photos that could not be processed: ``photo``, ``outcome``, ``reason``.
+    ``faces``, ``people``, ``clusters`` and ``expected`` have the columns of the results contract;
+    ``clusters`` include those that have a name. ``failures`` has the photos that could not be
+    processed: ``photo``, ``outcome``, ``reason``. ``expected_forgotten`` counts expectations that
+    are in no row, since their people were forgotten.
     """
 
     faces: pa.Table
@@ -25,8 +28,13 @@ class RunResult:
     clusters: pa.Table
     outcomes: dict[str, int]
     failures: pa.Table
-    expectations: Expectations
     gallery: Gallery
+    expected: pa.Table
+    expected_forgotten: int = 0
+    absence_changes: dict[str, int] = field(default_factory=dict)
+    """Numbers of `new_absences` and `ended_absences` since the run before, if it had a roster."""
+    formats_removed: tuple[TableFormat, ...] = ()
+    """Formats in which the run before wrote tables, and this one does not: they were removed."""
 
     @property
     def photos(self) -> int:
@@ -42,6 +50,25 @@ class RunResult:
     def decisions(self) -> dict[str, int]:
         """Number of faces by decision."""
         return counted(self.faces["decision"])
+
+    @property
+    def expected_statuses(self) -> dict[str, int]:
+        """Number of expectations by status; empty where nobody was expected."""
+        return count_statuses(self.expected) if self.expected.num_rows else {}
+
+    @property
+    def absences(self) -> pa.Table:
+        """The expectations of people who were looked for and not found."""
+        return self.expected.filter(pc.is_in(self.expected["status"], pa.array(MISSING)))
+
+    @property
+    def absent_by_photo(self) -> pa.Table:
+        """The absences of people who were expected in one photo each: `photo`, `person`.
+
+        Those of `some` photo of a scope are no absences from any of them.
+        """
+        absences = self.absences
+        return absences.filter(pc.equal(absences["needed"], EVERY)).select(["photo", "person"])
 
     @property
     def people_found(self) -> int:

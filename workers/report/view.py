@@ -61,7 +61,7 @@ class ShownPerson:
 
     person_id: str
     person: str
-    references: int
+    reference_count: int
     photos: int
     faces: int
     shown: tuple[ShownReference, ...] = ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,25 @@ import pyarrow.compute as pc
 from headcount import __version__
 from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments
+from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
 from headcount.contract.record import now, read_record
-from headcount.contract.stored.jobs import DoneMarker
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
+from headcount.rosters.changes import diff_absences, kept_expectations
+from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.people.expected import Expectations
+from workers.identity.previous_run import previous_expectations
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
 from workers.stages.assign import clusters_in, people_in
 from workers.stages.job_tables import job_tables
 
+LINES_TOLD = 20
+"""Numbers of lines that expect nobody, at most."""
 _FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
 
 
@@ -41,23 +47,45 @@ def write_run(
     previous: pa.Table,
     *,
     gallery: Gallery,
-    expectations: Expectations,
+    expected: pa.Table,
+    expected_forgotten: int = 0,
 ) -> RunResult:
-    """Write the tables of a run, and keep its assignments for the next run.
+    """Write the tables of a run, and keep its assignments and expectations for the next run.
 
-    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before.
+    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before,
+    ``expected_forgotten`` counts lines of the roster about people who were forgotten.
     """
     with scratch() as folder:
-        run = _write_tables(
-            unit, out, faces, names, gallery=gallery, expectations=expectations, folder=folder
-        )
-        _keep(unit, out, previous, run, folder)
-    return run
+        tables = _Tables(out, unit.spec, folder)
+        run = _write_tables(unit, tables, faces, names, gallery=gallery, expected=expected)
+        run = replace(run, expected_forgotten=expected_forgotten)
+        run = _keep(unit, tables, previous, run)
+    return replace(run, formats_removed=tuple(sorted(tables.removed)))
 
 
-def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> None:
-    """Keep this job's assignments, and write how they differ from the run before."""
-    collection = job_tables(unit).collection
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Tables on their way to ``out``; ``removed`` are the formats of the run before that went."""
+
+    out: Store
+    spec: JobSpec
+    folder: Path
+    removed: set[TableFormat] = field(default_factory=set)
+
+    def write(self, name: str, schema: pa.Schema, parts: Iterator[pa.Table]) -> None:
+        """Write a table in the job's formats, and remove it in others that an earlier run wrote."""
+        formats, form = self.spec.formats, self.spec.sheets
+        write_table(self.out, name, schema, parts, formats=formats, folder=self.folder, form=form)
+        self.removed.update(drop_formats(self.out, name, schema, keep=formats))
+
+
+def _keep(unit: Unit, tables: _Tables, previous: pa.Table, run: RunResult) -> RunResult:
+    """Keep this job's assignments and expectations, and write how they differ from the run before.
+
+    The result has the numbers of absences that are new or ended, where anybody was expected before.
+    """
+    archived = job_tables(unit)
+    collection = archived.collection
     assignments = run.faces.select(history.ASSIGNMENTS.names)
     found = changes(
         clusters_in(previous), clusters_in(assignments), people_in(previous), people_in(assignments)
@@ -65,38 +93,37 @@ def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Pa
     lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
     key = unit.pack_keys.lineage(collection, unit.job_id)
     history.write_table(unit.fenced, key, lineage)
-    formats = unit.spec.formats
-    write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
-    drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    write_json(out, results.DIFF, diff_assignments(previous, assignments))
+    tables.write("lineage", results.LINEAGE, iter([lineage]))
+    diff = diff_assignments(previous, assignments)
+    before, kept = previous_expectations(archived, unit.job_id), kept_expectations(run.expected)
+    absences = diff_absences(before, kept)
+    counts = {**diff["counts"], **absences["counts"]}
+    write_json(tables.out, results.DIFF, {**diff, **absences, "counts": counts})
     history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
+    write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)
+    return replace(run, absence_changes=absences["counts"] if before.num_rows else {})
 
 
 def _write_tables(
     unit: Unit,
-    out: Store,
+    tables: _Tables,
     faces: pa.Table,
     names: pa.Table,
     *,
     gallery: Gallery,
-    expectations: Expectations,
-    folder: Path,
+    expected: pa.Table,
 ) -> RunResult:
-    spec = unit.spec
     outcomes: Counter[str] = Counter()
     failures = [_FAILURES.empty_table()]
-
-    def write(name: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
-        write_table(out, name, schema, tables, formats=spec.formats, folder=folder)
-        drop_formats(out, name, schema, keep=spec.formats)
-
+    write = tables.write
     write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
     people, clusters = people_table(faces, gallery), results.clusters_table(faces, names)
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
+    write("expected", results.EXPECTED, iter([expected]))
     failed = pa.concat_tables(failures)
-    return RunResult(faces, people, clusters, dict(outcomes), failed, expectations, gallery)
+    return RunResult(faces, people, clusters, dict(outcomes), failed, gallery, expected)
 
 
 def _photo_tables(
@@ -123,7 +150,9 @@ def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
     columns = {
         "person_id": ids,
         "person": pa.array(gallery.names, pa.string()),
-        "references": pa.array(np.diff(gallery.starts, append=len(gallery.photos)), pa.int32()),
+        "reference_count": pa.array(
+            np.diff(gallery.starts, append=len(gallery.photos)), pa.int32()
+        ),
         "photos": found["photo_count_distinct"].take(at).fill_null(0).cast(pa.int32()),
         "faces": found["photo_count"].take(at).fill_null(0).cast(pa.int32()),
     }
@@ -143,6 +172,7 @@ def summary(
     shown: Mapping[str, int],
     threshold: float,
     references_forgotten: int,
+    roster: Roster,
 ) -> dict[str, Any]:
     """Counts, seconds, versions, pack and spec of a run."""
     return {
@@ -155,12 +185,15 @@ def summary(
         "people": run.people.num_rows,
         "people_found": run.people_found,
         "clusters": run.unnamed.num_rows,
-        "expected": run.expectations.total,
-        "expected_missing": run.expectations.missing_total,
-        "expected_photos_absent": len(run.expectations.absent),
-        "expected_not_enrolled": len(run.expectations.not_enrolled),
-        "expected_forgotten": run.expectations.forgotten,
+        "expected": run.expected.num_rows,
+        "expected_missing": run.absences.num_rows,
+        "expected_statuses": run.expected_statuses,
+        "expected_changes": run.absence_changes,
+        "expected_forgotten": run.expected_forgotten,
+        "expected_lines_without_person": _lines(roster.nobody),
+        "expected_lines_without_scope": _lines(roster.nowhere),
         "references_forgotten": references_forgotten,
+        "formats_removed": list(run.formats_removed),
         "shown": dict(shown),
         "threshold": round(threshold, 4),
         "seconds": {
@@ -171,6 +204,11 @@ def summary(
         "versions": {"headcount": __version__, "python": platform.python_version()},
         "spec": unit.spec.model_dump(mode="json"),
     }
+
+
+def _lines(numbers: Sequence[int]) -> dict[str, Any]:
+    """How many lines of a roster there are of a kind, and the numbers of the first of them."""
+    return {"count": len(numbers), "first": list(numbers[:LINES_TOLD])}
 
 
 def embed_seconds(unit: Unit) -> dict[str, float]:

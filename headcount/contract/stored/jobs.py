@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Outcome
-from headcount.settings import ProfileName
+from headcount.settings import ProfileName, Separator, Settings
+
+TableFormat = Literal["parquet", "csv", "jsonl", "xlsx"]
+TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 
 class Limits(Record):
@@ -22,12 +25,31 @@ class Limits(Record):
     shard_bytes: int
 
 
+class SheetForm(BaseModel):
+    """The form of result tables for people, as CSV and XLSX."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    separator: Separator = Field(",", description="of CSV")
+    bom: bool = Field(True, description="whether CSV begins with a byte order mark")
+    landmarks: bool = Field(False, description="whether columns of lists are in there")
+
+    @classmethod
+    def of(cls, settings: Settings) -> SheetForm:
+        """The form that an operator's settings ask for."""
+        return cls(
+            separator=settings.csv_separator,
+            bom=settings.csv_bom,
+            landmarks=settings.sheet_landmarks,
+        )
+
+
 class JobRequest(Record):
     """The wishes for a job, whether it runs once or every night. Never holds a secret."""
 
     photos: str | None = Field(description="URI of the collection; None: only enrol people")
     people: str | None = None
-    expected: str | None = Field(None, description="URI of a CSV with the columns photo,person")
+    expected: str | None = Field(None, description="URI of a roster: who is expected where")
     archive: str
     model: str
     profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
@@ -46,7 +68,8 @@ class JobRequest(Record):
     purity: float = Field(
         0.5, ge=0, le=1, description="1: few false joins of clusters; 0: few split people"
     )
-    formats: tuple[Literal["parquet", "csv", "jsonl"], ...] = ("parquet",)
+    formats: tuple[TableFormat, ...] = ("parquet",)
+    sheets: SheetForm = Field(SheetForm(), description="of the tables as CSV and XLSX")
 
 
 class JobSpec(JobRequest):
@@ -250,6 +273,9 @@ class FinishedRecord(Record):
     names_alike: int = Field(0, description="people whose names differ by case only")
     references_withdrawn: int = Field(0, description="those gone from the people folder")
     references_forgotten: int = Field(0, description="passed over: of people who were forgotten")
+    expected: dict[str, int] = Field({}, description="expectations by status")
+    new_absences: int = Field(0, description="absences that were none in the run before")
+    ended_absences: int = Field(0, description="absences of the run before whose people were found")
 
 
 class ScheduleRecord(JobRequest):

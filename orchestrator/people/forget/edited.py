@@ -20,11 +20,19 @@ from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import SEPARATORS
 from headcount.contract.vocabulary import Decision
 from headcount.errors import FatalError
+from headcount.rosters.statuses import hint_words
+from headcount.text import undefused
 
 Cells = list[tuple[str, Any]]
 """A row: pairs of column and value."""
 
-NAMING = {c.name: c.names for table in RESULTS.values() for c in table.columns}
+NAMING = {
+    name: c.names
+    for table in RESULTS.values()
+    for c in table.columns
+    for name in (c.name, c.formerly)
+    if name
+}
 """Kind of each column of the results: it names a person by id, by name, or not at all."""
 
 
@@ -45,8 +53,14 @@ class Traces:
 
     def tell_of(self, value: object) -> bool:
         """Whether a value mentions the person and is more than a name or an id."""
-        text = str(value).strip()
+        text = _text(value)
         return text not in self.words and text not in self.faces and self._are_in(text)
+
+    def without_hint(self, reason: Any) -> Any:
+        """A reason that does not name the person as the one who may be meant."""
+        for name in self.words if isinstance(reason, str) else ():
+            reason = reason.replace(hint_words(name), "")
+        return reason
 
     def _are_in(self, text: str) -> bool:
         if self.name is not None and self.name.search(text):
@@ -88,7 +102,7 @@ def _scrub_csv(text: str, table: Columns, traces: Traces) -> tuple[str, tuple[st
     header = next(lines, [])
     require_key(header, table)
     rows = (list(zip(_as_long(header, line), line, strict=False)) for line in lines)
-    kept, mentions = _left(rows, table, traces)
+    kept, mentions = without_rows(rows, table, traces)
     made = io.StringIO(newline="")
     end = "\r\n" if "\r\n" in text else "\n"
     writer = csv.writer(made, delimiter=separator, lineterminator=end)
@@ -103,7 +117,7 @@ def _scrub_json_lines(text: str, table: Columns, traces: Traces) -> tuple[str, t
         raise ValueError("not every line is a row")
     for line in lines:
         require_key(line, table)
-    kept, mentions = _left((list(line.items()) for line in lines), table, traces)
+    kept, mentions = without_rows((list(line.items()) for line in lines), table, traces)
     made = [json.dumps(dict(row), ensure_ascii=False) + "\n" for row in kept]
     return "".join(made), mentions
 
@@ -120,7 +134,7 @@ def _as_long(header: list[str], line: list[str]) -> list[str]:
     return [*header, *[""] * (len(line) - len(header))]
 
 
-def _left(
+def without_rows(
     rows: Iterable[Cells], table: Columns, traces: Traces
 ) -> tuple[list[Cells], tuple[str, ...]]:
     """Rows without the person, and the unknown columns that still mention the person."""
@@ -137,18 +151,35 @@ def _left(
 
 def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
     """The row, with cells that name the person emptied; None if it is about the person."""
-    values = {name: str(value).strip() for name, value in row}
+    values = {name: _text(value) for name, value in row}
     if table.name == "faces" and values.get("face_id") in traces.faces:
         return None
-    if table.name == "people" and values.get("person_id") in traces.words:
+    about = {values.get("person_id"), values.get("person")} & traces.words
+    if (table.name == "people" and values.get("person_id") in traces.words) or (
+        table.name == "expected" and about
+    ):
         return None
     unknown = table.name == "faces" and values.get("person_id") in traces.words
-    return [(name, _emptied(name, value, traces, unknown=unknown)) for name, value in row]
+    near = {values.get("nearest_person_id"), values.get("nearest")} & traces.words
+    gone = {name for name in values if near and NAMING.get(name) == "nearest"}
+    if table.name == "expected" and values.get("face_id") in traces.faces:
+        gone |= {"similarity", "quality"}
+    return [
+        (name, None if name in gone else _emptied(name, value, traces, unknown=unknown))
+        for name, value in row
+    ]
+
+
+def _text(value: object) -> str:
+    """A cell's text without blanks around it, and without the mark that defuses it."""
+    return undefused(str(value).strip())
 
 
 def _emptied(name: str, value: Any, traces: Traces, *, unknown: bool) -> Any:
     if name == "decision" and unknown:
         return Decision.UNKNOWN.value
-    text = str(value).strip()
-    names_somebody = NAMING.get(name, "name") or name == "exemplar_face_id"
+    text = _text(value)
+    if name == "reason":
+        return traces.without_hint(value)
+    names_somebody = NAMING.get(name, "name") or name in ("exemplar_face_id", "face_id")
     return None if names_somebody and (text in traces.words or text in traces.faces) else value

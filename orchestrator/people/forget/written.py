@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pyarrow as pa
 from headcount.contract.columns import RESULTS
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import Marks, Standing, contract_of, is_marked
+from headcount.contract.stored.jobs import SheetForm, TableFormat
 from headcount.errors import FatalError, ObjectMissing
-from headcount.export import DamagedTable, fetch_table, text_files
+from headcount.export import DEFAULT_FORM, DamagedTable, fetch_table, form_of, text_files
 from headcount.storage import Store
 from orchestrator.people.forget.edited import NAMING, Traces, require_key, scrub
+from orchestrator.people.forget.workbooks import scrub_workbook
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class WrittenResults:
         table = pa.concat_tables([fetched.schema.empty_table(), *parts])
         try:
             require_key(table.schema.names, RESULTS[name])
-            rows = _by_contract(table, RESULTS[name].shown())
+            rows = _by_contract(table, _contract(name, contract))
         except (pa.ArrowException, ValueError) as error:
             if is_marked(fetched.schema, name, self.marks.get(key)):
                 # Arrow's errors quote cells, and this text is kept in the tombstone.
@@ -68,9 +71,15 @@ class WrittenResults:
             return None
         return FoundTable(name, rows, table.schema.names, contract)
 
-    def text_files(self, name: str) -> dict[str, Standing]:
+    def text_files(self, name: str) -> dict[TableFormat, Standing]:
         """Standing of a table's files in other formats, by format."""
         return text_files(self.out, name, RESULTS[name].shown())
+
+    def form(self, name: str, kind: str) -> SheetForm:
+        """The form that a table's file in a format has now."""
+        if kind not in ("csv", "xlsx"):
+            return DEFAULT_FORM
+        return form_of(self.out, f"{name}.{kind}", RESULTS[name].shown())
 
     def has_tables(self) -> bool:
         """Whether there is any table of a run."""
@@ -82,7 +91,8 @@ class WrittenResults:
         key = f"{name}.{kind}"
         data = self.out.get(key).data
         try:
-            left = scrub(data, kind, RESULTS[name], stone)
+            of_kind = scrub_workbook if kind == "xlsx" else partial(scrub, kind=kind)
+            left = of_kind(data, table=RESULTS[name], stone=stone)
         except FatalError as error:
             self.unread[f"{key}: {error}"] = None
             return
@@ -113,6 +123,11 @@ def _texts(column: pa.ChunkedArray) -> list[Any]:
     if pa.types.is_primitive(column.type):
         return []
     return list(column.to_pylist())
+
+
+def _contract(name: str, version: int) -> pa.Schema:
+    """The columns of a table in a version of the contract, and after them this build's."""
+    return pa.unify_schemas([RESULTS[name].shown(version), RESULTS[name].shown()])
 
 
 def _by_contract(table: pa.Table, contract: pa.Schema) -> pa.Table:

@@ -22,8 +22,11 @@ PUBLISHED = {
     "people": "person_id person references photos faces",
     "clusters": "cluster_id faces photos person_id exemplar_face_id",
     "lineage": "job_id change cluster_id earlier_id faces person_id earlier_person_id",
+    "expected": "scope needed photo person_id person status reason face_id similarity quality",
 }
-"""Version 1 of the contract: results that bear no mark are known by these."""
+"""Each table as it was first published: results that bear no mark are known by these."""
+SINCE = {"expected": 2}
+"""The version of the contract in which a table came, but for those of version 1."""
 
 STORED = {
     columns.PHOTOS: "collection job_id profile photo etag bytes width height orientation outcome "
@@ -33,6 +36,8 @@ STORED = {
     columns.GALLERY: "person_id person source photo etag content x y w h quality descriptor",
 }
 """The first columns of the archive's tables, in the order that every build writes."""
+
+RESERVED = Path(__file__).with_name("reserved_words.txt")
 
 
 def documented(table: Columns) -> str:
@@ -55,8 +60,10 @@ def test_the_page_in_docs_has_every_column(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(RESULTS))
 def test_what_was_published_once_is_never_reordered_or_left_out(name: str) -> None:
-    assert RESULTS[name].shown(version=1).names == PUBLISHED[name].split()
-    assert RESULTS[name].published()[-1] == PUBLISHED[name].split()
+    since, names = SINCE.get(name, 1), PUBLISHED[name].split()
+    assert RESULTS[name].shown(version=since).names == names
+    assert since == 1 or RESULTS[name].shown(version=since - 1).names == []
+    assert RESULTS[name].published()[-1] == names
 
 
 @pytest.mark.parametrize("table", list(STORED), ids=lambda table: table.name)
@@ -68,17 +75,42 @@ def test_columns_of_the_archive_are_added_at_the_end_only(table: Columns) -> Non
 
 def test_a_later_column_may_be_null_and_comes_last_in_its_table() -> None:
     for table in (*RESULTS.values(), columns.GALLERY):
-        since = [column.since for column in table.columns]
+        added = [column for column in table.columns if not column.formerly]
+        since = [column.since for column in added]
         assert since == sorted(since)
-        assert all(column.null for column in table.columns if column.since > 1)
+        assert all(column.null for column in added if column.since > since[0])
 
 
-def test_a_new_column_goes_to_archive_and_results_and_only_there(
+def test_a_column_of_the_results_alone_may_have_a_new_name_in_its_old_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    renamed = Column("b", pa.string(), "", shown=True, since=2, formerly="select")
+    table = Columns("t", "", (renamed, Column("c", pa.string(), "", shown=True)))
+    monkeypatch.setattr(columns, "VERSION", 2)
+    assert table.published() == [["b", "c"], ["select", "c"]]
+    assert table.shown().names == ["b", "c"]
+    for known in (*RESULTS.values(), columns.GALLERY):
+        assert not [c.name for c in known.columns if c.formerly and c.stored]
+
+
+def test_the_references_of_people_are_counted_under_a_name_that_sql_takes() -> None:
+    names = "person_id person reference_count photos faces"
+    assert columns.PEOPLE.shown(2).names == names.split()
+
+
+@pytest.mark.parametrize(
+    "table", [*RESULTS.values(), columns.GALLERY], ids=lambda table: table.name
+)
+def test_no_column_is_named_by_a_word_that_sql_keeps_for_itself(table: Columns) -> None:
+    lines = RESERVED.read_text(encoding="utf-8").splitlines()
+    words = {word for line in lines if not line.startswith("#") for word in line.split()}
+    assert {"select", "references", "raise", "pivot_wider", "system_user"} <= words
+    assert {column.name for column in table.columns} & words == set()
+
+
+def test_a_new_column_goes_to_archive_and_results_and_only_there() -> None:
     blur = Column("blur", pa.float32(), "how blurred", null=True, stored=True, shown=True, since=2)
     grown = Columns("t", "", (Column("a", pa.string(), "", stored=True, shown=True), blur))
-    monkeypatch.setattr(columns, "VERSION", 2)
     assert grown.stored().names == grown.shown().names == ["a", "blur"]
     assert grown.published() == [["a", "blur"], ["a"]]
     assert grown.later == {"blur"}
@@ -91,8 +123,8 @@ def test_archive_results_and_csv_have_the_types_that_readers_know(tmp_path: Path
     assert results.FACES.field("landmarks").type == pa.list_(pa.float32())
     out = MemoryStore()
     write_table(out, "faces", results.FACES, [], formats=["csv"], folder=tmp_path)
-    header = out.get("faces.csv").data.decode().strip().replace('"', "")
-    assert header.split(",") == results.FACES.names
+    header = out.get("faces.csv").data.decode("utf-8-sig").strip().replace('"', "")
+    assert header.split(",") == [name for name in results.FACES.names if name != "landmarks"]
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

@@ -10,12 +10,15 @@ import pytest
 from headcount.contract import results
 from headcount.contract.columns import VERSION
 from headcount.contract.marks import MARKS, Mark, Standing, contract_of, digest_of, read_marks
+from headcount.contract.stored.jobs import TABLE_FORMATS, SheetForm
 from headcount.export import drop_formats, fetch_table, text_files, write_table
+from headcount.export.spreadsheets import write_sheets
 from headcount.storage.memory import MemoryStore
 
-ROW = {"person_id": "p1", "person": "Ada", "references": 1, "photos": 1, "faces": 2}
+ROW = {"person_id": "p1", "person": "Ada", "reference_count": 1, "photos": 1, "faces": 2}
 PEOPLE = pa.Table.from_pylist([ROW], results.PEOPLE)
-FORMATS = ("parquet", "csv", "jsonl")
+FORMATS = TABLE_FORMATS
+OURS = dict.fromkeys(TABLE_FORMATS[1:], Standing.OURS)
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def test_every_file_is_marked_with_its_table_the_contract_and_its_hash(
     out: MemoryStore, tmp_path: Path
 ) -> None:
     marks = read_marks(out)
-    assert sorted(marks) == ["people.csv", "people.jsonl", "people.parquet"]
+    assert sorted(marks) == ["people.csv", "people.jsonl", "people.parquet", "people.xlsx"]
     for key, mark in marks.items():
         assert mark == Mark(table="people", contract=VERSION, sha256=digest_of(out, key))
     metadata = fetch_table(out, "people.parquet", tmp_path).schema.metadata
@@ -62,7 +65,7 @@ def test_a_parquet_table_is_ours_by_its_metadata_whatever_its_columns(tmp_path: 
 def test_a_parquet_table_that_lost_its_metadata_is_ours_by_the_file_beside_it(
     out: MemoryStore, tmp_path: Path
 ) -> None:
-    put_parquet(out, PEOPLE.drop(["references"]), tmp_path)
+    put_parquet(out, PEOPLE.drop(["reference_count"]), tmp_path)
     assert contract(out, tmp_path) == VERSION
     out.delete(MARKS)
     assert contract(out, tmp_path) is None
@@ -74,13 +77,15 @@ def test_a_table_without_a_mark_is_ours_by_the_columns_of_a_published_version(
     out.delete(MARKS)
     put_parquet(out, PEOPLE.append_column("note", pa.array(["x"])), tmp_path)
     assert contract(out, tmp_path) is not None
-    assert states(out) == {"csv": Standing.OURS, "jsonl": Standing.OURS}
+    edited = {"xlsx": Standing.EDITED}
+    assert states(out) == OURS | edited, "a workbook is ours by its subject, and not whole by it"
 
 
 @pytest.mark.parametrize(
     ("text", "marked", "bare"),
     [
         ('"person_id","person","references","photos","faces"\n', Standing.OURS, Standing.OURS),
+        ("person_id,person,reference_count,photos,faces\n", Standing.OURS, Standing.OURS),
         ("person_id;person;references;photos;faces\r\n", Standing.EDITED, Standing.EDITED),
         ("person_id,person,references,photos,faces,note\n", Standing.EDITED, Standing.EDITED),
         ("\ufeffperson_id\tperson\tphotos\n", Standing.EDITED, None),
@@ -96,12 +101,32 @@ def test_a_csv_is_ours_by_its_mark_with_any_columns_and_any_separator(
     assert states(out).get("csv") is bare
 
 
+@pytest.mark.parametrize("landmarks", [True, False])
+def test_a_csv_of_faces_without_a_mark_is_ours_with_landmarks_and_without(
+    tmp_path: Path, landmarks: bool
+) -> None:
+    out, form = MemoryStore(), SheetForm(landmarks=landmarks)
+    more = {"formats": ["csv"], "folder": tmp_path, "form": form}
+    write_table(out, "faces", results.FACES, [], **more)
+    out.delete(MARKS)
+    assert text_files(out, "faces", results.FACES) == {"csv": Standing.OURS}
+
+
+def test_a_workbook_that_another_program_saved_is_edited_and_stays(out: MemoryStore) -> None:
+    out.put("people.xlsx", write_sheets({"people": [["person_id"]]}, ""))
+    assert states(out)["xlsx"] is Standing.EDITED
+    drop_formats(out, "people", results.PEOPLE, keep=["parquet"])
+    assert "people.xlsx" in read_marks(out)
+    out.delete(MARKS)
+    assert "xlsx" not in states(out), "it bears no mark at all"
+
+
 def test_what_a_newer_build_wrote_is_whole_by_its_hash(tmp_path: Path) -> None:
     out, wide = MemoryStore(), PEOPLE.append_column("nearest", pa.array(["Ada"]))
     write_table(
         out, "people", wide.schema, [wide], formats=FORMATS, folder=tmp_path, contract=VERSION + 1
     )
-    assert states(out) == {"csv": Standing.OURS, "jsonl": Standing.OURS}
+    assert states(out) == OURS
     drop_formats(out, "people", results.PEOPLE, keep=["parquet"])
     assert sorted(info.key for info in out.list()) == ["people.parquet", MARKS]
 

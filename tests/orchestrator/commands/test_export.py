@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from headcount.contract import results
-from headcount.contract.columns import VERSION
+from headcount.contract.columns import RESULTS, VERSION
 from headcount.contract.layout import ARCHIVE, JobKeys
 from headcount.contract.marks import MARKS, read_marks
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, Limits
 from headcount.export import write_table
+from headcount.rosters.workbook import read_values
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from orchestrator.commands.export import command
@@ -49,18 +50,21 @@ def out(tmp_path: Path) -> Store:
     return out
 
 
-def put_people(out: Store, table: pa.Table, folder: Path, *, marked: bool) -> None:
+def put_people(
+    out: Store, table: pa.Table, folder: Path, *, marked: bool, contract: int = VERSION + 1
+) -> None:
     if marked:
-        more = {"formats": ["parquet"], "folder": folder, "contract": VERSION + 1}
+        more = {"formats": ["parquet"], "folder": folder, "contract": contract}
         write_table(out, "people", table.schema, [table], **more)
     else:
         pq.write_table(table, folder / "people")
         out.put_file("people.parquet", folder / "people")
 
 
-def exported(folder: Path) -> Result:
+def exported(folder: Path, *more: str, **settings: str) -> Result:
     where = ("--archive", str(folder / "archive"), "--to", str(folder / "to"))
-    return CliRunner().invoke(command, [*where, "--table", "people"], standalone_mode=False)
+    given = [*where, "--table", "people", *more]
+    return CliRunner().invoke(command, given, standalone_mode=False, env=settings)
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -70,7 +74,7 @@ def test_a_table_with_a_column_more_is_exported_with_it(
     wide = PEOPLE.add_column(0, "nickname", pa.array(["Ada!"]))
     put_people(out, wide, tmp_path, marked=marked)
     assert exported(tmp_path).exception is None
-    [row] = csv.DictReader((tmp_path / "to/people.csv").open())
+    [row] = csv.DictReader((tmp_path / "to/people.csv").open(encoding="utf-8-sig"))
     assert list(row) == [*results.PEOPLE.names, "nickname"]
     assert (row["person"], row["nickname"]) == ("Ada", "Ada!")
     mark = read_marks(open_store(canonical_uri(str(tmp_path / "to")), S3Settings()))["people.csv"]
@@ -78,17 +82,43 @@ def test_a_table_with_a_column_more_is_exported_with_it(
 
 
 def test_a_table_with_a_column_fewer_is_exported_without_it(out: Store, tmp_path: Path) -> None:
-    put_people(out, PEOPLE.drop(["references"]), tmp_path, marked=True)
+    put_people(out, PEOPLE.drop(["reference_count"]), tmp_path, marked=True)
     assert exported(tmp_path).exception is None
-    [row] = csv.DictReader((tmp_path / "to/people.csv").open())
+    [row] = csv.DictReader((tmp_path / "to/people.csv").open(encoding="utf-8-sig"))
     assert list(row) == ["person_id", "person", "photos", "faces"]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_table_of_the_first_version_is_exported_with_the_names_and_the_order_that_it_has(
+    out: Store, tmp_path: Path, marked: bool
+) -> None:
+    first = pa.Table.from_pylist([{"references": 3}], RESULTS["people"].shown(version=1))
+    put_people(out, first, tmp_path, marked=marked, contract=1)
+    assert exported(tmp_path).exception is None
+    [row] = csv.DictReader((tmp_path / "to/people.csv").open(encoding="utf-8-sig"))
+    assert list(row) == first.schema.names
+    assert row["references"] == "3"
+
+
+def test_tables_for_people_are_exported_as_the_settings_say(out: Store, tmp_path: Path) -> None:
+    put_people(out, PEOPLE, tmp_path, marked=True)
+    formats = ("--format", "xlsx", "--format", "csv")
+    settings = {"HEADCOUNT_CSV_SEPARATOR": "tab", "HEADCOUNT_CSV_BOM": "off"}
+    assert exported(tmp_path, *formats, **settings).exception is None
+    assert (tmp_path / "to/people.csv").read_bytes().startswith(b'"person_id"\t"person"\t')
+    book = read_values((tmp_path / "to/people.xlsx").read_bytes(), "people.xlsx")
+    assert book.sheets["people"][1][:2] == ["p1", "Ada"]
 
 
 @pytest.mark.parametrize(
     ("table", "marked", "words"),
     [
         (PEOPLE.select(["person"]), False, "no run of headcount wrote it"),
-        (PEOPLE.set_column(2, "references", pa.array(["x"])), True, "cannot be read as a table"),
+        (
+            PEOPLE.set_column(2, "reference_count", pa.array(["x"])),
+            True,
+            "cannot be read as a table",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_is_said_to_be_out_of_reach(

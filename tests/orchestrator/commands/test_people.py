@@ -42,7 +42,7 @@ def test_a_person_is_listed_once_however_the_name_was_spelt(
     archive = enrolled(tmp_path, "Jos\u00e9", "Jose\u0301")
     command.main(["--archive", archive, "--json"], standalone_mode=False)
     [row] = json.loads(capsys.readouterr().out)
-    assert row["references"] == 2
+    assert row["reference_count"] == 2
     command.main(["--archive", archive], standalone_mode=False)
     assert capsys.readouterr().err.startswith("1 person enrolled")
 

@@ -144,3 +144,14 @@ def test_probability_follows_the_calibration_and_is_unknown_without() -> None:
     assert values[0] < 0.05
     assert values[2] > 0.95
     assert np.isnan(probability(np.array([0.9], np.float32), None)).all()
+
+
+def test_no_cosine_is_above_one_though_rounding_would_have_it_so() -> None:
+    """The arccos of 1.0000001 is NaN."""
+    rows = np.random.default_rng(3).normal(size=(300, 3)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert (rows @ rows.T).max() > 1, "this test can fail"
+    found = match(rows, gallery({f"p{n}": [row.tolist()] for n, row in enumerate(rows)}))
+    assert found.similarity.max() <= 1
+    assert found.runner_up_similarity.max() <= 1
+    assert not np.isnan(np.arccos(found.similarity)).any()

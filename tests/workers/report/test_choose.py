@@ -30,7 +30,10 @@ def run_result(
     )
     found = SimpleNamespace(
         faces=table,
-        expectations=SimpleNamespace(missing=missing or {}),
+        absent_by_photo=pa.Table.from_pylist(
+            [{"photo": p, "person": n} for p, some in (missing or {}).items() for n in some],
+            pa.schema([("photo", pa.string()), ("person", pa.string())]),
+        ),
         unnamed=pa.Table.from_pylist(list(clusters), results.CLUSTERS),
     )
     return cast("RunResult", found)

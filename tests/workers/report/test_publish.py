@@ -64,7 +64,13 @@ def test_people_are_shown_with_their_own_references_those_first_who_were_found_m
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = [
-        {"person_id": f"p{n}", "person": name, "references": 1, "photos": faces, "faces": faces}
+        {
+            "person_id": f"p{n}",
+            "person": name,
+            "reference_count": 1,
+            "photos": faces,
+            "faces": faces,
+        }
         for n, (name, faces) in enumerate((("Eve", 1), ("Bob", 7), ("Ada", 1), ("Zoe", 0)))
     ]
     monkeypatch.setattr(publish, "PEOPLE_SHOWN", 3)

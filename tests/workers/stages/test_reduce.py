@@ -7,6 +7,7 @@ from headcount.contract.stored.jobs import DoneMarker
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import open_store
+from orchestrator.console.summary import summary_lines
 from tests.made_up import made_up_archive
 from tests.running import table
 from tests.workers.stages.no_models import NoModels
@@ -23,7 +24,7 @@ def marker(tmp_path: Path) -> DoneMarker:
 
 
 def test_the_steps_are_timed_in_their_order(marker: DoneMarker) -> None:
-    assert list(marker.stages) == ["load", "match", "cluster", "write", "publish"]
+    assert list(marker.stages) == ["load", "match", "cluster", "roll", "write", "publish"]
 
 
 def test_report_summary_and_tables_count_alike(marker: DoneMarker, tmp_path: Path) -> None:
@@ -41,3 +42,25 @@ def test_faces_too_poor_to_judge_are_in_no_cluster_and_all_others_in_one(
 ) -> None:
     for face in table(tmp_path, "faces"):
         assert (face["cluster_id"] is None) == (face["decision"] == "ignored")
+
+
+def test_a_run_in_fewer_formats_than_the_one_before_says_which_tables_it_removed(
+    tmp_path: Path,
+) -> None:
+    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 60, fragments=1)
+    store, context = open_store(spec.archive), NoModels(Settings(), S3Settings(), "test")
+    removed = []
+    for formats in (("parquet", "csv", "xlsx"), ("parquet",)):
+        asked = spec.model_copy(update={"formats": formats})
+        unit = Unit(context, store, spec.job_id, "reduce")
+        store.put(unit.keys.spec, asked.to_bytes())
+        reduce_job(unit)
+        found = json.loads((tmp_path / "summary.json").read_text())
+        removed.append(found["formats_removed"])
+        kinds = {path.suffix for path in tmp_path.glob("faces.*")}
+        assert kinds == {f".{kind}" for kind in formats}
+    assert removed == [[], ["csv", "xlsx"]]
+    assert summary_lines(found)[-2:] == [
+        f"tables of the run before as {kind} were removed: this run was without --format {kind}"
+        for kind in ("csv", "xlsx")
+    ]

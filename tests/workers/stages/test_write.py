@@ -31,7 +31,7 @@ def test_a_person_has_a_row_with_references_photos_and_faces_though_nobody_found
         }
     )
     rows = people_table(faces, GALLERY).to_pylist()
-    counts = [(r["person"], r["references"], r["photos"], r["faces"]) for r in rows]
+    counts = [(r["person"], r["reference_count"], r["photos"], r["faces"]) for r in rows]
     assert counts == [("Ada", 3, 2, 3), ("Bob", 1, 0, 0)]
 
 

@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from headcount.contract import results
+from headcount.contract.columns import RESULTS
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import MARKS
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import JobSpec, Limits
+from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
 from headcount.s3_settings import S3Settings
@@ -30,6 +32,8 @@ from orchestrator.people.forget.results import (
 STONE = ForgottenRecord(
     person_id="p1", at=now(), state="removing", person="Ada", faces=("f1",), photos=(("c", "a"),)
 )
+
+PEOPLE_BEFORE = RESULTS["people"].shown(version=1)
 
 
 def job(out: Path, **more: Any) -> JobSpec:
@@ -53,7 +57,7 @@ def put_tables(out: Path, folder: Path, *, found: bool = True) -> Store:
     rows: dict[str, tuple[pa.Schema, list[dict[str, Any]]]] = {
         "photos": (results.PHOTOS, [{"photo": "a", "outcome": "faces", "faces": 1}]),
         "faces": (results.FACES, [{**face, "person": "Ada"}] if found else []),
-        "people": (results.PEOPLE, [{"person_id": "p1", "person": "Ada", "references": 1}]),
+        "people": (results.PEOPLE, [{"person_id": "p1", "person": "Ada", "reference_count": 1}]),
     }
     for name, (schema, some) in rows.items():
         table = pa.Table.from_pylist(some, schema=schema)
@@ -204,12 +208,12 @@ def test_a_table_with_one_column_more_is_ours_and_loses_the_person_there_too(
     out = put_tables(tmp_path / "out", tmp_path)
     faces = pa.concat_tables([parquet(out, "faces")] * 2)
     ids = pa.array(["f1", "f2"])
-    faces = faces.set_column(0, "face_id", ids).append_column("nearest", pa.array(["Ada"] * 2))
+    faces = faces.set_column(0, "face_id", ids).append_column("looks_like", pa.array(["Ada"] * 2))
     for marked in (True, False):
         put_parquet(out, "faces", faces if marked else faces.replace_schema_metadata())
         remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
         [row] = parquet(out, "faces").to_pylist()
-        assert (row["face_id"], row["person"], row["nearest"]) == ("f2", None, None)
+        assert (row["face_id"], row["person"], row["looks_like"]) == ("f2", None, None)
         assert left_in(out) == []
         unmarked(out)
 
@@ -218,12 +222,34 @@ def test_a_table_with_one_column_fewer_is_ours_and_gets_none_that_it_had_not(
     tmp_path: Path,
 ) -> None:
     out = put_tables(tmp_path / "out", tmp_path)
-    for name, column in (("faces", "evidence"), ("photos", "etag"), ("people", "references")):
+    for name, column in (("faces", "evidence"), ("photos", "etag"), ("people", "reference_count")):
         put_parquet(out, name, parquet(out, name).drop([column]).replace_schema_metadata())
     remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert left_in(out) == []
     assert "evidence" not in parquet(out, "faces").schema.names
     assert parquet(out, "photos").to_pylist()[0]["outcome"] == "no_face"
+
+
+def test_results_of_the_first_version_keep_their_column_names_when_they_lose_the_person(
+    tmp_path: Path,
+) -> None:
+    out, schema = put_tables(tmp_path / "out", tmp_path), PEOPLE_BEFORE
+    rows = [
+        {"person_id": f"p{n}", "person": who, "references": 3}
+        for n, who in ((1, "Ada"), (2, "Ben"))
+    ]
+    first = pa.Table.from_pylist(rows, schema=schema)
+    for marked in (True, False):
+        formats = ("parquet", "csv", "jsonl")
+        write_table(out, "people", schema, [first], formats=formats, folder=tmp_path, contract=1)
+        if not marked:
+            unmarked(out)
+        remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
+        left = parquet(out, "people")
+        assert left.schema.names == schema.names
+        assert left.to_pylist() == first.to_pylist()[1:]
+        assert out.get("people.csv").data.splitlines()[1].startswith(b'"p2","Ben",3')
+        assert left_in(out) == []
 
 
 SPREADSHEET = (
@@ -345,3 +371,44 @@ def test_why_a_table_is_out_of_reach_says_no_cell_of_it(tmp_path: Path) -> None:
         remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
     assert "people.parquet" in str(caught.value)
     assert "Ada" not in str(caught.value)
+
+
+def test_expectations_lose_the_person_in_every_format_and_so_does_a_file_saved_anew(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    names = ("scope", "needed", "photo", "person_id", "person", "status", "reason", "face_id")
+    rows = [
+        ("a", "every", "a", "p1", "Ada", "present", "", "f1"),
+        ("a", "every", "a", "p2", "Ben", "near_miss", "", "f1"),
+        ("a", "every", "a", None, "Adda", "not_enrolled", "nobody; is it Ada?", None),
+    ]
+    table = pa.Table.from_pylist([dict(zip(names, r, strict=True)) for r in rows], results.EXPECTED)
+    every = ("parquet", "csv", "jsonl")
+    write_table(out, "expected", results.EXPECTED, [table], formats=every, folder=tmp_path)
+    saved = out.get("expected.csv").data.decode().replace(",", "\t").replace('"', "")
+    out.put("expected.csv", saved.encode())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
+    for key in ("expected.csv", "expected.jsonl"):
+        text = out.get(key).data.decode()
+        assert "Ben" in text
+        assert "Adda" in text
+        assert not re.search(r"\bAda\b|p1|f1", text), text
+    assert parquet(out, "expected")["person"].to_pylist() == ["Ben", "Adda"]
+
+
+def test_pictures_go_of_every_photo_in_which_a_roster_expected_the_person(tmp_path: Path) -> None:
+    out = put_tables(tmp_path / "out", tmp_path, found=False)
+    photos = pa.Table.from_pylist(
+        [{"photo": key, "outcome": "faces"} for key in ("2024/1.jpg", "2024/2.jpg", "2025/1.jpg")],
+        results.PHOTOS,
+    )
+    write_table(out, "photos", results.PHOTOS, [photos], formats=("parquet",), folder=tmp_path)
+    for key in photos["photo"].to_pylist():
+        out.put(results.annotated_key(key), b"\xff\xd8" + results.ANNOTATED_MARK)
+    roster = tmp_path / "roster.csv"
+    roster.write_text("scope,person\n2024/,Ada\n")
+    stone = STONE.model_copy(update={"person_id": person_id("Ada")})
+    remove_from_results(job(tmp_path / "out"), stone, S3Settings(), expected=[str(roster)])
+    left = [info.key for info in out.list("annotated/")]
+    assert left == [results.annotated_key("2025/1.jpg")]

@@ -1,11 +1,11 @@
-"""Writing result tables as Parquet, CSV or JSON Lines, batch by batch, and reading them back."""
+"""Writing result tables in their formats, batch by batch, and reading the Parquet ones back."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +13,30 @@ from types import TracebackType
 from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from headcount.contract.columns import VERSION
 from headcount.contract.marks import (
     CHUNK_BYTES,
+    HEAD_BYTES,
     Mark,
     Standing,
     add_marks,
     as_metadata,
+    headers_of,
+    is_list,
     read_marks,
     remove_marks,
     standing,
 )
+from headcount.contract.stored.jobs import TABLE_FORMATS, SheetForm, TableFormat
 from headcount.errors import FatalError
+from headcount.export.spreadsheets import BOM, CsvFile, XlsxFile
+from headcount.settings import SEPARATORS
 from headcount.storage import Store
 
 ROWS_PER_GROUP = 64_000
+DEFAULT_FORM = SheetForm()
 
 
 class DamagedTable(FatalError):
@@ -45,31 +51,10 @@ class _Writer(Protocol):
 
 class _Parquet:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, schema, compression="snappy")  # all can read it
 
     def write(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-class _Csv:
-    """Lists, and other nested columns that somebody added, become JSON text: CSV has none."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        flat = [(f.name, pa.string() if pa.types.is_nested(f.type) else f.type) for f in schema]
-        self._schema = pa.schema(flat)
-        self._writer = pacsv.CSVWriter(path, self._schema)
-
-    def write(self, table: pa.Table) -> None:
-        columns = [
-            pa.array([json.dumps(v, default=str) for v in column.to_pylist()], pa.string())
-            if pa.types.is_nested(column.type)
-            else column
-            for column in table.columns
-        ]
-        self._writer.write_table(pa.table(columns, schema=self._schema))
 
     def close(self) -> None:
         self._writer.close()
@@ -90,13 +75,6 @@ class _JsonLines:
         self._file.close()
 
 
-_WRITERS: dict[str, Callable[[Path, pa.Schema], _Writer]] = {
-    "parquet": _Parquet,
-    "csv": _Csv,
-    "jsonl": _JsonLines,
-}
-
-
 class TableFile:
     """One result table on its way: rows go in, and on leaving the files go to the store, whole.
 
@@ -112,13 +90,12 @@ class TableFile:
         folder: Path,
         *,
         contract: int = VERSION,
+        form: SheetForm = DEFAULT_FORM,
     ) -> None:
-        self._out, self._name, self._contract = out, name, contract
+        self._out, self._name, self._contract, self._form = out, name, contract, form
         self._schema = schema.with_metadata(as_metadata(name, contract))
         self._paths = {f"{name}.{kind}": folder / f"{name}.{kind}" for kind in formats}
-        self._writers: list[_Writer] = [
-            _WRITERS[path.suffix[1:]](path, self._schema) for path in self._paths.values()
-        ]
+        self._writers = [self._writer(path) for path in self._paths.values()]
         self.rows = 0
 
     def write(self, table: pa.Table) -> None:
@@ -146,10 +123,22 @@ class TableFile:
             for name, path in self._paths.items():
                 self._out.put_file(name, path)
 
+    def _writer(self, path: Path) -> _Writer:
+        match path.suffix:
+            case ".csv":
+                return CsvFile(path, self._schema, self._form)
+            case ".xlsx":
+                name, contract = self._name, self._contract
+                return XlsxFile(path, self._schema, self._form, table=name, contract=contract)
+            case ".jsonl":
+                return _JsonLines(path, self._schema)
+        return _Parquet(path, self._schema)
+
     def _mark(self, path: Path) -> Mark:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Mark(table=self._name, contract=self._contract, sha256=digest)
+        lists = path.suffix == ".xlsx" and self._form.landmarks
+        return Mark(table=self._name, contract=self._contract, sha256=digest, landmarks=lists)
 
 
 @contextmanager
@@ -177,39 +166,62 @@ def write_table(
     formats: Sequence[str],
     folder: Path,
     contract: int = VERSION,
+    form: SheetForm = DEFAULT_FORM,
 ) -> int:
     """Write a result table from its parts; returns the number of rows.
 
-    ``contract`` is the version of the contract that its columns are of.
+    ``contract`` is the version of the contract that its columns are of, ``form`` that of its
+    files for spreadsheets.
     """
-    with TableFile(out, name, schema, formats, folder, contract=contract) as file:
+    with TableFile(out, name, schema, formats, folder, contract=contract, form=form) as file:
         for table in tables:
             file.write(table)
     return file.rows
 
 
-def text_files(store: Store, name: str, schema: pa.Schema) -> dict[str, Standing]:
-    """The formats beside Parquet in which a result table lies in a store, and how each stands.
+def text_files(store: Store, name: str, schema: pa.Schema) -> dict[TableFormat, Standing]:
+    """The formats beside Parquet in which a result table lies in a store, with their standing.
 
     A file of that name that is somebody else's is not counted.
     """
-    found, of = {}, read_marks(store)
-    for kind in ("csv", "jsonl"):
+    found: dict[TableFormat, Standing] = {}
+    of = read_marks(store)
+    for kind in TABLE_FORMATS[1:]:
         key = f"{name}.{kind}"
         found[kind] = standing(store, key, schema.names, of.get(key))
     return {k: v for k, v in found.items() if v in (Standing.OURS, Standing.EDITED)}
 
 
-def drop_formats(store: Store, name: str, schema: pa.Schema, *, keep: Sequence[str]) -> None:
+def form_of(store: Store, key: str, schema: pa.Schema) -> SheetForm:
+    """The form of a CSV or XLSX file as a run wrote it; ``schema`` is that of its table."""
+    if key.endswith(".xlsx"):
+        mark = read_marks(store).get(key)
+        return SheetForm(landmarks=mark is not None and mark.landmarks)
+    head = store.get_range(key, 0, HEAD_BYTES)
+    names = headers_of(head)
+    separator = max(SEPARATORS, key=lambda one: len(names.get(one, ())))
+    lists = {field.name for field in schema if is_list(field)}
+    return SheetForm(
+        separator=separator,
+        bom=head.startswith(BOM),
+        landmarks=bool(lists & set(names.get(separator, ()))),
+    )
+
+
+def drop_formats(
+    store: Store, name: str, schema: pa.Schema, *, keep: Sequence[str]
+) -> list[TableFormat]:
     """Remove a result table in the formats that were not written now: they say what was before.
 
-    What somebody saved anew with other columns, or another separator, stays.
+    Returns these formats. What somebody saved anew with other columns, or another separator, stays.
     """
     files = text_files(store, name, schema)
-    gone = [f"{name}.{k}" for k, v in files.items() if v is Standing.OURS and k not in keep]
-    for key in gone:
+    gone = [kind for kind, v in files.items() if v is Standing.OURS and kind not in keep]
+    keys = [f"{name}.{kind}" for kind in gone]
+    for key in keys:
         store.delete(key)
-    remove_marks(store, gone)
+    remove_marks(store, keys)
+    return gone
 
 
 @dataclass(frozen=True, slots=True)
