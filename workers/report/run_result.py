@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.rosters.statuses import EXPECTED
 from workers.people.expected import Expectations
 from workers.people.gallery import Gallery
 
@@ -18,6 +19,7 @@ class RunResult:
     ``faces`` has the columns of the results contract and ``nearest``, the name of the nearest
     person, also for faces without a match. ``clusters`` include those that have a name.
     ``failures`` has the photos that could not be processed: ``photo``, ``outcome``, ``reason``.
+    ``expected`` has one row of EXPECTED per expectation, and none without a roster.
     """
 
     faces: pa.Table
@@ -27,6 +29,7 @@ class RunResult:
     failures: pa.Table
     expectations: Expectations
     gallery: Gallery
+    expected: pa.Table = field(default_factory=EXPECTED.empty_table)
 
     @property
     def photos(self) -> int:

@@ -19,9 +19,7 @@ from workers.report.run_result import RunResult
 Face = tuple[str, str, float, str | None, str | None]
 
 
-def run_result(
-    *faces: Face, missing: dict[str, tuple[str, ...]] | None = None, clusters: Any = ()
-) -> RunResult:
+def run_result(*faces: Face, clusters: Any = ()) -> RunResult:
     """Result with faces of photo, id, quality, person and cluster."""
     names = ("photo", "face_id", "quality", "person_id", "cluster_id")
     table = pa.Table.from_pylist(
@@ -30,7 +28,6 @@ def run_result(
     )
     found = SimpleNamespace(
         faces=table,
-        expectations=SimpleNamespace(missing=missing or {}),
         unnamed=pa.Table.from_pylist(list(clusters), results.CLUSTERS),
     )
     return cast("RunResult", found)
@@ -57,12 +54,11 @@ def test_photos_with_missing_people_come_before_names_and_names_before_other_fac
         ("a.jpg", "a/0", 0.5, None, None),
         ("b.jpg", "b/0", 0.5, "ada", None),
         ("c.jpg", "c/0", 0.5, None, None),
-        missing={"d.jpg": ("Bob",)},
     )
-    assert choose_photos(result, 1) == {"d.jpg"}
-    assert choose_photos(result, 2) == {"d.jpg", "b.jpg"}
-    assert choose_photos(result, 3) == {"d.jpg", "b.jpg", "a.jpg"}
-    assert choose_photos(result, 9) == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
+    assert choose_photos(result, ["d.jpg"], 1) == {"d.jpg"}
+    assert choose_photos(result, ["d.jpg"], 2) == {"d.jpg", "b.jpg"}
+    assert choose_photos(result, ["d.jpg"], 3) == {"d.jpg", "b.jpg", "a.jpg"}
+    assert choose_photos(result, ["d.jpg"], 9) == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
 
 
 def test_a_cluster_shows_its_best_faces_and_its_counts_are_of_all() -> None:
