@@ -21,7 +21,8 @@ class Column:
     """One column of a table.
 
     A list without a length is as long as an embedding where it is stored. ``names`` says whether
-    the column names a person, by id or by name: `forget` empties such cells.
+    the column names a person, by id or by name: `forget` empties such cells. A ``nearest`` one
+    tells of the person in ``nearest_person_id`` of its row, and is emptied with that.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Column:
     null: bool = False
     stored: bool = False
     shown: bool = False
-    names: Literal["", "id", "name"] = ""
+    names: Literal["", "id", "name", "nearest"] = ""
     since: int = 1
 
 
@@ -66,8 +67,12 @@ class Columns:
         return frozenset(c.name for c in self.columns if c.stored and c.since > 1)
 
     def published(self) -> list[list[str]]:
-        """The columns of the results in each version of the contract, the latest first."""
-        return [self.shown(version).names for version in range(VERSION, 0, -1)]
+        """The columns of the results in each version of the contract, the latest first.
+
+        Versions from before the table have none, and are left out.
+        """
+        versions = (self.shown(version).names for version in range(VERSION, 0, -1))
+        return [names for names in versions if names]
 
 
 def _of_length(kind: pa.DataType, dimensions: int) -> pa.DataType:
@@ -141,6 +146,33 @@ FACES = Columns(
         Column("margin", _FLOAT, "lead over the runner-up", "cosine", null=True, shown=True),
         Column("cluster_id", _TEXT, "id of its cluster", null=True, shown=True),
         Column("evidence", _TEXT, "why a name was inferred", null=True, shown=True),
+        Column(
+            "nearest",
+            _TEXT,
+            "nearest person's name, also without a match",
+            null=True,
+            shown=True,
+            names="name",
+            since=2,
+        ),
+        Column(
+            "nearest_person_id",
+            _TEXT,
+            "nearest person's id",
+            null=True,
+            shown=True,
+            names="id",
+            since=2,
+        ),
+        Column(
+            "reference",
+            _TEXT,
+            "that person's nearest reference: folder or collection, and photo",
+            null=True,
+            shown=True,
+            names="nearest",
+            since=2,
+        ),
     ),
     first="face_id",
     key=("face_id", "photo"),
@@ -205,7 +237,55 @@ LINEAGE = Columns(
     ),
 )
 
-RESULTS = {table.name: table for table in (PHOTOS, FACES, PEOPLE, CLUSTERS, LINEAGE)}
+EXPECTED = Columns(
+    "expected",
+    "one row per expectation",
+    (
+        Column("scope", _TEXT, "where the person is expected", shown=True, since=2),
+        Column("needed", _TEXT, "in every photo of the scope, or in some", shown=True, since=2),
+        Column(
+            "photo",
+            _TEXT,
+            "with `every` the photo, with `some` that of `face_id`",
+            null=True,
+            shown=True,
+            since=2,
+        ),
+        Column(
+            "person_id",
+            _TEXT,
+            "id of the person; null: not enrolled",
+            null=True,
+            shown=True,
+            names="id",
+            since=2,
+        ),
+        Column("person", _TEXT, "name of the person", shown=True, names="name", since=2),
+        Column("status", _TEXT, "what became of the expectation", shown=True, since=2),
+        Column("reason", _TEXT, "the same in words", shown=True, since=2),
+        Column(
+            "face_id",
+            _TEXT,
+            "face that meets it, else the nearest unclaimed one",
+            null=True,
+            shown=True,
+            since=2,
+        ),
+        Column(
+            "similarity",
+            _FLOAT,
+            "of that face to the person",
+            "cosine",
+            null=True,
+            shown=True,
+            since=2,
+        ),
+        Column("quality", _FLOAT, "of that face", "0..1", null=True, shown=True, since=2),
+    ),
+    key=("person_id", "person"),
+)
+
+RESULTS = {table.name: table for table in (PHOTOS, FACES, PEOPLE, CLUSTERS, LINEAGE, EXPECTED)}
 """The tables of the results, by name."""
 
 VERSION = max(c.since for table in (*RESULTS.values(), GALLERY) for c in table.columns)

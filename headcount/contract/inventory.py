@@ -60,6 +60,7 @@ ARCHIVE = (
     Place("packs/<pack>/faces.lance/**", "one row per face, with its embedding", people=True),
     Place("packs/<pack>/gallery.lance/**", "one row per reference", people=True),
     Place("packs/<pack>/rolls/<collection>/<job>.parquet", "what a job said of faces", people=True),
+    Place("packs/<pack>/expected/<collection>/<job>.parquet", "who was expected", people=True),
     Place("packs/<pack>/lineage/<collection>/<job>.parquet", "what became of clusters"),
     Place("decisions/<decision>.json", "what people said: names, rejections, links", people=True),
     Place("forgetting.json", "a `forget` that is under way: no job writes meanwhile"),

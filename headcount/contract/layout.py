@@ -124,6 +124,14 @@ class PackKeys:
         """The assignments of one job."""
         return f"{self.assignment_folder(collection)}{job_id}.parquet"
 
+    def expectation_folder(self, collection: str) -> str:
+        """The folder of a collection's expectations, by job."""
+        return f"{self.root}expected/{collection}/"
+
+    def expectations(self, collection: str, job_id: str) -> str:
+        """The expectations of one job, and what became of them."""
+        return f"{self.expectation_folder(collection)}{job_id}.parquet"
+
     def lineages(self, collection: str) -> str:
         """The folder of the lineage of a collection's clusters, by job."""
         return f"{self.root}lineage/{collection}/"

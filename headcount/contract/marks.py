@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from headcount.contract.columns import RESULTS
+from headcount.contract.columns import RESULTS, VERSION
 from headcount.errors import ObjectError, ObjectMissing
 from headcount.storage import Store
 from headcount.storage.base import Reader
@@ -153,9 +153,9 @@ def _headers(head: bytes, *, csv_file: bool) -> list[list[str]]:
 def _published(table: str, names: Iterable[str]) -> int | None:
     """The latest version of the contract of which all columns are among these."""
     there = set(names)
-    versions = RESULTS[table].published() if table in RESULTS else []
-    for version, columns in zip(range(len(versions), 0, -1), versions, strict=True):
-        if set(columns) <= there:
+    for version in range(VERSION, 0, -1) if table in RESULTS else ():
+        columns = set(RESULTS[table].shown(version).names)
+        if columns and columns <= there:  # from before the table it has none
             return version
     return None
 

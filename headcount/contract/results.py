@@ -18,6 +18,7 @@ FACES = columns.FACES.shown()
 PEOPLE = columns.PEOPLE.shown()
 CLUSTERS = columns.CLUSTERS.shown()
 LINEAGE = columns.LINEAGE.shown()
+EXPECTED = columns.EXPECTED.shown()
 
 DIFF = "diff.json"
 SUMMARY = "summary.json"

@@ -8,6 +8,7 @@ from enum import StrEnum
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.contract import results
 from headcount.contract.vocabulary import Outcome
 from headcount.rosters.findings import Findings, pair_keys
 from headcount.rosters.hints import hints
@@ -19,20 +20,7 @@ NEAR_MISS = 0.05
 _ROUNDING = 1e-6
 """What float32 makes of 0.05 is a little more than it."""
 
-EXPECTED = pa.schema(
-    [
-        ("scope", pa.string()),
-        ("needed", pa.string()),
-        ("photo", pa.string()),
-        ("person_id", pa.string()),
-        ("person", pa.string()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-        ("face_id", pa.string()),
-        ("similarity", pa.float32()),
-        ("quality", pa.float32()),
-    ]
-)
+EXPECTED = results.EXPECTED
 
 
 class Status(StrEnum):
@@ -49,6 +37,13 @@ class Status(StrEnum):
     NEAR_MISS = "near_miss"
     TOO_POOR_TO_SAY = "too_poor_to_say"
     ABSENT = "absent"
+
+
+MET = (Status.PRESENT, Status.INFERRED)
+"""The statuses of people who were found."""
+MISSING = (Status.NEAR_MISS, Status.TOO_POOR_TO_SAY, Status.ABSENT)
+"""The statuses of people who were looked for and not found: their absences. Of the others, those in
+photos that could not be read too, nobody can say so."""
 
 
 _FAILED = {
@@ -164,8 +159,8 @@ def _by_scope(rows: pa.Table, by_text: dict[str, Scope], found: Findings) -> pa.
 def _table(rows: pa.Table, seen: _Evidence, found: Findings, *, failed_first: bool) -> pa.Table:
     """The table of EXPECTED of rows and what was seen of them."""
     status = _status(seen, found, failed_first=failed_first)
-    is_met = pc.is_in(status, pa.array([Status.PRESENT, Status.INFERRED]))
-    is_free = pc.is_in(status, pa.array([Status.NEAR_MISS, Status.TOO_POOR_TO_SAY, Status.ABSENT]))
+    is_met = pc.is_in(status, pa.array(MET))
+    is_free = pc.is_in(status, pa.array(MISSING))
     met = pc.if_else(is_met, seen.met, None)
     near = pc.if_else(is_free, seen.near, None)
     is_poor = pc.and_(pc.equal(status, Status.TOO_POOR_TO_SAY), pc.is_null(near))
@@ -238,10 +233,16 @@ def _not_enrolled(rows: pa.Table, enrolled: pa.Array, found: Findings) -> pa.Arr
     """The words for names that nobody enrolled bears, each with the one that may be meant."""
     unknown = pc.unique(_array(rows["person"]).filter(pc.invert(enrolled)))
     meant = hints(unknown.to_pylist(), found.enrolled.values())
-    hint = pa.array([meant.get(name) for name in unknown.to_pylist()], pa.string())
+    found_names = (meant.get(name) for name in unknown.to_pylist())
+    hint = pa.array([name and hint_words(name) for name in found_names], pa.string())
     at = pc.index_in(_array(rows["person"]), value_set=unknown)
     words = "nobody of this name is enrolled"
-    return pc.coalesce(_joined(words, "; is it ", hint.take(at), "?"), words)
+    return pc.coalesce(_joined(words, hint.take(at)), words)
+
+
+def hint_words(name: str) -> str:
+    """The end of a reason that says who may be meant."""
+    return f"; is it {name}?"
 
 
 def _names(rows: pa.Table, found: Findings) -> pa.Array:

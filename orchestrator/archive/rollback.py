@@ -93,10 +93,11 @@ def _committed_after(store: Store, job_id: str, pack_id: str) -> tuple[str, ...]
 
 
 def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:
-    """Delete assignments, lineage and commits of the undone jobs: the next job ignores them."""
+    """Delete what the undone jobs said, and their commits: the next job ignores them."""
     for collection in history.collections_of(store, keys):
         for later in begun.undone:
             store.delete(keys.assignments(collection, later))
+            store.delete(keys.expectations(collection, later))
             store.delete(keys.lineage(collection, later))
     for info in list(store.list(COMMITS)):  # also of collections without assignments
         last = find_record(store, info.key, LastCommitRecord)

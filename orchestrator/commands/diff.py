@@ -10,10 +10,16 @@ import click
 from headcount.assignments.diff import diff_assignments
 from headcount.contract.layout import PackKeys
 from headcount.errors import FatalError
+from headcount.rosters.changes import diff_absences
 from headcount.storage import Store
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
-from orchestrator.people.latest_assignments import assignments_of, find_assignments, finished_jobs
+from orchestrator.people.latest_assignments import (
+    assignments_of,
+    expectations_of,
+    find_assignments,
+    finished_jobs,
+)
 
 SHOWN = 20
 """Entries of each kind in the text, at most."""
@@ -28,14 +34,17 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     """Compare JOB_B with JOB_A; without them, the last two jobs.
 
     Shows new and gone faces, moved photos, faces in other clusters, changed names, merged and split
-    clusters.
+    clusters, and expected people who are newly absent or were found again.
     """
     store = existing_archive(archive, load_s3())
     one, other = _jobs(store, job_a, job_b)
     (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
-    found = {"job_a": one, "job_b": other, **diff_assignments(before, after)}
+    diff = diff_assignments(before, after)
+    absences = diff_absences(*(expectations_of(store, job) for job in (one, other)))
+    counts = {**diff["counts"], **absences["counts"]}
+    found = {"job_a": one, "job_b": other, **diff, **absences, "counts": counts}
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
@@ -85,6 +94,11 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"{counted(counts['merged_clusters'], 'cluster')} merged, "
         f"{counts['split_clusters']:,} split"
     ]
+    if counts["new_absences"] or counts["ended_absences"]:
+        text.append(
+            f"expected people: {counted(counts['new_absences'], 'new absence')}, "
+            f"{counts['ended_absences']:,} that ended"
+        )
     text += [f"new    {f['photo']}  {f['face_id']}" for f in found["new_faces"][:SHOWN]]
     text += [f"gone   {f['photo']}  {f['face_id']}" for f in found["gone_faces"][:SHOWN]]
     text += [
@@ -105,7 +119,13 @@ def lines(found: dict[str, Any]) -> list[str]:
     text += [
         f"split  {c['from']} into {', '.join(c['into'])}" for c in found["split_clusters"][:SHOWN]
     ]
+    text += [_absence("absent", row) for row in found["new_absences"][:SHOWN]]
+    text += [_absence("found ", row) for row in found["ended_absences"][:SHOWN]]
     return text
+
+
+def _absence(word: str, row: dict[str, str]) -> str:
+    return f"{word} {row['photo'] or row['scope']}  {row['person']}"
 
 
 def _name(person: dict[str, str] | None) -> str:

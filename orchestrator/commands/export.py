@@ -51,6 +51,8 @@ def command(
         try:
             rows = _export(source, target, name, formats)
         except ObjectMissing as error:
+            if not RESULTS[name].shown(version=1).names:
+                continue  # a job of an earlier build has no such table
             raise FatalError(
                 f"the results of job {finished.job_id} are not in {finished.out} any more"
             ) from error

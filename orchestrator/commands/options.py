@@ -52,7 +52,9 @@ def model_options(command: F) -> F:
 
 JOB_OPTIONS = (
     click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
-    click.option("--expected", metavar="CSV", help="Expected people: columns photo,person."),
+    click.option(
+        "--expected", metavar="FILE", help="A roster, CSV or XLSX: who is expected where."
+    ),
     click.option(
         "--profile",
         type=click.Choice(PROFILES),

@@ -23,6 +23,7 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.console.progress import STAGES, bound, rate
+from orchestrator.console.summary import expected_line
 
 
 @click.command()
@@ -94,6 +95,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
         lines.append(finished["message"] or f"results: {finished['out']}")
         if finished["failures"]:
             lines.append(f"{finished['failures']:,} photos could not be processed")
+        if finished["expected"]:
+            lines.append(expected_line(finished["expected"]))
         if status["progress"] and (what := bound(status["progress"]["stages"])):
             lines.append(f"finding faces was {what}")
     elif status["progress"] and status["progress"]["photos_total"]:

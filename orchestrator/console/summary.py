@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,24 @@ import click
 from headcount.contract import results
 from headcount.contract.stored.jobs import FinishedRecord
 from headcount.contract.vocabulary import PROCESSED
+from headcount.rosters.statuses import Status
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
 from headcount.text import counted
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
+
+_STATUS_WORDS = {
+    Status.PRESENT: "present",
+    Status.INFERRED: "inferred",
+    Status.NEAR_MISS: "nearly recognised",
+    Status.TOO_POOR_TO_SAY: "too poor to say",
+    Status.ABSENT: "absent",
+    Status.PHOTO_UNREADABLE: "in photos that could not be read",
+    Status.PHOTO_ABSENT: "without a photo",
+    Status.NOT_ENROLLED: "not enrolled",
+}
 
 
 def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
@@ -85,23 +98,44 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         + f"{decisions.get('unknown', 0):,} unknown in {counted(summary['clusters'], 'cluster')}, "
         f"{decisions.get('ignored', 0):,} too poor to judge",
     ]
-    if summary["expected"] or summary.get("expected_forgotten"):
+    statuses, forgotten = summary.get("expected_statuses"), summary.get("expected_forgotten", 0)
+    if statuses:
+        lines.append(expected_line(statuses))
+    elif summary["expected"]:  # of an earlier build
+        expected = counted(summary["expected"], "person", "people")
         lines.append(
-            f"{counted(summary['expected'], 'person', 'people')} expected in photos: "
-            f"{summary['expected_missing']:,} missing there" + _never_to_be_found(summary)
+            f"{expected} expected in photos: {summary['expected_missing']:,} missing there"
         )
-    return lines
+    if forgotten:
+        lines.append(f"{counted(forgotten, 'expectation')} skipped: their people were forgotten")
+    return lines + _change_lines(summary) + _unused_lines(summary)
 
 
-def _never_to_be_found(summary: dict[str, Any]) -> str:
-    """Reasons why expected people could not be found at all, in words; the report names them."""
-    absent = summary.get("expected_photos_absent", 0)
-    unknown = summary.get("expected_not_enrolled", 0)
-    forgotten = summary.get("expected_forgotten", 0)
-    parts = [
-        f"{counted(absent, 'photo')} not in the collection" if absent else "",
-        f"{counted(unknown, 'name')} not enrolled" if unknown else "",
-        f"{forgotten:,} more skipped: their people were forgotten" if forgotten else "",
+def expected_line(statuses: Mapping[str, int]) -> str:
+    """The numbers of expectations by status, in words; those that nobody has are left out."""
+    told = [f"{statuses[s]:,} {words}" for s, words in _STATUS_WORDS.items() if statuses.get(s)]
+    return f"{counted(sum(statuses.values()), 'expectation')}: {', '.join(told)}"
+
+
+def _change_lines(summary: dict[str, Any]) -> list[str]:
+    """The line about absences that are new or ended since the run before, if any."""
+    changes = summary.get("expected_changes", {})
+    new, ended = changes.get("new_absences", 0), changes.get("ended_absences", 0)
+    if not (new or ended):
+        return []
+    return [f"since the run before: {counted(new, 'new absence')}, {ended:,} that ended"]
+
+
+def _unused_lines(summary: dict[str, Any]) -> list[str]:
+    """The lines about lines of the roster that expect nobody."""
+    kinds = {
+        "expected_lines_without_person": "name no person",
+        "expected_lines_without_scope": "name no photo or folder",
+    }
+    return [
+        f"{counted(found['count'], 'line')} of the roster {words}: "
+        + ", ".join(map(str, found["first"]))
+        + (", ..." if found["count"] > len(found["first"]) else "")
+        for key, words in kinds.items()
+        if (found := summary.get(key)) and found["count"]
     ]
-    said = ", ".join(part for part in parts if part)
-    return f" ({said})" if said else ""

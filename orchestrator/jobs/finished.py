@@ -6,6 +6,7 @@ from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import names_alike
 from headcount.errors import FatalError
+from headcount.rosters.statuses import Status
 
 
 def done_record(spec: JobSpec, prepared: DoneMarker, last: DoneMarker) -> FinishedRecord:
@@ -23,6 +24,13 @@ def done_record(spec: JobSpec, prepared: DoneMarker, last: DoneMarker) -> Finish
         references_withdrawn=sum(reference.state == "withdrawn" for reference in references),
         references_forgotten=prepared.counts.get("forgotten_references", 0),
         names_alike=sum(len(alike) for alike in names_alike(good)),
+        expected={
+            str(status): last.counts[f"expected_{status}"]
+            for status in Status
+            if f"expected_{status}" in last.counts
+        },
+        new_absences=last.counts.get("new_absences", 0),
+        ended_absences=last.counts.get("ended_absences", 0),
     )
 
 

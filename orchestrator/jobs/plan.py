@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Literal
 from urllib.parse import unquote
+
+import pyarrow as pa
 
 from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.photos import collection_id
@@ -34,7 +37,10 @@ from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
 from headcount.tables.filters import in_collection
 from headcount.tables.table import Table
+from orchestrator.jobs.roster import check_roster
 
+KEYS_AT_ONCE = 1 << 16
+"""Keys that are held against a roster at a time."""
 REPLACED_CHUNK = 2_000
 """Keys per object that lists photos whose old rows are to be deleted."""
 
@@ -155,8 +161,22 @@ def plan_job(
         )
     if not plan.photos:
         raise FatalError(_nothing_found(spec.photos, plan.other_objects, tally.containers))
+    if spec.expected is not None:
+        check_roster(
+            spec.expected,
+            s3,
+            plan.photos,
+            lambda: _keys(states_of(store, spec, s3, Tally(), pack_id=pack_id)),
+        )
     store.put(keys.plan, plan.to_bytes())
     return plan
+
+
+def _keys(states: Iterable[tuple[State, ObjectInfo]]) -> Iterator[pa.Array]:
+    """The keys of a collection's photos, KEYS_AT_ONCE in each array."""
+    keys = (info.key for state, info in states if state is not State.REMOVED)
+    while some := list(islice(keys, KEYS_AT_ONCE)):
+        yield pa.array(some, pa.string())
 
 
 def states_of(

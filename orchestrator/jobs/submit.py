@@ -12,7 +12,8 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record, now
 from headcount.contract.stored.jobs import FinishedRecord, JobRequest, JobSpec, Limits
 from headcount.contract.vocabulary import new_job_id
-from headcount.errors import FatalError, ObjectError
+from headcount.errors import FatalError
+from headcount.rosters.source import fetch_roster
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
@@ -90,7 +91,7 @@ def submit(spec: JobSpec, s3: S3Settings) -> Store:
 
 
 def check_sources(spec: JobSpec, s3: S3Settings) -> None:
-    """Raise FatalError where photos, people or the list of expected people cannot be read."""
+    """Raise FatalError where photos, people or the roster cannot be read."""
     _check_photos(spec, s3)
     _check_people(spec, s3)
     _check_expected(spec, s3)
@@ -130,13 +131,8 @@ def _check_people(spec: JobSpec, s3: S3Settings) -> None:
 
 
 def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
-    if spec.expected is None:
-        return
-    store, key = split_object_uri(spec.expected)
-    try:
-        open_store(store, s3).stat(key)
-    except ObjectError as error:
-        raise FatalError(f"cannot read the expected people: {error}") from error
+    if spec.expected is not None:
+        fetch_roster(spec.expected, lambda uri: open_store(uri, s3))
 
 
 def interrupted_job(store: Store, spec: JobSpec) -> str | None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from headcount import decisions
 from headcount.assignments import history
+from headcount.assignments.expectations import read_expectations
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record
@@ -80,6 +81,12 @@ def assignments_of(store: Store, job_id: str) -> tuple[str, pa.Table]:
     """Collection and assignments of a job. Raises FatalError where they are not kept."""
     photos, keys = find_assignments(store, job_id)
     return photos, history.read_assignments(store, keys, collection_id(photos), job_id)
+
+
+def expectations_of(store: Store, job_id: str) -> pa.Table:
+    """What became of a job's expectations. Raises FatalError where its assignments are not kept."""
+    photos, keys = find_assignments(store, job_id)
+    return read_expectations(store, keys, collection_id(photos), job_id)
 
 
 def finished_jobs(store: Store) -> list[str]:

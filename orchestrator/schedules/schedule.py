@@ -216,6 +216,9 @@ def ending_of(run: ScheduledRunRecord, finished: FinishedRecord) -> dict[str, ob
         "diff": run.out + "diff.json" if finished.state == "done" else None,
         "photos": finished.photos,
         "failures": finished.failures,
+        "expected": finished.expected,
+        "new_absences": finished.new_absences,
+        "ended_absences": finished.ended_absences,
     }
 
 

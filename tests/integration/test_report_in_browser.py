@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from headcount.rosters.statuses import MISSING
 from tests.browser import PROGRAM, Page, chromium
 from tests.workers.report.made_report import made_report
 from workers.report.page import render
-from workers.report.view import ABSENCES, UNTOLD, Report
+from workers.report.view import UNTOLD, Report
 
 pytestmark = [
     pytest.mark.integration,
@@ -121,7 +122,7 @@ def test_a_link_to_a_photo_that_the_filter_hides_shows_it(
     assert 0 <= top <= 100 or bottom
 
 
-@pytest.mark.parametrize(("roll", "statuses"), [("missing", ABSENCES), ("untold", UNTOLD)])
+@pytest.mark.parametrize(("roll", "statuses"), [("missing", MISSING), ("untold", UNTOLD)])
 def test_every_name_is_reached_by_keyboard_alone(
     page: Page, files: dict[str, Path], report: Report, roll: str, statuses: tuple[str, ...]
 ) -> None:

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.assignments import history
+from headcount.assignments.expectations import read_expectations
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import ArchiveRecord
 from headcount.contract.stored.jobs import PlanRecord
+from headcount.rosters.changes import EXPECTATIONS
 from workers.identity.apply_answers import nearest_place
 from workers.tables.columns import NONE, Numbers, index_of, one_array, take_or_null
 from workers.tables.pack_tables import PackTables
@@ -40,6 +42,15 @@ def previous_assignments(
     base = base_tables(tables)
     assignments = None if base is None else base_assignments(tables, base, job_id, faces)
     return history.ASSIGNMENTS.empty_table() if assignments is None else assignments
+
+
+def previous_expectations(tables: PackTables, job_id: str) -> pa.Table:
+    """EXPECTATIONS of the job before ``job_id``, also under another pack; empty for the first."""
+    for one in (tables, base_tables(tables)):
+        before = None if one is None else job_before(one, job_id)
+        if one is not None and before is not None:
+            return read_expectations(one.store, one.keys, one.collection, before)
+    return EXPECTATIONS.empty_table()
 
 
 def base_tables(tables: PackTables) -> PackTables | None:

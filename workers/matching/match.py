@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,21 @@ class Matches:
     """Nearest person and runner-up of N faces, by the best reference or the mean of references.
 
     ``person`` and ``runner_up`` are positions in the gallery, NOBODY where there is none;
-    ``similarity`` and ``runner_up_similarity`` are cosines, NaN where there is none.
+    ``similarity`` and ``runner_up_similarity`` are cosines, NaN where there is none; ``reference``
+    is the row of the person's nearest reference in the gallery, NOBODY where it is not known.
     """
 
     person: NDArray[np.int32]
     similarity: NDArray[np.float32]
     runner_up: NDArray[np.int32]
     runner_up_similarity: NDArray[np.float32]
+    reference: NDArray[np.int32]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Matches:
+        """The matches in arrays by name; an earlier build left none of the references."""
+        unknown = {"reference": np.full(len(arrays["person"]), NOBODY, np.int32)}
+        return cls(**{**unknown, **arrays})
 
     @classmethod
     def concatenate(cls, parts: Sequence[Matches]) -> Matches:
@@ -57,13 +65,15 @@ class ReferenceMatrix:
     """Embeddings of R references, and of the mean of each person with several references.
 
     ``embeddings`` is S x D; ``owner`` (S) is the position of the person in the gallery, ascending;
-    ``starts`` and ``ends`` are the rows of each person.
+    ``starts`` and ``ends`` are the rows of each person, whose mean is the last of several;
+    ``first`` is the person's first reference in the gallery.
     """
 
     embeddings: NDArray[np.float32]
     owner: NDArray[np.int32]
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
+    first: NDArray[np.intp]
 
     @classmethod
     def of(cls, gallery: Gallery) -> ReferenceMatrix:
@@ -82,7 +92,22 @@ class ReferenceMatrix:
         rows = counts + (counts > 1)
         ends = np.cumsum(rows)
         embeddings = np.concatenate([gallery.embeddings, means])[order]
-        return cls(embeddings, owner[order], ends - rows, ends)
+        return cls(embeddings, owner[order], ends - rows, ends, gallery.starts)
+
+    def nearest(self, faces: NDArray[np.float32], person: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The row in the gallery of the reference of ``person`` that is nearest to each face.
+
+        NOBODY where there is no person.
+        """
+        found = np.full(len(faces), NOBODY, np.int32)
+        known = np.flatnonzero(person != NOBODY)
+        found[known] = self.first[person[known]]
+        several = known[(self.ends - self.starts)[person[known]] > 1]
+        for one in np.unique(person[several]):
+            rows = several[person[several] == one]
+            own = self.embeddings[self.starts[one] : self.ends[one] - 1]  # without the mean
+            found[rows] += (faces[rows] @ own.T).argmax(axis=1).astype(np.int32)
+        return found
 
 
 def match(
@@ -116,7 +141,7 @@ def match(
 def _nobody(count: int) -> Matches:
     nobody = np.full(count, NOBODY, np.int32)
     nothing = np.full(count, np.nan, np.float32)
-    return Matches(nobody, nothing, nobody.copy(), nothing.copy())
+    return Matches(nobody, nothing, nobody.copy(), nothing.copy(), nobody.copy())
 
 
 def _match_block(
@@ -128,7 +153,7 @@ def _match_block(
     result = _nobody(len(faces))
     for start in range(0, len(references.owner), tile):
         result = _better(result, _match_tile(faces, references, start, start + tile, barred))
-    return result
+    return replace(result, reference=references.nearest(faces, result.person))
 
 
 def _match_tile(
@@ -138,7 +163,10 @@ def _match_tile(
     end: int,
     barred: Sequence[Sequence[int]],
 ) -> Matches:
-    """Find the two nearest people of each face among the rows from ``start`` up to ``end``."""
+    """Find the two nearest people of each face among the rows from ``start`` up to ``end``.
+
+    Their references are found last, when all tiles were seen.
+    """
     cosines = faces @ references.embeddings[start:end].T
     for row, people in enumerate(barred):
         for one in people:
@@ -159,6 +187,7 @@ def _match_tile(
         similarity,
         np.where(nothing, NOBODY, owner[second]).astype(np.int32),
         np.where(nothing, np.nan, other).astype(np.float32),
+        np.full(len(faces), NOBODY, np.int32),
     )
 
 
@@ -182,6 +211,7 @@ def _better(one: Matches, other: Matches) -> Matches:
         np.where(np.isneginf(similarity), np.nan, similarity).astype(np.float32),
         np.where(nothing, NOBODY, people[rows, second]).astype(np.int32),
         np.where(nothing, np.nan, rest).astype(np.float32),
+        one.reference,
     )
 
 

@@ -32,12 +32,13 @@ class ClusterFaces:
     faces: tuple[tuple[str, str], ...]
 
 
-def choose_photos(result: RunResult, missing: Iterable[str], limit: int) -> set[str]:
-    """Choose ``limit`` photos: those with ``missing`` people, then with names, then with faces."""
+def choose_photos(result: RunResult, limit: int) -> set[str]:
+    """Choose ``limit`` photos: with missing people first, then with names, then with faces."""
     photos = result.faces["photo"]
     named = photos.filter(pc.is_valid(result.faces["person_id"]))
+    absent = pc.unique(result.absent_by_photo["photo"]).sort()
     wanted = [
-        *sorted(missing),
+        *absent[:limit].to_pylist(),
         *(key for some in (named, photos) for key in some.unique()[:limit].to_pylist()),
     ]
     return set(list(dict.fromkeys(wanted))[:limit])

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.rosters.read import SOME
-from headcount.rosters.statuses import Status
+from headcount.rosters.statuses import MISSING, Status
 from workers.report import phrases
-from workers.report.view import ABSENCES, UNTOLD, ShownMissing
+from workers.report.view import UNTOLD, ShownMissing
 from workers.tables.columns import (
     NONE,
     Numbers,
@@ -33,7 +33,7 @@ PLAIN_ROWS = 2000
 """Rows of the list for browsers without script: more would double a large page for them alone."""
 
 
-_ORDER = (*ABSENCES, *UNTOLD)
+_ORDER = (*MISSING, *UNTOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def embedded_rows(
         "photos": photos.to_pylist(),
         "cards": [cards.get(key, 0) for key in photos.to_pylist()],
         "scopes": scopes,
-        "statuses": [[status, phrases.MISSING[status]] for status in _ORDER],
-        "absences": len(ABSENCES),
+        "statuses": [[status, phrases.STATUSES[status]] for status in _ORDER],
+        "absences": len(MISSING),
         "reasons": reasons.to_pylist(),
         "crops": crops,
         "rows": {
@@ -88,7 +88,9 @@ def plain_rows(missing: ShownMissing) -> list[PlainRow]:
     if missing.rows.num_rows > PLAIN_ROWS:
         return []
     return [
-        PlainRow(row["person"], *_place(row), phrases.MISSING[Status(row["status"])], row["reason"])
+        PlainRow(
+            row["person"], *_place(row), phrases.STATUSES[Status(row["status"])], row["reason"]
+        )
         for row in _by_person(missing.rows).to_pylist()
     ]
 

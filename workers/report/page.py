@@ -13,13 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from headcount.contract.vocabulary import Decision
-from headcount.rosters.statuses import NEAR_MISS
+from headcount.rosters.statuses import MISSING, NEAR_MISS
 from headcount.text import counted
 from workers.report import phrases
 from workers.report.labels import short_id
 from workers.report.missing_data import embedded_rows, plain_rows
 from workers.report.palette import TONES, css_variables
-from workers.report.view import ABSENCES, UNTOLD, Report, ShownPhoto
+from workers.report.view import UNTOLD, Report, ShownPhoto
 
 ROWS_OPEN = 12
 """Rows of faces that are open from the start; further rows of a photo unfold."""
@@ -155,9 +155,9 @@ def _environment() -> Environment:
         outcome_words=phrases.OUTCOMES,
         decision_words=phrases.DECISIONS,
         state_words=phrases.STATES,
-        missing_words=phrases.MISSING,
+        missing_words=phrases.STATUSES,
         near_miss=NEAR_MISS,
-        absences=ABSENCES,
+        absences=MISSING,
         untold=UNTOLD,
         rows_open=ROWS_OPEN,
     )

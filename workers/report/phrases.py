@@ -44,7 +44,7 @@ REMEDIES = {
     "bad_name": "Name the folder as the person is called.",
 }
 
-MISSING = {
+STATUSES = {
     Status.NEAR_MISS: "Near miss",
     Status.TOO_POOR_TO_SAY: "Too poor to say",
     Status.ABSENT: "Absent",

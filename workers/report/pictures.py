@@ -5,7 +5,7 @@ They are made from the photos themselves, fetched again; the archive holds no cr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,15 +62,14 @@ class PhotoPictures:
 
 
 def photo_tasks(
-    result: RunResult,
-    chosen: Iterable[str],
-    missing: Mapping[str, tuple[str, ...]],
-    crops: Iterable[tuple[str, str]],
+    result: RunResult, chosen: Iterable[str], crops: Iterable[tuple[str, str]]
 ) -> list[PhotoTask]:
     """Tasks for the chosen photos and for the photos of further ``crops``, sorted by key.
 
-    ``missing`` are the names of missing people by photo; a crop is named by photo and face id.
+    A crop is named by photo and face id.
     """
+    chosen = list(chosen)
+    missing = missing_people(result, chosen)
     tasks = {key: PhotoTask(key, [], missing.get(key, ()), show=True) for key in chosen}
     for key, face in crops:
         tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
@@ -78,6 +77,15 @@ def photo_tasks(
     for row in result.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))
     return [tasks[key] for key in sorted(tasks)]
+
+
+def missing_people(result: RunResult, photos: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The names of the people who are absent from each of these photos, each once."""
+    absences = result.absent_by_photo
+    found: dict[str, dict[str, None]] = {}
+    for row in absences.filter(isin(absences["photo"], photos)).to_pylist():
+        found.setdefault(row["photo"], {})[row["person"]] = None
+    return {photo: tuple(people) for photo, people in found.items()}
 
 
 def picture_photos(

@@ -22,7 +22,7 @@ from workers.report.choose import (
     failures_by_cause,
     rows_of,
 )
-from workers.report.missing import choose_nearest, missing_by_photo, missing_view
+from workers.report.missing import choose_nearest, missing_view
 from workers.report.page import render
 from workers.report.pictures import (
     PhotoPictures,
@@ -56,13 +56,12 @@ def publish(
     ``references`` are the reports on this job's references. ``references_forgotten`` more were
     passed over, since their people were forgotten.
     """
-    missing = missing_by_photo(result.expected)
-    chosen = choose_photos(result, missing, sources.spec.annotate)
+    chosen = choose_photos(result, sources.spec.annotate)
     clusters, unmet = choose_clusters(result), missing_view(result.expected)
     nearest = choose_nearest(unmet.rows) if unmet else []
     crops = [face for cluster in clusters for face in cluster.faces]
     crops += [(row["photo"], row["face_id"]) for row in nearest]
-    pictures = picture_photos(sources, out, photo_tasks(result, chosen, missing, crops))
+    pictures = picture_photos(sources, out, photo_tasks(result, chosen, crops))
     shown = tuple(pictures[key].shown for key in sorted(chosen) if key in pictures)
     people, refused = shown_people(sources, result, references)
     report = Report(
@@ -84,7 +83,7 @@ def publish(
         people_found=result.people_found,
         people_refused=refused,
         references_forgotten=references_forgotten,
-        expected_forgotten=result.expectations.forgotten,
+        expected_forgotten=result.expected_forgotten,
     )
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})

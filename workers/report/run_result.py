@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.rosters.statuses import EXPECTED
-from workers.people.expected import Expectations
+from headcount.rosters.read import EVERY
+from headcount.rosters.statuses import MISSING, count_statuses
 from workers.people.gallery import Gallery
 
 
@@ -16,10 +16,10 @@ from workers.people.gallery import Gallery
 class RunResult:
     """Faces of a run with their decisions, sorted by photo, and the people and clusters in them.
 
-    ``faces`` has the columns of the results contract and ``nearest``, the name of the nearest
-    person, also for faces without a match. ``clusters`` include those that have a name.
-    ``failures`` has the photos that could not be processed: ``photo``, ``outcome``, ``reason``.
-    ``expected`` has one row of EXPECTED per expectation, and none without a roster.
+    ``faces``, ``people``, ``clusters`` and ``expected`` have the columns of the results contract;
+    ``clusters`` include those that have a name. ``failures`` has the photos that could not be
+    processed: ``photo``, ``outcome``, ``reason``. ``expected_forgotten`` counts expectations that
+    are in no row, since their people were forgotten.
     """
 
     faces: pa.Table
@@ -27,9 +27,11 @@ class RunResult:
     clusters: pa.Table
     outcomes: dict[str, int]
     failures: pa.Table
-    expectations: Expectations
     gallery: Gallery
-    expected: pa.Table = field(default_factory=EXPECTED.empty_table)
+    expected: pa.Table
+    expected_forgotten: int = 0
+    absence_changes: dict[str, int] = field(default_factory=dict)
+    """Numbers of `new_absences` and `ended_absences` since the run before."""
 
     @property
     def photos(self) -> int:
@@ -45,6 +47,25 @@ class RunResult:
     def decisions(self) -> dict[str, int]:
         """Number of faces by decision."""
         return counted(self.faces["decision"])
+
+    @property
+    def expected_statuses(self) -> dict[str, int]:
+        """Number of expectations by status; empty where nobody was expected."""
+        return count_statuses(self.expected) if self.expected.num_rows else {}
+
+    @property
+    def absences(self) -> pa.Table:
+        """The expectations of people who were looked for and not found."""
+        return self.expected.filter(pc.is_in(self.expected["status"], pa.array(MISSING)))
+
+    @property
+    def absent_by_photo(self) -> pa.Table:
+        """The absences of people who were expected in one photo each: `photo`, `person`.
+
+        Those of `some` photo of a scope are no absences from any of them.
+        """
+        absences = self.absences
+        return absences.filter(pc.equal(absences["needed"], EVERY)).select(["photo", "person"])
 
     @property
     def people_found(self) -> int:

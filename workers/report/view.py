@@ -10,13 +10,10 @@ import pyarrow as pa
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import JobSpec, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision, Outcome
-from headcount.rosters.statuses import Status
-
-ABSENCES = (Status.NEAR_MISS, Status.TOO_POOR_TO_SAY, Status.ABSENT)
-"""Statuses of people who were looked for where they were expected, and not found."""
+from headcount.rosters.statuses import MISSING, Status
 
 UNTOLD = (Status.PHOTO_UNREADABLE, Status.PHOTO_ABSENT, Status.NOT_ENROLLED)
-"""Statuses of expectations that could not be checked, and are nobody's absence."""
+"""The statuses of expectations that could not be checked, and are nobody's absence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ class ShownMissing:
     @property
     def absences(self) -> int:
         """Number of expectations of people who were looked for and not found."""
-        return sum(self.statuses.get(status, 0) for status in ABSENCES)
+        return sum(self.statuses.get(status, 0) for status in MISSING)
 
     @property
     def untold(self) -> int:

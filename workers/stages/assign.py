@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from operator import add
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +74,7 @@ def assign(
     alike = (matches.person != NOBODY) & (np.nan_to_num(matches.similarity, nan=-1) >= threshold)
     matched = np.where(good, matches.person, NONE)
     ids, names = (pa.array(texts, pa.string()) for texts in (gallery.person_ids, gallery.names))
+    references = pa.array(map(add, gallery.sources, gallery.photos), pa.string())
     return _with_columns(
         faces,
         {
@@ -83,10 +85,12 @@ def assign(
             "person": take_or_null(names, matched),
             "nearest": take_or_null(names, matches.person),
             "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
-            "similarity": _numbers(matches.similarity),
+            "similarity": _numbers(np.minimum(matches.similarity, np.float32(1))),
             "probability": _numbers(probability(matches.similarity, pack.calibration)),
             "runner_up": take_or_null(names, matches.runner_up),
             "margin": _numbers(matches.margin),
+            "nearest_person_id": take_or_null(ids, matches.person),
+            "reference": take_or_null(references, matches.reference),
         },
     )
 

@@ -11,7 +11,7 @@ from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from workers.people.enrolment import enrol_one, enrol_people
-from workers.people.expected import read_expected
+from workers.people.roster import read_expected
 from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
 
@@ -19,7 +19,7 @@ from workers.stages.job_tables import job_tables
 def prepare_job(unit: Unit) -> DoneMarker:
     """Make the archive ready for the job's pack, and bring its gallery up to the people folder.
 
-    Raises FatalError where the archive's answers or the list of the expected cannot be read: the
+    Raises FatalError where the archive's answers or the roster cannot be read: the
     reduce stage needs them, and the job would fail when all else is done.
     """
     began = time.monotonic()

@@ -15,13 +15,15 @@ from headcount.contract.layout import PREPARE
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import PROCESSED
+from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
 from workers.identity.previous_run import previous_assignments
 from workers.identity.update import bring_up_to_date
-from workers.people.expected import Expectations, compare_expected, read_expected
+from workers.matching.likeness import Likeness
 from workers.people.gallery import Gallery, load_gallery
+from workers.people.roster import read_expected, without_forgotten
 from workers.report.run_result import RunResult
 from workers.runtime.fenced_store import FencedStore
 from workers.runtime.stopwatch import Stopwatch
@@ -37,6 +39,7 @@ from workers.stages.assign import (
     to_cluster,
 )
 from workers.stages.job_tables import job_tables
+from workers.stages.roll import call_roll
 from workers.stages.split_tasks import exchanged_edges, exchanged_matches
 from workers.stages.write import summary, write_json, write_run
 from workers.tables.embeddings import Embeddings
@@ -47,7 +50,8 @@ from workers.tables.faces import load_faces
 class _Inputs:
     """The gallery, people's answers, and the reports of the units that went before.
 
-    ``remapped`` are the faces whose id has changed since the run before (FACE_ID_MAP).
+    ``remapped`` are the faces whose id has changed since the run before (FACE_ID_MAP). The roster
+    is without ``expected_forgotten`` lines, of people who were forgotten.
     """
 
     split: SplitRecord | None
@@ -56,6 +60,8 @@ class _Inputs:
     threshold: float
     answers: Answers
     remapped: pa.Table
+    roster: Roster
+    expected_forgotten: int
 
     @property
     def references_forgotten(self) -> int:
@@ -75,13 +81,23 @@ def reduce_job(unit: Unit) -> DoneMarker:
     faces = _match(unit, faces, embeddings, inputs)
     watch.lap("match")
     labels, face_ids = _cluster(unit, faces, embeddings, inputs)
-    del embeddings  # half of the memory: nothing below looks at them
+    likeness = Likeness(embeddings, inputs.gallery) if inputs.roster.lines.num_rows else None
+    del embeddings  # half of the memory: without a roster nothing below looks at them
     previous = previous_assignments(job_tables(unit), unit.job_id, faces, inputs.remapped)
     faces, names = _name(faces, face_ids, labels, previous, inputs.answers)
     watch.lap("cluster")
-    expectations = _expectations(unit, faces, inputs.gallery)
+    faces, expected = _call_roll(unit, faces, likeness, inputs)
+    del likeness
+    watch.lap("roll")
     run = write_run(
-        unit, out, faces, names, previous, gallery=inputs.gallery, expectations=expectations
+        unit,
+        out,
+        faces,
+        names,
+        previous,
+        gallery=inputs.gallery,
+        expected=expected,
+        expected_forgotten=inputs.expected_forgotten,
     )
     watch.lap("write")
     shown = _publish(unit, out, run, inputs, watch.seconds)
@@ -93,6 +109,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         shown=shown,
         threshold=inputs.threshold,
         references_forgotten=inputs.references_forgotten,
+        roster=inputs.roster,
     )
     write_json(out, results.SUMMARY, found)
     return _done(unit, run, watch)
@@ -114,7 +131,12 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
     )
     threshold = applied_threshold(gallery, unit.figures, unit.spec.false_positives)
     prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
-    inputs = _Inputs(split, prepared, gallery, threshold, known.answers, known.remapped)
+    roster, passed_over = without_forgotten(
+        read_expected(unit.spec.expected, unit.context.open), forgotten_people(unit.store)
+    )
+    inputs = _Inputs(
+        split, prepared, gallery, threshold, known.answers, known.remapped, roster, passed_over
+    )
     return faces, embeddings, inputs
 
 
@@ -161,14 +183,19 @@ def _name(
     return add_inferred_names(add_clusters(faces, face_ids, ids), answers.rejected)
 
 
-def _expectations(unit: Unit, faces: pa.Table, gallery: Gallery) -> Expectations:
-    """The people who were expected, compared with those who were found."""
-    return compare_expected(
-        read_expected(unit.spec.expected, unit.context.open),
+def _call_roll(
+    unit: Unit, faces: pa.Table, likeness: Likeness | None, inputs: _Inputs
+) -> tuple[pa.Table, pa.Table]:
+    """The faces, with the names that only the roster gives; the table of expectations."""
+    if likeness is None:
+        return faces, results.EXPECTED.empty_table()
+    return call_roll(
+        unit,
         faces,
-        gallery.names,
-        job_tables(unit),
-        forgotten=forgotten_people(unit.store),
+        likeness,
+        roster=inputs.roster,
+        rejected=inputs.answers.rejected,
+        threshold=inputs.threshold,
     )
 
 
@@ -206,7 +233,9 @@ def _done(unit: Unit, run: RunResult, watch: Stopwatch) -> DoneMarker:
             "people": run.people.num_rows,
             "people_found": run.people_found,
             "clusters": run.unnamed.num_rows,
-            "expected_missing": run.expectations.missing_total,
+            "expected_missing": run.absences.num_rows,
+            **{f"expected_{status}": number for status, number in run.expected_statuses.items()},
+            **run.absence_changes,
             **{f"faces_{decision}": number for decision, number in run.decisions.items()},
         },
     )

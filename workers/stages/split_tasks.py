@@ -123,7 +123,7 @@ def _load_group(
 def exchanged_matches(unit: Unit, split: SplitRecord) -> Matches:
     """The nearest people of all faces, in the order in which they are stored."""
     keys = [unit.keys.matches(part) for part in range(len(split.parts))]
-    return Matches.concatenate([Matches(**read_arrays(unit.store, key)) for key in keys])
+    return Matches.concatenate([Matches.from_arrays(read_arrays(unit.store, key)) for key in keys])
 
 
 def exchanged_edges(unit: Unit, split: SplitRecord) -> Edges:

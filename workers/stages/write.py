@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,25 @@ import pyarrow.compute as pc
 from headcount import __version__
 from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments
+from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
 from headcount.contract.record import now, read_record
 from headcount.contract.stored.jobs import DoneMarker
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
+from headcount.rosters.changes import diff_absences, kept_expectations
+from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.people.expected import Expectations
+from workers.identity.previous_run import previous_expectations
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
 from workers.stages.assign import clusters_in, people_in
 from workers.stages.job_tables import job_tables
 
+LINES_TOLD = 20
+"""Numbers of lines that expect nobody, at most."""
 _FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
 
 
@@ -41,22 +47,27 @@ def write_run(
     previous: pa.Table,
     *,
     gallery: Gallery,
-    expectations: Expectations,
+    expected: pa.Table,
+    expected_forgotten: int = 0,
 ) -> RunResult:
-    """Write the tables of a run, and keep its assignments for the next run.
+    """Write the tables of a run, and keep its assignments and expectations for the next run.
 
-    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before.
+    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before,
+    ``expected_forgotten`` counts lines of the roster about people who were forgotten.
     """
     with scratch() as folder:
         run = _write_tables(
-            unit, out, faces, names, gallery=gallery, expectations=expectations, folder=folder
+            unit, out, faces, names, gallery=gallery, expected=expected, folder=folder
         )
-        _keep(unit, out, previous, run, folder)
-    return run
+        run = replace(run, expected_forgotten=expected_forgotten)
+        return _keep(unit, out, previous, run, folder)
 
 
-def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> None:
-    """Keep this job's assignments, and write how they differ from the run before."""
+def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> RunResult:
+    """Keep this job's assignments and expectations, and write how they differ from the run before.
+
+    The result has the numbers of absences that are new or ended.
+    """
     collection = job_tables(unit).collection
     assignments = run.faces.select(history.ASSIGNMENTS.names)
     found = changes(
@@ -68,8 +79,19 @@ def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Pa
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    write_json(out, results.DIFF, diff_assignments(previous, assignments))
+    diff, absences = diff_assignments(previous, assignments), _keep_expectations(unit, run.expected)
+    counts = {**diff["counts"], **absences["counts"]}
+    write_json(out, results.DIFF, {**diff, **absences, "counts": counts})
     history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
+    return replace(run, absence_changes=absences["counts"])
+
+
+def _keep_expectations(unit: Unit, expected: pa.Table) -> dict[str, Any]:
+    """Keep what became of this job's expectations; how they differ from the run before."""
+    tables, kept = job_tables(unit), kept_expectations(expected)
+    absences = diff_absences(previous_expectations(tables, unit.job_id), kept)
+    write_expectations(unit.fenced, tables.keys, tables.collection, unit.job_id, kept)
+    return absences
 
 
 def _write_tables(
@@ -79,7 +101,7 @@ def _write_tables(
     names: pa.Table,
     *,
     gallery: Gallery,
-    expectations: Expectations,
+    expected: pa.Table,
     folder: Path,
 ) -> RunResult:
     spec = unit.spec
@@ -95,8 +117,9 @@ def _write_tables(
     people, clusters = people_table(faces, gallery), results.clusters_table(faces, names)
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
+    write("expected", results.EXPECTED, iter([expected]))
     failed = pa.concat_tables(failures)
-    return RunResult(faces, people, clusters, dict(outcomes), failed, expectations, gallery)
+    return RunResult(faces, people, clusters, dict(outcomes), failed, gallery, expected)
 
 
 def _photo_tables(
@@ -143,6 +166,7 @@ def summary(
     shown: Mapping[str, int],
     threshold: float,
     references_forgotten: int,
+    roster: Roster,
 ) -> dict[str, Any]:
     """Counts, seconds, versions, pack and spec of a run."""
     return {
@@ -155,11 +179,13 @@ def summary(
         "people": run.people.num_rows,
         "people_found": run.people_found,
         "clusters": run.unnamed.num_rows,
-        "expected": run.expectations.total,
-        "expected_missing": run.expectations.missing_total,
-        "expected_photos_absent": len(run.expectations.absent),
-        "expected_not_enrolled": len(run.expectations.not_enrolled),
-        "expected_forgotten": run.expectations.forgotten,
+        "expected": run.expected.num_rows,
+        "expected_missing": run.absences.num_rows,
+        "expected_statuses": run.expected_statuses,
+        "expected_changes": run.absence_changes,
+        "expected_forgotten": run.expected_forgotten,
+        "expected_lines_without_person": _lines(roster.nobody),
+        "expected_lines_without_scope": _lines(roster.nowhere),
         "references_forgotten": references_forgotten,
         "shown": dict(shown),
         "threshold": round(threshold, 4),
@@ -171,6 +197,11 @@ def summary(
         "versions": {"headcount": __version__, "python": platform.python_version()},
         "spec": unit.spec.model_dump(mode="json"),
     }
+
+
+def _lines(numbers: Sequence[int]) -> dict[str, Any]:
+    """How many lines of a roster there are of a kind, and the numbers of the first of them."""
+    return {"count": len(numbers), "first": list(numbers[:LINES_TOLD])}
 
 
 def embed_seconds(unit: Unit) -> dict[str, float]:

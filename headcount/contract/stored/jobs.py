@@ -27,7 +27,7 @@ class JobRequest(Record):
 
     photos: str | None = Field(description="URI of the collection; None: only enrol people")
     people: str | None = None
-    expected: str | None = Field(None, description="URI of a CSV with the columns photo,person")
+    expected: str | None = Field(None, description="URI of a roster: who is expected where")
     archive: str
     model: str
     profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
@@ -250,6 +250,9 @@ class FinishedRecord(Record):
     names_alike: int = Field(0, description="people whose names differ by case only")
     references_withdrawn: int = Field(0, description="those gone from the people folder")
     references_forgotten: int = Field(0, description="passed over: of people who were forgotten")
+    expected: dict[str, int] = Field({}, description="expectations by status")
+    new_absences: int = Field(0, description="absences that were none in the run before")
+    ended_absences: int = Field(0, description="absences of the run before whose people were found")
 
 
 class ScheduleRecord(JobRequest):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from headcount import decisions
 from headcount.assignments import history
+from headcount.assignments.expectations import read_expectations, write_expectations
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys
@@ -19,7 +20,7 @@ from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, parts, quoted
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
-from orchestrator.people.forget.rows import without_name, without_person
+from orchestrator.people.forget.rows import without_kept, without_name, without_person
 from orchestrator.people.latest_assignments import pack_ids
 
 
@@ -92,7 +93,7 @@ def _count_again(faces: Table, photos: Table, stone: ForgottenRecord) -> None:
 
 
 def forget_assignments(store: Store, keys: PackKeys, stone: ForgottenRecord) -> dict[str, int]:
-    """Take faces and names out of every job's assignments and lineage."""
+    """Take faces and names out of every job's assignments, expectations and lineage."""
     changed = 0
     for collection in history.collections_of(store, keys):
         for job_id in history.job_ids(store, keys.assignment_folder(collection)):
@@ -101,6 +102,9 @@ def forget_assignments(store: Store, keys: PackKeys, stone: ForgottenRecord) -> 
             if not left.equals(assigned):
                 history.write_table(store, keys.assignments(collection, job_id), left)
                 changed += 1
+        for job_id in history.job_ids(store, keys.expectation_folder(collection)):
+            kept = read_expectations(store, keys, collection, job_id)
+            write_expectations(store, keys, collection, job_id, without_kept(kept, stone))
         for job_id in history.job_ids(store, keys.lineages(collection)):
             key = keys.lineage(collection, job_id)
             lineage = history.read_table(store, key, results.LINEAGE)

@@ -20,6 +20,7 @@ from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import SEPARATORS
 from headcount.contract.vocabulary import Decision
 from headcount.errors import FatalError
+from headcount.rosters.statuses import hint_words
 
 Cells = list[tuple[str, Any]]
 """A row: pairs of column and value."""
@@ -47,6 +48,12 @@ class Traces:
         """Whether a value mentions the person and is more than a name or an id."""
         text = str(value).strip()
         return text not in self.words and text not in self.faces and self._are_in(text)
+
+    def without_hint(self, reason: Any) -> Any:
+        """A reason that does not name the person as the one who may be meant."""
+        for name in self.words if isinstance(reason, str) else ():
+            reason = reason.replace(hint_words(name), "")
+        return reason
 
     def _are_in(self, text: str) -> bool:
         if self.name is not None and self.name.search(text):
@@ -140,15 +147,29 @@ def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
     values = {name: str(value).strip() for name, value in row}
     if table.name == "faces" and values.get("face_id") in traces.faces:
         return None
-    if table.name == "people" and values.get("person_id") in traces.words:
+    about = {values.get("person_id"), values.get("person")} & traces.words
+    if (table.name == "people" and values.get("person_id") in traces.words) or (
+        table.name == "expected" and about
+    ):
         return None
     unknown = table.name == "faces" and values.get("person_id") in traces.words
-    return [(name, _emptied(name, value, traces, unknown=unknown)) for name, value in row]
+    near = {values.get("nearest_person_id"), values.get("nearest")} & traces.words
+    return [
+        (
+            name,
+            None
+            if near and NAMING.get(name) == "nearest"
+            else _emptied(name, value, traces, unknown=unknown),
+        )
+        for name, value in row
+    ]
 
 
 def _emptied(name: str, value: Any, traces: Traces, *, unknown: bool) -> Any:
     if name == "decision" and unknown:
         return Decision.UNKNOWN.value
     text = str(value).strip()
-    names_somebody = NAMING.get(name, "name") or name == "exemplar_face_id"
+    if name == "reason":
+        return traces.without_hint(value)
+    names_somebody = NAMING.get(name, "name") or name in ("exemplar_face_id", "face_id")
     return None if names_somebody and (text in traces.words or text in traces.faces) else value

@@ -16,22 +16,22 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.marks import Standing, read_marks
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import JobSpec
-from headcount.contract.vocabulary import person_id
 from headcount.errors import (
     FatalError,
     HeadcountError,
     ObjectError,
     TransientError,
 )
-from headcount.expected import parse_expected
 from headcount.export import scratch, write_table
+from headcount.rosters.scopes import Photos, expand, in_memory, resolve
+from headcount.rosters.source import fetch_roster
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
-from headcount.storage.uris import split_object_uri
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.rows import (
     clusters_of,
     with_face_counts,
+    without_expectations,
     without_name,
     without_person,
     without_row,
@@ -84,10 +84,10 @@ def remove_from_results(
         try:
             out = open_store(spec.out, s3)
             out.check()
-            shown = _shown(expected, stone, s3)
             for written in ("", "report/", results.ANNOTATED):  # the user's own folders are not
                 out.clear_leftovers(written, below=bool(written))
-            return _remove_from(WrittenResults(out, folder, read_marks(out)), stone, shown)
+            place = WrittenResults(out, folder, read_marks(out))
+            return _remove_from(place, stone, _shown(place, expected, stone, s3))
         except (FatalError, ObjectError) as error:
             if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now
                 raise error.__cause__ from error
@@ -133,6 +133,7 @@ def _rewrite_tables(
         "clusters": lambda found: clusters_of(found.rows, left if clustered else None, stone),
         "people": lambda found: without_row(without_name(found.rows, stone), stone),
         "lineage": lambda found: without_name(found.rows, stone),
+        "expected": lambda found: without_expectations(found.rows, stone),
         "photos": lambda found: with_face_counts(without_name(found.rows, stone), faces, left),
         "faces": lambda _: left,  # last: until then this can be begun again
     }
@@ -166,21 +167,37 @@ def _rewrite(
     )
 
 
-def _shown(expected: Collection[str], stone: ForgottenRecord, s3: S3Settings) -> set[str] | None:
+def _shown(
+    place: WrittenResults, rosters: Collection[str], stone: ForgottenRecord, s3: S3Settings
+) -> set[str] | None:
     """Photos in which the person was expected: their pictures may bear the name.
 
-    None where a list cannot be read any more: it may be any photo.
+    None where a roster cannot be read any more, or not be held against the photos: it may be any.
     """
-    photos: set[str] = set()
-    for uri in expected:
-        store, key = split_object_uri(uri)
+    found, photos = place.read("expected"), place.read("photos")
+    shown: set[str] = set()
+    if found is not None:
+        mine = pc.equal(found.rows["person_id"], stone.person_id)
+        shown.update(found.rows.filter(mine)["photo"].drop_null().to_pylist())
+    for uri in rosters:
         try:
-            text = open_store(store, s3).get(key).data.decode("utf-8-sig", "replace")
-            pairs = parse_expected(text, uri)
+            lines = fetch_roster(uri, lambda store: open_store(store, s3)).lines
         except (ObjectError, HeadcountError):
             return None
-        photos |= {photo for photo, person in pairs if person_id(person) == stone.person_id}
-    return photos
+        lines = lines.filter(pc.equal(lines["person_id"], stone.person_id))
+        if lines.num_rows and photos is None:
+            return None
+        if photos is not None:
+            shown |= _photos_of(lines, in_memory(photos.rows["photo"]))
+    return shown
+
+
+def _photos_of(lines: pa.Table, photos: Photos) -> set[str]:
+    """The photos of a roster's lines, and their scopes, which may be photos that are gone."""
+    shown = set(lines["scope"].to_pylist())
+    for block in expand(lines, resolve(lines, photos), photos):
+        shown.update(block["photo"].drop_null().to_pylist())
+    return shown
 
 
 def _is_listed(place: WrittenResults, stone: ForgottenRecord) -> bool:

@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
-from headcount.contract.vocabulary import Decision, Outcome
+from headcount.contract.vocabulary import Decision, Outcome, person_id
+from headcount.rosters.statuses import hint_words
 from orchestrator.people.forget.edited import NAMING
 
 
@@ -19,7 +20,55 @@ def without_person(faces: pa.Table, stone: ForgottenRecord) -> pa.Table:
     unknown = pa.scalar(Decision.UNKNOWN.value, pa.string())
     at = faces.schema.get_field_index("decision")
     decision = pc.if_else(mine, unknown, faces["decision"])
-    return without_name(faces.set_column(at, "decision", decision), stone)
+    faces = _without_reference(faces.set_column(at, "decision", decision), stone)
+    return without_name(faces, stone)
+
+
+def _without_reference(faces: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    """Faces without the references of the person, where they are told."""
+    if "nearest_person_id" not in faces.column_names:
+        return faces
+    near = pc.fill_null(pc.equal(faces["nearest_person_id"], stone.person_id), False)
+    for name in (c for c in faces.column_names if NAMING.get(c) == "nearest"):
+        faces = _emptied(faces, name, near)
+    return faces
+
+
+def _emptied(table: pa.Table, name: str, where: pa.ChunkedArray) -> pa.Table:
+    """Table with null in some rows of a column."""
+    at, column = table.schema.get_field_index(name), table.schema.field(name)
+    nothing = pa.scalar(None, column.type)
+    return table.set_column(at, column, pc.if_else(where, nothing, table[name]))
+
+
+def without_expectations(expected: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    """The table `expected` without the rows about the person, and what other rows tell of them.
+
+    Those are the person's faces, nearest to somebody else, and the name as a hint.
+    """
+    names = pc.unique(expected["person"])
+    mine = [n for n in names.to_pylist() if n is not None and person_id(n) == stone.person_id]
+    left = expected.filter(
+        pc.invert(
+            pc.or_(
+                pc.fill_null(pc.equal(expected["person_id"], stone.person_id), False),
+                pc.is_in(expected["person"], pa.array(mine, pa.string())),
+            )
+        )
+    )
+    gone = pc.is_in(left["face_id"], pa.array(stone.faces, pa.string()))
+    for name in ("face_id", "similarity", "quality"):
+        left = _emptied(left, name, gone)
+    if stone.person:
+        at = left.schema.get_field_index("reason")
+        reason = pc.replace_substring(left["reason"], hint_words(stone.person), "")
+        left = left.set_column(at, left.schema.field(at), reason)
+    return without_name(left, stone)
+
+
+def without_kept(expectations: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    """A job's kept expectations without the person."""
+    return expectations.filter(pc.not_equal(expectations["person_id"], stone.person_id))
 
 
 def without_name(table: pa.Table, stone: ForgottenRecord) -> pa.Table:
@@ -41,7 +90,7 @@ def _words(column: pa.Field, stone: ForgottenRecord) -> list[str]:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return []
     name = [stone.person] if stone.person else []
-    of = {"": [], "id": [stone.person_id], "name": name}
+    of = {"": [], "nearest": [], "id": [stone.person_id], "name": name}
     return of.get(NAMING.get(column.name, "its own"), [stone.person_id, *name])
 
 

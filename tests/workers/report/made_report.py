@@ -13,10 +13,11 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
-from headcount.rosters.statuses import EXPECTED
+from headcount.rosters.read import EVERY
+from headcount.rosters.statuses import EXPECTED, MISSING
 from tests.workers.report.views import EMPTY
 from workers.report.annotate import annotate, crop, preview
-from workers.report.missing import choose_nearest, missing_by_photo, missing_view
+from workers.report.missing import choose_nearest, missing_view
 from workers.report.view import (
     Failure,
     Report,
@@ -66,7 +67,10 @@ def made_report(photos: int = 860, expectations: int = 1200) -> Report:
     """
     keys = sorted(f"{FOLDERS[n % 8]}/IMG {n:04}.jpg" for n in range(photos))
     expected = made_roster(keys, expectations)
-    missing = missing_by_photo(expected)
+    missing: dict[str, tuple[str, ...]] = {}
+    for row in expected.to_pylist():
+        if row["status"] in MISSING and row["needed"] == EVERY:
+            missing[row["photo"]] = (*missing.get(row["photo"], ()), row["person"])
     shown = tuple(made_photo(n, key, missing.get(key, ())) for n, key in enumerate(keys))
     faces = Counter(face.decision for photo in shown for face in photo.faces)
     unmet = missing_view(expected)

@@ -19,8 +19,8 @@ from workers.report.run_result import RunResult
 Face = tuple[str, str, float, str | None, str | None]
 
 
-def run_result(*faces: Face, clusters: Any = ()) -> RunResult:
-    """Result with faces of photo, id, quality, person and cluster."""
+def run_result(*faces: Face, absent: Any = (), clusters: Any = ()) -> RunResult:
+    """Result with faces of photo, id, quality, person and cluster; absences of photo, person."""
     names = ("photo", "face_id", "quality", "person_id", "cluster_id")
     table = pa.Table.from_pylist(
         [dict(zip(names, face, strict=True)) for face in faces],
@@ -28,6 +28,10 @@ def run_result(*faces: Face, clusters: Any = ()) -> RunResult:
     )
     found = SimpleNamespace(
         faces=table,
+        absent_by_photo=pa.Table.from_pylist(
+            [dict(zip(("photo", "person"), pair, strict=True)) for pair in absent],
+            pa.schema([results.EXPECTED.field(name) for name in ("photo", "person")]),
+        ),
         unnamed=pa.Table.from_pylist(list(clusters), results.CLUSTERS),
     )
     return cast("RunResult", found)
@@ -54,11 +58,12 @@ def test_photos_with_missing_people_come_before_names_and_names_before_other_fac
         ("a.jpg", "a/0", 0.5, None, None),
         ("b.jpg", "b/0", 0.5, "ada", None),
         ("c.jpg", "c/0", 0.5, None, None),
+        absent=[("d.jpg", "Bob")],
     )
-    assert choose_photos(result, ["d.jpg"], 1) == {"d.jpg"}
-    assert choose_photos(result, ["d.jpg"], 2) == {"d.jpg", "b.jpg"}
-    assert choose_photos(result, ["d.jpg"], 3) == {"d.jpg", "b.jpg", "a.jpg"}
-    assert choose_photos(result, ["d.jpg"], 9) == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
+    assert choose_photos(result, 1) == {"d.jpg"}
+    assert choose_photos(result, 2) == {"d.jpg", "b.jpg"}
+    assert choose_photos(result, 3) == {"d.jpg", "b.jpg", "a.jpg"}
+    assert choose_photos(result, 9) == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
 
 
 def test_a_cluster_shows_its_best_faces_and_its_counts_are_of_all() -> None:

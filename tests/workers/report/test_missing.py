@@ -1,9 +1,9 @@
 import pyarrow as pa
 
-from headcount.rosters.statuses import EXPECTED, Status
+from headcount.rosters.statuses import EXPECTED, MISSING, Status
 from tests.workers.report.views import unmet
-from workers.report.missing import choose_nearest, missing_by_photo, missing_view
-from workers.report.view import ABSENCES, UNTOLD
+from workers.report.missing import choose_nearest, missing_view
+from workers.report.view import UNTOLD
 
 
 def table(*rows: dict[str, object]) -> pa.Table:
@@ -11,7 +11,7 @@ def table(*rows: dict[str, object]) -> pa.Table:
 
 
 def test_every_status_is_met_an_absence_or_untold() -> None:
-    assert {*ABSENCES, *UNTOLD, Status.PRESENT, Status.INFERRED} == set(Status)
+    assert {*MISSING, *UNTOLD, Status.PRESENT, Status.INFERRED} == set(Status)
 
 
 def test_without_a_roster_there_is_nothing_to_show() -> None:
@@ -24,21 +24,6 @@ def test_whoever_is_met_is_left_out_and_counted() -> None:
     left = [status for status in Status if status not in (Status.PRESENT, Status.INFERRED)]
     assert view.rows["status"].to_pylist() == left
     assert (view.expected, view.absences, view.untold) == (8, 3, 3)
-
-
-def test_a_photo_names_those_who_were_looked_for_in_it_and_nobody_else() -> None:
-    rows = table(
-        unmet("Ada", "absent", photo="b.jpg"),
-        unmet("Bob", "near_miss", photo="a.jpg"),
-        unmet("Cy", "too_poor_to_say", photo="b.jpg"),
-        unmet("Ada", "absent", photo="b.jpg", scope="*"),
-        unmet("Dot", "present", photo="b.jpg"),
-        unmet("Eve", "photo_unreadable", photo="bad.jpg"),
-        unmet("Fay", "photo_absent", photo="gone.jpg"),
-        unmet("Gil", "not_enrolled", photo="b.jpg"),
-        unmet("Hal", "absent", photo="b.jpg", needed="some"),
-    )
-    assert missing_by_photo(rows) == {"b.jpg": ("Ada", "Cy"), "a.jpg": ("Bob",)}
 
 
 def test_nearest_faces_are_shown_of_near_misses_first_then_of_the_most_similar() -> None:

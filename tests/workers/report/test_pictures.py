@@ -88,14 +88,14 @@ def test_a_photo_that_is_gone_or_broken_is_shown_without_pictures(photos: Memory
 
 def test_tasks_join_the_photos_that_are_shown_and_those_of_further_crops() -> None:
     columns = ("x", "y", "w", "h", "decision", "person", "nearest", "similarity", "probability")
-    result = run_result(("b.jpg", "b/0", 0.5, None, "c1"))
+    absent = [("a.jpg", "Ada"), ("b.jpg", "Bob"), ("a.jpg", "Ada")]
+    result = run_result(("b.jpg", "b/0", 0.5, None, "c1"), absent=absent)
     faces = result.faces
     for name in (*columns, "runner_up", "margin"):
         value = "unknown" if name == "decision" else 1.0 if name in "xywh" else None
         faces = faces.append_column(name, pa.array([value]))
     vars(result)["faces"] = faces
-    missing = {"a.jpg": ("Ada",), "b.jpg": ("Bob",)}
-    one, other = photo_tasks(result, ["a.jpg"], missing, [("b.jpg", "b/0")])
+    one, other = photo_tasks(result, ["a.jpg"], [("b.jpg", "b/0")])
     assert (one.key, one.show, one.missing, one.faces) == ("a.jpg", True, ("Ada",), [])
     assert other.missing == ()
     assert (other.key, other.show, other.crops) == ("b.jpg", False, {"b/0"})

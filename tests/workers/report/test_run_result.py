@@ -1,7 +1,6 @@
 import pyarrow as pa
 
 from headcount.contract import results
-from workers.people.expected import Expectations
 from workers.people.gallery import NOBODY_ENROLLED
 from workers.report.run_result import RunResult, counted
 
@@ -22,8 +21,8 @@ def test_totals_follow_from_the_tables() -> None:
         clusters=pa.Table.from_pylist(CLUSTERS, results.CLUSTERS),
         outcomes={"faces": 2, "unreadable": 1},
         failures=pa.table({}),
-        expectations=Expectations(0, {}),
         gallery=NOBODY_ENROLLED,
+        expected=results.EXPECTED.empty_table(),
     )
     assert result.photos == 3
     assert result.unnamed["cluster_id"].to_pylist() == ["c1"]

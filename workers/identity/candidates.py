@@ -1,0 +1,285 @@
+"""Faces that may be the expected people: of each expectation the one that lacks least."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headcount.contract.vocabulary import Decision
+from headcount.rosters.read import EVERY
+from headcount.rosters.scopes import Scope, Scopes
+from workers.tables.columns import (
+    NONE,
+    Numbers,
+    as_bool,
+    factorize_sorted,
+    index_of,
+    isin,
+    one_array,
+    take_or_null,
+)
+from workers.tables.embeddings import EmbeddingLookup
+
+FACES_AT_ONCE, PEOPLE_AT_ONCE = 2_048, 4_096
+"""Faces and people of one block of cosines: 32 MB, and as much again while they are made."""
+
+Cosines = NDArray[np.float32]
+
+CANDIDATES = pa.schema(
+    [
+        ("photo", pa.string()),
+        ("face_id", pa.string()),
+        ("person_id", pa.string()),
+        ("similarity", pa.float32()),
+        ("lacking", pa.float32()),
+    ]
+)
+
+
+class Chosen(Protocol):
+    """Chosen people, to whom embeddings are compared."""
+
+    def cosines(self, embeddings: NDArray[np.float32], /) -> Cosines:
+        """N x P cosines of embeddings to the people."""
+        ...
+
+
+class Comparison(Protocol):
+    """Faces and people by position, and the cosines between them."""
+
+    @property
+    def embeddings(self) -> EmbeddingLookup:
+        """The embeddings of all faces."""
+        ...
+
+    def select(self, people: Numbers, /) -> Chosen:
+        """Choose people, one at least."""
+        ...
+
+    def cosines(self, faces: Numbers, people: Numbers, /) -> Cosines:
+        """N x P cosines of some faces to some people."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnclaimedFaces:
+    """The faces that were given no name, by photo, and what a name would need.
+
+    ``rows`` (N, ascending) are their rows among all faces, which are sorted by photo; ``photo`` is
+    the number of each one's photo among the sorted ``photos``. ``nearest`` (N) is the position of
+    the nearest person, ``similarity`` and ``runner_up`` the cosines to that one and the next, NaN
+    where there is none. ``barred`` are the people, by position, whom somebody said a face is not.
+    """
+
+    faces: pa.Table
+    rows: Numbers
+    photos: pa.Array
+    photo: Numbers
+    nearest: Numbers
+    similarity: Cosines
+    runner_up: Cosines
+    barred: dict[int, list[int]]
+
+    @classmethod
+    def of(
+        cls, faces: pa.Table, person_ids: pa.Array, rejected: Collection[tuple[str, str]]
+    ) -> UnclaimedFaces:
+        """The unclaimed ones of the faces of a run; ``rejected`` are pairs of face and person."""
+        claimed = pc.is_in(
+            faces["decision"], value_set=pa.array([Decision.MATCHED, Decision.INFERRED])
+        )
+        rows = np.flatnonzero(~as_bool(claimed))
+        free = faces.take(pa.array(rows))
+        photo, photos = factorize_sorted(free["photo"])
+        similarity, margin = (_floats(free[name]) for name in ("similarity", "margin"))
+        return cls(
+            free,
+            rows,
+            photos,
+            photo,
+            index_of(free["nearest_person_id"], person_ids),
+            similarity,
+            similarity - margin,
+            _barred(free, person_ids, rejected),
+        )
+
+    def needed(self, at: Numbers, people: Numbers, threshold: float, margin: float) -> Cosines:
+        """K x P cosines that the faces ``at`` would need for the names of people.
+
+        The threshold, and the margin's lead over everybody else. Infinite where somebody said that
+        the face is not that person.
+        """
+        own = self.nearest[at][:, None] == people[None, :]
+        others = np.where(own, self.runner_up[at][:, None], self.similarity[at][:, None])
+        needed = np.fmax(np.float32(threshold), others + np.float32(margin)).astype(np.float32)
+        for row, face in enumerate(at.tolist()):
+            if face in self.barred:
+                needed[row, np.isin(people, self.barred[face])] = np.inf
+        return needed
+
+    def in_photo(self, number: int) -> Numbers:
+        """The positions of a photo's faces."""
+        start, end = np.searchsorted(self.photo, [number, number + 1])
+        return np.arange(start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The search for candidates among unclaimed faces, by the thresholds of a run."""
+
+    unclaimed: UnclaimedFaces
+    comparison: Comparison
+    person_ids: pa.Array
+    threshold: float
+    margin: float
+
+    def in_photos(self, expectations: pa.Table) -> pa.Table:
+        """CANDIDATES of expectations of a photo each: its face that lacks least for the name."""
+        found = _Found()
+        for number, people in self.expected_by_photo(expectations):
+            faces = self.unclaimed.in_photo(number)
+            cosines = self.comparison.cosines(self.unclaimed.rows[faces], people)
+            lacking = self._lacking(faces, people, cosines)
+            best, column = lacking.argmin(axis=0), np.arange(len(people))
+            found.add(faces[best], people, cosines[best, column], lacking[best, column])
+        return self._table(found)
+
+    def in_scopes(self, lines: pa.Table, scopes: Scopes) -> pa.Table:
+        """CANDIDATES of lines that need some photo of a scope: the face that lacks least there."""
+        asked = [_ScopeSearch(scope, people) for scope, people in self._by_scope(lines, scopes)]
+        for start in range(0, len(self.unclaimed.rows) if asked else 0, FACES_AT_ONCE):
+            block = np.arange(start, min(start + FACES_AT_ONCE, len(self.unclaimed.rows)))
+            keys = one_array(self.unclaimed.faces["photo"].slice(start, len(block)))
+            meeting = [s for s in asked if s.scope.pattern.meets(str(keys[0]), str(keys[-1]))]
+            embeddings = self.comparison.embeddings[self.unclaimed.rows[block]] if meeting else None
+            for search in meeting:
+                inside = search.scope.pattern.select(keys).to_numpy()
+                if len(inside) and embeddings is not None:
+                    self._look(search, block[inside], embeddings[inside])
+        found = _Found()
+        for search in asked:
+            hit = np.flatnonzero(search.face != NONE)
+            found.add(
+                search.face[hit],
+                search.people[hit],
+                search.similarity[hit],
+                search.lacking[hit],
+            )
+        return self._table(found)
+
+    def expected_by_photo(self, expectations: pa.Table) -> Iterator[tuple[int, Numbers]]:
+        """Each photo with unclaimed faces, by number, and the people expected there, by position.
+
+        Of the expectations only those count that are of a photo.
+        """
+        every = expectations.filter(pc.equal(expectations["needed"], EVERY))
+        photo = index_of(every["photo"], self.unclaimed.photos)
+        person = index_of(every["person_id"], self.person_ids)
+        known = (photo != NONE) & (person != NONE)
+        total = max(len(self.person_ids), 1)
+        pairs = np.unique(photo[known] * total + person[known])
+        photos, starts = np.unique(pairs // total, return_index=True)
+        yield from zip(photos.tolist(), np.split(pairs % total, starts[1:]), strict=True)
+
+    def _lacking(self, faces: Numbers, people: Numbers, cosines: Cosines) -> Cosines:
+        needed = self.unclaimed.needed(faces, people, self.threshold, self.margin)
+        lacking: Cosines = needed - cosines
+        return lacking
+
+    def _by_scope(self, lines: pa.Table, scopes: Scopes) -> Iterator[tuple[Scope, Numbers]]:
+        """The scopes of lines that need some photo, and the people of each, by position."""
+        some = lines.filter(pc.not_equal(lines["needed"], EVERY))
+        people: defaultdict[str, set[int]] = defaultdict(set)
+        person = index_of(some["person_id"], self.person_ids)
+        for text, one in zip(some["scope"].to_pylist(), person.tolist(), strict=True):
+            if one != NONE and scopes[text].photos:
+                people[text].add(one)
+        for text, several in people.items():
+            chosen = np.array(sorted(several), np.int64)
+            for start in range(0, len(chosen), PEOPLE_AT_ONCE):
+                yield scopes[text], chosen[start : start + PEOPLE_AT_ONCE]
+
+    def _look(self, search: _ScopeSearch, faces: Numbers, embeddings: NDArray[np.float32]) -> None:
+        """Compare a block of faces with a scope's people, and keep who lacks less than before."""
+        if search.chosen is None:
+            search.chosen = self.comparison.select(search.people)
+        cosines = search.chosen.cosines(embeddings)
+        lacking = self._lacking(faces, search.people, cosines)
+        best, column = lacking.argmin(axis=0), np.arange(len(search.people))
+        less = lacking[best, column] < search.lacking
+        search.face[less] = faces[best[less]]
+        search.similarity[less] = cosines[best, column][less]
+        search.lacking[less] = lacking[best, column][less]
+
+    def _table(self, found: _Found) -> pa.Table:
+        faces, people, similarity, lacking = found.columns()
+        real = np.isfinite(lacking)
+        rows = self.unclaimed.faces.select(["photo", "face_id"]).take(pa.array(faces[real]))
+        columns = {
+            "photo": rows["photo"],
+            "face_id": rows["face_id"],
+            "person_id": take_or_null(self.person_ids, people[real]),
+            "similarity": np.minimum(similarity[real], np.float32(1)),
+            "lacking": lacking[real],
+        }
+        return pa.table(columns, schema=CANDIDATES)
+
+
+class _ScopeSearch:
+    """The best face of each of a scope's people so far."""
+
+    def __init__(self, scope: Scope, people: Numbers) -> None:
+        self.scope, self.people = scope, people
+        self.chosen: Chosen | None = None
+        self.face = np.full(len(people), NONE, np.int64)
+        self.similarity = np.full(len(people), np.nan, np.float32)
+        self.lacking = np.full(len(people), np.inf, np.float32)
+
+
+class _Found:
+    """Candidates as they are found: face, person, cosine, what it lacks."""
+
+    def __init__(self) -> None:
+        self._parts: list[Sequence[NDArray[np.generic]]] = []
+
+    def add(self, face: Numbers, person: Numbers, similarity: Cosines, lacking: Cosines) -> None:
+        self._parts.append((face, person, similarity, lacking))
+
+    def columns(self) -> tuple[Numbers, Numbers, Cosines, Cosines]:
+        empty = (np.zeros(0, np.int64),) * 2 + (np.zeros(0, np.float32),) * 2
+        one, two, three, four = (
+            np.concatenate(part) for part in zip(empty, *self._parts, strict=True)
+        )
+        return one, two, three, four
+
+
+def _barred(
+    free: pa.Table, person_ids: pa.Array, rejected: Collection[tuple[str, str]]
+) -> dict[int, list[int]]:
+    """The people, by position, whom each unclaimed face was said not to be."""
+    by_face: defaultdict[str, list[str]] = defaultdict(list)
+    for face, person in rejected:
+        by_face[face].append(person)
+    at = np.flatnonzero(as_bool(isin(free["face_id"], by_face)))
+    ids = free["face_id"].take(pa.array(at)).to_pylist()
+    everybody = sorted({person for _, person in rejected})
+    position = dict(
+        zip(everybody, index_of(pa.array(everybody, pa.string()), person_ids), strict=True)
+    )
+    return {
+        row: [int(position[person]) for person in by_face[face]]
+        for row, face in zip(at.tolist(), ids, strict=True)
+    }
+
+
+def _floats(column: pa.ChunkedArray) -> Cosines:
+    """A column of cosines, NaN where it is null."""
+    values = pc.fill_null(one_array(column), float("nan")).to_numpy(zero_copy_only=False)
+    return np.asarray(values, np.float32)
