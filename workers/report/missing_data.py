@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,8 @@ _ORDER = (*MISSING, *UNTOLD)
 
 @dataclass(frozen=True, slots=True)
 class PlainRow:
-    """A row in words: the person, where they were expected, the status and its reason."""
+    """A row in words: where the person was expected, the status and its reason."""
 
-    person: str
     before: str
     place: str
     status: str
@@ -83,15 +83,15 @@ def embedded_rows(
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def plain_rows(missing: ShownMissing) -> list[PlainRow]:
-    """The rows in the order of people; none where they are more than PLAIN_ROWS."""
+def plain_rows(missing: ShownMissing) -> list[tuple[str, list[PlainRow]]]:
+    """The rows of each person; none where they are more than PLAIN_ROWS in all."""
     if missing.rows.num_rows > PLAIN_ROWS:
         return []
+    words = phrases.STATUSES
+    rows = groupby(_by_person(missing.rows).to_pylist(), lambda row: row["person"])
     return [
-        PlainRow(
-            row["person"], *_place(row), phrases.STATUSES[Status(row["status"])], row["reason"]
-        )
-        for row in _by_person(missing.rows).to_pylist()
+        (person, [PlainRow(*_place(r), words[Status(r["status"])], r["reason"]) for r in theirs])
+        for person, theirs in rows
     ]
 
 

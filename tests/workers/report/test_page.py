@@ -315,14 +315,14 @@ def test_without_script_everybody_is_listed_with_a_link_to_the_photo() -> None:
     plain = re.search(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
     assert plain is not None
     assert words(plain[1]) == (
-        "Ada Lovelace in some photo of trip/ : absent; why absent "
-        "lost/ : photo not in the collection; why photo_absent "
-        "Grace Hopper trip/day 1.jpg : near miss; 0.02 below "
-        "Mary Anning trip/day 1.jpg : absent; why absent "
-        "No One trip/day 1.jpg : not enrolled; why not_enrolled"
+        "Ada Lovelace in some photo of trip/: absent; why absent "
+        "lost/: photo not in the collection; why photo_absent "
+        "Grace Hopper trip/day 1.jpg: near miss; 0.02 below "
+        "Mary Anning trip/day 1.jpg: absent; why absent "
+        "No One trip/day 1.jpg: not enrolled; why not_enrolled"
     )
     assert plain[1].count('href="#photo-1"') == 3
-    assert Outline(page).of("article")[3]["id"] == "photo-1"
+    assert "photo-1" in {article.get("id") for article in Outline(page).of("article")}
 
 
 def test_a_list_too_long_without_script_names_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
