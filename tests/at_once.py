@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import read_record
@@ -97,19 +99,28 @@ def end(spec: JobSpec, broker: AtOnce | None = None, store: Store | None = None)
 
 
 def made_up_shard(unit: Unit) -> DoneMarker:
-    """Faces that follow from the photos' bytes alone: one of each word in them, and who it is."""
+    """Faces that follow from the photos' bytes alone: one of each word in them, and who it is.
+
+    A word is a name, with ``~`` and a cosine somebody who is alike, with ``!`` too poor to judge. A
+    photo of ``?`` cannot be read.
+    """
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     photos, analyses = [], []
     for info in manifest.photos:
         data = unit.collection.get(info.key).data
         words = data.decode().split()
         content = hashlib.sha256(data).hexdigest()
+        if words == ["?"]:
+            photos.append(
+                Photo(info.key, info.etag, info.size, Outcome.UNREADABLE, "torn", content=content)
+            )
+            continue
         photos.append(
             Photo(
                 info.key,
                 info.etag,
                 info.size,
-                Outcome.FACES,
+                Outcome.FACES if words else Outcome.NO_FACE,
                 width=900,
                 height=600,
                 orientation=1,
@@ -117,40 +128,54 @@ def made_up_shard(unit: Unit) -> DoneMarker:
                 content=content,
             )
         )
-        analyses.append(_faces(words))
+        analyses.append((photos[-1], _faces(words)))
     record, spec, tables = unit.pack.record, unit.spec, job_tables(unit)
     collection = tables.collection
     rows = photo_rows(photos, collection, spec, [spec.profile] * len(photos))
-    faces = face_rows(zip(photos, analyses, strict=True), record, collection, spec)
+    faces = face_rows(analyses, record, collection, spec)
     return unit.done(
         seconds=0.0,
         photos=len(photos),
         faces=len(faces),
-        outcomes={"faces": len(photos)},
+        outcomes=dict(Counter(str(photo.outcome) for photo in photos)),
         photo_fragments=tables.photos.stage(rows),
         face_fragments=tables.faces.stage(faces),
     )
 
 
+def vector_of(word: str) -> NDArray[np.float32]:
+    """The embedding of a made-up face: of somebody, or at a cosine of them (``ada~0.42``)."""
+    name, _, cosine = word.rstrip("!").partition("~")
+    vector = _random(name)
+    if not cosine:
+        return vector
+    other = _random(word.rstrip("!"))
+    other -= vector * (vector @ other)
+    far = (1 - float(cosine) ** 2) ** 0.5
+    return float(cosine) * vector + far * other / np.linalg.norm(other)
+
+
+def _random(word: str) -> NDArray[np.float32]:
+    vector = np.random.default_rng(int.from_bytes(word.encode(), "big")).standard_normal(WIDTH)
+    vector = vector.astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
 def _faces(words: list[str]) -> Analysis:
     count = len(words)
-    vectors = [
-        np.random.default_rng(int.from_bytes(word.encode(), "big")).standard_normal(WIDTH)
-        for word in words
-    ]
-    embeddings = np.array(vectors, np.float32)
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    embeddings = np.array([vector_of(word) for word in words], np.float32).reshape(count, WIDTH)
     boxes = np.array([[100 * n + 10, 10, 80, 80] for n in range(count)], np.float32)
+    usable = np.array([not word.endswith("!") for word in words], bool)
     return Analysis(
         width=900,
         height=600,
         orientation=1,
-        boxes=boxes,
+        boxes=boxes.reshape(count, 4),
         landmarks=np.zeros((count, 5, 2), np.float32),
         scores=np.full(count, 0.9, np.float32),
         passes=("whole",) * count,
-        qualities=np.full(count, 0.9, np.float32),
-        usable=np.ones(count, bool),
+        qualities=np.where(usable, 0.9, 0.2).astype(np.float32),
+        usable=usable,
         embeddings=embeddings,
         seconds={},
     )

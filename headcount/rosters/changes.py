@@ -20,12 +20,18 @@ LISTED = 1000
 
 
 def kept_expectations(expected: pa.Table) -> pa.Table:
-    """EXPECTATIONS of a table `expected`; people who are not enrolled have their ids too."""
+    """EXPECTATIONS of a table `expected`; people who are not enrolled have their ids too.
+
+    Where some photo is enough there is none: it changes with the nearest face.
+    """
     encoded = expected["person"].combine_chunks().dictionary_encode()
     ids = pa.array([person_id(name) for name in encoded.dictionary.to_pylist()], pa.string())
     at = expected.schema.get_field_index("person_id")
     known = pc.coalesce(expected["person_id"], ids.take(encoded.indices))
-    return expected.set_column(at, "person_id", known).select(EXPECTATIONS.names).cast(EXPECTATIONS)
+    kept = expected.set_column(at, "person_id", known).select(EXPECTATIONS.names)
+    photo = pc.if_else(pc.equal(kept["needed"], EVERY), kept["photo"], None)
+    at = kept.schema.get_field_index("photo")
+    return kept.set_column(at, "photo", photo).cast(EXPECTATIONS)
 
 
 def diff_absences(before: pa.Table, after: pa.Table) -> dict[str, Any]:

@@ -134,6 +134,7 @@ def find(
     quality. ``candidates``: photo, face_id, person_id, similarity, and ``lacking``, how far below
     what this pair would need, or ``threshold``, what it would need. ``enrolled``: names by id.
     """
+    faces = faces.select(["photo", "face_id", "decision", "person_id", "similarity", "quality"])
     photos = photos.select(["photo", "outcome", "reason"]).sort_by("photo").combine_chunks()
     failed = photos.filter(pc.invert(pc.is_in(photos["outcome"], pa.array(sorted(PROCESSED)))))
     numbering = Numbering(_array(photos["photo"]), pa.array(enrolled, pa.string()))

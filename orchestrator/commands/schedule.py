@@ -19,7 +19,7 @@ from orchestrator.commands.options import (
     load_s3,
     load_settings,
 )
-from orchestrator.jobs.submit import make_request, open_archive
+from orchestrator.jobs.submit import check_expected, make_request, open_archive
 from orchestrator.schedules.cron import Cron
 from orchestrator.schedules.schedule import Scheduler, add_schedule, remove_schedule, states
 
@@ -64,7 +64,9 @@ def add(
     except ValidationError as error:
         first = error.errors()[0]
         raise FatalError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    add_schedule(open_archive(schedule.archive, load_s3()), schedule)
+    s3 = load_s3()
+    check_expected(schedule, s3)
+    add_schedule(open_archive(schedule.archive, s3), schedule)
     click.echo(f"{name}: due next at {_local(when)}", err=True)
     return 0
 

@@ -129,11 +129,12 @@ def _change_lines(summary: dict[str, Any]) -> list[str]:
 def _unused_lines(summary: dict[str, Any]) -> list[str]:
     """The lines about lines of the roster that expect nobody."""
     kinds = {
-        "expected_lines_without_person": "name no person",
-        "expected_lines_without_scope": "name no photo or folder",
+        "expected_lines_without_person": "no person",
+        "expected_lines_without_scope": "no photo or folder",
     }
     return [
-        f"{counted(found['count'], 'line')} of the roster {words}: "
+        f"{counted(found['count'], 'line')} of the roster "
+        f"{'names' if found['count'] == 1 else 'name'} {words}: "
         + ", ".join(map(str, found["first"]))
         + (", ..." if found["count"] > len(found["first"]) else "")
         for key, words in kinds.items()

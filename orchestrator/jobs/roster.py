@@ -24,10 +24,11 @@ def check_roster(uri: str, s3: S3Settings, total: int, photos: Photos) -> None:
 
 def most_rows(lines: pa.Table, total: int) -> int:
     """Expectations that lines make of ``total`` photos, at most: what is no photo takes in all."""
-    wide = sum(
-        needed == EVERY and (scope.endswith(("/", "\\")) or any(w in scope for w in WILDCARDS))
-        for scope, needed in zip(
-            lines["scope"].to_pylist(), lines["needed"].to_pylist(), strict=True
-        )
-    )
-    return lines.num_rows + wide * total
+    asked = zip(lines["scope"].to_pylist(), lines["needed"].to_pylist(), strict=True)
+    wide = sum(needed == EVERY and _is_wide(scope) for scope, needed in asked)
+    return int(lines.num_rows + wide * total)
+
+
+def _is_wide(scope: str) -> bool:
+    """Whether a scope may be more than one photo."""
+    return scope.endswith(("/", "\\")) or any(letter in scope for letter in WILDCARDS)

@@ -94,7 +94,7 @@ def check_sources(spec: JobSpec, s3: S3Settings) -> None:
     """Raise FatalError where photos, people or the roster cannot be read."""
     _check_photos(spec, s3)
     _check_people(spec, s3)
-    _check_expected(spec, s3)
+    check_expected(spec, s3)
 
 
 def open_archive(uri: str, s3: S3Settings) -> Store:
@@ -130,7 +130,8 @@ def _check_people(spec: JobSpec, s3: S3Settings) -> None:
         )
 
 
-def _check_expected(spec: JobSpec, s3: S3Settings) -> None:
+def check_expected(spec: JobRequest, s3: S3Settings) -> None:
+    """Raise FatalError where the roster, if there is one, cannot be read."""
     if spec.expected is not None:
         fetch_roster(spec.expected, lambda uri: open_store(uri, s3))
 

@@ -97,6 +97,21 @@ def test_every_link_lands_on_its_heading(
         assert follow(page, link) == "there", link
 
 
+def test_links_land_where_a_browser_does_not_hold_on_to_what_is_shown(
+    page: Page, files: dict[str, Path]
+) -> None:
+    page.resize(390)
+    page.open(files["large"])
+    page.run("document.documentElement.style.overflowAnchor = 'none'")
+    links = ["#photo-60", "#photo-400", "#photo-800"]
+    page.run(
+        "document.querySelector('main').prepend(..." + repr(links) + ".map(href =>"
+        "Object.assign(document.createElement('a'), { href, textContent: href })))"
+    )
+    for link in links:
+        assert follow(page, f"main > a[href='{link}']") == "there", link
+
+
 def test_a_page_that_is_opened_at_a_photo_shows_it(page: Page, files: dict[str, Path]) -> None:
     page.resize(1280)
     page.open(files["small"])

@@ -52,6 +52,37 @@ class Answers:
         return frozenset(pairs)
 
     @property
+    def named(self) -> set[str]:
+        """The faces that somebody named, whoever that is."""
+        return {
+            face
+            for record, faces in zip(self.records, self.faces, strict=True)
+            if record.action == "name"
+            for face in faces
+        }
+
+    def against(self, faces: pa.Table) -> frozenset[tuple[str, str]]:
+        """Pairs of a face and a person that it cannot be: rejected, renamed, or kept apart from.
+
+        The latter are people whose faces, among the ``faces`` of a run, it was said to differ from.
+        """
+        apart: defaultdict[str, set[str]] = defaultdict(set)
+        for record, *sides in zip(self.records, self.faces, self._others, strict=True):
+            if record.action == "different":
+                for one, other in (sides, sides[::-1]):
+                    for face in one:
+                        apart[face].update(other)
+        wanted = {other for others in apart.values() for other in others}
+        found = faces.select(["face_id", "person_id"]).filter(isin(faces["face_id"], wanted))
+        person = dict(zip(*(found[name].to_pylist() for name in found.column_names), strict=True))
+        pairs = {(f, p) for f, others in apart.items() for o in others if (p := person.get(o))}
+        return self.rejected | self.renamed | pairs
+
+    @property
+    def _others(self) -> tuple[tuple[str, ...], ...]:
+        return self.others or ((),) * len(self.records)
+
+    @property
     def renamed(self) -> frozenset[tuple[str, str]]:
         """Pairs of a face and a person whose name it had before its present one."""
         pairs: set[tuple[str, str]] = set()
@@ -73,8 +104,8 @@ class Answers:
         """
         links = _Links(photos)
         apart: list[_Sides] = []
-        others = self.others or ((),) * len(self.records)
-        for record, *faces in reversed(list(zip(self.records, self.faces, others, strict=True))):
+        sides_of = zip(self.records, self.faces, self._others, strict=True)
+        for record, *faces in reversed(list(sides_of)):
             one, other = (sorted({positions[f] for f in some if f in positions}) for some in faces)
             sides = set(one), set(other)
             if record.action == "same" and record.clusters:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -116,13 +116,27 @@ class UnclaimedFaces:
         The threshold, and the margin's lead over everybody else. Infinite where somebody said that
         the face is not that person.
         """
+        needed = np.fmax(np.float32(threshold), self.others(at, people) + np.float32(margin))
+        needed[self.barred_among(at, people)] = np.inf
+        found: Cosines = needed.astype(np.float32)
+        return found
+
+    def others(self, at: Numbers, people: Numbers) -> Cosines:
+        """K x P cosines of the faces ``at`` to whoever is nearest but for each of the people.
+
+        -1 where there is nobody else.
+        """
         own = self.nearest[at][:, None] == people[None, :]
         others = np.where(own, self.runner_up[at][:, None], self.similarity[at][:, None])
-        needed = np.fmax(np.float32(threshold), others + np.float32(margin)).astype(np.float32)
+        return np.nan_to_num(others, nan=-1).astype(np.float32)
+
+    def barred_among(self, at: Numbers, people: Numbers) -> NDArray[np.bool_]:
+        """K x P mask: somebody said that the face is not that person."""
+        mask = np.zeros((len(at), len(people)), bool)
         for row, face in enumerate(at.tolist()):
             if face in self.barred:
-                needed[row, np.isin(people, self.barred[face])] = np.inf
-        return needed
+                mask[row] = np.isin(people, self.barred[face])
+        return mask
 
     def in_photo(self, number: int) -> Numbers:
         """The positions of a photo's faces."""
@@ -143,7 +157,7 @@ class Search:
     def in_photos(self, expectations: pa.Table) -> pa.Table:
         """CANDIDATES of expectations of a photo each: its face that lacks least for the name."""
         found = _Found()
-        for number, people in self.expected_by_photo(expectations):
+        for number, people in self.grouped(self.expected_pairs([expectations])):
             faces = self.unclaimed.in_photo(number)
             cosines = self.comparison.cosines(self.unclaimed.rows[faces], people)
             lacking = self._lacking(faces, people, cosines)
@@ -174,19 +188,29 @@ class Search:
             )
         return self._table(found)
 
-    def expected_by_photo(self, expectations: pa.Table) -> Iterator[tuple[int, Numbers]]:
-        """Each photo with unclaimed faces, by number, and the people expected there, by position.
+    def expected_pairs(self, expectations: Iterable[pa.Table]) -> Numbers:
+        """The pairs of photo and person in expectations of a photo each, as `pairs` has them."""
+        found = [np.zeros(0, np.int64)]
+        for block in expectations:
+            every = block.filter(pc.equal(block["needed"], EVERY))
+            found.append(self.pairs(every["photo"], every["person_id"]))
+        return np.unique(np.concatenate(found))
 
-        Of the expectations only those count that are of a photo.
-        """
-        every = expectations.filter(pc.equal(expectations["needed"], EVERY))
-        photo = index_of(every["photo"], self.unclaimed.photos)
-        person = index_of(every["person_id"], self.person_ids)
+    def pairs(self, photos: pa.ChunkedArray, people: pa.ChunkedArray) -> Numbers:
+        """Numbers of pairs of a photo with unclaimed faces and an enrolled person; others go."""
+        photo = index_of(photos, self.unclaimed.photos)
+        person = index_of(people, self.person_ids)
         known = (photo != NONE) & (person != NONE)
+        found: Numbers = photo[known] * max(len(self.person_ids), 1) + person[known]
+        return found
+
+    def grouped(self, pairs: Numbers) -> Iterator[tuple[int, Numbers]]:
+        """Each photo, by number, of sorted ``pairs``, and its people, by position."""
         total = max(len(self.person_ids), 1)
-        pairs = np.unique(photo[known] * total + person[known])
         photos, starts = np.unique(pairs // total, return_index=True)
-        yield from zip(photos.tolist(), np.split(pairs % total, starts[1:]), strict=True)
+        yield from zip(
+            photos.tolist(), np.split(pairs % total, starts[1:]), strict=bool(len(photos))
+        )
 
     def _lacking(self, faces: Numbers, people: Numbers, cosines: Cosines) -> Cosines:
         needed = self.unclaimed.needed(faces, people, self.threshold, self.margin)
@@ -220,6 +244,8 @@ class Search:
 
     def _table(self, found: _Found) -> pa.Table:
         faces, people, similarity, lacking = found.columns()
+        own = self.unclaimed.nearest[faces] == people  # to the last bit what the faces say
+        similarity = np.where(own, self.unclaimed.similarity[faces], similarity)
         real = np.isfinite(lacking)
         rows = self.unclaimed.faces.select(["photo", "face_id"]).take(pa.array(faces[real]))
         columns = {

@@ -194,7 +194,7 @@ def _call_roll(
         faces,
         likeness,
         roster=inputs.roster,
-        rejected=inputs.answers.rejected,
+        answers=inputs.answers,
         threshold=inputs.threshold,
     )
 

@@ -154,13 +154,11 @@ def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
         return None
     unknown = table.name == "faces" and values.get("person_id") in traces.words
     near = {values.get("nearest_person_id"), values.get("nearest")} & traces.words
+    gone = {name for name in values if near and NAMING.get(name) == "nearest"}
+    if table.name == "expected" and values.get("face_id") in traces.faces:
+        gone |= {"similarity", "quality"}
     return [
-        (
-            name,
-            None
-            if near and NAMING.get(name) == "nearest"
-            else _emptied(name, value, traces, unknown=unknown),
-        )
+        (name, None if name in gone else _emptied(name, value, traces, unknown=unknown))
         for name, value in row
     ]
 

@@ -35,21 +35,36 @@ def test_a_folder_is_named_from_where_the_person_stands(
     assert readable("s3://bucket/out/") == "s3://bucket/out/"
 
 
-def test_expected_people_who_could_not_be_found_have_a_reason() -> None:
+SUMMARY = {
+    "photos": 1,
+    "outcomes": {"faces": 1},
+    "faces": 1,
+    "decisions": {},
+    "people": 0,
+    "people_found": 0,
+    "clusters": 1,
+    "expected": 6,
+    "expected_missing": 2,
+}
+
+
+def test_expectations_are_told_by_status_and_what_became_of_the_roster() -> None:
     summary = {
-        "photos": 1,
-        "outcomes": {"faces": 1},
-        "faces": 1,
-        "decisions": {},
-        "people": 0,
-        "people_found": 0,
-        "clusters": 1,
-        "expected": 3,
-        "expected_missing": 2,
-        "expected_photos_absent": 2,
-        "expected_not_enrolled": 1,
+        **SUMMARY,
+        "expected_statuses": {"present": 2, "absent": 2, "not_enrolled": 1, "photo_unreadable": 1},
+        "expected_forgotten": 2,
+        "expected_changes": {"new_absences": 1, "ended_absences": 0},
+        "expected_lines_without_person": {"count": 2, "first": [3, 7]},
+        "expected_lines_without_scope": {"count": 1, "first": [9]},
     }
-    assert summary_lines(summary)[-1] == (
-        "3 people expected in photos: 2 missing there "
-        "(2 photos not in the collection, 1 name not enrolled)"
-    )
+    assert summary_lines(summary)[2:] == [
+        "6 expectations: 2 present, 2 absent, 1 in photos that could not be read, 1 not enrolled",
+        "2 expectations skipped: their people were forgotten",
+        "since the run before: 1 new absence, 0 that ended",
+        "2 lines of the roster name no person: 3, 7",
+        "1 line of the roster names no photo or folder: 9",
+    ]
+
+
+def test_the_summary_of_an_earlier_build_is_told_too() -> None:
+    assert summary_lines(SUMMARY)[-1] == "6 people expected in photos: 2 missing there"

@@ -51,6 +51,13 @@ def test_a_list_of_the_expected_that_is_not_there_is_refused_at_once(tmp_path: P
         submit(spec(tmp_path, expected=str(tmp_path / "none.csv")), S3Settings())
 
 
+def test_a_roster_with_bad_lines_is_refused_at_once_with_all_of_them(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text("scope,person,needed\na.jpg,Ada,\na.jpg,Ben,never\n*,Cy,twice\n")
+    with pytest.raises(FatalError, match=r"line 3: needed is(.|\n)*line 4: needed is"):
+        submit(spec(tmp_path, expected=str(roster)), S3Settings())
+
+
 def test_a_job_that_was_begun_and_not_ended_is_gone_on_with(tmp_path: Path) -> None:
     first = spec(tmp_path)
     store = submit(first, S3Settings())

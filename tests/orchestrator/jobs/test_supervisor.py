@@ -43,13 +43,14 @@ def test_a_decision_that_is_damaged_fails_a_job_before_any_photo_is_embedded(
     assert broker.sent == ["prepare"]
 
 
-def test_a_list_of_the_expected_that_is_none_fails_a_job_before_any_photo_is_embedded(
+def test_a_roster_that_is_none_fails_a_job_before_any_photo_is_embedded(
     tmp_path: Path,
 ) -> None:
     roll, broker = tmp_path / "roll.csv", AtOnce()
-    roll.write_text("file,name\none.jpg,Ada\n")
+    roll.write_text("photo,person\none.jpg,Ada\n")
     photos = add(tmp_path / "photos", one="ada")
     spec = begin(photos, tmp_path / "archive", "1", expected=str(roll))
+    roll.write_text("where,whom\none.jpg,Ada\n")  # since it was checked
     with pytest.raises(FatalError, match="photo,person"):
         end(spec, broker)
     assert broker.sent == ["prepare"]

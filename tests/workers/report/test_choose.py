@@ -19,8 +19,10 @@ from workers.report.run_result import RunResult
 Face = tuple[str, str, float, str | None, str | None]
 
 
-def run_result(*faces: Face, absent: Any = (), clusters: Any = ()) -> RunResult:
-    """Result with faces of photo, id, quality, person and cluster; absences of photo, person."""
+def run_result(
+    *faces: Face, missing: dict[str, tuple[str, ...]] | None = None, clusters: Any = ()
+) -> RunResult:
+    """Result with faces of photo, id, quality, person and cluster."""
     names = ("photo", "face_id", "quality", "person_id", "cluster_id")
     table = pa.Table.from_pylist(
         [dict(zip(names, face, strict=True)) for face in faces],
@@ -29,8 +31,8 @@ def run_result(*faces: Face, absent: Any = (), clusters: Any = ()) -> RunResult:
     found = SimpleNamespace(
         faces=table,
         absent_by_photo=pa.Table.from_pylist(
-            [dict(zip(("photo", "person"), pair, strict=True)) for pair in absent],
-            pa.schema([results.EXPECTED.field(name) for name in ("photo", "person")]),
+            [{"photo": p, "person": n} for p, some in (missing or {}).items() for n in some],
+            pa.schema([("photo", pa.string()), ("person", pa.string())]),
         ),
         unnamed=pa.Table.from_pylist(list(clusters), results.CLUSTERS),
     )
@@ -58,7 +60,7 @@ def test_photos_with_missing_people_come_before_names_and_names_before_other_fac
         ("a.jpg", "a/0", 0.5, None, None),
         ("b.jpg", "b/0", 0.5, "ada", None),
         ("c.jpg", "c/0", 0.5, None, None),
-        absent=[("d.jpg", "Bob")],
+        missing={"d.jpg": ("Bob",)},
     )
     assert choose_photos(result, 1) == {"d.jpg"}
     assert choose_photos(result, 2) == {"d.jpg", "b.jpg"}

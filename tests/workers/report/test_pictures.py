@@ -88,8 +88,8 @@ def test_a_photo_that_is_gone_or_broken_is_shown_without_pictures(photos: Memory
 
 def test_tasks_join_the_photos_that_are_shown_and_those_of_further_crops() -> None:
     columns = ("x", "y", "w", "h", "decision", "person", "nearest", "similarity", "probability")
-    absent = [("a.jpg", "Ada"), ("b.jpg", "Bob"), ("a.jpg", "Ada")]
-    result = run_result(("b.jpg", "b/0", 0.5, None, "c1"), absent=absent)
+    missing = {"a.jpg": ("Ada", "Ada"), "b.jpg": ("Bob",)}
+    result = run_result(("b.jpg", "b/0", 0.5, None, "c1"), missing=missing)
     faces = result.faces
     for name in (*columns, "runner_up", "margin"):
         value = "unknown" if name == "decision" else 1.0 if name in "xywh" else None

@@ -14,6 +14,38 @@ PEOPLE = [
 ]
 
 
+def expected(*rows: tuple[str, str | None, str, str]) -> pa.Table:
+    """The table `expected` of rows of need, photo, person and status."""
+    names = ("needed", "photo", "person", "status")
+    return pa.Table.from_pylist(
+        [dict(zip(names, row, strict=True)) for row in rows], results.EXPECTED
+    )
+
+
+def test_absences_are_of_people_who_were_looked_for_and_not_found() -> None:
+    result = RunResult(
+        *(pa.table({}),) * 3,
+        {},
+        pa.table({}),
+        NOBODY_ENROLLED,
+        expected(
+            ("every", "a", "Ada", "absent"),
+            ("every", "a", "Ben", "present"),
+            ("every", "b", "Ada", "photo_unreadable"),
+            ("every", "b", "Cy", "photo_absent"),
+            ("every", "c", "Di", "not_enrolled"),
+            ("every", "a", "Cy", "near_miss"),
+            ("some", "a", "Eve", "too_poor_to_say"),
+        ),
+    )
+    assert result.absences["person"].to_pylist() == ["Ada", "Cy", "Eve"]
+    assert result.absent_by_photo.to_pylist() == [
+        {"photo": "a", "person": "Ada"},
+        {"photo": "a", "person": "Cy"},
+    ]
+    assert result.expected_statuses["absent"] == 1
+
+
 def test_totals_follow_from_the_tables() -> None:
     result = RunResult(
         faces=pa.table({"decision": ["unknown", "matched", "unknown"]}),
@@ -22,7 +54,7 @@ def test_totals_follow_from_the_tables() -> None:
         outcomes={"faces": 2, "unreadable": 1},
         failures=pa.table({}),
         gallery=NOBODY_ENROLLED,
-        expected=results.EXPECTED.empty_table(),
+        expected=expected(),
     )
     assert result.photos == 3
     assert result.unnamed["cluster_id"].to_pylist() == ["c1"]

@@ -23,7 +23,7 @@ def marker(tmp_path: Path) -> DoneMarker:
 
 
 def test_the_steps_are_timed_in_their_order(marker: DoneMarker) -> None:
-    assert list(marker.stages) == ["load", "match", "cluster", "write", "publish"]
+    assert list(marker.stages) == ["load", "match", "cluster", "roll", "write", "publish"]
 
 
 def test_report_summary_and_tables_count_alike(marker: DoneMarker, tmp_path: Path) -> None:

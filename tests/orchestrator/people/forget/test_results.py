@@ -13,6 +13,7 @@ from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import MARKS
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import JobSpec, Limits
+from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError, TransientError
 from headcount.export import write_table
 from headcount.s3_settings import S3Settings
@@ -203,12 +204,12 @@ def test_a_table_with_one_column_more_is_ours_and_loses_the_person_there_too(
     out = put_tables(tmp_path / "out", tmp_path)
     faces = pa.concat_tables([parquet(out, "faces")] * 2)
     ids = pa.array(["f1", "f2"])
-    faces = faces.set_column(0, "face_id", ids).append_column("nearest", pa.array(["Ada"] * 2))
+    faces = faces.set_column(0, "face_id", ids).append_column("looks_like", pa.array(["Ada"] * 2))
     for marked in (True, False):
         put_parquet(out, "faces", faces if marked else faces.replace_schema_metadata())
         remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
         [row] = parquet(out, "faces").to_pylist()
-        assert (row["face_id"], row["person"], row["nearest"]) == ("f2", None, None)
+        assert (row["face_id"], row["person"], row["looks_like"]) == ("f2", None, None)
         assert left_in(out) == []
         unmarked(out)
 
@@ -320,3 +321,44 @@ def test_in_a_place_where_no_run_wrote_nothing_is_touched(tmp_path: Path) -> Non
             out.put(key, data)
     assert remove_from_results(job(tmp_path / "out"), STONE, S3Settings()) == {}
     assert {i.key: out.get(i.key).data for i in out.list()} == {k: v for k, v in mine.items() if v}
+
+
+def test_expectations_lose_the_person_in_every_format_and_so_does_a_file_saved_anew(
+    tmp_path: Path,
+) -> None:
+    out = put_tables(tmp_path / "out", tmp_path)
+    names = ("scope", "needed", "photo", "person_id", "person", "status", "reason", "face_id")
+    rows = [
+        ("a", "every", "a", "p1", "Ada", "present", "", "f1"),
+        ("a", "every", "a", "p2", "Ben", "near_miss", "", "f1"),
+        ("a", "every", "a", None, "Adda", "not_enrolled", "nobody; is it Ada?", None),
+    ]
+    table = pa.Table.from_pylist([dict(zip(names, r, strict=True)) for r in rows], results.EXPECTED)
+    every = ("parquet", "csv", "jsonl")
+    write_table(out, "expected", results.EXPECTED, [table], formats=every, folder=tmp_path)
+    saved = out.get("expected.csv").data.decode().replace(",", "\t").replace('"', "")
+    out.put("expected.csv", saved.encode())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
+    for key in ("expected.csv", "expected.jsonl"):
+        text = out.get(key).data.decode()
+        assert "Ben" in text
+        assert "Adda" in text
+        assert not re.search(r"\bAda\b|p1|f1", text), text
+    assert parquet(out, "expected")["person"].to_pylist() == ["Ben", "Adda"]
+
+
+def test_pictures_go_of_every_photo_in_which_a_roster_expected_the_person(tmp_path: Path) -> None:
+    out = put_tables(tmp_path / "out", tmp_path, found=False)
+    photos = pa.Table.from_pylist(
+        [{"photo": key, "outcome": "faces"} for key in ("2024/1.jpg", "2024/2.jpg", "2025/1.jpg")],
+        results.PHOTOS,
+    )
+    write_table(out, "photos", results.PHOTOS, [photos], formats=("parquet",), folder=tmp_path)
+    for key in photos["photo"].to_pylist():
+        out.put(results.annotated_key(key), b"\xff\xd8" + results.ANNOTATED_MARK)
+    roster = tmp_path / "roster.csv"
+    roster.write_text("scope,person\n2024/,Ada\n")
+    stone = STONE.model_copy(update={"person_id": person_id("Ada")})
+    remove_from_results(job(tmp_path / "out"), stone, S3Settings(), expected=[str(roster)])
+    left = [info.key for info in out.list("annotated/")]
+    assert left == [results.annotated_key("2025/1.jpg")]

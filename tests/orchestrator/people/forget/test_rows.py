@@ -5,9 +5,14 @@ import pyarrow as pa
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.record import now
+from headcount.contract.vocabulary import person_id
+from headcount.rosters.changes import EXPECTATIONS
+from headcount.rosters.statuses import hint_words
 from orchestrator.people.forget.rows import (
     clusters_of,
     with_face_counts,
+    without_expectations,
+    without_kept,
     without_name,
     without_person,
     without_row,
@@ -71,3 +76,36 @@ def test_only_photos_that_lost_a_face_are_counted_again() -> None:
         ("c", "unreadable", 0),
         ("d", "faces", 1),
     ]
+
+
+def test_unknown_faces_are_no_longer_near_the_person_nor_to_a_reference_of_theirs() -> None:
+    near = ["p1", "p2"]
+    faces = FACES[1:].append_column("nearest", pa.array(["Ada", "Ben"]))
+    faces = faces.append_column("nearest_person_id", pa.array(near))
+    faces = faces.append_column("reference", pa.array(["people/Ada/1.jpg", "people/Ben/1.jpg"]))
+    one, other = without_person(faces, STONE).to_pylist()
+    assert (one["nearest"], one["nearest_person_id"], one["reference"]) == (None, None, None)
+    assert (other["nearest"], other["reference"]) == ("Ben", "people/Ben/1.jpg")
+
+
+def test_nobody_is_told_of_who_was_expected_nor_whose_face_or_name_was_near() -> None:
+    ada = person_id("Ada")
+    stone = STONE.model_copy(update={"person_id": ada})
+    hint = hint_words("Ada")
+    rows = [
+        {"person_id": ada, "person": "Ada", "status": "present", "face_id": "f1"},
+        {"person_id": None, "person": "Ada", "status": "not_enrolled", "reason": "x"},
+        {"person_id": None, "person": "Adda", "status": "not_enrolled", "reason": f"none{hint}"},
+        {"person_id": "p2", "person": "Ben", "status": "near_miss", "face_id": "f1"},
+        {"person_id": "p2", "person": "Ben", "status": "near_miss", "face_id": "f3"},
+    ]
+    more = {"similarity": 0.5, "quality": 0.5}
+    table = pa.Table.from_pylist([row | more for row in rows], results.EXPECTED)
+    left = without_expectations(table, stone).to_pylist()
+    assert [(r["person"], r["reason"], r["face_id"], r["similarity"]) for r in left] == [
+        ("Adda", "none", None, 0.5),
+        ("Ben", None, None, None),
+        ("Ben", None, "f3", 0.5),
+    ]
+    kept = pa.Table.from_pylist([{"person_id": ada}, {"person_id": "p2"}], EXPECTATIONS)
+    assert without_kept(kept, stone)["person_id"].to_pylist() == ["p2"]
