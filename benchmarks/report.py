@@ -49,7 +49,9 @@ def main() -> None:
             if options.axe:
                 few = Path(folder, "few.html")
                 few.write_text(render(made_report(24, options.expectations)), "utf-8")
-                lines = accessibility(page, path, options.axe, (1280,), ("light",), ("person",))
+                lines = accessibility(
+                    page, path, options.axe, widths=(1280,), themes=("light",), orders=("person",)
+                )
                 lines += accessibility(page, few, options.axe)[2:]
                 print("\n".join(["", *lines]))
             if options.pictures:
@@ -89,6 +91,7 @@ def accessibility(
     page: Page,
     path: Path,
     axe: Path,
+    *,
     widths: Sequence[int] = WIDTHS,
     themes: Sequence[str] = ("light", "dark"),
     orders: Sequence[str] = ("person", "photo"),
