@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
+from unicodedata import combining, normalize
 
 import numpy as np
 import pyarrow as pa
@@ -108,10 +109,15 @@ def _names(column: pa.ChunkedArray) -> tuple[Numbers, list[str]]:
     """The number of each name, and the distinct names as people sort them."""
     number, distinct = factorize(column)
     names: list[str] = distinct.to_pylist()
-    order = sorted(range(len(names)), key=lambda n: (names[n].casefold(), names[n]))
+    order = sorted(range(len(names)), key=lambda n: (_folded(names[n]), names[n]))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     return rank[number], [names[n] for n in order]
+
+
+def _folded(name: str) -> str:
+    """The name without case and accents."""
+    return "".join(c for c in normalize("NFKD", name) if not combining(c)).casefold()
 
 
 def _statuses(rows: pa.Table) -> Numbers:

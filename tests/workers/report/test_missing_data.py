@@ -51,13 +51,22 @@ def test_names_are_sorted_as_people_sort_them_and_the_likeliest_rows_come_first(
         unmet("Zoe", "absent", photo="2.jpg"),
         unmet("bob", "absent", photo="3.jpg", similarity=0.2),
         unmet("Ada", "absent", photo="4.jpg"),
+        unmet("Émile", "absent", photo="7.jpg"),
         unmet("bob", "near_miss", photo="5.jpg", similarity=0.3),
         unmet("bob", "too_poor_to_say", photo="6.jpg"),
     ]
     missing = replace(MISSING, rows=pa.Table.from_pylist(rows, EXPECTED))
     order = [(person, photo[0]) for person, _, photo, *_ in readable(told(missing))]
     assert order == [
-        *(("Ada", "4"), ("bob", "5"), ("bob", "6"), ("bob", "3"), ("bob", "1"), ("Zoe", "2")),
+        *(
+            ("Ada", "4"),
+            ("bob", "5"),
+            ("bob", "6"),
+            ("bob", "3"),
+            ("bob", "1"),
+            ("Émile", "7"),
+            ("Zoe", "2"),
+        ),
     ]
     plain = [(person, row.place[0]) for person, rows in plain_rows(missing) for row in rows]
     assert plain == order
