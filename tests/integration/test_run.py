@@ -73,10 +73,16 @@ def test_six_people_at_one_table_are_six_clusters(done: Path) -> None:
 
 
 def test_whoever_was_expected_and_not_found_is_counted_and_shown(done: Path) -> None:
-    assert summary(done)["expected"] == 3
-    assert summary(done)["expected_missing"] == 1
-    assert "Joe Biden" in (done / "report" / "index.html").read_text()
-    assert (done / "annotated" / "vice-president.jpg.jpg").is_file()
+    found = {(r["photo"], r["person"]): r["status"] for r in table(done, "expected")}
+    assert found == {
+        ("address.jpg", "Barack Obama"): "present",
+        ("blue-room.jpg", "Barack Obama"): "present",
+        ("table.jpg", "Barack Obama"): "absent",
+        ("vice-president.jpg", "Joe Biden"): "not_enrolled",
+    }
+    assert (summary(done)["expected"], summary(done)["expected_missing"]) == (4, 1)
+    assert "Expected and not found" in (done / "report" / "index.html").read_text()
+    assert (done / "annotated" / "table.jpg.jpg").is_file()
 
 
 def test_results_and_export_find_the_latest_job(done: Path, tmp_path: Path) -> None:
@@ -112,7 +118,7 @@ def test_results_of_no_job_say_so(tmp_path: Path) -> None:
 def test_every_table_is_exported_unless_told_otherwise(done: Path, tmp_path: Path) -> None:
     exported = headcount("export", "--archive", str(done / "archive"), "--to", str(tmp_path))
     assert exported.returncode == 0, exported.stderr
-    names = ("photos", "faces", "people", "clusters", "lineage")
+    names = ("photos", "faces", "people", "clusters", "lineage", "expected")
     assert {p.name for p in tmp_path.iterdir()} == {"tables.json"} | {
         f"{name}.csv" for name in names
     }

@@ -31,7 +31,7 @@ class RunResult:
     expected: pa.Table
     expected_forgotten: int = 0
     absence_changes: dict[str, int] = field(default_factory=dict)
-    """Numbers of `new_absences` and `ended_absences` since the run before."""
+    """Numbers of `new_absences` and `ended_absences` since the run before, if it had a roster."""
 
     @property
     def photos(self) -> int:

@@ -66,9 +66,10 @@ def write_run(
 def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Path) -> RunResult:
     """Keep this job's assignments and expectations, and write how they differ from the run before.
 
-    The result has the numbers of absences that are new or ended.
+    The result has the numbers of absences that are new or ended, where anybody was expected before.
     """
-    collection = job_tables(unit).collection
+    tables = job_tables(unit)
+    collection = tables.collection
     assignments = run.faces.select(history.ASSIGNMENTS.names)
     found = changes(
         clusters_in(previous), clusters_in(assignments), people_in(previous), people_in(assignments)
@@ -79,19 +80,14 @@ def _keep(unit: Unit, out: Store, previous: pa.Table, run: RunResult, folder: Pa
     formats = unit.spec.formats
     write_table(out, "lineage", results.LINEAGE, iter([lineage]), formats=formats, folder=folder)
     drop_formats(out, "lineage", results.LINEAGE, keep=formats)
-    diff, absences = diff_assignments(previous, assignments), _keep_expectations(unit, run.expected)
+    diff = diff_assignments(previous, assignments)
+    before, kept = previous_expectations(tables, unit.job_id), kept_expectations(run.expected)
+    absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
     write_json(out, results.DIFF, {**diff, **absences, "counts": counts})
     history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
-    return replace(run, absence_changes=absences["counts"])
-
-
-def _keep_expectations(unit: Unit, expected: pa.Table) -> dict[str, Any]:
-    """Keep what became of this job's expectations; how they differ from the run before."""
-    tables, kept = job_tables(unit), kept_expectations(expected)
-    absences = diff_absences(previous_expectations(tables, unit.job_id), kept)
-    write_expectations(unit.fenced, tables.keys, tables.collection, unit.job_id, kept)
-    return absences
+    write_expectations(unit.fenced, tables.keys, collection, unit.job_id, kept)
+    return replace(run, absence_changes=absences["counts"] if before.num_rows else {})
 
 
 def _write_tables(
