@@ -56,7 +56,7 @@ def comparable(rows: list[dict[str, Any]], *without: str) -> list[dict[str, Any]
 
 def said(out: Path) -> list[Any]:
     """Everything that a run says but for its own id."""
-    names = ("photos", "faces", "people", "clusters", "lineage")
+    names = ("photos", "faces", "people", "clusters", "lineage", "expected")
     tables = [comparable(table(out, name), "job_id") for name in names]
     return [*tables, json.loads((out / "diff.json").read_text())]
 

@@ -48,6 +48,10 @@ class Decision(StrEnum):
     IGNORED = "ignored"
 
 
+EXPECTED_HERE = "expected here"
+"""The evidence for a name that only a roster gives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle in pixels of the upright photo: left, top, width, height."""

@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.contract.vocabulary import Decision
+from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from workers.identity.candidates import Cosines, Search, UnclaimedFaces
 from workers.identity.one_to_one import assign_one_to_one
 from workers.tables.columns import NONE, Numbers, as_bool, index_of, take_or_null
 
-EVIDENCE = "expected here"
 HERE = 0.5
 """Chance that somebody who is expected in a photo and was not found is one of its unclaimed faces,
 before these were looked at: most rosters are better, so that probabilities are on the low side."""
@@ -155,7 +154,7 @@ def with_names(
         "person_id": take_or_null(ids, person),
         "person": take_or_null(names, person),
         "probability": pa.array(chance, pa.float32(), from_pandas=True),
-        "evidence": pa.scalar(EVIDENCE),
+        "evidence": pa.scalar(EXPECTED_HERE),
     }
     for name, column in given.items():
         place = faces.schema.get_field_index(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headcount.contract.stored.jobs import ReferenceReport
-from headcount.contract.vocabulary import Decision
+from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from headcount.rosters.statuses import Status
 from headcount.text import counted
 from workers.report.view import Report, ShownFace, ShownPhoto
@@ -123,7 +123,9 @@ def why(face: ShownFace, threshold: float, margin: float) -> str:
     if face.decision is Decision.IGNORED:
         return f"Too poor to judge: quality {score(face.quality)}"
     if face.decision is Decision.INFERRED:
-        return "Not similar enough by itself; grouped with faces that are"
+        expected = face.evidence == EXPECTED_HERE
+        basis = "expected in this photo" if expected else "grouped with faces that are"
+        return f"Not similar enough by itself; {basis}"
     if face.decision is Decision.MATCHED:
         return ""
     if face.similarity is None or face.nearest is None:

@@ -133,6 +133,7 @@ def _face(row: Mapping[str, Any]) -> ShownFace:
         runner_up=row["runner_up"],
         margin=row["margin"],
         cluster_id=row["cluster_id"],
+        evidence=row["evidence"],
     )
 
 

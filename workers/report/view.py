@@ -31,6 +31,7 @@ class ShownFace:
     runner_up: str | None = None
     margin: float | None = None
     cluster_id: str | None = None
+    evidence: str | None = None
     crop: bytes = field(default=b"", repr=False)
     """A square JPEG of the face with some surroundings, about 96 pixels wide."""
 

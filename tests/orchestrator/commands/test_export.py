@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from headcount.contract import results
-from headcount.contract.columns import VERSION
+from headcount.contract.columns import RESULTS, VERSION
 from headcount.contract.layout import ARCHIVE, JobKeys
 from headcount.contract.marks import MARKS, read_marks
 from headcount.contract.record import now
@@ -99,3 +99,23 @@ def test_a_table_that_cannot_be_read_is_said_to_be_out_of_reach(
     assert "people.parquet is out of reach" in told
     assert words in told
     assert not (tmp_path / "to" / MARKS).exists()
+
+
+def test_a_job_of_an_earlier_build_is_exported_without_the_tables_it_did_not_have(
+    out: Store, tmp_path: Path
+) -> None:
+    for name in ("photos", "faces", "people", "clusters", "lineage"):
+        schema = RESULTS[name].shown()
+        write_table(out, name, schema, [schema.empty_table()], formats=["parquet"], folder=tmp_path)
+    to = tmp_path / "to"
+    told = CliRunner().invoke(
+        command, ["--archive", str(tmp_path / "archive"), "--to", str(to)], standalone_mode=False
+    )
+    assert (told.return_value, told.exception) == (0, None)
+    assert "lineage.csv" in {path.name for path in to.iterdir()}
+    assert "expected.csv" not in {path.name for path in to.iterdir()}
+    out.delete("lineage.parquet")
+    told = CliRunner().invoke(
+        command, ["--archive", str(tmp_path / "archive"), "--to", str(to)], standalone_mode=False
+    )
+    assert told.exception is not None

@@ -117,6 +117,18 @@ def test_a_rejection_holds_until_the_face_is_given_that_name() -> None:
     assert answers(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
 
 
+def test_a_face_cannot_be_whom_it_was_rejected_for_renamed_from_or_kept_apart_from() -> None:
+    said = answers(
+        ("reject", "a", "ada"),
+        ("name", "b", "ada"),
+        ("name", "b", "ben"),
+        ("different", "cd", None),
+    )
+    faces = pa.table({"face_id": ["a", "b", "c", "d"], "person_id": [None, "ben", "cy", None]})
+    assert said.against(faces) == {("a", "ada"), ("b", "ada"), ("d", "cy")}
+    assert said.named == {"b"}
+
+
 def test_of_two_names_of_a_face_the_latest_holds() -> None:
     said = answers(("name", "ab", "p1"), ("name", "a", "p2"))
     assert said.renamed == {("a", "p1")}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workers.matching.match import NOBODY, accepted, match, probability
+from workers.matching.match import NOBODY, Matches, accepted, match, probability
 from workers.people.gallery import Gallery
 
 
@@ -52,6 +52,14 @@ def test_tiles_of_the_gallery_give_what_one_piece_gives_also_where_they_cut_a_pe
         np.testing.assert_array_equal(whole.person, parts.person)
         np.testing.assert_array_equal(whole.runner_up, parts.runner_up)
         np.testing.assert_allclose(whole.margin, parts.margin, rtol=1e-5)
+
+
+def test_matches_that_an_earlier_build_left_have_no_references() -> None:
+    found = match(np.array([unit(1, 0.2, 0)], np.float32), gallery(ADA_AND_BEN))
+    arrays = found.arrays()
+    assert arrays.pop("reference").tolist() == [1]
+    assert Matches.from_arrays(arrays).reference.tolist() == [NOBODY]
+    assert Matches.from_arrays(arrays).person.tolist() == found.person.tolist()
 
 
 def test_the_mean_of_several_references_counts_as_one_more() -> None:

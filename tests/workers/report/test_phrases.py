@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from headcount.contract.vocabulary import Decision, Outcome
+from headcount.contract.vocabulary import EXPECTED_HERE, Decision, Outcome
 from headcount.text import counted
 from tests.workers.report.test_page import words
 from tests.workers.report.views import (
@@ -69,6 +69,10 @@ def test_why_a_face_is_not_named():
     )
     assert phrases.why(IGNORED, PACK.threshold, PACK.margin) == "Too poor to judge: quality 0.07"
     assert phrases.why(MATCHED, PACK.threshold, PACK.margin) == ""
+    inferred = face(Decision.INFERRED)
+    assert "grouped" in phrases.why(inferred, PACK.threshold, PACK.margin)
+    expected = replace(inferred, evidence=EXPECTED_HERE)
+    assert "expected in this photo" in phrases.why(expected, PACK.threshold, PACK.margin)
 
 
 @pytest.mark.parametrize(

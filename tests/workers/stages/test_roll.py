@@ -145,6 +145,16 @@ def test_a_thousand_people_in_some_photo_and_one_that_cannot_be_read(tmp_path: P
     assert counts["absent"] == 0
 
 
+def test_a_hundred_thousand_expectations_all_have_a_row(tmp_path: Path) -> None:
+    names = [f"p{n}" for n in range(1_000)]
+    run = Runs(tmp_path, *names)
+    photos = {f"photo{n}": " ".join(names[n * 10 : n * 10 + 10]) for n in range(100)}
+    out = run(*(f"*,{name}" for name in names), **photos)
+    assert len(rows(out)) == 100_000
+    counts = summary(out)["expected_statuses"]
+    assert (counts["present"], counts["absent"] + counts["near_miss"]) == (1_000, 99_000)
+
+
 def test_a_photo_that_cannot_be_read_is_no_ones_absence(run: Runs) -> None:
     out = run("torn.jpg,ada", "/,bob", torn="?", fine="guest")
     assert summary(out)["expected_missing"] == 0
