@@ -63,5 +63,5 @@ def test_the_report_is_drawn_by_what_was_installed(installed: Path, tmp_path: Pa
     path = os.pathsep.join([str(installed), str(ROOT)])
     page = python("-P", "-c", DRAW, str(installed), folder=tmp_path, PYTHONPATH=path)
     assert page.startswith("<!doctype html>")
-    style = (ROOT / "workers" / "report" / "page.css").read_text()
+    style = (ROOT / "workers" / "report" / "templates" / "page.css").read_text()
     assert style.splitlines()[1].strip() in page

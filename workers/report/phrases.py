@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import EXPECTED_HERE, Decision
+from headcount.rosters.statuses import Status
 from headcount.text import counted
 from workers.report.view import Report, ShownFace, ShownPhoto
 
@@ -45,6 +44,17 @@ REMEDIES = {
     "bad_name": "Name the folder as the person is called.",
 }
 
+STATUSES = {
+    Status.NEAR_MISS: "Near miss",
+    Status.TOO_POOR_TO_SAY: "Too poor to say",
+    Status.ABSENT: "Absent",
+    Status.PHOTO_UNREADABLE: "Photo unreadable",
+    Status.PHOTO_ABSENT: "Photo not in the collection",
+    Status.NOT_ENROLLED: "Not enrolled",
+}
+
+IN_SOME = "in some photo of"
+"""Words before a scope that expects somebody in at least one of its photos."""
 
 EMPTY_FILE = "empty file"
 """Reason of a photo of no bytes, which no picture program opens."""
@@ -89,6 +99,8 @@ def sentence(report: Report) -> str:
         parts.append(f"{nobody} nobody has named")
     if report.missing_total:
         parts.append(f"{number(report.missing_total)} expected and not found")
+    if report.missing and report.missing.untold:
+        parts.append(f"{number(report.missing.untold)} expected and not checked")
     if report.unprocessed:
         parts.append(f"{counted(report.unprocessed, 'photo')} could not be read")
     return f"{found}: {', '.join(parts)}." if parts else f"{found}."
@@ -128,14 +140,6 @@ def remedy(reference: ReferenceReport) -> str:
     if reference.reason == EMPTY_FILE:
         return "There is nothing in the file: copy the photo into the folder again."
     return REMEDIES.get(reference.state, "")
-
-
-def enrolment_hint(name: str, not_enrolled: Mapping[str, str | None]) -> str:
-    """Note beside a missing name that nobody enrolled has; empty if somebody has it."""
-    if name not in not_enrolled:
-        return ""
-    alike = not_enrolled[name]
-    return " (nobody of that name is enrolled" + (f"; {alike} is)" if alike else ")")
 
 
 def picture(photo: ShownPhoto) -> str:

@@ -18,7 +18,6 @@ from headcount.storage import Store
 from headcount.storage.base import Reader
 from workers.images.decode import Decoded, decode
 from workers.report.annotate import annotate, crop, outline, preview
-from workers.report.choose import ClusterFaces
 from workers.report.run_result import RunResult
 from workers.report.view import ShownFace, ShownPhoto, ShownReference
 from workers.runtime.threads import ordered_map
@@ -63,15 +62,17 @@ class PhotoPictures:
 
 
 def photo_tasks(
-    result: RunResult, chosen: Iterable[str], clusters: Sequence[ClusterFaces]
+    result: RunResult, chosen: Iterable[str], crops: Iterable[tuple[str, str]]
 ) -> list[PhotoTask]:
-    """Tasks for the chosen photos and for the photos of cluster faces, sorted by key."""
+    """Tasks for the chosen photos and for the photos of further ``crops``, sorted by key.
+
+    A crop is named by photo and face id.
+    """
     chosen = list(chosen)
     missing = missing_people(result, chosen)
     tasks = {key: PhotoTask(key, [], missing.get(key, ()), show=True) for key in chosen}
-    for cluster in clusters:
-        for key, face in cluster.faces:
-            tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
+    for key, face in crops:
+        tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
     needed = isin(result.faces["photo"], tasks)
     for row in result.faces.filter(needed).to_pylist():
         tasks[row["photo"]].faces.append(_face(row))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from headcount.contract import results
 from headcount.contract.stored.archive import PackRecord
@@ -20,6 +22,7 @@ from workers.report.choose import (
     failures_by_cause,
     rows_of,
 )
+from workers.report.missing import choose_nearest, missing_view
 from workers.report.page import render
 from workers.report.pictures import (
     PhotoPictures,
@@ -29,7 +32,7 @@ from workers.report.pictures import (
     picture_reference,
 )
 from workers.report.run_result import RunResult
-from workers.report.view import Report, ShownCluster, ShownPerson, ShownReference
+from workers.report.view import Report, ShownCluster, ShownMissing, ShownPerson, ShownReference
 from workers.tables.columns import isin
 
 log = logging.getLogger(__name__)
@@ -53,8 +56,12 @@ def publish(
     ``references`` are the reports on this job's references. ``references_forgotten`` more were
     passed over, since their people were forgotten.
     """
-    chosen, clusters = choose_photos(result, sources.spec.annotate), choose_clusters(result)
-    pictures = picture_photos(sources, out, photo_tasks(result, chosen, clusters))
+    chosen = choose_photos(result, sources.spec.annotate)
+    clusters, unmet = choose_clusters(result), missing_view(result.expected)
+    nearest = choose_nearest(unmet.rows) if unmet else []
+    crops = [face for cluster in clusters for face in cluster.faces]
+    crops += [(row["photo"], row["face_id"]) for row in nearest]
+    pictures = picture_photos(sources, out, photo_tasks(result, chosen, crops))
     shown = tuple(pictures[key].shown for key in sorted(chosen) if key in pictures)
     people, refused = shown_people(sources, result, references)
     report = Report(
@@ -71,7 +78,7 @@ def publish(
         clusters=tuple(shown_cluster(cluster, pictures) for cluster in clusters),
         failures=failures_by_cause(rows_of(result.failures)),
         seconds=dict(seconds),
-        missing_total=result.absences.num_rows,
+        missing=unmet and shown_missing(sources, result, unmet, nearest, pictures),
         people_total=result.people.num_rows,
         people_found=result.people_found,
         people_refused=refused,
@@ -103,6 +110,31 @@ def shown_cluster(cluster: ClusterFaces, pictures: Mapping[str, PhotoPictures]) 
         if photo in pictures and face in pictures[photo].crops
     )
     return ShownCluster(cluster.cluster_id, cluster.total_faces, cluster.total_photos, crops)
+
+
+def shown_missing(
+    sources: PictureSources,
+    result: RunResult,
+    unmet: ShownMissing,
+    nearest: Iterable[Mapping[str, Any]],
+    pictures: Mapping[str, PhotoPictures],
+) -> ShownMissing:
+    """Expectations that are not met, with the pictures of the rows ``nearest``.
+
+    These are the crop of the nearest face and that of the person's first reference.
+    """
+    number = {person: n for n, person in enumerate(result.gallery.person_ids)}
+    crops: dict[tuple[str, str], bytes] = {}
+    references: dict[str, bytes] = {}
+    for row in nearest:
+        photo, face, name = row["photo"], row["face_id"], row["person"]
+        crop = pictures[photo].crops.get(face) if photo in pictures else None
+        if crop:
+            crops[photo, face] = crop
+        if crop and name not in references and row["person_id"] in number:
+            first = next(iter(_references(sources, result, number[row["person_id"]])), None)
+            references[name] = first.crop if first else b""
+    return replace(unmet, crops=crops, references=references)
 
 
 def shown_people(

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import JobSpec, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision, Outcome
+from headcount.rosters.statuses import MISSING, Status
+
+UNTOLD = (Status.PHOTO_UNREADABLE, Status.PHOTO_ABSENT, Status.NOT_ENROLLED)
+"""The statuses of expectations that could not be checked, and are nobody's absence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,6 @@ class ShownPhoto:
     """Link to the annotated photo, relative to the report page."""
     preview: bytes = field(default=b"", repr=False)
     """The annotated photo as a JPEG of at most 960 pixels."""
-    absent: bool = False
-    """Whether the photo is not in the collection although somebody was expected in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,35 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownMissing:
+    """Expectations that are not met, as ``rows`` of EXPECTED, all of them.
+
+    ``statuses`` counts all expectations. ``crops`` has the nearest face of some rows, by photo and
+    face id, ``references`` a reference of the people of these rows, by name: JPEGs.
+    """
+
+    rows: pa.Table
+    statuses: Mapping[str, int]
+    crops: Mapping[tuple[str, str], bytes] = field(default_factory=dict, repr=False)
+    references: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def expected(self) -> int:
+        """Number of all expectations."""
+        return sum(self.statuses.values())
+
+    @property
+    def absences(self) -> int:
+        """Number of expectations of people who were looked for and not found."""
+        return sum(self.statuses.get(status, 0) for status in MISSING)
+
+    @property
+    def untold(self) -> int:
+        """Number of expectations that could not be checked."""
+        return sum(self.statuses.get(status, 0) for status in UNTOLD)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All values of the page. Totals are of the whole run; lists may be cut, and say so."""
 
@@ -107,10 +140,8 @@ class Report:
     clusters: tuple[ShownCluster, ...]
     failures: tuple[Failure, ...]
     seconds: dict[str, float]
-    not_enrolled: Mapping[str, str | None] = field(default_factory=dict)
-    """Expected names that nobody enrolled has, each with one that differs by case only, or None."""
-    missing_total: int = 0
-    """Pairs of photo and person that were expected and not found."""
+    missing: ShownMissing | None = None
+    """Expectations that are not met; None without a roster."""
     people_total: int | None = None
     """Enrolled people, where ``people`` lists only some of them."""
     people_found: int | None = None
@@ -121,6 +152,11 @@ class Report:
     """Reference photos that were passed over because their people were forgotten."""
     expected_forgotten: int = 0
     """Pairs of photo and person that were passed over for the same reason."""
+
+    @property
+    def missing_total(self) -> int:
+        """Number of expectations of people who were looked for and not found."""
+        return self.missing.absences if self.missing else 0
 
     @property
     def enrolled(self) -> int:

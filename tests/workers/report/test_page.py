@@ -5,29 +5,34 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
 from headcount.contract.vocabulary import Decision
 from tests.workers.report.views import (
     EMPTY,
     FULL,
     MATCHED,
+    MISSING,
     PACK,
     PHOTO,
+    ROWS,
     SPEC,
     UNKNOWN,
     reference,
 )
 from workers.report import phrases
-from workers.report.page import along, link, render
+from workers.report.page import along, link, render, size
 from workers.report.palette import TONES, hexadecimal
 from workers.report.view import (
     Failure,
     ShownCluster,
+    ShownMissing,
     ShownPerson,
     ShownPhoto,
 )
@@ -58,7 +63,7 @@ class Outline(HTMLParser):
 
 def words(page: str) -> str:
     """A page's text, without markup."""
-    body = re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.DOTALL)
+    body = re.sub(r"<(style|script)\b[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
     inline = re.sub(r"</?(bdi|b|a|strong)\b[^>]*>", "", body)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", inline)).split())
 
@@ -83,7 +88,7 @@ def test_where_it_comes_from_is_on_the_page():
 
 def test_sections_come_in_their_order():
     page = render(FULL)
-    ids = ["references", "found", "unnamed", "counts", "failures", "reading"]
+    ids = ["missing", "references", "found", "unnamed", "counts", "failures", "reading"]
     places = [page.index(f'<h2 id="{name}"') for name in ids]
     assert places == sorted(places)
     assert {f"#{name}" for name in ids} <= {a["href"] for a in Outline(page).of("a")}
@@ -99,10 +104,16 @@ def test_keys_and_names_are_escaped_wherever_they_are_shown():
         shown=(ShownPhoto(NASTY, 1, 1, (nasty_face,), (name,), NASTY, b"p"),),
         clusters=(ShownCluster('c"><script>', 1, 1, ((NASTY, b"one"),)),),
         failures=(Failure("unreadable", NASTY, 1, (NASTY,)),),
+        missing=replace(
+            MISSING,
+            rows=ROWS.take([0]).set_column(
+                *(ROWS.schema.get_field_index("person"), "person", [[name]])
+            ),
+        ),
         seconds={"<b>": 1.0},
     )
     outline = Outline(render(report))
-    assert len(outline.of("script")) == 1
+    assert [script.get("type") for script in outline.of("script")] == ["application/json", None]
     assert all("onerror" not in attributes for _, attributes in outline.tags)
     assert " ".join(NASTY.split()) in words(render(report))
     assert outline.open == []
@@ -120,7 +131,7 @@ def test_nothing_is_loaded_from_anywhere():
     assert sources
     assert all(source and source.startswith("data:image/jpeg;base64,") for source in sources)
     assert outline.of("link", "iframe", "object", "embed") == []
-    assert "src" not in outline.of("script")[0]
+    assert all("src" not in script for script in outline.of("script"))
     assert re.findall(r"url\((?!data:)", page) == []
     assert "@import" not in page
     policy = next(m["content"] for m in outline.of("meta") if m.get("http-equiv"))
@@ -276,14 +287,52 @@ def test_every_picture_has_words_and_every_region_a_name():
     assert all("aria-labelledby" in attributes for attributes in outline.of("section"))
 
 
-def test_an_expected_photo_or_person_that_is_not_there_is_told_apart() -> None:
-    gone = ShownPhoto(
-        key="typo.jpg", width=0, height=0, faces=(), missing=("mary anning", "No One"), absent=True
+def test_without_a_roster_there_is_no_section_of_the_missing() -> None:
+    page = render(replace(FULL, missing=None))
+    assert 'id="missing' not in page
+    assert "#missing" not in page
+    assert "expected.parquet" not in page
+    assert len(Outline(page).of("script")) == 1
+
+
+def test_where_everybody_was_found_it_says_so() -> None:
+    met = ShownMissing(ROWS.slice(0, 0), {"present": 7})
+    said = words(render(replace(FULL, missing=met)))
+    assert "Nobody: 7 expectations, and everybody was found." in said
+    assert "expected and not" not in said
+
+
+def test_absences_are_counted_apart_from_what_could_not_be_checked() -> None:
+    said = words(render(FULL))
+    assert "1,007 times somebody was expected and not found, of 3,009 expectations." in said
+    assert "Near miss 1 Absent 1,006" in said
+    assert "2 expectations that cannot be told, and are nobody's absence." in said
+    assert "1,007 expected and not found, 2 expected and not checked" in phrases.sentence(FULL)
+
+
+def test_without_script_everybody_is_listed_with_a_link_to_the_photo() -> None:
+    page = render(FULL)
+    plain = re.search(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
+    assert plain is not None
+    assert words(plain[1]) == (
+        "Ada Lovelace in some photo of trip/: absent; why absent "
+        "lost/: photo not in the collection; why photo_absent "
+        "Grace Hopper trip/day 1.jpg: near miss; 0.02 below "
+        "Mary Anning trip/day 1.jpg: absent; why absent "
+        "No One trip/day 1.jpg: not enrolled; why not_enrolled"
     )
-    not_enrolled = {"mary anning": "Mary Anning", "No One": None}
-    said = words(render(replace(FULL, shown=(gone,), not_enrolled=not_enrolled)))
-    assert "This photo is not in the collection." in said
-    assert "mary anning (nobody of that name is enrolled; Mary Anning is)" in said
-    assert "No One (nobody of that name is enrolled)" in said
-    assert "No face was found." not in said
-    assert "0 \N{MULTIPLICATION SIGN} 0" not in said
+    assert plain[1].count('href="#photo-1"') == 3
+    assert "photo-1" in {article.get("id") for article in Outline(page).of("article")}
+
+
+def test_a_list_too_long_without_script_names_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.report.missing_data.PLAIN_ROWS", 4)
+    assert "All rows are in expected.parquet" in words(render(FULL))
+
+
+def test_a_browser_knows_the_size_of_each_photo_before_it_is_decoded() -> None:
+    wide = io.BytesIO()
+    Image.new("RGB", (720, 480)).save(wide, "JPEG")
+    photo = replace(PHOTO, preview=wide.getvalue())
+    assert 'style="--wide:720px;--ratio:1.5"' in render(replace(FULL, shown=(photo,)))
+    assert size(b"no picture") == (3, 2)

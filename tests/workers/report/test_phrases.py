@@ -28,7 +28,7 @@ def test_the_result_is_one_sentence():
         faces=96,
         outcomes={"faces": 38, "unreadable": 3},
         clusters_total=31,
-        missing_total=0,
+        missing=None,
     )
     assert phrases.sentence(report) == (
         "41 photos, 96 faces: 2 people recognised 23 times, 31 people nobody has named, "

@@ -12,7 +12,6 @@ from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
 from tests.workers.report.test_choose import run_result
 from tests.workers.report.views import SPEC
-from workers.report.choose import ClusterFaces
 from workers.report.pictures import (
     PhotoTask,
     PictureSources,
@@ -87,17 +86,18 @@ def test_a_photo_that_is_gone_or_broken_is_shown_without_pictures(photos: Memory
     assert len(done) == 2
 
 
-def test_tasks_join_the_photos_that_are_shown_and_those_of_cluster_faces() -> None:
+def test_tasks_join_the_photos_that_are_shown_and_those_of_further_crops() -> None:
     columns = ("x", "y", "w", "h", "decision", "person", "nearest", "similarity", "probability")
-    result = run_result(("b.jpg", "b/0", 0.5, None, "c1"), missing={"a.jpg": ("Ada",)})
+    missing = {"a.jpg": ("Ada", "Ada"), "b.jpg": ("Bob",)}
+    result = run_result(("b.jpg", "b/0", 0.5, None, "c1"), missing=missing)
     faces = result.faces
     for name in (*columns, "runner_up", "margin", "evidence"):
         value = "unknown" if name == "decision" else 1.0 if name in "xywh" else None
         faces = faces.append_column(name, pa.array([value]))
     vars(result)["faces"] = faces
-    cluster = ClusterFaces("c1", 1, 1, (("b.jpg", "b/0"),))
-    one, other = photo_tasks(result, ["a.jpg"], [cluster])
+    one, other = photo_tasks(result, ["a.jpg"], [("b.jpg", "b/0")])
     assert (one.key, one.show, one.missing, one.faces) == ("a.jpg", True, ("Ada",), [])
+    assert other.missing == ()
     assert (other.key, other.show, other.crops) == ("b.jpg", False, {"b/0"})
     assert [f.face_id for f in other.faces] == ["b/0"]
 

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,17 +10,52 @@ from headcount.contract import results
 from headcount.contract.stored.jobs import ReferenceReport
 from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
+from tests.workers.report.views import unmet
 from workers.people.gallery import NOBODY_ENROLLED
 from workers.report import pictures, publish
 from workers.report.annotate import preview
-from workers.report.pictures import PictureSources
+from workers.report.missing import choose_nearest
+from workers.report.pictures import PhotoPictures, PictureSources
 from workers.report.publish import clear_annotated
 from workers.report.run_result import RunResult
+from workers.report.view import ShownMissing, ShownPhoto, ShownReference
 
 
 def sources(people: str | None) -> PictureSources:
     """Where the pictures of a job with this people folder come from."""
     return cast("PictureSources", SimpleNamespace(spec=SimpleNamespace(people=people)))
+
+
+def test_the_nearest_face_of_a_missing_person_is_shown_beside_the_first_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [
+        unmet("Ada", "near_miss", photo="a.jpg", face_id="a/0"),
+        unmet("Ada", "absent", photo="b.jpg", face_id="b/0"),
+        unmet("Bob", "absent", photo="gone.jpg", face_id="g/0"),
+    ]
+    view = ShownMissing(pa.Table.from_pylist(rows, results.EXPECTED), {"absent": 3})
+    opened = list[int]()
+
+    def reference(_: object, _result: object, number: int) -> Iterator[ShownReference]:
+        opened.append(number)
+        report = ReferenceReport(person="Ada", photo="ada.jpg", state="enrolled")
+        yield ShownReference(report, crop=b"reference")
+        pytest.fail("a second reference was opened")
+
+    monkeypatch.setattr(publish, "_references", reference)
+    result = SimpleNamespace(gallery=SimpleNamespace(person_ids=("bob", "ada")))
+    pictures = {
+        key: PhotoPictures(ShownPhoto(key, 1, 1, ()), {f"{key[0]}/0": crop})
+        for key, crop in (("a.jpg", b"one"), ("b.jpg", b"two"))
+    }
+    shown = publish.shown_missing(
+        sources(None), cast("RunResult", result), view, choose_nearest(view.rows), pictures
+    )
+    assert shown.crops == {("a.jpg", "a/0"): b"one", ("b.jpg", "b/0"): b"two"}
+    assert shown.references == {"Ada": b"reference"}
+    assert opened == [1]
+    assert shown.rows is view.rows
 
 
 def test_what_an_earlier_run_drew_goes_and_pictures_of_the_users_own_stay() -> None:

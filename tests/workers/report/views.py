@@ -3,14 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import JobSpec, Limits, ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
+from headcount.rosters.statuses import EXPECTED
 from workers.report.view import (
     Failure,
     Report,
     ShownCluster,
     ShownFace,
+    ShownMissing,
     ShownPerson,
     ShownPhoto,
     ShownReference,
@@ -77,6 +81,29 @@ def reference(state: str, reason: str | None = None) -> ShownReference:
     return ShownReference(report, preview=b"shot", crop=b"face")
 
 
+def unmet(person: str, status: str, **facts: object) -> dict[str, object]:
+    """A row of EXPECTED; it is met or not as its status says."""
+    row = {"scope": "trip/day 1.jpg", "needed": "every", "photo": "trip/day 1.jpg"}
+    known = {"person_id": person.casefold(), "reason": f"why {status}"}
+    return row | known | {"person": person, "status": status} | facts
+
+
+ROWS = pa.Table.from_pylist(
+    [
+        unmet("Mary Anning", "absent"),
+        unmet("Grace Hopper", "near_miss", face_id="f1", similarity=0.34, reason="0.02 below"),
+        unmet("Ada Lovelace", "absent", scope="trip/", needed="some", photo=None),
+        unmet("No One", "not_enrolled", person_id=None),
+        unmet("Ada Lovelace", "photo_absent", scope="lost/", photo=None),
+    ],
+    EXPECTED,
+)
+MISSING = ShownMissing(
+    ROWS,
+    {"present": 2_000, "absent": 1_006, "near_miss": 1, "not_enrolled": 1, "photo_absent": 1},
+    {("trip/day 1.jpg", "f1"): b"nearest"},
+    {"Grace Hopper": b"reference"},
+)
 FULL = replace(
     EMPTY,
     photos=31_000,
@@ -93,5 +120,5 @@ FULL = replace(
     clusters=(ShownCluster("c3f2a9d1", 1_412, 907, (("k/1.jpg", b"one"), ("k/2.jpg", b"two"))),),
     failures=(Failure("unreadable", "not an image", 2, ("bad/1.jpg",)),),
     seconds={"fetch": 5.25, "detect": 4_210.0},
-    missing_total=1_007,
+    missing=MISSING,
 )
