@@ -11,6 +11,10 @@ import pyarrow.compute as pc
 from headcount.contract.vocabulary import PROCESSED, Decision
 from headcount.rosters.scopes import Scope
 
+_FACE_COLUMNS = (
+    *("photo", "face_id", "decision", "person_id", "similarity", "quality"),
+    "nearest_person_id",
+)
 FLUSHED = 1 << 22
 """Pairs of scope and face that are held at once."""
 
@@ -131,10 +135,12 @@ def find(
     """What was found, from the tables of a job.
 
     ``photos``: photo, outcome, reason. ``faces``: photo, face_id, decision, person_id, similarity,
-    quality. ``candidates``: photo, face_id, person_id, similarity, and ``lacking``, how far below
-    what this pair would need, or ``threshold``, what it would need. ``enrolled``: names by id.
+    quality, and nearest_person_id where it is known. ``candidates``: photo, face_id, person_id,
+    similarity, and ``lacking``, how far below what this pair would need, or ``threshold``, what it
+    would need. ``enrolled``: names by id.
     """
-    faces = faces.select(["photo", "face_id", "decision", "person_id", "similarity", "quality"])
+    known = [name for name in _FACE_COLUMNS if name in faces.column_names]
+    faces = faces.select(known)
     photos = photos.select(["photo", "outcome", "reason"]).sort_by("photo").combine_chunks()
     failed = photos.filter(pc.invert(pc.is_in(photos["outcome"], pa.array(sorted(PROCESSED)))))
     numbering = Numbering(_array(photos["photo"]), pa.array(enrolled, pa.string()))
@@ -165,8 +171,22 @@ def _met(claimed: pa.Table, numbering: Numbering) -> Faces:
     """The faces that were given a name: the matched ones first, then by similarity."""
     table = claimed.append_column("inferred", pc.equal(claimed["decision"], Decision.INFERRED))
     table = table.append_column("person", numbering.of_people(claimed["person_id"]))
+    table = table.set_column(
+        table.schema.get_field_index("similarity"), "similarity", _to_the_person(claimed)
+    )
     order = [("inferred", "ascending"), ("similarity", "descending"), ("quality", "descending")]
     return _ranked(table, order, numbering, ["inferred"])
+
+
+def _to_the_person(claimed: pa.Table) -> pa.ChunkedArray:
+    """The cosines of faces to the people whose names they have.
+
+    Null where a name was inferred and somebody else is nearer: the similarity is to that one.
+    """
+    if "nearest_person_id" not in claimed.column_names:
+        return claimed["similarity"]
+    own = pc.fill_null(pc.equal(claimed["nearest_person_id"], claimed["person_id"]), False)
+    return pc.if_else(own, claimed["similarity"], pa.scalar(None, pa.float32()))
 
 
 def _near(free: pa.Table, candidates: pa.Table, numbering: Numbering) -> Faces:

@@ -84,6 +84,15 @@ def slashed(text: str) -> str:
     return text.replace("\\", "/").removeprefix("./") or text
 
 
+def each_once(lines: pa.Table, scopes: Scopes) -> pa.Table:
+    """The first line of each scope, person and need, however the scope is spelled."""
+    numbered = lines.append_column(
+        "same", pa.array([scopes[text].text for text in lines["scope"].to_pylist()], pa.string())
+    ).append_column("row", pa.arange(0, lines.num_rows))
+    first = numbered.group_by(["same", "person_id", "needed"]).aggregate([("row", "min")])
+    return lines.take(first["row_min"].combine_chunks().sort())
+
+
 def count_rows(lines: pa.Table, scopes: Scopes) -> list[int]:
     """How many expectations each line makes: one a photo with ``every``, and one otherwise."""
     return [

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
+from headcount.contract.stored.jobs import TableFormat
 from headcount.errors import FatalError, ObjectError
 from headcount.rosters.read import Roster, read_roster
 from headcount.storage.base import Reader
-from headcount.storage.uris import split_object_uri
+from headcount.storage.uris import canonical_uri, split_object_uri
 
+FORMATS = get_args(TableFormat)
+"""Suffixes of result tables."""
 MAX_BYTES = 1 << 30
 """Bytes of a roster, at most: ten million lines of a hundred letters."""
+
+
+def require_apart(uri: str, out: str) -> None:
+    """Raise FatalError where a roster lies where a job writes its table `expected`.
+
+    The job would write over it, or take it for a table of the run before and remove it.
+    """
+    store, key = split_object_uri(uri)
+    name, _, suffix = key.rpartition(".")
+    if store == canonical_uri(out) and name == "expected" and suffix in FORMATS:
+        raise FatalError(
+            f"the roster {uri} lies where the results go, under the name of a result table: move "
+            "it, give it another name, or choose another --out"
+        )
 
 
 def fetch_roster(uri: str, open_store: Callable[[str], Reader]) -> Roster:

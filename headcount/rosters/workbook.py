@@ -8,6 +8,7 @@ spans is bounded, and such cells are told.
 from __future__ import annotations
 
 import io
+import math
 import posixpath
 import re
 import zipfile
@@ -306,6 +307,8 @@ def _cell(value: Any) -> Cell:
         return value
     if isinstance(value, bool):
         return BadCell(f"a cell is the truth value {str(value).upper()}: format it as text")
+    if isinstance(value, float) and not math.isfinite(value):
+        return BadCell("a cell is a number that is too large to read: format it as text")
     if isinstance(value, (int, float)):
         return str(int(value)) if value == int(value) else str(value)
     return BadCell(f"a cell is a date or a time ({value}): format it as text, and type it again")

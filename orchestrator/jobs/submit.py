@@ -19,7 +19,7 @@ from headcount.contract.stored.jobs import (
 )
 from headcount.contract.vocabulary import new_job_id
 from headcount.errors import FatalError
-from headcount.rosters.source import fetch_roster
+from headcount.rosters.source import fetch_roster, require_apart
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
@@ -102,6 +102,8 @@ def check_sources(spec: JobSpec, s3: S3Settings) -> None:
     _check_photos(spec, s3)
     _check_people(spec, s3)
     check_expected(spec, s3)
+    if spec.expected is not None:
+        require_apart(spec.expected, spec.out)
 
 
 def open_archive(uri: str, s3: S3Settings) -> Store:

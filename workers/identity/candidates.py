@@ -29,6 +29,11 @@ from workers.tables.embeddings import EmbeddingLookup
 
 FACES_AT_ONCE, PEOPLE_AT_ONCE = 2_048, 4_096
 """Faces and people of one block of cosines: 32 MB, and as much again while they are made."""
+SCOPES_KEPT = 8
+"""Scopes that keep their people's references from one block of faces to the next, at most.
+
+Further ones copy them again for each block: a roster may have a hundred thousand scopes.
+"""
 
 Cosines = NDArray[np.float32]
 
@@ -168,15 +173,19 @@ class Search:
     def in_scopes(self, lines: pa.Table, scopes: Scopes) -> pa.Table:
         """CANDIDATES of lines that need some photo of a scope: the face that lacks least there."""
         asked = [_ScopeSearch(scope, people) for scope, people in self._by_scope(lines, scopes)]
+        kept: list[_ScopeSearch] = []
         for start in range(0, len(self.unclaimed.rows) if asked else 0, FACES_AT_ONCE):
             block = np.arange(start, min(start + FACES_AT_ONCE, len(self.unclaimed.rows)))
             keys = one_array(self.unclaimed.faces["photo"].slice(start, len(block)))
             meeting = [s for s in asked if s.scope.pattern.meets(str(keys[0]), str(keys[-1]))]
+            kept = _let_go(kept, meeting[:SCOPES_KEPT])
             embeddings = self.comparison.embeddings[self.unclaimed.rows[block]] if meeting else None
-            for search in meeting:
+            for n, search in enumerate(meeting):
                 inside = search.scope.pattern.select(keys).to_numpy()
                 if len(inside) and embeddings is not None:
                     self._look(search, block[inside], embeddings[inside])
+                if n >= SCOPES_KEPT:
+                    search.chosen = None
         found = _Found()
         for search in asked:
             hit = np.flatnonzero(search.face != NONE)
@@ -267,6 +276,15 @@ class _ScopeSearch:
         self.face = np.full(len(people), NONE, np.int64)
         self.similarity = np.full(len(people), np.nan, np.float32)
         self.lacking = np.full(len(people), np.inf, np.float32)
+
+
+def _let_go(kept: list[_ScopeSearch], staying: list[_ScopeSearch]) -> list[_ScopeSearch]:
+    """The searches that keep their people's references; the others give theirs back."""
+    still = {id(search) for search in staying}
+    for search in kept:
+        if id(search) not in still:
+            search.chosen = None
+    return staying
 
 
 class _Found:

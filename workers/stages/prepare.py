@@ -10,6 +10,7 @@ from headcount.contract.layout import ARCHIVE
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
+from headcount.rosters.source import require_apart
 from workers.people.enrolment import enrol_one, enrol_people
 from workers.people.roster import read_expected
 from workers.runtime.unit import Unit
@@ -25,6 +26,8 @@ def prepare_job(unit: Unit) -> DoneMarker:
     began = time.monotonic()
     for _ in decisions.read(unit.store):
         pass
+    if unit.spec.expected is not None:
+        require_apart(unit.spec.expected, unit.spec.out)
     read_expected(unit.spec.expected, unit.context.open)
     record = unit.context.pack(unit.spec.model).record
     first = ArchiveRecord(

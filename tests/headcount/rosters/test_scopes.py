@@ -12,6 +12,7 @@ from headcount.rosters.scopes import (
     Photos,
     check_rows,
     count_rows,
+    each_once,
     expand,
     in_memory,
     resolve,
@@ -154,3 +155,12 @@ def test_too_many_rows_are_refused_with_the_lines_that_make_the_most() -> None:
     assert "Ben in *, 8 photos" in told[0]
     lines = lines_of(("*", "Ada", "some"))
     assert check_rows(lines, resolve(lines, photos_of()), "r.csv", most=1) == 1
+
+
+def test_an_expectation_is_one_however_its_scope_is_spelled() -> None:
+    spelled = ["a\\1.jpg", "./a/1.jpg", "a/1.jpg", "w\\x.jpg"]
+    rows = [(n, text, "Ada", "ada", "every") for n, text in enumerate(spelled, 2)]
+    made = [dict(zip(LINES.names, row, strict=True)) for row in rows]
+    lines = pa.Table.from_pylist(made, LINES)
+    kept = each_once(lines, resolve(lines, in_memory(pa.array(KEYS))))
+    assert kept["line"].to_pylist() == [2, 5]

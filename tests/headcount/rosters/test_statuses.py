@@ -304,3 +304,18 @@ def test_made_up_jobs_are_told_as_by_the_list_of_rules(seed: int) -> None:
         if row["face_id"] is not None:
             assert any((f[0], f[1]) == (row["photo"], row["face_id"]) for f in faces)
         assert row["reason"]
+
+
+def test_a_similarity_to_somebody_else_is_not_the_expected_persons() -> None:
+    lines = table(LINES, [(2, "a.jpg", "Ada", person_id("Ada"), "every")])
+    faces = table(FACES, [(*INFERRED[:3], person_id("Ada"), *INFERRED[4:])])
+    photos, keys = table(PHOTOS, GOOD), in_memory(pa.array(["a.jpg"]))
+    scopes = resolve(lines, keys)
+    for nearest, similarity in (("Ben", None), ("Ada", pytest.approx(0.3))):
+        column = pa.array([person_id(nearest)])
+        found = findings(
+            photos, faces.append_column("nearest_person_id", column), table(CANDIDATES, [])
+        )
+        (row,) = statuses(next(expand(lines, scopes, keys)), scopes, found).to_pylist()
+        assert (row["status"], row["face_id"]) == (Status.INFERRED, "f2")
+        assert row["similarity"] == similarity

@@ -69,6 +69,8 @@ def test_cells_that_are_no_text_say_so() -> None:
     assert "a date or a time (2024-05-01" in found[2][0]
     assert "TRUE" in found[3][1]
     assert "formula has no result" in found[4][1]
+    endless = rows_of(page(HEAD, (Raw("", "<v>1e999</v>"), "Ada")))
+    assert "too large" in endless[2][0]
 
 
 def test_a_formula_with_a_result_is_its_result() -> None:

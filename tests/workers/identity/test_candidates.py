@@ -72,10 +72,12 @@ def lines(*rows: Sequence[str]) -> pa.Table:
     return pa.Table.from_pylist(made, LINES)
 
 
+@pytest.mark.parametrize("kept", [0, 1, 8])
 @pytest.mark.parametrize("block", [1, 2, 100])
 def test_where_some_photo_is_enough_the_best_face_of_the_whole_scope_is(
-    block: int, monkeypatch: pytest.MonkeyPatch
+    block: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(candidates, "SCOPES_KEPT", kept)
     monkeypatch.setattr(candidates, "FACES_AT_ONCE", block)
     monkeypatch.setattr(candidates, "PEOPLE_AT_ONCE", 1)
     faces = faces_of(PHOTOS, COSINES, PEOPLE)

@@ -412,3 +412,12 @@ def test_pictures_go_of_every_photo_in_which_a_roster_expected_the_person(tmp_pa
     remove_from_results(job(tmp_path / "out"), stone, S3Settings(), expected=[str(roster)])
     left = [info.key for info in out.list("annotated/")]
     assert left == [results.annotated_key("2025/1.jpg")]
+
+
+def test_a_report_is_withdrawn_whose_list_of_the_missing_alone_has_the_name() -> None:
+    for name in ('Ada "Countess" Lovelace', "Bob <x>", "Back\\slash"):
+        stone = ForgottenRecord(person_id="p1", at=now(), state="removing", person=name)
+        out = MemoryStore()
+        data = json.dumps([name], ensure_ascii=False).replace("<", "\\u003c")
+        out.put(results.REPORT, f'<script type="application/json">{data}</script>'.encode())
+        assert replace_report(out, stone, shows=False)
