@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 DEFUSED = re.compile(r"''*[=+\-@\t\r]")
@@ -24,3 +25,8 @@ def printable(text: str) -> str:
 def undefused(text: str) -> str:
     """A cell's text without the mark ``'`` that keeps a spreadsheet from running it."""
     return text[1:] if DEFUSED.match(text) else text
+
+
+def script_json(data: object) -> str:
+    """Data as JSON that may stand in a script element of a page: no ``<`` can end it."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -34,7 +34,7 @@ class Best:
         table = pa.table({"key": keys, "row": rows, "count": counts})
         found = table.group_by("key").aggregate([("row", "min"), ("count", "sum")])
         one = found.combine_chunks()
-        return cls(*(_array(one[name]) for name in ("key", "row_min", "count_sum")))
+        return cls(*(one_array(one[name]) for name in ("key", "row_min", "count_sum")))
 
     def look_up(self, keys: pa.Array) -> pa.Array:
         """The best row of each of the keys; null where there is none."""
@@ -64,9 +64,9 @@ class Faces:
         """The faces of a table whose rows are the best first, with ``photo_number``."""
         table = table.combine_chunks()
         by_photo = pc.sort_indices(table["photo_number"]).cast(pa.int64())
-        keys = _array(pair_keys(table["photo_number"], table["person"], people))
+        keys = one_array(pair_keys(table["photo_number"], table["person"], people))
         in_photos = Best.of(keys, pa.arange(0, table.num_rows))
-        return cls(table, people, by_photo, _array(table["photo"].take(by_photo)), in_photos)
+        return cls(table, people, by_photo, one_array(table["photo"].take(by_photo)), in_photos)
 
     def in_scopes(self, scopes: Iterable[Scope]) -> Best:
         """The best face for each scope, by its number, and person."""
@@ -81,7 +81,7 @@ class Faces:
             rows.append(found)
             scope_number = pa.repeat(pa.scalar(number, pa.int64()), len(found))
             keys.append(
-                _array(pair_keys(scope_number, self.table["person"].take(found), self.people))
+                one_array(pair_keys(scope_number, self.table["person"].take(found), self.people))
             )
             held += len(found)
             if held > FLUSHED:
@@ -104,11 +104,11 @@ class Numbering:
 
     def of_photos(self, photos: pa.Array | pa.ChunkedArray) -> pa.Array:
         """The numbers of photos; null of those that are not there."""
-        return _array(pc.index_in(photos, value_set=self.photos).cast(pa.int64()))
+        return one_array(pc.index_in(photos, value_set=self.photos).cast(pa.int64()))
 
     def of_people(self, ids: pa.Array | pa.ChunkedArray) -> pa.Array:
         """The numbers of people by their ids; null of who is not enrolled."""
-        return _array(pc.index_in(ids, value_set=self.ids).cast(pa.int64()))
+        return one_array(pc.index_in(ids, value_set=self.ids).cast(pa.int64()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def find(
     faces = faces.select(known)
     photos = photos.select(["photo", "outcome", "reason"]).sort_by("photo").combine_chunks()
     failed = photos.filter(pc.invert(pc.is_in(photos["outcome"], pa.array(sorted(PROCESSED)))))
-    numbering = Numbering(_array(photos["photo"]), pa.array(enrolled, pa.string()))
+    numbering = Numbering(one_array(photos["photo"]), pa.array(enrolled, pa.string()))
     claimed = pc.and_(
         pc.is_in(faces["decision"], pa.array([Decision.MATCHED, Decision.INFERRED])),
         pc.is_valid(faces["person_id"]),
@@ -151,7 +151,7 @@ def find(
     free = faces.filter(pc.invert(claimed))
     return Findings(
         photos,
-        _array(failed["photo"]),
+        one_array(failed["photo"]),
         numbering,
         _met(faces.filter(claimed), numbering),
         _near(free, candidates, numbering),
@@ -191,7 +191,7 @@ def _to_the_person(claimed: pa.Table) -> pa.ChunkedArray:
 
 def _near(free: pa.Table, candidates: pa.Table, numbering: Numbering) -> Faces:
     """The pairs of an unclaimed face and a person: those that lack the least first."""
-    at = _array(pc.index_in(_face_keys(candidates), value_set=_array(_face_keys(free))))
+    at = one_array(pc.index_in(_face_keys(candidates), value_set=one_array(_face_keys(free))))
     pairs, at = candidates.filter(at.is_valid()), at.drop_null()
     if "lacking" in candidates.column_names:
         lacking = pairs["lacking"]
@@ -246,6 +246,6 @@ def _merged(best: Best, keys: list[pa.Array], rows: list[pa.Array]) -> Best:
     )
 
 
-def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """A column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

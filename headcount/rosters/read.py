@@ -77,7 +77,7 @@ def read_roster(data: bytes, source: str) -> Roster:
     reading = _Reading()
     lines = pa.Table.from_batches(reading.batches(sheet), schema=LINES)
     reading.raise_bad(source)
-    return Roster(_each_once(lines), tuple(reading.nobody), tuple(reading.nowhere))
+    return Roster(each_once(lines, lines["scope"]), tuple(reading.nobody), tuple(reading.nowhere))
 
 
 @dataclass(slots=True)
@@ -133,9 +133,10 @@ class _Reading:
             self.bad.append((number, fault))
 
 
-def _each_once(lines: pa.Table) -> pa.Table:
-    """The first line of each scope, person and need."""
-    numbered = lines.append_column("row", pa.arange(0, lines.num_rows))
+def each_once(lines: pa.Table, scopes: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The first line of each scope, person and need; ``scopes`` are the lines' in one spelling."""
+    numbered = lines.select(["person_id", "needed"]).append_column("scope", scopes)
+    numbered = numbered.append_column("row", pa.arange(0, lines.num_rows))
     first = numbered.group_by(["scope", "person_id", "needed"]).aggregate([("row", "min")])
     return lines.take(first["row_min"].combine_chunks().sort())
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from headcount.errors import FatalError
 from headcount.rosters.patterns import WILDCARDS, Pattern, folder, glob
-from headcount.rosters.read import EVERY, LINES
+from headcount.rosters.read import EVERY, LINES, each_once
 
 Photos = Callable[[], Iterable[pa.Array]]
 """The keys of a collection's photos as arrays of texts, anew with every call. Each key is in one
@@ -84,13 +84,10 @@ def slashed(text: str) -> str:
     return text.replace("\\", "/").removeprefix("./") or text
 
 
-def each_once(lines: pa.Table, scopes: Scopes) -> pa.Table:
+def each_resolved_once(lines: pa.Table, scopes: Scopes) -> pa.Table:
     """The first line of each scope, person and need, however the scope is spelled."""
-    numbered = lines.append_column(
-        "same", pa.array([scopes[text].text for text in lines["scope"].to_pylist()], pa.string())
-    ).append_column("row", pa.arange(0, lines.num_rows))
-    first = numbered.group_by(["same", "person_id", "needed"]).aggregate([("row", "min")])
-    return lines.take(first["row_min"].combine_chunks().sort())
+    texts = [scopes[text].text for text in lines["scope"].to_pylist()]
+    return each_once(lines, pa.array(texts, pa.string()))
 
 
 def count_rows(lines: pa.Table, scopes: Scopes) -> list[int]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
-from headcount.contract.stored.jobs import TableFormat
+from headcount.contract.stored.jobs import TABLE_FORMATS
 from headcount.errors import FatalError, ObjectError
 from headcount.rosters.read import Roster, read_roster
 from headcount.storage.base import Reader
 from headcount.storage.uris import canonical_uri, split_object_uri
 
-FORMATS = get_args(TableFormat)
-"""Suffixes of result tables."""
 MAX_BYTES = 1 << 30
 """Bytes of a roster, at most: ten million lines of a hundred letters."""
 
@@ -24,7 +21,7 @@ def require_apart(uri: str, out: str) -> None:
     """
     store, key = split_object_uri(uri)
     name, _, suffix = key.rpartition(".")
-    if store == canonical_uri(out) and name == "expected" and suffix in FORMATS:
+    if store == canonical_uri(out) and name == "expected" and suffix in TABLE_FORMATS:
         raise FatalError(
             f"the roster {uri} lies where the results go, under the name of a result table: move "
             "it, give it another name, or choose another --out"

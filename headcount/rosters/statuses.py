@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from headcount.contract import results
 from headcount.contract.vocabulary import Outcome
-from headcount.rosters.findings import Findings, pair_keys
+from headcount.rosters.findings import Findings, one_array, pair_keys
 from headcount.rosters.hints import hints
 from headcount.rosters.read import EVERY
 from headcount.rosters.scopes import Kind, Scope, Scopes
@@ -66,7 +66,7 @@ def statuses(expectations: pa.Table, scopes: Scopes, found: Findings) -> pa.Tabl
     expectations = expectations.combine_chunks()
     by_text = {scope.text: scope for scope in scopes.values()}
     at = pa.arange(0, expectations.num_rows)
-    every = _array(pc.equal(expectations["needed"], EVERY))
+    every = one_array(pc.equal(expectations["needed"], EVERY))
     rest = pc.invert(every)
     one = _by_photo(expectations.filter(every), by_text, found)
     other = _by_scope(expectations.filter(rest), by_text, found)
@@ -107,7 +107,7 @@ def _by_photo(rows: pa.Table, scopes: dict[str, Scope], found: Findings) -> pa.T
     photos = found.numbering.of_photos(rows["photo"])
     people = found.numbering.of_people(rows["person_id"])
     outcomes = found.photos["outcome"].take(photos)
-    keys = _array(pair_keys(photos, people, found.met.people))
+    keys = one_array(pair_keys(photos, people, found.met.people))
     poor = found.poor.in_photos
     why = _failure(outcomes, found.photos["reason"].take(photos))
     no_face = pc.fill_null(pc.equal(outcomes, Outcome.NO_FACE), False)
@@ -115,13 +115,13 @@ def _by_photo(rows: pa.Table, scopes: dict[str, Scope], found: Findings) -> pa.T
         enrolled=people.is_valid(),
         here=photos.is_valid(),
         nowhere=_no_scope(rows, scopes),
-        failed=_array(why.is_valid()),
+        failed=one_array(why.is_valid()),
         why=why,
         met=found.met.in_photos.look_up(keys),
         near=found.near.in_photos.look_up(keys),
         poor=poor.look_up(photos),
         poor_faces=poor.count(photos),
-        nobody=_array(
+        nobody=one_array(
             pc.if_else(no_face, "the photo has no face", "no face in the photo is like this person")
         ),
     )
@@ -130,11 +130,11 @@ def _by_photo(rows: pa.Table, scopes: dict[str, Scope], found: Findings) -> pa.T
 
 def _by_scope(rows: pa.Table, by_text: dict[str, Scope], found: Findings) -> pa.Table:
     """The statuses of expectations of some photo of a scope each."""
-    encoded = _array(rows["scope"]).dictionary_encode()
+    encoded = one_array(rows["scope"]).dictionary_encode()
     numbers = encoded.indices.cast(pa.int64())
     scopes = [by_text[text] for text in encoded.dictionary.to_pylist()]
     people = found.numbering.of_people(rows["person_id"])
-    keys = _array(pair_keys(numbers, people, found.met.people))
+    keys = one_array(pair_keys(numbers, people, found.met.people))
     sizes = pa.array([scope.photos for scope in scopes], pa.int64())
     failed = pa.array([scope.pattern.count(found.failed) for scope in scopes], pa.int64())
     poor = found.poor.in_scopes(scopes)
@@ -168,14 +168,14 @@ def _table(rows: pa.Table, seen: _Evidence, found: Findings, *, failed_first: bo
 
     def of_face(column: str) -> pa.Array:
         kinds = ((found.met, met), (found.near, near), (found.poor, poor))
-        return pc.coalesce(*(_array(kind.table[column].take(at)) for kind, at in kinds))
+        return pc.coalesce(*(one_array(kind.table[column].take(at)) for kind, at in kinds))
 
-    photo = _array(rows["photo"])
+    photo = one_array(rows["photo"])
     columns = {
         "scope": rows["scope"],
         "needed": rows["needed"],
         "photo": photo if failed_first else of_face("photo"),
-        "person_id": pc.if_else(seen.enrolled, _array(rows["person_id"]), None),
+        "person_id": pc.if_else(seen.enrolled, one_array(rows["person_id"]), None),
         "person": _names(rows, found),
         "status": status,
         "reason": _reasons(status, seen, rows, found),
@@ -190,8 +190,8 @@ def _table(rows: pa.Table, seen: _Evidence, found: Findings, *, failed_first: bo
 
 def _status(seen: _Evidence, found: Findings, *, failed_first: bool) -> pa.Array:
     """The first status that applies to each row."""
-    inferred = _array(found.met.table["inferred"].take(seen.met))
-    lacking = _array(found.near.table["lacking"].take(seen.near))
+    inferred = one_array(found.met.table["inferred"].take(seen.met))
+    lacking = one_array(found.near.table["lacking"].take(seen.near))
     failed = (seen.failed, Status.PHOTO_UNREADABLE)
     order = [
         (pc.invert(seen.enrolled), Status.NOT_ENROLLED),
@@ -209,7 +209,7 @@ def _status(seen: _Evidence, found: Findings, *, failed_first: bool) -> pa.Array
 def _reasons(status: pa.Array, seen: _Evidence, rows: pa.Table, found: Findings) -> pa.Array:
     """Each row's status in words."""
     near = found.near.table.take(seen.near)
-    similarity, lacking = (_array(pc.round(near[c], 2)) for c in ("similarity", "lacking"))
+    similarity, lacking = (one_array(pc.round(near[c], 2)) for c in ("similarity", "lacking"))
     close = _joined("the nearest face has similarity ", similarity)
     short = pc.if_else(
         pc.greater(lacking, 0),
@@ -231,11 +231,11 @@ def _reasons(status: pa.Array, seen: _Evidence, rows: pa.Table, found: Findings)
 
 def _not_enrolled(rows: pa.Table, enrolled: pa.Array, found: Findings) -> pa.Array:
     """The words for names that nobody enrolled bears, each with the one that may be meant."""
-    unknown = pc.unique(_array(rows["person"]).filter(pc.invert(enrolled)))
+    unknown = pc.unique(one_array(rows["person"]).filter(pc.invert(enrolled)))
     meant = hints(unknown.to_pylist(), found.enrolled.values())
     found_names = (meant.get(name) for name in unknown.to_pylist())
     hint = pa.array([name and hint_words(name) for name in found_names], pa.string())
-    at = pc.index_in(_array(rows["person"]), value_set=unknown)
+    at = pc.index_in(one_array(rows["person"]), value_set=unknown)
     words = "nobody of this name is enrolled"
     return pc.coalesce(_joined(words, hint.take(at)), words)
 
@@ -249,19 +249,19 @@ def _names(rows: pa.Table, found: Findings) -> pa.Array:
     """The names of people as they are enrolled, or as the roster has them."""
     names = pa.array(found.enrolled.values(), pa.string())
     at = found.numbering.of_people(rows["person_id"])
-    return pc.coalesce(names.take(at), _array(rows["person"]))
+    return pc.coalesce(names.take(at), one_array(rows["person"]))
 
 
 def _failure(outcomes: pa.ChunkedArray, reasons: pa.ChunkedArray) -> pa.Array:
     """The words for photos that could not be processed; null of the others."""
     known = pa.array([str(outcome) for outcome in _FAILED])
-    words = pa.array(_FAILED.values()).take(pc.index_in(_array(outcomes), value_set=known))
-    return pc.coalesce(_joined(words, ": ", _array(reasons)), words)
+    words = pa.array(_FAILED.values()).take(pc.index_in(one_array(outcomes), value_set=known))
+    return pc.coalesce(_joined(words, ": ", one_array(reasons)), words)
 
 
 def _no_scope(rows: pa.Table, by_text: dict[str, Scope]) -> pa.Array:
     """The words for scopes without a photo."""
-    encoded = _array(rows["scope"]).dictionary_encode()
+    encoded = one_array(rows["scope"]).dictionary_encode()
     words = [_NO_SCOPE[by_text[text].kind] for text in encoded.dictionary.to_pylist()]
     return pa.array(words, pa.string()).take(encoded.indices)
 
@@ -274,13 +274,8 @@ def _joined(*parts: pa.Array | str) -> pa.Array:
 
 def _cases(cases: list[tuple[pa.Array, pa.Array | str]], otherwise: pa.Array | str) -> pa.Array:
     """The value of the first case that holds in each row; null does not hold."""
-    holds = [pc.fill_null(_array(where), False) for where, _ in cases]
+    holds = [pc.fill_null(one_array(where), False) for where, _ in cases]
     names = [str(n) for n in range(len(holds))]
     return pc.case_when(
         pc.make_struct(*holds, field_names=names), *(value for _, value in cases), otherwise
     )
-
-
-def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column as one array."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -13,7 +13,7 @@ from headcount.rosters.scopes import (
     Photos,
     Scopes,
     check_rows,
-    each_once,
+    each_resolved_once,
     expand,
     in_memory,
     resolve,
@@ -38,7 +38,7 @@ class RollCall:
         """
         keys = in_memory(photos["photo"])
         scopes = resolve(lines, keys)
-        lines = each_once(lines, scopes)
+        lines = each_resolved_once(lines, scopes)
         check_rows(lines, scopes, source)
         return cls(lines, scopes, keys)
 

@@ -7,7 +7,6 @@ in it, NONE where there is none. So 100,000 rows are about 3 MB.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 
 from headcount.rosters.read import SOME
 from headcount.rosters.statuses import MISSING, Status
+from headcount.text import script_json
 from workers.report import phrases
 from workers.report.view import UNTOLD, ShownMissing
 from workers.tables.columns import (
@@ -81,7 +81,7 @@ def embedded_rows(
             "crop": crop,
         },
     }
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return script_json(data)
 
 
 def plain_rows(missing: ShownMissing) -> list[tuple[str, list[PlainRow]]]:

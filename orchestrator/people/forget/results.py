@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ from headcount.rosters.scopes import Photos, expand, in_memory, resolve
 from headcount.rosters.source import fetch_roster
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
+from headcount.text import script_json
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.rows import (
     clusters_of,
@@ -227,11 +227,6 @@ def _delete(out: Store, key: str) -> bool:
     return True
 
 
-def _in_json(word: str) -> str:
-    """A word as the rows of the missing have it, which lie in the page as JSON."""
-    return json.dumps(word, ensure_ascii=False)[1:-1].replace("<", "\\u003c")
-
-
 def replace_report(out: Store, stone: ForgottenRecord, shows: bool) -> bool:
     """Replace a report that shows the person by a notice. False where it does not."""
     try:
@@ -240,7 +235,7 @@ def replace_report(out: Store, stone: ForgottenRecord, shows: bool) -> bool:
         return False
     words = (*((stone.person,) if stone.person else ()), *stone.faces)
     text = unescape(page)  # there are several ways to escape a quote
-    if not shows and not any(word in text or _in_json(word) in page for word in words):
+    if not shows and not any(word in text or script_json(word)[1:-1] in page for word in words):
         return False
     if page == NOTICE:
         return False

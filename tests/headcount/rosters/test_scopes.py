@@ -12,7 +12,7 @@ from headcount.rosters.scopes import (
     Photos,
     check_rows,
     count_rows,
-    each_once,
+    each_resolved_once,
     expand,
     in_memory,
     resolve,
@@ -162,5 +162,5 @@ def test_an_expectation_is_one_however_its_scope_is_spelled() -> None:
     rows = [(n, text, "Ada", "ada", "every") for n, text in enumerate(spelled, 2)]
     made = [dict(zip(LINES.names, row, strict=True)) for row in rows]
     lines = pa.Table.from_pylist(made, LINES)
-    kept = each_once(lines, resolve(lines, in_memory(pa.array(KEYS))))
+    kept = each_resolved_once(lines, resolve(lines, in_memory(pa.array(KEYS))))
     assert kept["line"].to_pylist() == [2, 5]
