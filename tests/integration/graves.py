@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 def die_once(graves: Path, point: str) -> None:
     """Kill this process, as kill -9 does, unless one died here before."""
-    grave = graves / quote(point, safe="")
-    if not grave.exists():
-        grave.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        (graves / quote(point, safe="")).touch(exist_ok=False)  # of several at once, one makes it
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
