@@ -1,7 +1,7 @@
 """What a GPU has to prove, in stages, the most important first, each bounded in time.
 
     python -m benchmarks.gpu [PHOTOS] --out FOLDER [--provider cuda] [--seconds 480]
-        [--packs embedded,FOLDER] [--people FOLDER] [--wheels FOLDER] [--small]
+        [--packs embedded,FOLDER] [--people FOLDER] [--wheels FOLDER] [--stages abcdef] [--small]
 
 PHOTOS is a folder of JPEGs with faces, of which photos of 1, 4 and 12 MP are made; without it, the
 photos of `headcount demo` are fetched. Run it in the checkout. On a machine without a network,
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.asked import Asked, pack_label
-from benchmarks.gpu.budget import Budget
+from benchmarks.gpu.budget import STAGES, Budget, Stage
 from benchmarks.gpu.report import document, table, told
 from benchmarks.gpu.runner import Ended, in_process, run_stages
 
@@ -37,12 +37,13 @@ SMALL: dict[str, Any] = {
 def main() -> None:
     words = arguments()
     began = time.monotonic()
-    budget = Budget(words.seconds)
+    budget = Budget(words.seconds, chosen(words.stages))
     asked = asked_for(words)
     asked.write()
     site = installed(words.wheels, asked.work / "site") if words.wheels else None
     ended: list[Ended] = []
-    for each in run_stages(asked.folder, budget, in_process(asked.folder, site)):
+    start = in_process(asked.folder, site)
+    for each in run_stages(asked.folder, budget, start, stages=budget.stages):
         print(told(each), flush=True)
         ended.append(each)
         found = document(asked, ended) | {"seconds": round(time.monotonic() - began, 1)}
@@ -64,6 +65,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--people", type=Path)
     parser.add_argument("--wheels", type=Path)
     parser.add_argument("--seconds", type=float, default=480, help="for all of it")
+    parser.add_argument("--stages", default="abcdef", help="by their letters; photos are made")
     parser.add_argument("--small", action="store_true", help="small numbers, to see that it runs")
     return parser.parse_args()
 
@@ -81,6 +83,11 @@ def asked_for(words: argparse.Namespace) -> Asked:
         people=str(words.people.resolve()) if words.people else "",
         **(SMALL if words.small else {}),
     )
+
+
+def chosen(letters: str) -> list[Stage]:
+    """Stages of these letters, in their order, after the one that makes the photos."""
+    return [stage for stage in STAGES if stage.name == "photos" or stage.name in letters]
 
 
 def samples() -> Path:

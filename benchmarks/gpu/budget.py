@@ -45,7 +45,7 @@ class Budget:
     def __init__(
         self, seconds: float, stages: Sequence[Stage] = STAGES, clock: Clock = time.monotonic
     ) -> None:
-        self._stages, self._clock = stages, clock
+        self.stages, self._clock = stages, clock
         self._end = clock() + seconds
 
     def left(self) -> float:
@@ -57,7 +57,7 @@ class Budget:
         left = self.left()
         if left < stage.least:
             return None
-        following = self._stages[self._stages.index(stage) :]
+        following = self.stages[self.stages.index(stage) :]
         share = left * stage.weight / sum(each.weight for each in following)
         return min(left, max(share, stage.least))
 

@@ -51,7 +51,8 @@ def row_of(asked: Asked, cell: Cell, pack_of: Callable[..., Any]) -> dict[str, A
         return measured(photos, alone, 1, asked.cell, warm=photos[:NAIVE_WARM])
     together = pack_of(pack, batching=batching_of(asked))
     work = partial(seen_seconds, together, profile)
-    row = measured(photos, work, threads, asked.cell, warm=photos)
+    # twice: what is planned for each shape and size of batch is planned before it is measured
+    row = measured(photos, work, threads, asked.cell, warm=[*photos, *photos])
     return row | {"filling": filling(together)}
 
 
@@ -139,6 +140,7 @@ def measured(
         "photos_per_second": len(done) / spent,
         "faces_per_second": faces / spent,
         "decode_share": decode_share([stages for _, stages in done]),
+        "shares": shares([stages for _, stages in done]),
         **gpu.summary(),
     }
 
@@ -159,3 +161,10 @@ def decode_share(stages: Sequence[dict[str, float]]) -> float | None:
     """Share of all threads' time that went into decoding; None where nobody tells."""
     total = sum(sum(each.values()) for each in stages)
     return sum(each.get("decode", 0.0) for each in stages) / total if total else None
+
+
+def shares(stages: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Share of each stage in all threads' time; waiting for a batch counts as its stage."""
+    total = sum(sum(each.values()) for each in stages)
+    names = sorted({name for each in stages for name in each})
+    return {name: round(sum(e.get(name, 0.0) for e in stages) / total, 3) for name in names}

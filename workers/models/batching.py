@@ -41,12 +41,13 @@ class Batched:
     """A network of one input whose requests, N x ..., are run together where they are alike.
 
     May be called from many threads. Where a batch fails, each of its requests is run
-    alone, so that only those at fault get an error. ``most`` bounds a batch of several. The
-    thread that runs batches ends with ``close``, or when nothing refers to this any more.
+    alone, so that only those at fault get an error. ``sizes`` are those to which batches are
+    filled up, ascending. The thread that runs batches ends with ``close``, or when nothing refers
+    to this any more.
     """
 
     def __init__(
-        self, network: Network, split: Split = by_first_axis, *, most: int = SIZES[-1]
+        self, network: Network, split: Split = by_first_axis, *, sizes: Sequence[int] = SIZES
     ) -> None:
         self.provider, self.inputs, self.outputs = (
             network.provider,
@@ -55,7 +56,7 @@ class Batched:
         )
         self._lock = threading.Lock()
         self._closed = False
-        self._runner = _Runner(network, split, most)
+        self._runner = _Runner(network, split, sizes)
         self._thread = threading.Thread(target=self._runner.serve, name="batches", daemon=True)
         self._thread.start()
         weakref.finalize(self, self._runner.asked.put, None)
@@ -94,10 +95,10 @@ class Batched:
 class _Runner:
     """The running thread's state, which does not refer back to ``Batched``."""
 
-    def __init__(self, network: Network, split: Split, most: int) -> None:
+    def __init__(self, network: Network, split: Split, sizes: Sequence[int]) -> None:
         self.asked: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self.batches = self.rows = 0
-        self._network, self._split, self._most = network, split, most
+        self._network, self._split, self._sizes = network, split, sizes
 
     def serve(self) -> None:
         """Run batch after batch, until None is taken and every request before it is answered."""
@@ -115,7 +116,7 @@ class _Runner:
                     self.asked.put(None)  # after the last batch
                     break
                 waiting.append(request)
-            batch = _alike(waiting, self._most)
+            batch = _alike(waiting, self._sizes)
             self.batches += 1
             self.rows += sum(len(request.values) for request in batch)
             self._answer(batch)
@@ -133,7 +134,7 @@ class _Runner:
                 self._answer([request])
 
     def _run(self, batch: Sequence[_Request]) -> list[list[Array]]:
-        values = _filled(np.concatenate([request.values for request in batch]))
+        values = _filled(np.concatenate([request.values for request in batch]), self._sizes)
         outputs = self._split(self._network.run({batch[0].name: values}), len(values))
         ends = np.cumsum([len(request.values) for request in batch])
         each = [np.split(output, ends)[:-1] for output in outputs]  # the last is what was filled in
@@ -148,11 +149,11 @@ class _Request:
         self.answer: Future[list[Array]] = Future()
 
 
-def _alike(waiting: deque[_Request], most: int) -> list[_Request]:
+def _alike(waiting: deque[_Request], sizes: Sequence[int]) -> list[_Request]:
     """Take the first request and those of its shape that fit into one batch with it."""
     first = waiting.popleft()
-    fits = min(most, MOST_VALUES // max(1, first.values[:1].size))
-    room = max((size for size in SIZES if size <= fits), default=1) - len(first.values)
+    fits = MOST_VALUES // max(1, first.values[:1].size)
+    room = max((size for size in sizes if size <= fits), default=1) - len(first.values)
     batch, others = [first], deque[_Request]()
     while waiting:
         request = waiting.popleft()
@@ -166,9 +167,9 @@ def _alike(waiting: deque[_Request], most: int) -> list[_Request]:
     return batch
 
 
-def _filled(values: Array) -> Array:
-    """Fill the batch up with rows of zeros to the next of SIZES."""
-    size = next((size for size in SIZES if size >= len(values)), len(values))
+def _filled(values: Array, sizes: Sequence[int]) -> Array:
+    """Fill the batch up with rows of zeros to the next of these sizes."""
+    size = next((size for size in sizes if size >= len(values)), len(values))
     if size == len(values):
         return values
     return np.concatenate([values, np.zeros((size - len(values), *values.shape[1:]), values.dtype)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,9 +25,8 @@ from workers.models.providers import (
     provider_options,
     require_tensorrt,
 )
+from workers.models.shapes import MOST_SHAPES, ByShape
 
-_KEPT_SHAPES = 16
-"""Buffers on the device are kept for so many shapes of the input."""
 _ASKED = {"cpu": [CPU], "cuda": [CUDA, CPU], "tensorrt": [TENSORRT, CUDA, CPU]}
 
 
@@ -56,33 +56,35 @@ class Network(Protocol):
 class Session:
     """A model that runs. May be called from many threads at once."""
 
-    def __init__(self, session: ort.InferenceSession, gpu: int = 0) -> None:
-        self._session = session
+    def __init__(self, sessions: ByShape[ort.InferenceSession], gpu: int = 0) -> None:
+        self._sessions = sessions
         self._gpu = gpu
-        self.outputs = [output.name for output in session.get_outputs()]
+        self.outputs = [output.name for output in sessions.first.get_outputs()]
 
     @property
     def provider(self) -> str:
         """Provider that it runs on, by onnxruntime's name."""
-        return str(self._session.get_providers()[0])
+        return str(self._sessions.first.get_providers()[0])
 
     @property
     def inputs(self) -> dict[str, list[int | None]]:
         """The shape of each input; None where an axis is free."""
         return {
             value.name: [size if isinstance(size, int) else None for size in value.shape]
-            for value in self._session.get_inputs()
+            for value in self._sessions.first.get_inputs()
         }
 
     def bound(self) -> BoundSession:
         """The same network, of one input, for one thread."""
         device = ("cpu", 0) if self.provider == CPU else ("cuda", self._gpu)
-        return BoundSession(self, self._session, device)
+        return BoundSession(self, self._sessions, device)
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Run the network; every output. Raises TransientError where the device failed."""
+        shapes = tuple(values.shape for values in feeds.values())
         try:
-            outputs: list[NDArray[Any]] = self._session.run(None, dict(feeds))
+            session = self._sessions.at(shapes)
+            outputs: list[NDArray[Any]] = session.run(None, dict(feeds))
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise TransientError(f"inference failed on {self.provider}: {error}") from error
         return outputs
@@ -95,40 +97,49 @@ class BoundSession:
     """
 
     def __init__(
-        self, plain: Session, session: ort.InferenceSession, device: tuple[str, int]
+        self, plain: Session, sessions: ByShape[ort.InferenceSession], device: tuple[str, int]
     ) -> None:
         self.provider, self.inputs, self.outputs = plain.provider, plain.inputs, plain.outputs
-        self._session = session
+        self._sessions = sessions
         self._device = device
-        self._kept: OrderedDict[tuple[object, ...], tuple[ort.OrtValue, ort.IOBinding]] = (
-            OrderedDict()
-        )
+        self._kept: OrderedDict[tuple[object, ...], _Bound] = OrderedDict()
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Run the network; every output, copied. Raises TransientError where the device failed."""
         [(name, values)] = feeds.items()
         kind = (values.shape, values.dtype)
         try:
-            kept = self._kept.pop(kind) if kind in self._kept else self._bind(name, values)
-            value, binding = kept
-            value.update_inplace(values)
-            self._session.run_with_iobinding(binding)
-            outputs: list[NDArray[Any]] = binding.copy_outputs_to_cpu()
+            session = self._sessions.at((values.shape,))
+            kept = self._kept.pop(kind, None)
+            if kept is None or kept.session is not session:
+                kept = self._bind(session, name, values)
+            kept.value.update_inplace(values)
+            session.run_with_iobinding(kept.binding)
+            outputs: list[NDArray[Any]] = kept.binding.copy_outputs_to_cpu()
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise TransientError(f"inference failed on {self.provider}: {error}") from error
         self._kept[kind] = kept
-        if len(self._kept) > _KEPT_SHAPES:
+        if len(self._kept) > MOST_SHAPES:
             self._kept.popitem(last=False)
         return outputs
 
-    def _bind(self, name: str, values: NDArray[Any]) -> tuple[ort.OrtValue, ort.IOBinding]:
+    def _bind(self, session: ort.InferenceSession, name: str, values: NDArray[Any]) -> _Bound:
         """Make buffers on the device for an input of this shape and for the outputs."""
         value = ort.OrtValue.ortvalue_from_shape_and_type(values.shape, values.dtype, *self._device)
-        binding = self._session.io_binding()
+        binding = session.io_binding()
         binding.bind_ortvalue_input(name, value)
         for output in self.outputs:
             binding.bind_output(output, *self._device)
-        return value, binding
+        return _Bound(session, value, binding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A session with its input's buffer on the device."""
+
+    session: ort.InferenceSession
+    value: ort.OrtValue
+    binding: ort.IOBinding
 
 
 def available_providers() -> list[str]:
@@ -186,13 +197,18 @@ def open_session(
     source = model if isinstance(model, bytes) else str(model)
     gpu, needs = gpu or Gpu(), needs or Needs()
     told = [(p, provider_options(p, gpu, needs)) for p in providers]
+    # Told otherwise, onnxruntime prints why a provider fails, and tries the CPU by itself.
+    fallback = int(provider == "auto")
+
+    def opened() -> ort.InferenceSession:
+        return ort.InferenceSession(source, _options(), providers=told, enable_fallback=fallback)
+
     try:
-        # Told otherwise, onnxruntime prints why a provider fails, and tries the CPU by itself.
-        fallback = int(provider == "auto")
-        session = ort.InferenceSession(source, _options(), providers=told, enable_fallback=fallback)
+        first = opened()
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise FatalError(f"the model {name} cannot be loaded on {providers[0]}: {error}") from error
-    made = Session(session, gpu.device)
+    by_shape = str(first.get_providers()[0]) == CUDA
+    made = Session(ByShape(first, opened if by_shape else None), gpu.device)
     if made.provider != providers[0] and provider != "auto":
         raise FatalError(
             f"the provider {provider} was asked for, and {name} would run on {made.provider}: "

@@ -121,7 +121,7 @@ def test_outputs_that_are_not_of_the_batch_are_an_error() -> None:
 def test_a_batch_is_bounded_and_how_full_batches_are_is_known() -> None:
     network = Doubling()
     network.may_run.set()
-    batched = Batched(network, most=4)
+    batched = Batched(network, sizes=(1, 4))
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda _: batched.run({"row": rows(1)}), range(20)))
     assert {shape[0] for shape in network.shapes} <= {1, 4}

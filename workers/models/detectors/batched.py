@@ -29,11 +29,14 @@ LONG_SIDES = (256, 640, 1024, 1472, 1664, 2048)
 """Images are padded to these: close-up, passes and tiles of workers/faces/detection.py."""
 FURTHER = 512
 """Beyond the largest of them, to multiples of this."""
-SHORT_PARTS = (0.6, 0.75, 1.0)
-"""The short side in parts of the long one: 16:9, 3:2 and 4:3, square."""
+SHORT_PARTS = (0.75, 1.0)
+"""The short side in parts of the long one: 4:3 and less, square. Every further shape costs a plan
+of all convolutions and memory; what a GPU computes of the margins costs less."""
 LARGEST = LONG_SIDES[-1]
 MOST = 16
 """Most images of a batch: a GPU is full then, and an engine holds memory for all of them."""
+SIZES = (1, 4, MOST)
+"""Batches are filled up to one of these."""
 TRIAL_SIDE = 256
 """Side of the images by which a network of free size is tried."""
 SAME = 0.01
@@ -85,7 +88,7 @@ class BatchedDetector:
         self._maps = maps
         self._input = next(iter(session.inputs))
         _require_images_apart(session, name)
-        self.network = Batched(session.bound(), most=MOST)
+        self.network = Batched(session.bound(), sizes=SIZES)
 
     def detect(self, image: Image) -> Detections:
         """Detect faces in one pass; the image lies in the upper left of the network's input."""
