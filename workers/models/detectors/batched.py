@@ -13,8 +13,8 @@ from headcount.errors import FatalError, TransientError
 from headcount.settings import Settings
 from workers.models.base import Detections, Floats, Image, Scores
 from workers.models.batching import Batched
-from workers.models.detectors.boxes import Cells, corners_of, filled, merged
-from workers.models.detectors.device_form import CHANNELS
+from workers.models.detectors.boxes import Cells, filled, merged
+from workers.models.detectors.device_form import CHANNELS, STRIDES
 from workers.models.model_file import ModelFile, open_network
 from workers.models.onnx.pixels import PIXELS
 from workers.models.providers import Needs, ShapeRange
@@ -22,7 +22,6 @@ from workers.models.session import Session
 
 log = logging.getLogger(__name__)
 
-STRIDES = (8, 16, 32)
 CELL = 32
 """An image ends at a multiple of the coarsest stride, as it does where it is run alone."""
 LONG_SIDES = (256, 640, 1024, 1472, 1664, 2048)
@@ -92,7 +91,7 @@ class BatchedDetector:
         ends = celled(*image.shape[:2])
         shape = padded_shape(*ends)
         found, cells = self.network.run({self._input: canvas(image, ends, shape)[None]})
-        return read_best(found[0], cells[0], shape, self._maps, ends)
+        return read_best(found[0], cells[0], shape, self._maps)
 
 
 def canvas(image: Image, ends: tuple[int, int], shape: tuple[int, int]) -> Image:
@@ -118,15 +117,11 @@ def padded_shape(height: int, width: int) -> tuple[int, int]:
 
 
 def read_best(
-    found: Floats,
-    cells: NDArray[np.int64],
-    shape: tuple[int, int],
-    maps: FeatureMaps,
-    ends: tuple[int, int],
+    found: Floats, cells: NDArray[np.int64], shape: tuple[int, int], maps: FeatureMaps
 ) -> Detections:
     """The faces among the best cells of an image: K x 15 numbers and K cells of all maps.
 
-    ``shape`` is that of the network's input; cells beyond the image's ``ends`` are left out.
+    ``shape`` is that of the network's input. Cells outside the image have no score.
     """
     height, width = shape
     good = found[:, 0] >= maps.scores.support
@@ -135,8 +130,6 @@ def read_best(
     for stride in STRIDES:
         end = start + (height // stride) * (width // stride) * maps.anchors
         here = np.flatnonzero((numbers >= start) & (numbers < end))
-        corners = corners_of(numbers[here] - start, width, stride, maps.anchors)
-        here = here[(corners < ends[::-1]).all(axis=1)]
         mine = found[here]
         at = Cells(mine[:, 0], mine[:, 1:5], mine[:, 5:], numbers[here] - start)
         parts.append(maps.faces_of(at, width, stride))

@@ -16,10 +16,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from headcount.errors import FatalError
 from workers.models.detectors.family import PixelScaling
-from workers.models.onnx.margins import hide_margins
+from workers.models.onnx.margins import at_stride, hide_margins
 from workers.models.onnx.pixels import PIXELS
 from workers.models.onnx.prepare import parse, real_inputs
 
+STRIDES = (8, 16, 32)
 INSIDE = "inside"
 CHANNELS = 4
 BEST = 2048
@@ -34,17 +35,20 @@ Heads = Callable[[onnx.GraphProto, str], list[tuple[str, str, str]]]
 landmarks; changes the graph where it must, and raises FatalError where that is not possible."""
 
 
-def device_form(data: bytes, name: str, heads: Heads, scaling: PixelScaling) -> bytes:
+def device_form(
+    data: bytes, name: str, heads: Heads, scaling: PixelScaling, anchors: int = 1
+) -> bytes:
     """Make a detector of free axes take N images with their margins, and give the best cells.
 
     Input: N x H x W x 4 bytes, red, green, blue, and 1 where the image is. Outputs: ``found`` N x
-    BEST x NUMBERS and ``cells`` N x BEST, numbers among all cells of the three feature maps.
+    BEST x NUMBERS and ``cells`` N x BEST, numbers among all cells of the three feature maps, of
+    which each place has ``anchors``. No cell outside the image has a score above 0.
     Raises FatalError for a network that has no such heads, or that sees margins in ways that
     cannot be hidden.
     """
     model = parse(data, name)
     _require_opset(model, name)
-    _give_best(model, heads(model.graph, name))
+    _give_best(model, _hide_scores(model.graph, heads(model.graph, name), anchors))
     return _with_pixels(model, name, scaling)
 
 
@@ -97,6 +101,27 @@ def _with_pixels(model: onnx.ModelProto, name: str, scaling: PixelScaling) -> by
 # -- the output ---------------------------------------------------------------------------------
 
 
+def _hide_scores(
+    graph: onnx.GraphProto, heads: list[tuple[str, str, str]], anchors: int
+) -> list[tuple[str, str, str]]:
+    """Set the scores of cells outside the image to zero; the heads with these scores.
+
+    Nothing is seen there but a network's own biases. SCRFD gives all these cells a score of 0.4,
+    and a wide margin has more of them than come back: they would take the places of unsure faces.
+    """
+    rows = add_constant(graph, "rows of scores", np.array([0, -1, 1], np.int64))
+    hidden = []
+    for stride, (scores, boxes, points) in zip(STRIDES, heads, strict=True):
+        mask = f"cells within at {stride}"
+        graph.node.append(at_stride(graph, INSIDE, f"{mask}, once", stride))
+        add_node(graph, "Concat", [f"{mask}, once"] * anchors, f"{mask}, each", axis=1)
+        add_node(graph, "Transpose", [f"{mask}, each"], f"{mask}, last", perm=[0, 2, 3, 1])
+        add_node(graph, "Reshape", [f"{mask}, last", rows], mask)
+        add_node(graph, "Mul", [scores, mask], f"{scores} within")
+        hidden.append((f"{scores} within", boxes, points))
+    return hidden
+
+
 def _give_best(model: onnx.ModelProto, heads: list[tuple[str, str, str]]) -> None:
     """Put nodes behind the network that keep the BEST cells of each image.
 
@@ -134,7 +159,7 @@ def add_node(
     operator: str,
     inputs: Sequence[str],
     outputs: str | list[str],
-    **attributes: int | str,
+    **attributes: int | str | list[int],
 ) -> None:
     """Add a node behind those that are there."""
     made = [outputs] if isinstance(outputs, str) else outputs

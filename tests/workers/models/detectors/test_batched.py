@@ -115,6 +115,17 @@ def test_images_looked_at_together_give_what_each_gives_alone(folded: bool) -> N
         require_same(faces, alone.detect(image))
 
 
+def test_a_wide_margin_takes_no_unsure_face_from_an_image() -> None:
+    """Its biases alone give each cell a score above ``support``, as those of SCRFD-2.5g do."""
+    ready = prepare(made_scrfd(score_bias=-0.3), "made", free_size=True)
+    alone = Scrfd(session_of(SCALING.built_into(ready, "made")), name="made")
+    together = BatchedDetector(session_of(scrfd_form(ready, "made")), MAPS, name="made")
+    (image,) = pictures((300, 200))
+    expected = alone.detect(image)
+    assert (expected.scores < 0.4).sum() > 5
+    require_same(together.detect(image), expected)
+
+
 def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(
     plain: Settings, batching: Settings
 ) -> None:
