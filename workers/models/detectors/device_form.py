@@ -22,10 +22,14 @@ from workers.models.onnx.prepare import parse, real_inputs
 
 STRIDES = (8, 16, 32)
 INSIDE = "inside"
+READ = "read"
 CHANNELS = 4
+IMAGE, UNREAD = 1, 2
+"""The fourth channel where the image is: its cells come back, or are only seen by their neighbours.
+0 is outside."""
 BEST = 2048
 """Cells of one image that come back, the best by score. A face has about ten that are good enough;
-TensorRT sorts no more than 3,840."""
+TensorRT sorts no more than 3,840. Where more are good, the image is read part by part."""
 NUMBERS = 15
 """Numbers of each cell, as the network gives them: score, four of the box, ten of landmarks."""
 LEAST_OPSET = 11
@@ -40,9 +44,9 @@ def device_form(
 ) -> bytes:
     """Make a detector of free axes take N images with their margins, and give the best cells.
 
-    Input: N x H x W x 4 bytes, red, green, blue, and 1 where the image is. Outputs: ``found`` N x
+    Input: N x H x W x 4 bytes, red, green, blue, and IMAGE, UNREAD or 0. Outputs: ``found`` N x
     BEST x NUMBERS and ``cells`` N x BEST, numbers among all cells of the three feature maps, of
-    which each place has ``anchors``. No cell outside the image has a score above 0.
+    which each place has ``anchors``. Cells outside the image, or unread, have a score of 0.
     Raises FatalError for a network that has no such heads, or that sees margins in ways that
     cannot be hidden.
     """
@@ -80,7 +84,8 @@ def _with_pixels(model: onnx.ModelProto, name: str, scaling: PixelScaling) -> by
     steps = [
         helper.make_node("Cast", [PIXELS], ["as floats"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["as floats"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Gather", ["planes", fourth], [INSIDE], axis=1),
+        helper.make_node("Gather", ["planes", fourth], ["marks"], axis=1),
+        *_masks(graph),
         helper.make_node("Gather", ["planes", order], ["colours"], axis=1),
     ]
     if (scaling.mean, scaling.scale) != (0.0, 1.0):
@@ -98,27 +103,38 @@ def _with_pixels(model: onnx.ModelProto, name: str, scaling: PixelScaling) -> by
     return bytes(model.SerializeToString())
 
 
+def _masks(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that make masks of the marks: 1 INSIDE the image, and where it is READ."""
+    limits = [add_constant(graph, f"mark {mark}", np.float32(mark)) for mark in (0, IMAGE)]
+    unread = add_constant(graph, f"mark {UNREAD}", np.float32(UNREAD))
+    return [
+        helper.make_node("Clip", ["marks", *limits], [INSIDE]),
+        helper.make_node("Sub", [unread, "marks"], ["steps to unread"]),
+        helper.make_node("Mul", [INSIDE, "steps to unread"], [READ]),
+    ]
+
+
 # -- the output ---------------------------------------------------------------------------------
 
 
 def _hide_scores(
     graph: onnx.GraphProto, heads: list[tuple[str, str, str]], anchors: int
 ) -> list[tuple[str, str, str]]:
-    """Set the scores of cells outside the image to zero; the heads with these scores.
+    """Set the scores of cells outside the image, or unread, to zero; the heads with these scores.
 
-    Nothing is seen there but a network's own biases. SCRFD gives all these cells a score of 0.4,
+    Outside nothing is seen but a network's own biases. SCRFD gives all these cells a score of 0.4,
     and a wide margin has more of them than come back: they would take the places of unsure faces.
     """
     rows = add_constant(graph, "rows of scores", np.array([0, -1, 1], np.int64))
     hidden = []
     for stride, (scores, boxes, points) in zip(STRIDES, heads, strict=True):
-        mask = f"cells within at {stride}"
-        graph.node.append(at_stride(graph, INSIDE, f"{mask}, once", stride))
+        mask = f"cells read at {stride}"
+        graph.node.append(at_stride(graph, READ, f"{mask}, once", stride))
         add_node(graph, "Concat", [f"{mask}, once"] * anchors, f"{mask}, each", axis=1)
         add_node(graph, "Transpose", [f"{mask}, each"], f"{mask}, last", perm=[0, 2, 3, 1])
         add_node(graph, "Reshape", [f"{mask}, last", rows], mask)
-        add_node(graph, "Mul", [scores, mask], f"{scores} within")
-        hidden.append((f"{scores} within", boxes, points))
+        add_node(graph, "Mul", [scores, mask], f"{scores} read")
+        hidden.append((f"{scores} read", boxes, points))
     return hidden
 
 
