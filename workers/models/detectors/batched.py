@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from headcount.errors import FatalError, TransientError
 from headcount.settings import Settings
 from workers.models.base import Detections, Floats, Image, Scores
 from workers.models.batching import Batched
-from workers.models.detectors.boxes import Cells, corners_of, filled, merged
-from workers.models.detectors.device_form import CHANNELS
+from workers.models.detectors.boxes import Cells, filled, merged
+from workers.models.detectors.device_form import CHANNELS, IMAGE, STRIDES, UNREAD
 from workers.models.model_file import ModelFile, open_network
 from workers.models.onnx.pixels import PIXELS
 from workers.models.providers import Needs, ShapeRange
@@ -22,7 +22,6 @@ from workers.models.session import Session
 
 log = logging.getLogger(__name__)
 
-STRIDES = (8, 16, 32)
 CELL = 32
 """An image ends at a multiple of the coarsest stride, as it does where it is run alone."""
 LONG_SIDES = (256, 640, 1024, 1472, 1664, 2048)
@@ -94,15 +93,57 @@ class BatchedDetector:
         """Detect faces in one pass; the image lies in the upper left of the network's input."""
         ends = celled(*image.shape[:2])
         shape = padded_shape(*ends)
-        found, cells = self.network.run({self._input: canvas(image, ends, shape)[None]})
-        return read_best(found[0], cells[0], shape, self._maps, ends)
+        pixels = canvas(image, ends, shape)
+        parts = list(self._read(pixels, Block(0, 0, *ends)))
+        found, cells = (np.concatenate(outputs) for outputs in zip(*parts, strict=True))
+        return read_best(found, cells, shape, self._maps)
+
+    def _read(self, pixels: Image, block: Block) -> Iterator[tuple[Floats, NDArray[np.int64]]]:
+        """The good cells of a block; those of its halves, where more are good than come back.
+
+        ``pixels`` is the canvas with the block to be read.
+        """
+        found, cells = self.network.run({self._input: pixels[None]})
+        good = found[0, :, 0] >= self.scores.support
+        if good.all():
+            for half in block.halves():
+                yield from self._read(half.alone_read(pixels), half)
+        else:
+            yield found[0][good], cells[0][good]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of an image, in pixels from its upper left corner; sides are multiples of CELL."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def alone_read(self, pixels: Image) -> Image:
+        """A copy of the canvas with all else of its image marked UNREAD."""
+        made = pixels.copy()
+        marks = made[..., 3]
+        marks[marks > 0] = UNREAD
+        marks[self.top : self.bottom, self.left : self.right] = IMAGE
+        return made
+
+    def halves(self) -> list[Block]:
+        """Cut the block across its longer side. One of a single CELL has too few cells for that."""
+        down, right = self.bottom - self.top, self.right - self.left
+        if down >= right:
+            middle = self.top + filled(down // 2, CELL)
+            return [replace(self, bottom=middle), replace(self, top=middle)]
+        middle = self.left + filled(right // 2, CELL)
+        return [replace(self, right=middle), replace(self, left=middle)]
 
 
 def canvas(image: Image, ends: tuple[int, int], shape: tuple[int, int]) -> Image:
-    """The image in the upper left of a black one; its fourth channel is 1 up to its ends."""
+    """The image in the upper left of a black one; its fourth channel is IMAGE up to its ends."""
     made = np.zeros((*shape, CHANNELS), np.uint8)
     made[: image.shape[0], : image.shape[1], :3] = image
-    made[: ends[0], : ends[1], 3] = 1
+    made[: ends[0], : ends[1], 3] = IMAGE
     return made
 
 
@@ -121,25 +162,18 @@ def padded_shape(height: int, width: int) -> tuple[int, int]:
 
 
 def read_best(
-    found: Floats,
-    cells: NDArray[np.int64],
-    shape: tuple[int, int],
-    maps: FeatureMaps,
-    ends: tuple[int, int],
+    found: Floats, cells: NDArray[np.int64], shape: tuple[int, int], maps: FeatureMaps
 ) -> Detections:
-    """The faces among the best cells of an image: K x 15 numbers and K cells of all maps.
+    """The faces of an image's good cells: K x 15 numbers and K cells of all maps.
 
-    ``shape`` is that of the network's input; cells beyond the image's ``ends`` are left out.
+    ``shape`` is that of the network's input.
     """
     height, width = shape
-    good = found[:, 0] >= maps.scores.support
-    found, numbers = found[good], cells[good].astype(np.intp)
+    numbers = cells.astype(np.intp)
     parts, start = [], 0
     for stride in STRIDES:
         end = start + (height // stride) * (width // stride) * maps.anchors
         here = np.flatnonzero((numbers >= start) & (numbers < end))
-        corners = corners_of(numbers[here] - start, width, stride, maps.anchors)
-        here = here[(corners < ends[::-1]).all(axis=1)]
         mine = found[here]
         at = Cells(mine[:, 0], mine[:, 1:5], mine[:, 5:], numbers[here] - start)
         parts.append(maps.faces_of(at, width, stride))

@@ -16,15 +16,20 @@ from onnx import TensorProto, helper, numpy_helper
 
 from headcount.errors import FatalError
 from workers.models.detectors.family import PixelScaling
-from workers.models.onnx.margins import hide_margins
+from workers.models.onnx.margins import at_stride, hide_margins
 from workers.models.onnx.pixels import PIXELS
 from workers.models.onnx.prepare import parse, real_inputs
 
+STRIDES = (8, 16, 32)
 INSIDE = "inside"
+READ = "read"
 CHANNELS = 4
+IMAGE, UNREAD = 1, 2
+"""The fourth channel where the image is: its cells come back, or are only seen by their neighbours.
+0 is outside."""
 BEST = 2048
 """Cells of one image that come back, the best by score. A face has about ten that are good enough;
-TensorRT sorts no more than 3,840."""
+TensorRT sorts no more than 3,840. Where more are good, the image is read part by part."""
 NUMBERS = 15
 """Numbers of each cell, as the network gives them: score, four of the box, ten of landmarks."""
 LEAST_OPSET = 11
@@ -34,17 +39,20 @@ Heads = Callable[[onnx.GraphProto, str], list[tuple[str, str, str]]]
 landmarks; changes the graph where it must, and raises FatalError where that is not possible."""
 
 
-def device_form(data: bytes, name: str, heads: Heads, scaling: PixelScaling) -> bytes:
+def device_form(
+    data: bytes, name: str, heads: Heads, scaling: PixelScaling, anchors: int = 1
+) -> bytes:
     """Make a detector of free axes take N images with their margins, and give the best cells.
 
-    Input: N x H x W x 4 bytes, red, green, blue, and 1 where the image is. Outputs: ``found`` N x
-    BEST x NUMBERS and ``cells`` N x BEST, numbers among all cells of the three feature maps.
+    Input: N x H x W x 4 bytes, red, green, blue, and IMAGE, UNREAD or 0. Outputs: ``found`` N x
+    BEST x NUMBERS and ``cells`` N x BEST, numbers among all cells of the three feature maps, of
+    which each place has ``anchors``. Cells outside the image, or unread, have a score of 0.
     Raises FatalError for a network that has no such heads, or that sees margins in ways that
     cannot be hidden.
     """
     model = parse(data, name)
     _require_opset(model, name)
-    _give_best(model, heads(model.graph, name))
+    _give_best(model, _hide_scores(model.graph, heads(model.graph, name), anchors))
     return _with_pixels(model, name, scaling)
 
 
@@ -76,7 +84,8 @@ def _with_pixels(model: onnx.ModelProto, name: str, scaling: PixelScaling) -> by
     steps = [
         helper.make_node("Cast", [PIXELS], ["as floats"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["as floats"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Gather", ["planes", fourth], [INSIDE], axis=1),
+        helper.make_node("Gather", ["planes", fourth], ["marks"], axis=1),
+        *_masks(graph),
         helper.make_node("Gather", ["planes", order], ["colours"], axis=1),
     ]
     if (scaling.mean, scaling.scale) != (0.0, 1.0):
@@ -94,7 +103,39 @@ def _with_pixels(model: onnx.ModelProto, name: str, scaling: PixelScaling) -> by
     return bytes(model.SerializeToString())
 
 
+def _masks(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that make masks of the marks: 1 INSIDE the image, and where it is READ."""
+    limits = [add_constant(graph, f"mark {mark}", np.float32(mark)) for mark in (0, IMAGE)]
+    unread = add_constant(graph, f"mark {UNREAD}", np.float32(UNREAD))
+    return [
+        helper.make_node("Clip", ["marks", *limits], [INSIDE]),
+        helper.make_node("Sub", [unread, "marks"], ["steps to unread"]),
+        helper.make_node("Mul", [INSIDE, "steps to unread"], [READ]),
+    ]
+
+
 # -- the output ---------------------------------------------------------------------------------
+
+
+def _hide_scores(
+    graph: onnx.GraphProto, heads: list[tuple[str, str, str]], anchors: int
+) -> list[tuple[str, str, str]]:
+    """Set the scores of cells outside the image, or unread, to zero; the heads with these scores.
+
+    Outside nothing is seen but a network's own biases. SCRFD gives all these cells a score of 0.4,
+    and a wide margin has more of them than come back: they would take the places of unsure faces.
+    """
+    rows = add_constant(graph, "rows of scores", np.array([0, -1, 1], np.int64))
+    hidden = []
+    for stride, (scores, boxes, points) in zip(STRIDES, heads, strict=True):
+        mask = f"cells read at {stride}"
+        graph.node.append(at_stride(graph, READ, f"{mask}, once", stride))
+        add_node(graph, "Concat", [f"{mask}, once"] * anchors, f"{mask}, each", axis=1)
+        add_node(graph, "Transpose", [f"{mask}, each"], f"{mask}, last", perm=[0, 2, 3, 1])
+        add_node(graph, "Reshape", [f"{mask}, last", rows], mask)
+        add_node(graph, "Mul", [scores, mask], f"{scores} read")
+        hidden.append((f"{scores} read", boxes, points))
+    return hidden
 
 
 def _give_best(model: onnx.ModelProto, heads: list[tuple[str, str, str]]) -> None:
@@ -134,7 +175,7 @@ def add_node(
     operator: str,
     inputs: Sequence[str],
     outputs: str | list[str],
-    **attributes: int | str,
+    **attributes: int | str | list[int],
 ) -> None:
     """Add a node behind those that are there."""
     made = [outputs] if isinstance(outputs, str) else outputs

@@ -112,7 +112,7 @@ def scrfd_form(data: bytes, name: str) -> bytes:
 
     Raises FatalError for a network whose heads are not where SCRFD has them.
     """
-    return device_form(data, name, _heads, SCALING)
+    return device_form(data, name, _heads, SCALING, ANCHORS)
 
 
 def _heads(graph: onnx.GraphProto, name: str) -> list[tuple[str, str, str]]:

@@ -38,7 +38,7 @@ def hide_margins(graph: onnx.GraphProto, image: str, inside: str) -> None:
             mask = f"{inside} at {strides[source]}"
             hidden = f"{source} within"
             if mask not in made:
-                made[mask] = _at_stride(graph, inside, mask, strides[source])
+                made[mask] = at_stride(graph, inside, mask, strides[source])
                 nodes.append(made[mask])
             if hidden not in made:
                 made[hidden] = helper.make_node("Mul", [source, mask], [hidden])
@@ -87,7 +87,7 @@ def _looks_around(node: onnx.NodeProto) -> bool:
     return any(size > 1 for size in told.get("kernel_shape", [FURTHEST]))
 
 
-def _at_stride(graph: onnx.GraphProto, inside: str, name: str, stride: int) -> onnx.NodeProto:
+def at_stride(graph: onnx.GraphProto, inside: str, name: str, stride: int) -> onnx.NodeProto:
     """A node that gives the mask at a stride."""
     if stride == 1:
         return helper.make_node("Identity", [inside], [name])

@@ -15,9 +15,11 @@ from workers.models.detectors.batched import (
     LONG_SIDES,
     MOST,
     BatchedDetector,
+    Block,
     padded_shape,
     shape_range,
 )
+from workers.models.detectors.device_form import IMAGE, UNREAD
 from workers.models.detectors.scrfd import MAPS, SCALING, Scrfd, scrfd_form
 from workers.models.model_file import ModelFile
 from workers.models.onnx.prepare import prepare
@@ -113,6 +115,43 @@ def test_images_looked_at_together_give_what_each_gives_alone(folded: bool) -> N
     for image, faces in zip(images, found, strict=True):
         assert len(faces) > 20
         require_same(faces, alone.detect(image))
+
+
+def test_a_wide_margin_takes_no_unsure_face_from_an_image() -> None:
+    """Its biases alone give each cell a score above ``support``, as those of SCRFD-2.5g do."""
+    ready = prepare(made_scrfd(score_bias=-0.3), "made", free_size=True)
+    alone = Scrfd(session_of(SCALING.built_into(ready, "made")), name="made")
+    together = BatchedDetector(session_of(scrfd_form(ready, "made")), MAPS, name="made")
+    (image,) = pictures((300, 200))
+    expected = alone.detect(image)
+    assert (expected.scores < 0.4).sum() > 5
+    require_same(together.detect(image), expected)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (224, 640)], ids=["wide", "high"])
+def test_a_crowd_of_more_good_cells_than_come_back_is_found_whole(size: tuple[int, int]) -> None:
+    ready = prepare(made_scrfd(score_bias=1.0), "made", free_size=True)
+    alone = Scrfd(session_of(SCALING.built_into(ready, "made")), name="made")
+    together = BatchedDetector(session_of(scrfd_form(ready, "made")), MAPS, name="made")
+    images = pictures(size, size)
+    expected = [alone.detect(image) for image in images]
+    assert min(map(len, expected)) > 500
+    for faces, others in zip(detected_together(together, images), expected, strict=True):
+        require_same(faces, others)
+
+
+def test_halves_make_up_their_block_and_end_between_cells() -> None:
+    for block in (Block(0, 0, 96, 64), Block(32, 64, 64, 352)):
+        one, other = block.halves()
+        marks = np.zeros((96, 352, 4), np.uint8)
+        marks[..., 3] = UNREAD
+        read = [half.alone_read(marks)[..., 3] == IMAGE for half in (one, other)]
+        whole = block.alone_read(marks)[..., 3] == IMAGE
+        assert not (read[0] & read[1]).any()
+        assert ((read[0] | read[1]) == whole).all()
+        sides = [s for half in (one, other) for s in (half.top, half.left, half.bottom, half.right)]
+        assert all(side % 32 == 0 for side in sides)
+        assert read[0].any() and read[1].any()
 
 
 def test_a_detector_that_keeps_one_image_only_is_refused_and_run_alone(

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from headcount.errors import FatalError
-from tests.workers.networks import detector_like, shipped
+from tests.workers.networks import detector_like, made_scrfd, shipped
 from tests.workers.pictures import noise
-from workers.models.detectors.device_form import BEST
+from workers.models.detectors.device_form import BEST, STRIDES
 from workers.models.detectors.scrfd import scrfd_form
 from workers.models.detectors.yunet import yunet_form
 from workers.models.onnx.pixels import PIXELS
@@ -50,6 +50,28 @@ def test_yunets_best_cells_hold_every_face_of_its_maps() -> None:
     np.testing.assert_allclose(found[:count, 1:5], boxes[cells[:count]], atol=1e-3)
     np.testing.assert_allclose(found[:count, 5:], points[cells[:count]], atol=1e-3)
     assert (found[count:, 0] == -1).all()
+
+
+@pytest.mark.parametrize("detector", ["scrfd", "yunet"])
+def test_cells_outside_the_image_have_no_score(detector: str) -> None:
+    anchors = {"scrfd": 2, "yunet": 1}[detector]
+    if detector == "scrfd":
+        form = scrfd_form(prepare(made_scrfd(score_bias=3.0), "made", free_size=True), "made")
+    else:
+        form = yunet_form(prepare(shipped("yunet"), "yunet", free_size=True), "yunet")
+    pixels = np.zeros((1, 128, 192, 4), np.uint8)
+    pixels[0, :96, :64] = np.dstack([noise(64, 96), np.ones((96, 64), np.uint8)])
+    (found,), (cells,) = session_of(form).run({PIXELS: pixels})
+    real = found[:, 0] >= 0  # what is not filled up
+    inside = np.concatenate(
+        [
+            np.repeat((np.mgrid[:128:s, :192:s] < [[[96]], [[64]]]).all(axis=0), anchors)
+            for s in STRIDES
+        ]
+    )[cells[real]]
+    assert inside.sum() == anchors * sum((96 // s) * (64 // s) for s in STRIDES)
+    assert (found[real, 0][inside] > 0).all()
+    assert (found[real, 0][~inside] == 0).all()
 
 
 def test_a_network_of_an_old_opset_has_no_such_form() -> None:
