@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.assignments.history import face_keys
+from headcount.assignments.order import first_rows
 
 LISTED = 1000
 """Entries of each list, at most; the counts say how many there are."""
@@ -92,7 +93,8 @@ def _side_by_side(before: pa.Table, after: pa.Table) -> pa.Table:
 def _first(faces: pa.Table) -> list[Row]:
     """The first LISTED faces by photo and face id."""
     order = [("photo", "ascending"), ("face_id", "ascending")]
-    return faces.take(pc.select_k_unstable(faces, LISTED, order)).to_pylist()  # type: ignore[no-any-return]
+    rows: list[Row] = first_rows(faces, LISTED, order).to_pylist()
+    return rows
 
 
 def _faces(faces: pa.Table) -> Listed:

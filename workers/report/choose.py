@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.assignments.order import first_rows
 from headcount.contract.stored.jobs import ReferenceReport
 from workers.report.run_result import RunResult
 from workers.report.view import Failure
@@ -59,7 +60,7 @@ def _best_faces(rows: pa.Table, cluster: str) -> tuple[tuple[str, str], ...]:
     """Photo and face id of a cluster's faces of the highest quality."""
     rows = rows.filter(pc.equal(rows["cluster_id"], cluster))
     order = [("quality", "descending"), ("face_id", "ascending"), ("photo", "ascending")]
-    best = rows.take(pc.select_k_unstable(rows, CLUSTER_FACES_SHOWN, order)).to_pylist()
+    best = first_rows(rows, CLUSTER_FACES_SHOWN, order).to_pylist()
     return tuple((row["photo"], row["face_id"]) for row in best)
 
 
