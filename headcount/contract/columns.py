@@ -117,6 +117,15 @@ PHOTOS = Columns(
         Column("reason", _TEXT, "why it was not processed", null=True, stored=True, shown=True),
         Column("faces", _INT, "faces found", stored=True, shown=True),
         Column("content", _TEXT, "SHA-256 of the bytes; empty: not fetched", stored=True),
+        Column(
+            "reading",
+            _INT,
+            "version of decoding, search and alignment that it was read with; null: 1",
+            null=True,
+            stored=True,
+            shown=True,
+            since=3,
+        ),
     ),
     key=("photo",),
 )
@@ -203,6 +212,14 @@ GALLERY = Columns(
         Column("h", _FLOAT, "height of the box", PIXELS, stored=True),
         Column("quality", _FLOAT, "how recognisable it is", "0..1", stored=True),
         Column("descriptor", pa.list_(_FLOAT), "embedding of unit length", stored=True),
+        Column(
+            "reading",
+            _INT,
+            "reading that its embedding was made with; null: 1",
+            null=True,
+            stored=True,
+            since=3,
+        ),
     ),
 )
 

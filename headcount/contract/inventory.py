@@ -56,6 +56,7 @@ def _results_in(folder: str) -> tuple[Place, ...]:
 ARCHIVE = (
     Place("archive.json", "what this archive is, and the pack that it goes by"),
     Place("packs/<pack>/pack.json", "the model pack: digests, licence, thresholds"),
+    Place("packs/<pack>/reading.json", "the newest reading of its rows"),
     Place("packs/<pack>/calibration.json", "thresholds measured on this archive"),
     Place("packs/<pack>/photos.lance/**", "one row per photo"),
     Place("packs/<pack>/faces.lance/**", "one row per face, with its embedding", people=True),
@@ -79,6 +80,7 @@ ARCHIVE = (
     Place("jobs/<job>/done/<unit>.json", "written last by a unit: its report", people=True),
     Place("jobs/<job>/failed/<unit>.json", "why a unit of work cannot succeed", people=True),
     Place("jobs/<job>/reduce/**", "what tasks of a large reduce stage hand on", people=True),
+    Place("jobs/<job>/cut.json", "what a job left when its budget was spent"),
     Place("jobs/<job>/commit.json", "the versions of the tables with this job in them"),
     Place("jobs/<job>/progress.json", "a snapshot for `status` and `watch`"),
     Place("jobs/<job>/control.json", "there while the job is paused or cancelled"),

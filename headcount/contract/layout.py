@@ -97,6 +97,11 @@ class PackKeys:
         return f"{self.root}pack.json"
 
     @property
+    def reading(self) -> str:
+        """The newest reading of its rows; there is none before the second."""
+        return f"{self.root}reading.json"
+
+    @property
     def calibration(self) -> str:
         """The thresholds that were measured on this archive, where somebody kept them."""
         return f"{self.root}calibration.json"
@@ -161,6 +166,11 @@ class JobKeys:
     def plan(self) -> str:
         """The plan's summary; there once every shard manifest is."""
         return f"{self.root}plan.json"
+
+    @property
+    def cut(self) -> str:
+        """The shards that the job leaves; there only where its budget was spent."""
+        return f"{self.root}cut.json"
 
     @property
     def commit(self) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from headcount.contract.reading import FIRST
+
 
 class Outcome(StrEnum):
     """The outcome of a photo. Every photo of a collection has exactly one."""
@@ -73,7 +75,8 @@ class Photo:
 
     ``width`` and ``height`` are those of the upright photo, 0 where they could not be read;
     ``orientation`` is the EXIF value 1..8 that was applied, 0 where it could not be read;
-    ``content`` is the SHA-256 of the bytes, empty where they could not be fetched.
+    ``content`` is the SHA-256 of the bytes, empty where they could not be fetched; ``reading`` is
+    that of the rows of its faces.
     """
 
     key: str
@@ -86,6 +89,7 @@ class Photo:
     orientation: int = 0
     faces: int = 0
     content: str = ""
+    reading: int = FIRST
 
 
 NAME_LIMIT = 200
@@ -121,15 +125,18 @@ def person_id(name: str) -> str:
     return "p" + hashlib.sha256(person_name(name).encode()).hexdigest()[:15]
 
 
-def face_id(content: str, pack_id: str, profile: str, number: int) -> str:
-    """The id of face ``number`` of a photo: same photo content, same pack, same id.
+def face_id(content: str, pack_id: str, profile: str, number: int, reading: int = FIRST) -> str:
+    """The id of face ``number`` of a photo: same photo content, same pack and reading, same id.
 
-    Faces are numbered best first, which is a pure function of the photo's bytes, the pack and
-    the profile it was searched with; another profile finds others, so its ids are its own. Two
-    copies of one photo share face ids; the pair (photo, face_id) is unique in a collection.
+    Faces are numbered best first, which is a pure function of the photo's bytes, the pack, the
+    reading and the profile it was searched with; another of these finds others, so its ids are
+    its own. Two copies of one photo share face ids; the pair (photo, face_id) is unique in a
+    collection. Ids of the first reading do not name it: they are older than readings.
     """
-    digest = hashlib.sha256(f"{content}/{pack_id}/{profile}/{number}".encode()).hexdigest()
-    return "f" + digest[:23]
+    parts = [content, pack_id, profile, str(number)]
+    if reading != FIRST:
+        parts.append(str(reading))
+    return "f" + hashlib.sha256("/".join(parts).encode()).hexdigest()[:23]
 
 
 def is_face_id(text: str) -> bool:

@@ -35,6 +35,30 @@ metrics_option = click.option(
 job_argument = click.argument("job")
 
 
+class RereadType(click.ParamType[int | str]):
+    """A number of photos from 1 on, or ``all``."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Read the number."""
+        if value == "all":
+            return "all"
+        if not (str(value).isdecimal() and int(value)):
+            self.fail(f"{value!r} is neither a number of photos nor `all`", param, ctx)
+        return int(value)
+
+
+first_option = click.option(
+    "--first",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A first look: N photos drawn at random; `resume` goes on with all.",
+)
+
+
 def model_options(command: F) -> F:
     """Add --model, --provider and --threads to a command."""
     options = [
@@ -96,6 +120,23 @@ JOB_OPTIONS = (
         default=0.5,
         show_default=True,
         help="Clusters: 1 for few wrong merges, 0 for few split people.",
+    ),
+    click.option(
+        "--reread",
+        type=RereadType(),
+        metavar="N|all",
+        help="Read anew so many photos of an older reading, those first that may gain most.",
+    ),
+    click.option(
+        "--until",
+        metavar="TIME",
+        help="Begin no more photos after it: HH:MM, or a date and time. The rest is left.",
+    ),
+    click.option(
+        "--worker-hours",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="H",
+        help="Begin no more photos once workers spent so many hours on them.",
     ),
     click.option(
         "--format",

@@ -14,7 +14,13 @@ from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri
-from orchestrator.commands.options import job_options, load_s3, load_settings, model_options
+from orchestrator.commands.options import (
+    first_option,
+    job_options,
+    load_s3,
+    load_settings,
+    model_options,
+)
 from orchestrator.console.progress import make_reporter
 from orchestrator.console.summary import print_summary
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
@@ -27,6 +33,7 @@ from orchestrator.local.servers import WorkerPool, embedded_broker, worker_pool
 @click.option("--out", required=True, metavar="DIR", help="Where the results go: folder or URI.")
 @click.option("--archive", metavar="URI", help="The archive.  [default: DIR/archive]")
 @job_options
+@first_option
 @model_options
 @click.option(
     "--workers",

@@ -9,6 +9,7 @@ import click
 
 from orchestrator.commands.options import (
     archive_option,
+    first_option,
     job_options,
     json_option,
     load_s3,
@@ -24,6 +25,7 @@ from orchestrator.jobs.submit import make_spec, submit
 @click.option("--out", metavar="URI", help="Where the results go.  [default: in the archive]")
 @click.option("--model", metavar="PACK", help="Model pack: name, folder or s3:// URI.")
 @job_options
+@first_option
 @json_option
 def command(
     photos: str,

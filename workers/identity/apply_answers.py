@@ -338,6 +338,7 @@ def append_references(
         "content": [""] * len(people),
         **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(found.astype(np.float32)),
+        "reading": [None] * len(people),
     }
     confirm()
     tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from headcount import audit
 from headcount.collections.photos import Reference, references_in
+from headcount.contract import reading
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.stored.jobs import JobSpec, ReferenceReport
 from headcount.contract.vocabulary import is_face_id, name_fault, person_id
@@ -311,5 +312,6 @@ def _rows(enrolled: Sequence[Enrolled], source: str) -> pa.Table:
         **{name: [box[index] for box in boxes] for index, name in enumerate("xywh")},
         "quality": [e.quality for e in enrolled],
         "descriptor": fixed_lists(embeddings),
+        "reading": [reading.READING] * len(enrolled),
     }
     return pa.table(columns, schema=gallery_schema(embeddings.shape[1]))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
+from headcount.contract import reading
 from headcount.contract.forgotten import Box4, forgotten_places
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
@@ -251,6 +252,7 @@ def _photo(fetched: Fetched, blob: Blob, analysis: Analysis) -> Photo:
         orientation=analysis.orientation,
         faces=faces,
         content=fetched.content,
+        reading=reading.READING,
     )
 
 
@@ -273,6 +275,7 @@ def _unread(photo: ManifestPhoto, error: PhotoError) -> Photo:
         size=photo.size,
         outcome=error.outcome,
         reason=error.reason,
+        reading=reading.READING,
     )
 
 

@@ -36,6 +36,7 @@ def photo_rows(
         "reason": [photo.reason for photo in photos],
         "faces": [photo.faces for photo in photos],
         "content": [photo.content for photo in photos],
+        "reading": [photo.reading for photo in photos],
     }
     return pa.table(columns, schema=PHOTOS)
 
@@ -58,7 +59,7 @@ def face_rows(
         "job_id": [spec.job_id] * len(photos),
         "photo": photos,
         "face_id": [
-            face_id(photo.content, pack.pack_id, spec.profile, number)
+            face_id(photo.content, pack.pack_id, spec.profile, number, photo.reading)
             for photo, analysis in found
             for number in analysis.numbers or range(len(analysis))
         ],

@@ -25,6 +25,12 @@ class ArchiveRecord(Record):
     model: ModelChoice
 
 
+class ReadingRecord(Record):
+    """``reading.json``: the newest reading of a pack's rows in the archive."""
+
+    reading: int
+
+
 class PackRecord(Record):
     """``pack.json``: the description of a model pack, so that results can be judged years later."""
 

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from headcount.contract.reading import FIRST
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Outcome
@@ -68,6 +69,18 @@ class JobRequest(Record):
     purity: float = Field(
         0.5, ge=0, le=1, description="1: few false joins of clusters; 0: few split people"
     )
+    reread: int | Literal["all"] | None = Field(
+        None, description="photos of an older reading to read anew beside what is new, at most"
+    )
+    first: int | None = Field(
+        None, ge=1, description="so many photos, drawn at random, are a first look at all"
+    )
+    until: str | None = Field(
+        None, description="no shard is begun after it: HH:MM, or a date and time (ISO 8601)"
+    )
+    worker_hours: float | None = Field(
+        None, gt=0, description="no shard is begun once workers have spent so many hours on shards"
+    )
     formats: tuple[TableFormat, ...] = ("parquet",)
     sheets: SheetForm = Field(SheetForm(), description="of the tables as CSV and XLSX")
 
@@ -79,6 +92,7 @@ class JobSpec(JobRequest):
     created: datetime
     out: str
     limits: Limits
+    ends: datetime | None = Field(None, description="`until` as a moment: no shard is begun after")
     retries: tuple[Outcome, ...] = Field(
         (), description="only photos that the archive knows with one of these outcomes; empty: all"
     )
@@ -121,6 +135,8 @@ class PlanRecord(Record):
     after: str = Field("", description="the job whose commit was the last one it has seen")
     planned_photos: int
     planned_bytes: int
+    older_reading: int = Field(0, description="known photos of an older reading than the job's")
+    reread: int = Field(0, description="those of them that the job reads anew")
 
 
 class ReplacedRecord(Record):
@@ -141,6 +157,15 @@ class SplitRecord(Record):
     groups: tuple[tuple[int, int], ...] = Field(
         description="cells, from the first up to the last: those of each task that joins cells"
     )
+
+
+class CutRecord(Record):
+    """``cut.json``: a job whose budget was spent: shards that it leaves to the next job."""
+
+    at: datetime
+    reason: str
+    units: tuple[str, ...] = Field(description="shards that were not begun")
+    photos: int = Field(description="photos in them")
 
 
 class ReferenceReport(BaseModel):
@@ -190,6 +215,7 @@ class DoneMarker(Record):
     pack: PackRecord | None = None
     references: tuple[ReferenceReport, ...] = ()
     counts: dict[str, int] = Field({})
+    reading: int = Field(FIRST, description="that of the worker's build")
 
 
 class FailedMarker(Record):
@@ -276,6 +302,9 @@ class FinishedRecord(Record):
     expected: dict[str, int] = Field({}, description="expectations by status")
     new_absences: int = Field(0, description="absences that were none in the run before")
     ended_absences: int = Field(0, description="absences of the run before whose people were found")
+    sample: bool = Field(False, description="a first look: its tables have a sample of the photos")
+    older_reading: int = Field(0, description="photos of an older reading than this build's")
+    left: int = Field(0, description="planned photos that a budget left to the next job")
 
 
 class ScheduleRecord(JobRequest):

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from headcount.contract import columns, results
-from headcount.contract.columns import RESULTS, Column, Columns
+from headcount.contract.columns import RESULTS, VERSION, Column, Columns
 from headcount.contract.vocabulary import PROCESSED, Outcome
 from headcount.export import write_table
 from headcount.storage.memory import MemoryStore
@@ -109,10 +109,12 @@ def test_no_column_is_named_by_a_word_that_sql_keeps_for_itself(table: Columns) 
 
 
 def test_a_new_column_goes_to_archive_and_results_and_only_there() -> None:
-    blur = Column("blur", pa.float32(), "how blurred", null=True, stored=True, shown=True, since=2)
+    blur = Column(
+        "blur", pa.float32(), "how blurred", null=True, stored=True, shown=True, since=VERSION
+    )
     grown = Columns("t", "", (Column("a", pa.string(), "", stored=True, shown=True), blur))
     assert grown.stored().names == grown.shown().names == ["a", "blur"]
-    assert grown.published() == [["a", "blur"], ["a"]]
+    assert grown.published() == [["a", "blur"], *[["a"]] * (VERSION - 1)]
     assert grown.later == {"blur"}
 
 

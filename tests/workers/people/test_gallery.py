@@ -30,6 +30,7 @@ def enrol(table: Table, *references: tuple[str, str, int]) -> None:
         **{name: [float(row) for _, _, row in references] for name in "xywh"},
         "quality": [0.9] * count,
         "descriptor": fixed_lists(ROWS[[row for _, _, row in references]].astype(np.float16)),
+        "reading": [None] * count,
     }
     table.append(pa.table(columns, schema=gallery_schema(ROWS.shape[1])))
 

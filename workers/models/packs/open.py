@@ -24,7 +24,8 @@ from workers.models.providers import Needs, ShapeRange
 from workers.models.recognisers.arcface import CROP, ArcFace, input_scaling
 
 PIPELINE = "4"
-"""Part of a pack's digest: raise it when detection, alignment or embedding change results."""
+"""Part of a pack's digest, from before readings: never raised again, so that ids of packs stay.
+What changes boxes, landmarks or embeddings in our own code raises headcount/contract/reading.py."""
 
 FINGERPRINT_LENGTH = 128
 """Values of a detector's outputs by which two processors are held to compute the same."""
