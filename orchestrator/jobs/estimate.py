@@ -20,7 +20,8 @@ from headcount.contract.stored.jobs import (
 )
 from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
-from orchestrator.jobs.plan import State, Tally, states_of
+from orchestrator.jobs.compare import State
+from orchestrator.jobs.plan import Tally, states_of
 
 
 @dataclass(slots=True)
