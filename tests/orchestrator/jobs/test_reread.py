@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from headcount.assignments.history import ASSIGNMENTS, write_table
 from headcount.collections.photos import collection_id
 from headcount.contract import reading
-from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
-from headcount.contract.record import now, read_record
+from headcount.contract.layout import PREPARE, JobKeys, PackKeys, shard_name
+from headcount.contract.record import read_record
 from headcount.contract.stored.archive import (
-    ArchiveRecord,
-    LastCommitRecord,
-    ModelChoice,
     PackRecord,
 )
 from headcount.contract.stored.jobs import (
@@ -27,8 +22,6 @@ from headcount.contract.stored.jobs import (
     ShardManifest,
 )
 from headcount.contract.vocabulary import Outcome
-from headcount.s3_settings import S3Settings
-from headcount.settings import Settings
 from headcount.storage import ObjectInfo, Store, open_store
 from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
 from headcount.tables.table import Table
@@ -36,30 +29,14 @@ from orchestrator.archive.commit import commit_job
 from orchestrator.jobs.compare import Known
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.reread import Gain, Rereading, named_photos, reading_of
-from orchestrator.jobs.submit import make_spec, submit
-
-PACK = PackKeys("m-1")
-S3 = S3Settings()
-OUTCOMES = {
-    "a.jpg": "faces",  # named
-    "b.jpg": "faces",  # inferred, and another face too poor
-    "c.jpg": "faces",  # unknown and too poor
-    "d.jpg": "unreadable",
-    "e.jpg": "no_face",
-    "f.jpg": "crashed",
-    "g.jpg": "faces",  # too poor
-    "h.jpg": "no_face",
-    "i.jpg": "too_large",
-}
-DECISIONS = [
-    ("a.jpg", "matched"),
-    ("b.jpg", "inferred"),
-    ("b.jpg", "ignored"),
-    ("c.jpg", "unknown"),
-    ("c.jpg", "ignored"),
-    ("g.jpg", "ignored"),
-]
-IN_ORDER = ["e.jpg", "h.jpg", "d.jpg", "f.jpg", "i.jpg", "c.jpg", "g.jpg", "a.jpg", "b.jpg"]
+from tests.orchestrator.jobs.older import (
+    IN_ORDER,
+    OUTCOMES,
+    PACK,
+    S3,
+    archive_of_first_reading,
+    rows,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -70,54 +47,12 @@ def newer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def spec(tmp_path: Path) -> JobSpec:
-    """A job over photos that the archive knows of the first reading, each with an outcome."""
-    (tmp_path / "photos").mkdir()
-    for name in OUTCOMES:
-        (tmp_path / "photos" / name).write_bytes(b"x")
-    made = make_spec(
-        photos=str(tmp_path / "photos"),
-        people=None,
-        archive=str(tmp_path / "archive"),
-        out=None,
-        settings=Settings(shard_photos=4),
-    ).model_copy(update={"job_id": "first"})
-    store = submit(made, S3)
-    first = ArchiveRecord(created=now(), model=ModelChoice(name="m", pack_id="m-1"))
-    store.put(ARCHIVE, first.to_bytes())
-    table = Table(store.uri, PACK.photos, S3)
-    table.create(PHOTOS)
-    table.append(rows(made, open_store(made.photos or "").list()))
-    said = [
-        dict.fromkeys(ASSIGNMENTS.names, "x") | {"photo": p, "decision": d} for p, d in DECISIONS
-    ]
-    collection = collection_id(made.photos or "")
-    key = PACK.assignments(collection, "first")
-    write_table(store, key, pa.Table.from_pylist(said, ASSIGNMENTS))
-    store.put(commit_key(collection), LastCommitRecord(job_id="first", made=True).to_bytes())
-    return made
+    return archive_of_first_reading(tmp_path)
 
 
 @pytest.fixture
 def store(spec: JobSpec) -> Store:
     return open_store(spec.archive)
-
-
-def rows(spec: JobSpec, photos: Iterable[ObjectInfo], **changes: object) -> pa.Table:
-    found = [
-        dict.fromkeys(PHOTOS.names)
-        | {
-            "collection": collection_id(spec.photos or ""),
-            "job_id": "first",
-            "photo": info.key,
-            "etag": info.etag,
-            "bytes": info.size,
-            "outcome": OUTCOMES.get(info.key, "faces"),
-            "profile": "balanced",
-        }
-        | changes
-        for info in photos
-    ]
-    return pa.Table.from_pylist(found, PHOTOS)
 
 
 def plan(store: Store, spec: JobSpec, **wishes: object) -> PlanRecord:
