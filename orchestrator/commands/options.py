@@ -51,6 +51,12 @@ class RereadType(click.ParamType[int | str]):
         return int(value)
 
 
+reread_option = click.option(
+    "--reread",
+    type=RereadType(),
+    metavar="N|all",
+    help="Read anew so many photos of an older reading, those first that may gain most.",
+)
 first_option = click.option(
     "--first",
     type=click.IntRange(min=1),
@@ -121,12 +127,7 @@ JOB_OPTIONS = (
         show_default=True,
         help="Clusters: 1 for few wrong merges, 0 for few split people.",
     ),
-    click.option(
-        "--reread",
-        type=RereadType(),
-        metavar="N|all",
-        help="Read anew so many photos of an older reading, those first that may gain most.",
-    ),
+    reread_option,
     click.option(
         "--until",
         metavar="TIME",

@@ -14,6 +14,7 @@ from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, 
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
+from headcount.text import older_reading
 from orchestrator.archive.catalogue import undone_jobs
 from orchestrator.commands.options import (
     archive_option,
@@ -88,13 +89,16 @@ def lines_of(status: dict[str, Any]) -> list[str]:
         plan = status["plan"]
         lines.append(
             f"plan: {plan['photos']:,} photos, {plan['new']:,} new, {plan['changed']:,} changed, "
-            f"{plan['known']:,} known, {plan['removed']:,} removed; {plan['shards']:,} shards"
+            f"{plan['known']:,} known, {plan['removed']:,} removed{_older(plan)}; "
+            f"{plan['shards']:,} shards"
         )
     if status["finished"]:
         finished = status["finished"]
         lines.append(finished["message"] or f"results: {finished['out']}")
         if finished["failures"]:
             lines.append(f"{finished['failures']:,} photos could not be processed")
+        if finished["older_reading"]:
+            lines.append(older_reading(finished["older_reading"]))
         if finished["expected"]:
             lines.append(expected_line(finished["expected"]))
         if status["progress"] and (what := bound(status["progress"]["stages"])):
@@ -107,3 +111,10 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             f"{rate(record)}"
         )
     return lines
+
+
+def _older(plan: dict[str, Any]) -> str:
+    """Clause about known photos of an older reading; empty where there are none."""
+    if not plan["older_reading"]:
+        return ""
+    return f", {plan['older_reading']:,} of an older reading, {plan['reread']:,} read anew"

@@ -35,6 +35,8 @@ class RunResult:
     """Numbers of `new_absences` and `ended_absences` since the run before, if it had a roster."""
     formats_removed: tuple[TableFormat, ...] = ()
     """Formats in which the run before wrote tables, and this one does not: they were removed."""
+    older_reading: int = 0
+    """Photos of the collection that were read by an older reading than this build's."""
 
     @property
     def photos(self) -> int:

@@ -152,6 +152,8 @@ class Report:
     """Reference photos that were passed over because their people were forgotten."""
     expected_forgotten: int = 0
     """Pairs of photo and person that were passed over for the same reason."""
+    older_reading: int = 0
+    """Photos of the collection of an older reading than this build's."""
 
     @property
     def missing_total(self) -> int:

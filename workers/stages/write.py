@@ -58,7 +58,8 @@ def write_run(
     with scratch() as folder:
         tables = _Tables(out, unit.spec, folder)
         run = _write_tables(unit, tables, faces, names, gallery=gallery, expected=expected)
-        run = replace(run, expected_forgotten=expected_forgotten)
+        older = job_tables(unit).count_older()
+        run = replace(run, expected_forgotten=expected_forgotten, older_reading=older)
         run = _keep(unit, tables, previous, run)
     return replace(run, formats_removed=tuple(sorted(tables.removed)))
 
@@ -180,6 +181,7 @@ def summary(
         "finished": now().isoformat(),
         "photos": run.photos,
         "outcomes": run.outcomes,
+        "older_reading": run.older_reading,
         "faces": run.faces.num_rows,
         "decisions": run.decisions,
         "people": run.people.num_rows,
