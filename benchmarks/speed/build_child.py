@@ -53,13 +53,22 @@ def part(places: tuple[str, ...]) -> Any:
 
 
 def there(module: str) -> bool:
-    """True if this build has the module; other imports that fail on the way are raised."""
+    """True if this build has the module; other imports that fail on the way are raised.
+
+    An interpreter with an editable install finds modules of that one that this build has not.
+    """
     try:
-        return importlib.util.find_spec(module) is not None
+        spec = importlib.util.find_spec(module)
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] in OURS:
             return False
         raise
+    return spec is not None and Path(str(spec.origin)).is_relative_to(folder_of(module))
+
+
+def folder_of(module: str) -> Path:
+    """Folder of the package at the top of a module's name."""
+    return Path(str(importlib.import_module(module.partition(".")[0]).__file__)).parent
 
 
 def versions() -> dict[str, Any]:
@@ -70,7 +79,7 @@ def versions() -> dict[str, Any]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    folders = {str(Path(str(importlib.import_module(n).__file__)).parents[1]) for n in OURS}
+    folders = {str(folder_of(name).parent) for name in OURS}
     return {"folders": sorted(folders), "python": platform.python_version(), "packages": found}
 
 

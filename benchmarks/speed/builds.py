@@ -60,16 +60,16 @@ def fail(*lines: str) -> NoReturn:
 
 def commit_of(revision: str) -> str:
     """Full hash of a commit."""
-    found = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-    if found.returncode:
+    code, found, _ = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if code:
         fail(f"the history of {ROOT} has no commit {revision}: is the clone shallow?")
-    return found.stdout.strip()
+    return found.strip()
 
 
 def this_build(scratch: Path) -> Build:
     """The checkout that this file lies in, and the running interpreter."""
-    told = _git("describe", "--always", "--abbrev=7", "--exclude=*", "--dirty= with changes")
-    name = told.stdout.strip() or "no commit"
+    _, told, _ = _git("describe", "--always", "--abbrev=7", "--exclude=*", "--dirty= with changes")
+    name = told.strip() or "no commit"
     return Build(name, ROOT, Path(sys.executable), scratch / "cache-new")
 
 
@@ -81,9 +81,9 @@ def earlier_build(commit: str, scratch: Path, python: Path | None = None) -> Ite
     """
     root = scratch / f"headcount-{commit[:7]}"
     try:
-        added = _git("worktree", "add", "--quiet", "--detach", str(root), commit)
-        if added.returncode:
-            fail(f"{commit[:7]} could not be checked out:", added.stderr)
+        code, _, err = _git("worktree", "add", "--quiet", "--detach", str(root), commit)
+        if code:
+            fail(f"{commit[:7]} could not be checked out:", err)
         own = python.expanduser().absolute() if python else _installed(root, scratch / "venv")
         yield Build(commit[:7], root, own, scratch / "cache-old")
     finally:
@@ -104,12 +104,9 @@ def _installed(root: Path, place: Path) -> Path:
     return python
 
 
-def _git(*words: str) -> subprocess.CompletedProcess[str]:
-    """Git in this checkout; a Ctrl-C does not reach it."""
-    command = ["git", "-C", str(ROOT), *words]
-    return subprocess.run(
-        command, check=False, capture_output=True, text=True, start_new_session=True
-    )
+def _git(*words: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of git in this checkout."""
+    return _to_the_end(["git", "-C", str(ROOT), *words], cwd=ROOT, env=None, told=None)
 
 
 def ended(build: Build, words: Sequence[str], told: str | None = None) -> Ended:
