@@ -49,7 +49,7 @@ def part(places: tuple[str, ...]) -> Any:
         module, _, name = place.partition(":")
         if there(module) and hasattr(found := importlib.import_module(module), name):
             return getattr(found, name)
-    raise UnknownLayoutError(f"it has none of {', '.join(places)}")
+    raise UnknownLayoutError(f"it has none of {', '.join(places)}; --only run needs no layout")
 
 
 def there(module: str) -> bool:
@@ -119,7 +119,7 @@ def main() -> None:
     try:
         print(json.dumps(versions() if asked["ask"] == "versions" else analysis(asked)))
     except UnknownLayoutError as error:
-        sys.exit(f"the layout of this build is unknown: {error}; --only run needs no layout")
+        sys.exit(f"the layout of this build is unknown: {error}")
 
 
 if __name__ == "__main__":
