@@ -186,6 +186,16 @@ def differing(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
     ]
 
 
+def warnings(facts: dict[str, Any]) -> list[str]:
+    """Reasons to trust the figures less."""
+    told = differing(facts["builds"]["new"], facts["builds"]["old"])
+    if facts["rounds"] < ENOUGH_ROUNDS:
+        told.append(f"warning: an interval needs {ENOUGH_ROUNDS} rounds or more")
+    if facts["load_at_the_beginning"] > facts["cores"]:
+        told.append("warning: the cores are busy: trust CPU seconds rather than photos per second")
+    return told
+
+
 def described(asked: argparse.Namespace, builds: Sequence[Build], photos: int) -> dict[str, Any]:
     """The machine, the builds and what was asked."""
     return {
@@ -217,10 +227,8 @@ def introduction(facts: dict[str, Any]) -> list[str]:
         row([name, *(side["packages"].get(name, "-") for side in (new, old))])
         for name in dict.fromkeys([*new["packages"], *old["packages"]])
     ]
-    warnings = differing(new, old)
-    if facts["rounds"] < ENOUGH_ROUNDS:
-        warnings.append(f"warning: an interval needs {ENOUGH_ROUNDS} rounds or more")
-    return [*lines, "", *warnings, *([""] if warnings else [])]
+    told = warnings(facts)
+    return [*lines, "", *told, *([""] if told else [])]
 
 
 def options() -> argparse.Namespace:

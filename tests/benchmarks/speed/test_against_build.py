@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed.against_build import differing
+from benchmarks.speed.against_build import differing, warnings
 from benchmarks.speed.builds import ROOT, commit_of
 
 SECONDS = 240
@@ -98,3 +98,12 @@ def test_packages_that_differ_are_warned_of() -> None:
         " numpy is 2.4.6 here and 2.4.5 there"
     ]
     assert differing(new, new) == []
+
+
+def test_few_rounds_and_busy_cores_are_warned_of() -> None:
+    side = {"python": "3.11.7", "packages": {}}
+    quiet = {"builds": {"new": side, "old": side}, "rounds": 5, "cores": 2}
+    assert warnings(quiet | {"load_at_the_beginning": 1.9}) == []
+    few, busy = warnings(quiet | {"load_at_the_beginning": 2.1, "rounds": 4})
+    assert "5 rounds or more" in few
+    assert "cores are busy" in busy
