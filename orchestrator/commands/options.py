@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
+from headcount.contract.record import now
 from headcount.contract.stored.jobs import TABLE_FORMATS
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import PROFILES, Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.jobs.submit import open_archive
+from orchestrator.jobs.until import end_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +51,18 @@ class RereadType(click.ParamType[int | str]):
         if not (str(value).isdecimal() and int(value)):
             self.fail(f"{value!r} is neither a number of photos nor `all`", param, ctx)
         return int(value)
+
+
+def check_until(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Return the time as it was given. Raises a usage error for one that is none, or past."""
+    if value is not None:
+        try:
+            end_of(value, now())
+        except FatalError as error:
+            raise click.BadParameter(str(error), context, parameter) from error
+    return value
 
 
 first_option = click.option(
@@ -130,6 +144,7 @@ JOB_OPTIONS = (
     click.option(
         "--until",
         metavar="TIME",
+        callback=check_until,
         help="Begin no more photos after it: HH:MM, or a date and time. The rest is left.",
     ),
     click.option(

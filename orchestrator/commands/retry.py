@@ -74,6 +74,7 @@ def command(
         "job_id": new_job_id(created),
         "created": created,
         "retries": outcomes,
+        **dict.fromkeys(("until", "worker_hours", "ends")),  # the budget was JOB's own
         "out": canonical_uri(out) if out else earlier.out,
     }
     spec = earlier.model_copy(update=changes)

@@ -35,6 +35,8 @@ class RunResult:
     """Numbers of `new_absences` and `ended_absences` since the run before, if it had a roster."""
     formats_removed: tuple[TableFormat, ...] = ()
     """Formats in which the run before wrote tables, and this one does not: they were removed."""
+    left: int = 0
+    """Photos that the job leaves to the next one, since its budget was spent."""
 
     @property
     def photos(self) -> int:

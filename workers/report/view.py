@@ -152,6 +152,8 @@ class Report:
     """Reference photos that were passed over because their people were forgotten."""
     expected_forgotten: int = 0
     """Pairs of photo and person that were passed over for the same reason."""
+    left: int = 0
+    """Photos that the job leaves to the next one, since its budget was spent."""
 
     @property
     def missing_total(self) -> int:

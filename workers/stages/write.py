@@ -19,8 +19,8 @@ from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
-from headcount.contract.record import now, read_record
-from headcount.contract.stored.jobs import DoneMarker, JobSpec, TableFormat
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
@@ -60,7 +60,10 @@ def write_run(
         run = _write_tables(unit, tables, faces, names, gallery=gallery, expected=expected)
         run = replace(run, expected_forgotten=expected_forgotten)
         run = _keep(unit, tables, previous, run)
-    return replace(run, formats_removed=tuple(sorted(tables.removed)))
+    cut = find_record(unit.store, unit.keys.cut, CutRecord)
+    return replace(
+        run, formats_removed=tuple(sorted(tables.removed)), left=cut.photos if cut else 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ def summary(
         "job_id": unit.job_id,
         "finished": now().isoformat(),
         "photos": run.photos,
+        "left": run.left,
         "outcomes": run.outcomes,
         "faces": run.faces.num_rows,
         "decisions": run.decisions,

@@ -81,6 +81,10 @@ class Workers:
     def waiting(self, job_id: str) -> set[str]:
         return set(self.queued)
 
+    def take_back(self, job_id: str) -> set[str]:
+        taken, self.queued = set(self.queued), set()
+        return taken
+
     def worker_count(self) -> int:
         return self.workers
 
