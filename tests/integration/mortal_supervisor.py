@@ -25,6 +25,7 @@ def drive(archive: str, job_id: str, broker_url: str, graves: Path) -> None:
     for deed in ("delete", "commit", "compact"):
         _mortal(Table, deed, graves, lambda table, *rest: Path(table.uri).name)
     _mortal(Broker, "send", graves, lambda _, message: message.unit)
+    _mortal(Broker, "take_back", graves, lambda *_: "embed")
     Supervisor(
         open_store(archive),
         job_id,

@@ -1,0 +1,116 @@
+"""Nights with a budget on a cluster of plain processes, killed again and again around the cut."""
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from headcount.contract.layout import JobKeys
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import CutRecord, FinishedRecord
+from tests.clusters import PHOTOS, Cluster, fake_worker
+from tests.integration.mortal_supervisor import drive
+from tests.running import comparable, headcount, summary, table
+
+pytestmark = pytest.mark.integration
+
+A_LITTLE = str(0.2 / 3600)
+"""Worker-hours: a shard that is in hand spends them, and is done all the same."""
+
+
+def test_nights_whose_supervisors_and_workers_are_killed_at_the_cut_lose_nothing(
+    samples: Path, tmp_path: Path, broker_url: str, calm: Path
+) -> None:
+    cluster, graves = Cluster(samples, tmp_path, broker_url), tmp_path / "graves"
+    cluster.run("cancel", cluster.job)  # it has no budget
+    graves.mkdir()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", drive.__module__])
+    deaths, left = 0, [PHOTOS]
+    while left[-1]:
+        cluster.job = cluster.submit(cluster.out, "--worker-hours", A_LITTLE)
+        keys, ended = JobKeys(cluster.job), None
+        while ended is None or ended.state != "done":
+            log = tmp_path / "worker.log"
+            with fake_worker(broker_url, log, FAKE_ENGINE_SECONDS="0.05") as worker:
+                killer = threading.Thread(
+                    target=kill_at_the_cut, args=(cluster, keys, worker.pid), daemon=True
+                )
+                if len(left) == 2:  # the second night's worker dies with a shard in hand
+                    killer.start()
+                arguments = (str(cluster.archive), cluster.job, broker_url, graves)
+                supervisor = context.Process(target=drive, args=arguments, daemon=True)
+                supervisor.start()
+                supervisor.join(100)
+                assert supervisor.exitcode in (0, -signal.SIGKILL)
+                deaths += supervisor.exitcode != 0
+            ended = find_record(cluster.store, keys.finished, FinishedRecord)
+        left.append(ended.left)
+        assert summary(cluster.out)["left"] == ended.left
+        assert len(table(cluster.out, "photos")) == PHOTOS - ended.left
+    died = {unquote(grave.name) for grave in graves.iterdir()}
+    assert {"put_new jobs//cut.json", "take_back embed"} <= died
+    assert deaths > 20
+    assert left == sorted(left, reverse=True)
+    assert len(left) > 3
+    cluster.one_outcome_each()
+    for name in ("photos", "faces", "people"):
+        here, there = (comparable(table(out, name), *VARY) for out in (cluster.out, calm))
+        assert here == there, name
+
+
+VARY = ("etag", "cluster_id")
+"""The id of a cluster comes from the faces of its first night."""
+
+
+def kill_at_the_cut(cluster: Cluster, keys: JobKeys, pid: int) -> None:
+    """Kill the worker as soon as the job is cut."""
+    for _ in range(2000):
+        if find_record(cluster.store, keys.cut, CutRecord):
+            os.kill(pid, signal.SIGKILL)
+            return
+        threading.Event().wait(0.01)
+
+
+def test_a_run_that_is_told_when_to_end_says_what_it_left_and_the_same_command_goes_on(
+    samples: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ("run", str(samples / "photos"), "--annotate", "0", "--out", str(out))
+    small = {"HEADCOUNT_SHARD_PHOTOS": "1", "HEADCOUNT_WINDOW": "2"}
+    first = headcount(*command, "--worker-hours", "0.000001", **small)
+    assert first.returncode == 0, first.stderr
+    left = summary(out)["left"]
+    assert 0 < left < 7
+    assert f"{left} photo" in first.stdout
+    assert "the next job over this collection goes on with them" in first.stdout
+    (job,) = {path.name for path in (out / "archive/jobs").iterdir()}
+    told = json.loads(headcount("status", job, "--archive", str(out / "archive"), "--json").stdout)
+    assert told["left"]["reason"] == "--worker-hours 1e-06 are spent"
+    assert told["finished"]["left"] == told["left"]["photos"] == left
+    again = headcount(*command, **small)
+    assert again.returncode == 0, again.stderr
+    assert (summary(out)["photos"], summary(out)["left"]) == (7, 0)
+
+
+@pytest.mark.parametrize("until", ["25:00", "tomorrow", "2020-01-01T06:00"])
+def test_a_time_that_is_none_or_past_is_a_usage_error(tmp_path: Path, until: str) -> None:
+    photos, archive = str(tmp_path), str(tmp_path / "archive")
+    ended = headcount("submit", photos, "--archive", archive, "--until", until)
+    assert ended.returncode == 2
+    assert "--until" in ended.stderr
+
+
+def test_a_schedule_takes_a_time_and_no_date(tmp_path: Path) -> None:
+    archive = str(tmp_path / "archive")
+    add = ("schedule", "add", "home", str(tmp_path), "--cron", "0 2 * * *", "--archive", archive)
+    refused = headcount(*add, "--until", "2100-01-01T06:00")
+    assert (refused.returncode, "a time such as 06:00" in refused.stderr) == (2, True)
+    assert headcount(*add, "--until", "06:00", "--worker-hours", "20").returncode == 0
+    (kept,) = json.loads(headcount("schedule", "list", "--json", "--archive", archive).stdout)
+    assert (kept["until"], kept["worker_hours"]) == ("06:00", 20.0)
