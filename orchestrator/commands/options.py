@@ -89,6 +89,21 @@ def model_options(command: F) -> F:
     return command
 
 
+BUDGET_OPTIONS = (
+    click.option(
+        "--until",
+        metavar="TIME",
+        callback=check_until,
+        help="Begin no more photos after it: HH:MM, or a date and time. The rest is left.",
+    ),
+    click.option(
+        "--worker-hours",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="H",
+        help="Begin no more photos once workers spent so many hours on them.",
+    ),
+)
+"""Limits of a job, after which it leaves the rest to the next one."""
 JOB_OPTIONS = (
     click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
     click.option(
@@ -141,18 +156,7 @@ JOB_OPTIONS = (
         metavar="N|all",
         help="Read anew so many photos of an older reading, those first that may gain most.",
     ),
-    click.option(
-        "--until",
-        metavar="TIME",
-        callback=check_until,
-        help="Begin no more photos after it: HH:MM, or a date and time. The rest is left.",
-    ),
-    click.option(
-        "--worker-hours",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="H",
-        help="Begin no more photos once workers spent so many hours on them.",
-    ),
+    *BUDGET_OPTIONS,
     click.option(
         "--format",
         "formats",
@@ -167,6 +171,13 @@ JOB_OPTIONS = (
 def job_options(command: F) -> F:
     """Add the options of a job request to a command: people, profile, thresholds, formats."""
     for option in reversed(JOB_OPTIONS):
+        command = option(command)
+    return command
+
+
+def budget_options(command: F) -> F:
+    """Add --until and --worker-hours to a command."""
+    for option in reversed(BUDGET_OPTIONS):
         command = option(command)
     return command
 

@@ -2,18 +2,19 @@
 
 import json
 import multiprocessing
-import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.record import find_record
+from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.jobs import CutRecord, FinishedRecord
-from tests.clusters import PHOTOS, Cluster, fake_worker
+from tests.clusters import PHOTOS, Cluster, fake_worker, until
 from tests.integration.mortal_supervisor import drive
 from tests.running import comparable, headcount, summary, table
 
@@ -23,58 +24,82 @@ A_LITTLE = str(0.2 / 3600)
 """Worker-hours: a shard that is in hand spends them, and is done all the same."""
 
 
+class Crew:
+    """One worker at a time; one that is killed is replaced."""
+
+    def __init__(self, broker_url: str, log: Path) -> None:
+        self._new = lambda: fake_worker(broker_url, log, FAKE_ENGINE_SECONDS="0.05")
+        self._stack = ExitStack()
+        self._worker = self._stack.enter_context(self._new())
+
+    def kill_at(self, job: Cluster) -> threading.Thread:
+        """Kill the worker as soon as the job is cut, with a shard in hand; begin another."""
+        keys = JobKeys(job.job)
+
+        def body() -> None:
+            until(lambda: find_record(job.store, keys.cut, CutRecord))
+            self._worker.send_signal(signal.SIGKILL)
+            self._worker = self._stack.enter_context(self._new())
+
+        thread = threading.Thread(target=body, daemon=True)
+        thread.start()
+        return thread
+
+    def end(self) -> None:
+        """End the workers."""
+        self._stack.close()
+
+
+@pytest.fixture
+def crew_of_one(broker_url: str, tmp_path: Path) -> Iterator[Crew]:
+    crew = Crew(broker_url, tmp_path / "worker.log")
+    yield crew
+    crew.end()
+
+
+def drive_to_its_end(cluster: Cluster, broker_url: str, graves: Path) -> list[int | None]:
+    """Drive the job with one mortal supervisor after another; their exit codes."""
+    context = multiprocessing.get_context("forkserver")  # a process each, without its imports
+    context.set_forkserver_preload(["pytest", drive.__module__])
+    ends: list[int | None] = []
+    while 0 not in ends:
+        arguments = (str(cluster.archive), cluster.job, broker_url, graves, 2.0)
+        supervisor = context.Process(target=drive, args=arguments, daemon=True)
+        supervisor.start()
+        supervisor.join(100)
+        ends.append(supervisor.exitcode)
+        assert ends[-1] in (0, -signal.SIGKILL)
+    return ends
+
+
 def test_nights_whose_supervisors_and_workers_are_killed_at_the_cut_lose_nothing(
-    samples: Path, tmp_path: Path, broker_url: str, calm: Path
+    samples: Path, tmp_path: Path, broker_url: str, calm: Path, crew_of_one: Crew
 ) -> None:
     cluster, graves = Cluster(samples, tmp_path, broker_url), tmp_path / "graves"
     cluster.run("cancel", cluster.job)  # it has no budget
     graves.mkdir()
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", drive.__module__])
-    deaths, left = 0, [PHOTOS]
+    ends, left = [], [PHOTOS]
     while left[-1]:
         cluster.job = cluster.submit(cluster.out, "--worker-hours", A_LITTLE)
-        keys, ended = JobKeys(cluster.job), None
-        while ended is None or ended.state != "done":
-            log = tmp_path / "worker.log"
-            with fake_worker(broker_url, log, FAKE_ENGINE_SECONDS="0.05") as worker:
-                killer = threading.Thread(
-                    target=kill_at_the_cut, args=(cluster, keys, worker.pid), daemon=True
-                )
-                if len(left) == 2:  # the second night's worker dies with a shard in hand
-                    killer.start()
-                arguments = (str(cluster.archive), cluster.job, broker_url, graves)
-                supervisor = context.Process(target=drive, args=arguments, daemon=True)
-                supervisor.start()
-                supervisor.join(100)
-                assert supervisor.exitcode in (0, -signal.SIGKILL)
-                deaths += supervisor.exitcode != 0
-            ended = find_record(cluster.store, keys.finished, FinishedRecord)
-        left.append(ended.left)
-        assert summary(cluster.out)["left"] == ended.left
-        assert len(table(cluster.out, "photos")) == PHOTOS - ended.left
+        killer = crew_of_one.kill_at(cluster) if len(left) < 3 else None
+        ends += drive_to_its_end(cluster, broker_url, graves)
+        if killer:
+            killer.join()
+        finished = read_record(cluster.store, JobKeys(cluster.job).finished, FinishedRecord)
+        left.append(finished.left)
+        assert (finished.state, summary(cluster.out)["left"]) == ("done", finished.left)
+        assert len(table(cluster.out, "photos")) == PHOTOS - finished.left
     died = {unquote(grave.name) for grave in graves.iterdir()}
     assert {"put_new jobs//cut.json", "take_back embed"} <= died
-    assert deaths > 20
+    assert len(ends) > 20
     assert left == sorted(left, reverse=True)
     assert len(left) > 3
     cluster.one_outcome_each()
-    for name in ("photos", "faces", "people"):
-        here, there = (comparable(table(out, name), *VARY) for out in (cluster.out, calm))
-        assert here == there, name
-
-
-VARY = ("etag", "cluster_id")
-"""The id of a cluster comes from the faces of its first night."""
-
-
-def kill_at_the_cut(cluster: Cluster, keys: JobKeys, pid: int) -> None:
-    """Kill the worker as soon as the job is cut."""
-    for _ in range(2000):
-        if find_record(cluster.store, keys.cut, CutRecord):
-            os.kill(pid, signal.SIGKILL)
-            return
-        threading.Event().wait(0.01)
+    for name in ("photos", "faces", "people"):  # a cluster's id comes from its first night's faces
+        out, plain = (
+            comparable(table(out, name), "etag", "cluster_id") for out in (cluster.out, calm)
+        )
+        assert out == plain, name
 
 
 def test_a_run_that_is_told_when_to_end_says_what_it_left_and_the_same_command_goes_on(
