@@ -6,13 +6,16 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from headcount.contract.layout import JobKeys
-from headcount.contract.record import find_record, read_record
+from headcount.broker.client import Broker
+from headcount.contract.layout import PREPARE, JobKeys, shard_name
+from headcount.contract.messages import UnitMessage
+from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.jobs import CutRecord, FinishedRecord
 from tests.clusters import PHOTOS, Cluster, fake_worker, until
 from tests.integration.mortal_supervisor import drive
@@ -100,6 +103,45 @@ def test_nights_whose_supervisors_and_workers_are_killed_at_the_cut_lose_nothing
             comparable(table(out, name), "etag", "cluster_id") for out in (cluster.out, calm)
         )
         assert out == plain, name
+
+
+def test_a_job_that_is_to_end_by_a_time_before_it_can_be_done_ends_well_and_says_what_it_left(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    cluster = Cluster(samples, tmp_path, broker_url)
+    cluster.run("cancel", cluster.job)  # it has no budget
+    soon = (now() + timedelta(seconds=12)).isoformat()
+    cluster.job = cluster.submit(cluster.out, "--until", soon)
+    half_a_minute = str(30 / PHOTOS)
+    with fake_worker(broker_url, tmp_path / "worker.log", FAKE_ENGINE_SECONDS=half_a_minute):
+        ended = cluster.run("supervise", "--once")
+    assert ended.returncode == 0, ended.stderr
+    assert f"--until {soon} is reached" in ended.stderr
+    left = summary(cluster.out)["left"]
+    assert left > 0
+    assert f"{left} photos left" in cluster.run("status", cluster.job).stdout
+    cluster.job = cluster.submit(cluster.out)
+    with fake_worker(broker_url, tmp_path / "worker.log", FAKE_ENGINE_SECONDS="0"):
+        assert cluster.run("supervise", "--once").returncode == 0
+    assert summary(cluster.out)["left"] == 0
+    cluster.one_outcome_each()
+
+
+def test_only_the_shards_of_a_job_that_wait_in_the_queue_are_taken_back(broker_url: str) -> None:
+    broker = Broker(broker_url)
+    shards = [shard_name(number) for number in range(3)]
+    for job, unit in (("a", PREPARE), ("a", shards[0]), ("a", shards[1]), ("b", shards[2])):
+        broker.send(UnitMessage(archive="file:///a/", job_id=job, unit=unit))
+    assert broker.take_back("a") == set(shards[:2])
+    assert (broker.waiting("a"), broker.waiting("b")) == ({PREPARE}, {shards[2]})
+    assert broker.take_back("a") == set()
+
+
+def test_a_plan_says_how_many_photos_the_budget_lets_a_job_do(samples: Path) -> None:
+    plan = ("plan", str(samples / "photos"), "--sample", "2", "--worker-hours", "0.000001")
+    told = json.loads(headcount(*plan, "--json").stdout)
+    assert (told["budget"]["photos"], told["budget"]["photos_by_then"]) == (7, 0)
+    assert told["sample"]["photos"] == 2  # the sample has no budget
 
 
 def test_a_run_that_is_told_when_to_end_says_what_it_left_and_the_same_command_goes_on(
