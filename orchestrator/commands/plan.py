@@ -13,12 +13,13 @@ from typing import Any
 import click
 
 from headcount.contract.record import now
-from headcount.contract.stored.jobs import JobSpec
+from headcount.contract.stored.jobs import JobSpec, ProgressRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.text import counted, older_reading
 from orchestrator.commands.options import (
+    budget_options,
     json_option,
     load_s3,
     load_settings,
@@ -26,7 +27,9 @@ from orchestrator.commands.options import (
     reread_option,
 )
 from orchestrator.commands.run import crew
+from orchestrator.console.forecast import forecast
 from orchestrator.console.progress import duration, make_reporter
+from orchestrator.jobs.budget import budget_of
 from orchestrator.jobs.estimate import Sample, run_sample, survey
 from orchestrator.jobs.reread import Gain
 from orchestrator.jobs.submit import check_sources, make_spec
@@ -66,6 +69,7 @@ CLASSES = {
     show_default=True,
     help="Estimate the time with this many such workers.",
 )
+@budget_options
 @model_options
 @json_option
 def command(
@@ -91,11 +95,15 @@ def command(
             **wishes,
         )
         check_sources(spec, s3)
-        estimate, chosen = survey(open_store(spec.archive, s3), spec, s3, sample)
+        store = open_store(spec.archive, s3)
+        estimate, chosen = survey(store, spec, s3, sample)
+        budget = budget_of(store, spec)
     found: dict[str, Any] = estimate.as_dict()
     if chosen:
         sampled = run_sample(spec, chosen, partial(work_here, settings=settings, s3=s3))
         found |= reckoned(sampled, estimate.planned_photos, workers)
+        if budget is not None:
+            found["budget"] = forecast(budget, as_progress(sampled, found)).as_dict()
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found, workers)))
     return 0
 
@@ -123,6 +131,20 @@ def reckoned(sample: Sample, photos: int, workers: int) -> dict[str, Any]:
     return {"sample": asdict(sample), **scaled, "seconds": seconds, "end": end.isoformat()}
 
 
+def as_progress(sample: Sample, found: dict[str, Any]) -> ProgressRecord:
+    """Snapshot of the estimated job as it begins, at the rate of the sample."""
+    photos = found["planned_photos"]
+    return ProgressRecord(
+        job_id="",
+        stage="embed",
+        updated=now(),
+        photos_total=photos,
+        outcomes=sample.outcomes,
+        worker_seconds=sample.seconds,
+        photos_per_second=photos / found["seconds"],
+    )
+
+
 def size(number: int) -> str:
     """Bytes in words: 1.5 GiB, 20.0 MiB."""
     return f"{number / 2**30:,.1f} GiB" if number >= 2**30 else f"{number / 2**20:,.1f} MiB"
@@ -148,6 +170,7 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"worker-hours on machines like this one; with {counted(workers, 'worker')} "
         f"{duration(found['seconds'])}, until {found['end'][:16]} UTC, if begun now "
         f"(by a sample of {counted(found['sample']['photos'], 'photo')})",
+        *([found["budget"]["line"]] if "budget" in found else []),
     ]
 
 

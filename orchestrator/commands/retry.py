@@ -75,6 +75,7 @@ def command(
         "created": created,
         "retries": outcomes,
         "reread": None,
+        **dict.fromkeys(("until", "worker_hours", "ends")),  # the budget was JOB's own
         "out": canonical_uri(out) if out else earlier.out,
     }
     spec = earlier.model_copy(update=changes)

@@ -37,6 +37,8 @@ def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
     summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
     for line in summary_lines(summary):
         click.echo(line)
+    if finished.left:
+        click.echo(left_line(finished.left))
     if finished.reference_failures:
         click.echo(
             f"{counted(finished.reference_failures, 'reference photo')} could not be used; "
@@ -59,6 +61,14 @@ def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
         )
     click.echo(f"report: {readable(finished.out)}{results.REPORT}")
     return exit_code(finished)
+
+
+def left_line(photos: int) -> str:
+    """The line about photos that a job leaves, and how to go on."""
+    return (
+        f"{counted(photos, 'photo')} left, since the job's budget was spent: the next job over "
+        "this collection goes on with them"
+    )
 
 
 def exit_code(finished: FinishedRecord) -> int:

@@ -139,6 +139,7 @@ def run_sample(
         root = canonical_uri(folder)
         small = spec.model_copy(
             update={"people": None, "archive": root, "out": root + "out/", "annotate": 0}
+            | dict.fromkeys(("until", "worker_hours", "ends"))
         )
         store = open_store(root)
         _write_plan(store, small, photos)

@@ -19,8 +19,8 @@ from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
-from headcount.contract.record import now, read_record
-from headcount.contract.stored.jobs import DoneMarker, JobSpec, TableFormat
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
@@ -61,7 +61,10 @@ def write_run(
         older = job_tables(unit).count_older()
         run = replace(run, expected_forgotten=expected_forgotten, older_reading=older)
         run = _keep(unit, tables, previous, run)
-    return replace(run, formats_removed=tuple(sorted(tables.removed)))
+    cut = find_record(unit.store, unit.keys.cut, CutRecord)
+    return replace(
+        run, formats_removed=tuple(sorted(tables.removed)), left=cut.photos if cut else 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,7 @@ def summary(
         "job_id": unit.job_id,
         "finished": now().isoformat(),
         "photos": run.photos,
+        "left": run.left,
         "outcomes": run.outcomes,
         "older_reading": run.older_reading,
         "faces": run.faces.num_rows,

@@ -256,6 +256,7 @@ class ProgressRecord(Record):
     shards_done: int = 0
     shards_in_flight: int = 0
     resent: int = 0
+    worker_seconds: float = Field(0.0, description="that workers spent on the finished shards")
     photos_per_second: float | None = None
     seconds_left: float | None = None
 
