@@ -18,7 +18,13 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.text import counted
-from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
+from orchestrator.commands.options import (
+    first_option,
+    json_option,
+    load_s3,
+    load_settings,
+    model_options,
+)
 from orchestrator.commands.run import crew
 from orchestrator.console.progress import duration, make_reporter
 from orchestrator.jobs.estimate import Sample, run_sample, survey
@@ -50,6 +56,7 @@ from orchestrator.jobs.supervisor import Supervisor
     show_default=True,
     help="Estimate the time with this many such workers.",
 )
+@first_option
 @model_options
 @json_option
 def command(
@@ -78,8 +85,12 @@ def command(
         estimate, chosen = survey(open_store(spec.archive, s3), spec, s3, sample)
     found: dict[str, Any] = estimate.as_dict()
     if chosen:
-        sampled = run_sample(spec, chosen, partial(work_here, settings=settings, s3=s3))
+        run = partial(work_here, settings=settings, s3=s3)
+        sampled = run_sample(spec.model_copy(update={"first": None}), chosen, run)
         found |= reckoned(sampled, estimate.planned_photos, workers)
+        if estimate.first:
+            planned = estimate.first["planned_photos"]
+            found["first"] = estimate.first | scaled(sampled, planned, workers)
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found, workers)))
     return 0
 
@@ -101,10 +112,15 @@ def work_here(store: Store, spec: JobSpec, *, settings: Settings, s3: S3Settings
 
 def reckoned(sample: Sample, photos: int, workers: int) -> dict[str, Any]:
     """Estimate of faces, worker-hours, seconds and the end, for a job that begins now."""
-    scaled = sample.scaled_to(photos)
-    seconds = scaled["worker_hours"] * 3600 / workers
-    end = now() + timedelta(seconds=seconds)
-    return {"sample": asdict(sample), **scaled, "seconds": seconds, "end": end.isoformat()}
+    found = scaled(sample, photos, workers)
+    end = now() + timedelta(seconds=found["seconds"])
+    return {"sample": asdict(sample), **found, "end": end.isoformat()}
+
+
+def scaled(sample: Sample, photos: int, workers: int) -> dict[str, float]:
+    """Estimate of faces, worker-hours and seconds for so many photos."""
+    found = sample.scaled_to(photos)
+    return {**found, "seconds": found["worker_hours"] * 3600 / workers}
 
 
 def size(number: int) -> str:
@@ -122,6 +138,8 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"{size(found['planned_bytes'])} ({found['new']:,} new, "
         f"{found['changed']:,} changed); {found['known']:,} known, {found['removed']:,} removed",
     ]
+    if first := found["first"]:
+        lines.append(first_line(first))
     if "sample" not in found:
         return lines if not found["planned_photos"] else [*lines, "faces and time: --sample 50"]
     return [
@@ -131,3 +149,12 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"{duration(found['seconds'])}, until {found['end'][:16]} UTC, if begun now "
         f"(by a sample of {counted(found['sample']['photos'], 'photo')})",
     ]
+
+
+def first_line(first: dict[str, Any]) -> str:
+    """Line of a first look in words: what it takes of the whole."""
+    line = (
+        f"a first look: {counted(first['photos'], 'photo')} drawn at random, of which "
+        f"{first['planned_photos']:,} to do, {size(first['planned_bytes'])}"
+    )
+    return f"{line}; about {duration(first['seconds'])}" if "seconds" in first else line

@@ -50,9 +50,16 @@ def command(
         click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
         return 0
     click.echo(
-        f"{plan.photos:,} photos, {plan.planned_photos:,} of them new or changed, "
+        f"{looked_at(spec.first, plan.photos)}, {plan.planned_photos:,} of them new or changed, "
         f"in {plan.shards:,} shards",
         err=True,
     )
     click.echo(spec.job_id)
     return 0
+
+
+def looked_at(first: int | None, photos: int) -> str:
+    """The photos that a job is about in words: all, or those of a first look."""
+    if first is None:
+        return f"{photos:,} photos"
+    return f"a first look: {min(first, photos):,} of {photos:,} photos"

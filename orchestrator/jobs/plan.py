@@ -37,6 +37,7 @@ from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
 from headcount.tables.filters import in_collection
 from headcount.tables.table import Table
+from orchestrator.jobs.first_look import draw
 from orchestrator.jobs.roster import check_roster
 
 KEYS_AT_ONCE = 1 << 16
@@ -146,7 +147,9 @@ def plan_job(
     keys = JobKeys(spec.job_id)
     tally = Tally()
     after = last_commit(store, spec)
-    states = states_of(store, spec, s3, tally, pack_id=pack_id)
+    states = _counted(states_of(store, spec, s3, tally, pack_id=pack_id), tally)
+    if spec.first is not None:
+        states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
     planned = _changed(states, store, keys, tally)
     for shard in cut_shards(planned, spec.limits):
         unit = shard_name(tally.shards)
@@ -254,13 +257,21 @@ def pack_id_of(store: Store, spec: JobSpec) -> str | None:
     return archive.model.pack_id if archive else None
 
 
+def _counted(
+    states: Iterable[tuple[State, ObjectInfo]], tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Yield the photos as they are, and count their states."""
+    for state, info in states:
+        tally.states[state] += 1
+        yield state, info
+
+
 def _changed(
     states: Iterable[tuple[State, ObjectInfo]], store: Store, keys: JobKeys, tally: Tally
 ) -> Iterator[ObjectInfo]:
     """Yield the photos to embed; meanwhile write lists of keys whose old rows must be deleted."""
     replaced: list[str] = []
     for state, info in states:
-        tally.states[state] += 1
         if state in (State.CHANGED, State.REMOVED):
             replaced.append(info.key)
             if len(replaced) == REPLACED_CHUNK:

@@ -84,6 +84,7 @@ def publish(
         people_refused=refused,
         references_forgotten=references_forgotten,
         expected_forgotten=result.expected_forgotten,
+        sample_of=result.sample_of,
     )
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})

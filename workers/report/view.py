@@ -152,6 +152,8 @@ class Report:
     """Reference photos that were passed over because their people were forgotten."""
     expected_forgotten: int = 0
     """Pairs of photo and person that were passed over for the same reason."""
+    sample_of: int | None = None
+    """Photos that those of a first look were drawn from; None of a run over all photos."""
 
     @property
     def missing_total(self) -> int:
