@@ -25,7 +25,7 @@ from orchestrator.jobs.first_look import Reservoir, ended_first_look, go_on_with
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.submit import interrupted_job, make_spec
 from tests.at_once import AtOnce, add, begin, end, made_up_shard
-from tests.running import comparable, said, summary, table
+from tests.running import by_faces, summary, table
 from workers.runtime.unit import Unit
 
 S3 = S3Settings()
@@ -47,24 +47,6 @@ def planned(store: Store, job_id: str) -> set[str]:
     folder = f"{JobKeys(job_id).root}shards/"
     shards = [read_record(store, info.key, ShardManifest) for info in store.list(folder)]
     return {photo.key for shard in shards for photo in shard.photos}
-
-
-def by_faces(out: Path) -> list[Any]:
-    """Everything that a run says, with its clusters named by their first faces."""
-    faces = table(out, "faces")
-    first: dict[str, str] = {}
-    for row in sorted(faces, key=lambda row: str(row["face_id"])):
-        first.setdefault(row["cluster_id"], row["face_id"])
-
-    def renamed(found: Any) -> Any:
-        if isinstance(found, dict):
-            return {key: renamed(value) for key, value in found.items()}
-        if isinstance(found, list):
-            return [renamed(value) for value in found]
-        return first.get(found, found) if isinstance(found, str) else found
-
-    tables = renamed(said(out))
-    return [comparable(rows) if isinstance(rows, list) else rows for rows in tables]
 
 
 def test_a_draw_is_of_the_whole_stream_and_is_settled_by_its_seed() -> None:
