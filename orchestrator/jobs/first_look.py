@@ -106,7 +106,7 @@ def go_on_with_all(store: Store, spec: JobSpec, settings: Settings, s3: S3Settin
     whole = _whole(spec, settings)
     for job_id in reversed(job_ids(store)):
         other = find_record(store, JobKeys(job_id).spec, JobSpec)
-        if other is None or job_id <= spec.job_id or not _continues(other, whole):
+        if other is None or other.created <= spec.created or not _continues(other, whole):
             continue
         if not rollback_since(store, other):
             return other

@@ -83,6 +83,20 @@ def test_who_is_expected_is_told_as_far_as_the_drawn_photos_say_it(looked: Path)
     assert [r["status"] for r in some] == ["present"]
 
 
+def test_absences_are_compared_with_the_last_whole_run(tmp_path: Path) -> None:
+    photos, archive, broker = album(tmp_path), tmp_path / "archive", AtOnce(prepare=enrol("ada"))
+    roster = tmp_path / "roster.csv"
+    roster.write_text("scope,person,needed\n*,ada,every\n")
+    wishes = {"expected": str(roster)}
+    end(begin(photos, archive, "1", **wishes), broker)
+    for n in (1, 2):
+        (photos / f"p{n:02}.jpg").write_text("guest")
+    look = end(begin(photos, archive, "2", first=20, **wishes), broker)
+    assert (look.new_absences, look.ended_absences) == (2, 0)
+    after = end(begin(photos, archive, "3", **wishes), broker)
+    assert (after.new_absences, after.ended_absences) == (2, 0)
+
+
 def test_a_whole_run_says_that_it_is_no_first_look(tmp_path: Path) -> None:
     end(begin(album(tmp_path), tmp_path / "archive", "1"))
     found = summary(tmp_path / "out-1")
