@@ -19,7 +19,7 @@ from headcount.contract.stored.jobs import (
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
-from orchestrator.commands import retry, status
+from orchestrator.commands import diff, retry, status
 from orchestrator.jobs.estimate import survey
 from orchestrator.jobs.first_look import Reservoir, ended_first_look, go_on_with_all
 from orchestrator.jobs.plan import plan_job
@@ -196,6 +196,14 @@ def test_a_first_look_is_told_by_status_and_cannot_be_retried(tmp_path: Path) ->
     assert "a first look: 8 of them, drawn at random" in told.stdout
     refused = CliRunner().invoke(retry.command, where, standalone_mode=False)
     assert "`headcount resume 1` goes on with all" in str(refused.exception)
+
+
+def test_the_last_two_jobs_that_are_compared_are_no_first_looks(tmp_path: Path) -> None:
+    photos, archive = album(tmp_path, 6), tmp_path / "archive"
+    for job, more in (("1", {}), ("2", {"first": 2}), ("3", {}), ("4", {"first": 2})):
+        end(begin(photos, archive, job, **more))
+    told = CliRunner().invoke(diff.command, ["--archive", str(archive)], standalone_mode=False)
+    assert told.stdout.startswith("from job 1 to 3: 0 new faces")
 
 
 def test_an_estimate_tells_the_first_look_from_the_whole(tmp_path: Path) -> None:
