@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from headcount.assignments.diff import diff_assignments
-from headcount.contract.layout import PackKeys
+from headcount.contract.layout import JobKeys, PackKeys
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError
 from headcount.rosters.changes import diff_absences
 from headcount.storage import Store
@@ -31,7 +33,7 @@ SHOWN = 20
 @archive_option
 @json_option
 def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -> int:
-    """Compare JOB_B with JOB_A; without them, the last two jobs.
+    """Compare JOB_B with JOB_A; without them, the last two jobs over all photos.
 
     Shows new and gone faces, moved photos, faces in other clusters, changed names, merged and split
     clusters, and expected people who are newly absent or were found again.
@@ -56,11 +58,11 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
 def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
     """The ids of the two jobs to compare: as given, or the last two over the same photos.
 
-    A job that is not given has the other's model pack: in another pack faces have other ids.
+    First looks are compared only where they are given: they tell of some photos. A job that is not given has the other's model pack: in another pack faces have other ids.
     """
     if one and other:
         return one, other
-    done = finished_jobs(store)
+    done = [job for job in finished_jobs(store) if not _is_first_look(store, job)]
     if not other:
         other = next((job for job in reversed(done) if _kept(store, job)), None)
     if one and other:
@@ -72,6 +74,11 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
             if _kept(store, job_id) == kept:
                 return job_id, other
     raise FatalError(f"{store.uri} has no two jobs over the same photos yet")
+
+
+def _is_first_look(store: Store, job_id: str) -> bool:
+    spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+    return spec is not None and spec.first is not None
 
 
 def _kept(store: Store, job_id: str) -> tuple[str, PackKeys] | None:

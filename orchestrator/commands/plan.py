@@ -20,6 +20,7 @@ from headcount.storage import Store, open_store
 from headcount.text import counted, older_reading
 from orchestrator.commands.options import (
     budget_options,
+    first_option,
     json_option,
     load_s3,
     load_settings,
@@ -70,6 +71,7 @@ CLASSES = {
     help="Estimate the time with this many such workers.",
 )
 @budget_options
+@first_option
 @model_options
 @json_option
 def command(
@@ -100,10 +102,14 @@ def command(
         budget = budget_of(store, spec)
     found: dict[str, Any] = estimate.as_dict()
     if chosen:
-        sampled = run_sample(spec, chosen, partial(work_here, settings=settings, s3=s3))
+        run = partial(work_here, settings=settings, s3=s3)
+        sampled = run_sample(spec.model_copy(update={"first": None}), chosen, run)
         found |= reckoned(sampled, estimate.planned_photos, workers)
         if budget is not None:
             found["budget"] = forecast(budget, as_progress(sampled, found)).as_dict()
+        if estimate.first:
+            planned = estimate.first["planned_photos"]
+            found["first"] = estimate.first | scaled(sampled, planned, workers)
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found, workers)))
     return 0
 
@@ -125,10 +131,15 @@ def work_here(store: Store, spec: JobSpec, *, settings: Settings, s3: S3Settings
 
 def reckoned(sample: Sample, photos: int, workers: int) -> dict[str, Any]:
     """Estimate of faces, worker-hours, seconds and the end, for a job that begins now."""
-    scaled = sample.scaled_to(photos)
-    seconds = scaled["worker_hours"] * 3600 / workers
-    end = now() + timedelta(seconds=seconds)
-    return {"sample": asdict(sample), **scaled, "seconds": seconds, "end": end.isoformat()}
+    found = scaled(sample, photos, workers)
+    end = now() + timedelta(seconds=found["seconds"])
+    return {"sample": asdict(sample), **found, "end": end.isoformat()}
+
+
+def scaled(sample: Sample, photos: int, workers: int) -> dict[str, float]:
+    """Estimate of faces, worker-hours and seconds for so many photos."""
+    found = sample.scaled_to(photos)
+    return {**found, "seconds": found["worker_hours"] * 3600 / workers}
 
 
 def as_progress(sample: Sample, found: dict[str, Any]) -> ProgressRecord:
@@ -162,6 +173,8 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"{found['removed']:,} removed",
         *_older_lines(found),
     ]
+    if first := found["first"]:
+        lines.append(first_line(first))
     if "sample" not in found:
         return lines if not found["planned_photos"] else [*lines, "faces and time: --sample 50"]
     return [
@@ -191,3 +204,12 @@ def _older_lines(found: dict[str, Any]) -> list[str]:
 def _classes(numbers: dict[str, int]) -> str:
     told = [f"{number:,} {CLASSES[Gain(gain)]}" for gain, number in numbers.items() if number]
     return ", ".join(told) or "all searched more thoroughly than this job would"
+
+
+def first_line(first: dict[str, Any]) -> str:
+    """Line of a first look in words: what it takes of the whole."""
+    line = (
+        f"a first look: {counted(first['photos'], 'photo')} drawn at random, of which "
+        f"{first['planned_photos']:,} to do, {size(first['planned_bytes'])}"
+    )
+    return f"{line}; about {duration(first['seconds'])}" if "seconds" in first else line

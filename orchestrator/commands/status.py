@@ -80,6 +80,7 @@ def find_status(
         "job_id": job,
         "state": state,
         "photos": spec.photos,
+        "first": spec.first,
         "plan": plan.model_dump(mode="json") if plan else None,
         "progress": progress.model_dump(mode="json") if progress else None,
         "finished": finished.model_dump(mode="json") if finished else None,
@@ -99,6 +100,9 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             f"{plan['known']:,} known, {plan['removed']:,} removed{_older(plan)}; "
             f"{plan['shards']:,} shards"
         )
+        if status["first"] is not None:
+            drawn = min(status["first"], plan["photos"])
+            lines.append(f"a first look: {drawn:,} of them, drawn at random")
     if status["finished"]:
         finished = status["finished"]
         lines.append(finished["message"] or f"results: {finished['out']}")

@@ -92,6 +92,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     outcomes, decisions = summary["outcomes"], summary["decisions"]
     bad = {o: n for o, n in outcomes.items() if o not in PROCESSED}
     lines = [
+        *_first_look_lines(summary),
         f"{counted(summary['photos'], 'photo')}: {outcomes.get('faces', 0):,} with faces, "
         f"{outcomes.get('no_face', 0):,} without"
         + (
@@ -121,6 +122,16 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     if older := summary.get("older_reading"):
         lines.append(older_reading(older))
     return lines + _change_lines(summary) + _unused_lines(summary) + _removed_lines(summary)
+
+
+def _first_look_lines(summary: dict[str, Any]) -> list[str]:
+    """The lines about a first look: how few photos it is of, and how to go on."""
+    if not summary.get("sample"):
+        return []
+    return [
+        f"a first look: {summary['photos']:,} of {counted(summary['sample_of'], 'photo')}, drawn "
+        f"at random; `headcount resume {summary['job_id']}` goes on with all"
+    ]
 
 
 def expected_line(statuses: Mapping[str, int]) -> str:

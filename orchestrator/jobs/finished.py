@@ -33,6 +33,7 @@ def done_record(
             if f"expected_{status}" in last.counts
         },
         new_absences=last.counts.get("new_absences", 0),
+        sample=spec.first is not None,
         ended_absences=last.counts.get("ended_absences", 0),
         left=cut.photos if cut else 0,
     )

@@ -36,6 +36,7 @@ from headcount.tables.filters import in_collection
 from headcount.tables.schemas import PHOTOS
 from headcount.tables.table import Table
 from orchestrator.jobs.compare import Known, Settled, State, compare, ignore
+from orchestrator.jobs.first_look import draw
 from orchestrator.jobs.reread import Rereading, rereading
 from orchestrator.jobs.roster import check_roster
 
@@ -109,13 +110,17 @@ def plan_job(
     pack_id = pack_id or pack_id_of(store, spec)
     with rereading(store, spec, pack_id) as old:
         states = states_of(store, spec, s3, tally, pack_id=pack_id, settled=old.offer)
+        states = _counted(states, tally)
+        if spec.first is not None:
+            states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
         planned = _changed(states, store, keys, tally)
         again = _reread(old.chosen(), store, keys, tally)
-        for shard in chain(cut_shards(planned, spec.limits), cut_shards(again, spec.limits)):
-            unit = shard_name(tally.shards)
-            photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
-            store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
-            tally.shards += 1
+        _write_shards(
+            chain(cut_shards(planned, spec.limits), cut_shards(again, spec.limits)),
+            store,
+            keys,
+            tally,
+        )
     plan = _record(tally, old, after)
     if not plan.photos and spec.retries:
         raise FatalError(
@@ -133,6 +138,17 @@ def plan_job(
         )
     store.put(keys.plan, plan.to_bytes())
     return plan
+
+
+def _write_shards(
+    shards: Iterable[tuple[ObjectInfo, ...]], store: Store, keys: JobKeys, tally: Tally
+) -> None:
+    """Write the manifest of each shard."""
+    for shard in shards:
+        unit = shard_name(tally.shards)
+        photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
+        store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
+        tally.shards += 1
 
 
 def _keys(states: Iterable[tuple[State, ObjectInfo]]) -> Iterator[pa.Array]:
@@ -220,13 +236,21 @@ def pack_id_of(store: Store, spec: JobSpec) -> str | None:
     return archive.model.pack_id if archive else None
 
 
+def _counted(
+    states: Iterable[tuple[State, ObjectInfo]], tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Yield the photos as they are, and count their states."""
+    for state, info in states:
+        tally.states[state] += 1
+        yield state, info
+
+
 def _changed(
     states: Iterable[tuple[State, ObjectInfo]], store: Store, keys: JobKeys, tally: Tally
 ) -> Iterator[ObjectInfo]:
     """Yield the photos to embed; meanwhile write lists of keys whose old rows must be deleted."""
     replaced: list[str] = []
     for state, info in states:
-        tally.states[state] += 1
         if state in (State.CHANGED, State.REMOVED):
             replaced.append(info.key)
             if len(replaced) == REPLACED_CHUNK:

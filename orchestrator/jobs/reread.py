@@ -124,11 +124,13 @@ class Rereading:
 def rereading(
     store: Store, spec: JobSpec, pack_id: str | None, *, survey: bool = False
 ) -> Rereading:
-    """Rereading of a job, to be filled by its planning. A retry reads nothing else anew.
+    """Rereading of a job, to be filled by its planning.
+
+    A retry reads nothing else anew, and neither does a first look.
 
     Names are looked up where photos are to be read anew, or for a ``survey`` of the classes.
     """
-    wanted = None if spec.retries else spec.reread
+    wanted = None if spec.retries or (spec.first and not survey) else spec.reread
     limit = sys.maxsize if wanted == "all" else wanted or 0
     named = named_photos(store, spec, pack_id) if pack_id and (limit or survey) else iter(())
     return Rereading(reading_of(store, spec), spec.profile, named, limit)

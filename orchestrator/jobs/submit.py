@@ -169,12 +169,13 @@ def interrupted_job(store: Store, spec: JobSpec) -> str | None:
         other = find_record(store, JobKeys(job_id).spec, JobSpec)
         if other and other.photos == spec.photos:
             latest = other  # job ids sort by time
-    if latest is None or not _same_request(latest, spec) or rollback_since(store, latest):
+    if latest is None or not same_request(latest, spec) or rollback_since(store, latest):
         return None
     finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)
     return latest.job_id if finished is None or finished.state == "failed" else None
 
 
-def _same_request(one: JobSpec, other: JobSpec) -> bool:
+def same_request(one: JobSpec, other: JobSpec) -> bool:
+    """Whether two jobs were asked for the same: what, where from and where to."""
     apart = {"job_id", "created", "limits", "ends"}
     return one.model_dump(exclude=apart) == other.model_dump(exclude=apart)

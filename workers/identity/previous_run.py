@@ -14,7 +14,7 @@ from headcount.assignments.expectations import read_expectations
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import ArchiveRecord
-from headcount.contract.stored.jobs import PlanRecord
+from headcount.contract.stored.jobs import JobSpec, PlanRecord
 from headcount.rosters.changes import EXPECTATIONS
 from workers.identity.apply_answers import nearest_place
 from workers.tables.columns import NONE, Numbers, index_of, one_array, take_or_null
@@ -39,15 +39,20 @@ def previous_assignments(
     before = job_before(tables, job_id)
     if before is not None:
         return remap(read_assignments(tables, before), remapped)
+    return assignments_of_base(tables, job_id, faces)
+
+
+def assignments_of_base(tables: PackTables, job_id: str, faces: pa.Table) -> pa.Table:
+    """Assignments under the pack that the archive was made with, by this pack's faces; or empty."""
     base = base_tables(tables)
     assignments = None if base is None else base_assignments(tables, base, job_id, faces)
     return history.ASSIGNMENTS.empty_table() if assignments is None else assignments
 
 
 def previous_expectations(tables: PackTables, job_id: str) -> pa.Table:
-    """EXPECTATIONS of the job before ``job_id``, also under another pack; empty for the first."""
+    """EXPECTATIONS of the last whole run before ``job_id``, also under another pack; or empty."""
     for one in (tables, base_tables(tables)):
-        before = None if one is None else job_before(one, job_id)
+        before = None if one is None else whole_job_before(one, job_id)
         if one is not None and before is not None:
             return read_expectations(one.store, one.keys, one.collection, before)
     return EXPECTATIONS.empty_table()
@@ -77,6 +82,19 @@ def job_before(tables: PackTables, job_id: str) -> str | None:
     if plan and plan.after in history.job_ids(store, keys.assignment_folder(collection)):
         return plan.after if plan.after != job_id else None
     return history.latest_job(store, keys, collection, before=job_id)
+
+
+def whole_job_before(tables: PackTables, job_id: str) -> str | None:
+    """The last job before this one that was about all photos: first looks are passed over."""
+    before = job_before(tables, job_id)
+    while before is not None and _is_first_look(tables, before):
+        before = job_before(tables, before)
+    return before
+
+
+def _is_first_look(tables: PackTables, job_id: str) -> bool:
+    spec = find_record(tables.store, JobKeys(job_id).spec, JobSpec)
+    return spec is not None and spec.first is not None
 
 
 def read_assignments(tables: PackTables, job_id: str) -> pa.Table:

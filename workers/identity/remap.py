@@ -48,7 +48,13 @@ def find_remapped(
 
     Empty for the first run, and where a `forget` has removed the earlier version of the table.
     """
-    last = job_before(tables, job_id)
+    return remapped_since(tables, job_before(tables, job_id), faces, embeddings)
+
+
+def remapped_since(
+    tables: PackTables, last: str | None, faces: pa.Table, embeddings: EmbeddingLookup
+) -> pa.Table:
+    """FACE_ID_MAP of faces whose id in the job ``last`` is gone though their photo is here."""
     if last is None:
         return FACE_ID_MAP.empty_table()
     assignments = read_assignments(tables, last)

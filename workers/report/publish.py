@@ -86,6 +86,7 @@ def publish(
         expected_forgotten=result.expected_forgotten,
         older_reading=result.older_reading,
         left=result.left,
+        sample_of=result.sample_of,
     )
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})

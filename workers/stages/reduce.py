@@ -21,6 +21,7 @@ from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
 from workers.identity.previous_run import previous_assignments
 from workers.identity.update import bring_up_to_date
+from workers.identity.whole_run import last_whole_assignments
 from workers.matching.likeness import Likeness
 from workers.people.gallery import Gallery, load_gallery
 from workers.people.roster import read_expected, without_forgotten
@@ -38,6 +39,7 @@ from workers.stages.assign import (
     linkage_rule,
     to_cluster,
 )
+from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
 from workers.stages.roll import call_roll
 from workers.stages.split_tasks import exchanged_edges, exchanged_matches
@@ -51,7 +53,8 @@ class _Inputs:
     """The gallery, people's answers, and the reports of the units that went before.
 
     ``remapped`` are the faces whose id has changed since the run before (FACE_ID_MAP). The roster
-    is without ``expected_forgotten`` lines, of people who were forgotten.
+    is without ``expected_forgotten`` lines, of people who were forgotten. ``told`` are the
+    assignments of the last whole run, where first looks came after it.
     """
 
     split: SplitRecord | None
@@ -62,6 +65,8 @@ class _Inputs:
     remapped: pa.Table
     roster: Roster
     expected_forgotten: int
+    look: FirstLook | None
+    told: pa.Table | None
 
     @property
     def references_forgotten(self) -> int:
@@ -95,6 +100,8 @@ def reduce_job(unit: Unit) -> DoneMarker:
         faces,
         names,
         previous,
+        told=inputs.told,
+        look=inputs.look,
         gallery=inputs.gallery,
         expected=expected,
         expected_forgotten=inputs.expected_forgotten,
@@ -135,7 +142,16 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         read_expected(unit.spec.expected, unit.context.open), forgotten_people(unit.store)
     )
     inputs = _Inputs(
-        split, prepared, gallery, threshold, known.answers, known.remapped, roster, passed_over
+        split,
+        prepared,
+        gallery,
+        threshold,
+        known.answers,
+        known.remapped,
+        roster,
+        passed_over,
+        FirstLook.of(unit),
+        last_whole_assignments(tables, unit.job_id, faces, embeddings),
     )
     return faces, embeddings, inputs
 
@@ -196,6 +212,7 @@ def _call_roll(
         roster=inputs.roster,
         answers=inputs.answers,
         threshold=inputs.threshold,
+        look=inputs.look,
     )
 
 

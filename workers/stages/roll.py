@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from headcount.rosters.read import Roster
 from workers.identity.apply_answers import Answers
@@ -16,6 +17,7 @@ from workers.matching.calibration import cosine_at
 from workers.matching.likeness import Likeness
 from workers.people.gallery import Gallery
 from workers.runtime.unit import Unit
+from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
 
 _PHOTOS = ("photo", "outcome", "reason")
@@ -29,22 +31,32 @@ def call_roll(
     roster: Roster,
     answers: Answers,
     threshold: float,
+    look: FirstLook | None = None,
 ) -> tuple[pa.Table, pa.Table]:
-    """The faces, with the names that only the roster gives; the table of expectations."""
+    """The faces, with the names that only the roster gives; the table of expectations.
+
+    In a first look the names are given in all photos, and the table is of the drawn ones.
+    """
     tables, gallery = job_tables(unit), likeness.gallery
     photos = tables.photos.read(_PHOTOS, where=tables.of_collection).sort_by("photo")
-    roll = RollCall.of(roster.lines, photos, unit.spec.expected or "the roster")
+    source = unit.spec.expected or "the roster"
+    roll = RollCall.of(roster.lines, photos, source)
 
-    def search() -> Search:
+    def search(inside: NDArray[np.bool_] | None = None) -> Search:
         ids = pa.array(gallery.person_ids, pa.string())
-        unclaimed = UnclaimedFaces.of(faces, ids, answers.against(faces))
+        unclaimed = UnclaimedFaces.of(faces, ids, answers.against(faces), inside)
         return Search(unclaimed, likeness, ids, threshold, unit.figures.margin)
 
     rule = roster_rule(unit, threshold)
     if rule is not None:
         faces = _with_expected_names(faces, roll, search(), rule, gallery=gallery, answers=answers)
     enrolled = dict(zip(gallery.person_ids, gallery.names, strict=True))
-    return faces, roll.table(photos, faces, search(), enrolled)
+    if look is None:
+        return faces, roll.table(photos, faces, search(), enrolled)
+    drawn = look.of_drawn(photos)
+    roll = RollCall.of(roster.lines, drawn, source)
+    expected = roll.table(drawn, look.of_drawn(faces), search(look.mask(faces)), enrolled)
+    return faces, look.sayable(expected, roll.scopes)
 
 
 def roster_rule(unit: Unit, threshold: float) -> RosterRule | None:

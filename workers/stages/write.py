@@ -32,7 +32,9 @@ from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
 from workers.stages.assign import clusters_in, people_in
+from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
+from workers.tables.columns import one_array
 
 LINES_TOLD = 20
 """Numbers of lines that expect nobody, at most."""
@@ -49,18 +51,27 @@ def write_run(
     gallery: Gallery,
     expected: pa.Table,
     expected_forgotten: int = 0,
+    told: pa.Table | None = None,
+    look: FirstLook | None = None,
 ) -> RunResult:
     """Write the tables of a run, and keep its assignments and expectations for the next run.
 
-    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before,
-    ``expected_forgotten`` counts lines of the roster about people who were forgotten.
+    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before, and
+    ``told`` those that changes are told since, where these are others. ``expected_forgotten``
+    counts lines of the roster about people who were forgotten. The tables of a first ``look`` are
+    of its photos; the assignments that are kept are of all.
     """
     with scratch() as folder:
         tables = _Tables(out, unit.spec, folder)
-        run = _write_tables(unit, tables, faces, names, gallery=gallery, expected=expected)
+        run = _write_tables(
+            unit, tables, faces, names, gallery=gallery, expected=expected, look=look
+        )
         older = job_tables(unit).count_older()
         run = replace(run, expected_forgotten=expected_forgotten, older_reading=older)
-        run = _keep(unit, tables, previous, run)
+        assignments = faces.select(history.ASSIGNMENTS.names)
+        _write_lineage(unit, tables, previous, told, assignments, look=look)
+        before = previous if told is None else told
+        run = _keep(unit, tables, before, assignments, run, look=look)
     cut = find_record(unit.store, unit.keys.cut, CutRecord)
     return replace(
         run, formats_removed=tuple(sorted(tables.removed)), left=cut.photos if cut else 0
@@ -83,22 +94,53 @@ class _Tables:
         self.removed.update(drop_formats(self.out, name, schema, keep=formats))
 
 
-def _keep(unit: Unit, tables: _Tables, previous: pa.Table, run: RunResult) -> RunResult:
+def _write_lineage(
+    unit: Unit,
+    tables: _Tables,
+    previous: pa.Table,
+    told: pa.Table | None,
+    assignments: pa.Table,
+    *,
+    look: FirstLook | None,
+) -> None:
+    """Keep the lineage since the run before, and write the one that is told."""
+    lineage = _lineage(unit, previous, assignments)
+    key = unit.pack_keys.lineage(job_tables(unit).collection, unit.job_id)
+    history.write_table(unit.fenced, key, lineage)
+    before = previous if told is None else told
+    shown = lineage if told is None else _lineage(unit, told, assignments)
+    if look is not None:
+        here = (look.of_drawn(some)["cluster_id"] for some in (assignments, before))
+        now, was = (one_array(pc.unique(clusters).drop_null()) for clusters in here)
+        shown = shown.filter(
+            pc.or_(pc.is_in(shown["cluster_id"], now), pc.is_in(shown["earlier_id"], was))
+        )
+    tables.write("lineage", results.LINEAGE, iter([shown]))
+
+
+def _lineage(unit: Unit, before: pa.Table, after: pa.Table) -> pa.Table:
+    """The lineage of the clusters of two jobs' assignments."""
+    found = changes(clusters_in(before), clusters_in(after), people_in(before), people_in(after))
+    return found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
+
+
+def _keep(
+    unit: Unit,
+    tables: _Tables,
+    previous: pa.Table,
+    assignments: pa.Table,
+    run: RunResult,
+    *,
+    look: FirstLook | None,
+) -> RunResult:
     """Keep this job's assignments and expectations, and write how they differ from the run before.
 
     The result has the numbers of absences that are new or ended, where anybody was expected before.
     """
     archived = job_tables(unit)
     collection = archived.collection
-    assignments = run.faces.select(history.ASSIGNMENTS.names)
-    found = changes(
-        clusters_in(previous), clusters_in(assignments), people_in(previous), people_in(assignments)
-    )
-    lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
-    key = unit.pack_keys.lineage(collection, unit.job_id)
-    history.write_table(unit.fenced, key, lineage)
-    tables.write("lineage", results.LINEAGE, iter([lineage]))
-    diff = diff_assignments(previous, assignments)
+    both = (previous, assignments) if look is None else map(look.of_drawn, (previous, assignments))
+    diff = diff_assignments(*both)
     before, kept = previous_expectations(archived, unit.job_id), kept_expectations(run.expected)
     absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
@@ -116,28 +158,32 @@ def _write_tables(
     *,
     gallery: Gallery,
     expected: pa.Table,
+    look: FirstLook | None,
 ) -> RunResult:
+    faces = faces if look is None else look.of_drawn(faces)
     outcomes: Counter[str] = Counter()
     failures = [_FAILURES.empty_table()]
     write = tables.write
-    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
+    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures, look))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
     people, clusters = people_table(faces, gallery), results.clusters_table(faces, names)
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
     write("expected", results.EXPECTED, iter([expected]))
     failed = pa.concat_tables(failures)
-    return RunResult(faces, people, clusters, dict(outcomes), failed, gallery, expected)
+    run = RunResult(faces, people, clusters, dict(outcomes), failed, gallery, expected)
+    return run if look is None else replace(run, sample_of=look.total)
 
 
 def _photo_tables(
-    unit: Unit, outcomes: Counter[str], failures: list[pa.Table]
+    unit: Unit, outcomes: Counter[str], failures: list[pa.Table], look: FirstLook | None
 ) -> Iterator[pa.Table]:
     """The photos in key order; adds to ``outcomes`` and ``failures`` on the way."""
     tables = job_tables(unit)
     scan = tables.photos.scan(results.PHOTOS, where=tables.of_collection, order_by=["photo"])
     for batch in scan:
         table = pa.Table.from_batches([batch])
+        table = table if look is None else look.of_drawn(table)
         outcomes.update(counted(table["outcome"]))
         bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
         failures.append(bad.select(_FAILURES.names))
@@ -182,6 +228,8 @@ def summary(
     return {
         "job_id": unit.job_id,
         "finished": now().isoformat(),
+        "sample": run.sample_of is not None,
+        **({} if run.sample_of is None else {"sample_of": run.sample_of}),
         "photos": run.photos,
         "left": run.left,
         "outcomes": run.outcomes,

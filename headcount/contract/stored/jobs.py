@@ -139,6 +139,18 @@ class PlanRecord(Record):
     reread: int = Field(0, description="those of them that the job reads anew")
 
 
+class FirstLookRecord(Record):
+    """``first.json``: the photos drawn for a first look, over the whole listing."""
+
+    photos: tuple[str, ...] = Field(description="in the order of keys")
+    total: int = Field(description="photos that they were drawn from")
+    scopes: dict[str, int] = Field(
+        {},
+        description="photos of the whole collection in each scope of the roster: of those that are "
+        "not one photo, or none",
+    )
+
+
 class ReplacedRecord(Record):
     """Photos whose old rows go when the job is committed: they changed, or are gone."""
 
