@@ -58,7 +58,8 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
 def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
     """The ids of the two jobs to compare: as given, or the last two over the same photos.
 
-    First looks are compared only where they are given: they tell of some photos. A job that is not given has the other's model pack: in another pack faces have other ids.
+    First looks are compared only where they are given: they tell of some photos. A job that is not
+    given has the other's model pack: in another pack faces have other ids.
     """
     if one and other:
         return one, other

@@ -51,10 +51,11 @@ Where = tuple[str, str]
 
 @pytest.fixture(scope="module")
 def out(crew: None, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs, with the person enrolled and expected; and a trace in every other place."""
+    """A run, then a first look and a run with the person enrolled and expected; and more traces."""
     folder = tmp_path_factory.mktemp("everywhere")
     out, photos = folder / "out", samples / "photos"
-    for more in ((), ("--people", samples / "people", "--expected", samples / "expected.csv")):
+    known = ("--people", samples / "people", "--expected", samples / "expected.csv")
+    for more in ((), (*known, "--first", 4), known):
         ended = headcount("run", str(photos), "--out", str(out), *RUN, *map(str, more))
         assert ended.returncode == 0, ended.stderr
     plant(out, archive_of(out))
