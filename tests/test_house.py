@@ -35,6 +35,7 @@ ACROSS = {
     "headcount/test_encryption.py": "from settings to what is sent",
     "orchestrator/archive/test_undone.py": "a rollback, and who asks for the latest job",
     "orchestrator/commands/test_no_archive.py": "every command, where no archive is",
+    "orchestrator/commands/test_reread_option.py": "every command that has the option --reread",
     "orchestrator/commands/test_written_over.py": "every command that writes results",
     "orchestrator/people/test_order.py": "jobs, rollbacks and who was last",
     "workers/images/test_hostile.py": "decoding in a process of its own, bounded in memory",

@@ -65,6 +65,12 @@ def check_until(
     return value
 
 
+reread_option = click.option(
+    "--reread",
+    type=RereadType(),
+    metavar="N|all",
+    help="Read anew so many photos of an older reading, those first that may gain most.",
+)
 first_option = click.option(
     "--first",
     type=click.IntRange(min=1),
@@ -150,12 +156,7 @@ JOB_OPTIONS = (
         show_default=True,
         help="Clusters: 1 for few wrong merges, 0 for few split people.",
     ),
-    click.option(
-        "--reread",
-        type=RereadType(),
-        metavar="N|all",
-        help="Read anew so many photos of an older reading, those first that may gain most.",
-    ),
+    reread_option,
     *BUDGET_OPTIONS,
     click.option(
         "--format",

@@ -17,21 +17,31 @@ from headcount.contract.stored.jobs import JobSpec, ProgressRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
-from headcount.text import counted
+from headcount.text import counted, older_reading
 from orchestrator.commands.options import (
     budget_options,
     json_option,
     load_s3,
     load_settings,
     model_options,
+    reread_option,
 )
 from orchestrator.commands.run import crew
 from orchestrator.console.forecast import forecast
 from orchestrator.console.progress import duration, make_reporter
 from orchestrator.jobs.budget import budget_of
 from orchestrator.jobs.estimate import Sample, run_sample, survey
+from orchestrator.jobs.reread import Gain
 from orchestrator.jobs.submit import check_sources, make_spec
 from orchestrator.jobs.supervisor import Supervisor
+
+CLASSES = {
+    Gain.NO_FACE: "without a face",
+    Gain.FAILED: "that failed",
+    Gain.UNNAMED: "without a name",
+    Gain.REST: "with a name",
+}
+"""The classes of photos of an older reading, in words."""
 
 
 @click.command()
@@ -44,6 +54,7 @@ from orchestrator.jobs.supervisor import Supervisor
 )
 @click.option("--all-objects", is_flag=True, help="Treat every object as a photo.")
 @click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too.")
+@reread_option
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
@@ -147,7 +158,9 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"{counted(found['other_objects'], 'other object')} left alone",
         f"to do: {counted(found['planned_photos'], 'photo')}, "
         f"{size(found['planned_bytes'])} ({found['new']:,} new, "
-        f"{found['changed']:,} changed); {found['known']:,} known, {found['removed']:,} removed",
+        f"{found['changed']:,} changed{_again(found)}); {found['known']:,} known, "
+        f"{found['removed']:,} removed",
+        *_older_lines(found),
     ]
     if "sample" not in found:
         return lines if not found["planned_photos"] else [*lines, "faces and time: --sample 50"]
@@ -159,3 +172,22 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"(by a sample of {counted(found['sample']['photos'], 'photo')})",
         *([found["budget"]["line"]] if "budget" in found else []),
     ]
+
+
+def _again(found: dict[str, Any]) -> str:
+    return f", {found['reread']:,} read anew" if found["reread"] else ""
+
+
+def _older_lines(found: dict[str, Any]) -> list[str]:
+    """Lines about known photos of an older reading, and those that are to be read anew."""
+    if not found["older_reading"]:
+        return []
+    lines = [f"{older_reading(found['older_reading'])} ({_classes(found['older_by_class'])})"]
+    if found["reread"]:
+        lines.append(f"read anew, in this order: {_classes(found['reread_by_class'])}")
+    return lines
+
+
+def _classes(numbers: dict[str, int]) -> str:
+    told = [f"{number:,} {CLASSES[Gain(gain)]}" for gain, number in numbers.items() if number]
+    return ", ".join(told) or "all searched more thoroughly than this job would"

@@ -75,6 +75,7 @@ def command(
         "created": created,
         "retries": outcomes,
         **dict.fromkeys(("until", "worker_hours", "ends")),  # the budget was JOB's own
+        "reread": None,
         "out": canonical_uri(out) if out else earlier.out,
     }
     spec = earlier.model_copy(update=changes)

@@ -14,7 +14,7 @@ from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, 
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
-from headcount.text import counted
+from headcount.text import counted, older_reading
 from orchestrator.archive.catalogue import undone_jobs
 from orchestrator.archive.cut import find_cut
 from orchestrator.commands.options import (
@@ -96,7 +96,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
         plan = status["plan"]
         lines.append(
             f"plan: {plan['photos']:,} photos, {plan['new']:,} new, {plan['changed']:,} changed, "
-            f"{plan['known']:,} known, {plan['removed']:,} removed; {plan['shards']:,} shards"
+            f"{plan['known']:,} known, {plan['removed']:,} removed{_older(plan)}; "
+            f"{plan['shards']:,} shards"
         )
     if status["finished"]:
         finished = status["finished"]
@@ -105,6 +106,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             lines.append(left_line(finished["left"]))
         if finished["failures"]:
             lines.append(f"{finished['failures']:,} photos could not be processed")
+        if finished["older_reading"]:
+            lines.append(older_reading(finished["older_reading"]))
         if finished["expected"]:
             lines.append(expected_line(finished["expected"]))
         if status["progress"] and (what := bound(status["progress"]["stages"])):
@@ -126,3 +129,10 @@ def _budget_lines(status: dict[str, Any]) -> list[str]:
     if left := status["left"]:
         return [f"{left['reason']}: {counted(left['photos'], 'photo')} left to the next job"]
     return [status["budget"]["line"]] if status["budget"] else []
+
+
+def _older(plan: dict[str, Any]) -> str:
+    """Clause about known photos of an older reading; empty where there are none."""
+    if not plan["older_reading"]:
+        return ""
+    return f", {plan['older_reading']:,} of an older reading, {plan['reread']:,} read anew"

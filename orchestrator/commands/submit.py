@@ -50,8 +50,9 @@ def command(
         click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
         return 0
     click.echo(
-        f"{plan.photos:,} photos, {plan.planned_photos:,} of them new or changed, "
-        f"in {plan.shards:,} shards",
+        f"{plan.photos:,} photos, {plan.new + plan.changed:,} of them new or changed, "
+        + (f"{plan.reread:,} read anew, " if plan.reread else "")
+        + f"in {plan.shards:,} shards",
         err=True,
     )
     click.echo(spec.job_id)

@@ -16,7 +16,7 @@ from headcount.rosters.statuses import Status
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
-from headcount.text import counted
+from headcount.text import counted, older_reading
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
@@ -118,6 +118,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         )
     if forgotten:
         lines.append(f"{counted(forgotten, 'expectation')} skipped: their people were forgotten")
+    if older := summary.get("older_reading"):
+        lines.append(older_reading(older))
     return lines + _change_lines(summary) + _unused_lines(summary) + _removed_lines(summary)
 
 

@@ -20,7 +20,9 @@ from headcount.contract.stored.jobs import (
 )
 from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
-from orchestrator.jobs.plan import State, Tally, states_of
+from orchestrator.jobs.compare import State
+from orchestrator.jobs.plan import Tally, pack_id_of, states_of
+from orchestrator.jobs.reread import rereading
 
 
 @dataclass(slots=True)
@@ -36,6 +38,10 @@ class Estimate:
     removed: int = 0
     planned_photos: int = 0
     planned_bytes: int = 0
+    older_reading: int = 0
+    older_by_class: dict[str, int] = field(default_factory=dict)
+    reread: int = 0
+    reread_by_class: dict[str, int] = field(default_factory=dict)
     formats: Counter[str] = field(default_factory=Counter)
 
     def add(self, state: State, info: ObjectInfo) -> None:
@@ -46,8 +52,16 @@ class Estimate:
         self.photos += 1
         self.formats[PurePosixPath(info.key).suffix.lower().lstrip(".") or "none"] += 1
         if state is not State.KNOWN:
-            self.planned_photos += 1
-            self.planned_bytes += info.size
+            self._add_planned(info)
+
+    def add_reread(self, info: ObjectInfo) -> None:
+        """Count one known photo that is to be read anew."""
+        self.reread += 1
+        self._add_planned(info)
+
+    def _add_planned(self, info: ObjectInfo) -> None:
+        self.planned_photos += 1
+        self.planned_bytes += info.size
 
     def as_dict(self) -> dict[str, object]:
         """The counts for JSON, the most frequent format first."""
@@ -101,10 +115,18 @@ def survey(
 ) -> tuple[Estimate, list[ObjectInfo]]:
     """Count the photos the job would plan; choose ``sample`` of them, in key order."""
     estimate, tally, chosen = Estimate(), Tally(), Reservoir(sample)
-    for state, info in states_of(store, spec, s3, tally):
-        estimate.add(state, info)
-        if state in (State.NEW, State.CHANGED):
+    pack_id = pack_id_of(store, spec)
+    with rereading(store, spec, pack_id, survey=True) as old:
+        for state, info in states_of(store, spec, s3, tally, pack_id=pack_id, settled=old.offer):
+            estimate.add(state, info)
+            if state in (State.NEW, State.CHANGED):
+                chosen.offer(info)
+        for info in old.chosen():
+            estimate.add_reread(info)
             chosen.offer(info)
+    estimate.older_reading = old.older
+    estimate.older_by_class = {str(gain): count for gain, count in old.classes.items()}
+    estimate.reread_by_class = old.chosen_by_class()
     estimate.bytes, estimate.other_objects = tally.bytes, tally.others
     return estimate, sorted(chosen.items, key=lambda info: info.key)
 

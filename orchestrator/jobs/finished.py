@@ -22,6 +22,7 @@ def done_record(
         out=spec.out,
         photos=last.photos if spec.photos else 0,
         failures=last.counts.get("failures", 0),
+        older_reading=last.counts.get("older_reading", 0),
         reference_failures=sum(reference.refused for reference in references),
         references_withdrawn=sum(reference.state == "withdrawn" for reference in references),
         references_forgotten=prepared.counts.get("forgotten_references", 0),

@@ -85,6 +85,7 @@ def publish(
         references_forgotten=references_forgotten,
         expected_forgotten=result.expected_forgotten,
         left=result.left,
+        older_reading=result.older_reading,
     )
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})

@@ -37,6 +37,8 @@ class RunResult:
     """Formats in which the run before wrote tables, and this one does not: they were removed."""
     left: int = 0
     """Photos that the job leaves to the next one, since its budget was spent."""
+    older_reading: int = 0
+    """Photos of the collection that were read by an older reading than this build's."""
 
     @property
     def photos(self) -> int:

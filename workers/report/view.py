@@ -154,6 +154,8 @@ class Report:
     """Pairs of photo and person that were passed over for the same reason."""
     left: int = 0
     """Photos that the job leaves to the next one, since its budget was spent."""
+    older_reading: int = 0
+    """Photos of the collection of an older reading than this build's."""
 
     @property
     def missing_total(self) -> int:

@@ -230,6 +230,7 @@ def _done(unit: Unit, run: RunResult, watch: Stopwatch) -> DoneMarker:
         outcomes=run.outcomes,
         counts={
             "failures": sum(n for o, n in run.outcomes.items() if o not in PROCESSED),
+            "older_reading": run.older_reading,
             "people": run.people.num_rows,
             "people_found": run.people_found,
             "clusters": run.unnamed.num_rows,

@@ -58,7 +58,8 @@ def write_run(
     with scratch() as folder:
         tables = _Tables(out, unit.spec, folder)
         run = _write_tables(unit, tables, faces, names, gallery=gallery, expected=expected)
-        run = replace(run, expected_forgotten=expected_forgotten)
+        older = job_tables(unit).count_older()
+        run = replace(run, expected_forgotten=expected_forgotten, older_reading=older)
         run = _keep(unit, tables, previous, run)
     cut = find_record(unit.store, unit.keys.cut, CutRecord)
     return replace(
@@ -184,6 +185,7 @@ def summary(
         "photos": run.photos,
         "left": run.left,
         "outcomes": run.outcomes,
+        "older_reading": run.older_reading,
         "faces": run.faces.num_rows,
         "decisions": run.decisions,
         "people": run.people.num_rows,

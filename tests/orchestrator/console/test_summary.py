@@ -68,3 +68,11 @@ def test_expectations_are_told_by_status_and_what_became_of_the_roster() -> None
 
 def test_the_summary_of_an_earlier_build_is_told_too() -> None:
     assert summary_lines(SUMMARY)[-1] == "6 people expected in photos: 2 missing there"
+
+
+def test_photos_of_an_older_reading_are_told_with_what_mends_it() -> None:
+    assert summary_lines({**SUMMARY, "older_reading": 1_200})[-1] == (
+        "1,200 photos were read by an older version: `--reread 1000` reads them anew over some "
+        "nights"
+    )
+    assert summary_lines({**SUMMARY, "older_reading": 0}) == summary_lines(SUMMARY)

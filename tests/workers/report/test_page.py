@@ -336,3 +336,16 @@ def test_a_browser_knows_the_size_of_each_photo_before_it_is_decoded() -> None:
     photo = replace(PHOTO, preview=wide.getvalue())
     assert 'style="--wide:720px;--ratio:1.5"' in render(replace(FULL, shown=(photo,)))
     assert size(b"no picture") == (3, 2)
+
+
+def test_photos_of_an_older_reading_are_told_with_the_option_that_mends_it() -> None:
+    assert "older version" not in words(render(FULL))
+    page = render(replace(FULL, older_reading=1_200))
+    assert "<code>--reread 1000</code>" in page
+    assert (
+        "1,200 photos were read by an older version: --reread 1000 reads them anew over some "
+        "nights."
+    ) in words(page)
+    assert "1 photo was read by an older version: --reread all reads it anew." in words(
+        render(replace(FULL, older_reading=1))
+    )
