@@ -88,6 +88,12 @@ def publish(
         left=result.left,
         sample_of=result.sample_of,
     )
+    return _put(report, out)
+
+
+def _put(report: Report, out: Store) -> dict[str, int]:
+    """Write the report, and remove what an earlier one drew; numbers of what is shown."""
+    shown = report.shown
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})
     return {"photos": len(shown), "clusters": len(report.clusters), "people": len(report.people)}

@@ -1,12 +1,22 @@
 """Budgets: when a job begins no more shards, what it leaves, and the nights that go on with it."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from headcount.collections.photos import collection_id
-from headcount.contract.layout import PREPARE, REDUCE, JobKeys, commit_key, shard_name
+from headcount.contract import reading
+from headcount.contract.layout import (
+    PACKS,
+    PREPARE,
+    REDUCE,
+    JobKeys,
+    PackKeys,
+    commit_key,
+    shard_name,
+)
 from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
 from headcount.contract.stored.jobs import (
@@ -21,6 +31,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.memory import MemoryStore
+from headcount.tables.table import Table
 from orchestrator.archive.commit import require_staged
 from orchestrator.jobs.budget import budget_of, closing_seconds
 from orchestrator.jobs.commit_in_turn import pack_of
@@ -30,6 +41,7 @@ from orchestrator.jobs.supervisor import Supervisor
 from tests.at_once import AtOnce, add, made_up_shard
 from tests.running import comparable, summary, table
 from workers.runtime.unit import Unit
+from workers.stages.prepare import prepare_job
 
 HOUR = 3600.0
 NAMES = ("one", "two", "three", "four", "five", "six")
@@ -64,7 +76,7 @@ class Archive:
 
     def end(self, spec: JobSpec) -> FinishedRecord:
         """Drive it with a worker that takes an hour for each shard, one in flight at a time."""
-        broker = AtOnce(embed=an_hour)
+        broker = AtOnce(prepare=by_this_reading, embed=an_hour)
         settings = broker.context.settings.model_copy(update={"poll_seconds": 0.001, "window": 1})
         return Supervisor(
             self.store,
@@ -83,6 +95,10 @@ class Archive:
 
 def an_hour(unit: Unit) -> DoneMarker:
     return made_up_shard(unit).model_copy(update={"seconds": HOUR})
+
+
+def by_this_reading(unit: Unit) -> DoneMarker:
+    return prepare_job(unit).model_copy(update={"reading": reading.READING})
 
 
 @pytest.fixture
@@ -141,6 +157,23 @@ def test_photos_that_changed_and_are_left_keep_their_rows_and_removed_ones_go(
     end = archive.run()
     assert (end.left, end.photos) == (0, 5)
     assert len(table(archive.out(3), "faces")) == 15
+
+
+def test_photos_that_were_to_be_read_anew_and_are_left_keep_their_rows(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(archive.photos, **SIX)
+    archive.run()
+    monkeypatch.setattr(reading, "READING", 2)
+    first = [archive.run(worker_hours=4, reread=6), archive.run(reread=6)]
+    assert [(end.left, end.photos) for end in first] == [(2, 6), (0, 6)]
+    assert [len(table(archive.out(number), "faces")) for number in (1, 2, 3)] == [12, 12, 12]
+    rows = Table(archive.store.uri, next(photos_tables(archive.store)), S3Settings())
+    assert rows.count("job_id = '20260101'") == 0
+
+
+def photos_tables(store: Store) -> Iterator[str]:
+    return (PackKeys(pack.removesuffix("/")).photos for pack in store.folders(PACKS))
 
 
 def test_a_supervisor_that_takes_over_keeps_to_the_cut(archive: Archive) -> None:
