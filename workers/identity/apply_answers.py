@@ -20,6 +20,7 @@ from workers.clustering.cluster import Pairs
 from workers.tables.columns import Numbers, as_bool, isin
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
+from workers.tables.photos import readings_of
 from workers.tables.rows import fixed_lists
 
 
@@ -338,7 +339,7 @@ def append_references(
         "content": [""] * len(people),
         **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(found.astype(np.float32)),
-        "reading": [None] * len(people),
+        "reading": readings_of(tables, chosen["photo"]),
     }
     confirm()
     tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

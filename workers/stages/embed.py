@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from headcount.contract import reading
 from headcount.contract.forgotten import Box4, forgotten_places
+from headcount.contract.newest_reading import raise_reading
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
 from headcount.contract.vocabulary import Outcome, Photo
@@ -80,8 +81,12 @@ class Known:
 
 
 def embed_shard(unit: Unit) -> DoneMarker:
-    """Process the photos of one shard and stage their rows."""
+    """Process the photos of one shard and stage their rows.
+
+    Raises FatalError where the archive has a newer reading than this worker's build.
+    """
     began = time.monotonic()
+    raise_reading(unit.store, unit.pack_keys)
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     job_tables(unit).grow(unit.record.dimensions)
     known = Known(_duplicates(unit, manifest), forgotten_places(unit.store))

@@ -7,6 +7,7 @@ from functools import partial
 
 from headcount import decisions
 from headcount.contract.layout import ARCHIVE
+from headcount.contract.newest_reading import raise_reading
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
@@ -21,7 +22,8 @@ def prepare_job(unit: Unit) -> DoneMarker:
     """Make the archive ready for the job's pack, and bring its gallery up to the people folder.
 
     Raises FatalError where the archive's answers or the roster cannot be read: the
-    reduce stage needs them, and the job would fail when all else is done.
+    reduce stage needs them, and the job would fail when all else is done. Also where the archive
+    has a newer reading than this build.
     """
     began = time.monotonic()
     for _ in decisions.read(unit.store):
@@ -35,6 +37,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
     )
     unit.store.put_new(ARCHIVE, first.to_bytes())
     keys = unit.pack_keys  # refuses an archive of another pack
+    raise_reading(unit.store, keys)
     unit.store.put_new(keys.record, record.to_bytes())
     tables = job_tables(unit)
     tables.create(record.dimensions)
