@@ -7,9 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from headcount.contract.layout import JobKeys
+from headcount.contract.reading import FIRST
+from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
+from headcount.tables.filters import quoted
 from workers.images.frames import Frames, moved_boxes
-from workers.tables.columns import NONE, Numbers, as_bool, index_of
+from workers.tables.columns import NONE, Numbers, as_bool, index_of, one_array
 from workers.tables.pack_tables import PackTables
 from workers.tables.photos import integers, known_readings, read_photos
 
@@ -32,6 +36,21 @@ def unchanged_photos(tables: PackTables, commit: CommitRecord | None, photos: pa
         return same_photos(now.slice(0, 0), now)
     before = tables.photos.at(commit.photos)
     return same_photos(read_photos(tables, PHOTO_COLUMNS, photos, table=before), now)
+
+
+def reread_photos(tables: PackTables, job_id: str, last: str | None) -> pa.Table:
+    """Photos that a job read anew by a newer reading: ``photo``, ``earlier_reading``, ``reading``.
+
+    Those whose bytes are the same as in the version that ``last``, the job before it, committed.
+    """
+    newer = f"job_id = {quoted(job_id)} AND reading > {FIRST}"
+    mine = tables.photos.read(["photo"], where=f"{tables.of_collection} AND {newer}")
+    commit = None
+    if last is not None and mine.num_rows:
+        commit = find_record(tables.store, JobKeys(last).commit, CommitRecord)
+    photos = unchanged_photos(tables, commit, one_array(mine["photo"]))
+    older = pc.less(photos[f"{EARLIER}reading"], photos["reading"])
+    return photos.filter(older).select(["photo", f"{EARLIER}reading", "reading"])
 
 
 def same_photos(before: pa.Table, now: pa.Table) -> pa.Table:

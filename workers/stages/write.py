@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from headcount import __version__
 from headcount.assignments import history
-from headcount.assignments.diff import diff_assignments
+from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
 from headcount.contract.record import now, read_record
@@ -27,7 +27,8 @@ from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.identity.previous_run import previous_expectations
+from workers.identity.previous_run import job_before, previous_expectations
+from workers.identity.same_photos import reread_photos
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
@@ -94,7 +95,7 @@ def _keep(unit: Unit, tables: _Tables, previous: pa.Table, run: RunResult) -> Ru
     key = unit.pack_keys.lineage(collection, unit.job_id)
     history.write_table(unit.fenced, key, lineage)
     tables.write("lineage", results.LINEAGE, iter([lineage]))
-    diff = diff_assignments(previous, assignments)
+    diff = diff_assignments(previous, assignments) | _reread(unit, previous, assignments)
     before, kept = previous_expectations(archived, unit.job_id), kept_expectations(run.expected)
     absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
@@ -102,6 +103,22 @@ def _keep(unit: Unit, tables: _Tables, previous: pa.Table, run: RunResult) -> Ru
     history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
     write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)
     return replace(run, absence_changes=absences["counts"] if before.num_rows else {})
+
+
+def _reread(unit: Unit, previous: pa.Table, assignments: pa.Table) -> dict[str, Any]:
+    """The section of the diff about photos that this job read anew; none where there are none."""
+    archived = job_tables(unit)
+    last = job_before(archived, unit.job_id)
+    photos = reread_photos(archived, unit.job_id, last)
+    if not photos.num_rows:
+        return {}
+    return {
+        "reread": {
+            "since": last,
+            "job_id": unit.job_id,
+            **diff_reread(previous, assignments, photos),
+        }
+    }
 
 
 def _write_tables(
