@@ -188,10 +188,10 @@ def summary(
     seconds: Mapping[str, float],
     shown: Mapping[str, int],
     threshold: float,
-    references_forgotten: int,
+    prepared: DoneMarker,
     roster: Roster,
 ) -> dict[str, Any]:
-    """Counts, seconds, versions, pack and spec of a run."""
+    """Counts, seconds, versions, pack and spec of a run; ``prepared`` is its first marker."""
     return {
         "job_id": unit.job_id,
         "finished": now().isoformat(),
@@ -209,7 +209,10 @@ def summary(
         "expected_forgotten": run.expected_forgotten,
         "expected_lines_without_person": _lines(roster.nobody),
         "expected_lines_without_scope": _lines(roster.nowhere),
-        "references_forgotten": references_forgotten,
+        "references_forgotten": prepared.counts.get("forgotten_references", 0),
+        "references_reread": prepared.counts.get("reread_references", 0),
+        "references_older": prepared.counts.get("older_references", 0),
+        "reading": prepared.reading,
         "formats_removed": list(run.formats_removed),
         "shown": dict(shown),
         "threshold": round(threshold, 4),

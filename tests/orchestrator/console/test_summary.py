@@ -68,3 +68,10 @@ def test_expectations_are_told_by_status_and_what_became_of_the_roster() -> None
 
 def test_the_summary_of_an_earlier_build_is_told_too() -> None:
     assert summary_lines(SUMMARY)[-1] == "6 people expected in photos: 2 missing there"
+
+
+def test_references_that_were_read_anew_are_told() -> None:
+    assert not [line for line in summary_lines(SUMMARY) if "anew" in line]
+    told = summary_lines(SUMMARY | {"references_reread": 12, "references_older": 1, "reading": 2})
+    assert "12 references read anew by reading 2" in told
+    assert any(line.startswith("1 reference could not be read anew by reading 2") for line in told)
