@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from headcount.contract import reading
+from headcount.contract.forgotten import forgotten_places
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, JobSpec, ShardManifest
 from headcount.contract.vocabulary import Outcome, Photo
@@ -22,6 +23,7 @@ from headcount.storage import open_store
 from headcount.tables.filters import any_of, quoted
 from tests.at_once import WIDTH, AtOnce, begin, end, vector_of
 from workers.faces.analysis import Analysis
+from workers.people.forgotten_faces import without_forgotten
 from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
 from workers.tables.rows import face_rows, photo_rows
@@ -64,10 +66,12 @@ def _found(word: str) -> bool:
 def shard(unit: Unit) -> DoneMarker:
     """Embed the photos of a shard by this build's reading."""
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
-    photos, analyses = [], []
+    photos, analyses, forgotten = [], [], forgotten_places(unit.store)
     for info in manifest.photos:
         data = unit.collection.get(info.key).data
+        content = hashlib.sha256(data).hexdigest()
         analysis, turned = analysed(data)
+        analysis = without_forgotten(analysis, forgotten.get(content, ()))
         photo = Photo(
             info.key,
             info.etag,
@@ -77,7 +81,7 @@ def shard(unit: Unit) -> DoneMarker:
             *SIZE,
             orientation=3 if turned else 1,
             faces=len(analysis),
-            content=hashlib.sha256(data).hexdigest(),
+            content=content,
             reading=reading.READING,
         )
         photos.append(photo)

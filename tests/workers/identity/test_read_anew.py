@@ -12,6 +12,7 @@ from headcount.contract.vocabulary import person_id
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from orchestrator.archive.catalogue import job_ids
+from orchestrator.people.forget.run import forget
 from orchestrator.people.latest_assignments import find_faces, marks
 from orchestrator.people.links import check_link, keep_link
 from tests.at_once import AtOnce, add
@@ -159,3 +160,26 @@ def test_an_answer_that_was_brought_up_twice_is_as_after_once(
     night(photos, archive, "3")
     assert asked[0] == asked[1]
     assert len(asked[0][0][1].faces) == 2
+
+
+def test_who_is_forgotten_goes_from_the_rows_of_every_reading_and_stays_away(
+    tmp_path: Path, newer: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive"
+    photos = add(tmp_path / "photos", a="ada bob", b="ada bob", c="ada eve")
+    night(photos, archive, "1")
+    say(archive, "name", faces(tmp_path / "out-1")["a.jpg", 10]["face_id"], "Ada")
+    spec = night(photos, archive, "2")
+    newer.setattr(reading, "READING", 2)
+    read_again(spec, "a")
+    spec = night(photos, archive, "3")
+    before = faces(tmp_path / "out-3")
+    assert [before[name, 10]["person"] for name in ("a.jpg", "b.jpg", "c.jpg")] == ["Ada"] * 3
+    assert before["a.jpg", 10]["face_id"] != before["b.jpg", 10]["face_id"], "two readings"
+    forget(open_store(str(archive)), "Ada", S3)
+    assert references(archive) == []
+    read_again(spec, "b", "c")
+    for job in ("4", "5"):
+        spec = night(photos, archive, job)
+        left = {(photo, x) for photo, x in faces(tmp_path / f"out-{job}")}
+        assert left == {("a.jpg", 110), ("b.jpg", 110), ("c.jpg", 110)}
