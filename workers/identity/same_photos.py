@@ -7,15 +7,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from headcount.contract.frames import Frame, moved_box
 from headcount.contract.layout import JobKeys
 from headcount.contract.reading import FIRST
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
 from headcount.tables.filters import quoted
-from workers.images.frames import Frames, moved_boxes
-from workers.tables.columns import NONE, Numbers, as_bool, index_of, one_array
+from workers.tables.columns import NONE, as_bool, index_of, one_array
 from workers.tables.pack_tables import PackTables
-from workers.tables.photos import integers, known_readings, read_photos
+from workers.tables.photos import known_readings, read_photos
 
 PHOTO_COLUMNS = (
     *("photo", "etag", "bytes", "content"),
@@ -92,12 +92,14 @@ def in_present_frames(faces: pa.Table, photos: pa.Table) -> pa.Table:
     """Earlier faces with their boxes as the ``photos`` (rows of same_photos) are turned now."""
     turned = in_other_frames(photos)
     at = index_of(faces["photo"], turned["photo"])
-    inside = at != NONE
-    if not inside.any():
+    inside = np.flatnonzero(at != NONE)
+    if not len(inside):
         return faces
     boxes = np.stack([faces[c].to_numpy() for c in "xywh"], axis=1).astype(np.float32)
-    before, after = (_frames(turned, prefix, at[inside]) for prefix in (EARLIER, ""))
-    boxes[inside] = moved_boxes(boxes[inside], before, after)
+    before, after = (_frames(turned, prefix) for prefix in (EARLIER, ""))
+    for row in inside.tolist():
+        x, y, w, h = boxes[row].tolist()
+        boxes[row] = moved_box((x, y, w, h), before[at[row]], after[at[row]])
     for number, name in enumerate("xywh"):
         place = faces.schema.get_field_index(name)
         column = pa.array(np.ascontiguousarray(boxes[:, number]))
@@ -105,6 +107,6 @@ def in_present_frames(faces: pa.Table, photos: pa.Table) -> pa.Table:
     return faces
 
 
-def _frames(photos: pa.Table, prefix: str, at: Numbers) -> Frames:
-    width, height, turn = (integers(photos[prefix + name])[at] for name in FRAME)
-    return Frames(np.stack([width, height], axis=1), turn)
+def _frames(photos: pa.Table, prefix: str) -> list[Frame]:
+    columns = (photos[prefix + name].to_pylist() for name in FRAME)
+    return [Frame(*values) for values in zip(*columns, strict=True)]

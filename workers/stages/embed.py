@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract import reading
-from headcount.contract.forgotten import Box4, forgotten_places
+from headcount.contract.forgotten import Place, forgotten_places
 from headcount.contract.newest_reading import raise_reading
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
@@ -77,7 +77,7 @@ class Known:
     """The archive's photos and forgotten places, by content, before a shard is begun."""
 
     duplicates: Mapping[str, Duplicate]
-    forgotten: Mapping[str, list[Box4]]
+    forgotten: Mapping[str, list[Place]]
 
 
 def embed_shard(unit: Unit) -> DoneMarker:

@@ -7,6 +7,7 @@ from functools import partial
 
 from headcount import decisions
 from headcount.collections.photos import Reference
+from headcount.contract import forgotten, reading
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE
 from headcount.contract.newest_reading import raise_reading
@@ -16,6 +17,7 @@ from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from headcount.rosters.source import require_apart
 from headcount.storage import Store
 from workers.people.enrolment import Enrolled, enrol_one, enrol_people
+from workers.people.forgotten_faces import keep_frames
 from workers.people.reread import Reread, reread_references
 from workers.people.roster import read_expected
 from workers.runtime.unit import Unit
@@ -45,6 +47,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
     unit.store.put_new(keys.record, record.to_bytes())
     tables = job_tables(unit)
     tables.create(record.dimensions)
+    _keep_frames(unit)
     references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
     reread = _reread(unit)
     return unit.done(
@@ -53,6 +56,14 @@ def prepare_job(unit: Unit) -> DoneMarker:
         references=reread.told(references, _people(unit).uri) if references else (),
         counts={"forgotten_references": passed_over, **reread.counts},
     )
+
+
+def _keep_frames(unit: Unit) -> None:
+    """Keep how photos were turned where somebody was forgotten, before a reading turns others."""
+    if reading.READING > reading.FIRST:
+        unit.confirm()
+        if keep_frames(unit.store, job_tables(unit).photos) and unit.began_with is not None:
+            unit.began_with = forgotten.tombstones(unit.store)  # it changed them itself
 
 
 def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:

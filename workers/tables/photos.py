@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,7 +11,7 @@ from headcount.contract.reading import FIRST
 from headcount.tables.filters import FILTER_VALUES, any_of
 from headcount.tables.schemas import PHOTOS
 from headcount.tables.table import Table
-from workers.tables.columns import Numbers, index_of, one_array
+from workers.tables.columns import index_of, one_array
 from workers.tables.pack_tables import PackTables
 
 
@@ -42,8 +41,3 @@ def readings_of(tables: PackTables, photos: pa.ChunkedArray | pa.Array) -> pa.Ar
 def known_readings(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
     """A column of readings; rows from before readings were kept are of the first."""
     return pc.fill_null(column, FIRST)
-
-
-def integers(column: pa.ChunkedArray | pa.Array) -> Numbers:
-    """A column of whole numbers without null as an array."""
-    return np.asarray(one_array(column).to_numpy(zero_copy_only=False), np.int64)
