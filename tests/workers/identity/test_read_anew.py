@@ -8,6 +8,8 @@ import pytest
 
 from headcount import decisions
 from headcount.contract import reading
+from headcount.contract.forgotten import ForgottenRecord, Place, tombstone_key
+from headcount.contract.record import read_record
 from headcount.contract.vocabulary import person_id
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
@@ -183,3 +185,51 @@ def test_who_is_forgotten_goes_from_the_rows_of_every_reading_and_stays_away(
         spec = night(photos, archive, job)
         left = {(photo, x) for photo, x in faces(tmp_path / f"out-{job}")}
         assert left == {("a.jpg", 110), ("b.jpg", 110), ("c.jpg", 110)}
+
+
+MIRRORED = "ada b c d e f g h bob turn"
+"""Bob is where Ada was, once the photo is turned, and she where he was."""
+
+
+def test_forgotten_places_go_along_with_a_photo_that_is_turned_also_those_of_an_earlier_build(
+    tmp_path: Path, newer: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive"
+    photos = add(tmp_path / "photos", a=MIRRORED)
+    night(photos, archive, "1")
+    say(archive, "name", faces(tmp_path / "out-1")["a.jpg", 10]["face_id"], "Ada")
+    spec = night(photos, archive, "2")
+    store = open_store(str(archive))
+    forget(store, "Ada", S3)
+    key = tombstone_key(person_id("Ada"))
+    stone = read_record(store, key, ForgottenRecord)
+    assert {place.frame for place in stone.places} == {(900, 600, 1)}
+    bare = tuple(Place(content=place.content, box=place.box) for place in stone.places)
+    store.put(key, stone.model_copy(update={"places": bare}).to_bytes())
+    newer.setattr(reading, "READING", 2)
+    for job in ("3", "4"):  # read anew twice: the second time no row tells how it was turned
+        read_again(spec)
+        spec = night(photos, archive, job)
+        found = faces(tmp_path / f"out-{job}")
+        assert len(found) == 8
+        assert ("a.jpg", 10) in found, "Bob, where Ada was"
+        assert ("a.jpg", 810) not in found
+
+
+def test_where_one_of_two_copies_is_turned_nobody_else_is_forgotten(
+    tmp_path: Path, newer: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive"
+    photos = add(tmp_path / "photos", a=MIRRORED, b=MIRRORED)
+    night(photos, archive, "1")
+    say(archive, "name", faces(tmp_path / "out-1")["a.jpg", 10]["face_id"], "Ada")
+    spec = night(photos, archive, "2")
+    newer.setattr(reading, "READING", 2)
+    read_again(spec, "a")
+    spec = night(photos, archive, "3")
+    forget(open_store(str(archive)), "Ada", S3)
+    night(photos, archive, "4")
+    found = faces(tmp_path / "out-4")
+    assert len(found) == 16
+    assert ("a.jpg", 810) not in found
+    assert ("b.jpg", 10) not in found
