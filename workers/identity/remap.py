@@ -23,6 +23,7 @@ from headcount.tables.filters import any_of, parts
 from workers.identity.previous_run import (
     FACE_ID_MAP,
     PLACED,
+    base_tables,
     job_before,
     read_assignments,
     same_places,
@@ -140,11 +141,12 @@ def remap_answers(
 ) -> None:
     """Add the new ids of remapped faces to the answers about them.
 
-    The old ids stay in the answers, for a `rollback`; their places go along with a photo that is
-    turned. Doing it again changes nothing. ``confirm`` raises where nothing may be written any
-    more.
+    The old ids stay in the answers, for a `rollback`; their places go along with a photo that the
+    archive's own pack has turned otherwise. Doing it again changes nothing. ``confirm`` raises
+    where nothing may be written any more.
     """
-    ids, places = remapped.ids, Places.of(remapped.turned, faces)
+    turned = remapped.turned if base_tables(tables) is None else _TURNED.empty_table()
+    ids, places = remapped.ids, Places.of(turned, faces)
     if not (ids.num_rows or places.contents):
         return
     for key, record in list(decisions.read(tables.store)):
