@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from headcount.contract import reading
 from headcount.contract.forgotten import Place, forgotten_places
-from headcount.contract.newest_reading import raise_reading
+from headcount.contract.newest_reading import require_no_newer_reading
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
 from headcount.contract.vocabulary import Outcome, Photo
@@ -33,6 +33,7 @@ from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
 from workers.stages.duplicates import Duplicate, as_photo, copied_faces, find_duplicates
 from workers.stages.job_tables import job_tables
+from workers.stages.new_reading import begin_reading
 from workers.tables.rows import face_rows, photo_rows
 
 ANALYSING = ("decode", "detect", "align", "embed")
@@ -86,9 +87,10 @@ def embed_shard(unit: Unit) -> DoneMarker:
     Raises FatalError where the archive has a newer reading than this worker's build.
     """
     began = time.monotonic()
-    raise_reading(unit.store, unit.pack_keys)
+    require_no_newer_reading(unit.store, unit.pack_keys)
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     job_tables(unit).grow(unit.record.dimensions)
+    begin_reading(unit)
     known = Known(_duplicates(unit, manifest), forgotten_places(unit.store))
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos

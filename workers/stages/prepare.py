@@ -7,21 +7,20 @@ from functools import partial
 
 from headcount import decisions
 from headcount.collections.photos import Reference
-from headcount.contract import forgotten, reading
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE
-from headcount.contract.newest_reading import raise_reading
+from headcount.contract.newest_reading import require_no_newer_reading
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from headcount.rosters.source import require_apart
 from headcount.storage import Store
 from workers.people.enrolment import Enrolled, enrol_one, enrol_people
-from workers.people.forgotten_faces import keep_frames
 from workers.people.reread import Reread, reread_references
 from workers.people.roster import read_expected
 from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
+from workers.stages.new_reading import begin_reading
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
@@ -43,11 +42,11 @@ def prepare_job(unit: Unit) -> DoneMarker:
     )
     unit.store.put_new(ARCHIVE, first.to_bytes())
     keys = unit.pack_keys  # refuses an archive of another pack
-    raise_reading(unit.store, keys)
+    require_no_newer_reading(unit.store, keys)
     unit.store.put_new(keys.record, record.to_bytes())
     tables = job_tables(unit)
     tables.create(record.dimensions)
-    _keep_frames(unit)
+    begin_reading(unit)
     references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
     reread = _reread(unit)
     return unit.done(
@@ -56,14 +55,6 @@ def prepare_job(unit: Unit) -> DoneMarker:
         references=reread.told(references, _people(unit).uri) if references else (),
         counts={"forgotten_references": passed_over, **reread.counts},
     )
-
-
-def _keep_frames(unit: Unit) -> None:
-    """Keep how photos were turned where somebody was forgotten, before a reading turns others."""
-    if reading.READING > reading.FIRST:
-        unit.confirm()
-        if keep_frames(unit.store, job_tables(unit).photos) and unit.began_with is not None:
-            unit.began_with = forgotten.tombstones(unit.store)  # it changed them itself
 
 
 def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
