@@ -38,6 +38,7 @@ ACROSS = {
     "orchestrator/commands/test_reread_option.py": "every command that has the option --reread",
     "orchestrator/commands/test_written_over.py": "every command that writes results",
     "orchestrator/people/test_order.py": "jobs, rollbacks and who was last",
+    "workers/identity/test_read_anew.py": "an archive read anew, from the photo to the diff",
     "workers/images/test_hostile.py": "decoding in a process of its own, bounded in memory",
     "workers/people/test_people_folder.py": "people in photos, from folder to gallery",
     "workers/runtime/test_allowed.py": "messages, settings and where a worker may write",

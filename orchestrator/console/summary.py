@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from headcount.contract import results
+from headcount.contract.reading import FIRST
 from headcount.contract.stored.jobs import FinishedRecord
 from headcount.contract.vocabulary import PROCESSED
 from headcount.rosters.statuses import Status
@@ -121,7 +122,25 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         lines.append(f"{counted(forgotten, 'expectation')} skipped: their people were forgotten")
     if older := summary.get("older_reading"):
         lines.append(older_reading(older))
-    return lines + _change_lines(summary) + _unused_lines(summary) + _removed_lines(summary)
+    lines += _change_lines(summary) + _unused_lines(summary) + _removed_lines(summary)
+    return lines + reference_lines(
+        summary.get("references_reread", 0),
+        summary.get("references_older", 0),
+        summary.get("reading", FIRST),
+    )
+
+
+def reference_lines(reread: int, older: int, reading: int) -> list[str]:
+    """The lines about references that were read anew by a reading, and those that were not."""
+    lines = []
+    if reread:
+        lines.append(f"{counted(reread, 'reference')} read anew by reading {reading}")
+    if older:
+        lines.append(
+            f"{counted(older, 'reference')} could not be read anew by reading {reading} (the photo "
+            "is out of reach, was changed, or shows no face that can be used): as it was before"
+        )
+    return lines
 
 
 def _first_look_lines(summary: dict[str, Any]) -> list[str]:

@@ -33,4 +33,4 @@ def last_whole_assignments(
     if last is None:
         return assignments_of_base(tables, job_id, faces)
     changed = remapped_since(tables, last, faces, embeddings)
-    return remap(read_assignments(tables, last), changed)
+    return remap(read_assignments(tables, last), changed.ids)

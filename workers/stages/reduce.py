@@ -115,7 +115,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         seconds=watch.seconds,
         shown=shown,
         threshold=inputs.threshold,
-        references_forgotten=inputs.references_forgotten,
+        prepared=inputs.prepared,
         roster=inputs.roster,
     )
     write_json(out, results.SUMMARY, found)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from headcount import __version__
 from headcount.assignments import history
-from headcount.assignments.diff import diff_assignments
+from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
 from headcount.contract.record import find_record, now, read_record
@@ -27,7 +27,8 @@ from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.identity.previous_run import previous_expectations
+from workers.identity.previous_run import job_before, previous_expectations
+from workers.identity.same_photos import reread_photos
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
@@ -140,7 +141,8 @@ def _keep(
     archived = job_tables(unit)
     collection = archived.collection
     both = (previous, assignments) if look is None else map(look.of_drawn, (previous, assignments))
-    diff = diff_assignments(*both)
+    before_it, after_it = both
+    diff = diff_assignments(before_it, after_it) | _reread(unit, before_it, after_it)
     before, kept = previous_expectations(archived, unit.job_id), kept_expectations(run.expected)
     absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
@@ -148,6 +150,22 @@ def _keep(
     history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
     write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)
     return replace(run, absence_changes=absences["counts"] if before.num_rows else {})
+
+
+def _reread(unit: Unit, previous: pa.Table, assignments: pa.Table) -> dict[str, Any]:
+    """The section of the diff about photos that this job read anew; none where there are none."""
+    archived = job_tables(unit)
+    last = job_before(archived, unit.job_id)
+    photos = reread_photos(archived, unit.job_id, last)
+    if not photos.num_rows:
+        return {}
+    return {
+        "reread": {
+            "since": last,
+            "job_id": unit.job_id,
+            **diff_reread(previous, assignments, photos),
+        }
+    }
 
 
 def _write_tables(
@@ -221,10 +239,10 @@ def summary(
     seconds: Mapping[str, float],
     shown: Mapping[str, int],
     threshold: float,
-    references_forgotten: int,
+    prepared: DoneMarker,
     roster: Roster,
 ) -> dict[str, Any]:
-    """Counts, seconds, versions, pack and spec of a run."""
+    """Counts, seconds, versions, pack and spec of a run; ``prepared`` is its first marker."""
     return {
         "job_id": unit.job_id,
         "finished": now().isoformat(),
@@ -246,7 +264,10 @@ def summary(
         "expected_forgotten": run.expected_forgotten,
         "expected_lines_without_person": _lines(roster.nobody),
         "expected_lines_without_scope": _lines(roster.nowhere),
-        "references_forgotten": references_forgotten,
+        "references_forgotten": prepared.counts.get("forgotten_references", 0),
+        "references_reread": prepared.counts.get("reread_references", 0),
+        "references_older": prepared.counts.get("older_references", 0),
+        "reading": prepared.reading,
         "formats_removed": list(run.formats_removed),
         "shown": dict(shown),
         "threshold": round(threshold, 4),

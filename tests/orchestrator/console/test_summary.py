@@ -76,3 +76,10 @@ def test_photos_of_an_older_reading_are_told_with_what_mends_it() -> None:
         "nights"
     )
     assert summary_lines({**SUMMARY, "older_reading": 0}) == summary_lines(SUMMARY)
+
+
+def test_references_that_were_read_anew_are_told() -> None:
+    assert not [line for line in summary_lines(SUMMARY) if "anew" in line]
+    told = summary_lines(SUMMARY | {"references_reread": 12, "references_older": 1, "reading": 2})
+    assert "12 references read anew by reading 2" in told
+    assert any(line.startswith("1 reference could not be read anew by reading 2") for line in told)
