@@ -39,7 +39,7 @@ def analysed(data: bytes) -> tuple[Analysis, bool]:
     places = [(n, w) for n, w in enumerate(w for w in words if w != "turn") if _found(w)]
     names = [word.split("@")[0].split("-")[0] for _, word in places]
     seen = [f"{name} upside down" if lies and not turned else name for name in names]
-    boxes = np.array([[100 * n + 10, 10, 80, 80] for n, _ in places], np.float32).reshape(-1, 4)
+    boxes = np.array([[100 * n + 10, 260, 80, 80] for n, _ in places], np.float32).reshape(-1, 4)
     if turned:
         boxes[:, :2] = np.array(SIZE) - boxes[:, :2] - boxes[:, 2:]
     count = len(places)

@@ -33,10 +33,12 @@ NAME = "Barack Obama"
 RUN = ("--format", "csv", "--format", "jsonl", "--format", "xlsx", "--annotate", "40")
 NOT_HERE = {
     "packs/<pack>/calibration.json",
+    "packs/<pack>/reading.json",
     "indexes/<index>/**",
     "jobs/<job>/suspects/<unit>/<attempt>.json",
     "jobs/<job>/replaced/<list>.json",
     "jobs/<job>/control.json",
+    "jobs/<job>/cut.json",
     "schedules/<schedule>.json",
     "schedules/<schedule>/nights/<night>.json",
     "schedules/<schedule>/told/<night>",

@@ -98,22 +98,27 @@ def test_names_answers_and_clusters_follow_faces_whose_photo_is_turned(
     assert references(archive) == [ada]
 
 
-def test_nobody_gets_the_name_of_a_face_that_a_turned_photo_has_no_more(
+def test_nobody_gets_the_answers_about_a_face_that_a_turned_photo_has_no_more(
     tmp_path: Path, newer: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / "archive"
     words = "ada-1 b c d e f g h bob turn"  # bob is at ada's place once the photo is turned
-    photos = add(tmp_path / "photos", a=words)
+    photos = add(tmp_path / "photos", a=words, c="bob")
     night(photos, archive, "1")
-    say(archive, "name", faces(tmp_path / "out-1")["a.jpg", 10]["face_id"], "Ada")
+    first = faces(tmp_path / "out-1")
+    say(archive, "name", first["a.jpg", 10]["face_id"], "Ada")
+    say(archive, "reject", first["a.jpg", 10]["face_id"], "Bob")
+    say(archive, "name", first["c.jpg", 10]["face_id"], "Bob")
     spec = night(photos, archive, "2")
     newer.setattr(reading, "READING", 2)
     read_again(spec)
     for job in ("3", "4"):
         night(photos, archive, job)
-        assert ("a.jpg", 10.0) in faces(tmp_path / f"out-{job}")
-        assert {row["person"] for row in table(tmp_path / f"out-{job}", "faces")} == {None}
-    assert [row["person"] for row in references(archive)] == ["Ada"], "no reference is lost"
+        found = faces(tmp_path / f"out-{job}")
+        assert found["a.jpg", 10]["person"] == "Bob", "it was not he who was rejected"
+        assert {row["person"] for row in found.values()} == {"Bob", None}
+    people = [row["person"] for row in references(archive)]
+    assert people == ["Ada", "Bob"], "no reference is lost"
 
 
 def test_what_a_new_reading_changed_is_in_the_diff(
