@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -55,10 +55,11 @@ def commit_job(
     refuse_if_rolled_back(store, spec)
     require_ours()
     _delete_left_over(store, spec, of_pack, s3)
+    kept = _kept(store, keys, plan)
     for key, shards in (staged or _staged(store, spec, plan, of_pack)).items():
         table = Table(store.uri, key, s3)
         require_ours()
-        _delete_replaced(table, spec, _replaced(store, keys, plan, cut))
+        _delete_replaced(table, spec, _replaced(store, keys, plan, cut, kept))
         if not _is_in(table, spec):
             _require_fitting(table, store, spec, key, shards)
             require_ours()
@@ -199,15 +200,25 @@ def _jobs_in(table: Table, where: str) -> set[str]:
 
 
 def _replaced(
-    store: Store, keys: JobKeys, plan: PlanRecord, cut: CutPhotos
+    store: Store, keys: JobKeys, plan: PlanRecord, cut: CutPhotos, kept: Set[str]
 ) -> Iterator[tuple[str, ...]]:
-    """Yield the photos whose old rows go: not those of shards that the job leaves."""
+    """Yield the photos whose old rows go.
+
+    Not those of shards that the job leaves, nor those that its shards could not get at.
+    """
     records = (
         read_record(store, keys.replaced(number), ReplacedRecord)
         for number in range(plan.replaced_lists)
     )
     while some := [record.photos for record in islice(records, LISTS_AT_ONCE)]:
-        stay = cut.among({photo for photos in some for photo in photos})
+        stay = kept | cut.among({photo for photos in some for photo in photos})
         for photos in some:
             if gone := tuple(photo for photo in photos if photo not in stay):
                 yield gone
+
+
+def _kept(store: Store, keys: JobKeys, plan: PlanRecord) -> frozenset[str]:
+    """The photos of which the job's shards made no row, since they could not get at them."""
+    units = (shard_name(number) for number in range(plan.shards))
+    markers = (find_record(store, keys.done(unit), DoneMarker) for unit in units)
+    return frozenset(photo for marker in markers if marker for photo in marker.kept)

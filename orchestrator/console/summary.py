@@ -120,6 +120,11 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         )
     if forgotten:
         lines.append(f"{counted(forgotten, 'expectation')} skipped: their people were forgotten")
+    if kept := summary.get("kept"):
+        lines.append(
+            f"{counted(kept, 'photo')} could not be reached: the archive has what it knew of "
+            f"{'it' if kept == 1 else 'them'}"
+        )
     if older := summary.get("older_reading"):
         lines.append(older_reading(older))
     lines += _change_lines(summary) + _unused_lines(summary) + _removed_lines(summary)

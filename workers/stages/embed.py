@@ -33,6 +33,7 @@ from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
 from workers.stages.duplicates import Duplicate, as_photo, copied_faces, find_duplicates
 from workers.stages.job_tables import job_tables
+from workers.stages.kept import keep_known
 from workers.stages.new_reading import begin_reading
 from workers.tables.rows import face_rows, photo_rows
 
@@ -72,6 +73,16 @@ class Shard:
     copies: list[tuple[Photo, Duplicate]] = field(default_factory=list)
     stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
+    def without(self, kept: frozenset[str]) -> Shard:
+        """The shard without photos of which no row is made; they have neither faces nor copies."""
+        rows = [row for row, photo in enumerate(self.photos) if photo.key not in kept]
+        return replace(
+            self,
+            photos=[self.photos[row] for row in rows],
+            analyses=[self.analyses[row] for row in rows],
+            profiles=[self.profiles[row] for row in rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -96,7 +107,8 @@ def embed_shard(unit: Unit) -> DoneMarker:
     stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
     write_began = time.monotonic()
-    photo_fragments, face_fragments = _stage(unit, shard)
+    kept = keep_known(job_tables(unit), photos)
+    photo_fragments, face_fragments = _stage(unit, shard.without(kept))
     stages["write"] = time.monotonic() - write_began
     return unit.done(
         seconds=time.monotonic() - began,
@@ -107,7 +119,8 @@ def embed_shard(unit: Unit) -> DoneMarker:
         stages=dict(stages),
         photo_fragments=photo_fragments,
         face_fragments=face_fragments,
-        counts={"copied": len(shard.copies)},
+        counts={"copied": len(shard.copies), "kept": len(kept)},
+        kept=tuple(sorted(kept)),
     )
 
 

@@ -243,6 +243,7 @@ def summary(
     roster: Roster,
 ) -> dict[str, Any]:
     """Counts, seconds, versions, pack and spec of a run; ``prepared`` is its first marker."""
+    embedding, kept = embed_totals(unit)
     return {
         "job_id": unit.job_id,
         "finished": now().isoformat(),
@@ -252,6 +253,7 @@ def summary(
         "left": run.left,
         "outcomes": run.outcomes,
         "older_reading": run.older_reading,
+        "kept": kept,
         "faces": run.faces.num_rows,
         "decisions": run.decisions,
         "people": run.people.num_rows,
@@ -272,7 +274,7 @@ def summary(
         "shown": dict(shown),
         "threshold": round(threshold, 4),
         "seconds": {
-            "embed": embed_seconds(unit),
+            "embed": embedding,
             "reduce": {stage: round(value, 3) for stage, value in seconds.items()},
         },
         "model": unit.record.model_dump(mode="json"),
@@ -286,10 +288,13 @@ def _lines(numbers: Sequence[int]) -> dict[str, Any]:
     return {"count": len(numbers), "first": list(numbers[:LINES_TOLD])}
 
 
-def embed_seconds(unit: Unit) -> dict[str, float]:
-    """Seconds per stage of embedding, summed over the shards of this job and over threads."""
-    total: Counter[str] = Counter()
+def embed_totals(unit: Unit) -> tuple[dict[str, float], int]:
+    """Totals over the shards of this job: seconds per stage, of all threads; photos kept as is."""
+    seconds: Counter[str] = Counter()
+    kept = 0
     for info in unit.store.list(unit.keys.done_folder):
         if "/embed-" in info.key:
-            total.update(read_record(unit.store, info.key, DoneMarker).stages)
-    return {stage: round(value, 3) for stage, value in total.items()}
+            marker = read_record(unit.store, info.key, DoneMarker)
+            seconds.update(marker.stages)
+            kept += len(marker.kept)
+    return {stage: round(value, 3) for stage, value in seconds.items()}, kept

@@ -226,6 +226,9 @@ class DoneMarker(Record):
     face_fragments: tuple[str, ...] = ()
     pack: PackRecord | None = None
     references: tuple[ReferenceReport, ...] = ()
+    kept: tuple[str, ...] = Field(
+        (), description="photos out of reach, whose rows in the archive stay as they are"
+    )
     counts: dict[str, int] = Field({})
     reading: int = Field(FIRST, description="that of the worker's build")
 
