@@ -33,9 +33,7 @@ def test_a_photo_out_of_reach_keeps_its_faces_and_that_is_told(
     assert after[lost] == before[lost]
     assert sorted(r["face_id"] for r in table(out, "faces") if r["photo"] == lost) == of_lost
     assert summary(out)["kept"] == 1
-    assert (
-        sorted(row["face_id"] for row in table(out, "faces")) != faces
-    )
+    assert sorted(row["face_id"] for row in table(out, "faces")) != faces
 
     (tmp_path / "away.jpg").rename(photos / lost)
     ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0")
