@@ -50,13 +50,17 @@ class Scores:
 
     A face that one pass sees needs ``alone``; one that two passes see needs ``agreed`` from one
     of them. Below ``support`` nothing is detected. A photo with a ``sure`` face in it needs no
-    further search.
+    further search. Next to no face that lies on its side or upside down gets ``upright`` with
+    landmarks that stand. ``best_height`` is the height, in pixels of a pass, at which a face's
+    landmarks are most exact.
     """
 
     alone: float
     agreed: float
     support: float
     sure: float
+    upright: float
+    best_height: float
 
 
 class Detector(Protocol):

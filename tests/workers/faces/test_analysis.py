@@ -9,7 +9,7 @@ from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError, TransientError
 from tests.workers.pictures import encoded, jpeg, stored_turned
 from workers.faces.analysis import SMALL_FACE, Analysis, analyse
-from workers.faces.detection import scaled
+from workers.faces.scales import scaled
 from workers.images.align import SIZE, TEMPLATE
 from workers.models.base import Detections, Floats, Image, ModelPack, Scores
 from workers.models.recognisers.arcface import unit_length
@@ -23,7 +23,7 @@ class RedSquares:
 
     seen: list[tuple[int, int]] = field(default_factory=list)
 
-    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.7)
+    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.7, upright=0.7, best_height=64)
     largest = None
 
     def detect(self, image: Image) -> Detections:

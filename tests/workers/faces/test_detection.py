@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.workers.pictures import encoded, jpeg, noise, stored_turned
+from tests.workers.pictures import encoded, jpeg, noise
 from workers.faces.detection import (
     PROFILES,
     TILE,
@@ -15,13 +15,12 @@ from workers.faces.detection import (
     Sizes,
     search,
     search_image,
-    unturned,
 )
 from workers.images.decode import Picture
 from workers.models.base import Detections, Image, Scores
 
 BALANCED, THOROUGH = PROFILES["balanced"], PROFILES["thorough"]
-SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
+SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8, upright=0.7, best_height=64)
 
 
 @dataclass
@@ -217,43 +216,6 @@ def test_a_network_of_one_size_gets_larger_passes_in_tiles() -> None:
     image = photo(1448, 1000, (630, 400, 60, 0.9), (100, 100, 60, 0.9))
     require_boxes(found_in(image, detector), (100, 100, 60), (630, 400, 60))
     assert max(max(size) for size in detector.seen) == 640
-
-
-# -- photos on their side -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_photo_that_lies_on_its_side_is_searched_turned(turns: int) -> None:
-    upright = photo(900, 600, (200, 150, 120, 0.95))
-    stored = np.ascontiguousarray(np.rot90(upright, turns))
-    found = found_in(stored, Blobs(upright_only=True))
-    assert len(found) == 1
-    assert "turned" in found.passes[0]
-    left, top, width, height = found.faces.boxes[0].round().astype(int)
-    inside = stored[top : top + height, left : left + width, 0]
-    assert (inside > 200).mean() > 0.95
-    eyes, mouth = found.faces.landmarks[0, :2].mean(0), found.faces.landmarks[0, 3:].mean(0)
-    up = {1: (-1, 0), 2: (0, 1), 3: (1, 0)}[turns]  # where the top of the head went
-    assert np.dot(eyes - mouth, up) > 40
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_turning_there_and_back_is_the_same_place(turns: int) -> None:
-    image = np.zeros((40, 100, 3), np.uint8)
-    image[5:15, 60:90] = 255
-    turned = np.rot90(image, turns)
-    rows, columns = np.nonzero(turned[:, :, 0])
-    box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
-    faces = Detections(np.float32([box]), np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
-    assert unturned(faces, turns, 100, 40).boxes.tolist() == [[60, 5, 30, 10]]
-
-
-def test_a_photo_that_says_how_it_lies_is_believed() -> None:
-    sideways = np.ascontiguousarray(np.rot90(photo(900, 600, (200, 150, 120, 0.95))))
-    detector = Blobs(upright_only=True)
-    picture = Picture(stored_turned(sideways, 6), max_pixels=10**8)
-    assert len(search(picture, detector, BALANCED)) == 0
-    assert all(size[0] < size[1] for size in detector.seen)
 
 
 def test_an_image_as_it_is_gets_no_turns() -> None:

@@ -9,7 +9,7 @@ from headcount.contract.record import now
 from headcount.decisions import Action, DecisionRecord, overlap
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
-from headcount.tables.schemas import gallery_schema
+from headcount.tables.schemas import PHOTOS, gallery_schema
 from headcount.tables.table import Table
 from workers.identity.apply_answers import Answers, enrol_named, nearest_place
 from workers.tables.embeddings import Embeddings
@@ -35,6 +35,7 @@ def naming(folder: Path) -> tuple[PackTables, Table]:
     """An archive's tables, with an empty gallery of four dimensions."""
     store = open_store(folder.as_uri() + "/", S3Settings())
     tables = PackTables(store, PackKeys("p"), "file:///photos/", S3Settings())
+    tables.photos.create(PHOTOS)
     tables.gallery.create(gallery_schema(4))
     return tables, tables.gallery
 
