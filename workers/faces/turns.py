@@ -28,8 +28,9 @@ CLEAR = 0.2
 """Part of its weight by which the best turn must be ahead of the photo as it lies."""
 SMALLEST_LOOK, LARGEST_LOOK = 128, 640
 """Long sides, in pixels, of the small copy that is searched in all turns."""
-FACES = 3
-"""The copy's scale is that at which the median of so many best faces is seen best."""
+FACES, LOOK_HEIGHT = 3, 64.0
+"""The copy's scale gives the median of so many best faces this height, in pixels: there, upright
+faces and others differ most in their scores, and it costs little."""
 
 
 def quarters_to_upright(image: Image, faces: Detections, detector: Detector) -> int:
@@ -70,9 +71,9 @@ def _surely_upright(faces: Detections, detector: Detector) -> bool:
 
 
 def _look_scale(image: Image, faces: Detections, detector: Detector) -> float:
-    """Scale at which the best faces have the height that the detector sees best."""
+    """Scale at which the best faces have the height of the look, or are nearest to it."""
     longest = max(image.shape[:2])
     height = float(np.median(faces.boxes[:FACES, 3]))
-    wanted = detector.scores.best_height / max(height, 1.0)
+    wanted = LOOK_HEIGHT / max(height, 1.0)
     largest = min(LARGEST_LOOK, detector.largest or LARGEST_LOOK)
     return float(np.clip(wanted, min(SMALLEST_LOOK, longest) / longest, largest / longest))

@@ -1,6 +1,6 @@
 """Which passes a photo gets, and how their detections become one list of faces."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -142,7 +142,10 @@ def test_every_face_is_there_once_best_first() -> None:
 
 @dataclass
 class Told:
-    """A detector that gives each image its own faces: (left, top, side, score) by width."""
+    """A detector that gives each image its own faces: (left, top, side, score) by width.
+
+    All landmarks are at the left edge in the image 1000 pixels wide, in its middle in others.
+    """
 
     faces: dict[int, list[tuple[float, float, float, float]]]
     largest: int | None = None
@@ -151,6 +154,7 @@ class Told:
     def detect(self, image: Image) -> Detections:
         rows = np.float32(self.faces.get(image.shape[1], [])).reshape(-1, 4)
         marks = np.zeros((len(rows), 5, 2), np.float32)
+        marks[..., 0] = 0 if image.shape[1] == 1000 else image.shape[1] / 2
         return Detections(np.float32(rows[:, [0, 1, 2, 2]]), marks, rows[:, 3])
 
 
@@ -172,6 +176,26 @@ def test_two_passes_agree_on_faces_that_share_0_4(shared: float, counts: bool) -
     detector.faces[500] = [(left / 2, top, side / 2, score)]
     found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
     assert len(found) == int(counts)
+
+
+@pytest.mark.parametrize(("best_height", "place"), [(40, 500), (200, 0)])
+def test_landmarks_come_from_the_pass_nearest_to_the_size_that_is_seen_best(
+    best_height: float, place: float
+) -> None:
+    # one face, 50 pixels high in the small pass and 100 in the large one, which is surer of it
+    scores = replace(SCORES, best_height=best_height)
+    detector = Told({500: [(40, 0, 50, 0.8)], 1000: [(80, 0, 100, 0.9)]}, scores=scores)
+    found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
+    assert found.faces.scores == pytest.approx([0.9])
+    assert found.passes == ("1000",)
+    assert found.faces.landmarks[0, 0, 0] == pytest.approx(place, abs=1)
+
+
+def test_landmarks_of_a_pass_that_is_unsure_are_not_taken() -> None:
+    scores = replace(SCORES, best_height=40)
+    detector = Told({500: [(40, 0, 50, 0.45)], 1000: [(80, 0, 100, 0.9)]}, scores=scores)
+    found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
+    assert found.faces.landmarks[0, 0, 0] == pytest.approx(0, abs=1)
 
 
 # -- the tiled pass -------------------------------------------------------------------------------
