@@ -202,6 +202,17 @@ def test_a_tight_crop_is_rescued_with_boxes_in_its_own_pixels(size: tuple[int, i
     np.testing.assert_allclose(result.landmarks[0, 0], [20, 30], atol=1.5)
 
 
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_tight_crop_on_its_side_is_rescued_and_turned(quarters: int) -> None:
+    size = (200, 120)
+    lying = np.ascontiguousarray(np.rot90(photo(*size), quarters))
+    using = ModelPack(RECORD, SeesOnlyBordered(size), Remembering())
+    result = analysed(encoded(lying, "PNG"), using, rescue_tight=True)
+    assert (result.width, result.height) == size
+    assert result.orientation == 8, "either way is upright for this detector: the first is taken"
+    np.testing.assert_allclose(result.landmarks[0, 0], [20, 30], atol=1.5)
+
+
 @dataclass
 class SeesOnlyBordered:
     """A detector that finds the face of a tight crop once there is a border around it."""

@@ -1,18 +1,23 @@
 """Photos that lie on their side or upside down are found to do so, and upright ones stay."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.workers.faces.test_detection import SCORES, Blobs, photo
-from tests.workers.pictures import encoded, turned
-from workers.faces.detection import PROFILES, search
+from tests.workers.networks import shipped
+from tests.workers.pictures import encoded, group_photo, turned
+from workers.faces.detection import PROFILES, search, search_image
 from workers.faces.merging import Found
 from workers.faces.turns import rolls
 from workers.images.decode import Picture
 from workers.images.turns import turned_further
-from workers.models.base import Detections, Image, Scores
+from workers.models.base import Detections, Detector, Image, Scores
+from workers.models.detectors.yunet import SCALING, YuNet
+from workers.models.onnx.prepare import prepare
+from workers.models.session import open_session
 
 ORIENTATIONS = range(1, 9)
 TWO = ((200, 150, 120, 0.95), (500, 300, 100, 0.9))
@@ -54,7 +59,7 @@ def _quarters_of(green: Image) -> int:
     return int(np.argmax([float(half.mean()) for half in halves]))
 
 
-def found_in(picture: Picture, detector: Forgiving | Blobs, profile: str = "balanced") -> Found:
+def found_in(picture: Picture, detector: Detector, profile: str = "balanced") -> Found:
     return search(picture, detector, PROFILES[profile])  # type: ignore[index]
 
 
@@ -167,3 +172,28 @@ def test_the_roll_of_a_face_is_the_way_from_its_eyes_to_its_mouth() -> None:
     quarter = np.stack([-marks[..., 1], marks[..., 0]], axis=-1)
     assert rolls(quarter) == pytest.approx([90])
     assert abs(rolls(-marks)) == pytest.approx([180])
+
+
+# -- with a real detector --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def yunet() -> YuNet:
+    model = prepare(shipped("yunet"), "yunet", free_size=True)
+    return YuNet(open_session(SCALING.built_into(model, "yunet"), "cpu", name="yunet"))
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_group_photo_is_read_any_way_up(samples: Path, yunet: YuNet, orientation: int) -> None:
+    upright = group_photo(samples)
+    mirrored = orientation in (2, 4, 5, 7)
+    # without a tag, or with one that says it is mirrored and nothing of its turn
+    stored = np.asarray(turned(upright, orientation))
+    picture = Picture(with_tag(stored, 2 if mirrored else 1), max_pixels=10**8)
+    found = found_in(picture, yunet)
+    decoded = picture.at_least(1)
+    assert decoded.orientation == orientation
+    np.testing.assert_array_equal(decoded.image, upright)
+    as_it_was = search_image(upright, yunet, PROFILES["balanced"]).faces
+    np.testing.assert_allclose(found.faces.boxes, as_it_was.boxes, atol=0.5)
+    np.testing.assert_allclose(found.faces.landmarks, as_it_was.landmarks, atol=0.5)
