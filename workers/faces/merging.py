@@ -14,6 +14,8 @@ from workers.models.detectors.boxes import overlaps, suppress, valid_detections
 
 AGREE = 0.4
 """Overlap from which detections of two passes are one face."""
+SAME_PLACE = 0.6
+"""Overlap from which they agree on its place, so that landmarks of both count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +54,20 @@ def merge(passes: Sequence[Pass], detector: Detector) -> Found:
     """Merge the faces of all passes: each once, best first.
 
     A face stays where one pass is sure enough alone, or where two passes agree. It has the box
-    and score of the pass that is surest of it, and the landmarks of the one that saw it best.
+    and score of the pass that is surest of it, and landmarks from all that are.
     """
     faces = valid_detections([seen.faces for seen in passes])
     if not len(faces.faces):
         return Found(Detections.none())
     boxes, scores = faces.faces.boxes, faces.faces.scores
     kept = suppress(boxes, scores, OVERLAP)
-    same = overlaps(boxes[kept], boxes) >= AGREE
-    enough = np.where(
-        _passes_that_agree(same, faces.part) > 1, detector.scores.agreed, detector.scores.alone
-    )
+    shared = overlaps(boxes[kept], boxes)
+    agreed = _passes_that_agree(shared >= AGREE, faces.part) > 1
+    enough = np.where(agreed, detector.scores.agreed, detector.scores.alone)
     stay = scores[kept] >= enough
-    kept, same = kept[stay], same[stay]
+    kept, same = kept[stay], shared[stay] >= SAME_PLACE
     scales = np.array([seen.scale for seen in passes], np.float32)[faces.part]
-    marks = _best_landmarks(faces.faces, boxes[:, 3] * scales, kept, same, detector)
+    marks = _landmarks(faces.faces, boxes[:, 3] * scales, kept, same, detector)
     found = replace(faces.faces.where(kept), landmarks=marks)
     return Found(found, tuple(passes[number].name for number in faces.part[kept]))
 
@@ -76,20 +77,20 @@ def _passes_that_agree(same: NDArray[np.bool_], part: NDArray[np.intp]) -> NDArr
     return np.array([len(np.unique(part[row])) for row in same], np.intp)
 
 
-def _best_landmarks(
+def _landmarks(
     every: Detections,
     heights: Floats,
     kept: NDArray[np.intp],
     same: NDArray[np.bool_],
     detector: Detector,
 ) -> Floats:
-    """Landmarks of each kept face, from the detection nearest to the size its detector sees best.
+    """Landmarks of each kept face: the mean of those of its sure detections, by their exactness.
 
     ``heights`` are those of all detections in pixels of their passes, ``same`` tells those of each
-    kept face.
+    kept face. Errors of passes differ, and so their mean is nearer to the truth than the best one.
     """
-    away = np.abs(np.log(heights / detector.scores.best_height))
-    sure = every.scores >= detector.scores.agreed
-    ranks = np.where(same & sure, away, np.inf)
-    ranks[np.arange(len(kept)), kept] = away[kept]
-    return np.asarray(every.landmarks[ranks.argmin(axis=1)], np.float32)
+    exact = np.minimum(1, heights / detector.scores.exact_from) ** 2
+    weights = exact * (same & (every.scores >= detector.scores.agreed))
+    weights[np.arange(len(kept)), kept] = exact[kept]
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(np.einsum("kn,npc->kpc", weights, every.landmarks), np.float32)

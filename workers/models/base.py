@@ -51,8 +51,8 @@ class Scores:
     A face that one pass sees needs ``alone``; one that two passes see needs ``agreed`` from one
     of them. Below ``support`` nothing is detected. A photo with a ``sure`` face in it needs no
     further search. Next to no face that lies on its side or upside down gets ``upright`` with
-    landmarks that stand. ``best_height`` is the height, in pixels of a pass, at which a face's
-    landmarks are most exact.
+    landmarks that stand. ``exact_from`` is the height of a face, in pixels of a pass, from which on
+    its landmarks are as exact as they get; of smaller ones their error grows as the size falls.
     """
 
     alone: float
@@ -60,7 +60,7 @@ class Scores:
     support: float
     sure: float
     upright: float
-    best_height: float
+    exact_from: float
 
 
 class Detector(Protocol):

@@ -23,7 +23,7 @@ class RedSquares:
 
     seen: list[tuple[int, int]] = field(default_factory=list)
 
-    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.7, upright=0.7, best_height=64)
+    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.7, upright=0.7, exact_from=64)
     largest = None
 
     def detect(self, image: Image) -> Detections:

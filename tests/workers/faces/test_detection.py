@@ -20,7 +20,7 @@ from workers.images.decode import Picture
 from workers.models.base import Detections, Image, Scores
 
 BALANCED, THOROUGH = PROFILES["balanced"], PROFILES["thorough"]
-SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8, upright=0.7, best_height=64)
+SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8, upright=0.7, exact_from=64)
 
 
 @dataclass
@@ -178,12 +178,12 @@ def test_two_passes_agree_on_faces_that_share_0_4(shared: float, counts: bool) -
     assert len(found) == int(counts)
 
 
-@pytest.mark.parametrize(("best_height", "place"), [(40, 500), (200, 0)])
-def test_landmarks_come_from_the_pass_nearest_to_the_size_that_is_seen_best(
-    best_height: float, place: float
+@pytest.mark.parametrize(("exact_from", "place"), [(50, 250), (100, 100), (200, 100)])
+def test_landmarks_are_the_mean_of_the_passes_by_the_size_at_which_they_see_a_face(
+    exact_from: float, place: float
 ) -> None:
-    # one face, 50 pixels high in the small pass and 100 in the large one, which is surer of it
-    scores = replace(SCORES, best_height=best_height)
+    # one face, 50 pixels high in the small pass (landmarks at 500) and 100 in the large one (at 0)
+    scores = replace(SCORES, exact_from=exact_from)
     detector = Told({500: [(40, 0, 50, 0.8)], 1000: [(80, 0, 100, 0.9)]}, scores=scores)
     found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
     assert found.faces.scores == pytest.approx([0.9])
@@ -191,8 +191,8 @@ def test_landmarks_come_from_the_pass_nearest_to_the_size_that_is_seen_best(
     assert found.faces.landmarks[0, 0, 0] == pytest.approx(place, abs=1)
 
 
-def test_landmarks_of_a_pass_that_is_unsure_are_not_taken() -> None:
-    scores = replace(SCORES, best_height=40)
+def test_landmarks_of_a_pass_that_is_unsure_do_not_count() -> None:
+    scores = replace(SCORES, exact_from=40)
     detector = Told({500: [(40, 0, 50, 0.45)], 1000: [(80, 0, 100, 0.9)]}, scores=scores)
     found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
     assert found.faces.landmarks[0, 0, 0] == pytest.approx(0, abs=1)

@@ -64,7 +64,7 @@ class _Corner:
     """Detects one face, in the upper left corner of whatever it is shown."""
 
     scores, largest = (
-        Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.7, best_height=64),
+        Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.7, exact_from=64),
         None,
     )
 
