@@ -32,6 +32,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.faces.detection import PROFILES, Found, Profile, search
 from workers.images.decode import Picture
+from workers.images.turns import quarters_between
 from workers.models.base import Detector, Image
 from workers.models.detectors.boxes import overlaps
 from workers.models.packs.open import open_pack
@@ -113,12 +114,25 @@ class Score:
         return f"{missed:6.1%} | {precision:6.1%} | {cost}"
 
 
-def searched(picture: Picture, detector: Detector, profile: Profile) -> tuple[Found, float]:
-    """The faces of a photo and the seconds that finding them took, without decoding."""
-    picture.at_least(1 << 30)
+def searched(data: bytes, detector: Detector, profile: Profile) -> tuple[Found, int, float]:
+    """The faces of a photo, the quarters it was turned by, and the seconds, without decoding."""
+    picture = Picture(data, max_pixels=10**9)
+    own = picture.at_least(1 << 30).orientation
     began = time.perf_counter()
     found = search(picture, detector, profile)
-    return found, time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    return found, quarters_between(own, picture.at_least(1).orientation), seconds
+
+
+def turned(boxes: NDArray[np.float32], quarters: int, data: bytes) -> NDArray[np.float32]:
+    """Boxes in a photo, in pixels of the photo turned by quarters anticlockwise."""
+    whole = Picture(data, max_pixels=10**9).at_least(1 << 30)
+    width, height = whole.width, whole.height
+    for _ in range(quarters):
+        x, y, w, h = boxes.T
+        boxes = np.stack([y, width - (x + w), h, w], axis=1)
+        width, height = height, width
+    return boxes
 
 
 def score_of(peer: Contestant, folder: Path) -> Score:
@@ -147,12 +161,11 @@ def main() -> None:
         if arguments.mosaic:
             photos = pages_of(photos, arguments.mosaic)
         for data, truth in photos:
-            picture = Picture(data, max_pixels=10**9)
             for way, profile in ways.items():
-                found, seconds = searched(picture, detector, profile)
+                found, quarters, seconds = searched(data, detector, profile)
                 scores[way].seconds.append(seconds)
                 if not round_:
-                    scores[way].add(truth, found.faces.boxes)
+                    scores[way].add(turned(truth, quarters, data), found.faces.boxes)
                     scores[way].passes.update(found.passes)
     others = [face_recognition(arguments.face_recognition), face_api(arguments.face_api)]
     for other in others if not arguments.mosaic else ():

@@ -109,7 +109,7 @@ PHOTOS = Columns(
         Column(
             "orientation",
             pa.int8(),
-            "EXIF value that was applied, 1 to 8; 0: not read",
+            "turn that was applied, as an EXIF value, 1 to 8; 0: not read",
             stored=True,
             shown=True,
         ),
@@ -216,6 +216,14 @@ GALLERY = Columns(
             "reading",
             _INT,
             "reading that its embedding was made with; null: 1",
+            null=True,
+            stored=True,
+            since=3,
+        ),
+        Column(
+            "orientation",
+            pa.int8(),
+            "turn of the photo that its box is in, as an EXIF value; null: the file's own",
             null=True,
             stored=True,
             since=3,

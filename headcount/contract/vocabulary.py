@@ -74,7 +74,8 @@ class Photo:
     """One photo and its outcome.
 
     ``width`` and ``height`` are those of the upright photo, 0 where they could not be read;
-    ``orientation`` is the EXIF value 1..8 that was applied, 0 where it could not be read;
+    ``orientation`` is the EXIF value 1..8 of the turn that was applied, whatever said it, 0 where
+    it could not be read;
     ``content`` is the SHA-256 of the bytes, empty where they could not be fetched; ``reading`` is
     that of the rows of its faces.
     """

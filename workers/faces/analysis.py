@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.settings import ProfileName
-from workers.faces.detection import PROFILES, Found, Profile, scaled, search, search_image, shifted
+from workers.faces.detection import PROFILES, Profile, quarters_to_faces, search, search_image
+from workers.faces.merging import Found
 from workers.faces.quality import MINIMUM_HEIGHT, certainty, qualities, usable
+from workers.faces.scales import scaled, shifted
+from workers.faces.turns import quarters_to_upright
 from workers.images.align import crop_faces, rescaled
 from workers.images.decode import Decoded, Picture
-from workers.models.base import Detector, Floats, ModelPack
+from workers.models.base import Detector, Floats, Image, ModelPack
 from workers.models.recognisers.arcface import unit_length
 
 SMALL_FACE = 112.0
@@ -153,10 +156,25 @@ def _analysis(
 
 
 def _search_tight(picture: Picture, detector: Detector, profile: Profile) -> Found:
-    """Detect the faces of a tight crop with a border of its own edge colours around it."""
-    decoded = picture.at_least(profile.passes[-1])
-    height, width = decoded.image.shape[:2]
-    down, right = int(height * TIGHT_BORDER), int(width * TIGHT_BORDER)
-    framed = cv2.copyMakeBorder(decoded.image, down, down, right, right, cv2.BORDER_REPLICATE)
-    found = search_image(np.asarray(framed, np.uint8), detector, profile)
+    """Detect the faces of a tight crop with a border around it; ``picture`` is turned upright."""
+    framed = _framed(picture.at_least(profile.passes[-1]).image)
+    found = search_image(framed, detector, profile)
+    quarters = (
+        quarters_to_upright(framed, found.faces, detector)
+        if len(found)
+        else quarters_to_faces(framed, detector, profile)
+    )
+    if quarters:
+        picture.turn(quarters)
+        found = search_image(_framed(picture.at_least(1).image), detector, profile)
+        found = found.named(f"turned {90 * quarters}")
+    decoded = picture.at_least(1)
+    right, down = (int(side * TIGHT_BORDER) for side in decoded.image.shape[1::-1])
     return found.moved(lambda faces: scaled(shifted(faces, -right, -down), 1 / decoded.scale))
+
+
+def _framed(image: Image) -> Image:
+    """Lay a border of an image's own edge colours around it."""
+    down, right = (int(side * TIGHT_BORDER) for side in image.shape[:2])
+    framed = cv2.copyMakeBorder(image, down, down, right, right, cv2.BORDER_REPLICATE)
+    return np.asarray(framed, np.uint8)

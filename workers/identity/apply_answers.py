@@ -279,16 +279,19 @@ def append_references(
     if not people:
         return
     chosen, found = faces.take(pa.array(rows)), embeddings[rows]
+    photos = chosen["photo"].to_pylist()
+    turns = tables.orientations(photos)
     columns = {
         "person_id": [person for person, _ in people],
         "person": [name for _, name in people],
         "source": [tables.source] * len(people),
-        "photo": chosen["photo"],
+        "photo": photos,
         "etag": chosen["face_id"],
         "content": [""] * len(people),
         **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(found.astype(np.float32)),
         "reading": readings_of(tables, chosen["photo"]),
+        "orientation": [turns.get(photo) for photo in photos],
     }
     confirm()
     tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -31,6 +31,7 @@ from headcount.errors import PhotoError
 from workers.images.jpeg import decode_jpeg
 from workers.images.limits import check_headers, check_size, check_tiles
 from workers.images.raw import Preview, find_preview
+from workers.images.turns import quarters_between, rotated, turned_further
 from workers.models.base import Image
 
 FORMATS = (
@@ -92,6 +93,8 @@ class Decoded:
     """An upright photo.
 
     ``width`` and ``height`` are those of the full photo, ``image`` is it at ``scale`` (at most 1).
+    ``orientation`` is the EXIF value 1..8 of the turn that was applied: the file's own, unless it
+    was turned further.
     """
 
     image: Image
@@ -104,6 +107,23 @@ class Decoded:
     def reaches(self, long_side: int) -> bool:
         """Whether the image is this long, or the full photo."""
         return self.scale >= 1 or max(self.image.shape[:2]) >= long_side
+
+    def turned(self, quarters: int) -> Decoded:
+        """The photo turned further, by quarters anticlockwise."""
+        if not quarters % 4:
+            return self
+        width, height = (self.width, self.height)[:: -1 if quarters % 2 else 1]
+        return replace(
+            self,
+            image=rotated(self.image, quarters),
+            width=width,
+            height=height,
+            orientation=turned_further(self.orientation, quarters),
+        )
+
+    def turned_as(self, orientation: int) -> Decoded:
+        """The photo as it lay when ``orientation`` was stored; 0 stands for the file's own."""
+        return self.turned(quarters_between(self.orientation, orientation))
 
 
 class Picture:
@@ -118,8 +138,15 @@ class Picture:
         self._max_pixels = max_pixels
         self._whole_up_to = whole_up_to
         self._decoded: Decoded | None = None
+        self._quarters = 0
         self.seconds = 0.0
         """Seconds spent on decoding so far."""
+
+    def turn(self, quarters: int) -> None:
+        """Turn the photo from now on, by quarters anticlockwise from how it lies so far."""
+        self._quarters += quarters
+        if self._decoded is not None:
+            self._decoded = self._decoded.turned(quarters)
 
     def at_least(self, long_side: int) -> Decoded:
         """Decode the photo at the smallest scale whose long side is >= ``long_side``, or in full.
@@ -133,7 +160,7 @@ class Picture:
                 max_pixels=self._max_pixels,
                 min_long_side=long_side,
                 whole_up_to=self._whole_up_to,
-            )
+            ).turned(self._quarters)
             self.seconds += time.perf_counter() - began
         return self._decoded
 

@@ -261,7 +261,11 @@ def enrol_one(reference: Reference, source: Store, pack: ModelPack, spec: JobSpe
         return Enrolled(reference, _report(reference, _state(analysis), choice))
     x, y, w, h = (float(value) for value in analysis.boxes[choice])
     report = ReferenceReport(
-        person=reference.person, photo=reference.photo.key, state="enrolled", box=(x, y, w, h)
+        person=reference.person,
+        photo=reference.photo.key,
+        state="enrolled",
+        box=(x, y, w, h),
+        orientation=analysis.orientation,
     )
     quality = float(analysis.qualities[choice])
     content = hashlib.sha256(blob.data).hexdigest()
@@ -317,5 +321,6 @@ def reference_rows(enrolled: Sequence[Enrolled], source: str) -> pa.Table:
         "quality": [e.quality for e in enrolled],
         "descriptor": fixed_lists(embeddings),
         "reading": [reading.READING] * len(enrolled),
+        "orientation": [e.report.orientation for e in enrolled],
     }
     return pa.table(columns, schema=gallery_schema(embeddings.shape[1]))

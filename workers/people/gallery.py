@@ -21,7 +21,8 @@ class Gallery:
 
     ``embeddings`` is R x D, of unit length. ``starts`` (P) is the first row of each person.
     ``sources``, ``photos`` and ``boxes`` (R x 4) are the folder or collection, the photo and the
-    box that each reference was taken from.
+    box that each reference was taken from; ``orientations`` (R, or none) is the turn of the photo
+    that the box is in, as an EXIF value, 0 for the file's own.
     """
 
     person_ids: tuple[str, ...]
@@ -31,9 +32,14 @@ class Gallery:
     sources: tuple[str, ...]
     photos: tuple[str, ...]
     boxes: NDArray[np.float32]
+    orientations: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.person_ids)
+
+    def orientation(self, row: int) -> int:
+        """Turn of the photo that a reference's box is in, as an EXIF value; 0: the file's own."""
+        return self.orientations[row] if self.orientations else 0
 
     def references(self, person: int) -> range:
         """Rows of a person's references."""
@@ -45,7 +51,18 @@ NOBODY_ENROLLED = Gallery(
     (), (), np.zeros(0, np.intp), np.zeros((0, 1), np.float32), (), (), np.zeros((0, 4), np.float32)
 )
 
-COLUMNS = ("person_id", "person", "source", "photo", "x", "y", "w", "h", "descriptor")
+COLUMNS = (
+    "person_id",
+    "person",
+    "source",
+    "photo",
+    "x",
+    "y",
+    "w",
+    "h",
+    "orientation",
+    "descriptor",
+)
 
 
 def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
@@ -71,4 +88,5 @@ def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
         sources=tuple(rows["source"].to_pylist()),
         photos=tuple(rows["photo"].to_pylist()),
         boxes=np.stack([rows[c].to_numpy() for c in "xywh"], axis=1).astype(np.float32),
+        orientations=tuple(rows["orientation"].fill_null(0).to_pylist()),
     )

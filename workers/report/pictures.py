@@ -32,7 +32,8 @@ REFERENCE_LONG_SIDE = 320
 class PictureSources:
     """The job's photos, and by URI the stores of references that came from elsewhere.
 
-    ``progress`` is called after each photo.
+    ``orientations`` gives the turns that were applied to photos of the job, as EXIF values, where
+    they are known. ``progress`` is called after each photo.
     """
 
     spec: JobSpec
@@ -40,6 +41,7 @@ class PictureSources:
     open: Callable[[str], Reader]
     threads: int
     progress: Callable[[], None]
+    orientations: Callable[[Collection[str]], Mapping[str, int]]
 
 
 @dataclass(slots=True)
@@ -93,9 +95,13 @@ def picture_photos(
 ) -> dict[str, PhotoPictures]:
     """Make the pictures of photos and write the annotated copies; the pictures by photo key."""
     found = {}
+    turns = sources.orientations([task.key for task in tasks])
     with ThreadPoolExecutor(sources.threads, "publish") as pool:
         made = ordered_map(
-            pool, lambda task: _picture(sources, out, task), tasks, ahead=2 * sources.threads
+            pool,
+            lambda task: _picture(sources, out, task, turns.get(task.key, 0)),
+            tasks,
+            ahead=2 * sources.threads,
         )
         for pictures in made:
             sources.progress()
@@ -107,7 +113,7 @@ def picture_reference(
     sources: PictureSources, source: str, report: ReferenceReport
 ) -> ShownReference:
     """Make the pictures of one reference, from the folder or collection ``source``."""
-    decoded = _open_reference(sources, source, report.photo)
+    decoded = _open_reference(sources, source, report)
     if decoded is None:
         return ShownReference(report)
     if report.box is None:
@@ -137,8 +143,10 @@ def _face(row: Mapping[str, Any]) -> ShownFace:
     )
 
 
-def _picture(sources: PictureSources, out: Store, task: PhotoTask) -> PhotoPictures:
-    decoded = _open_picture(sources.spec, sources.photos, task.key)
+def _picture(
+    sources: PictureSources, out: Store, task: PhotoTask, orientation: int
+) -> PhotoPictures:
+    decoded = _open_picture(sources.spec, sources.photos, task.key, orientation)
     if decoded is None:
         bare = ShownPhoto(task.key, 0, 0, tuple(task.faces), task.missing)
         return PhotoPictures(bare, {})
@@ -166,21 +174,27 @@ def _scaled(box: Box, scale: float) -> Box:
     return Box(box.x * scale, box.y * scale, box.w * scale, box.h * scale)
 
 
-def _open_picture(spec: JobSpec, store: Reader, key: str) -> Decoded | None:
-    """Decode a photo, upright and at the size that is shown; None if it cannot be read any more."""
+def _open_picture(spec: JobSpec, store: Reader, key: str, orientation: int) -> Decoded | None:
+    """Decode a photo, upright and at the size that is shown; None if it cannot be read any more.
+
+    ``orientation`` is the turn that its boxes are in, as an EXIF value; 0 for the file's own.
+    """
     limits = spec.limits
     try:
         data = store.get(key, limit=limits.max_bytes).data
-        return decode(data, max_pixels=limits.max_pixels, min_long_side=ANNOTATED_LONG_SIDE)
+        shown = decode(data, max_pixels=limits.max_pixels, min_long_side=ANNOTATED_LONG_SIDE)
+        return shown.turned_as(orientation)
     except (ObjectError, PhotoError):
         return None
 
 
-def _open_reference(sources: PictureSources, source: str, photo: str) -> Decoded | None:
+def _open_reference(
+    sources: PictureSources, source: str, report: ReferenceReport
+) -> Decoded | None:
     """Decode a reference's photo; a named face's is a photo of a collection, maybe another one."""
-    if source == sources.spec.photos:
-        return _open_picture(sources.spec, sources.photos, photo)
+    store = sources.photos if source == sources.spec.photos else None
     try:
-        return _open_picture(sources.spec, sources.open(source), photo)
+        store = store or sources.open(source)
+        return _open_picture(sources.spec, store, report.photo, report.orientation)
     except FatalError:
         return None

@@ -184,5 +184,6 @@ def _references(
             photo=gallery.photos[row],
             state="enrolled",
             box=(x, y, w, h),
+            orientation=gallery.orientation(row),
         )
         yield picture_reference(sources, gallery.sources[row], report)

@@ -227,7 +227,12 @@ def _publish(
     context = unit.context
     return publish(
         PictureSources(
-            unit.spec, unit.collection, context.open, context.settings.threads, unit.count_photo
+            unit.spec,
+            unit.collection,
+            context.open,
+            context.settings.threads,
+            unit.count_photo,
+            job_tables(unit).orientations,
         ),
         out,
         run,

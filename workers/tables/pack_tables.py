@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from headcount.contract import reading
 from headcount.contract.layout import PackKeys
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables.filters import in_collection
+from headcount.tables.filters import any_of, in_collection, parts
 from headcount.tables.table import Table, tables_of
 
 
@@ -54,6 +54,15 @@ class PackTables:
         """The number of the collection's photos of an older reading than this build's."""
         older = f"coalesce(reading, {reading.FIRST}) < {reading.READING}"
         return self.photos.count(f"{self.of_collection} AND {older}")
+
+    def orientations(self, photos: Iterable[str]) -> dict[str, int]:
+        """The turns that were applied to photos of the collection, as EXIF values; 0: not read."""
+        found: dict[str, int] = {}
+        for part in parts(sorted(set(photos))):
+            where = f"{self.of_collection} AND {any_of('photo', part)}"
+            rows = self.photos.read(["photo", "orientation"], where=where)
+            found.update(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True))
+        return found
 
     def of_pack(self, keys: PackKeys) -> PackTables:
         """The same collection's tables of another pack."""

@@ -192,6 +192,9 @@ class ReferenceReport(BaseModel):
     ]
     reason: str | None = None
     box: tuple[float, float, float, float] | None = None
+    orientation: int = Field(
+        0, description="turn of the photo that the box is in, as an EXIF value; 0: the file's own"
+    )
 
     @property
     def good(self) -> bool:

@@ -9,7 +9,7 @@ from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError, TransientError
 from tests.workers.pictures import encoded, jpeg, stored_turned
 from workers.faces.analysis import SMALL_FACE, Analysis, analyse
-from workers.faces.detection import scaled
+from workers.faces.scales import scaled
 from workers.images.align import SIZE, TEMPLATE
 from workers.models.base import Detections, Floats, Image, ModelPack, Scores
 from workers.models.recognisers.arcface import unit_length
@@ -23,7 +23,7 @@ class RedSquares:
 
     seen: list[tuple[int, int]] = field(default_factory=list)
 
-    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.7)
+    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.7, upright=0.7, exact_from=64)
     largest = None
 
     def detect(self, image: Image) -> Detections:
@@ -199,6 +199,17 @@ def test_a_tight_crop_is_rescued_with_boxes_in_its_own_pixels(size: tuple[int, i
     result = analysed(tight, using, rescue_tight=True)
     expected = [[-5, -3, size[0] + 10, size[1] + 6]]
     np.testing.assert_allclose(result.boxes, expected, atol=1.5)
+    np.testing.assert_allclose(result.landmarks[0, 0], [20, 30], atol=1.5)
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_tight_crop_on_its_side_is_rescued_and_turned(quarters: int) -> None:
+    size = (200, 120)
+    lying = np.ascontiguousarray(np.rot90(photo(*size), quarters))
+    using = ModelPack(RECORD, SeesOnlyBordered(size), Remembering())
+    result = analysed(encoded(lying, "PNG"), using, rescue_tight=True)
+    assert (result.width, result.height) == size
+    assert result.orientation == 8, "either way is upright for this detector: the first is taken"
     np.testing.assert_allclose(result.landmarks[0, 0], [20, 30], atol=1.5)
 
 

@@ -1,12 +1,12 @@
 """Which passes a photo gets, and how their detections become one list of faces."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.workers.pictures import encoded, jpeg, noise, stored_turned
+from tests.workers.pictures import encoded, jpeg, noise
 from workers.faces.detection import (
     PROFILES,
     TILE,
@@ -15,13 +15,12 @@ from workers.faces.detection import (
     Sizes,
     search,
     search_image,
-    unturned,
 )
 from workers.images.decode import Picture
 from workers.models.base import Detections, Image, Scores
 
 BALANCED, THOROUGH = PROFILES["balanced"], PROFILES["thorough"]
-SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
+SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8, upright=0.7, exact_from=64)
 
 
 @dataclass
@@ -143,7 +142,10 @@ def test_every_face_is_there_once_best_first() -> None:
 
 @dataclass
 class Told:
-    """A detector that gives each image its own faces: (left, top, side, score) by width."""
+    """A detector that gives each image its own faces: (left, top, side, score) by width.
+
+    All landmarks are at the left edge in the image 1000 pixels wide, in its middle in others.
+    """
 
     faces: dict[int, list[tuple[float, float, float, float]]]
     largest: int | None = None
@@ -152,6 +154,7 @@ class Told:
     def detect(self, image: Image) -> Detections:
         rows = np.float32(self.faces.get(image.shape[1], [])).reshape(-1, 4)
         marks = np.zeros((len(rows), 5, 2), np.float32)
+        marks[..., 0] = 0 if image.shape[1] == 1000 else image.shape[1] / 2
         return Detections(np.float32(rows[:, [0, 1, 2, 2]]), marks, rows[:, 3])
 
 
@@ -173,6 +176,26 @@ def test_two_passes_agree_on_faces_that_share_0_4(shared: float, counts: bool) -
     detector.faces[500] = [(left / 2, top, side / 2, score)]
     found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
     assert len(found) == int(counts)
+
+
+@pytest.mark.parametrize(("exact_from", "place"), [(50, 250), (100, 100), (200, 100)])
+def test_landmarks_are_the_mean_of_the_passes_by_the_size_at_which_they_see_a_face(
+    exact_from: float, place: float
+) -> None:
+    # one face, 50 pixels high in the small pass (landmarks at 500) and 100 in the large one (at 0)
+    scores = replace(SCORES, exact_from=exact_from)
+    detector = Told({500: [(40, 0, 50, 0.8)], 1000: [(80, 0, 100, 0.9)]}, scores=scores)
+    found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
+    assert found.faces.scores == pytest.approx([0.9])
+    assert found.passes == ("1000",)
+    assert found.faces.landmarks[0, 0, 0] == pytest.approx(place, abs=1)
+
+
+def test_landmarks_of_a_pass_that_is_unsure_do_not_count() -> None:
+    scores = replace(SCORES, exact_from=40)
+    detector = Told({500: [(40, 0, 50, 0.45)], 1000: [(80, 0, 100, 0.9)]}, scores=scores)
+    found = search_image(photo(1000, 500), detector, Profile((500, 1000)))
+    assert found.faces.landmarks[0, 0, 0] == pytest.approx(0, abs=1)
 
 
 # -- the tiled pass -------------------------------------------------------------------------------
@@ -217,43 +240,6 @@ def test_a_network_of_one_size_gets_larger_passes_in_tiles() -> None:
     image = photo(1448, 1000, (630, 400, 60, 0.9), (100, 100, 60, 0.9))
     require_boxes(found_in(image, detector), (100, 100, 60), (630, 400, 60))
     assert max(max(size) for size in detector.seen) == 640
-
-
-# -- photos on their side -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_photo_that_lies_on_its_side_is_searched_turned(turns: int) -> None:
-    upright = photo(900, 600, (200, 150, 120, 0.95))
-    stored = np.ascontiguousarray(np.rot90(upright, turns))
-    found = found_in(stored, Blobs(upright_only=True))
-    assert len(found) == 1
-    assert "turned" in found.passes[0]
-    left, top, width, height = found.faces.boxes[0].round().astype(int)
-    inside = stored[top : top + height, left : left + width, 0]
-    assert (inside > 200).mean() > 0.95
-    eyes, mouth = found.faces.landmarks[0, :2].mean(0), found.faces.landmarks[0, 3:].mean(0)
-    up = {1: (-1, 0), 2: (0, 1), 3: (1, 0)}[turns]  # where the top of the head went
-    assert np.dot(eyes - mouth, up) > 40
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_turning_there_and_back_is_the_same_place(turns: int) -> None:
-    image = np.zeros((40, 100, 3), np.uint8)
-    image[5:15, 60:90] = 255
-    turned = np.rot90(image, turns)
-    rows, columns = np.nonzero(turned[:, :, 0])
-    box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
-    faces = Detections(np.float32([box]), np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
-    assert unturned(faces, turns, 100, 40).boxes.tolist() == [[60, 5, 30, 10]]
-
-
-def test_a_photo_that_says_how_it_lies_is_believed() -> None:
-    sideways = np.ascontiguousarray(np.rot90(photo(900, 600, (200, 150, 120, 0.95))))
-    detector = Blobs(upright_only=True)
-    picture = Picture(stored_turned(sideways, 6), max_pixels=10**8)
-    assert len(search(picture, detector, BALANCED)) == 0
-    assert all(size[0] < size[1] for size in detector.seen)
 
 
 def test_an_image_as_it_is_gets_no_turns() -> None:

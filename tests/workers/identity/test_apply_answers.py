@@ -35,6 +35,7 @@ def naming(folder: Path) -> tuple[PackTables, Table]:
     """An archive's tables, with an empty gallery of four dimensions."""
     store = open_store(folder.as_uri() + "/", S3Settings())
     tables = PackTables(store, PackKeys("p"), "file:///photos/", S3Settings())
+    tables.photos.create(PHOTOS)
     tables.gallery.create(gallery_schema(4))
     tables.photos.create(PHOTOS)
     return tables, tables.gallery

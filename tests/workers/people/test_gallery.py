@@ -31,6 +31,7 @@ def enrol(table: Table, *references: tuple[str, str, int]) -> None:
         "quality": [0.9] * count,
         "descriptor": fixed_lists(ROWS[[row for _, _, row in references]].astype(np.float16)),
         "reading": [None] * count,
+        "orientation": [6, *[None] * (count - 1)],
     }
     table.append(pa.table(columns, schema=gallery_schema(ROWS.shape[1])))
 
@@ -53,6 +54,7 @@ def test_references_are_sorted_by_person_and_one_written_twice_counts_once(
     assert [list(gallery.references(person)) for person in range(2)] == [[0, 1], [2]]
     np.testing.assert_allclose(gallery.embeddings, ROWS[[2, 1, 0]], atol=1e-3)
     assert gallery.boxes[:, 0].tolist() == [2, 1, 0]
+    assert [gallery.orientation(row) for row in range(3)] == [0, 6, 6]
 
 
 def test_a_forgotten_person_is_not_read(tmp_path: Path) -> None:

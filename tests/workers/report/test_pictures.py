@@ -38,9 +38,16 @@ def no_store(uri: str) -> MemoryStore:
     raise FatalError(f"{uri} is gone")
 
 
-def sources(photos: MemoryStore, done: list[int]) -> PictureSources:
+def sources(photos: MemoryStore, done: list[int], orientation: int = 0) -> PictureSources:
     spec = SPEC.model_copy(update={"limits": ROOMY})
-    return PictureSources(spec, photos, no_store, threads=2, progress=lambda: done.append(1))
+    return PictureSources(
+        spec,
+        photos,
+        no_store,
+        threads=2,
+        progress=lambda: done.append(1),
+        orientations=lambda keys: {key: orientation for key in keys if orientation},
+    )
 
 
 @pytest.fixture
@@ -119,3 +126,47 @@ def test_a_reference_whose_folder_is_gone_is_told_without_a_picture(photos: Memo
     shown = picture_reference(sources(photos, []), "s3://gone/people/", report)
     assert shown.report == report
     assert not shown.preview
+
+
+def lying_photo(exif: int) -> bytes:
+    """A photo of 300 x 400 stored pixels; a red spot at 100, 100 once it is turned as EXIF 6."""
+    upright = np.full((300, 400, 3), 90, np.uint8)
+    upright[100:180, 100:180] = 250, 0, 0
+    return with_exif(np.rot90(upright), exif)
+
+
+def with_exif(stored: np.ndarray, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    Image.fromarray(stored).save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()
+
+
+def redness(crop: bytes) -> float:
+    middle = np.asarray(Image.open(io.BytesIO(crop)))[40:56, 40:56]
+    return float((middle[..., 0].astype(float) - middle[..., 1]).mean())
+
+
+@pytest.mark.parametrize(
+    ("exif", "stored"),
+    [(1, 6), (3, 6), (8, 6), (6, 6), (6, 0)],  # 0: an older row
+)
+def test_a_photo_is_drawn_as_it_lay_when_it_was_searched(exif: int, stored: int) -> None:
+    photos, out = MemoryStore(), MemoryStore()
+    photos.put("a.jpg", lying_photo(exif))
+    task = PhotoTask("a.jpg", [face("f")], (), show=True)
+    found = picture_photos(sources(photos, [], stored), out, [task])["a.jpg"]
+    assert (found.shown.width, found.shown.height) == (400, 300)
+    assert redness(found.crops["f"]) > 150
+    assert Image.open(io.BytesIO(out.get("annotated/a.jpg.jpg").data)).size == (400, 300)
+
+
+@pytest.mark.parametrize(("exif", "stored"), [(1, 6), (6, 0)])
+def test_a_reference_is_drawn_as_it_lay_when_it_was_enrolled(exif: int, stored: int) -> None:
+    photos = MemoryStore()
+    photos.put("a.jpg", lying_photo(exif))
+    report = ReferenceReport(
+        person="Ada", photo="a.jpg", state="enrolled", box=(100, 100, 80, 80), orientation=stored
+    )
+    assert redness(picture_reference(sources(photos, []), SPEC.photos, report).crop) > 150

@@ -45,6 +45,7 @@ def enrol(*names: str) -> Callable[[Unit], DoneMarker]:
                 **{c: np.full(count, 10, np.float32) for c in ("x", "y", "w", "h", "quality")},
                 "descriptor": fixed_lists(np.array([vector_of(n) for n in names], np.float32)),
                 "reading": [None] * count,
+                "orientation": [None] * count,
             }
             gallery.append(pa.table(columns, schema=gallery_schema(WIDTH)))
         return marker

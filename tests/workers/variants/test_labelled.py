@@ -98,7 +98,7 @@ def test_a_table_that_says_no_boxes_is_an_error(tmp_path: Path, table: str | Non
 class _Blind:
     """A detector that finds nothing."""
 
-    scores = Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7)
+    scores = Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.7, exact_from=64)
     largest = None
 
     def detect(self, image: Image) -> Detections:

@@ -32,7 +32,7 @@ class YuNet:
     ``multiple`` pixels.
     """
 
-    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
+    scores = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8, upright=0.915, exact_from=64)
     largest = None
 
     def __init__(self, session: Network, *, multiple: int = 32) -> None:

@@ -63,7 +63,10 @@ def test_a_network_of_no_family_is_refused_with_the_names_of_those_there_are() -
 class _Corner:
     """Detects one face, in the upper left corner of whatever it is shown."""
 
-    scores, largest = Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7), None
+    scores, largest = (
+        Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.7, exact_from=64),
+        None,
+    )
 
     def detect(self, image: Image) -> Detections:
         marks = np.arange(10, dtype=np.float32).reshape(1, 5, 2)

@@ -64,7 +64,9 @@ def test_of_two_faces_of_yunet_that_share_more_than_0_4_one_stays(apart: float, 
 
 
 def test_yunets_scores_are_those_of_docs_finding() -> None:
-    assert YuNet.scores == Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8)
+    assert YuNet.scores == Scores(
+        alone=0.6, agreed=0.5, support=0.4, sure=0.8, upright=0.915, exact_from=64
+    )
     assert len(detected({5: (0.399, 0, 1), 10: (0.401, 0, 1)})) == 1
 
 
