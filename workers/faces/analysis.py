@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from headcount.settings import ProfileName
 from workers.faces.detection import PROFILES, Found, Profile, scaled, search, search_image, shifted
-from workers.faces.quality import MINIMUM_HEIGHT, certainty, qualities, usable
-from workers.images.align import crop_faces, rescaled
+from workers.faces.quality import MINIMUM_HEIGHT, certainty, quality_of, quality_parts, usable
+from workers.images.align import crop_faces, rescaled, shares_outside
 from workers.images.decode import Decoded, Picture
 from workers.models.base import Detector, Floats, ModelPack
 from workers.models.recognisers.arcface import unit_length
@@ -34,7 +34,8 @@ class Analysis:
     ``boxes`` N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2, ``scores`` and
     ``qualities`` N in 0..1, ``passes`` N names of the pass that detected each, ``usable`` N,
     ``embeddings`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
-    in their ids, where some were left out.
+    in their ids, where some were left out; ``parts`` of the quality by name, N each in 0..1, and
+    the share of each crop ``outside`` the photo.
     """
 
     width: int
@@ -49,6 +50,7 @@ class Analysis:
     embeddings: Floats
     seconds: dict[str, float]
     numbers: tuple[int, ...] | None = None
+    parts: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -67,6 +69,7 @@ class Analysis:
             usable=self.usable[kept],
             embeddings=self.embeddings[kept],
             numbers=tuple(numbers[row] for row in kept),
+            parts={name: part[kept] for name, part in self.parts.items()},
         )
 
 
@@ -114,8 +117,8 @@ def analyse(
         features = pack.recogniser.features(crops)
     sure = certainty(features, pack.record.feature_lengths)
     faces = found.faces
-    quality = qualities(faces.boxes, faces.landmarks, faces.scores, crops, sure)
-    return _analysis(decoded, found, quality, unit_length(features), stages)
+    parts = quality_parts(faces.boxes, faces.landmarks, faces.scores, crops, sure)
+    return _analysis(decoded, found, parts, unit_length(features), stages)
 
 
 def _decoded_for(picture: Picture, found: Found) -> Decoded:
@@ -134,9 +137,10 @@ def _decoded_for(picture: Picture, found: Found) -> Decoded:
 
 
 def _analysis(
-    decoded: Decoded, found: Found, quality: Floats, embeddings: Floats, stages: _Stages
+    decoded: Decoded, found: Found, parts: dict[str, Floats], embeddings: Floats, stages: _Stages
 ) -> Analysis:
-    faces = found.faces
+    faces, quality = found.faces, quality_of(parts)
+    parts["outside"] = shares_outside(faces.landmarks, decoded.width, decoded.height)
     return Analysis(
         width=decoded.width,
         height=decoded.height,
@@ -149,6 +153,7 @@ def _analysis(
         usable=usable(faces.boxes, quality) & embeddings.any(axis=1),
         embeddings=embeddings,
         seconds=stages.seconds,
+        parts=parts,
     )
 
 

@@ -20,7 +20,7 @@ from workers.clustering.cluster import Pairs
 from workers.tables.columns import Numbers, as_bool, isin
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
-from workers.tables.rows import fixed_lists
+from workers.tables.rows import fixed_lists, stored_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +339,7 @@ def append_references(
         **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(found.astype(np.float32)),
         "reading": [None] * len(people),
+        **stored_parts(chosen),
     }
     confirm()
     tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

@@ -52,6 +52,30 @@ def crop_faces(image: Image, landmarks: Floats) -> Image:
     return np.stack(crops) if crops else np.zeros((0, SIZE, SIZE, 3), np.uint8)
 
 
+def shares_outside(landmarks: Floats, width: int, height: int) -> Floats:
+    """Shares, in 0..1, of N faces' aligned crops that lie outside their photo: they are black.
+
+    ``landmarks`` are N x 5 x 2 in pixels of the photo of ``width`` x ``height``.
+    """
+    photo = _rectangle(width, height)
+    shares = [_share_outside(similarity_transform(points), photo) for points in landmarks]
+    return np.array(shares, np.float32)
+
+
+def _share_outside(transform: NDArray[np.float64], photo: Floats) -> float:
+    linear = np.linalg.pinv(transform[:, :2])
+    crop = ((_rectangle(SIZE, SIZE) - transform[:, 2]) @ linear.T).astype(np.float32)
+    area = cv2.contourArea(crop)
+    shared = cv2.intersectConvexConvex(crop, photo)[0]
+    return min(1.0, max(0.0, 1 - shared / area)) if area else 1.0
+
+
+def _rectangle(width: int, height: int) -> Floats:
+    """Corners of an image whose first pixel has its middle at 0, as 4 x 2."""
+    right, bottom = width - 0.5, height - 0.5
+    return np.array(((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)), np.float32)
+
+
 def rescaled(points: Floats, factor: float | Floats) -> Floats:
     """Scale points (... x 2, pixels) of an image to the same image at ``factor``.
 

@@ -1,8 +1,38 @@
 """Evidence of pairs of faces: cosines, less what both pictures lack."""
 
 import numpy as np
+import pyarrow as pa
+import pytest
 
-from workers.faces.evidence import evidence, evidence_of_pairs
+from workers.faces.evidence import KINDS, evidence, evidence_of_pairs, weaknesses
+from workers.tables.faces import weaknesses_of
+
+DECADE = 0.047
+
+
+def parts(**values: list[float]) -> dict[str, np.ndarray]:
+    return {name: np.array(column, np.float32) for name, column in values.items()}
+
+
+def test_a_sharp_whole_face_has_no_weakness_and_a_poorer_one_never_less_than_a_better() -> None:
+    quality = np.linspace(0.4, 1, 61, dtype=np.float32)
+    blur = weaknesses({"quality": quality}, DECADE)
+    assert blur.shape == (61, len(KINDS))
+    assert (blur[-1] == 0).all()
+    assert (np.diff(blur[:, 0]) <= 0).all()
+    assert blur[0, 0] > 0
+    share = np.linspace(0, 1, 61, dtype=np.float32)
+    cut = weaknesses({"quality": np.ones_like(share), "outside": share}, DECADE)
+    assert (cut[0] == 0).all()
+    assert (np.diff(cut[:, 1]) >= 0).all()
+    assert cut[-1, 1] > 0
+
+
+def test_parts_that_were_not_measured_are_no_weakness_of_their_own() -> None:
+    known = weaknesses(parts(quality=[0.45, 0.9], outside=[0.0, 0.0]), DECADE)
+    unknown = weaknesses(parts(quality=[0.45, 0.9], outside=[np.nan, np.nan]), DECADE)
+    assert unknown.tolist() == known.tolist()
+    assert weaknesses(parts(quality=[0.45, 0.9]), DECADE).tolist() == known.tolist()
 
 
 def test_a_pair_loses_what_both_pictures_lack_and_nothing_where_one_is_good() -> None:
@@ -17,3 +47,17 @@ def test_a_pair_loses_what_both_pictures_lack_and_nothing_where_one_is_good() ->
 def test_weaknesses_of_two_kinds_do_not_meet() -> None:
     blurred, cut = np.array([[0.5, 0]], np.float32), np.array([[0, 0.5]], np.float32)
     np.testing.assert_allclose(evidence(np.ones((1, 1), np.float32), blurred, cut), [[1.0]])
+
+
+def test_what_a_pair_loses_is_in_the_packs_powers_of_ten() -> None:
+    weak = [weaknesses(parts(quality=[0.42]), decade) for decade in (0.047, 0.094)]
+    lost = [-float(evidence_of_pairs(np.zeros(1, np.float32), w, w)[0]) for w in weak]
+    assert lost[1] == pytest.approx(2 * lost[0])
+
+
+def test_weaknesses_of_rows_read_null_as_not_measured_and_do_without_older_columns() -> None:
+    rows = pa.table({"quality": pa.array([0.45, 0.9], pa.float32())})
+    older = weaknesses_of(rows, DECADE)
+    nulls = pa.nulls(2, pa.float32())
+    assert weaknesses_of(rows.append_column("outside", nulls), DECADE).tolist() == older.tolist()
+    assert weaknesses_of(rows.slice(0, 0), DECADE).shape == (0, len(KINDS))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
@@ -43,6 +44,7 @@ def enrol(*names: str) -> Callable[[Unit], DoneMarker]:
                 **{c: np.full(count, 10, np.float32) for c in ("x", "y", "w", "h", "quality")},
                 "descriptor": fixed_lists(np.array([vector_of(n) for n in names], np.float32)),
                 "reading": [None] * count,
+                **dict.fromkeys(QUALITY_PARTS, [None] * count),
             }
             gallery.append(pa.table(columns, schema=gallery_schema(WIDTH)))
         return marker
