@@ -145,9 +145,10 @@ def test_crops_of_faces_up_to_twice_its_size_are_those_of_insightface() -> None:
 
 def test_the_share_of_a_crop_outside_the_photo_is_the_black_of_it() -> None:
     image = np.full((112, 112, 3), 255, np.uint8)
-    marks = np.stack([TEMPLATE, TEMPLATE + (28, 0), TEMPLATE - (0, 56), TEMPLATE + (500, 0)])
+    shifts = np.array([(0, 0), (28, 0), (0, -56), (500, 0)])
+    marks = TEMPLATE + shifts[:, None]
     shares = shares_outside(marks.astype(np.float32), 112, 112)
     assert shares == pytest.approx([0, 0.25, 0.5, 1], abs=1e-4)
-    black = (crop_faces(image, marks) == 0).mean(axis=(1, 2, 3))
+    black = (crop_faces(image, marks.astype(np.float32)) == 0).mean(axis=(1, 2, 3))
     assert shares == pytest.approx(black, abs=0.01)
     assert shares_outside(marks[:0], 112, 112).shape == (0,)
