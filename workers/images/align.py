@@ -57,23 +57,22 @@ def shares_outside(landmarks: Floats, width: int, height: int) -> Floats:
 
     ``landmarks`` are N x 5 x 2 in pixels of the photo of ``width`` x ``height``.
     """
-    photo = _rectangle(width, height)
-    shares = [_share_outside(similarity_transform(points), photo) for points in landmarks]
+    shares = [_share_outside(similarity_transform(points), width, height) for points in landmarks]
     return np.array(shares, np.float32)
 
 
-def _share_outside(transform: NDArray[np.float64], photo: Floats) -> float:
-    linear = np.linalg.pinv(transform[:, :2])
-    crop = ((_rectangle(SIZE, SIZE) - transform[:, 2]) @ linear.T).astype(np.float32)
+def _share_outside(transform: NDArray[np.float64], width: int, height: int) -> float:
+    corners = np.array([[0, 0], [SIZE, 0], [SIZE, SIZE], [0, SIZE]]) - 0.5
+    crop = (corners - transform[:, 2]) @ np.linalg.pinv(transform[:, :2]).T
+    centre, reach = crop.mean(axis=0), np.ptp(crop)  # small numbers: OpenCV reckons in fp32
+    left, top = np.maximum(-0.5 - centre, -reach)
+    right, bottom = np.minimum(np.array([width, height]) - 0.5 - centre, reach)
+    photo = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    crop = (crop - centre).astype(np.float32)
     area = cv2.contourArea(crop)
-    shared = cv2.intersectConvexConvex(crop, photo)[0]
-    return min(1.0, max(0.0, 1 - shared / area)) if area else 1.0
-
-
-def _rectangle(width: int, height: int) -> Floats:
-    """Corners of an image whose first pixel has its middle at 0, as 4 x 2."""
-    right, bottom = width - 0.5, height - 0.5
-    return np.array(((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)), np.float32)
+    if not area or left >= right or top >= bottom:
+        return 1.0
+    return float(np.clip(1 - cv2.intersectConvexConvex(crop, photo)[0] / area, 0, 1))
 
 
 def rescaled(points: Floats, factor: float | Floats) -> Floats:

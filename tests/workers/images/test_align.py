@@ -152,3 +152,5 @@ def test_the_share_of_a_crop_outside_the_photo_is_the_black_of_it() -> None:
     black = (crop_faces(image, marks.astype(np.float32)) == 0).mean(axis=(1, 2, 3))
     assert shares == pytest.approx(black, abs=0.01)
     assert shares_outside(marks[:0], 112, 112).shape == (0,)
+    deep = moved(TEMPLATE, angle=0.7, scale=0.2, shift=np.array([19_000.0, 9_000.0]))
+    assert shares_outside(deep[None], 20_000, 10_000) == pytest.approx([0], abs=1e-6)
