@@ -94,6 +94,23 @@ def _of_any_length(kind: pa.DataType) -> pa.DataType:
 
 _TEXT, _FLOAT, _INT = pa.string(), pa.float32(), pa.int32()
 
+
+def _part(name: str, meaning: str) -> Column:
+    """A column of what the quality of a face goes by."""
+    meaning = f"{meaning}; null: not measured"
+    return Column(name, _FLOAT, meaning, "0..1", null=True, stored=True, since=3)
+
+
+_PARTS = (
+    _part("sharpness", "fine structure of the aligned crop"),
+    _part("pose", "1 from the front"),
+    _part("certainty", "length of the recogniser's features"),
+    _part("outside", "share of the aligned crop that lies outside the photo"),
+)
+
+QUALITY_PARTS = tuple(part.name for part in _PARTS)
+"""What is stored of a face so that its quality and its weaknesses can be told from."""
+
 PHOTOS = Columns(
     "photos",
     "one row per photo of the collection",
@@ -191,6 +208,7 @@ FACES = Columns(
             names="nearest",
             since=2,
         ),
+        *_PARTS,
     ),
     first="face_id",
     key=("face_id", "photo"),
@@ -228,6 +246,7 @@ GALLERY = Columns(
             stored=True,
             since=3,
         ),
+        *_PARTS,
     ),
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
@@ -77,6 +78,7 @@ def made_up(
                     "pass": ["whole"] * count,
                     "usable": [True] * count,
                     "descriptor": fixed_lists(embeddings.astype(np.float16)),
+                    **dict.fromkeys(QUALITY_PARTS, [None] * count),
                 },
                 schema=faces_schema(PACK.dimensions),
             )

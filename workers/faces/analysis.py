@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from headcount.settings import ProfileName
 from workers.faces.detection import PROFILES, Profile, quarters_to_faces, search, search_image
 from workers.faces.merging import Found
-from workers.faces.quality import MINIMUM_HEIGHT, certainty, qualities, usable
+from workers.faces.quality import MINIMUM_HEIGHT, certainty, quality_of, quality_parts, usable
 from workers.faces.scales import scaled, shifted
 from workers.faces.turns import quarters_to_upright
-from workers.images.align import crop_faces, rescaled
+from workers.images.align import crop_faces, rescaled, shares_outside
 from workers.images.decode import Decoded, Picture
 from workers.models.base import Detector, Floats, Image, ModelPack
 from workers.models.recognisers.arcface import unit_length
@@ -37,7 +37,8 @@ class Analysis:
     ``boxes`` N x 4 (left, top, width, height), ``landmarks`` N x 5 x 2, ``scores`` and
     ``qualities`` N in 0..1, ``passes`` N names of the pass that detected each, ``usable`` N,
     ``embeddings`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
-    in their ids, where some were left out.
+    in their ids, where some were left out; ``parts`` of the quality by name, N each in 0..1, and
+    the share of each crop ``outside`` the photo.
     """
 
     width: int
@@ -52,6 +53,7 @@ class Analysis:
     embeddings: Floats
     seconds: dict[str, float]
     numbers: tuple[int, ...] | None = None
+    parts: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -70,6 +72,7 @@ class Analysis:
             usable=self.usable[kept],
             embeddings=self.embeddings[kept],
             numbers=tuple(numbers[row] for row in kept),
+            parts={name: part[kept] for name, part in self.parts.items()},
         )
 
 
@@ -117,8 +120,8 @@ def analyse(
         features = pack.recogniser.features(crops)
     sure = certainty(features, pack.record.feature_lengths)
     faces = found.faces
-    quality = qualities(faces.boxes, faces.landmarks, faces.scores, crops, sure)
-    return _analysis(decoded, found, quality, unit_length(features), stages)
+    parts = quality_parts(faces.boxes, faces.landmarks, faces.scores, crops, sure)
+    return _analysis(decoded, found, parts, unit_length(features), stages)
 
 
 def _decoded_for(picture: Picture, found: Found) -> Decoded:
@@ -137,9 +140,10 @@ def _decoded_for(picture: Picture, found: Found) -> Decoded:
 
 
 def _analysis(
-    decoded: Decoded, found: Found, quality: Floats, embeddings: Floats, stages: _Stages
+    decoded: Decoded, found: Found, parts: dict[str, Floats], embeddings: Floats, stages: _Stages
 ) -> Analysis:
-    faces = found.faces
+    faces, quality = found.faces, quality_of(parts)
+    parts["outside"] = shares_outside(faces.landmarks, decoded.width, decoded.height)
     return Analysis(
         width=decoded.width,
         height=decoded.height,
@@ -152,6 +156,7 @@ def _analysis(
         usable=usable(faces.boxes, quality) & embeddings.any(axis=1),
         embeddings=embeddings,
         seconds=stages.seconds,
+        parts=parts,
     )
 
 

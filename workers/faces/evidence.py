@@ -10,6 +10,8 @@ embeddings and of weaknesses give the mean evidence of two groups.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,43 @@ Floats = NDArray[np.float32]
 
 KINDS = ("blur", "cut")
 """Kinds of weakness, one column each."""
+PARTS = ("quality", "sharpness", "outside")
+"""The stored columns of a face that its weaknesses follow from."""
+
+Points = tuple[tuple[float, float], ...]
+"""Points of a function: linear between them, flat beyond them."""
+
+SHARPNESS: Points = ((0.07, 7.2), (0.09, 5.8), (0.11, 4.5), (0.21, 4.4), (0.29, 3.0), (0.42, 0.0))
+"""Blur by the sharpness, before the quality is known: roots of powers of ten by which strangers
+are likelier to be as alike. Fitted, as all of these: benchmarks/accuracy/evidence.py."""
+UNKNOWN_SHARPNESS = 5.0
+"""The same where the sharpness was not measured."""
+QUALITY: Points = ((0.47, 1.0), (0.55, 0.78), (0.62, 0.20), (0.70, 0.17), (0.80, 0.0))
+"""Factor of the blur, by the quality: a sure detection and a sure embedding make up for it."""
+CUT: Points = ((0.20, 0.0), (0.35, 0.5), (0.50, 2.9), (0.65, 3.5))
+"""Weakness by the share of the crop outside the photo."""
+MOST = 3.7
+"""Largest weakness: more would change no decision on a pair, and weigh too much in a group."""
+
+
+def weaknesses(parts: Mapping[str, Floats], cosine_per_decade: float) -> Floats:
+    """Weaknesses of N faces by their ``parts``, N each: N x K, 0 or more.
+
+    A part that was not measured is NaN, or left out; ``quality`` never is. ``cosine_per_decade``
+    is the pack's rise of the cosine per power of ten of the false match rate.
+    """
+    quality = parts["quality"]
+    unknown = np.full_like(quality, np.nan)
+    sharpness, outside = parts.get("sharpness", unknown), parts.get("outside", unknown)
+    blur = np.where(np.isnan(sharpness), UNKNOWN_SHARPNESS, _at(sharpness, SHARPNESS))
+    kinds = [blur * _at(quality, QUALITY), _at(np.nan_to_num(outside), CUT)]
+    units = np.sqrt(cosine_per_decade)
+    return np.asarray(units * np.minimum(np.stack(kinds, axis=1), MOST), np.float32)
+
+
+def _at(values: Floats, points: Points) -> Floats:
+    """Values of the function through these points."""
+    return np.asarray(np.interp(values, *np.transpose(points)), np.float32)
 
 
 def evidence(cosines: Floats, one: Floats, other: Floats) -> Floats:

@@ -20,6 +20,8 @@ benchmarks/accuracy/quality.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +50,11 @@ def qualities(
 
     ``certainties`` are those of ``certainty``, None where it gives none.
     """
-    parts = quality_parts(boxes, landmarks, scores, crops, certainties)
+    return quality_of(quality_parts(boxes, landmarks, scores, crops, certainties))
+
+
+def quality_of(parts: Mapping[str, Floats]) -> Floats:
+    """Qualities of N faces from their parts, N each."""
     total = sum(WEIGHTS[name] for name in parts)
     weighted = [part ** (WEIGHTS[name] / total) for name, part in parts.items()]
     return np.asarray(np.prod(weighted, axis=0), np.float32)

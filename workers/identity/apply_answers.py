@@ -21,7 +21,7 @@ from workers.tables.columns import Numbers, as_bool, isin
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 from workers.tables.photos import readings_of
-from workers.tables.rows import fixed_lists
+from workers.tables.rows import fixed_lists, stored_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +292,7 @@ def append_references(
         "descriptor": fixed_lists(found.astype(np.float32)),
         "reading": readings_of(tables, chosen["photo"]),
         "orientation": [turns.get(photo) for photo in photos],
+        **stored_parts(chosen),
     }
     confirm()
     tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

@@ -52,6 +52,29 @@ def crop_faces(image: Image, landmarks: Floats) -> Image:
     return np.stack(crops) if crops else np.zeros((0, SIZE, SIZE, 3), np.uint8)
 
 
+def shares_outside(landmarks: Floats, width: int, height: int) -> Floats:
+    """Shares, in 0..1, of N faces' aligned crops that lie outside their photo: they are black.
+
+    ``landmarks`` are N x 5 x 2 in pixels of the photo of ``width`` x ``height``.
+    """
+    shares = [_share_outside(similarity_transform(points), width, height) for points in landmarks]
+    return np.array(shares, np.float32)
+
+
+def _share_outside(transform: NDArray[np.float64], width: int, height: int) -> float:
+    corners = np.array([[0, 0], [SIZE, 0], [SIZE, SIZE], [0, SIZE]]) - 0.5
+    crop = (corners - transform[:, 2]) @ np.linalg.pinv(transform[:, :2]).T
+    centre, reach = crop.mean(axis=0), np.ptp(crop)  # small numbers: OpenCV reckons in fp32
+    left, top = np.maximum(-0.5 - centre, -reach)
+    right, bottom = np.minimum(np.array([width, height]) - 0.5 - centre, reach)
+    photo = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    crop = (crop - centre).astype(np.float32)
+    area = cv2.contourArea(crop)
+    if not area or left >= right or top >= bottom:
+        return 1.0
+    return float(np.clip(1 - cv2.intersectConvexConvex(crop, photo)[0] / area, 0, 1))
+
+
 def rescaled(points: Floats, factor: float | Floats) -> Floats:
     """Scale points (... x 2, pixels) of an image to the same image at ``factor``.
 

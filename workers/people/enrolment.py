@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from headcount import audit
 from headcount.collections.photos import Reference, references_in
 from headcount.contract import reading
+from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.stored.jobs import JobSpec, ReferenceReport
 from headcount.contract.vocabulary import is_face_id, name_fault, person_id
@@ -47,6 +48,8 @@ class Enrolled:
     etag: str = ""
     content: str = ""
     """SHA-256 of the photo, empty if it could not be used."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Parts of the quality, as of ``Analysis``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +271,11 @@ def enrol_one(reference: Reference, source: Store, pack: ModelPack, spec: JobSpe
         orientation=analysis.orientation,
     )
     quality = float(analysis.qualities[choice])
+    parts = {name: float(part[choice]) for name, part in analysis.parts.items()}
     content = hashlib.sha256(blob.data).hexdigest()
-    return Enrolled(reference, report, quality, analysis.embeddings[choice], blob.etag, content)
+    return Enrolled(
+        reference, report, quality, analysis.embeddings[choice], blob.etag, content, parts
+    )
 
 
 def _state(analysis: Analysis) -> str:
@@ -322,5 +328,6 @@ def reference_rows(enrolled: Sequence[Enrolled], source: str) -> pa.Table:
         "descriptor": fixed_lists(embeddings),
         "reading": [reading.READING] * len(enrolled),
         "orientation": [e.report.orientation for e in enrolled],
+        **{name: [e.parts.get(name) for e in enrolled] for name in QUALITY_PARTS},
     }
     return pa.table(columns, schema=gallery_schema(embeddings.shape[1]))

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.vocabulary import Photo, face_id
@@ -72,8 +73,15 @@ def face_rows(
         "descriptor": fixed_lists(
             _joined([analysis.embeddings for _, analysis in found]).astype(np.float16)
         ),
+        **{name: _part([analysis for _, analysis in found], name) for name in QUALITY_PARTS},
     }
     return pa.table(columns, schema=schema)
+
+
+def stored_parts(rows: pa.Table) -> dict[str, pa.ChunkedArray | pa.Array]:
+    """The columns of the parts of the quality of N faces; null where the table has none."""
+    unknown = pa.nulls(len(rows), pa.float32())
+    return {name: rows[name] if name in rows.schema.names else unknown for name in QUALITY_PARTS}
 
 
 def fixed_lists(rows: NDArray[Any]) -> pa.FixedSizeListArray:
@@ -91,6 +99,12 @@ def stored_matrix(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
     column = one_array(column)
     flat = column.flatten().to_numpy(zero_copy_only=False)
     return np.asarray(flat).reshape(-1, column.type.list_size)
+
+
+def _part(analyses: Sequence[Analysis], name: str) -> pa.Array:
+    """The column of a part of the quality; null where it was not measured."""
+    unknown = [a.parts.get(name, np.full(len(a), np.nan, np.float32)) for a in analyses]
+    return pa.array(_joined(unknown), from_pandas=True)
 
 
 def _joined(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -174,6 +174,16 @@ def test_faces_keep_their_order_and_everything_has_a_row_for_each() -> None:
     assert result.usable.dtype == np.bool_
 
 
+def test_parts_of_the_quality_and_the_share_outside_stay_with_their_faces() -> None:
+    result = analysed(jpeg(photo(*WIDE, SMALL, LARGE)))
+    assert {"sharpness", "pose", "outside"} <= set(result.parts)
+    assert result.parts["outside"] == pytest.approx([0, 0], abs=1e-6)
+    small = result.where([1])
+    for name, part in result.parts.items():
+        assert len(part) == 2
+        assert small.parts[name].tolist() == part[1:].tolist()
+
+
 def test_a_tiny_face_is_found_and_not_usable() -> None:
     result = analysed(encoded(photo(640, 480, (50, 60, 14)), "PNG"))
     assert len(result) == 1

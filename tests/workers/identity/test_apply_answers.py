@@ -154,6 +154,16 @@ def test_the_references_of_a_name_that_was_corrected_go(tmp_path: Path) -> None:
     assert sorted((row["person_id"], row["etag"]) for row in rows) == [("p2", "a"), ("p2", "b")]
 
 
+def test_a_reference_made_of_a_face_keeps_the_parts_of_its_quality(tmp_path: Path) -> None:
+    tables, gallery = naming(tmp_path)
+    columns = {"face_id": ["a"], "photo": ["1.jpg"], "quality": [0.5], "outside": [0.25]}
+    faces = pa.table(columns | {name: [0.0] for name in "xywh"})
+    vectors = Embeddings.as_stored(np.eye(1, 4, dtype=np.float16))
+    enrol_named(tables, faces, vectors, answers(("name", "a", "p1")), confirm=always)
+    [row] = gallery.read(["outside", "sharpness"]).to_pylist()
+    assert row == {"outside": 0.25, "sharpness": None}
+
+
 def test_of_two_faces_of_one_photo_that_are_given_a_name_the_latest_is_the_reference(
     tmp_path: Path,
 ) -> None:

@@ -3,7 +3,15 @@ import numpy as np
 import pytest
 
 from tests.workers.pictures import noise, scene
-from workers.images.align import SIZE, TEMPLATE, WIDEST, crop_faces, rescaled, similarity_transform
+from workers.images.align import (
+    SIZE,
+    TEMPLATE,
+    WIDEST,
+    crop_faces,
+    rescaled,
+    shares_outside,
+    similarity_transform,
+)
 from workers.models.base import Floats
 
 
@@ -133,3 +141,16 @@ def test_crops_of_faces_up_to_twice_its_size_are_those_of_insightface() -> None:
         face += random.normal(0, 3, face.shape).astype(np.float32)
         ours = crop_faces(image, face[None])[0].astype(int)
         assert np.abs(ours - norm_crop(image, face)).mean() < 0.1
+
+
+def test_the_share_of_a_crop_outside_the_photo_is_the_black_of_it() -> None:
+    image = np.full((112, 112, 3), 255, np.uint8)
+    shifts = np.array([(0, 0), (28, 0), (0, -56), (500, 0)])
+    marks = TEMPLATE + shifts[:, None]
+    shares = shares_outside(marks.astype(np.float32), 112, 112)
+    assert shares == pytest.approx([0, 0.25, 0.5, 1], abs=1e-4)
+    black = (crop_faces(image, marks.astype(np.float32)) == 0).mean(axis=(1, 2, 3))
+    assert shares == pytest.approx(black, abs=0.01)
+    assert shares_outside(marks[:0], 112, 112).shape == (0,)
+    deep = moved(TEMPLATE, angle=0.7, scale=0.2, shift=np.array([19_000.0, 9_000.0]))
+    assert shares_outside(deep[None], 20_000, 10_000) == pytest.approx([0], abs=1e-6)

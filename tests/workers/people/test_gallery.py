@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from headcount.contract.columns import QUALITY_PARTS
 from headcount.s3_settings import S3Settings
 from headcount.tables.schemas import gallery_schema
 from headcount.tables.table import Table
@@ -32,6 +33,7 @@ def enrol(table: Table, *references: tuple[str, str, int]) -> None:
         "descriptor": fixed_lists(ROWS[[row for _, _, row in references]].astype(np.float16)),
         "reading": [None] * count,
         "orientation": [6, *[None] * (count - 1)],
+        **dict.fromkeys(QUALITY_PARTS, [None] * count),
     }
     table.append(pa.table(columns, schema=gallery_schema(ROWS.shape[1])))
 

@@ -33,7 +33,7 @@ def looked_at(reference: Reference, source: Store) -> enrol.Enrolled:
     report = ReferenceReport(**told, state="enrolled", box=(0, 0, 9, 9))
     embedding = np.eye(256, dtype=np.float32)[blob.data[0]]
     content = hashlib.sha256(blob.data).hexdigest()
-    return enrol.Enrolled(reference, report, 0.5, embedding, blob.etag, content)
+    return enrol.Enrolled(reference, report, 0.5, embedding, blob.etag, content, {"outside": 0.25})
 
 
 class Archive:
@@ -77,6 +77,11 @@ def archive(tmp_path: Path) -> Archive:
     made.put("Simm/1.jpg", b"m1")
     made.enrol()
     return made
+
+
+def test_references_keep_the_parts_of_their_quality(archive: Archive) -> None:
+    rows = archive.table.read(["outside", "certainty"]).to_pylist()
+    assert rows == [{"outside": 0.25, "certainty": None}] * 2
 
 
 def test_a_folder_that_is_renamed_renames_the_person(archive: Archive) -> None:

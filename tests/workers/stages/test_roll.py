@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.layout import JobKeys
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.contract.vocabulary import person_id
@@ -46,6 +47,7 @@ def enrol(*names: str) -> Callable[[Unit], DoneMarker]:
                 "descriptor": fixed_lists(np.array([vector_of(n) for n in names], np.float32)),
                 "reading": [None] * count,
                 "orientation": [None] * count,
+                **dict.fromkeys(QUALITY_PARTS, [None] * count),
             }
             gallery.append(pa.table(columns, schema=gallery_schema(WIDTH)))
         return marker

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -6,7 +8,14 @@ from headcount.contract.vocabulary import Outcome, Photo, face_id
 from headcount.tables.schemas import faces_schema
 from tests.workers.archives import PACK
 from workers.faces.analysis import Analysis
-from workers.tables.rows import face_rows, fixed_lists, matrix, photo_rows, stored_matrix
+from workers.tables.rows import (
+    face_rows,
+    fixed_lists,
+    matrix,
+    photo_rows,
+    stored_matrix,
+    stored_parts,
+)
 
 SPEC = JobSpec.model_construct(job_id="j1", profile="balanced")
 
@@ -59,6 +68,19 @@ def test_a_face_is_one_row_in_the_order_of_photos_and_its_id_follows_from_the_co
     assert rows["usable"].to_pylist() == [True, False]
     assert [row.as_py() for row in rows["h"]] == [3.0, 7.0]
     np.testing.assert_array_equal(matrix(rows["descriptor"]), np.eye(2, PACK.dimensions))
+
+
+def test_parts_of_the_quality_are_stored_and_null_where_they_were_not_measured() -> None:
+    parts = {"sharpness": np.array([0.25, 0.5], np.float32), "outside": np.array([0, np.nan])}
+    measured = replace(analysis(2), parts=parts)
+    pairs = [(photo("a.jpg", 2), measured), (photo("b.jpg", 2), analysis(2))]
+    rows = face_rows(pairs, PACK, "c", SPEC)
+    assert rows["sharpness"].to_pylist() == [0.25, 0.5, None, None]
+    assert rows["outside"].to_pylist() == [0, None, None, None]
+    assert rows["certainty"].null_count == 4
+    kept = stored_parts(rows)
+    assert kept["sharpness"].to_pylist() == [0.25, 0.5, None, None]
+    assert stored_parts(rows.select(["photo"]))["sharpness"].null_count == 4
 
 
 def test_photos_without_a_face_give_no_row_and_all_columns() -> None:
