@@ -43,7 +43,7 @@ from workers.stages.roll import call_roll
 from workers.stages.split_tasks import exchanged_edges, exchanged_matches
 from workers.stages.write import summary, write_json, write_run
 from workers.tables.embeddings import Embeddings
-from workers.tables.faces import load_faces
+from workers.tables.faces import load_faces, weaknesses_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,12 @@ def reduce_job(unit: Unit) -> DoneMarker:
     watch = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
     faces, embeddings, inputs = _load(unit)
+    weak = weaknesses_of(faces, unit.record.cosine_per_decade)
     watch.lap("load")
-    faces = _match(unit, faces, embeddings, inputs)
+    faces = _match(unit, faces, embeddings, weak, inputs)
     watch.lap("match")
-    labels, face_ids = _cluster(unit, faces, embeddings, inputs)
-    likeness = Likeness(embeddings, inputs.gallery) if inputs.roster.lines.num_rows else None
+    labels, face_ids = _cluster(unit, faces, embeddings, weak, inputs)
+    likeness = Likeness(embeddings, weak, inputs.gallery) if inputs.roster.lines.num_rows else None
     del embeddings  # half of the memory: without a roster nothing below looks at them
     previous = previous_assignments(job_tables(unit), unit.job_id, faces, inputs.remapped)
     faces, names = _name(faces, face_ids, labels, previous, inputs.answers)
@@ -128,6 +129,7 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
     gallery = load_gallery(
         tables.gallery if split is None else tables.gallery.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
+        cosine_per_decade=unit.record.cosine_per_decade,
     )
     threshold = applied_threshold(gallery, unit.figures, unit.spec.false_positives)
     prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
@@ -140,12 +142,19 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
     return faces, embeddings, inputs
 
 
-def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs) -> pa.Table:
+def _match(
+    unit: Unit,
+    faces: pa.Table,
+    embeddings: Embeddings,
+    weaknesses: NDArray[np.float32],
+    inputs: _Inputs,
+) -> pa.Table:
     """The faces with the decision of each, and the person that it is matched to, if any."""
     split = inputs.split
     return assign(
         faces,
         embeddings,
+        weaknesses,
         inputs.gallery,
         unit.figures,
         threshold=inputs.threshold,
@@ -155,7 +164,11 @@ def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs)
 
 
 def _cluster(
-    unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs
+    unit: Unit,
+    faces: pa.Table,
+    embeddings: Embeddings,
+    weaknesses: NDArray[np.float32],
+    inputs: _Inputs,
 ) -> tuple[NDArray[np.int32], pa.Array]:
     """The number of each usable face's cluster, and these faces' ids."""
     rows, face_ids = to_cluster(faces)
@@ -164,6 +177,7 @@ def _cluster(
         faces["photo"].take(rows),
         face_ids,
         embeddings.at(rows),
+        weaknesses[rows],
         inputs.answers,
         rule=linkage_rule(unit.record, len(face_ids), unit.spec.purity),
         edges=exchanged_edges(unit, split) if split is not None and split.groups else None,

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from headcount.contract.columns import FACES
 from headcount.contract.stored.jobs import SplitRecord
 from headcount.tables.table import Table
-from workers.tables.columns import Numbers, free_unused
+from workers.faces.evidence import PARTS, weaknesses
+from workers.tables.columns import Numbers, free_unused, one_array
 from workers.tables.embeddings import Embeddings
 from workers.tables.pack_tables import PackTables
 from workers.tables.rows import stored_matrix
@@ -75,6 +77,16 @@ def in_order(faces: pa.Table) -> tuple[pa.Table, Numbers]:
     keys = [("photo", "ascending"), ("x", "ascending"), ("face_id", "ascending")]
     order = pc.sort_indices(faces, sort_keys=keys)
     return faces.take(order).combine_chunks(), order.to_numpy().astype(np.int64)
+
+
+def weaknesses_of(rows: pa.Table, cosine_per_decade: float) -> NDArray[np.float32]:
+    """Weaknesses of the N faces or references in the rows of a table: N x K, 0 or more."""
+    parts = {
+        name: one_array(rows[name]).cast(pa.float32()).to_numpy(zero_copy_only=False)
+        for name in PARTS
+        if name in rows.schema.names
+    }
+    return weaknesses(parts, cosine_per_decade)
 
 
 def empty(columns: Sequence[str]) -> pa.Table:

@@ -8,7 +8,7 @@ from workers.clustering.linkage import LinkageRule
 
 FACES = people(60, 20, noise=0.9)
 PHOTOS = np.random.default_rng(2).permutation(len(FACES)) // 6
-RULE = LinkageRule(pair=0.6, group=0.45)
+RULE = LinkageRule(pair=0.6, group=0.45, large=0.55)
 
 
 def test_no_two_faces_of_a_photo_come_together_however_groups_grow() -> None:
@@ -28,9 +28,18 @@ def test_what_is_joined_does_not_depend_on_how_the_pairs_are_cut(
 
 @pytest.mark.parametrize(
     ("first", "second", "asked"),
-    [(1, 1, 0.6), (4, 1, 0.525), (1, 4, 0.525), (9, 4, 0.475), (10_000, 10_000, 0.450015)],
+    [
+        (1, 1, 0.6),
+        (4, 1, 0.525),
+        (1, 4, 0.525),
+        (9, 4, 0.475),
+        (3, 10_000, 0.45 + 0.15 / 30_000**0.5),
+        (12, 10_000, 0.525),
+        (10_000, 12, 0.525),
+        (10_000, 10_000, 0.54997),
+    ],
 )
-def test_what_is_asked_of_two_groups_falls_with_the_root_of_the_number_of_their_pairs(
+def test_what_is_asked_falls_with_the_root_of_the_number_of_pairs_and_rises_for_large_groups(
     first: int, second: int, asked: float
 ) -> None:
     sizes = np.float64([first]), np.float64([second])
