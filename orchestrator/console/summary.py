@@ -32,6 +32,10 @@ _STATUS_WORDS = {
 }
 
 
+_ALIKE_TOLD = 5
+"""Pairs of people who look alike that are told one by one."""
+
+
 def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
     """Print the summary of a finished job; return the exit code."""
     summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
@@ -108,7 +112,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         )
     if forgotten:
         lines.append(f"{counted(forgotten, 'expectation')} skipped: their people were forgotten")
-    return lines + _change_lines(summary) + _unused_lines(summary) + _removed_lines(summary)
+    more = (_change_lines, _unused_lines, _alike_lines, _removed_lines)
+    return lines + [line for told in more for line in told(summary)]
 
 
 def expected_line(statuses: Mapping[str, int]) -> str:
@@ -140,6 +145,18 @@ def _unused_lines(summary: dict[str, Any]) -> list[str]:
         for key, words in kinds.items()
         if (found := summary.get(key)) and found["count"]
     ]
+
+
+def _alike_lines(summary: dict[str, Any]) -> list[str]:
+    """The lines about people whose references are alike: they may be one person."""
+    pairs = summary.get(results.LOOK_ALIKES, [])
+    lines = [
+        f"{' and '.join(pair['names'])} have references that are as alike as two photos of one "
+        f"person ({pair['similarity']:.2f}): check them"
+        for pair in pairs[:_ALIKE_TOLD]
+    ]
+    further = len(pairs) - len(lines)
+    return [*lines, f"and {counted(further, 'more pair')} in summary.json"] if further else lines
 
 
 def _removed_lines(summary: dict[str, Any]) -> list[str]:

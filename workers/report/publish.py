@@ -50,11 +50,13 @@ def publish(
     seconds: Mapping[str, float],
     references: Iterable[ReferenceReport],
     references_forgotten: int,
+    look_alikes: Iterable[tuple[str, str, float]] = (),
 ) -> dict[str, int]:
     """Write the annotated photos and the report; the numbers of photos, clusters, people shown.
 
     ``references`` are the reports on this job's references. ``references_forgotten`` more were
-    passed over, since their people were forgotten.
+    passed over, since their people were forgotten. ``look_alikes`` are names of two people whose
+    references are alike, and how much.
     """
     chosen = choose_photos(result, sources.spec.annotate)
     clusters, unmet = choose_clusters(result), missing_view(result.expected)
@@ -84,6 +86,7 @@ def publish(
         people_refused=refused,
         references_forgotten=references_forgotten,
         expected_forgotten=result.expected_forgotten,
+        look_alikes=tuple(look_alikes),
     )
     out.put(results.REPORT, render(report).encode())
     clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})

@@ -22,6 +22,7 @@ from workers.identity.cluster_ids import name_clusters
 from workers.identity.previous_run import previous_assignments
 from workers.identity.update import bring_up_to_date
 from workers.matching.likeness import Likeness
+from workers.matching.look_alikes import LookAlike, look_alikes
 from workers.people.gallery import Gallery, load_gallery
 from workers.people.roster import read_expected, without_forgotten
 from workers.report.run_result import RunResult
@@ -62,6 +63,7 @@ class _Inputs:
     remapped: pa.Table
     roster: Roster
     expected_forgotten: int
+    look_alikes: list[LookAlike]
 
     @property
     def references_forgotten(self) -> int:
@@ -111,6 +113,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         threshold=inputs.threshold,
         references_forgotten=inputs.references_forgotten,
         roster=inputs.roster,
+        look_alikes=inputs.look_alikes,
     )
     write_json(out, results.SUMMARY, found)
     return _done(unit, run, watch)
@@ -137,7 +140,15 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         read_expected(unit.spec.expected, unit.context.open), forgotten_people(unit.store)
     )
     inputs = _Inputs(
-        split, prepared, gallery, threshold, known.answers, known.remapped, roster, passed_over
+        split=split,
+        prepared=prepared,
+        gallery=gallery,
+        threshold=threshold,
+        answers=known.answers,
+        remapped=known.remapped,
+        roster=roster,
+        expected_forgotten=passed_over,
+        look_alikes=look_alikes(gallery, unit.figures),
     )
     return faces, embeddings, inputs
 
@@ -233,6 +244,7 @@ def _publish(
         seconds=seconds,
         references=inputs.prepared.references,
         references_forgotten=inputs.references_forgotten,
+        look_alikes=[(*pair.names, pair.similarity) for pair in inputs.look_alikes],
     )
 
 

@@ -6,7 +6,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
 from workers.identity.previous_run import previous_expectations
+from workers.matching.look_alikes import LookAlike
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
@@ -173,6 +174,7 @@ def summary(
     threshold: float,
     references_forgotten: int,
     roster: Roster,
+    look_alikes: Sequence[LookAlike] = (),
 ) -> dict[str, Any]:
     """Counts, seconds, versions, pack and spec of a run."""
     return {
@@ -194,6 +196,7 @@ def summary(
         "expected_lines_without_scope": _lines(roster.nowhere),
         "references_forgotten": references_forgotten,
         "formats_removed": list(run.formats_removed),
+        results.LOOK_ALIKES: [asdict(pair) for pair in look_alikes],
         "shown": dict(shown),
         "threshold": round(threshold, 4),
         "seconds": {

@@ -68,3 +68,17 @@ def test_expectations_are_told_by_status_and_what_became_of_the_roster() -> None
 
 def test_the_summary_of_an_earlier_build_is_told_too() -> None:
     assert summary_lines(SUMMARY)[-1] == "6 people expected in photos: 2 missing there"
+
+
+def test_people_whose_references_are_alike_are_told_the_most_alike_of_them_by_name() -> None:
+    def told(count: int) -> list[str]:
+        pairs = [{"names": ["Ada", f"Eda {n}"], "similarity": 0.614} for n in range(count)]
+        return summary_lines(SUMMARY | {"look_alikes": pairs})[3:]
+
+    assert told(1) == [
+        "Ada and Eda 0 have references that are as alike as two photos of one person (0.61): "
+        "check them"
+    ]
+    assert told(0) == []
+    assert len(told(8)) == 6
+    assert told(8)[-1] == "and 3 more pairs in summary.json"
