@@ -54,9 +54,8 @@ def publish(
 ) -> dict[str, int]:
     """Write the annotated photos and the report; the numbers of photos, clusters, people shown.
 
-    ``references`` are the reports on this job's references. ``references_forgotten`` more were
-    passed over, since their people were forgotten. ``look_alikes`` are names of two people whose
-    references are alike, and how much.
+    ``references`` are the reports on this job's references; ``references_forgotten`` more were
+    passed over. ``look_alikes``: names of two whose references are alike, and their cosine.
     """
     chosen = choose_photos(result, sources.spec.annotate)
     clusters, unmet = choose_clusters(result), missing_view(result.expected)
