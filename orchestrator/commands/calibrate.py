@@ -90,8 +90,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"  FMR {rate['fmr']:.0e}: cosine {rate['cosine']:.3f}{tmr}")
     if found.get("ignored"):
         lines.append(
-            "an earlier build kept thresholds here that were measured without regard to quality: "
-            "runs ignore them and match by the pack's own. Measure anew with --keep"
+            "thresholds that an earlier build measured and kept are ignored, since they do not "
+            "regard quality: runs match by the pack's own. Measure anew with --keep"
         )
     if found["doubts"] and found["measured"]:
         lines.append(f"--keep would refuse these figures: {found['doubts']}")

@@ -112,7 +112,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         )
     if forgotten:
         lines.append(f"{counted(forgotten, 'expectation')} skipped: their people were forgotten")
-    more = (_change_lines, _unused_lines, _alike_lines, _removed_lines)
+    more = (_change_lines, _unused_lines, _alike_lines, _ignored_lines, _removed_lines)
     return lines + [line for told in more for line in told(summary)]
 
 
@@ -157,6 +157,16 @@ def _alike_lines(summary: dict[str, Any]) -> list[str]:
     ]
     further = len(pairs) - len(lines)
     return [*lines, f"and {counted(further, 'more pair')} in summary.json"] if further else lines
+
+
+def _ignored_lines(summary: dict[str, Any]) -> list[str]:
+    """The line about thresholds of an earlier build that this one does not go by."""
+    if not summary.get("calibration_ignored"):
+        return []
+    return [
+        "thresholds that an earlier build measured and kept are ignored, since they do not regard "
+        "quality: measure anew with `headcount calibrate --keep`, or drop them with --drop"
+    ]
 
 
 def _removed_lines(summary: dict[str, Any]) -> list[str]:

@@ -305,6 +305,11 @@ def test_what_was_measured_on_an_archive_is_matched_by_until_it_is_dropped(
     (pack.parent / "calibration.json").write_bytes(measured.to_bytes())
     assert run(photos, archive)["shards"] == 0
     assert threshold_of(archive) == 0.9
+    of_cosines = measured.model_copy(update={"scale": "cosine"})
+    (pack.parent / "calibration.json").write_bytes(of_cosines.to_bytes())
+    assert run(photos, archive)["shards"] == 0
+    assert threshold_of(archive) == own
+    assert json.loads((archive / "summary.json").read_text())["calibration_ignored"] is True
     say(archive, "calibrate", "--drop")
     run(photos, archive)
     assert threshold_of(archive) == own

@@ -29,6 +29,7 @@ from headcount.storage import Store
 from workers.identity.cluster_ids import changes
 from workers.identity.previous_run import previous_expectations
 from workers.matching.look_alikes import LookAlike
+from workers.models.packs.of_archive import kept_by_cosine
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
@@ -196,6 +197,7 @@ def summary(
         "expected_lines_without_scope": _lines(roster.nowhere),
         "references_forgotten": references_forgotten,
         "formats_removed": list(run.formats_removed),
+        "calibration_ignored": kept_by_cosine(unit.store, unit.pack_keys),
         results.LOOK_ALIKES: [asdict(pair) for pair in look_alikes],
         "shown": dict(shown),
         "threshold": round(threshold, 4),

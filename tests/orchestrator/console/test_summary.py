@@ -82,3 +82,10 @@ def test_people_whose_references_are_alike_are_told_the_most_alike_of_them_by_na
     assert told(0) == []
     assert len(told(8)) == 6
     assert told(8)[-1] == "and 3 more pairs in summary.json"
+
+
+def test_thresholds_of_an_earlier_build_that_are_ignored_are_told() -> None:
+    [line] = summary_lines(SUMMARY | {"calibration_ignored": True})[3:]
+    assert "are ignored" in line
+    assert "calibrate --keep" in line
+    assert summary_lines(SUMMARY | {"calibration_ignored": False})[3:] == []
