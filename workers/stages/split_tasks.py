@@ -19,7 +19,7 @@ from workers.clustering.cells import UNASSIGNED, CellAssignment, Cells
 from workers.clustering.centroids import Centroids
 from workers.clustering.cluster import NEIGHBOURS
 from workers.clustering.knn import Edges, merge_buckets, search_cells
-from workers.faces.evidence import PARTS, no_weaknesses, widened
+from workers.faces.evidence import PARTS, no_weaknesses
 from workers.matching.match import Matches, match
 from workers.people.gallery import Gallery, load_gallery
 from workers.runtime.stopwatch import Stopwatch
@@ -28,7 +28,7 @@ from workers.runtime.unit import Unit
 from workers.stages.assign import linkage_rule
 from workers.stages.exchange import read_arrays, write_arrays
 from workers.stages.job_tables import job_tables
-from workers.tables.embeddings import Embeddings
+from workers.tables.embeddings import Embeddings, vectors_of
 from workers.tables.faces import DESCRIPTOR, faces_table, scan, weaknesses_of
 from workers.tables.rows import stored_matrix
 
@@ -140,7 +140,7 @@ def _load_group(
     number = np.concatenate([part["number"] for part in arrays])
     stored = np.concatenate([part["descriptor"] for part in arrays])
     weak = [part.get("weakness", no_weaknesses(len(part["number"]))) for part in arrays]
-    return assigned, number, widened(Embeddings.as_stored(stored)[:], np.concatenate(weak))
+    return assigned, number, vectors_of(Embeddings.as_stored(stored), np.concatenate(weak))
 
 
 def exchanged_matches(unit: Unit, split: SplitRecord) -> Matches:

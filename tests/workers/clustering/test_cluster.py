@@ -155,25 +155,3 @@ def test_poor_pictures_are_joined_at_a_higher_cosine_only() -> None:
     assert len(set(cluster(rows, np.arange(6), rule=EASY, weaknesses=weak).tolist())) == 6
     weak[:, 0] = np.arange(6) == 3
     assert len(set(cluster(rows, np.arange(6), rule=EASY, weaknesses=weak).tolist())) == 1
-
-
-def test_groups_are_merged_by_the_mean_evidence_of_their_pairs() -> None:
-    """Against plain average linkage over the matrix of evidence."""
-    rows = people(12, 8, noise=1.1)
-    weak = np.random.default_rng(4).uniform(0, 0.5, (len(rows), 2)).astype(np.float32)
-    rule = LinkageRule(0.42, 0.42, 0.42)
-    found = cluster(rows, np.arange(len(rows)), rule=rule, weaknesses=weak)
-    worth = evidence(rows @ rows.T, weak, weak)
-    groups = [[n] for n in range(len(rows))]
-    while True:
-        means = np.array([[worth[np.ix_(a, b)].mean() for b in groups] for a in groups])
-        np.fill_diagonal(means, -1)
-        one, other = np.unravel_index(means.argmax(), means.shape)
-        if means[one, other] < 0.42:
-            break
-        groups[one] += groups.pop(other)
-    together = found[:, None] == found[None]
-    for group in groups:
-        assert together[np.ix_(group, group)].all()
-    assert together.sum() == sum(len(group) ** 2 for group in groups)
-    assert 12 < len(groups) < 80
