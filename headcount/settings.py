@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         "auto", description="whether photos share batches; auto: on a GPU, where it pays"
     )
     gpu_device: int = Field(0, ge=0, description="which GPU, as CUDA counts them")
-    gpu_memory: int = Field(0, ge=0, description="bytes of the GPU's memory at most; 0: all")
+    gpu_memory: int = Field(0, ge=0, description="bytes of it for each session; 0: all")
     profile: ProfileName = Field(
         "balanced", description="how hard photos are searched: fast, balanced, thorough"
     )

@@ -11,10 +11,21 @@ with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return (OWASP, "CSV Injecti
 before that, and one more before a text that looks so already.
 """
 
+A_NIGHT = 1000
+"""Photos that one run is advised to read anew; where there are more, over some runs."""
+
 
 def counted(number: int, one: str, many: str | None = None) -> str:
     """A number and its noun: 1 photo, 2,000 photos, 3 people."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def older_reading(count: int) -> str:
+    """Sentence about photos of an older reading, with the option that mends it in backquotes."""
+    photos = f"{counted(count, 'photo was', 'photos were')} read by an older version"
+    if count > A_NIGHT:
+        return f"{photos}: `--reread {A_NIGHT}` reads them anew over some nights"
+    return f"{photos}: `--reread all` reads {'it' if count == 1 else 'them'} anew"
 
 
 def printable(text: str) -> str:

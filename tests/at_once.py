@@ -57,6 +57,9 @@ class AtOnce:
     def waiting(self, job_id: str) -> set[str]:
         return set()
 
+    def take_back(self, job_id: str) -> set[str]:
+        return set()
+
     def worker_count(self) -> int:
         return 1
 

@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Mutant(
         "plan-merge",
-        "orchestrator/jobs/plan.py",
+        "orchestrator/jobs/compare.py",
         "while have is not None and have.info.key < info.key:",
         "while have is not None and have.info.key <= info.key:",
     ),

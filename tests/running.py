@@ -61,6 +61,24 @@ def said(out: Path) -> list[Any]:
     return [*tables, json.loads((out / "diff.json").read_text())]
 
 
+def by_faces(out: Path) -> list[Any]:
+    """Everything that a run says, with its clusters named by their first faces."""
+    faces = table(out, "faces")
+    first: dict[str, str] = {}
+    for row in sorted(faces, key=lambda row: str(row["face_id"])):
+        first.setdefault(row["cluster_id"], row["face_id"])
+
+    def renamed(found: Any) -> Any:
+        if isinstance(found, dict):
+            return {key: renamed(value) for key, value in found.items()}
+        if isinstance(found, list):
+            return [renamed(value) for value in found]
+        return first.get(found, found) if isinstance(found, str) else found
+
+    tables = renamed(said(out))
+    return [comparable(rows) if isinstance(rows, list) else rows for rows in tables]
+
+
 def descendants(pid: int) -> list[psutil.Process]:
     """Every process below ``pid``."""
     try:

@@ -3,7 +3,7 @@
     python parcels.py split FOLDER --into PARCELS [--mib 60]
     python parcels.py take PARCEL --into FOLDER        once for each parcel, on the other machine
     python parcels.py join FOLDER --into WHEELS        there, when all have been taken
-    python parcels.py budget FOLDER --each 20 --start 90 --all 900
+    python parcels.py budget FOLDER --each 6 --start 40 --all 900
 
 The files of a folder, one behind the other, are cut into parcels: each is a folder with a part and
 the manifest of all, by which every part and every file is checked (SHA-256). It needs Python's
@@ -241,8 +241,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--into", type=Path)
     parser.add_argument("--mib", type=float, default=60, help="of one parcel, at most")
-    parser.add_argument("--each", type=float, default=20, help="seconds that one parcel takes")
-    parser.add_argument("--start", type=float, default=90, help="seconds until the machine runs")
+    parser.add_argument("--each", type=float, default=6, help="seconds that one parcel takes")
+    parser.add_argument("--start", type=float, default=40, help="seconds until the machine runs")
     parser.add_argument("--all", type=float, default=900, help="seconds that there are")
     asked = parser.parse_args()
     if asked.into is None and asked.what != "budget":

@@ -19,11 +19,10 @@ from benchmarks.gpu.asked import Asked, pack_label, photos_of
 from benchmarks.gpu.budget import Clock, Deadline
 from benchmarks.gpu.engine import attempt, filling, opened, seen
 from benchmarks.gpu.naive import naive
+from benchmarks.gpu.photos import MOST_SOURCES
 from benchmarks.gpu.watch import watched
 from headcount.settings import ProfileName
 
-NAIVE_WARM = 2
-"""Photos that the naive loop sees before it is timed; the others fill all batches once."""
 Cell = tuple[str, int, ProfileName, int]
 """Pack, megapixels, profile and threads; 0 threads for the naive loop."""
 
@@ -46,9 +45,9 @@ def row_of(asked: Asked, cell: Cell, pack_of: Callable[..., Any]) -> dict[str, A
     """Measure one cell."""
     pack, size, profile, threads = cell
     photos = photos_of(asked, size)
-    if not threads:
+    if not threads:  # every picture once, for the same reason; the photos after them repeat them
         alone = partial(naive_seconds, pack_of(pack, batching="off"), profile)
-        return measured(photos, alone, 1, asked.cell, warm=photos[:NAIVE_WARM])
+        return measured(photos, alone, 1, asked.cell, warm=photos[:MOST_SOURCES])
     together = pack_of(pack, batching=batching_of(asked))
     work = partial(seen_seconds, together, profile)
     # twice: what is planned for each shape and size of batch is planned before it is measured

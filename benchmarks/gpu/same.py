@@ -19,6 +19,8 @@ MOST = 12
 """Photos of each size; further ones are the same pictures again."""
 FOR_HALF = 0.4
 """The share of the stage that is left for fp16."""
+FOR_GATE, WITHOUT_GATE = 20, 5
+"""Seconds that fp16 of one pack needs at least: it cannot be stopped half way."""
 
 
 def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], None]) -> Any:
@@ -33,10 +35,18 @@ def measure(asked: Asked, deadline: Deadline, save: Callable[[dict[str, Any]], N
         attempt(figures, key, partial(compared, asked, pack, size, pack_of))
         save(figures)
     for pack in asked.packs:
-        if deadline.allows(5):
-            figures["fp16"].append({"pack": pack_label(pack)} | judged(asked, pack))
-            save(figures)
+        figures["fp16"].append({"pack": pack_label(pack)} | half_of(asked, pack, deadline))
+        save(figures)
     return figures
+
+
+def half_of(asked: Asked, pack: str, deadline: Deadline) -> dict[str, Any]:
+    """Judge fp16 of a pack; the reason where there is no time for it."""
+    needed = FOR_GATE if asked.people else WITHOUT_GATE
+    if deadline.allows(needed):
+        return judged(asked, pack)
+    reason = f"{deadline.left():.0f} s were left, and it needs {needed}"
+    return {"gate": bool(asked.people), "passes": None, "reason": reason}
 
 
 def compared(asked: Asked, pack: str, size: int, pack_of: Callable[..., Any]) -> dict[str, Any]:

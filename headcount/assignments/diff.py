@@ -51,6 +51,45 @@ def diff_assignments(before: pa.Table, after: pa.Table) -> dict[str, Any]:
     }
 
 
+def diff_reread(before: pa.Table, after: pa.Table, photos: pa.Table) -> dict[str, Any]:
+    """The changes in the faces of photos that a job read anew: counts, and lists.
+
+    ``before`` has the ids of ``after`` for faces that are the same, as in diff_assignments;
+    ``photos`` has ``photo``, ``earlier_reading`` and ``reading`` of each. ``found`` faces are at no
+    old face's place, no new face follows the ``lost`` ones; ``named`` and ``unnamed`` are followed.
+    """
+    before, after = (
+        faces.filter(pc.is_in(faces["photo"], value_set=photos["photo"].combine_chunks()))
+        for faces in (before, after)
+    )
+    old, new = face_keys(before), face_keys(after)
+    was = pc.index_in(new, value_set=old)
+    both = _side_by_side(before.take(was.drop_null()), after.filter(pc.is_valid(was)))
+    nameless, unnamed = (pc.is_null(both[name]) for name in ("person_id", "new_person_id"))
+    lost = before.filter(pc.invert(pc.is_in(old, value_set=new)))
+    lists = {
+        "photos": (len(photos), photos.sort_by("photo")[:LISTED].to_pylist()),
+        "found": _told(after.filter(pc.is_null(was)), "after"),
+        "lost": _told(lost, "before"),
+        "named": _changed(both.filter(pc.and_(nameless, pc.invert(unnamed))), "person_id", _named),
+        "unnamed": _changed(
+            both.filter(pc.and_(pc.invert(nameless), unnamed)), "person_id", _named
+        ),
+    }
+    return {
+        "counts": {name: count for name, (count, _) in lists.items()},
+        **{name: entries for name, (_, entries) in lists.items()},
+    }
+
+
+def _told(faces: pa.Table, side: str) -> Listed:
+    """Faces with who they are, or were."""
+    return len(faces), [
+        {"photo": row["photo"], "face_id": row["face_id"], side: _named(row, "")}
+        for row in _first(faces)
+    ]
+
+
 def moved_photos(before: pa.Table, after: pa.Table) -> pa.Table:
     """The photos that are gone from one place and new in another: ``before``, ``after``, ``faces``.
 

@@ -16,6 +16,7 @@ from kombu.exceptions import KombuError, OperationalError
 
 from headcount.broker.app import make_app, redacted, secured
 from headcount.broker.queues import EMBED_QUEUE, REDUCE_QUEUE, SCHEDULE_QUEUE, TASKS
+from headcount.contract.layout import is_shard
 from headcount.contract.messages import FireMessage, UnitMessage
 from headcount.errors import FatalError, TransientError
 
@@ -122,6 +123,18 @@ class Broker:
                     if message.get("job_id") == job_id:
                         units.add(str(message.get("unit")))
         return units
+
+    def take_back(self, job_id: str) -> set[str]:
+        """Remove the shards of a job that wait in their queue: no worker takes them any more."""
+        taken = set()
+        with self._foreign():
+            for raw in self._redis.lrange(EMBED_QUEUE, 0, -1):
+                message = _message_of(raw)
+                unit = str(message.get("unit"))
+                ours = message.get("job_id") == job_id and is_shard(unit)
+                if ours and self._redis.lrem(EMBED_QUEUE, 1, raw):  # 0: a worker was quicker
+                    taken.add(unit)
+        return taken
 
     def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
         """Write the heartbeat of a unit in hand; a worker's Heartbeat calls it."""

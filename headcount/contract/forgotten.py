@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from headcount.contract.frames import Box4, Frame, moved_box
 from headcount.contract.layout import FORGETTING, FORGOTTEN
 from headcount.contract.record import Record, find_record
 from headcount.errors import FatalError, TransientError
@@ -21,16 +22,34 @@ from headcount.storage.base import Store
 CONFIRMED_SECONDS = 1.0
 """A worker that saw so lately that it may write does not look again; `forget` waits as long."""
 
-Box4 = tuple[float, float, float, float]
-
 
 class Place(BaseModel):
-    """A forgotten face: its box in the photo whose bytes have the SHA-256 ``content``."""
+    """A forgotten face: its box in the photo whose bytes have the SHA-256 ``content``.
+
+    With the frame that the box is in; 0 where an earlier build did not keep it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     content: str
     box: Box4
+    width: int = 0
+    height: int = 0
+    orientation: int = 0
+
+    @classmethod
+    def of(cls, content: str, box: Box4, frame: Frame) -> Place:
+        """The place of a face in a frame of its photo."""
+        return cls(content=content, box=box, **frame._asdict())
+
+    @property
+    def frame(self) -> Frame:
+        """The frame of its box; UNKNOWN where that was not kept."""
+        return Frame(self.width, self.height, self.orientation)
+
+    def box_in(self, frame: Frame) -> Box4:
+        """Its box in another frame of the photo."""
+        return moved_box(self.box, self.frame, frame)
 
 
 class Unreached(BaseModel):
@@ -114,11 +133,11 @@ def tombstones(store: Store) -> frozenset[tuple[str, str]]:
     return frozenset((info.key, info.etag) for info in store.list(FORGOTTEN))
 
 
-def forgotten_places(store: Store) -> dict[str, list[Box4]]:
-    """The boxes of all forgotten faces by content."""
-    places: defaultdict[str, list[Box4]] = defaultdict(list)
+def forgotten_places(store: Store) -> dict[str, list[Place]]:
+    """The places of all forgotten faces by content."""
+    places: defaultdict[str, list[Place]] = defaultdict(list)
     for info in store.list(FORGOTTEN):
         if record := find_record(store, info.key, ForgottenRecord):
             for place in record.places:
-                places[place.content].append(place.box)
+                places[place.content].append(place)
     return dict(places)

@@ -80,6 +80,7 @@ ARCHIVE = (
     Place("jobs/<job>/done/<unit>.json", "written last by a unit: its report", people=True),
     Place("jobs/<job>/failed/<unit>.json", "why a unit of work cannot succeed", people=True),
     Place("jobs/<job>/reduce/**", "what tasks of a large reduce stage hand on", people=True),
+    Place("jobs/<job>/first.json", "the photos drawn for a first look"),
     Place("jobs/<job>/cut.json", "what a job left when its budget was spent"),
     Place("jobs/<job>/commit.json", "the versions of the tables with this job in them"),
     Place("jobs/<job>/progress.json", "a snapshot for `status` and `watch`"),

@@ -168,6 +168,11 @@ class JobKeys:
         return f"{self.root}plan.json"
 
     @property
+    def first_look(self) -> str:
+        """The photos drawn for a first look; there only where the job is one."""
+        return f"{self.root}first.json"
+
+    @property
     def cut(self) -> str:
         """The shards that the job leaves; there only where its budget was spent."""
         return f"{self.root}cut.json"

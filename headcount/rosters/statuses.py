@@ -46,7 +46,10 @@ MISSING = (Status.NEAR_MISS, Status.TOO_POOR_TO_SAY, Status.ABSENT)
 photos that could not be read too, nobody can say so."""
 
 
+LEFT = "left"
+"""Stands in the place of an outcome for a photo that was not looked at yet."""
 _FAILED = {
+    LEFT: "the photo is left to the next job, since the budget of this one was spent",
     Outcome.UNREADABLE: "the photo could not be read",
     Outcome.TOO_LARGE: "the photo is too large",
     Outcome.MISSING: "the photo was gone when it was fetched",

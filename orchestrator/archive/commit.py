@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from itertools import islice
 from pathlib import PurePosixPath
 
 from headcount.collections.photos import collection_id
@@ -18,9 +20,13 @@ from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, quoted
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import rollback_since
+from orchestrator.archive.cut import CutPhotos
 
 Staged = Mapping[str, Sequence[Sequence[str]]]
-"""Staged fragments by table, in the order of the commit: those of each shard, in shard order."""
+"""Staged fragments by table, in the order of the commit: those of each shard, in shard order.
+A shard that the job leaves has none."""
+LISTS_AT_ONCE = 50
+"""Lists of replaced photos that are held against the shards that a job leaves at a time."""
 
 
 def commit_job(
@@ -39,8 +45,8 @@ def commit_job(
     ``staged``: the fragments of the shards, if they were read already.
     Faces go first, so that every photo in the table has its faces.
     """
-    keys = JobKeys(spec.job_id)
-    of_pack = PackKeys(pack.pack_id)
+    keys, began = JobKeys(spec.job_id), time.monotonic()
+    of_pack, cut = PackKeys(pack.pack_id), CutPhotos(store, keys)
 
     def require_ours() -> None:
         require_none_under_way(store)
@@ -49,10 +55,11 @@ def commit_job(
     refuse_if_rolled_back(store, spec)
     require_ours()
     _delete_left_over(store, spec, of_pack, s3)
+    kept = _kept(store, keys, plan)
     for key, shards in (staged or _staged(store, spec, plan, of_pack)).items():
         table = Table(store.uri, key, s3)
         require_ours()
-        _delete_replaced(table, store, spec, plan)
+        _delete_replaced(table, spec, _replaced(store, keys, plan, cut, kept))
         if not _is_in(table, spec):
             _require_fitting(table, store, spec, key, shards)
             require_ours()
@@ -64,6 +71,7 @@ def commit_job(
         faces=Table(store.uri, of_pack.faces, s3).version,
         gallery=Table(store.uri, of_pack.gallery, s3).version,
         at=now(),
+        seconds=time.monotonic() - began,
     )
     store.put_new(keys.commit, versions.to_bytes())
 
@@ -71,7 +79,7 @@ def commit_job(
 def require_staged(
     store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
 ) -> Staged:
-    """Fragments that the job's shards staged.
+    """Fragments that the job's shards staged, but those of shards that it leaves.
 
     Raises FatalError where something that is yet to be committed is not there any more; shards of
     which that is so are done anew when the job is resumed.
@@ -86,16 +94,17 @@ def require_staged(
 
 def _staged(store: Store, spec: JobSpec, plan: PlanRecord, pack: PackKeys) -> Staged:
     keys = JobKeys(spec.job_id)
-    found = [
-        find_record(store, keys.done(shard_name(number)), DoneMarker)
-        for number in range(plan.shards)
-    ]
-    markers = [marker for marker in found if marker is not None]
-    if len(markers) < len(found):
-        raise _to_be_done_anew(spec, len(found) - len(markers))
+    cut = CutPhotos(store, keys).units
+    units = [shard_name(number) for number in range(plan.shards)]
+    markers = {  # what a shard that was cut staged all the same is not committed
+        unit: find_record(store, keys.done(unit), DoneMarker) for unit in units if unit not in cut
+    }
+    done = {unit: marker for unit, marker in markers.items() if marker is not None}
+    if len(done) < len(markers):
+        raise _to_be_done_anew(spec, len(markers) - len(done))
     return {  # faces first
-        pack.faces: [marker.face_fragments for marker in markers],
-        pack.photos: [marker.photo_fragments for marker in markers],
+        pack.faces: [done[unit].face_fragments if unit in done else () for unit in units],
+        pack.photos: [done[unit].photo_fragments if unit in done else () for unit in units],
     }
 
 
@@ -158,9 +167,9 @@ def refuse_if_rolled_back(store: Store, spec: JobSpec) -> None:
         )
 
 
-def _delete_replaced(table: Table, store: Store, spec: JobSpec, plan: PlanRecord) -> None:
+def _delete_replaced(table: Table, spec: JobSpec, replaced: Iterator[tuple[str, ...]]) -> None:
     """Delete earlier jobs' rows of photos that changed or are gone."""
-    for photos in _replaced(store, spec, plan):
+    for photos in replaced:
         table.delete(
             f"{in_collection(collection_id(spec.photos or ''))} "
             f"AND job_id != {quoted(spec.job_id)} AND {any_of('photo', photos)}"
@@ -190,7 +199,26 @@ def _jobs_in(table: Table, where: str) -> set[str]:
     }
 
 
-def _replaced(store: Store, spec: JobSpec, plan: PlanRecord) -> Iterator[tuple[str, ...]]:
-    keys = JobKeys(spec.job_id)
-    for number in range(plan.replaced_lists):
-        yield read_record(store, keys.replaced(number), ReplacedRecord).photos
+def _replaced(
+    store: Store, keys: JobKeys, plan: PlanRecord, cut: CutPhotos, kept: Set[str]
+) -> Iterator[tuple[str, ...]]:
+    """Yield the photos whose old rows go.
+
+    Not those of shards that the job leaves, nor those that its shards could not get at.
+    """
+    records = (
+        read_record(store, keys.replaced(number), ReplacedRecord)
+        for number in range(plan.replaced_lists)
+    )
+    while some := [record.photos for record in islice(records, LISTS_AT_ONCE)]:
+        stay = kept | cut.among({photo for photos in some for photo in photos})
+        for photos in some:
+            if gone := tuple(photo for photo in photos if photo not in stay):
+                yield gone
+
+
+def _kept(store: Store, keys: JobKeys, plan: PlanRecord) -> frozenset[str]:
+    """The photos of which the job's shards made no row, since they could not get at them."""
+    units = (shard_name(number) for number in range(plan.shards))
+    markers = (find_record(store, keys.done(unit), DoneMarker) for unit in units)
+    return frozenset(photo for marker in markers if marker for photo in marker.kept)

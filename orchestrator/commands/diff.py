@@ -8,10 +8,13 @@ from typing import Any
 import click
 
 from headcount.assignments.diff import diff_assignments
-from headcount.contract.layout import PackKeys
-from headcount.errors import FatalError
+from headcount.contract import results
+from headcount.contract.layout import JobKeys, PackKeys
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
+from headcount.errors import FatalError, HeadcountError
 from headcount.rosters.changes import diff_absences
-from headcount.storage import Store
+from headcount.storage import Store, open_store
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.people.latest_assignments import (
@@ -31,20 +34,21 @@ SHOWN = 20
 @archive_option
 @json_option
 def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -> int:
-    """Compare JOB_B with JOB_A; without them, the last two jobs.
+    """Compare JOB_B with JOB_A; without them, the last two jobs over all photos.
 
     Shows new and gone faces, moved photos, faces in other clusters, changed names, merged and split
-    clusters, and expected people who are newly absent or were found again.
+    clusters, and expected people who are newly absent or were found again. Where JOB_B read photos
+    anew, also the faces that were found and lost there.
     """
     store = existing_archive(archive, load_s3())
     one, other = _jobs(store, job_a, job_b)
     (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
-    diff = diff_assignments(before, after)
+    diff = followed(store, one, other) or diff_assignments(before, after)
     absences = diff_absences(*(expectations_of(store, job) for job in (one, other)))
     counts = {**diff["counts"], **absences["counts"]}
-    found = {"job_a": one, "job_b": other, **diff, **absences, "counts": counts}
+    found = {**diff, **absences, "job_a": one, "job_b": other, "counts": counts}
     if as_json:
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
@@ -53,14 +57,30 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     return 0
 
 
+def followed(store: Store, one: str, other: str) -> dict[str, Any] | None:
+    """The differences as job ``other`` wrote them, where it read photos anew since job ``one``.
+
+    Faces have other ids then, and only the job knew which is which. None where its diff.json is
+    not there any more, or is about other jobs.
+    """
+    spec = find_record(store, JobKeys(other).spec, JobSpec)
+    try:
+        diff = json.loads(open_store(spec.out, load_s3()).get(results.DIFF).data) if spec else {}
+    except (HeadcountError, ValueError):
+        return None
+    reread = diff.get("reread", {}) if isinstance(diff, dict) else {}
+    return diff if (reread.get("since"), reread.get("job_id")) == (one, other) else None
+
+
 def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
     """The ids of the two jobs to compare: as given, or the last two over the same photos.
 
-    A job that is not given has the other's model pack: in another pack faces have other ids.
+    First looks are compared only where they are given: they tell of some photos. A job that is not
+    given has the other's model pack: in another pack faces have other ids.
     """
     if one and other:
         return one, other
-    done = finished_jobs(store)
+    done = [job for job in finished_jobs(store) if not _is_first_look(store, job)]
     if not other:
         other = next((job for job in reversed(done) if _kept(store, job)), None)
     if one and other:
@@ -72,6 +92,11 @@ def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
             if _kept(store, job_id) == kept:
                 return job_id, other
     raise FatalError(f"{store.uri} has no two jobs over the same photos yet")
+
+
+def _is_first_look(store: Store, job_id: str) -> bool:
+    spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+    return spec is not None and spec.first is not None
 
 
 def _kept(store: Store, job_id: str) -> tuple[str, PackKeys] | None:
@@ -99,6 +124,8 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"expected people: {counted(counts['new_absences'], 'new absence')}, "
             f"{counts['ended_absences']:,} that ended"
         )
+    if "reread" in found:
+        text += reread_lines(found["reread"])
     text += [f"new    {f['photo']}  {f['face_id']}" for f in found["new_faces"][:SHOWN]]
     text += [f"gone   {f['photo']}  {f['face_id']}" for f in found["gone_faces"][:SHOWN]]
     text += [
@@ -121,6 +148,23 @@ def lines(found: dict[str, Any]) -> list[str]:
     ]
     text += [_absence("absent", row) for row in found["new_absences"][:SHOWN]]
     text += [_absence("found ", row) for row in found["ended_absences"][:SHOWN]]
+    return text
+
+
+def reread_lines(reread: dict[str, Any]) -> list[str]:
+    """Lines about photos that the later job read anew: the counts, then some of the faces."""
+    counts = reread["counts"]
+    readings = " or ".join(str(n) for n in sorted({p["reading"] for p in reread["photos"]}))
+    text = [
+        f"{counted(counts['photos'], 'photo')} read anew by reading {readings}: "
+        f"{counted(counts['found'], 'face')} found, {counts['lost']:,} lost; "
+        f"{counted(counts['named'], 'face')} named, {counts['unnamed']:,} not named any more"
+    ]
+    for kind in ("found", "lost"):
+        text += [
+            f"{kind:<6} {f['photo']}  {f['face_id']}  {_name(f.get('before') or f.get('after'))}"
+            for f in reread[kind][:SHOWN]
+        ]
     return text
 
 

@@ -20,7 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.run import crew
 from orchestrator.console.progress import make_reporter
-from orchestrator.console.summary import exit_code
+from orchestrator.console.summary import exit_code, reference_lines
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 
@@ -63,6 +63,9 @@ def command(
         click.echo(done.model_dump_json(include={"references", "pack"}, indent=1))
     else:
         _tell(done.references)
+        reread, older = (done.counts.get(f"{of}_references", 0) for of in ("reread", "older"))
+        for line in reference_lines(reread, older, done.reading):
+            click.echo(line)
         if passed := done.counts.get("forgotten_references"):
             click.echo(
                 f"{counted(passed, 'reference')} skipped: their people were forgotten "
@@ -74,6 +77,10 @@ def command(
 def _tell(references: tuple[ReferenceReport, ...]) -> None:
     good = [reference for reference in references if reference.good]
     for reference in references:
+        if reference.good and reference.reason:
+            click.echo(
+                f"kept: {printable(reference.photo)} ({reference.person}): {reference.reason}"
+            )
         if not reference.good:
             said = "not used" if reference.refused else "withdrawn"
             photo = printable(reference.photo)

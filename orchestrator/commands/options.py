@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
+from headcount.contract.record import now
 from headcount.contract.stored.jobs import TABLE_FORMATS
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import PROFILES, Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.jobs.submit import open_archive
+from orchestrator.jobs.until import end_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +53,26 @@ class RereadType(click.ParamType[int | str]):
         return int(value)
 
 
+reread_option = click.option(
+    "--reread",
+    type=RereadType(),
+    metavar="N|all",
+    help="Read anew so many photos of an older reading, those first that may gain most.",
+)
+
+
+def check_until(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Return the time as it was given. Raises a usage error for one that is none, or past."""
+    if value is not None:
+        try:
+            end_of(value, now())
+        except FatalError as error:
+            raise click.BadParameter(str(error), context, parameter) from error
+    return value
+
+
 first_option = click.option(
     "--first",
     type=click.IntRange(min=1),
@@ -75,6 +97,21 @@ def model_options(command: F) -> F:
     return command
 
 
+BUDGET_OPTIONS = (
+    click.option(
+        "--until",
+        metavar="TIME",
+        callback=check_until,
+        help="Begin no more photos after it: HH:MM, or a date and time. The rest is left.",
+    ),
+    click.option(
+        "--worker-hours",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="H",
+        help="Begin no more photos once workers spent so many hours on them.",
+    ),
+)
+"""Limits of a job, after which it leaves the rest to the next one."""
 JOB_OPTIONS = (
     click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
     click.option(
@@ -121,23 +158,8 @@ JOB_OPTIONS = (
         show_default=True,
         help="Clusters: 1 for few wrong merges, 0 for few split people.",
     ),
-    click.option(
-        "--reread",
-        type=RereadType(),
-        metavar="N|all",
-        help="Read anew so many photos of an older reading, those first that may gain most.",
-    ),
-    click.option(
-        "--until",
-        metavar="TIME",
-        help="Begin no more photos after it: HH:MM, or a date and time. The rest is left.",
-    ),
-    click.option(
-        "--worker-hours",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="H",
-        help="Begin no more photos once workers spent so many hours on them.",
-    ),
+    reread_option,
+    *BUDGET_OPTIONS,
     click.option(
         "--format",
         "formats",
@@ -152,6 +174,13 @@ JOB_OPTIONS = (
 def job_options(command: F) -> F:
     """Add the options of a job request to a command: people, profile, thresholds, formats."""
     for option in reversed(JOB_OPTIONS):
+        command = option(command)
+    return command
+
+
+def budget_options(command: F) -> F:
+    """Add --until and --worker-hours to a command."""
+    for option in reversed(BUDGET_OPTIONS):
         command = option(command)
     return command
 

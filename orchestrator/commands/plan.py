@@ -13,17 +13,36 @@ from typing import Any
 import click
 
 from headcount.contract.record import now
-from headcount.contract.stored.jobs import JobSpec
+from headcount.contract.stored.jobs import JobSpec, ProgressRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
-from headcount.text import counted
-from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
+from headcount.text import counted, older_reading
+from orchestrator.commands.options import (
+    budget_options,
+    first_option,
+    json_option,
+    load_s3,
+    load_settings,
+    model_options,
+    reread_option,
+)
 from orchestrator.commands.run import crew
+from orchestrator.console.forecast import forecast
 from orchestrator.console.progress import duration, make_reporter
+from orchestrator.jobs.budget import budget_of
 from orchestrator.jobs.estimate import Sample, run_sample, survey
+from orchestrator.jobs.reread import Gain
 from orchestrator.jobs.submit import check_sources, make_spec
 from orchestrator.jobs.supervisor import Supervisor
+
+CLASSES = {
+    Gain.NO_FACE: "without a face",
+    Gain.FAILED: "that failed",
+    Gain.UNNAMED: "without a name",
+    Gain.REST: "with a name",
+}
+"""The classes of photos of an older reading, in words."""
 
 
 @click.command()
@@ -36,6 +55,7 @@ from orchestrator.jobs.supervisor import Supervisor
 )
 @click.option("--all-objects", is_flag=True, help="Treat every object as a photo.")
 @click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too.")
+@reread_option
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
@@ -50,6 +70,8 @@ from orchestrator.jobs.supervisor import Supervisor
     show_default=True,
     help="Estimate the time with this many such workers.",
 )
+@budget_options
+@first_option
 @model_options
 @json_option
 def command(
@@ -75,11 +97,19 @@ def command(
             **wishes,
         )
         check_sources(spec, s3)
-        estimate, chosen = survey(open_store(spec.archive, s3), spec, s3, sample)
+        store = open_store(spec.archive, s3)
+        estimate, chosen = survey(store, spec, s3, sample)
+        budget = budget_of(store, spec)
     found: dict[str, Any] = estimate.as_dict()
     if chosen:
-        sampled = run_sample(spec, chosen, partial(work_here, settings=settings, s3=s3))
+        run = partial(work_here, settings=settings, s3=s3)
+        sampled = run_sample(spec.model_copy(update={"first": None}), chosen, run)
         found |= reckoned(sampled, estimate.planned_photos, workers)
+        if budget is not None:
+            found["budget"] = forecast(budget, as_progress(sampled, found)).as_dict()
+        if estimate.first:
+            planned = estimate.first["planned_photos"]
+            found["first"] = estimate.first | scaled(sampled, planned, workers)
     click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found, workers)))
     return 0
 
@@ -101,10 +131,29 @@ def work_here(store: Store, spec: JobSpec, *, settings: Settings, s3: S3Settings
 
 def reckoned(sample: Sample, photos: int, workers: int) -> dict[str, Any]:
     """Estimate of faces, worker-hours, seconds and the end, for a job that begins now."""
-    scaled = sample.scaled_to(photos)
-    seconds = scaled["worker_hours"] * 3600 / workers
-    end = now() + timedelta(seconds=seconds)
-    return {"sample": asdict(sample), **scaled, "seconds": seconds, "end": end.isoformat()}
+    found = scaled(sample, photos, workers)
+    end = now() + timedelta(seconds=found["seconds"])
+    return {"sample": asdict(sample), **found, "end": end.isoformat()}
+
+
+def scaled(sample: Sample, photos: int, workers: int) -> dict[str, float]:
+    """Estimate of faces, worker-hours and seconds for so many photos."""
+    found = sample.scaled_to(photos)
+    return {**found, "seconds": found["worker_hours"] * 3600 / workers}
+
+
+def as_progress(sample: Sample, found: dict[str, Any]) -> ProgressRecord:
+    """Snapshot of the estimated job as it begins, at the rate of the sample."""
+    photos = found["planned_photos"]
+    return ProgressRecord(
+        job_id="",
+        stage="embed",
+        updated=now(),
+        photos_total=photos,
+        outcomes=sample.outcomes,
+        worker_seconds=sample.seconds,
+        photos_per_second=photos / found["seconds"],
+    )
 
 
 def size(number: int) -> str:
@@ -120,8 +169,12 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"{counted(found['other_objects'], 'other object')} left alone",
         f"to do: {counted(found['planned_photos'], 'photo')}, "
         f"{size(found['planned_bytes'])} ({found['new']:,} new, "
-        f"{found['changed']:,} changed); {found['known']:,} known, {found['removed']:,} removed",
+        f"{found['changed']:,} changed{_again(found)}); {found['known']:,} known, "
+        f"{found['removed']:,} removed",
+        *_older_lines(found),
     ]
+    if first := found["first"]:
+        lines.append(first_line(first))
     if "sample" not in found:
         return lines if not found["planned_photos"] else [*lines, "faces and time: --sample 50"]
     return [
@@ -130,4 +183,33 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
         f"worker-hours on machines like this one; with {counted(workers, 'worker')} "
         f"{duration(found['seconds'])}, until {found['end'][:16]} UTC, if begun now "
         f"(by a sample of {counted(found['sample']['photos'], 'photo')})",
+        *([found["budget"]["line"]] if "budget" in found else []),
     ]
+
+
+def _again(found: dict[str, Any]) -> str:
+    return f", {found['reread']:,} read anew" if found["reread"] else ""
+
+
+def _older_lines(found: dict[str, Any]) -> list[str]:
+    """Lines about known photos of an older reading, and those that are to be read anew."""
+    if not found["older_reading"]:
+        return []
+    lines = [f"{older_reading(found['older_reading'])} ({_classes(found['older_by_class'])})"]
+    if found["reread"]:
+        lines.append(f"read anew, in this order: {_classes(found['reread_by_class'])}")
+    return lines
+
+
+def _classes(numbers: dict[str, int]) -> str:
+    told = [f"{number:,} {CLASSES[Gain(gain)]}" for gain, number in numbers.items() if number]
+    return ", ".join(told) or "all searched more thoroughly than this job would"
+
+
+def first_line(first: dict[str, Any]) -> str:
+    """Line of a first look in words: what it takes of the whole."""
+    line = (
+        f"a first look: {counted(first['photos'], 'photo')} drawn at random, of which "
+        f"{first['planned_photos']:,} to do, {size(first['planned_bytes'])}"
+    )
+    return f"{line}; about {duration(first['seconds'])}" if "seconds" in first else line

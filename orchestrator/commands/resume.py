@@ -21,6 +21,7 @@ from orchestrator.commands.run import crew
 from orchestrator.commands.status import read_status
 from orchestrator.console.progress import make_reporter
 from orchestrator.console.summary import exit_code, print_summary
+from orchestrator.jobs.first_look import ended_first_look, go_on_with_all
 from orchestrator.jobs.supervisor import Supervisor
 
 
@@ -38,16 +39,23 @@ from orchestrator.jobs.supervisor import Supervisor
     "--detach", is_flag=True, help="Leave the work to the `headcount supervise` that runs."
 )
 def command(job: str, archive: str, workers: int, detach: bool) -> int:
-    """Go on with JOB, whether paused, cancelled, failed or interrupted; only the rest is done."""
+    """Go on with JOB, whether paused, cancelled, failed or interrupted; only the rest is done.
+
+    After a first look that is done, a new job goes on with all photos.
+    """
     s3 = load_s3()
     store = existing_archive(archive, s3)
     read_status(store, job)  # refuses a job that is not there
+    spec = read_record(store, JobKeys(job).spec, JobSpec)
+    settings = load_settings(model=spec.model)
+    if ended_first_look(store, spec):
+        spec = go_on_with_all(store, spec, settings, s3)
+        click.echo(f"job {job} was a first look: job {spec.job_id} goes on with all", err=True)
+        job = spec.job_id
     let_go_on(store, job)
     if detach:
         click.echo(f"job {job} goes on as soon as a supervisor sees it")
         return 0
-    spec = read_record(store, JobKeys(job).spec, JobSpec)
-    settings = load_settings(model=spec.model)
     with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
         tick = pool.check if pool else lambda: None
         finished = Supervisor(

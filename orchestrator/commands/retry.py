@@ -69,11 +69,18 @@ def command(
     earlier = read_record(store, JobKeys(job).spec, JobSpec)
     if earlier.photos is None:
         raise FatalError(f"job {job} only enrolled people: it has no photos to try again")
+    if earlier.first is not None:
+        raise FatalError(
+            f"job {job} is a first look at some photos: `headcount resume {job}` goes on with all, "
+            "and a later job can try again what failed"
+        )
     created = now()
     changes: dict[str, object] = {
         "job_id": new_job_id(created),
         "created": created,
         "retries": outcomes,
+        "reread": None,
+        **dict.fromkeys(("until", "worker_hours", "ends")),  # the budget was JOB's own
         "out": canonical_uri(out) if out else earlier.out,
     }
     spec = earlier.model_copy(update=changes)

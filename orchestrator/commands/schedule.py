@@ -20,6 +20,7 @@ from orchestrator.commands.options import (
     load_settings,
 )
 from orchestrator.jobs.submit import check_expected, make_request, open_archive
+from orchestrator.jobs.until import clock_of
 from orchestrator.schedules.cron import Cron
 from orchestrator.schedules.schedule import Scheduler, add_schedule, remove_schedule, states
 
@@ -51,6 +52,8 @@ def add(
     The results of each run lie in the archive, under nights/NAME/DATE/.
     """
     when = Cron.parse(cron, timezone)
+    if wishes["until"] and clock_of(wishes["until"]) is None:
+        raise click.BadParameter("every run is to end by it: give a time such as 06:00", None, None)
     settings = load_settings(model=model)
     request = make_request(photos=photos, archive=archive, settings=settings, **wishes)
     record = request.model_dump() | {

@@ -14,7 +14,9 @@ from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, 
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
+from headcount.text import counted, older_reading
 from orchestrator.archive.catalogue import undone_jobs
+from orchestrator.archive.cut import find_cut
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
@@ -22,8 +24,10 @@ from orchestrator.commands.options import (
     json_option,
     load_s3,
 )
+from orchestrator.console.forecast import forecast
 from orchestrator.console.progress import STAGES, bound, rate
-from orchestrator.console.summary import expected_line
+from orchestrator.console.summary import expected_line, left_line
+from orchestrator.jobs.budget import budget_of
 
 
 @click.command()
@@ -65,6 +69,8 @@ def find_status(
     finished = find_record(store, keys.finished, FinishedRecord)
     progress = find_record(store, keys.progress, ProgressRecord)
     plan = find_record(store, keys.plan, PlanRecord)
+    cut = find_cut(store, keys)
+    budget = None if finished or cut else budget_of(store, spec)
     flag = stopped(store, job)
     running = flag.state if flag else progress.stage if progress else "submitted"
     state = finished.state if finished else running
@@ -74,9 +80,12 @@ def find_status(
         "job_id": job,
         "state": state,
         "photos": spec.photos,
+        "first": spec.first,
         "plan": plan.model_dump(mode="json") if plan else None,
         "progress": progress.model_dump(mode="json") if progress else None,
         "finished": finished.model_dump(mode="json") if finished else None,
+        "left": cut.model_dump(mode="json", exclude={"version", "units"}) if cut else None,
+        "budget": forecast(budget, progress).as_dict() if budget else None,
     }
 
 
@@ -88,13 +97,21 @@ def lines_of(status: dict[str, Any]) -> list[str]:
         plan = status["plan"]
         lines.append(
             f"plan: {plan['photos']:,} photos, {plan['new']:,} new, {plan['changed']:,} changed, "
-            f"{plan['known']:,} known, {plan['removed']:,} removed; {plan['shards']:,} shards"
+            f"{plan['known']:,} known, {plan['removed']:,} removed{_older(plan)}; "
+            f"{plan['shards']:,} shards"
         )
+        if status["first"] is not None:
+            drawn = min(status["first"], plan["photos"])
+            lines.append(f"a first look: {drawn:,} of them, drawn at random")
     if status["finished"]:
         finished = status["finished"]
         lines.append(finished["message"] or f"results: {finished['out']}")
+        if finished["left"]:
+            lines.append(left_line(finished["left"]))
         if finished["failures"]:
             lines.append(f"{finished['failures']:,} photos could not be processed")
+        if finished["older_reading"]:
+            lines.append(older_reading(finished["older_reading"]))
         if finished["expected"]:
             lines.append(expected_line(finished["expected"]))
         if status["progress"] and (what := bound(status["progress"]["stages"])):
@@ -106,4 +123,20 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             f"{record.shards_in_flight:,} shards in flight, {record.resent:,} sent again; "
             f"{rate(record)}"
         )
-    return lines
+    return lines + _budget_lines(status)
+
+
+def _older(plan: dict[str, Any]) -> str:
+    """Clause about known photos of an older reading; empty where there are none."""
+    if not plan["older_reading"]:
+        return ""
+    return f", {plan['older_reading']:,} of an older reading, {plan['reread']:,} read anew"
+
+
+def _budget_lines(status: dict[str, Any]) -> list[str]:
+    """The line of a running job about what its budget lets it do."""
+    if status["finished"]:
+        return []
+    if left := status["left"]:
+        return [f"{left['reason']}: {counted(left['photos'], 'photo')} left to the next job"]
+    return [status["budget"]["line"]] if status["budget"] else []

@@ -49,10 +49,19 @@ def command(
     if as_json:
         click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
         return 0
+    fresh = plan.new + plan.changed if spec.first is None else plan.planned_photos
     click.echo(
-        f"{plan.photos:,} photos, {plan.planned_photos:,} of them new or changed, "
-        f"in {plan.shards:,} shards",
+        f"{looked_at(spec.first, plan.photos)}, {fresh:,} of them new or changed, "
+        + (f"{plan.reread:,} read anew, " if plan.reread else "")
+        + f"in {plan.shards:,} shards",
         err=True,
     )
     click.echo(spec.job_id)
     return 0
+
+
+def looked_at(first: int | None, photos: int) -> str:
+    """The photos that a job is about in words: all, or those of a first look."""
+    if first is None:
+        return f"{photos:,} photos"
+    return f"a first look: {min(first, photos):,} of {photos:,} photos"

@@ -23,7 +23,7 @@ from orchestrator.archive.catalogue import JobQueue
 from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
 from orchestrator.console.metrics import Measured, Watch
 from orchestrator.console.progress import Lines
-from orchestrator.console.summary import exit_code
+from orchestrator.console.summary import exit_code, left_line
 from orchestrator.jobs.concurrent import ConcurrentJobs, Tick
 from orchestrator.jobs.lease import LeaseLost
 from orchestrator.jobs.submit import open_archive
@@ -170,4 +170,6 @@ def drive(
         return 1
     watch.metrics.end(job_id, finished.state)
     click.echo(f"job {job_id} done: {finished.out}", err=True)
+    if finished.left:
+        click.echo(f"job {job_id}: {left_line(finished.left)}", err=True)
     return exit_code(finished)

@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from headcount.contract import results
+from headcount.contract.reading import FIRST
 from headcount.contract.stored.jobs import FinishedRecord
 from headcount.contract.vocabulary import PROCESSED
 from headcount.rosters.statuses import Status
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
-from headcount.text import counted
+from headcount.text import counted, older_reading
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
@@ -41,6 +42,8 @@ def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
     summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
     for line in summary_lines(summary):
         click.echo(line)
+    if finished.left:
+        click.echo(left_line(finished.left))
     if finished.reference_failures:
         click.echo(
             f"{counted(finished.reference_failures, 'reference photo')} could not be used; "
@@ -65,6 +68,14 @@ def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
     return exit_code(finished)
 
 
+def left_line(photos: int) -> str:
+    """The line about photos that a job leaves, and how to go on."""
+    return (
+        f"{counted(photos, 'photo')} left, since the job's budget was spent: the next job over "
+        "this collection goes on with them"
+    )
+
+
 def exit_code(finished: FinishedRecord) -> int:
     """Exit code: 0 done, 1 failed or cancelled, 3 done with photos that could not be processed."""
     if finished.state != "done":
@@ -86,6 +97,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     outcomes, decisions = summary["outcomes"], summary["decisions"]
     bad = {o: n for o, n in outcomes.items() if o not in PROCESSED}
     lines = [
+        *_first_look_lines(summary),
         f"{counted(summary['photos'], 'photo')}: {outcomes.get('faces', 0):,} with faces, "
         f"{outcomes.get('no_face', 0):,} without"
         + (
@@ -112,8 +124,43 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         )
     if forgotten:
         lines.append(f"{counted(forgotten, 'expectation')} skipped: their people were forgotten")
+    if kept := summary.get("kept"):
+        lines.append(
+            f"{counted(kept, 'photo')} could not be reached: the archive has what it knew of "
+            f"{'it' if kept == 1 else 'them'}"
+        )
+    if older := summary.get("older_reading"):
+        lines.append(older_reading(older))
     more = (_change_lines, _unused_lines, _alike_lines, _ignored_lines, _removed_lines)
-    return lines + [line for told in more for line in told(summary)]
+    lines += [line for told in more for line in told(summary)]
+    return lines + reference_lines(
+        summary.get("references_reread", 0),
+        summary.get("references_older", 0),
+        summary.get("reading", FIRST),
+    )
+
+
+def reference_lines(reread: int, older: int, reading: int) -> list[str]:
+    """The lines about references that were read anew by a reading, and those that were not."""
+    lines = []
+    if reread:
+        lines.append(f"{counted(reread, 'reference')} read anew by reading {reading}")
+    if older:
+        lines.append(
+            f"{counted(older, 'reference')} could not be read anew by reading {reading} (the photo "
+            "is out of reach, was changed, or shows no face that can be used): as it was before"
+        )
+    return lines
+
+
+def _first_look_lines(summary: dict[str, Any]) -> list[str]:
+    """The lines about a first look: how few photos it is of, and how to go on."""
+    if not summary.get("sample"):
+        return []
+    return [
+        f"a first look: {summary['photos']:,} of {counted(summary['sample_of'], 'photo')}, drawn "
+        f"at random; `headcount resume {summary['job_id']}` goes on with all"
+    ]
 
 
 def expected_line(statuses: Mapping[str, int]) -> str:

@@ -47,6 +47,9 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
             f"another job has taken in {spec.photos} since job {spec.job_id} was planned: "
             "nothing is missing from the archive, start a new job for what is new"
         )
+    if plan is not None:  # a cut named shards of that plan
+        fence()
+        store.delete(keys.cut)
     return plan_job(store, spec, s3)
 
 

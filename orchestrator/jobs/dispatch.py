@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import islice
 
 from headcount.broker.client import Broker
 from headcount.contract.layout import JobKeys, is_shard
 from headcount.contract.messages import UnitMessage
-from headcount.contract.record import find_record
-from headcount.contract.stored.jobs import DoneMarker, FailedMarker, PlanRecord
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import (
+    CutRecord,
+    DoneMarker,
+    FailedMarker,
+    PlanRecord,
+    ShardManifest,
+)
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts, control
 from headcount.settings import Settings
 from headcount.storage import Store
+from headcount.text import counted
+from orchestrator.archive.cut import record_cut
+from orchestrator.jobs.budget import Budget
 from orchestrator.jobs.flights import NEVER, Flights
 from orchestrator.jobs.guard import JobGuard
 from orchestrator.jobs.progress import Progress, Reporter
@@ -76,22 +86,32 @@ class Dispatcher:
         self._progress = progress
         self._reporter = reporter
         self._sent_before: set[str] = set()
+        self._taken: set[str] = set()
         self._hinted = False
 
-    def drive(self, units: Iterator[str], plan: PlanRecord | None = None) -> None:
+    def drive(
+        self,
+        units: Iterable[str],
+        plan: PlanRecord | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         """Send units and wait for them, never more in flight than the window's share.
 
-        ``plan`` gives the totals that progress is measured by. Raises JobStopped, LeaseLost, and
+        ``plan`` gives the totals that progress is measured by. Once ``budget`` is spent, units that
+        no worker has begun are left to the next job. Raises JobStopped, LeaseLost, and
         FatalError where a unit failed for good or an outage lasts too long.
         """
         self._wait_for_forget()
         self._clear_failures()
-        units = self._adopt(units)
-        more, outage = True, Outage()
-        while more or self._flights:
+        left, outage = deque(units), Outage()
+        self._adopt(left)
+        while left or self._flights:
             began = time.monotonic()
             try:
-                more = more and self._top_up(units)
+                if budget and plan and (reason := self._spent(budget)):
+                    self._cut(left, plan, reason)
+                    budget = None
+                self._top_up(left)
                 self._look()
                 self._guard.raise_if_stopped()
                 self._guard.require_lease()
@@ -107,26 +127,58 @@ class Dispatcher:
                 time.sleep(self._settings.poll_seconds)
         self._progress.snapshot(plan, force=True)
 
-    def _adopt(self, units: Iterator[str]) -> Iterator[str]:
+    def _adopt(self, units: Iterable[str]) -> None:
         """Note units that an earlier supervisor sent and workers still have: not sent again."""
         first = list(islice(units, self._settings.window))
         with suppress(TransientError):
             heartbeats = self._broker.heartbeats(self._keys.job_id, first)
             in_hand = {u for u, beat in heartbeats.items() if beat.get("state") == "working"}
             self._sent_before = in_hand | self._broker.waiting(self._keys.job_id)
-        return chain(first, units)
 
-    def _top_up(self, units: Iterator[str]) -> bool:
-        """Send units until the window is full. False where none is left to send."""
-        while len(self._flights) < self._window.share(self._keys.job_id):
-            unit = next(units, None)
-            if unit is None:
-                return False
+    def _top_up(self, left: deque[str]) -> None:
+        """Send units until the window is full or none is left to send."""
+        while left and len(self._flights) < self._window.share(self._keys.job_id):
+            unit = left.popleft()
             if unit in self._sent_before:
                 self._flights.begin(unit, time.monotonic())
             else:
                 self.send(unit)
-        return True
+
+    def _spent(self, budget: Budget) -> str | None:
+        """The reason to begin no more shards; None while there is budget left."""
+        totals, hand = self._progress.totals, self._flights.worker_seconds(time.monotonic())
+        mean = totals.seconds / totals.shards if totals.shards else 0.0
+        return budget.spent(now(), totals.seconds + hand, mean)
+
+    def _cut(self, left: deque[str], plan: PlanRecord, reason: str) -> None:
+        """Record that the next job does what no worker has begun; ``left`` is what is to be sent.
+
+        Units that workers have in hand stay in flight. It may be called again if it raised.
+        """
+        self._guard.confirm_lease()
+        self._taken |= self._broker.take_back(self._keys.job_id)
+        for unit in self._sent_before.difference(self._taken).intersection(left):
+            self._flights.begin(unit, time.monotonic())
+        idle = {u for u in self._flights if u in self._taken and not self._flights[u].state}
+        begun = [unit for unit in self._flights if unit not in idle]
+        units = tuple(sorted(idle.union(left).difference(begun)))
+        if not units:
+            left.clear()
+            return
+        photos = plan.planned_photos - self._progress.totals.photos - self._photos_of(begun)
+        cut = CutRecord(at=now(), reason=reason, units=units, photos=photos)
+        cut = record_cut(self._store, self._keys, cut)
+        self._flights.drop(cut.units)
+        rest = [unit for unit in left if unit not in {*cut.units, *self._flights}]
+        left.clear()
+        left.extend(rest)
+        self._progress.leave(cut)
+        self._reporter.warn(f"{reason}: {counted(cut.photos, 'photo')} left to the next job")
+
+    def _photos_of(self, shards: Iterable[str]) -> int:
+        """Number of photos in some shards."""
+        records = (read_record(self._store, self._keys.shard(u), ShardManifest) for u in shards)
+        return sum(len(record.photos) for record in records)
 
     def send(self, unit: str) -> None:
         """Send a unit to its queue. Where that fails it is in flight as overdue, and sent later."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +19,10 @@ from headcount.contract.stored.jobs import (
 )
 from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
-from orchestrator.jobs.plan import State, Tally, states_of
+from orchestrator.jobs.compare import State
+from orchestrator.jobs.first_look import Reservoir
+from orchestrator.jobs.plan import Tally, pack_id_of, states_of
+from orchestrator.jobs.reread import rereading
 
 
 @dataclass(slots=True)
@@ -36,6 +38,12 @@ class Estimate:
     removed: int = 0
     planned_photos: int = 0
     planned_bytes: int = 0
+    older_reading: int = 0
+    older_by_class: dict[str, int] = field(default_factory=dict)
+    reread: int = 0
+    reread_by_class: dict[str, int] = field(default_factory=dict)
+    first: dict[str, int] | None = None
+    """Photos of a first look, and how many of them it would plan, with their bytes."""
     formats: Counter[str] = field(default_factory=Counter)
 
     def add(self, state: State, info: ObjectInfo) -> None:
@@ -46,8 +54,16 @@ class Estimate:
         self.photos += 1
         self.formats[PurePosixPath(info.key).suffix.lower().lstrip(".") or "none"] += 1
         if state is not State.KNOWN:
-            self.planned_photos += 1
-            self.planned_bytes += info.size
+            self._add_planned(info)
+
+    def add_reread(self, info: ObjectInfo) -> None:
+        """Count one known photo that is to be read anew."""
+        self.reread += 1
+        self._add_planned(info)
+
+    def _add_planned(self, info: ObjectInfo) -> None:
+        self.planned_photos += 1
+        self.planned_bytes += info.size
 
     def as_dict(self) -> dict[str, object]:
         """The counts for JSON, the most frequent format first."""
@@ -73,40 +89,39 @@ class Sample:
         }
 
 
-class Reservoir:
-    """Uniform random sample of at most ``size`` items of a stream; the same for the same stream.
-
-    Vitter's algorithm R (ACM TOMS 11, 1985).
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._seen = 0
-        self._random = random.Random(0)  # noqa: S311 - a sample, not a secret
-        self.items: list[ObjectInfo] = []
-
-    def offer(self, item: ObjectInfo) -> None:
-        """Take the next item of the stream into account."""
-        self._seen += 1
-        if len(self.items) < self._size:
-            self.items.append(item)
-            return
-        place = self._random.randrange(self._seen)
-        if place < self._size:
-            self.items[place] = item
-
-
 def survey(
     store: Store, spec: JobSpec, s3: S3Settings, sample: int
 ) -> tuple[Estimate, list[ObjectInfo]]:
-    """Count the photos the job would plan; choose ``sample`` of them, in key order."""
-    estimate, tally, chosen = Estimate(), Tally(), Reservoir(sample)
-    for state, info in states_of(store, spec, s3, tally):
-        estimate.add(state, info)
-        if state in (State.NEW, State.CHANGED):
+    """Count the photos the job would plan; choose ``sample`` of them, in key order.
+
+    Where the spec is a first look, what that would plan of its photos is counted too.
+    """
+    estimate, tally = Estimate(), Tally()
+    chosen: Reservoir[ObjectInfo] = Reservoir(sample)
+    drawn: Reservoir[tuple[State, ObjectInfo]] = Reservoir(spec.first or 0, spec.job_id)
+    pack_id = pack_id_of(store, spec)
+    with rereading(store, spec, pack_id, survey=True) as old:
+        for state, info in states_of(store, spec, s3, tally, pack_id=pack_id, settled=old.offer):
+            estimate.add(state, info)
+            if state is not State.REMOVED:
+                drawn.offer((state, info))
+            if state in (State.NEW, State.CHANGED):
+                chosen.offer(info)
+        for info in old.chosen():
+            estimate.add_reread(info)
             chosen.offer(info)
+    estimate.older_reading = old.older
+    estimate.older_by_class = {str(gain): count for gain, count in old.classes.items()}
+    estimate.reread_by_class = old.chosen_by_class()
     estimate.bytes, estimate.other_objects = tally.bytes, tally.others
+    if spec.first is not None:
+        estimate.first = _first_look(drawn.items)
     return estimate, sorted(chosen.items, key=lambda info: info.key)
+
+
+def _first_look(drawn: list[tuple[State, ObjectInfo]]) -> dict[str, int]:
+    sizes = [info.size for state, info in drawn if state is not State.KNOWN]
+    return {"photos": len(drawn), "planned_photos": len(sizes), "planned_bytes": sum(sizes)}
 
 
 def run_sample(
@@ -117,6 +132,7 @@ def run_sample(
         root = canonical_uri(folder)
         small = spec.model_copy(
             update={"people": None, "archive": root, "out": root + "out/", "annotate": 0}
+            | dict.fromkeys(("until", "worker_hours", "ends"))
         )
         store = open_store(root)
         _write_plan(store, small, photos)

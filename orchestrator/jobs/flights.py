@@ -22,6 +22,8 @@ class Flight:
     last_heard: float
     last_check: float
     photos: int = 0
+    began: float | None = None
+    """The first heartbeat of the worker that has it in hand."""
     heartbeat: Heartbeat | None = None
     """The last heartbeat; where its worker died the broker keeps it for some seconds."""
 
@@ -31,6 +33,7 @@ class Flight:
             return False
         self.heartbeat, self.last_heard = heartbeat, moment
         self.photos = int(heartbeat.get("photos", 0))
+        self.began = moment if self.began is None else self.began
         return True
 
     def may_be_done(self, moment: float) -> bool:
@@ -77,6 +80,10 @@ class Flights:
         """Photos that workers have done of the units in flight."""
         return sum(flight.photos for flight in self._flights.values())
 
+    def worker_seconds(self, moment: float) -> float:
+        """Seconds that workers have had units in hand that are in flight."""
+        return sum(moment - f.began for f in self._flights.values() if f.began is not None)
+
     def begin(self, unit: str, moment: float) -> Flight:
         """Add a unit, or begin it anew, heard of at this moment."""
         flight = self._flights[unit] = Flight(last_heard=moment, last_check=moment)
@@ -85,6 +92,11 @@ class Flights:
     def end(self, unit: str) -> None:
         """Remove a unit that is done."""
         del self._flights[unit]
+
+    def drop(self, units: Iterable[str]) -> None:
+        """Remove those of the units that are in flight: they are not waited for any more."""
+        for unit in units:
+            self._flights.pop(unit, None)
 
     def overdue(self, units: Iterable[str], moment: float, patience: float) -> list[str]:
         """Those of the units that were not heard of for more than ``patience`` seconds."""

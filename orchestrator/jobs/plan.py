@@ -6,10 +6,7 @@ Everything streams: the listing and the archive's photos, both in key order, are
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import islice
-from typing import Literal
+from itertools import chain, islice
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -18,6 +15,7 @@ from headcount.collections import counts_as_photo, open_collection
 from headcount.collections.photos import collection_id
 from headcount.collections.places import is_container
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
+from headcount.contract.reading import FIRST
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord, LastCommitRecord
 from headcount.contract.stored.jobs import (
@@ -32,76 +30,38 @@ from headcount.contract.stored.jobs import (
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
-from headcount.settings import PROFILES, ProfileName
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
 from headcount.tables.filters import in_collection
+from headcount.tables.schemas import PHOTOS
 from headcount.tables.table import Table
+from orchestrator.jobs.compare import Known, Settled, State, compare, ignore
+from orchestrator.jobs.first_look import draw
+from orchestrator.jobs.reread import Rereading, rereading
 from orchestrator.jobs.roster import check_roster
 
 KEYS_AT_ONCE = 1 << 16
 """Keys that are held against a roster at a time."""
 REPLACED_CHUNK = 2_000
 """Keys per object that lists photos whose old rows are to be deleted."""
-
-
-class State(StrEnum):
-    """State of a photo relative to the archive."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    KNOWN = "known"
-    REMOVED = "removed"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A photo as the archive has it."""
-
-    info: ObjectInfo
-    outcome: Outcome
-    profile: ProfileName | Literal[""] = "balanced"
-    """Profile it was searched with; empty: it must be searched again."""
-
-    def settles(self, info: ObjectInfo, profile: ProfileName) -> bool:
-        """Whether it need not be searched again: same object, thorough enough, final outcome."""
-        if not self.profile:
-            return False
-        searched = PROFILES.index(self.profile) >= PROFILES.index(profile)
-        return self.info == info and searched and not self.outcome.may_change
-
-
-def compare(
-    listing: Iterable[ObjectInfo], known: Iterable[Known], profile: ProfileName
-) -> Iterator[tuple[State, ObjectInfo]]:
-    """Merge a listing with the archive's photos, both in key order; yield each photo's state.
-
-    A photo that was searched less thoroughly than with ``profile`` counts as changed.
-    """
-    old = iter(known)
-    have = next(old, None)
-    for info in listing:
-        while have is not None and have.info.key < info.key:
-            yield State.REMOVED, have.info
-            have = next(old, None)
-        if have is None or have.info.key > info.key:
-            yield State.NEW, info
-            continue
-        same = have.settles(info, profile)
-        yield (State.KNOWN if same else State.CHANGED), info
-        have = next(old, None)
-    while have is not None:
-        yield State.REMOVED, have.info
-        have = next(old, None)
+_KNOWN = pa.schema(
+    [PHOTOS.field(name) for name in ("photo", "etag", "bytes", "outcome", "profile", "reading")]
+)
 
 
 def retried(
-    known: Iterable[Known], outcomes: Collection[Outcome], tally: Tally
+    known: Iterable[Known],
+    outcomes: Collection[Outcome],
+    tally: Tally,
+    settled: Settled = ignore,
 ) -> Iterator[tuple[State, ObjectInfo]]:
     """Yield each photo of the archive: changed if it has one of ``outcomes``, else known."""
     for have in known:
         tally.bytes += have.info.size
-        yield (State.CHANGED if have.outcome in outcomes else State.KNOWN), have.info
+        again = have.outcome in outcomes
+        if not again:
+            settled(have)
+        yield (State.CHANGED if again else State.KNOWN), have.info
 
 
 def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
@@ -127,6 +87,7 @@ class Tally:
         self.others = 0
         self.containers = 0
         self.bytes = 0
+        self.reread = 0
         self.planned = 0
         self.planned_bytes = 0
         self.shards = 0
@@ -146,14 +107,21 @@ def plan_job(
     keys = JobKeys(spec.job_id)
     tally = Tally()
     after = last_commit(store, spec)
-    states = states_of(store, spec, s3, tally, pack_id=pack_id)
-    planned = _changed(states, store, keys, tally)
-    for shard in cut_shards(planned, spec.limits):
-        unit = shard_name(tally.shards)
-        photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
-        store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
-        tally.shards += 1
-    plan = _record(tally, after)
+    pack_id = pack_id or pack_id_of(store, spec)
+    with rereading(store, spec, pack_id) as old:
+        states = states_of(store, spec, s3, tally, pack_id=pack_id, settled=old.offer)
+        states = _counted(states, tally)
+        if spec.first is not None:
+            states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
+        planned = _changed(states, store, keys, tally)
+        again = _reread(old.chosen(), store, keys, tally)
+        _write_shards(
+            chain(cut_shards(planned, spec.limits), cut_shards(again, spec.limits)),
+            store,
+            keys,
+            tally,
+        )
+    plan = _record(tally, old, after)
     if not plan.photos and spec.retries:
         raise FatalError(
             f"the archive has no photos of {spec.photos} yet, so there is nothing to try again: "
@@ -172,6 +140,17 @@ def plan_job(
     return plan
 
 
+def _write_shards(
+    shards: Iterable[tuple[ObjectInfo, ...]], store: Store, keys: JobKeys, tally: Tally
+) -> None:
+    """Write the manifest of each shard."""
+    for shard in shards:
+        unit = shard_name(tally.shards)
+        photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
+        store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
+        tally.shards += 1
+
+
 def _keys(states: Iterable[tuple[State, ObjectInfo]]) -> Iterator[pa.Array]:
     """The keys of a collection's photos, KEYS_AT_ONCE in each array."""
     keys = (info.key for state, info in states if state is not State.REMOVED)
@@ -180,14 +159,20 @@ def _keys(states: Iterable[tuple[State, ObjectInfo]]) -> Iterator[pa.Array]:
 
 
 def states_of(
-    store: Store, spec: JobSpec, s3: S3Settings, tally: Tally, *, pack_id: str | None = None
+    store: Store,
+    spec: JobSpec,
+    s3: S3Settings,
+    tally: Tally,
+    *,
+    pack_id: str | None = None,
+    settled: Settled = ignore,
 ) -> Iterator[tuple[State, ObjectInfo]]:
     """Yield each photo of the job's collection with its state; count other objects in ``tally``."""
     known = _known(store, spec, s3, pack_id or pack_id_of(store, spec))
     if spec.retries:
-        return retried(known, spec.retries, tally)
+        return retried(known, spec.retries, tally, settled)
     collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
-    return compare(_photos_of(collection, spec, tally), known, spec.profile)
+    return compare(_photos_of(collection, spec, tally), known, spec.profile, settled)
 
 
 def _nothing_found(uri: str, others: int, containers: int) -> str:
@@ -233,16 +218,13 @@ def _known(store: Store, spec: JobSpec, s3: S3Settings, pack_id: str | None) -> 
     table = Table(store.uri, PackKeys(pack_id).photos, s3)
     if not table.exists():
         return
-    rows = table.scan(
-        ["photo", "etag", "bytes", "outcome", "profile"],
-        where=in_collection(collection_id(spec.photos)),
-        order_by=["photo"],
-    )
-    for batch in rows:
-        for photo, etag, size, outcome, profile in zip(
+    collection = in_collection(collection_id(spec.photos))
+    for batch in table.scan(_KNOWN, where=collection, order_by=["photo"]):
+        for photo, etag, size, outcome, profile, reading in zip(
             *(column.to_pylist() for column in batch.columns), strict=True
         ):
-            yield Known(ObjectInfo(photo, etag, size), Outcome(outcome), profile)
+            info = ObjectInfo(photo, etag, size)
+            yield Known(info, Outcome(outcome), profile, FIRST if reading is None else reading)
 
 
 def pack_id_of(store: Store, spec: JobSpec) -> str | None:
@@ -254,13 +236,21 @@ def pack_id_of(store: Store, spec: JobSpec) -> str | None:
     return archive.model.pack_id if archive else None
 
 
+def _counted(
+    states: Iterable[tuple[State, ObjectInfo]], tally: Tally
+) -> Iterator[tuple[State, ObjectInfo]]:
+    """Yield the photos as they are, and count their states."""
+    for state, info in states:
+        tally.states[state] += 1
+        yield state, info
+
+
 def _changed(
     states: Iterable[tuple[State, ObjectInfo]], store: Store, keys: JobKeys, tally: Tally
 ) -> Iterator[ObjectInfo]:
     """Yield the photos to embed; meanwhile write lists of keys whose old rows must be deleted."""
     replaced: list[str] = []
     for state, info in states:
-        tally.states[state] += 1
         if state in (State.CHANGED, State.REMOVED):
             replaced.append(info.key)
             if len(replaced) == REPLACED_CHUNK:
@@ -272,6 +262,18 @@ def _changed(
             yield info
     if replaced:
         _write_replaced(store, keys, replaced, tally)
+
+
+def _reread(
+    photos: Iterator[ObjectInfo], store: Store, keys: JobKeys, tally: Tally
+) -> Iterator[ObjectInfo]:
+    """Yield known photos to embed anew; list them as those whose old rows must be deleted."""
+    while some := list(islice(photos, REPLACED_CHUNK)):
+        _write_replaced(store, keys, [info.key for info in some], tally)
+        tally.reread += len(some)
+        tally.planned += len(some)
+        tally.planned_bytes += sum(info.size for info in some)
+        yield from some
 
 
 def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally) -> None:
@@ -286,7 +288,7 @@ def last_commit(store: Store, spec: JobSpec) -> str:
     return record.job_id if record and record.made else ""
 
 
-def _record(tally: Tally, after: str) -> PlanRecord:
+def _record(tally: Tally, old: Rereading, after: str) -> PlanRecord:
     states = tally.states
     return PlanRecord(
         photos=states[State.NEW] + states[State.CHANGED] + states[State.KNOWN],
@@ -301,4 +303,6 @@ def _record(tally: Tally, after: str) -> PlanRecord:
         after=after,
         planned_photos=tally.planned,
         planned_bytes=tally.planned_bytes,
+        older_reading=old.older,
+        reread=tally.reread,
     )

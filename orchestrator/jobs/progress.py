@@ -8,7 +8,7 @@ from typing import Protocol
 
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import now
-from headcount.contract.stored.jobs import DoneMarker, PlanRecord, ProgressRecord
+from headcount.contract.stored.jobs import CutRecord, DoneMarker, PlanRecord, ProgressRecord
 from headcount.errors import TransientError
 from headcount.storage import Store
 from orchestrator.jobs.flights import Flights
@@ -53,6 +53,7 @@ class Totals:
     shards: int = 0
     photos: int = 0
     faces: int = 0
+    seconds: float = 0.0
     outcomes: dict[str, int] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
 
@@ -61,6 +62,7 @@ class Totals:
         self.shards += 1
         self.photos += marker.photos
         self.faces += marker.faces
+        self.seconds += marker.seconds
         for outcome, number in marker.outcomes.items():
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
         for stage, seconds in marker.stages.items():
@@ -75,7 +77,8 @@ class Progress:
         self._keys = keys
         self._reporter = reporter
         self._flights = flights
-        self._totals = Totals()
+        self.totals = Totals()
+        self._left = self._shards_left = 0
         self._stage = ""
         self._entered = self._began = time.monotonic()
         self._began_with = 0
@@ -93,11 +96,15 @@ class Progress:
 
     def count(self, marker: DoneMarker) -> None:
         """Add a shard's done marker to the totals."""
-        self._totals.add(marker)
+        self.totals.add(marker)
+
+    def leave(self, cut: CutRecord) -> None:
+        """Leave the shards of a cut out of what is to be done."""
+        self._left, self._shards_left = cut.photos, len(cut.units)
 
     def begin_rate(self) -> None:
         """Measure photos per second from now on: photos counted so far were done earlier."""
-        self._began, self._began_with = time.monotonic(), self._totals.photos
+        self._began, self._began_with = time.monotonic(), self.totals.photos
 
     def snapshot(self, plan: PlanRecord | None, *, force: bool = False) -> None:
         """Report the current counts; write them to the archive now and then, or if forced."""
@@ -112,8 +119,8 @@ class Progress:
                 self._reporter.warn(str(error))
 
     def _record(self, plan: PlanRecord | None, moment: float) -> ProgressRecord:
-        photos = self._totals.photos + self._flights.photos
-        total = plan.planned_photos if plan else 0
+        photos = self.totals.photos + self._flights.photos
+        total = plan.planned_photos - self._left if plan else 0
         rate = photos_per_second(photos - self._began_with, moment - self._began)
         return ProgressRecord(
             job_id=self._keys.job_id,
@@ -121,13 +128,14 @@ class Progress:
             updated=now(),
             photos_total=total,
             photos_done=min(photos, total) if total else photos,
-            faces=self._totals.faces,
-            outcomes=self._totals.outcomes,
-            stages=self._totals.stages,
-            shards_total=plan.shards if plan else 0,
-            shards_done=self._totals.shards,
+            faces=self.totals.faces,
+            outcomes=self.totals.outcomes,
+            stages=self.totals.stages,
+            shards_total=plan.shards - self._shards_left if plan else 0,
+            shards_done=self.totals.shards,
             shards_in_flight=len(self._flights),
             resent=self._flights.resent,
+            worker_seconds=self.totals.seconds,
             photos_per_second=rate,
             seconds_left=(total - photos) / rate if rate and total else None,
         )

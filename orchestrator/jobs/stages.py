@@ -19,6 +19,8 @@ from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, Spli
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.commit import faces_in
+from orchestrator.archive.cut import find_cut
+from orchestrator.jobs.budget import budget_of
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan, pack_of
 from orchestrator.jobs.dispatch import Dispatcher
 from orchestrator.jobs.guard import JobGuard
@@ -70,14 +72,18 @@ class Stages:
         """Drive the shards that are not done, in the job's share of the window."""
         with self._window.shared_by(spec.job_id, spec.priority):
             self._progress.enter("embed")
+            cut, budget = find_cut(self._store, self._keys), budget_of(self._store, spec)
             units = [shard_name(number) for number in range(plan.shards)]
+            if cut is not None:  # it holds, whatever is left of the budget
+                self._progress.leave(cut)
+                units, budget = sorted(set(units) - set(cut.units)), None
             done = self._done()
             for unit in units:
                 if unit in done:
                     marker = read_record(self._store, self._keys.done(unit), DoneMarker)
                     self._progress.count(marker)
             self._progress.begin_rate()
-            self._dispatcher.drive((unit for unit in units if unit not in done), plan)
+            self._dispatcher.drive([unit for unit in units if unit not in done], plan, budget)
 
     def reduce(self, spec: JobSpec, pack: PackRecord) -> DoneMarker:
         """Match, cluster and publish: in one task, or in several where the archive is large."""
@@ -97,14 +103,14 @@ class Stages:
         """Do a stage of several units."""
         self._progress.enter(stage)
         done = self._done()
-        self._dispatcher.drive(unit for unit in units if unit not in done)
+        self._dispatcher.drive([unit for unit in units if unit not in done])
 
     def _single(self, unit: str) -> DoneMarker:
         """Do a stage that is one unit; return its marker."""
         self._progress.enter(unit)
         marker = find_record(self._store, self._keys.done(unit), DoneMarker)
         if marker is None:
-            self._dispatcher.drive(iter([unit]))
+            self._dispatcher.drive([unit])
             marker = read_record(self._store, self._keys.done(unit), DoneMarker)
         return marker
 

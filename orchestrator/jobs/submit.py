@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.storage.uris import split_object_uri
 from orchestrator.archive.catalogue import job_ids, rollback_since
+from orchestrator.jobs.until import end_of
 
 
 def make_request(
@@ -57,9 +59,20 @@ def make_request(
     )
 
 
-def spec_of(request: JobRequest, out: str | None, settings: Settings) -> JobSpec:
-    """Spec of a new job for the request, with all defaults filled in."""
-    created = now()
+def spec_of(
+    request: JobRequest,
+    out: str | None,
+    settings: Settings,
+    *,
+    began: datetime | None = None,
+    zone: tzinfo | None = None,
+) -> JobSpec:
+    """Spec of a new job for the request, with all defaults filled in.
+
+    ``began``: the moment after which its ``until`` comes, if not now; ``zone``: that of ``until``,
+    if not the machine's. Raises FatalError for an ``until`` that is none, or past.
+    """
+    created, until = now(), request.until
     job_id = new_job_id(created)
     asked = request.model_dump(include=set(JobRequest.model_fields))
     return JobSpec.model_validate(
@@ -67,6 +80,7 @@ def spec_of(request: JobRequest, out: str | None, settings: Settings) -> JobSpec
         | {
             "job_id": job_id,
             "created": created,
+            "ends": None if until is None else end_of(until, began or created, zone),
             "out": canonical_uri(out) if out else request.archive + JobKeys(job_id).results,
             "limits": Limits(
                 max_bytes=settings.max_bytes,
@@ -155,12 +169,13 @@ def interrupted_job(store: Store, spec: JobSpec) -> str | None:
         other = find_record(store, JobKeys(job_id).spec, JobSpec)
         if other and other.photos == spec.photos:
             latest = other  # job ids sort by time
-    if latest is None or not _same_request(latest, spec) or rollback_since(store, latest):
+    if latest is None or not same_request(latest, spec) or rollback_since(store, latest):
         return None
     finished = find_record(store, JobKeys(latest.job_id).finished, FinishedRecord)
     return latest.job_id if finished is None or finished.state == "failed" else None
 
 
-def _same_request(one: JobSpec, other: JobSpec) -> bool:
-    apart = {"job_id", "created", "limits"}
+def same_request(one: JobSpec, other: JobSpec) -> bool:
+    """Whether two jobs were asked for the same: what, where from and where to."""
+    apart = {"job_id", "created", "limits", "ends"}
     return one.model_dump(exclude=apart) == other.model_dump(exclude=apart)

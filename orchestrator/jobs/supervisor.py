@@ -17,6 +17,7 @@ from headcount.jobs import control
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store
+from orchestrator.archive.cut import find_cut
 from orchestrator.jobs.dispatch import Dispatcher
 from orchestrator.jobs.finished import done_record, failed_record
 from orchestrator.jobs.flights import Flights
@@ -113,7 +114,7 @@ class Supervisor:
 
     def _finish(self, spec: JobSpec, last: DoneMarker) -> FinishedRecord:
         prepared = read_record(self._store, self._keys.done(PREPARE), DoneMarker)
-        record = done_record(spec, prepared, last)
+        record = done_record(spec, prepared, last, find_cut(self._store, self._keys))
         self._end(record)
         self._clear_handed_on()
         return record

@@ -140,11 +140,14 @@ class Scheduler:
             self._tell(run, finished)
             return True
         if find_record(self.store, keys.spec, JobSpec) is None:
-            self._submit(self._spec(schedule, run.out).model_copy(update={"job_id": run.job_id}))
+            spec = self._spec(schedule, run.out, run.began)
+            self._submit(spec.model_copy(update={"job_id": run.job_id}))
         return False
 
-    def _spec(self, schedule: ScheduleRecord, out: str) -> JobSpec:
-        return spec_of(schedule.model_copy(update={"archive": self.store.uri}), out, self.settings)
+    def _spec(self, schedule: ScheduleRecord, out: str, began: datetime) -> JobSpec:
+        request = schedule.model_copy(update={"archive": self.store.uri})
+        zone = cron_of(schedule).zone
+        return spec_of(request, out, self.settings, began=began, zone=zone)
 
     def _begin(
         self, schedule: ScheduleRecord, latest: ScheduledRunRecord | None, due: datetime | None
@@ -155,7 +158,7 @@ class Scheduler:
         moment = due or began
         label = cron.label(moment) if due else f"{moment.astimezone(cron.zone):%Y-%m-%dT%H%M%S}"
         number = latest.number + 1 if latest else 1
-        spec = self._spec(schedule, self.store.uri + keys.results(label))
+        spec = self._spec(schedule, self.store.uri + keys.results(label), began)
         run = ScheduledRunRecord(
             schedule=schedule.name,
             number=number,
@@ -216,6 +219,7 @@ def ending_of(run: ScheduledRunRecord, finished: FinishedRecord) -> dict[str, ob
         "diff": run.out + "diff.json" if finished.state == "done" else None,
         "photos": finished.photos,
         "failures": finished.failures,
+        "left": finished.left,
         "expected": finished.expected,
         "new_absences": finished.new_absences,
         "ended_absences": finished.ended_absences,

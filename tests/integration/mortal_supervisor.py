@@ -18,18 +18,21 @@ VARYING = re.compile(r"\d{8}-\d{6}-\w{6}|(?<=/)\d{10}(?=\.)")
 """What differs between two supervisors of one job: its id, and the term of their lease."""
 
 
-def drive(archive: str, job_id: str, broker_url: str, graves: Path) -> None:
+def drive(
+    archive: str, job_id: str, broker_url: str, graves: Path, lost_seconds: float = 20.0
+) -> None:
     """Drive the job to its end, or to the first point where nobody died yet."""
     for deed in ("put", "put_new", "delete"):
         _mortal(DirectoryStore, deed, graves, _object)
     for deed in ("delete", "commit", "compact"):
         _mortal(Table, deed, graves, lambda table, *rest: Path(table.uri).name)
     _mortal(Broker, "send", graves, lambda _, message: message.unit)
+    _mortal(Broker, "take_back", graves, lambda *_: "embed")
     Supervisor(
         open_store(archive),
         job_id,
         broker=Broker(broker_url),
-        settings=Settings(poll_seconds=0.02),
+        settings=Settings(poll_seconds=0.02, lost_seconds=lost_seconds),
         s3=S3Settings(),
     ).run()
 

@@ -33,10 +33,12 @@ NAME = "Barack Obama"
 RUN = ("--format", "csv", "--format", "jsonl", "--format", "xlsx", "--annotate", "40")
 NOT_HERE = {
     "packs/<pack>/calibration.json",
+    "packs/<pack>/reading.json",
     "indexes/<index>/**",
     "jobs/<job>/suspects/<unit>/<attempt>.json",
     "jobs/<job>/replaced/<list>.json",
     "jobs/<job>/control.json",
+    "jobs/<job>/cut.json",
     "schedules/<schedule>.json",
     "schedules/<schedule>/nights/<night>.json",
     "schedules/<schedule>/told/<night>",
@@ -51,10 +53,11 @@ Where = tuple[str, str]
 
 @pytest.fixture(scope="module")
 def out(crew: None, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs, with the person enrolled and expected; and a trace in every other place."""
+    """A run, then a first look and a run with the person enrolled and expected; and more traces."""
     folder = tmp_path_factory.mktemp("everywhere")
     out, photos = folder / "out", samples / "photos"
-    for more in ((), ("--people", samples / "people", "--expected", samples / "expected.csv")):
+    known = ("--people", samples / "people", "--expected", samples / "expected.csv")
+    for more in ((), (*known, "--first", 4), known):
         ended = headcount("run", str(photos), "--out", str(out), *RUN, *map(str, more))
         assert ended.returncode == 0, ended.stderr
     plant(out, archive_of(out))

@@ -9,17 +9,18 @@ from itertools import pairwise, product
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headcount import decisions
 from headcount.contract.forgotten import forgotten_people
-from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
-from headcount.tables.filters import any_of, parts, quoted
+from headcount.decisions import DecisionRecord
+from headcount.tables.filters import quoted
 from headcount.tables.schemas import gallery_schema
 from workers.clustering.cluster import Pairs
+from workers.identity.find_marks import find_marks
 from workers.tables.columns import Numbers, as_bool, isin
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
+from workers.tables.photos import readings_of
 from workers.tables.rows import fixed_lists
 
 
@@ -201,57 +202,6 @@ def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
     return Answers(records, of_side(False), of_side(True))
 
 
-def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
-    """The face of this run that each mark means, by the mark's face id.
-
-    Found by that id; for faces of another pack or profile by place: the best overlap of boxes in
-    a photo of the same content.
-    """
-    ids = {mark.face_id for mark in marks}
-    here = set(faces["face_id"].filter(isin(faces["face_id"], ids)).to_pylist())
-    meant = {face: face for face in ids & here}
-    others = [mark for mark in marks if mark.face_id not in here and mark.content]
-    if not others:
-        return meant
-    photos = _photos_by_content(tables, {mark.content for mark in others})
-    wanted = pa.array(sorted(set(photos.values())), pa.string())
-    by_photo: defaultdict[str, list[tuple[str, tuple[float, float, float, float]]]]
-    by_photo = defaultdict(list)
-    inside = faces.filter(pc.is_in(faces["photo"], wanted))
-    for row in inside.select(["photo", "face_id", "x", "y", "w", "h"]).to_pylist():
-        box = (row["x"], row["y"], row["w"], row["h"])
-        by_photo[row["photo"]].append((row["face_id"], box))
-    for mark in others:
-        face = nearest_place(mark.box, by_photo.get(photos.get(mark.content, ""), ()))
-        if face is not None:
-            meant[mark.face_id] = face
-    return meant
-
-
-def nearest_place(
-    box: tuple[float, float, float, float],
-    faces: Iterable[tuple[str, tuple[float, float, float, float]]],
-) -> str | None:
-    """The face whose box overlaps ``box`` most; None below SAME_PLACE."""
-    best, most = None, SAME_PLACE
-    for face, other in faces:
-        shared = overlap(box, other)
-        if shared >= most:
-            best, most = face, shared
-    return best
-
-
-def _photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, str]:
-    """The collection's first photo of each of these contents."""
-    found: dict[str, str] = {}
-    for part in parts(sorted(contents)):
-        where = f"{tables.of_collection} AND {any_of('content', part)}"
-        rows = tables.photos.read(["photo", "content"], where=where)
-        for row in rows.to_pylist():
-            found[row["content"]] = min(row["photo"], found.get(row["content"], row["photo"]))
-    return found
-
-
 def enrol_named(
     tables: PackTables,
     faces: pa.Table,
@@ -338,7 +288,7 @@ def append_references(
         "content": [""] * len(people),
         **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(found.astype(np.float32)),
-        "reading": [None] * len(people),
+        "reading": readings_of(tables, chosen["photo"]),
     }
     confirm()
     tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))

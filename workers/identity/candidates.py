@@ -97,13 +97,21 @@ class UnclaimedFaces:
 
     @classmethod
     def of(
-        cls, faces: pa.Table, person_ids: pa.Array, rejected: Collection[tuple[str, str]]
+        cls,
+        faces: pa.Table,
+        person_ids: pa.Array,
+        rejected: Collection[tuple[str, str]],
+        inside: NDArray[np.bool_] | None = None,
     ) -> UnclaimedFaces:
-        """The unclaimed ones of the faces of a run; ``rejected`` are pairs of face and person."""
+        """The unclaimed ones of the faces of a run; ``rejected`` are pairs of face and person.
+
+        ``inside`` (one a face) says which are looked at; all where it is None.
+        """
         claimed = pc.is_in(
             faces["decision"], value_set=pa.array([Decision.MATCHED, Decision.INFERRED])
         )
-        rows = np.flatnonzero(~as_bool(claimed))
+        free_here = ~as_bool(claimed) if inside is None else ~as_bool(claimed) & inside
+        rows = np.flatnonzero(free_here)
         free = faces.take(pa.array(rows))
         photo, photos = factorize_sorted(free["photo"])
         similarity, discount, margin = (

@@ -14,9 +14,11 @@ from headcount.assignments.expectations import read_expectations
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import ArchiveRecord
-from headcount.contract.stored.jobs import PlanRecord
+from headcount.contract.stored.jobs import JobSpec, PlanRecord
+from headcount.decisions import SAME_PLACE, overlap
 from headcount.rosters.changes import EXPECTATIONS
-from workers.identity.apply_answers import nearest_place
+from headcount.tables.schemas import PHOTOS
+from workers.identity.same_photos import PHOTO_COLUMNS, in_present_frames, same_photos
 from workers.tables.columns import NONE, Numbers, index_of, one_array, take_or_null
 from workers.tables.pack_tables import PackTables
 
@@ -39,15 +41,20 @@ def previous_assignments(
     before = job_before(tables, job_id)
     if before is not None:
         return remap(read_assignments(tables, before), remapped)
+    return assignments_of_base(tables, job_id, faces)
+
+
+def assignments_of_base(tables: PackTables, job_id: str, faces: pa.Table) -> pa.Table:
+    """Assignments under the pack that the archive was made with, by this pack's faces; or empty."""
     base = base_tables(tables)
     assignments = None if base is None else base_assignments(tables, base, job_id, faces)
     return history.ASSIGNMENTS.empty_table() if assignments is None else assignments
 
 
 def previous_expectations(tables: PackTables, job_id: str) -> pa.Table:
-    """EXPECTATIONS of the job before ``job_id``, also under another pack; empty for the first."""
+    """EXPECTATIONS of the last whole run before ``job_id``, also under another pack; or empty."""
     for one in (tables, base_tables(tables)):
-        before = None if one is None else job_before(one, job_id)
+        before = None if one is None else whole_job_before(one, job_id)
         if one is not None and before is not None:
             return read_expectations(one.store, one.keys, one.collection, before)
     return EXPECTATIONS.empty_table()
@@ -79,6 +86,19 @@ def job_before(tables: PackTables, job_id: str) -> str | None:
     return history.latest_job(store, keys, collection, before=job_id)
 
 
+def whole_job_before(tables: PackTables, job_id: str) -> str | None:
+    """The last job before this one that was about all photos: first looks are passed over."""
+    before = job_before(tables, job_id)
+    while before is not None and _is_first_look(tables, before):
+        before = job_before(tables, before)
+    return before
+
+
+def _is_first_look(tables: PackTables, job_id: str) -> bool:
+    spec = find_record(tables.store, JobKeys(job_id).spec, JobSpec)
+    return spec is not None and spec.first is not None
+
+
 def read_assignments(tables: PackTables, job_id: str) -> pa.Table:
     """A job's assignments to the collection's faces."""
     return history.read_assignments(tables.store, tables.keys, tables.collection, job_id)
@@ -103,9 +123,9 @@ def remap_to_pack(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
 
 def _map_to_pack(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
     """FACE_ID_MAP from the base pack's faces to this pack's, in photos of unchanged content."""
-    photos = _same_photos(_contents(tables), _contents(base))
+    photos = same_photos(_photos(base), _photos(tables))
     theirs = base.faces.read(PLACED, where=base.of_collection)
-    return same_places(theirs, faces, photos)
+    return same_places(in_present_frames(theirs, photos), faces, one_array(photos["photo"]))
 
 
 def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
@@ -116,13 +136,6 @@ def same_places(theirs: pa.Table, mine: pa.Table, photos: pa.Array) -> pa.Table:
         for first in range(0, len(photos), PHOTOS_AT_ONCE)
     ]
     return pa.concat_tables([FACE_ID_MAP.empty_table(), *parts])
-
-
-def _same_photos(contents: pa.Table, others: pa.Table) -> pa.Array:
-    """The photos that have the same content in both tables."""
-    at = index_of(contents["photo"], others["photo"])
-    same = pc.equal(contents["content"], take_or_null(others["content"], at))
-    return one_array(contents["photo"].filter(pc.fill_null(same, False)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +173,18 @@ def _same_faces(theirs: dict[str, list[Placed]], mine: dict[str, list[Placed]]) 
 
 
 def _pairs(theirs: list[Placed], mine: list[Placed]) -> dict[str, str]:
-    """My face at the place of each of their faces in one photo; every face at most once."""
-    left, found = dict(mine), {}
-    for face, box in theirs:
-        same = nearest_place(box, left.items())
-        if same is not None:
+    """My face at the place of each of theirs in one photo, the best overlap first; none twice."""
+    shared = [(overlap(box, other), face, same) for face, box in theirs for same, other in mine]
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for most, face, same in sorted(shared, key=lambda pair: (-pair[0], *pair[1:])):
+        if most >= SAME_PLACE and face not in found and same not in taken:
             found[face] = same
-            del left[same]
+            taken.add(same)
     return found
 
 
-def _contents(tables: PackTables) -> pa.Table:
-    return tables.photos.read(["photo", "content"], where=tables.of_collection)
+def _photos(tables: PackTables) -> pa.Table:
+    schema = pa.schema([PHOTOS.field(name) for name in PHOTO_COLUMNS])
+    batches = tables.photos.scan(schema, where=tables.of_collection)
+    return pa.Table.from_batches(batches, schema=schema)

@@ -1,11 +1,12 @@
-"""Faces whose id has changed since the previous run: their photo has new bytes, or a new profile.
+"""Faces whose id has changed since the previous run: new bytes, another profile or reading.
 
 The version of the table of faces that the run used tells where they were and how they looked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -18,15 +19,17 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
 from headcount.decisions import DecisionRecord, FaceMark
-from headcount.tables.filters import any_of, parts, quoted
+from headcount.tables.filters import any_of, parts
 from workers.identity.previous_run import (
     FACE_ID_MAP,
     PLACED,
+    base_tables,
     job_before,
     read_assignments,
     same_places,
 )
-from workers.tables.columns import NONE, index_of, one_array
+from workers.identity.same_photos import in_other_frames, in_present_frames, unchanged_photos
+from workers.tables.columns import NONE, index_of, one_array, take_or_null
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.faces import DESCRIPTOR
 from workers.tables.pack_tables import PackTables
@@ -36,43 +39,83 @@ ALIKE = 0.8
 """Cosine from which two faces at one place of a photo, before and after, are one face: far above
 what two people reach (0.46 in one of 100,000 pairs, by the embedded pack). A photo that was
 replaced often has somebody else at the same place."""
+_TURNED = pa.schema(
+    [("photo", pa.string()), ("face_id", pa.string())]
+    + [(name, pa.float32()) for name in "xywh"]
+    + [("content", pa.string())]
+)
 COMPARED = 1 << 18
 """Faces whose old and new embeddings are held at a time: all ids are new where a whole collection
 was searched with another profile."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """The faces whose id has changed since the run before (``ids``, a FACE_ID_MAP).
+
+    ``turned`` are the earlier faces of photos with the same bytes that are turned or sized
+    otherwise now: PLACED as they are now, and ``content``.
+    """
+
+    ids: pa.Table
+    turned: pa.Table
+
+    @classmethod
+    def none(cls) -> Remapped:
+        """No face."""
+        return cls(FACE_ID_MAP.empty_table(), _TURNED.empty_table())
+
+
 def find_remapped(
     tables: PackTables, job_id: str, faces: pa.Table, embeddings: EmbeddingLookup
-) -> pa.Table:
-    """FACE_ID_MAP of faces whose id is gone though their photo is here, by place and likeness.
+) -> Remapped:
+    """Faces whose id is gone though their photo is here, by place and likeness.
 
-    Empty for the first run, and where a `forget` has removed the earlier version of the table.
+    In a photo whose bytes are the same place alone decides: it is the same face, and what an
+    earlier reading made of it may look otherwise. None for the first run, and where a `forget`
+    has removed the earlier version of the table.
     """
-    last = job_before(tables, job_id)
+    return remapped_since(tables, job_before(tables, job_id), faces, embeddings)
+
+
+def remapped_since(
+    tables: PackTables, last: str | None, faces: pa.Table, embeddings: EmbeddingLookup
+) -> Remapped:
+    """Faces whose id in the job ``last`` is gone though their photo is here."""
     if last is None:
-        return FACE_ID_MAP.empty_table()
+        return Remapped.none()
     assignments = read_assignments(tables, last)
     gone = assignments.filter(pc.is_in(assignments["photo"], value_set=one_array(faces["photo"])))
     gone = gone.filter(pc.invert(pc.is_in(face_keys(gone), value_set=face_keys(faces))))
     if not gone.num_rows:
-        return FACE_ID_MAP.empty_table()
-    before = _faces_with(tables, last, gone, PLACED)
+        return Remapped.none()
+    commit = find_record(tables.store, JobKeys(last).commit, CommitRecord)
+    before = _faces_with(tables, commit, gone, PLACED)
+    photos = one_array(pc.unique(before["photo"]))
+    same = unchanged_photos(tables, commit, photos)
+    placed = in_present_frames(before, same)
     added = np.flatnonzero(index_of(face_keys(faces), face_keys(assignments)) == NONE)
-    photos = pc.unique(before["photo"])
-    found = same_places(before, faces.select(PLACED).take(pa.array(added)), photos)
-    kept = [found.slice(0, 0)]
-    for some in (found.slice(at, COMPARED) for at in range(0, len(found), COMPARED)):
-        looked = _faces_with(tables, last, some, ["photo", "face_id", DESCRIPTOR])
+    found = same_places(placed, faces.select(PLACED).take(pa.array(added)), photos)
+    sure = pc.is_in(found["photo"], value_set=one_array(same["photo"]))
+    kept, asked = [found.filter(sure)], found.filter(pc.invert(sure))
+    for some in (asked.slice(at, COMPARED) for at in range(0, len(asked), COMPARED)):
+        looked = _faces_with(tables, commit, some, ["photo", "face_id", DESCRIPTOR])
         kept.append(_alike(some, looked, faces, embeddings))
-    return pa.concat_tables(kept)
+    return Remapped(pa.concat_tables(kept), _turned(placed, in_other_frames(same)))
+
+
+def _turned(placed: pa.Table, photos: pa.Table) -> pa.Table:
+    """Those of the placed faces that are in ``photos``, with the content of each one's photo."""
+    at = index_of(placed["photo"], photos["photo"])
+    content = take_or_null(photos["content"], at[at != NONE])
+    return placed.filter(pa.array(at != NONE)).append_column("content", content).cast(_TURNED)
 
 
 def _faces_with(
-    tables: PackTables, job_id: str, gone: pa.Table, columns: Sequence[str]
+    tables: PackTables, commit: CommitRecord | None, gone: pa.Table, columns: Sequence[str]
 ) -> pa.Table:
-    """Columns of the faces ``gone``, from the version of the table that an earlier job used."""
+    """Columns of the faces ``gone``, from the version of the table that a job committed."""
     table = tables.faces
-    commit = find_record(tables.store, JobKeys(job_id).commit, CommitRecord)
     if commit is None or not table.has(commit.faces):
         return table.read(columns, where="false")
     wanted, found = face_keys(gone), [table.read(columns, where="false")]
@@ -100,24 +143,65 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
 
 
 def remap_answers(
-    tables: PackTables, faces: pa.Table, remapped: pa.Table, *, confirm: Callable[[], None]
+    tables: PackTables, faces: pa.Table, remapped: Remapped, *, confirm: Callable[[], None]
 ) -> None:
-    """Add the new ids of remapped faces to the answers and references about them.
+    """Add the new ids of remapped faces to the answers about them.
 
-    The old ids stay in the answers, for a `rollback`. Doing it again changes nothing.
-    ``confirm`` raises where nothing may be written any more.
+    The old ids stay in the answers, for a `rollback`; their places go along with a photo that the
+    archive's own pack has turned otherwise. Doing it again changes nothing. ``confirm`` raises
+    where nothing may be written any more.
     """
-    if not remapped.num_rows:
+    turned = remapped.turned if base_tables(tables) is None else _TURNED.empty_table()
+    ids, places = remapped.ids, Places.of(turned, faces)
+    if not (ids.num_rows or places.contents):
         return
     for key, record in list(decisions.read(tables.store)):
         marked = pa.array([mark.face_id for mark in record.faces], pa.string())
-        about = remapped.filter(pc.is_in(remapped["face_id"], value_set=marked))
+        about = ids.filter(pc.is_in(ids["face_id"], value_set=marked))
+        more = places.applied(record)
         if about.num_rows:
-            more = with_marks(record, about, _marks(tables, faces, about))
-            if more != record:
-                confirm()
-                tables.store.put(key, more.to_bytes())
-    _remap_references(tables, remapped, confirm)
+            more = with_marks(more, about, _marks(tables, faces, about))
+        if more != record:
+            confirm()
+            tables.store.put(key, more.to_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The places of earlier faces in photos that are turned otherwise now, by face id.
+
+    ``contents`` are those of the photos, ``here`` the ids of the faces that a run has in them.
+    """
+
+    boxes: Mapping[str, tuple[float, float, float, float]]
+    contents: Collection[str]
+    here: Collection[str]
+
+    @classmethod
+    def of(cls, turned: pa.Table, faces: pa.Table) -> Places:
+        """The places of the ``turned`` faces of a Remapped."""
+        rows = turned.to_pylist()
+        boxes = {r["face_id"]: (r["x"], r["y"], r["w"], r["h"]) for r in rows}
+        inside = pc.is_in(faces["photo"], value_set=one_array(turned["photo"]))
+        here = faces["face_id"].filter(inside).to_pylist() if rows else ()
+        return cls(boxes, {row["content"] for row in rows}, frozenset(here))
+
+    def applied(self, record: DecisionRecord) -> DecisionRecord:
+        """An answer whose marks in the turned photos are where their faces are now.
+
+        Marks of faces that were gone before the photo was turned are known by their id alone:
+        nobody knows how it was turned then, and somebody else may be at that place.
+        """
+        marks = tuple(
+            mark.model_copy(update=self._change(mark)) if mark.content in self.contents else mark
+            for mark in record.faces
+        )
+        return record.model_copy(update={"faces": marks}) if marks != record.faces else record
+
+    def _change(self, mark: FaceMark) -> dict[str, object]:
+        if mark.face_id in self.boxes:
+            return {"box": self.boxes[mark.face_id]}
+        return {} if mark.face_id in self.here else {"content": ""}
 
 
 def with_marks(
@@ -156,15 +240,3 @@ def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[s
         )
         for row in faces.select(PLACED).take(pa.array(at)).to_pylist()
     }
-
-
-def _remap_references(tables: PackTables, remapped: pa.Table, confirm: Callable[[], None]) -> None:
-    """Give references that are remapped faces their new ids: a rejection looks for them by id."""
-    source = f"source = {quoted(tables.source)}"
-    meant = {(r["photo"], r["face_id"]): r["new_face_id"] for r in remapped.to_pylist()}
-    for row in tables.gallery.read(["photo", "etag"], where=source).to_pylist():
-        new_face_id = meant.get((row["photo"], row["etag"]))
-        if new_face_id is not None:
-            mine = f"photo = {quoted(row['photo'])} AND etag = {quoted(row['etag'])}"
-            confirm()
-            tables.gallery.update({"etag": quoted(new_face_id)}, f"{source} AND {mine}")

@@ -10,6 +10,7 @@ import pyarrow as pa
 from workers.identity.apply_answers import Answers, enrol_named, load_answers
 from workers.identity.inherit import inherit_names
 from workers.identity.remap import find_remapped, remap_answers
+from workers.identity.remap_references import remap_references
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 
@@ -37,8 +38,9 @@ def bring_up_to_date(
     """
     remapped = find_remapped(tables, job_id, faces, embeddings)
     remap_answers(tables, faces, remapped, confirm=confirm)
+    remap_references(tables, faces, embeddings, remapped.ids, confirm=confirm)
     answers = load_answers(tables, faces)
     if enrol:
         enrol_named(tables, faces, embeddings, answers, confirm=confirm)
         inherit_names(tables, job_id, faces, embeddings, answers, confirm=confirm)
-    return Known(answers, remapped)
+    return Known(answers, remapped.ids)

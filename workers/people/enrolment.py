@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -106,7 +106,7 @@ def enrol_people(
     held = _held(gallery, source.uri)
     known = {(h.person_id, h.photo): h.etag for h in held}
     fresh = [r for r in references if known.get(_key(r)) != r.photo.etag]
-    embedded = list(_embed(fresh, enrol, threads, progress))
+    embedded = embed_all(fresh, enrol, threads, progress)
     here = {_key(reference) for reference in references}
     gone = [h for h in held if (h.person_id, h.photo) not in here]
     again = {_key(reference) for reference in fresh}
@@ -222,16 +222,19 @@ def _note(
             audit.record(archive, "withdraw", person, references=references)
 
 
-def _embed(
+def embed_all(
     references: Sequence[Reference],
     enrol: Callable[[Reference], Enrolled],
     threads: int,
     progress: Callable[[], None],
-) -> Iterable[Enrolled]:
+) -> list[Enrolled]:
+    """Enrol references by several threads; ``progress`` is called after each."""
+    done = []
     with ThreadPoolExecutor(threads, "enrol") as pool:
         for enrolled in ordered_map(pool, enrol, references, ahead=2 * threads):
             progress()
-            yield enrolled
+            done.append(enrolled)
+    return done
 
 
 def enrol_one(reference: Reference, source: Store, pack: ModelPack, spec: JobSpec) -> Enrolled:
@@ -296,10 +299,11 @@ def _write(
     usable = [e for e in enrolled if e.embedding is not None]
     if usable:
         confirm()
-        gallery.append(_rows(usable, source))
+        gallery.append(reference_rows(usable, source))
 
 
-def _rows(enrolled: Sequence[Enrolled], source: str) -> pa.Table:
+def reference_rows(enrolled: Sequence[Enrolled], source: str) -> pa.Table:
+    """Rows of the gallery of enrolled references, each with an embedding."""
     embeddings = np.stack([e.embedding for e in enrolled if e.embedding is not None])
     boxes = [e.report.box or (0.0, 0.0, 0.0, 0.0) for e in enrolled]
     columns = {

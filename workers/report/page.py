@@ -14,7 +14,7 @@ from PIL import Image
 
 from headcount.contract.vocabulary import Decision
 from headcount.rosters.statuses import MISSING, NEAR_MISS
-from headcount.text import counted
+from headcount.text import counted, older_reading
 from workers.report import phrases
 from workers.report.labels import short_id
 from workers.report.missing_data import embedded_rows, plain_rows
@@ -47,6 +47,7 @@ def render(report: Report) -> str:
     text = page.render(
         report=report,
         sentence=phrases.sentence(report),
+        older=older_reading(report.older_reading).split("`") if report.older_reading else [],
         why=phrases.why,
         remedy=phrases.remedy,
         filter_words=filter_words,

@@ -103,6 +103,8 @@ def sentence(report: Report) -> str:
         parts.append(f"{number(report.missing.untold)} expected and not checked")
     if report.unprocessed:
         parts.append(f"{counted(report.unprocessed, 'photo')} could not be read")
+    if report.left:
+        parts.append(f"{counted(report.left, 'photo')} left to the next job")
     return f"{found}: {', '.join(parts)}." if parts else f"{found}."
 
 

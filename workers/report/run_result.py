@@ -33,12 +33,18 @@ class RunResult:
     expected_forgotten: int = 0
     absence_changes: dict[str, int] = field(default_factory=dict)
     """Numbers of `new_absences` and `ended_absences` since the run before, if it had a roster."""
+    sample_of: int | None = None
+    """Photos that those of a first look were drawn from; None of a run over all photos."""
     formats_removed: tuple[TableFormat, ...] = ()
     """Formats in which the run before wrote tables, and this one does not: they were removed."""
+    older_reading: int = 0
+    """Photos of the collection that were read by an older reading than this build's."""
+    left: int = 0
+    """Photos that the job leaves to the next one, since its budget was spent."""
 
     @property
     def photos(self) -> int:
-        """Number of photos of the collection."""
+        """Number of photos of the collection, or of a first look."""
         return sum(self.outcomes.values())
 
     @property

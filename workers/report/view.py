@@ -154,6 +154,12 @@ class Report:
     """Names of people whose references are alike, and how much."""
     expected_forgotten: int = 0
     """Pairs of photo and person that were passed over for the same reason."""
+    older_reading: int = 0
+    """Photos of the collection of an older reading than this build's."""
+    left: int = 0
+    """Photos that the job leaves to the next one, since its budget was spent."""
+    sample_of: int | None = None
+    """Photos that those of a first look were drawn from; None of a run over all photos."""
 
     @property
     def missing_total(self) -> int:

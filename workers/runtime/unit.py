@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from headcount.collections import open_collection
-from headcount.contract import forgotten
+from headcount.contract import forgotten, reading
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys, reduces
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import find_record, read_record
@@ -103,9 +103,9 @@ class Unit:
         return cls(context, context.open(message.archive), message.job_id, message.unit)
 
     def done(self, **report: Any) -> DoneMarker:
-        """The unit's done marker, with its report."""
+        """The unit's done marker, with its report and this build's reading."""
         who = {"unit": self.name, "attempt": self.attempt, "worker": self.context.worker}
-        return DoneMarker(**who, **report)
+        return DoneMarker(**who, reading=reading.READING, **report)
 
     @property
     def number(self) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from headcount.contract import reading
 from headcount.contract.stored.jobs import JobSpec, ManifestPhoto
 from headcount.contract.vocabulary import PROCESSED, Outcome, Photo
 from headcount.errors import TransientError
@@ -22,7 +23,7 @@ from headcount.tables.table import Table
 
 COLUMNS = (
     *("collection", "job_id", "profile", "photo", "bytes", "width", "height", "orientation"),
-    *("outcome", "faces", "content"),
+    *("outcome", "faces", "content", "reading"),
 )
 
 
@@ -42,24 +43,32 @@ def find_duplicates(
 ) -> dict[str, Duplicate]:
     """The archive's photos of these sizes, by content.
 
-    Only photos that were processed, with a profile at least as thorough as ``profile``. Asked once
-    per shard, by size: contents are not known yet.
+    Only photos that were processed, with a profile at least as thorough as ``profile`` and with
+    this build's reading: others are read anew. Asked once per shard, by size: contents are not
+    known yet.
     """
     sizes = sorted({photo.size for photo in photos if photo.size})
     if not sizes or not table.count():
         return {}
     profiles = PROFILES[PROFILES.index(profile) :]
-    looked_at = any_of("outcome", sorted(PROCESSED))
+    alike = f"{_of_this_reading()} AND {any_of('profile', profiles)}"
+    looked_at = f"{any_of('outcome', sorted(PROCESSED))} AND {alike}"
     duplicates: dict[str, Duplicate] = {}
     for part in parts(sizes):
         wanted = ", ".join(str(size) for size in part)
-        where = f"bytes IN ({wanted}) AND {looked_at} AND {any_of('profile', profiles)}"
+        where = f"bytes IN ({wanted}) AND {looked_at}"
         for row in table.read(COLUMNS, where=where).to_pylist():
             duplicate = _duplicate(row)
             best = duplicates.get(duplicate.photo.content)
             if duplicate.photo.content and (best is None or _rank(duplicate) < _rank(best)):
                 duplicates[duplicate.photo.content] = duplicate
     return duplicates
+
+
+def _of_this_reading() -> str:
+    """A filter of photos: the row was made with this build's reading; null is the first."""
+    made = f"reading = {reading.READING}"
+    return f"({made} OR reading IS NULL)" if reading.READING == reading.FIRST else made
 
 
 def _rank(duplicate: Duplicate) -> tuple[int, str, str]:
@@ -74,6 +83,7 @@ def _duplicate(row: Mapping[str, object]) -> Duplicate:
         etag="",
         size=int(str(row["bytes"])),
         outcome=Outcome(str(row["outcome"])),
+        reading=reading.READING,
         **{name: row[name] for name in names},  # type: ignore[arg-type]
     )
     collection, job_id = str(row["collection"]), str(row["job_id"])

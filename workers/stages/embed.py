@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract import reading
-from headcount.contract.forgotten import Box4, forgotten_places
+from headcount.contract.forgotten import Place, forgotten_places
+from headcount.contract.newest_reading import require_no_newer_reading
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
 from headcount.contract.vocabulary import Outcome, Photo
@@ -32,6 +33,8 @@ from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
 from workers.stages.duplicates import Duplicate, as_photo, copied_faces, find_duplicates
 from workers.stages.job_tables import job_tables
+from workers.stages.kept import keep_known
+from workers.stages.new_reading import begin_reading
 from workers.tables.rows import face_rows, photo_rows
 
 ANALYSING = ("decode", "detect", "align", "embed")
@@ -70,26 +73,42 @@ class Shard:
     copies: list[tuple[Photo, Duplicate]] = field(default_factory=list)
     stages: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
+    def without(self, kept: frozenset[str]) -> Shard:
+        """The shard without photos of which no row is made; they have neither faces nor copies."""
+        rows = [row for row, photo in enumerate(self.photos) if photo.key not in kept]
+        return replace(
+            self,
+            photos=[self.photos[row] for row in rows],
+            analyses=[self.analyses[row] for row in rows],
+            profiles=[self.profiles[row] for row in rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """The archive's photos and forgotten places, by content, before a shard is begun."""
 
     duplicates: Mapping[str, Duplicate]
-    forgotten: Mapping[str, list[Box4]]
+    forgotten: Mapping[str, list[Place]]
 
 
 def embed_shard(unit: Unit) -> DoneMarker:
-    """Process the photos of one shard and stage their rows."""
+    """Process the photos of one shard and stage their rows.
+
+    Raises FatalError where the archive has a newer reading than this worker's build.
+    """
     began = time.monotonic()
+    require_no_newer_reading(unit.store, unit.pack_keys)
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     job_tables(unit).grow(unit.record.dimensions)
+    begin_reading(unit)
     known = Known(_duplicates(unit, manifest), forgotten_places(unit.store))
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
     write_began = time.monotonic()
-    photo_fragments, face_fragments = _stage(unit, shard)
+    kept = keep_known(job_tables(unit), photos)
+    photo_fragments, face_fragments = _stage(unit, shard.without(kept))
     stages["write"] = time.monotonic() - write_began
     return unit.done(
         seconds=time.monotonic() - began,
@@ -100,7 +119,8 @@ def embed_shard(unit: Unit) -> DoneMarker:
         stages=dict(stages),
         photo_fragments=photo_fragments,
         face_fragments=face_fragments,
-        counts={"copied": len(shard.copies)},
+        counts={"copied": len(shard.copies), "kept": len(kept)},
+        kept=tuple(sorted(kept)),
     )
 
 

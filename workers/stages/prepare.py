@@ -6,22 +6,29 @@ import time
 from functools import partial
 
 from headcount import decisions
+from headcount.collections.photos import Reference
+from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE
+from headcount.contract.newest_reading import require_no_newer_reading
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from headcount.rosters.source import require_apart
-from workers.people.enrolment import enrol_one, enrol_people
+from headcount.storage import Store
+from workers.people.enrolment import Enrolled, enrol_one, enrol_people
+from workers.people.reread import Reread, reread_references
 from workers.people.roster import read_expected
 from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
+from workers.stages.new_reading import begin_reading
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
     """Make the archive ready for the job's pack, and bring its gallery up to the people folder.
 
     Raises FatalError where the archive's answers or the roster cannot be read: the
-    reduce stage needs them, and the job would fail when all else is done.
+    reduce stage needs them, and the job would fail when all else is done. Also where the archive
+    has a newer reading than this build.
     """
     began = time.monotonic()
     for _ in decisions.read(unit.store):
@@ -35,26 +42,51 @@ def prepare_job(unit: Unit) -> DoneMarker:
     )
     unit.store.put_new(ARCHIVE, first.to_bytes())
     keys = unit.pack_keys  # refuses an archive of another pack
+    require_no_newer_reading(unit.store, keys)
     unit.store.put_new(keys.record, record.to_bytes())
     tables = job_tables(unit)
     tables.create(record.dimensions)
+    begin_reading(unit)
     references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
+    reread = _reread(unit)
     return unit.done(
         seconds=time.monotonic() - began,
         pack=record,
-        references=references,
-        counts={"forgotten_references": passed_over},
+        references=reread.told(references, _people(unit).uri) if references else (),
+        counts={"forgotten_references": passed_over, **reread.counts},
     )
 
 
 def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
     """Enrol the job's people; gives the reports, and the number of references passed over."""
-    source = unit.context.open(unit.spec.people or "")
+    source = _people(unit)
     return enrol_people(
         source,
         job_tables(unit).gallery,
         unit.store,
         partial(enrol_one, source=source, pack=unit.pack, spec=unit.spec),
+        threads=unit.context.settings.threads,
+        confirm=unit.confirm,
+        progress=unit.count_photo,
+    )
+
+
+def _people(unit: Unit) -> Store:
+    """The people folder."""
+    return unit.context.open(unit.spec.people or "")
+
+
+def _reread(unit: Unit) -> Reread:
+    """Read references of an older reading anew, of the people folder and from elsewhere."""
+
+    def enrol(reference: Reference, source: Store) -> Enrolled:
+        return enrol_one(reference, source, pack=unit.pack, spec=unit.spec)
+
+    return reread_references(
+        job_tables(unit).gallery,
+        unit.context.open,
+        enrol,
+        forgotten=forgotten_people(unit.store),
         threads=unit.context.settings.threads,
         confirm=unit.confirm,
         progress=unit.count_photo,

@@ -21,6 +21,7 @@ from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
 from workers.identity.previous_run import previous_assignments
 from workers.identity.update import bring_up_to_date
+from workers.identity.whole_run import last_whole_assignments
 from workers.matching.likeness import Likeness
 from workers.matching.look_alikes import LookAlike, look_alikes
 from workers.people.gallery import Gallery, load_gallery
@@ -39,6 +40,7 @@ from workers.stages.assign import (
     linkage_rule,
     to_cluster,
 )
+from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
 from workers.stages.roll import call_roll
 from workers.stages.split_tasks import exchanged_edges, exchanged_matches
@@ -52,7 +54,8 @@ class _Inputs:
     """The gallery, people's answers, and the reports of the units that went before.
 
     ``remapped`` are the faces whose id has changed since the run before (FACE_ID_MAP). The roster
-    is without ``expected_forgotten`` lines, of people who were forgotten.
+    is without ``expected_forgotten`` lines, of people who were forgotten. ``told`` are the
+    assignments of the last whole run, where first looks came after it.
     """
 
     split: SplitRecord | None
@@ -63,6 +66,8 @@ class _Inputs:
     remapped: pa.Table
     roster: Roster
     expected_forgotten: int
+    look: FirstLook | None
+    told: pa.Table | None
     look_alikes: list[LookAlike]
 
     @property
@@ -98,6 +103,8 @@ def reduce_job(unit: Unit) -> DoneMarker:
         faces,
         names,
         previous,
+        told=inputs.told,
+        look=inputs.look,
         gallery=inputs.gallery,
         expected=expected,
         expected_forgotten=inputs.expected_forgotten,
@@ -111,7 +118,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         seconds=watch.seconds,
         shown=shown,
         threshold=inputs.threshold,
-        references_forgotten=inputs.references_forgotten,
+        prepared=inputs.prepared,
         roster=inputs.roster,
         look_alikes=inputs.look_alikes,
     )
@@ -149,6 +156,8 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         roster=roster,
         expected_forgotten=passed_over,
         look_alikes=look_alikes(gallery, unit.figures),
+        look=FirstLook.of(unit),
+        told=last_whole_assignments(tables, unit.job_id, faces, embeddings),
     )
     return faces, embeddings, inputs
 
@@ -221,6 +230,7 @@ def _call_roll(
         roster=inputs.roster,
         answers=inputs.answers,
         threshold=inputs.threshold,
+        look=inputs.look,
     )
 
 
@@ -256,6 +266,7 @@ def _done(unit: Unit, run: RunResult, watch: Stopwatch) -> DoneMarker:
         outcomes=run.outcomes,
         counts={
             "failures": sum(n for o, n in run.outcomes.items() if o not in PROCESSED),
+            "older_reading": run.older_reading,
             "people": run.people.num_rows,
             "people_found": run.people_found,
             "clusters": run.unnamed.num_rows,

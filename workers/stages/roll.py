@@ -6,8 +6,13 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.jobs import CutRecord, ShardManifest
 from headcount.rosters.read import Roster
+from headcount.rosters.statuses import LEFT
 from workers.identity.apply_answers import Answers
 from workers.identity.candidates import Search, UnclaimedFaces
 from workers.identity.roll_call import RollCall
@@ -16,7 +21,9 @@ from workers.matching.calibration import evidence_at
 from workers.matching.likeness import Likeness
 from workers.people.gallery import Gallery
 from workers.runtime.unit import Unit
+from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
+from workers.tables.columns import one_array
 
 _PHOTOS = ("photo", "outcome", "reason")
 
@@ -29,22 +36,51 @@ def call_roll(
     roster: Roster,
     answers: Answers,
     threshold: float,
+    look: FirstLook | None = None,
 ) -> tuple[pa.Table, pa.Table]:
-    """The faces, with the names that only the roster gives; the table of expectations."""
-    tables, gallery = job_tables(unit), likeness.gallery
-    photos = tables.photos.read(_PHOTOS, where=tables.of_collection).sort_by("photo")
-    roll = RollCall.of(roster.lines, photos, unit.spec.expected or "the roster")
+    """The faces, with the names that only the roster gives; the table of expectations.
 
-    def search() -> Search:
+    In a first look the names are given in all photos, and the table is of the drawn ones.
+    """
+    tables, gallery = job_tables(unit), likeness.gallery
+    photos = tables.photos.read(_PHOTOS, where=tables.of_collection)
+    if roster.lines:
+        photos = _with_left(unit, photos)
+    photos = photos.sort_by("photo")
+    source = unit.spec.expected or "the roster"
+    roll = RollCall.of(roster.lines, photos, source)
+
+    def search(inside: NDArray[np.bool_] | None = None) -> Search:
         ids = pa.array(gallery.person_ids, pa.string())
-        unclaimed = UnclaimedFaces.of(faces, ids, answers.against(faces))
+        unclaimed = UnclaimedFaces.of(faces, ids, answers.against(faces), inside)
         return Search(unclaimed, likeness, ids, threshold, unit.figures.margin)
 
     rule = roster_rule(unit, threshold)
     if rule is not None:
         faces = _with_expected_names(faces, roll, search(), rule, gallery=gallery, answers=answers)
     enrolled = dict(zip(gallery.person_ids, gallery.names, strict=True))
-    return faces, roll.table(photos, faces, search(), enrolled)
+    if look is None:
+        return faces, roll.table(photos, faces, search(), enrolled)
+    drawn = look.of_drawn(photos)
+    roll = RollCall.of(roster.lines, drawn, source)
+    expected = roll.table(drawn, look.of_drawn(faces), search(look.mask(faces)), enrolled)
+    return faces, look.sayable(expected, roll.scopes)
+
+
+def _with_left(unit: Unit, photos: pa.Table) -> pa.Table:
+    """The photos, with those that a budget left to the next job: nothing is said of them yet."""
+    cut = find_record(unit.store, unit.keys.cut, CutRecord)
+    if cut is None:
+        return photos
+    left = [
+        photo.key
+        for name in cut.units
+        for photo in read_record(unit.store, unit.keys.shard(name), ShardManifest).photos
+    ]
+    fresh = pa.array(left, pa.string())
+    fresh = fresh.filter(pc.invert(pc.is_in(fresh, value_set=one_array(photos["photo"]))))
+    said = [pa.array([text] * len(fresh), pa.string()) for text in (LEFT, None)]
+    return pa.concat_tables([photos, pa.table([fresh, *said], schema=photos.schema)])
 
 
 def roster_rule(unit: Unit, threshold: float) -> RosterRule | None:

@@ -16,25 +16,28 @@ import pyarrow.compute as pc
 
 from headcount import __version__
 from headcount.assignments import history
-from headcount.assignments.diff import diff_assignments
+from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
-from headcount.contract.record import now, read_record
-from headcount.contract.stored.jobs import DoneMarker, JobSpec, TableFormat
+from headcount.contract.record import find_record, now, read_record
+from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.identity.previous_run import previous_expectations
+from workers.identity.previous_run import job_before, previous_expectations
+from workers.identity.same_photos import reread_photos
 from workers.matching.look_alikes import LookAlike
 from workers.models.packs.of_archive import kept_by_cosine
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
 from workers.stages.assign import clusters_in, people_in
+from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
+from workers.tables.columns import one_array
 
 LINES_TOLD = 20
 """Numbers of lines that expect nobody, at most."""
@@ -51,18 +54,31 @@ def write_run(
     gallery: Gallery,
     expected: pa.Table,
     expected_forgotten: int = 0,
+    told: pa.Table | None = None,
+    look: FirstLook | None = None,
 ) -> RunResult:
     """Write the tables of a run, and keep its assignments and expectations for the next run.
 
-    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before,
-    ``expected_forgotten`` counts lines of the roster about people who were forgotten.
+    ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before, and
+    ``told`` those that changes are told since, where these are others. ``expected_forgotten``
+    counts lines of the roster about people who were forgotten. The tables of a first ``look`` are
+    of its photos; the assignments that are kept are of all.
     """
     with scratch() as folder:
         tables = _Tables(out, unit.spec, folder)
-        run = _write_tables(unit, tables, faces, names, gallery=gallery, expected=expected)
-        run = replace(run, expected_forgotten=expected_forgotten)
-        run = _keep(unit, tables, previous, run)
-    return replace(run, formats_removed=tuple(sorted(tables.removed)))
+        run = _write_tables(
+            unit, tables, faces, names, gallery=gallery, expected=expected, look=look
+        )
+        older = job_tables(unit).count_older()
+        run = replace(run, expected_forgotten=expected_forgotten, older_reading=older)
+        assignments = faces.select(history.ASSIGNMENTS.names)
+        _write_lineage(unit, tables, previous, told, assignments, look=look)
+        before = previous if told is None else told
+        run = _keep(unit, tables, before, assignments, run, look=look)
+    cut = find_record(unit.store, unit.keys.cut, CutRecord)
+    return replace(
+        run, formats_removed=tuple(sorted(tables.removed)), left=cut.photos if cut else 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +97,54 @@ class _Tables:
         self.removed.update(drop_formats(self.out, name, schema, keep=formats))
 
 
-def _keep(unit: Unit, tables: _Tables, previous: pa.Table, run: RunResult) -> RunResult:
+def _write_lineage(
+    unit: Unit,
+    tables: _Tables,
+    previous: pa.Table,
+    told: pa.Table | None,
+    assignments: pa.Table,
+    *,
+    look: FirstLook | None,
+) -> None:
+    """Keep the lineage since the run before, and write the one that is told."""
+    lineage = _lineage(unit, previous, assignments)
+    key = unit.pack_keys.lineage(job_tables(unit).collection, unit.job_id)
+    history.write_table(unit.fenced, key, lineage)
+    before = previous if told is None else told
+    shown = lineage if told is None else _lineage(unit, told, assignments)
+    if look is not None:
+        here = (look.of_drawn(some)["cluster_id"] for some in (assignments, before))
+        now, was = (one_array(pc.unique(clusters).drop_null()) for clusters in here)
+        shown = shown.filter(
+            pc.or_(pc.is_in(shown["cluster_id"], now), pc.is_in(shown["earlier_id"], was))
+        )
+    tables.write("lineage", results.LINEAGE, iter([shown]))
+
+
+def _lineage(unit: Unit, before: pa.Table, after: pa.Table) -> pa.Table:
+    """The lineage of the clusters of two jobs' assignments."""
+    found = changes(clusters_in(before), clusters_in(after), people_in(before), people_in(after))
+    return found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
+
+
+def _keep(
+    unit: Unit,
+    tables: _Tables,
+    previous: pa.Table,
+    assignments: pa.Table,
+    run: RunResult,
+    *,
+    look: FirstLook | None,
+) -> RunResult:
     """Keep this job's assignments and expectations, and write how they differ from the run before.
 
     The result has the numbers of absences that are new or ended, where anybody was expected before.
     """
     archived = job_tables(unit)
     collection = archived.collection
-    assignments = run.faces.select(history.ASSIGNMENTS.names)
-    found = changes(
-        clusters_in(previous), clusters_in(assignments), people_in(previous), people_in(assignments)
-    )
-    lineage = found.add_column(0, "job_id", pa.repeat(unit.job_id, len(found)))
-    key = unit.pack_keys.lineage(collection, unit.job_id)
-    history.write_table(unit.fenced, key, lineage)
-    tables.write("lineage", results.LINEAGE, iter([lineage]))
-    diff = diff_assignments(previous, assignments)
+    both = (previous, assignments) if look is None else map(look.of_drawn, (previous, assignments))
+    before_it, after_it = both
+    diff = diff_assignments(before_it, after_it) | _reread(unit, before_it, after_it)
     before, kept = previous_expectations(archived, unit.job_id), kept_expectations(run.expected)
     absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
@@ -104,6 +152,22 @@ def _keep(unit: Unit, tables: _Tables, previous: pa.Table, run: RunResult) -> Ru
     history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
     write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)
     return replace(run, absence_changes=absences["counts"] if before.num_rows else {})
+
+
+def _reread(unit: Unit, previous: pa.Table, assignments: pa.Table) -> dict[str, Any]:
+    """The section of the diff about photos that this job read anew; none where there are none."""
+    archived = job_tables(unit)
+    last = job_before(archived, unit.job_id)
+    photos = reread_photos(archived, unit.job_id, last)
+    if not photos.num_rows:
+        return {}
+    return {
+        "reread": {
+            "since": last,
+            "job_id": unit.job_id,
+            **diff_reread(previous, assignments, photos),
+        }
+    }
 
 
 def _write_tables(
@@ -114,28 +178,32 @@ def _write_tables(
     *,
     gallery: Gallery,
     expected: pa.Table,
+    look: FirstLook | None,
 ) -> RunResult:
+    faces = faces if look is None else look.of_drawn(faces)
     outcomes: Counter[str] = Counter()
     failures = [_FAILURES.empty_table()]
     write = tables.write
-    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures))
+    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures, look))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
     people, clusters = people_table(faces, gallery), results.clusters_table(faces, names)
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
     write("expected", results.EXPECTED, iter([expected]))
     failed = pa.concat_tables(failures)
-    return RunResult(faces, people, clusters, dict(outcomes), failed, gallery, expected)
+    run = RunResult(faces, people, clusters, dict(outcomes), failed, gallery, expected)
+    return run if look is None else replace(run, sample_of=look.total)
 
 
 def _photo_tables(
-    unit: Unit, outcomes: Counter[str], failures: list[pa.Table]
+    unit: Unit, outcomes: Counter[str], failures: list[pa.Table], look: FirstLook | None
 ) -> Iterator[pa.Table]:
     """The photos in key order; adds to ``outcomes`` and ``failures`` on the way."""
     tables = job_tables(unit)
     scan = tables.photos.scan(results.PHOTOS, where=tables.of_collection, order_by=["photo"])
     for batch in scan:
         table = pa.Table.from_batches([batch])
+        table = table if look is None else look.of_drawn(table)
         outcomes.update(counted(table["outcome"]))
         bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
         failures.append(bad.select(_FAILURES.names))
@@ -173,16 +241,22 @@ def summary(
     seconds: Mapping[str, float],
     shown: Mapping[str, int],
     threshold: float,
-    references_forgotten: int,
+    prepared: DoneMarker,
     roster: Roster,
     look_alikes: Sequence[LookAlike] = (),
 ) -> dict[str, Any]:
-    """Counts, seconds, versions, pack and spec of a run."""
+    """Counts, seconds, versions, pack and spec of a run; ``prepared`` is its first marker."""
+    embedding, kept = embed_totals(unit)
     return {
         "job_id": unit.job_id,
         "finished": now().isoformat(),
+        "sample": run.sample_of is not None,
+        **({} if run.sample_of is None else {"sample_of": run.sample_of}),
         "photos": run.photos,
+        "left": run.left,
         "outcomes": run.outcomes,
+        "older_reading": run.older_reading,
+        "kept": kept,
         "faces": run.faces.num_rows,
         "decisions": run.decisions,
         "people": run.people.num_rows,
@@ -195,14 +269,14 @@ def summary(
         "expected_forgotten": run.expected_forgotten,
         "expected_lines_without_person": _lines(roster.nobody),
         "expected_lines_without_scope": _lines(roster.nowhere),
-        "references_forgotten": references_forgotten,
+        **_of_references(prepared),
         "formats_removed": list(run.formats_removed),
         "calibration_ignored": kept_by_cosine(unit.store, unit.pack_keys),
         results.LOOK_ALIKES: [asdict(pair) for pair in look_alikes],
         "shown": dict(shown),
         "threshold": round(threshold, 4),
         "seconds": {
-            "embed": embed_seconds(unit),
+            "embed": embedding,
             "reduce": {stage: round(value, 3) for stage, value in seconds.items()},
         },
         "model": unit.record.model_dump(mode="json"),
@@ -211,15 +285,28 @@ def summary(
     }
 
 
+def _of_references(prepared: DoneMarker) -> dict[str, Any]:
+    """What became of references, and the reading that they were read with."""
+    return {
+        "references_forgotten": prepared.counts.get("forgotten_references", 0),
+        "references_reread": prepared.counts.get("reread_references", 0),
+        "references_older": prepared.counts.get("older_references", 0),
+        "reading": prepared.reading,
+    }
+
+
 def _lines(numbers: Sequence[int]) -> dict[str, Any]:
     """How many lines of a roster there are of a kind, and the numbers of the first of them."""
     return {"count": len(numbers), "first": list(numbers[:LINES_TOLD])}
 
 
-def embed_seconds(unit: Unit) -> dict[str, float]:
-    """Seconds per stage of embedding, summed over the shards of this job and over threads."""
-    total: Counter[str] = Counter()
+def embed_totals(unit: Unit) -> tuple[dict[str, float], int]:
+    """Totals over the shards of this job: seconds per stage, of all threads; photos kept as is."""
+    seconds: Counter[str] = Counter()
+    kept = 0
     for info in unit.store.list(unit.keys.done_folder):
         if "/embed-" in info.key:
-            total.update(read_record(unit.store, info.key, DoneMarker).stages)
-    return {stage: round(value, 3) for stage, value in total.items()}
+            marker = read_record(unit.store, info.key, DoneMarker)
+            seconds.update(marker.stages)
+            kept += len(marker.kept)
+    return {stage: round(value, 3) for stage, value in seconds.items()}, kept

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from headcount.collections.photos import collection_id
+from headcount.contract import reading
 from headcount.contract.layout import PackKeys
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
@@ -48,6 +49,11 @@ class PackTables:
     def of_collection(self) -> str:
         """A filter of photos and faces: the row is of the collection."""
         return in_collection(self.collection)
+
+    def count_older(self) -> int:
+        """The number of the collection's photos of an older reading than this build's."""
+        older = f"coalesce(reading, {reading.FIRST}) < {reading.READING}"
+        return self.photos.count(f"{self.of_collection} AND {older}")
 
     def of_pack(self, keys: PackKeys) -> PackTables:
         """The same collection's tables of another pack."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headcount.errors import FatalError
 from headcount.settings import Settings, VariantName
@@ -31,7 +31,7 @@ from workers.models.packs.open import (
 )
 from workers.models.packs.thresholds import fingerprint_crop, thresholds_of
 from workers.models.packs.variants import Judgement, PartRecord, Variant, VariantRecord
-from workers.models.recognisers.arcface import ArcFace, input_scaling
+from workers.models.recognisers.arcface import ArcFace, embed_in_full, input_scaling
 from workers.variants.criteria import (
     LEAST_GAIN,
     compare,
@@ -40,7 +40,16 @@ from workers.variants.criteria import (
     findings,
     require_labelled,
 )
-from workers.variants.labelled import Labelled, PhotoFaces, SamplingDetector, detect_in
+from workers.variants.labelled import (
+    NO_FACES,
+    Faces,
+    Labelled,
+    PhotoFaces,
+    SamplingDetector,
+    detect_in,
+    faces_of,
+    halves,
+)
 
 MOST_CALIBRATION = 128
 MOST_IMAGES = 48
@@ -49,14 +58,6 @@ TIMED = 64
 TIMED_IMAGES = 6
 
 Step = Callable[[Image], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Faces:
-    """N aligned crops (N x 112 x 112 x 3) and the number of the person in each."""
-
-    crops: Image
-    people: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,19 @@ def gate_variant(
     one, other = halves(people)
     detector = open_detector(files.detector, settings)
     sampling = SamplingDetector(detector, MOST_IMAGES)
-    calibration = detect_in([*one, *boxed[::2]], sampling, settings)
+    calibration = NO_FACES
+    if variant == "int8":  # 16-bit floats are made without photos
+        calibration = faces_of(one, detect_in([*one, *boxed[::2]], sampling, settings))
     judging = [*other, *boxed[1::2]]
     seen = detect_in(judging, detector, settings)
-    recogniser = gate_recogniser(
-        files.recogniser, variant, faces_of(one, calibration), faces_of(other, seen), settings
-    )
     base = open_recogniser(files.recogniser, settings)
-    low = recogniser.data
-    kept = base if low is None else _opened(files.recogniser, low, variant, settings)
-    evaluation = EvaluationSet(judging, seen, base, kept)
+    recogniser = gate_recogniser(
+        files.recogniser, variant, calibration, faces_of(other, seen), settings, base=base
+    )
     if variant == "int8" and detector.largest is None:
+        low = recogniser.data
+        kept = base if low is None else _opened(files.recogniser, low, variant, settings)
+        evaluation = EvaluationSet(judging, seen, base, kept)
         found = gate_detector(files.detector, detector, sampling.images, evaluation, settings)
     else:
         found = in_fp32(files.detector)
@@ -107,28 +110,6 @@ def gate_variant(
         made_with=runtime(),
     )
     return Variant(record, {role: data for role, data in made.items() if data is not None})
-
-
-def halves(photos: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
-    """Split photos by person: every second person's calibrate, the others' judge."""
-    first = set(sorted({photo.person or "" for photo in photos})[::2])
-    return (
-        [photo for photo in photos if photo.person in first],
-        [photo for photo in photos if photo.person not in first],
-    )
-
-
-def faces_of(photos: Sequence[Labelled], seen: Sequence[PhotoFaces]) -> Faces:
-    """Collect the central faces of photos. Raises FatalError where there is none."""
-    found = [
-        (photo.person, faces.crop)
-        for photo, faces in zip(photos, seen, strict=False)  # photos of no one person follow
-        if faces.crop is not None
-    ]
-    if not found:
-        raise FatalError("no face was found on the photos of half of the people")
-    _, numbers = np.unique([person for person, _ in found], return_inverse=True)
-    return Faces(np.stack([crop for _, crop in found]), numbers.astype(np.int64))
 
 
 # -- networks -----------------------------------------------------------------------------------
@@ -185,12 +166,22 @@ def _gated(file: ModelFile, judge: _Judge, *, least_gain: float) -> Gated:
 
 
 def gate_recogniser(
-    file: ModelFile, variant: VariantName, calibration: Faces, judged: Faces, settings: Settings
+    file: ModelFile,
+    variant: VariantName,
+    calibration: Faces,
+    judged: Faces,
+    settings: Settings,
+    *,
+    base: Recogniser,
 ) -> Gated:
-    """Gate a recogniser on faces as fp32's detector aligns them. Raises FatalError."""
+    """Gate a recogniser on faces as fp32's detector aligns them. Raises FatalError.
+
+    ``base`` is the file, opened.
+    """
     step = max(1, len(calibration.crops) // MOST_CALIBRATION)
     crops = calibration.crops[::step][: MOST_CALIBRATION if variant == "int8" else 0]
-    return _gated(file, _RecogniserJudge(file, variant, settings, crops, judged), least_gain=0.0)
+    judge = _RecogniserJudge(file, variant, settings, crops, judged, base=base)
+    return _gated(file, judge, least_gain=0.0)
 
 
 def _opened(file: ModelFile, data: bytes, variant: VariantName, settings: Settings) -> ArcFace:
@@ -209,12 +200,15 @@ class _RecogniserJudge:
         settings: Settings,
         crops: Image,
         judged: Faces,
+        *,
+        base: Recogniser,
     ) -> None:
         self.variant, self.calibrated_on = variant, len(crops)
         self._file, self._settings, self._crops, self._judged = file, settings, crops, judged
         self.ready = ready_form(file, settings, free_size=False)
-        self._base = open_recogniser(file, settings)
-        self._expected = self._base.embed(judged.crops)
+        self._base = base
+        self._expected = embed_in_full(base, judged.crops)
+        self._latest: tuple[bytes, ArcFace] | None = None
 
     def inputs(self) -> Iterator[Floats]:
         scaling = input_scaling(parse(self.ready, self._file.name).graph)
@@ -223,9 +217,10 @@ class _RecogniserJudge:
     def judge(self, form: str, data: bytes) -> Judgement:
         crops = self._judged.crops
         try:
-            tried = _opened(self._file, data, self.variant, self._settings)
-            got = tried.embed(crops)
-            ratio = _speed_ratio(self._base.embed, tried.embed, [crops[:TIMED]])
+            tried = self._form(data)
+            got = embed_in_full(tried, crops)
+            steps = partial(embed_in_full, self._base), partial(embed_in_full, tried)
+            ratio = _speed_ratio(*steps, [crops[:TIMED]])
         except FatalError:
             got, ratio = np.zeros_like(self._expected), 0.0
         measured = compare(self._expected, got, self._judged.people)
@@ -233,10 +228,14 @@ class _RecogniserJudge:
         return Judgement(form=form, speed_ratio=ratio, faults=faults, **measured.model_dump())
 
     def fingerprint(self, data: bytes) -> Floats:
-        (embedding,) = _opened(self._file, data, self.variant, self._settings).embed(
-            fingerprint_crop()
-        )
+        (embedding,) = self._form(data).embed(fingerprint_crop())
         return np.asarray(embedding, np.float32)
+
+    def _form(self, data: bytes) -> ArcFace:
+        """Open a form. The latest stays open: a GPU's plans are made anew by each opening."""
+        if self._latest is None or self._latest[0] is not data:
+            self._latest = (data, _opened(self._file, data, self.variant, self._settings))
+        return self._latest[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +284,8 @@ class _DetectorJudge:
         self._evaluation, self._settings = evaluation, settings
         self.ready = ready_form(file, settings, free_size=True)
         faces = faces_of(evaluation.photos, evaluation.seen)
-        self._expected, self._people = evaluation.base.embed(faces.crops), faces.people
+        self._expected = embed_in_full(evaluation.base, faces.crops)
+        self._people = faces.people
 
     def inputs(self) -> Iterator[Floats]:
         return (detector_blob(self._file, image) for image in self._images)
@@ -315,7 +315,8 @@ class _DetectorJudge:
         there = np.array([crop is not None for crop in crops])
         got = np.zeros_like(self._expected)
         if there.any():
-            got[there] = self._evaluation.kept.embed(np.stack([c for c in crops if c is not None]))
+            found = np.stack([crop for crop in crops if crop is not None])
+            got[there] = embed_in_full(self._evaluation.kept, found)
         return got
 
     def fingerprint(self, data: bytes) -> Floats:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headcount.collections.photos import references_in
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.settings import Settings
 from headcount.storage import Store
 from workers.faces.detection import PROFILES, search
-from workers.images.align import crop_faces, rescaled
+from workers.images.align import SIZE, crop_faces, rescaled
 from workers.images.decode import Picture
 from workers.models.base import Detections, Detector, Floats, Image
 from workers.runtime.threads import ordered_map
@@ -49,6 +50,17 @@ class PhotoFaces:
 
     boxes: Floats
     crop: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """N aligned crops (N x 112 x 112 x 3) and the number of the person in each."""
+
+    crops: Image
+    people: NDArray[np.int64]
+
+
+NO_FACES = Faces(np.zeros((0, SIZE, SIZE, 3), np.uint8), np.zeros(0, np.int64))
 
 
 def photos_of_people(source: Store) -> list[Labelled]:
@@ -118,6 +130,28 @@ def _central_crop(picture: Picture, faces: Detections) -> Image:
     chosen = int(np.abs(centres - middle).sum(axis=1).argmin())
     landmarks = rescaled(faces.landmarks[chosen : chosen + 1], decoded.scale)
     return np.asarray(crop_faces(decoded.image, landmarks)[0], np.uint8)
+
+
+def halves(photos: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
+    """Split photos by person: every second person's calibrate, the others' judge."""
+    first = set(sorted({photo.person or "" for photo in photos})[::2])
+    return (
+        [photo for photo in photos if photo.person in first],
+        [photo for photo in photos if photo.person not in first],
+    )
+
+
+def faces_of(photos: Sequence[Labelled], seen: Sequence[PhotoFaces]) -> Faces:
+    """Collect the central faces of photos. Raises FatalError where there is none."""
+    found = [
+        (photo.person, faces.crop)
+        for photo, faces in zip(photos, seen, strict=False)  # photos of no one person follow
+        if faces.crop is not None
+    ]
+    if not found:
+        raise FatalError("no face was found on the photos of half of the people")
+    _, numbers = np.unique([person for person, _ in found], return_inverse=True)
+    return Faces(np.stack([crop for _, crop in found]), numbers.astype(np.int64))
 
 
 class SamplingDetector:

@@ -87,6 +87,7 @@ class CommitRecord(Record):
     faces: int
     gallery: int
     at: datetime
+    seconds: float = Field(0.0, description="that the commit took")
 
 
 class LastCommitRecord(Record):

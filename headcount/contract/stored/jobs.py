@@ -139,6 +139,18 @@ class PlanRecord(Record):
     reread: int = Field(0, description="those of them that the job reads anew")
 
 
+class FirstLookRecord(Record):
+    """``first.json``: the photos drawn for a first look, over the whole listing."""
+
+    photos: tuple[str, ...] = Field(description="in the order of keys")
+    total: int = Field(description="photos that they were drawn from")
+    scopes: dict[str, int] = Field(
+        {},
+        description="photos of the whole collection in each scope of the roster: of those that are "
+        "not one photo, or none",
+    )
+
+
 class ReplacedRecord(Record):
     """Photos whose old rows go when the job is committed: they changed, or are gone."""
 
@@ -214,6 +226,9 @@ class DoneMarker(Record):
     face_fragments: tuple[str, ...] = ()
     pack: PackRecord | None = None
     references: tuple[ReferenceReport, ...] = ()
+    kept: tuple[str, ...] = Field(
+        (), description="photos out of reach, whose rows in the archive stay as they are"
+    )
     counts: dict[str, int] = Field({})
     reading: int = Field(FIRST, description="that of the worker's build")
 
@@ -256,6 +271,7 @@ class ProgressRecord(Record):
     shards_done: int = 0
     shards_in_flight: int = 0
     resent: int = 0
+    worker_seconds: float = Field(0.0, description="that workers spent on the finished shards")
     photos_per_second: float | None = None
     seconds_left: float | None = None
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from headcount.contract.forgotten import Box4, Place
+from headcount.contract.forgotten import Place
+from headcount.contract.frames import UNKNOWN, Box4, Frame
 from headcount.contract.layout import PackKeys
 from headcount.decisions import SAME_PLACE, overlap
 from headcount.s3_settings import S3Settings
@@ -23,26 +24,32 @@ _PLACE = ("collection", "photo", "x", "y", "w", "h")
 
 @dataclass(slots=True)
 class FaceTraces:
-    """A person's faces in an archive: ids, photos (collection and key), and places in contents."""
+    """A person's faces in an archive: ids, photos (collection and key), and places in contents.
+
+    ``seen`` are the ids of faces whose rows were found.
+    """
 
     faces: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
     photos: set[tuple[str, str]] = field(default_factory=set)
     places: dict[tuple[str, Box4], Place] = field(default_factory=dict)
 
-    def add_place(self, content: str, box: Box4) -> None:
+    def add_place(self, content: str, box: Box4, frame: Frame = UNKNOWN) -> None:
         """Add the place of a face; skip it where the content of its photo is unknown."""
         if content:
-            self.places[content, box] = Place(content=content, box=box)
+            self.places[content, box] = Place.of(content, box, frame)
 
 
 def trace_faces(store: Store, person: str, s3: S3Settings) -> FaceTraces:
     """All faces of a person (by id), under whatever pack."""
     traces = FaceTraces()
-    for face, mark in named_by_hand(store, person).items():
-        traces.faces.add(face)
-        traces.add_place(mark.content, mark.box)
+    named = named_by_hand(store, person)
+    traces.faces.update(named)
     for pack_id in pack_ids(store):
         _trace_names(store, PackKeys(pack_id), person, traces, s3)
+    for face, mark in named.items():
+        if face not in traces.seen:  # else its row tells the frame of its box too
+            traces.add_place(mark.content, mark.box)
     for pack_id in pack_ids(store):
         _trace_places(store, PackKeys(pack_id), traces, s3)
     return traces
@@ -63,40 +70,45 @@ def _trace_names(
         traces.faces.update(mine["face_id"].to_pylist())
     faces = _rows(table, [*_PLACE, "face_id"], "face_id", traces.faces)
     photos = {(row["collection"], row["photo"]) for row in faces}
-    contents = {
-        (row["collection"], row["photo"]): row["content"]
-        for row in _rows(
-            Table(store.uri, keys.photos, s3),
-            ["collection", "photo", "content"],
-            "photo",
-            {photo for _, photo in photos},
-        )
-    }
+    rows = _photos(store, keys, "photo", {photo for _, photo in photos}, s3)
     traces.photos |= photos
     for row in faces:
-        traces.add_place(contents.get((row["collection"], row["photo"]), ""), _box(row))
+        traces.seen.add(row["face_id"])
+        content, frame = rows.get((row["collection"], row["photo"]), ("", UNKNOWN))
+        traces.add_place(content, _box(row), frame)
 
 
 def _trace_places(store: Store, keys: PackKeys, traces: FaceTraces, s3: S3Settings) -> None:
     """Add the same faces under other ids of this pack: same content, same place."""
-    photos, faces = (Table(store.uri, key, s3) for key in (keys.photos, keys.faces))
-    if not (photos.exists() and faces.exists()):
+    faces = Table(store.uri, keys.faces, s3)
+    if not (Table(store.uri, keys.photos, s3).exists() and faces.exists()):
         return
-    boxes: defaultdict[str, list[Box4]] = defaultdict(list)
+    places: defaultdict[str, list[Place]] = defaultdict(list)
     for place in traces.places.values():
-        boxes[place.content].append(place.box)
-    contents = {
-        (row["collection"], row["photo"]): row["content"]
-        for row in _rows(photos, ["collection", "photo", "content"], "content", boxes)
-    }
-    inside = {photo for _, photo in contents}
-    for row in _rows(faces, [*_PLACE, "face_id"], "photo", inside):
+        places[place.content].append(place)
+    rows = _photos(store, keys, "content", places, s3)
+    for row in _rows(faces, [*_PLACE, "face_id"], "photo", {photo for _, photo in rows}):
         at = row["collection"], row["photo"]
-        content, box = contents.get(at, ""), _box(row)
-        if any(overlap(box, other) >= SAME_PLACE for other in boxes.get(content, ())):
+        (content, frame), box = rows.get(at, ("", UNKNOWN)), _box(row)
+        if any(overlap(box, p.box_in(frame)) >= SAME_PLACE for p in places.get(content, ())):
             traces.faces.add(row["face_id"])
             traces.photos.add(at)
-            traces.add_place(content, box)
+            traces.add_place(content, box, frame)
+
+
+def _photos(
+    store: Store, keys: PackKeys, column: str, values: Iterable[str], s3: S3Settings
+) -> dict[tuple[str, str], tuple[str, Frame]]:
+    """Content and frame of a pack's photos with these values of a column, by collection and key."""
+    table = Table(store.uri, keys.photos, s3)
+    columns = ["collection", "photo", "content", *Frame._fields]
+    return {
+        (row["collection"], row["photo"]): (
+            row["content"],
+            Frame(*(row[name] or 0 for name in Frame._fields)),
+        )
+        for row in _rows(table, columns, column, values)
+    }
 
 
 def _box(row: dict[str, Any]) -> Box4:

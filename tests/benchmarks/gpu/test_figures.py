@@ -1,5 +1,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -8,13 +9,14 @@ from numpy.typing import NDArray
 
 from benchmarks.gpu.agreement import agreement
 from benchmarks.gpu.asked import Asked
-from benchmarks.gpu.budget import STAGES
+from benchmarks.gpu.budget import STAGES, Deadline
 from benchmarks.gpu.engine import attempt
 from benchmarks.gpu.libraries import needed
 from benchmarks.gpu.photos import chosen_evenly, enlarged, with_comment
-from benchmarks.gpu.rates import cells, decode_share, halves
+from benchmarks.gpu.rates import cells, decode_share, halves, row_of
 from benchmarks.gpu.report import document, shown, table, told
 from benchmarks.gpu.runner import Ended, save
+from benchmarks.gpu.same import half_of
 from headcount.errors import FatalError
 
 
@@ -134,6 +136,34 @@ def test_fp16_that_passed_its_gate_is_measured_right_behind_the_naive_loop(tmp_p
     planned = list(cells(asked, ["/packs/other+fp16"]))
     assert {pack for pack, *_ in planned[12:15]} == {"/packs/other+fp16"}
     assert len(set(planned)) == len(planned)
+
+
+def test_a_gate_for_which_no_time_is_left_is_not_begun_and_says_so() -> None:
+    clock = iter((0.0, 81.0, 81.0))
+    told = half_of(replace(ASKED, people="/people"), "embedded", Deadline(100, lambda: next(clock)))
+    assert told == {"gate": True, "passes": None, "reason": "19 s were left, and it needs 20"}
+
+
+@pytest.mark.parametrize(("threads", "warm"), [(0, 12), (16, 40)])
+def test_every_picture_is_seen_before_anything_is_timed(
+    threads: int, warm: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA's plans for its shape are made then; the naive loop has plans to make too."""
+    asked = replace(ASKED, out=str(tmp_path))
+    folder = asked.work / "photos" / "01"
+    folder.mkdir(parents=True)
+    for number in range(20):
+        (folder / f"{number:02d}.jpg").touch()
+    seen: list[int] = []
+
+    def measured(*_: object, warm: list[Path], **__: object) -> dict[str, object]:
+        seen.append(len(warm))
+        return {}
+
+    monkeypatch.setattr("benchmarks.gpu.rates.measured", measured)
+    pack = SimpleNamespace(detector=None, recogniser=None)
+    row_of(asked, ("embedded", 1, "balanced", threads), lambda *_, **__: pack)
+    assert seen == [warm]
 
 
 def test_the_share_of_decoding_is_that_of_all_threads_time() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.gpu.__main__ import chosen
 from benchmarks.gpu.asked import Asked
 from benchmarks.gpu.budget import STAGES, Budget, Deadline, Stage
 from benchmarks.gpu.runner import Ended, environment, in_process, run_stages, save
@@ -69,6 +70,14 @@ def test_a_stage_that_breaks_is_recorded_and_the_next_goes_on(tmp_path: Path) ->
     assert [each.status for each in ended] == ["failed", "done", "done"]
     assert ended[0].reason == "it broke"
     assert ended[0].figures == {"given": 25}
+
+
+def test_chosen_stages_share_all_the_time_and_photos_are_always_made() -> None:
+    stages = chosen("fb")
+    assert [stage.name for stage in stages] == ["photos", "b", "f"]
+    budget = Budget(150, stages, Clock())
+    limits = [budget.limit(stage) for stage in stages]
+    assert limits == [150 * 1 / 7.5, 150 * 2.5 / 6.5, 150]
 
 
 def test_no_run_is_longer_than_it_may_be(tmp_path: Path) -> None:

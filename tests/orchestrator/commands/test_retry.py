@@ -92,6 +92,14 @@ def test_a_retry_is_a_job_over_exactly_the_photos_with_these_outcomes(
     assert read_record(store, JobKeys(job).spec, JobSpec).out == spec.out
 
 
+def test_a_retry_is_not_held_to_the_time_that_its_job_had(store: Store, spec: JobSpec) -> None:
+    late = {"until": "06:00", "ends": now(), "worker_hours": 1.0}
+    store.put(JobKeys(spec.job_id).spec, spec.model_copy(update=late).to_bytes())
+    said = CliRunner().invoke(command, [spec.job_id, "--archive", spec.archive])
+    again = read_record(store, JobKeys(said.stdout.strip()).spec, JobSpec)
+    assert (again.until, again.ends, again.worker_hours) == (None, None, None)
+
+
 def test_with_nothing_to_retry_no_job_is_made(store: Store, spec: JobSpec) -> None:
     before = list(job_ids(store))
     asked = [spec.job_id, "--archive", spec.archive, "--outcome", "too_large"]

@@ -89,3 +89,18 @@ def test_thresholds_of_an_earlier_build_that_are_ignored_are_told() -> None:
     assert "are ignored" in line
     assert "calibrate --keep" in line
     assert summary_lines(SUMMARY | {"calibration_ignored": False})[3:] == []
+
+
+def test_photos_of_an_older_reading_are_told_with_what_mends_it() -> None:
+    assert summary_lines({**SUMMARY, "older_reading": 1_200})[-1] == (
+        "1,200 photos were read by an older version: `--reread 1000` reads them anew over some "
+        "nights"
+    )
+    assert summary_lines({**SUMMARY, "older_reading": 0}) == summary_lines(SUMMARY)
+
+
+def test_references_that_were_read_anew_are_told() -> None:
+    assert not [line for line in summary_lines(SUMMARY) if "anew" in line]
+    told = summary_lines(SUMMARY | {"references_reread": 12, "references_older": 1, "reading": 2})
+    assert "12 references read anew by reading 2" in told
+    assert any(line.startswith("1 reference could not be read anew by reading 2") for line in told)

@@ -3,14 +3,15 @@ from pathlib import Path
 import pytest
 
 from headcount.collections.photos import collection_id
-from headcount.contract.layout import ROLLBACKS, JobKeys, commit_key
+from headcount.contract.layout import ROLLBACKS, JobKeys, commit_key, shard_name
 from headcount.contract.record import find_record, now
 from headcount.contract.stored.archive import LastCommitRecord, PackRecord, RollbackRecord
-from headcount.contract.stored.jobs import JobSpec
+from headcount.contract.stored.jobs import CutRecord, JobSpec
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
+from orchestrator.archive.cut import find_cut
 from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
@@ -66,6 +67,17 @@ def test_a_plan_is_made_again_where_another_job_was_committed_since(
     add_photo(spec)
     committed(store, spec, "another")
     assert current(store, spec) == 2
+
+
+def test_the_cut_of_a_plan_stands_with_it_and_goes_with_it(store: Store, spec: JobSpec) -> None:
+    plan_job(store, spec, S3Settings())
+    cut = CutRecord(at=now(), reason="late", units=(shard_name(0),), photos=1)
+    store.put(JobKeys(spec.job_id).cut, cut.to_bytes())
+    current(store, spec)
+    assert find_cut(store, JobKeys(spec.job_id)) == cut
+    committed(store, spec, "another")  # the shards of the next plan are others
+    current(store, spec)
+    assert find_cut(store, JobKeys(spec.job_id)) is None
 
 
 def test_a_plan_that_was_begun_and_overtaken_is_refused(store: Store, spec: JobSpec) -> None:

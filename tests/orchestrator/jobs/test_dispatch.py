@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,13 +11,24 @@ from headcount.broker.client import RELEASED
 from headcount.contract.layout import JobKeys, shard_name
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import find_record as find
-from headcount.contract.stored.jobs import DoneMarker, FailedMarker, ProgressRecord
+from headcount.contract.record import now
+from headcount.contract.stored.jobs import (
+    CutRecord,
+    DoneMarker,
+    FailedMarker,
+    JobSpec,
+    ManifestPhoto,
+    PlanRecord,
+    ProgressRecord,
+    ShardManifest,
+)
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import attempts
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs import dispatch
+from orchestrator.jobs.budget import Budget
 from orchestrator.jobs.dispatch import OUTAGE_SECONDS, Outage
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.jobs.window import Window
@@ -81,6 +93,10 @@ class Workers:
     def waiting(self, job_id: str) -> set[str]:
         return set(self.queued)
 
+    def take_back(self, job_id: str) -> set[str]:
+        taken, self.queued = set(self.queued), set()
+        return taken
+
     def worker_count(self) -> int:
         return self.workers
 
@@ -110,7 +126,19 @@ class Job:
 
     def drive(self, units: Iterable[str] = UNITS) -> None:
         with self.window.shared_by("job", "normal"):
-            self.supervisor.dispatcher.drive(iter(units))
+            self.supervisor.dispatcher.drive(units)
+
+    def drive_until(self, ends: datetime) -> CutRecord | None:
+        """Drive a plan of UNITS, ten photos each, that is to end then; its cut."""
+        spec = JobSpec.model_construct(until="06:00", worker_hours=None)
+        plan = PlanRecord.model_construct(planned_photos=50, shards=5)
+        for unit in UNITS:
+            photos = tuple(ManifestPhoto(key=f"{unit}-{n}", etag="", size=1) for n in range(10))
+            manifest = ShardManifest(unit=unit, photos=photos)
+            self.store.put(KEYS.shard(unit), manifest.to_bytes())
+        with self.window.shared_by("job", "normal"):
+            self.supervisor.dispatcher.drive(UNITS, plan, Budget(spec, ends))
+        return find(self.store, KEYS.cut, CutRecord)
 
     def snapshot(self) -> ProgressRecord:
         record = find(self.store, KEYS.progress, ProgressRecord)
@@ -221,6 +249,46 @@ def test_what_could_not_be_sent_is_sent_when_the_broker_is_back(
         job.drive()
     assert sorted(job.workers.sent) == UNITS
     assert job.reporter.said.count("the broker is gone; trying again") == 2
+
+
+def test_shards_that_wait_in_their_queue_when_the_time_is_reached_are_taken_back(job: Job) -> None:
+    job.workers.in_hand, job.workers.queued = [UNITS[0]], {UNITS[1]}  # an earlier supervisor's
+
+    def finish() -> None:
+        if UNITS[0] in job.workers.in_hand and find(job.store, KEYS.cut, CutRecord):
+            job.workers.finish(UNITS[0])
+
+    job.at_tick = finish
+    cut = job.drive_until(now())
+    assert cut and (cut.units, cut.photos) == (tuple(UNITS[1:]), 40)
+    assert job.workers.sent == []
+    shown = job.snapshot()
+    assert (shown.photos_total, shown.photos_done, shown.shards_total) == (10, 10, 1)
+    assert job.reporter.said == ["--until 06:00 is reached: 40 photos left to the next job"]
+
+
+def test_the_cut_is_tried_again_when_the_archive_is_back(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.workers.queued = {UNITS[0]}
+    put_new, down = job.store.put_new, [1, 1]
+
+    def flaky(key: str, data: bytes) -> bool:
+        if key == KEYS.cut and down:
+            down.pop()
+            raise TransientError("the archive is gone")
+        return put_new(key, data)
+
+    monkeypatch.setattr(job.store, "put_new", flaky)
+    with soon(monkeypatch):
+        cut = job.drive_until(now())
+    assert cut and (cut.units, cut.photos) == (tuple(UNITS), 50)
+    assert job.workers.sent == []
+
+
+def test_a_job_that_has_time_is_not_cut(job: Job) -> None:
+    assert job.drive_until(now() + timedelta(hours=1)) is None
+    assert job.workers.sent == UNITS
 
 
 def test_an_outage_ends_the_job_only_when_it_lasts_too_long_without_a_break() -> None:

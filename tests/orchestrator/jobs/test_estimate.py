@@ -5,7 +5,8 @@ import pytest
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import ObjectInfo, open_store
-from orchestrator.jobs.estimate import Reservoir, Sample, survey
+from orchestrator.jobs.estimate import Sample, survey
+from orchestrator.jobs.first_look import Reservoir
 from orchestrator.jobs.submit import make_spec
 
 

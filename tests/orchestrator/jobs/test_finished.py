@@ -21,7 +21,8 @@ PREPARED = DoneMarker(
         ReferenceReport(person="Cy", photo="d.jpg", state="withdrawn"),
     ),
 )
-LAST = DoneMarker(unit="reduce", attempt=1, worker="w", seconds=1, photos=9, counts={"failures": 2})
+COUNTS = {"failures": 2, "older_reading": 3}
+LAST = DoneMarker(unit="reduce", attempt=1, worker="w", seconds=1, photos=9, counts=COUNTS)
 
 
 def spec(photos: Path | None, tmp_path: Path) -> JobSpec:
@@ -41,6 +42,7 @@ def test_the_end_of_a_job_counts_photos_and_references_that_could_not_be_used(
     assert (record.state, record.photos, record.failures) == ("done", 9, 2)
     assert (record.reference_failures, record.references_withdrawn) == (1, 1)
     assert (record.references_forgotten, record.names_alike) == (4, 2)
+    assert record.older_reading == 3
 
 
 def test_a_job_that_only_enrols_has_no_photos(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def test_totals_are_the_sums_over_the_markers() -> None:
         photos=7,
         faces=6,
         outcomes={"faces": 4, "no_face": 2, "unreadable": 1},
+        seconds=4.0,
         stages={"decode": 1.0},
     )
 

@@ -12,7 +12,7 @@ from headcount.storage import open_store
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 
 
-def spec(folder: Path, **more: str) -> JobSpec:
+def spec(folder: Path, **more: object) -> JobSpec:
     (folder / "photos").mkdir(exist_ok=True)
     (folder / "photos" / "a b.jpg").write_bytes(b"x")
     return make_spec(
@@ -72,3 +72,15 @@ def test_a_request_for_something_else_is_a_job_of_its_own(tmp_path: Path) -> Non
     store = submit(spec(tmp_path), S3Settings())
     other = spec(tmp_path).model_copy(update={"annotate": 1})
     assert interrupted_job(store, other) is None
+
+
+def test_a_night_of_rereading_that_was_cut_off_is_gone_on_with_and_the_next_is_another(
+    tmp_path: Path,
+) -> None:
+    first = spec(tmp_path, reread=100)
+    store = submit(first, S3Settings())
+    assert interrupted_job(store, spec(tmp_path, reread=100)) == first.job_id
+    assert interrupted_job(store, spec(tmp_path, reread="all")) is None
+    assert interrupted_job(store, spec(tmp_path)) is None
+    finish(tmp_path, first, "done")
+    assert interrupted_job(store, spec(tmp_path, reread=100)) is None

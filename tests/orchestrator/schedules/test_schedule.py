@@ -171,6 +171,26 @@ def test_the_end_of_a_night_is_told_once_and_again_where_nobody_heard(nightly: N
     assert told["diff"] == f"{nightly.store.uri}nights/home/2026-11-25/diff.json"
 
 
+def test_every_night_ends_by_the_time_that_the_schedule_has_in_its_own_zone(
+    nightly: Nightly,
+) -> None:
+    budget = {"until": "06:00", "worker_hours": 20.0}
+    remove_schedule(nightly.store, "home")
+    add_schedule(nightly.store, nightly.schedule("home").model_copy(update=budget))
+    due = datetime(2026, 11, 25, 1, tzinfo=UTC)
+    ends = []
+    for days in range(2):
+        assert nightly.look(due + days * DAY)
+        run = scheduled_runs(nightly.store, "home")[-1]
+        nightly.store.delete(JobKeys(run.job_id).spec)  # its supervisor died before it wrote that
+        nightly.look(due + days * DAY + timedelta(hours=5))
+        spec = read_record(nightly.store, JobKeys(run.job_id).spec, JobSpec)
+        assert (spec.until, spec.worker_hours) == ("06:00", 20.0)
+        ends.append(spec.ends)
+        nightly.end()
+    assert ends == [due + timedelta(hours=4), due + DAY + timedelta(hours=4)]
+
+
 def test_schedules_live_in_the_archive(nightly: Nightly) -> None:
     assert moments(nightly.store, MADE) == {"home": datetime(2026, 11, 25, 1, tzinfo=UTC)}
     with pytest.raises(FatalError, match="already"):

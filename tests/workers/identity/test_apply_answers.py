@@ -6,12 +6,12 @@ import pyarrow as pa
 
 from headcount.contract.layout import PackKeys
 from headcount.contract.record import now
-from headcount.decisions import Action, DecisionRecord, overlap
+from headcount.decisions import Action, DecisionRecord
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
-from headcount.tables.schemas import gallery_schema
+from headcount.tables.schemas import PHOTOS, gallery_schema
 from headcount.tables.table import Table
-from workers.identity.apply_answers import Answers, enrol_named, nearest_place
+from workers.identity.apply_answers import Answers, enrol_named
 from workers.tables.embeddings import Embeddings
 from workers.tables.pack_tables import PackTables
 
@@ -36,6 +36,7 @@ def naming(folder: Path) -> tuple[PackTables, Table]:
     store = open_store(folder.as_uri() + "/", S3Settings())
     tables = PackTables(store, PackKeys("p"), "file:///photos/", S3Settings())
     tables.gallery.create(gallery_schema(4))
+    tables.photos.create(PHOTOS)
     return tables, tables.gallery
 
 
@@ -163,14 +164,6 @@ def test_of_two_faces_of_one_photo_that_are_given_a_name_the_latest_is_the_refer
     for said in (answers(first), answers(first, second), answers(first, second)):
         enrol_named(tables, faces, vectors, said, confirm=always)
     assert gallery.read(["etag"])["etag"].to_pylist() == ["b"], "nobody is in a photo twice"
-
-
-def test_a_face_is_found_again_by_its_place() -> None:
-    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == 50 / 150
-    assert overlap((0, 0, 10, 10), (20, 0, 10, 10)) == 0
-    faces = [("far", (50.0, 50.0, 9.0, 9.0)), ("near", (1.0, 1.0, 10.0, 10.0))]
-    assert nearest_place((0, 0, 10, 10), faces) == "near"
-    assert nearest_place((30, 30, 4, 4), faces) is None
 
 
 def test_a_copy_that_comes_first_makes_no_second_reference_of_a_face(tmp_path: Path) -> None:

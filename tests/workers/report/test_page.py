@@ -343,3 +343,16 @@ def test_people_whose_references_are_alike_are_told_by_name() -> None:
     assert "as alike as two photos of one person (0.61)" in page
     assert "<bdi>Ada &lt;b&gt;</bdi> and <bdi>Eda</bdi>" in page
     assert "as alike as two photos" not in render(FULL)
+
+
+def test_photos_of_an_older_reading_are_told_with_the_option_that_mends_it() -> None:
+    assert "older version" not in words(render(FULL))
+    page = render(replace(FULL, older_reading=1_200))
+    assert "<code>--reread 1000</code>" in page
+    assert (
+        "1,200 photos were read by an older version: --reread 1000 reads them anew over some "
+        "nights."
+    ) in words(page)
+    assert "1 photo was read by an older version: --reread all reads it anew." in words(
+        render(replace(FULL, older_reading=1))
+    )

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from headcount.contract import reading
 from headcount.contract.stored.jobs import ManifestPhoto
 from headcount.errors import TransientError
 from headcount.storage import open_store
@@ -44,3 +45,27 @@ def test_a_shard_that_is_done_again_copies_nothing(tmp_path: Path) -> None:
     for attempt, copied in ((1, 1), (2, 0)):
         unit.attempt = attempt
         assert embed_shard(unit).counts["copied"] == copied
+
+
+def test_only_photos_of_this_reading_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, archive, broker = add(tmp_path / "photos", one="ada bob"), tmp_path / "a", AtOnce()
+    spec = begin(photos, archive, "1")
+    end(spec, broker)
+    unit = Unit(broker.context, open_store(spec.archive), spec.job_id, "embed-0000000")
+    table = job_tables(unit).photos
+    asked = [ManifestPhoto(key="copy.jpg", etag="", size=7)]
+
+    def found() -> list[int]:
+        return [d.photo.reading for d in find_duplicates(table, asked, spec.profile).values()]
+
+    assert found() == [1]
+    table.update({"reading": "NULL"}, "true")  # as rows from before readings were kept
+    assert found() == [1]
+    monkeypatch.setattr(reading, "READING", 2)
+    assert found() == []
+    table.update({"reading": "2"}, "true")
+    assert found() == [2]
+    monkeypatch.setattr(reading, "READING", 1)
+    assert found() == []

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from headcount.contract import reading
 from headcount.contract.stored.jobs import DoneMarker
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -12,6 +13,7 @@ from tests.made_up import made_up_archive
 from tests.running import table
 from tests.workers.stages.no_models import NoModels
 from workers.runtime.unit import Unit
+from workers.stages.job_tables import job_tables
 from workers.stages.reduce import reduce_job
 
 
@@ -64,3 +66,19 @@ def test_a_run_in_fewer_formats_than_the_one_before_says_which_tables_it_removed
         f"tables of the run before as {kind} were removed: this run was without --format {kind}"
         for kind in ("csv", "xlsx")
     ]
+
+
+def test_photos_of_an_older_reading_than_this_build_s_are_counted_for_all_who_tell_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = made_up_archive(tmp_path / "photos", tmp_path / "archive", 60, fragments=2)
+    context = NoModels(Settings(), S3Settings(), "test")
+    unit = Unit(context, open_store(spec.archive), spec.job_id, "reduce")
+    assert reduce_job(unit).counts["older_reading"] == 0
+    job_tables(unit).photos.update({"reading": "2"}, "photo < '000005.jpg'")
+    job_tables(unit).photos.update({"reading": "null"}, "photo > '000015.jpg'")
+    monkeypatch.setattr(reading, "READING", 2)
+    assert reduce_job(unit).counts["older_reading"] == 15
+    assert json.loads((tmp_path / "summary.json").read_text())["older_reading"] == 15
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "15 photos were read by an older version" in page

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headcount.contract.layout import JobKeys
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.rosters.statuses import Status
+from headcount.storage import open_store
 from headcount.tables.schemas import gallery_schema
 from tests.at_once import WIDTH, AtOnce, add, begin, end, vector_of
 from workers.runtime.unit import Unit
@@ -58,7 +60,7 @@ class Runs:
         self.photos = folder / "photos"
         self.finished: FinishedRecord | None = None
 
-    def __call__(self, *lines: str, **photos: str) -> Path:
+    def __call__(self, *lines: str, spent: bool = False, **photos: str) -> Path:
         """Run a job; the place of its results."""
         add(self.photos, **photos)
         self.number += 1
@@ -66,6 +68,9 @@ class Runs:
         roster.write_text("\n".join(("scope,person,needed", *lines)))
         wishes = {"expected": str(roster)} if lines else {}
         spec = begin(self.photos, self.folder / "archive", str(self.number), purity=1, **wishes)
+        if spent:  # its time is over before it begins
+            spec = spec.model_copy(update={"ends": spec.created})
+            open_store(spec.archive).put(JobKeys(spec.job_id).spec, spec.to_bytes())
         self.finished = end(spec, self.broker)
         return self.folder / f"out-{self.number}"
 
@@ -160,6 +165,20 @@ def test_a_photo_that_cannot_be_read_is_no_ones_absence(run: Runs) -> None:
     out = run("torn.jpg,ada", "/,bob", torn="?", fine="guest")
     assert summary(out)["expected_missing"] == 0
     assert json.loads((out / "diff.json").read_text())["new_absences"] == []
+
+
+def test_a_photo_that_a_budget_left_is_no_ones_absence_and_is_not_said_to_be_gone(
+    run: Runs,
+) -> None:
+    out = run("late.jpg,ada", "*,bob,some", spent=True, late="ada")
+    told = {row["person"]: (row["status"], row["reason"]) for row in rows(out)}
+    assert told["ada"] == (
+        "photo_unreadable",
+        "the photo is left to the next job, since the budget of this one was spent",
+    )
+    assert told["bob"][0] == "photo_unreadable"
+    assert summary(out)["expected_missing"] == 0
+    assert statuses(run("late.jpg,ada"))["late.jpg", "ada"] == "present"
 
 
 def test_absences_are_compared_with_the_run_before(run: Runs) -> None:

@@ -10,7 +10,7 @@ from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
 from workers.people.gallery import Gallery
 from workers.runtime.unit import Context, Unit
-from workers.stages.write import embed_seconds, people_table, write_json
+from workers.stages.write import embed_totals, people_table, write_json
 
 GALLERY = Gallery(
     person_ids=("p1", "p2"),
@@ -43,7 +43,7 @@ def test_seconds_of_embedding_are_summed_over_the_shards_alone(tmp_path: Path) -
             unit=name, attempt=1, worker="w", seconds=9, stages={"decode": 1.25, "match": 2.0}
         )
         unit.store.put(unit.keys.done(name), marker.to_bytes())
-    assert embed_seconds(unit) == {"decode": 2.5, "match": 4.0}
+    assert embed_totals(unit) == ({"decode": 2.5, "match": 4.0}, 0)
 
 
 def test_json_is_readable_and_keeps_names_in_their_own_letters() -> None:

@@ -9,6 +9,7 @@ from workers.images.align import SIZE
 from workers.models.model_file import ModelFile
 from workers.models.onnx.quantise import runtime
 from workers.models.packs.files import PackFiles
+from workers.models.packs.open import open_recogniser
 from workers.models.packs.thresholds import UNKNOWN
 from workers.models.packs.variants import (
     Variant,
@@ -16,7 +17,7 @@ from workers.models.packs.variants import (
     pack_key,
 )
 from workers.variants import gate
-from workers.variants.gate import Faces
+from workers.variants.labelled import Faces
 
 WIDTH = 24
 
@@ -72,7 +73,10 @@ def pack_of(recogniser: bytes) -> PackFiles:
 
 def gated(files: PackFiles, settings: Settings, variant: VariantName = "int8") -> Variant:
     """The pack's variant: its recogniser through the gate, its detector in fp32."""
-    found = gate.gate_recogniser(files.recogniser, variant, made_faces(), made_faces(), settings)
+    base = open_recogniser(files.recogniser, settings)
+    found = gate.gate_recogniser(
+        files.recogniser, variant, made_faces(), made_faces(), settings, base=base
+    )
     record = VariantRecord(
         variant=variant,
         detector=gate.in_fp32(files.detector).record,

@@ -1,7 +1,9 @@
 """The gate of low-precision variants, of recognisers and of detectors."""
 
 import csv
+from collections import defaultdict
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image as Pillow
 
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
-from headcount.settings import Settings
+from headcount.settings import Settings, VariantName
 from tests.workers.networks import scrfd_path, shipped
 from tests.workers.variants.made import gated, key_of, made_faces, made_network, pack_of
 from workers.faces.detection import PROFILES, search_image
@@ -17,15 +19,18 @@ from workers.models.detectors.boxes import overlaps
 from workers.models.model_file import ModelFile
 from workers.models.onnx.quantise import FORMS, HALF, forms_of
 from workers.models.packs.files import resolve_pack
-from workers.models.packs.open import open_pack
+from workers.models.packs.open import open_pack, open_recogniser
 from workers.models.packs.variants import (
     Variant,
     VariantRecord,
     find_variant,
     keep_variant,
 )
+from workers.models.recognisers.arcface import embed_in_full
+from workers.models.shapes import ByShape
 from workers.tools.packs import PackCache
 from workers.variants import criteria, gate
+from workers.variants.labelled import NO_FACES, Faces
 
 NAMES = ("Ann", "Bob", "Cid", "Dan")
 
@@ -98,9 +103,45 @@ def test_what_16_bits_cannot_hold_fails(settings: Settings) -> None:
 
 @pytest.mark.usefixtures("quick_gate")
 def test_too_few_pairs_judge_nothing(settings: Settings) -> None:
-    recogniser = ModelFile("made.onnx", made_network())
+    file = ModelFile("made.onnx", made_network())
+    base = open_recogniser(file, settings)
     with pytest.raises(FatalError, match="a gate needs 200"):
-        gate.gate_recogniser(recogniser, "int8", made_faces(), made_faces(people=10), settings)
+        gate.gate_recogniser(file, "int8", made_faces(), made_faces(people=10), settings, base=base)
+
+
+@pytest.fixture
+def shapes(monkeypatch: pytest.MonkeyPatch) -> dict[int, set[Any]]:
+    """The batch sizes that each opened network is run with, from here on."""
+    seen: dict[int, set[Any]] = defaultdict(set)
+    plain = ByShape.at
+
+    def at(self: ByShape[Any], shape: Any) -> Any:
+        seen[id(self)].add(shape[0][0])
+        return plain(self, shape)
+
+    monkeypatch.setattr(ByShape, "at", at)
+    return seen
+
+
+@pytest.mark.usefixtures("quick_gate")
+@pytest.mark.parametrize("batching", ["on", "off"])
+def test_a_gate_opens_two_networks_and_runs_each_with_few_sizes_of_batches(
+    settings: Settings, batching: Literal["on", "off"], shapes: dict[int, set[Any]]
+) -> None:
+    settings = settings.model_copy(update={"batching": batching})
+    file, judged = ModelFile("made.onnx", made_network()), made_faces(each=3)
+    judged = Faces(judged.crops[:-5], judged.people[:-5])  # 11 are left over
+    base = open_recogniser(file, settings)
+    gate.gate_recogniser(file, "fp16", NO_FACES, judged, settings, base=base)
+    assert list(shapes.values()) == [{1, 4, 16}, {1, 4, 16}]
+
+
+def test_what_is_left_over_is_embedded_as_it_is_alone(settings: Settings) -> None:
+    recogniser = open_recogniser(ModelFile("made.onnx", made_network()), settings)
+    crops = made_faces(people=21, each=1).crops
+    for count in (0, 1, 15, 16, 21):
+        got = embed_in_full(recogniser, crops[:count])
+        np.testing.assert_allclose(got, recogniser.embed(crops[:count]), atol=1e-5)
 
 
 # -- both networks -------------------------------------------------------------------------------
@@ -124,7 +165,7 @@ def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that few photos can pass, whatever the speed of this machine."""
     for name, value in {
         "LEAST_PAIRS": 2,
-        "LIMITS": {"int8": criteria.Limits(0.9, 0.8)},
+        "LIMITS": dict.fromkeys(("int8", "fp16"), criteria.Limits(0.9, 0.8)),
         "MOST_LOST": 1,
         "MOST_SHIFT": 1,
         "LEAST_LABELLED": 1,
@@ -155,6 +196,27 @@ def labelled(folder: str, place: Path, settings: Settings) -> str:
             for box in search_image(image, detector, PROFILES["fast"]).faces.boxes:
                 table.writerow([name, *box.tolist()])
     return str(place)
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize(("variant", "read"), [("fp16", 4), ("int8", 8 + 4)])
+def test_photos_that_calibrate_are_searched_for_8_bits_alone(
+    people: str,
+    settings: Settings,
+    variant: VariantName,
+    read: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched = []
+    plain = gate.detect_in
+
+    def counted(photos: Any, *more: Any) -> Any:
+        searched.extend(photos)
+        return plain(photos, *more)
+
+    monkeypatch.setattr(gate, "detect_in", counted)
+    PackCache(settings, S3Settings()).gate("embedded", variant, people)
+    assert len(searched) == read
 
 
 @pytest.mark.usefixtures("lenient")

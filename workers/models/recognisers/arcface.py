@@ -6,15 +6,15 @@ import numpy as np
 import onnx
 
 from headcount.errors import FatalError, TransientError
-from workers.models.base import Floats, Image
+from workers.models.base import Floats, Image, Recogniser
 from workers.models.session import Network
 
 CROP = 112
 BATCH = 16
 """Faces of one request; on a GPU requests are run together (batching.py)."""
 SAME = 0.999
-TRIAL_CROPS = np.random.default_rng(0).integers(0, 256, (3, CROP, CROP, 3), np.uint8)
-"""Crops by which a network is tried when it is opened."""
+TRIAL_CROPS = np.random.default_rng(0).integers(0, 256, (4, CROP, CROP, 3), np.uint8)
+"""Crops by which a network is tried when it is opened: a batch of a size that comes again."""
 
 
 def input_scaling(graph: onnx.GraphProto) -> tuple[float, float]:
@@ -107,3 +107,16 @@ class ArcFace:
     def _run(self, crops: Image) -> Floats:
         (output,) = self.network.run({self._input: crops})
         return np.asarray(output, np.float32)
+
+
+def embed_in_full(recogniser: Recogniser, crops: Image) -> Floats:
+    """Embed N crops (N x 112 x 112 x 3) in full requests: N x D.
+
+    The last is filled up: a GPU makes its plans anew for each number of crops.
+    """
+    whole = len(crops) - len(crops) % BATCH
+    rest = crops[whole:]
+    if not len(rest):
+        return recogniser.embed(crops)
+    filled = np.concatenate([rest, rest[:1].repeat(BATCH - len(rest), axis=0)])
+    return np.concatenate([recogniser.embed(crops[:whole]), recogniser.embed(filled)[: len(rest)]])

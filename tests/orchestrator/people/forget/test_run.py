@@ -15,7 +15,7 @@ from headcount.errors import FatalError, TransientError
 from headcount.export import scratch, write_table
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from headcount.tables.table import Table
-from orchestrator.jobs.plan import Known
+from orchestrator.jobs.compare import Known
 from orchestrator.people.forget.run import forget, remember
 from orchestrator.people.latest_assignments import named_by_hand, people_of
 from tests.orchestrator.people.forget.by_hand import S3, archive, ended, face, left, name

@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from headcount.contract import reading
+from orchestrator.commands.diff import command, lines
+from tests.at_once import add
+from tests.rereading import night, read_again
+
+
+def diff(archive: Path, *arguments: str) -> str:
+    ended = CliRunner().invoke(
+        command, [*arguments, "--archive", str(archive)], standalone_mode=False
+    )
+    assert ended.exception is None, ended.exception
+    return ended.output
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two jobs, the second of which read photos anew."""
+    archive = tmp_path / "archive"
+    photos = add(tmp_path / "photos", a="ada-1 bob turn", b="eve cleo@2", c="fay")
+    spec = night(photos, archive, "1")
+    monkeypatch.setattr(reading, "READING", 2)
+    read_again(spec, "a", "b")
+    night(photos, archive, "2")
+    return archive
+
+
+def test_faces_of_photos_that_were_read_anew_are_followed(archive: Path) -> None:
+    found: dict[str, Any] = json.loads(diff(archive, "--json"))
+    assert (found["job_a"], found["job_b"]) == ("1", "2")
+    assert (found["counts"]["new_faces"], found["counts"]["gone_faces"]) == (1, 1)
+    told = diff(archive).splitlines()
+    line = "2 photos read anew by reading 2: 1 face found, 1 lost; 0 faces named, 0 not named"
+    assert any(said.startswith(line) for said in told)
+    [lost] = [said for said in told if said.startswith("lost")]
+    assert lost.endswith("nobody")
+
+
+def test_without_the_jobs_own_diff_a_comparison_goes_by_ids(archive: Path) -> None:
+    (archive.parent / "out-2" / "diff.json").unlink()
+    found = json.loads(diff(archive, "--json"))
+    assert "reread" not in found
+    assert (found["counts"]["new_faces"], found["counts"]["gone_faces"]) == (3, 3)
+
+
+def test_who_was_lost_is_said_by_name(archive: Path) -> None:
+    found = json.loads(diff(archive, "--json"))
+    ada = {"person_id": "p1", "person": "Ada", "decision": "matched"}
+    found["reread"]["lost"] = [{"photo": "a.jpg", "face_id": "f1", "before": ada}]
+    assert "lost   a.jpg  f1  Ada (matched)" in lines(found)

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from headcount.contract.layout import ARCHIVE, PackKeys
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.decisions import FaceMark, overlap
+from headcount.s3_settings import S3Settings
+from headcount.storage import open_store
+from headcount.tables.schemas import PHOTOS
+from workers.identity.find_marks import find_marks, nearest_place
+from workers.tables.pack_tables import PackTables
+
+MARK = FaceMark(face_id="f1", content="c", box=(10.0, 10.0, 80.0, 80.0))
+
+
+def test_a_face_is_found_again_by_its_place() -> None:
+    assert overlap((0, 0, 10, 10), (5, 0, 10, 10)) == 50 / 150
+    assert overlap((0, 0, 10, 10), (20, 0, 10, 10)) == 0
+    faces = [("far", (50.0, 50.0, 9.0, 9.0)), ("near", (1.0, 1.0, 10.0, 10.0))]
+    assert nearest_place((0, 0, 10, 10), faces) == "near"
+    assert nearest_place((30, 30, 4, 4), faces) is None
+
+
+def tables(folder: Path, pack: str, orientation: int) -> PackTables:
+    """A pack's tables of one photo, 900 by 600, in an archive that was made with ``base``."""
+    store = open_store(str(folder))
+    model = ModelChoice(name="base", pack_id="base")
+    store.put_new(ARCHIVE, ArchiveRecord(created=now(), model=model).to_bytes())
+    found = PackTables(store, PackKeys(pack), "file:///photos/", S3Settings())
+    found.photos.create(PHOTOS)
+    row = {"collection": found.collection, "photo": "a.jpg", "content": "c", "outcome": "faces"}
+    frame = {"width": 900, "height": 600, "orientation": orientation}
+    found.photos.append(pa.Table.from_pylist([row | frame], schema=PHOTOS))
+    return found
+
+
+def faces(**places: tuple[float, float]) -> pa.Table:
+    """Faces of a.jpg, 80 pixels wide and high."""
+    rows = [
+        {"photo": "a.jpg", "face_id": name, "x": x, "y": y, "w": 80.0, "h": 80.0}
+        for name, (x, y) in places.items()
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+@pytest.mark.parametrize(("orientation", "meant"), [(1, "g1"), (3, "g2")])
+def test_a_pack_beside_finds_a_mark_however_it_has_turned_the_photo(
+    tmp_path: Path, orientation: int, meant: str
+) -> None:
+    tables(tmp_path, "base", 1)
+    beside = tables(tmp_path, "beside", orientation)
+    found = find_marks(beside, faces(g1=(10, 10), g2=(810, 510)), [MARK])
+    assert found == {"f1": meant}
+
+
+def test_a_face_that_is_here_is_found_by_its_id(tmp_path: Path) -> None:
+    base = tables(tmp_path, "base", 1)
+    assert find_marks(base, faces(f1=(500, 500), g1=(10, 10)), [MARK]) == {"f1": "f1"}

@@ -1,0 +1,74 @@
+"""The faces of a run that the marks of answers mean: by id, else by place in the same content."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headcount.contract.frames import UNKNOWN, Box4, Frame, moved_box
+from headcount.decisions import SAME_PLACE, FaceMark, overlap
+from headcount.tables.filters import any_of, parts
+from workers.identity.previous_run import base_tables
+from workers.tables.columns import isin
+from workers.tables.pack_tables import PackTables
+
+
+def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
+    """The face of this run that each mark means, by the mark's face id.
+
+    Found by that id; for faces of another pack, profile or reading by place: the best overlap of
+    boxes in a photo of the same content. Beside the archive's pack, whose jobs keep the marks'
+    places, the photo may be turned otherwise.
+    """
+    ids = {mark.face_id for mark in marks}
+    here = set(faces["face_id"].filter(isin(faces["face_id"], ids)).to_pylist())
+    meant = {face: face for face in ids & here}
+    others = [mark for mark in marks if mark.face_id not in here and mark.content]
+    if not others:
+        return meant
+    contents = {mark.content for mark in others}
+    photos, base = _photos_by_content(tables, contents), base_tables(tables)
+    marked = {} if base is None else _photos_by_content(base, contents)
+    placed = _faces_in(faces, {photo for photo, _ in photos.values()})
+    for mark in others:
+        photo, frame = photos.get(mark.content, ("", UNKNOWN))
+        box = moved_box(mark.box, marked.get(mark.content, ("", UNKNOWN))[1], frame)
+        face = nearest_place(box, placed.get(photo, ()))
+        if face is not None:
+            meant[mark.face_id] = face
+    return meant
+
+
+def _faces_in(faces: pa.Table, photos: set[str]) -> dict[str, list[tuple[str, Box4]]]:
+    """The id and box of each face in these photos, by photo."""
+    by_photo: defaultdict[str, list[tuple[str, Box4]]] = defaultdict(list)
+    inside = faces.filter(pc.is_in(faces["photo"], pa.array(sorted(photos), pa.string())))
+    for row in inside.select(["photo", "face_id", "x", "y", "w", "h"]).to_pylist():
+        box = (row["x"], row["y"], row["w"], row["h"])
+        by_photo[row["photo"]].append((row["face_id"], box))
+    return by_photo
+
+
+def nearest_place(box: Box4, faces: Iterable[tuple[str, Box4]]) -> str | None:
+    """The face whose box overlaps ``box`` most; None below SAME_PLACE."""
+    best, most = None, SAME_PLACE
+    for face, other in faces:
+        shared = overlap(box, other)
+        if shared >= most:
+            best, most = face, shared
+    return best
+
+
+def _photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, tuple[str, Frame]]:
+    """The collection's first photo of each of these contents, and its frame."""
+    found: dict[str, tuple[str, Frame]] = {}
+    for part in parts(sorted(contents)):
+        where = f"{tables.of_collection} AND {any_of('content', part)}"
+        rows = tables.photos.read(["photo", "content", *Frame._fields], where=where)
+        for row in rows.to_pylist():
+            one = row["photo"], Frame(*(row[name] for name in Frame._fields))
+            found[row["content"]] = min(one, found.get(row["content"], one))
+    return found
