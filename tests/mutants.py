@@ -41,6 +41,30 @@ MUTANTS = (
         "/ (first * second)",
     ),
     Mutant(
+        "large-groups",
+        "workers/clustering/linkage.py",
+        "* (1 - FEW / np.minimum(first, second))",
+        "* (0 - FEW / np.minimum(first, second))",
+    ),
+    Mutant(
+        "mean-evidence",
+        "workers/clustering/linkage.py",
+        "np.negative(weak, out=weak)",
+        "np.copyto(weak, 0)",
+    ),
+    Mutant(
+        "evidence",
+        "workers/matching/match.py",
+        "opposed(widened(embeddings, weak))",
+        "opposed(widened(embeddings, 0 * weak))",
+    ),
+    Mutant(
+        "evidence-of-a-name",
+        "workers/identity/candidates.py",
+        "similarity - discount,\n            similarity - discount - margin,",
+        "similarity,\n            similarity - margin,",
+    ),
+    Mutant(
         "template",
         "workers/images/align.py",
         "[38.2946, 51.6963]",

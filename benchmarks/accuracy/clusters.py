@@ -30,6 +30,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import EXACT_LIMIT, knn_graph
+from workers.faces.evidence import no_weaknesses, widened
 from workers.models.packs.open import open_pack
 
 Labels = NDArray[np.int64]
@@ -79,7 +80,9 @@ def distractors(vectors: NDArray[np.float32], people: Labels, count: int) -> NDA
 def pairs_of(vectors: NDArray[np.float32]) -> tuple[Labels, Labels, NDArray[np.float32]]:
     """Pairs of faces and their cosines of LEAST[0] or more: all, or those of many faces' graph."""
     if len(vectors) > EXACT_LIMIT:
-        edges = knn_graph(vectors, neighbours=64, threshold=LEAST[0])
+        edges = knn_graph(
+            widened(vectors, no_weaknesses(len(vectors))), neighbours=64, threshold=LEAST[0]
+        )
         one, other = edges.first, edges.second
         return one, other, np.einsum("ij,ij->i", vectors[one], vectors[other])
     cosines = vectors @ vectors.T

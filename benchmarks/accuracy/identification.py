@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.clusters import load
+from workers.faces.evidence import no_weaknesses
 from workers.matching.match import match
 from workers.people.gallery import Gallery
 
@@ -70,6 +71,7 @@ def speed(faces: int = 20_000, references: int = 10_000, block: int = 512) -> No
         names,
         np.arange(references),
         rows[faces:],
+        no_weaknesses(references),
         names,
         names,
         np.zeros((references, 4), np.float32),

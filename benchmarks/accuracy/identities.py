@@ -23,6 +23,7 @@ from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
+from workers.faces.evidence import no_weaknesses
 from workers.identity import cluster_ids as identities
 from workers.identity.cluster_ids import (
     NAMINGS,
@@ -100,6 +101,7 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
         names=tuple(enrolled),
         starts=np.arange(len(enrolled)),
         embeddings=vectors[references],
+        weaknesses=no_weaknesses(len(references)),
         sources=("",) * len(enrolled),
         photos=tuple(enrolled),
         boxes=np.zeros((len(enrolled), 4), np.float32),

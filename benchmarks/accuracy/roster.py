@@ -33,9 +33,10 @@ from headcount.rosters.scopes import EXPECTATIONS
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.faces.analysis import analyse
+from workers.faces.evidence import no_weaknesses
 from workers.identity.candidates import Search, UnclaimedFaces
 from workers.identity.roster_names import RosterRule, name_expected
-from workers.matching.calibration import cosine_at
+from workers.matching.calibration import evidence_at
 from workers.matching.likeness import Likeness
 from workers.models.base import ModelPack
 from workers.models.packs.open import open_pack
@@ -114,7 +115,8 @@ def gallery_of(embeddings: Floats) -> Gallery:
     names = tuple(f"p{n:05}" for n in range(len(embeddings)))
     starts = np.arange(len(names), dtype=np.intp)
     boxes = np.zeros((len(names), 4), np.float32)
-    return Gallery(names, names, starts, embeddings, names, names, boxes)
+    weak = no_weaknesses(len(names))
+    return Gallery(names, names, starts, embeddings, weak, names, names, boxes)
 
 
 def draw(
@@ -174,7 +176,7 @@ def with_roster(
     ids = pa.array(gallery.person_ids)
     search = Search(
         UnclaimedFaces.of(faces, ids, ()),
-        Likeness(groups.embeddings, gallery),
+        Likeness(groups.embeddings, no_weaknesses(len(groups.embeddings)), gallery),
         ids,
         threshold,
         pack.margin,
@@ -184,7 +186,7 @@ def with_roster(
         for photo, person in groups.expected
     ]
     rule = RosterRule(
-        partial(cosine_at, points=pack.fmr, cosine_per_decade=pack.cosine_per_decade),
+        partial(evidence_at, points=pack.fmr, cosine_per_decade=pack.cosine_per_decade),
         FALSE_POSITIVES,
         threshold,
         pack.margin,

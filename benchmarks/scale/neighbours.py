@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges, knn_graph
 from workers.clustering.pair_keys import keyed
+from workers.faces.evidence import no_weaknesses, widened
 
 WIDTH, NEIGHBOURS, GENUINE, QUERIES, TURNS = 128, 32, 0.66, 10_000, 3
 PAIR, GROUP = 0.48, 0.38
@@ -54,7 +55,9 @@ def peak() -> int:
 
 def ours(rows: NDArray[np.float32], threshold: float) -> tuple[Edges, float]:
     began = time.perf_counter()
-    edges = knn_graph(rows, neighbours=NEIGHBOURS, threshold=threshold)
+    edges = knn_graph(
+        widened(rows, no_weaknesses(len(rows))), neighbours=NEIGHBOURS, threshold=threshold
+    )
     return edges, time.perf_counter() - began
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from workers.faces.evidence import no_weaknesses
 from workers.matching.match import match
 from workers.people.gallery import Gallery
 
@@ -42,6 +43,7 @@ def enrolled(references: Vectors) -> Gallery:
         names=names,
         starts=np.arange(len(references)),
         embeddings=references,
+        weaknesses=no_weaknesses(len(references)),
         sources=names,
         photos=names,
         boxes=np.zeros((len(references), 4), np.float32),

@@ -42,7 +42,7 @@ RESULTS = (
     Place("<table>.jsonl", "the same as JSON Lines", people=True),
     Place("tables.json", "the marks of these files"),
     Place("diff.json", "what differs from the run before", people=True),
-    Place("summary.json", "counts, and the job's spec"),
+    Place("summary.json", "counts, the job's spec, who looks like whom", people=True),
     Place("annotated/**", "photos with boxes and names", people=True),
     Place("report/index.html", "the report, with crops and names", people=True),
 )

@@ -22,6 +22,8 @@ EXPECTED = columns.EXPECTED.shown()
 
 DIFF = "diff.json"
 SUMMARY = "summary.json"
+LOOK_ALIKES = "look_alikes"
+"""Where the summary tells of people whose references are alike: their ids and names."""
 REPORT = "report/index.html"
 ANNOTATED = "annotated/"
 ANNOTATED_MARK = b"annotated by headcount"

@@ -88,6 +88,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for rate in found["rates"]:
         tmr = "" if rate["tmr"] is None else f", TMR {rate['tmr']:.4f}"
         lines.append(f"  FMR {rate['fmr']:.0e}: cosine {rate['cosine']:.3f}{tmr}")
+    if found.get("ignored"):
+        lines.append(
+            "thresholds that an earlier build measured and kept are ignored, since they do not "
+            "regard quality: runs match by the pack's own. Measure anew with --keep"
+        )
     if found["doubts"] and found["measured"]:
         lines.append(f"--keep would refuse these figures: {found['doubts']}")
     if found["kept"]:

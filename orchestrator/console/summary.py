@@ -33,6 +33,10 @@ _STATUS_WORDS = {
 }
 
 
+_ALIKE_TOLD = 5
+"""Pairs of people who look alike that are told one by one."""
+
+
 def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
     """Print the summary of a finished job; return the exit code."""
     summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
@@ -127,7 +131,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         )
     if older := summary.get("older_reading"):
         lines.append(older_reading(older))
-    lines += _change_lines(summary) + _unused_lines(summary) + _removed_lines(summary)
+    more = (_change_lines, _unused_lines, _alike_lines, _ignored_lines, _removed_lines)
+    lines += [line for told in more for line in told(summary)]
     return lines + reference_lines(
         summary.get("references_reread", 0),
         summary.get("references_older", 0),
@@ -186,6 +191,28 @@ def _unused_lines(summary: dict[str, Any]) -> list[str]:
         + (", ..." if found["count"] > len(found["first"]) else "")
         for key, words in kinds.items()
         if (found := summary.get(key)) and found["count"]
+    ]
+
+
+def _alike_lines(summary: dict[str, Any]) -> list[str]:
+    """The lines about people whose references are alike: they may be one person."""
+    pairs = summary.get(results.LOOK_ALIKES, [])
+    lines = [
+        f"{' and '.join(pair['names'])} have references that are as alike as two photos of one "
+        f"person ({pair['similarity']:.2f}): check them"
+        for pair in pairs[:_ALIKE_TOLD]
+    ]
+    further = len(pairs) - len(lines)
+    return [*lines, f"and {counted(further, 'more pair')} in summary.json"] if further else lines
+
+
+def _ignored_lines(summary: dict[str, Any]) -> list[str]:
+    """The line about thresholds of an earlier build that this one does not go by."""
+    if not summary.get("calibration_ignored"):
+        return []
+    return [
+        "thresholds that an earlier build measured and kept are ignored, since they do not regard "
+        "quality: measure anew with `headcount calibrate --keep`, or drop them with --drop"
     ]
 
 

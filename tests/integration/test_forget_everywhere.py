@@ -82,6 +82,10 @@ def plant(out: Path, store: Store) -> None:
     file = io.BytesIO()
     np.savez_compressed(file, descriptor=np.frombuffer(vector, np.float16))
     store.put(keys.matches(0), file.getvalue())
+    told = json.loads((out / results.SUMMARY).read_text())
+    pair = {"person_ids": ["b", person_id(NAME)], "names": ["B", NAME], "similarity": 0.6}
+    told[results.LOOK_ALIKES] = [pair]
+    (out / results.SUMMARY).write_text(json.dumps(told))
     copy_results(out, store, keys, "20250101-000000-aaaaaa")
     copy_results(out, store, keys, "20250102-000000-aaaaaa", "nightly")
     finished = read_record(store, keys.finished, FinishedRecord)

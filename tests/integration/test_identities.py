@@ -295,11 +295,21 @@ def test_what_was_measured_on_an_archive_is_matched_by_until_it_is_dropped(
     assert "too few to go by" in refused.stderr
     [pack] = (archive / "archive/packs").glob("*/pack.json")
     measured = CalibrationRecord(
-        made=now(), threshold=0.9, rate=1e-4, fmr=((1e-4, 0.9),), calibration=None
+        made=now(),
+        threshold=0.9,
+        rate=1e-4,
+        fmr=((1e-4, 0.9),),
+        calibration=None,
+        scale="evidence",
     )
     (pack.parent / "calibration.json").write_bytes(measured.to_bytes())
     assert run(photos, archive)["shards"] == 0
     assert threshold_of(archive) == 0.9
+    of_cosines = measured.model_copy(update={"scale": "cosine"})
+    (pack.parent / "calibration.json").write_bytes(of_cosines.to_bytes())
+    assert run(photos, archive)["shards"] == 0
+    assert threshold_of(archive) == own
+    assert json.loads((archive / "summary.json").read_text())["calibration_ignored"] is True
     say(archive, "calibrate", "--drop")
     run(photos, archive)
     assert threshold_of(archive) == own

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from workers.clustering.knn import Edges, knn_graph
 from workers.clustering.linkage import CHUNK, Groups, LinkageRule
 from workers.clustering.pair_keys import between, higher, lower
+from workers.faces.evidence import KINDS, no_weaknesses
 from workers.runtime.threads import own_threads
 from workers.tables.embeddings import EmbeddingMatrix
 
@@ -22,8 +23,8 @@ of prints. Two people reach far less (0.46 in one of 100,000 pairs); twins were 
 REFERENCE_FACES = 5_000
 """Size of the collection, in faces, for which a pack's cluster thresholds are given."""
 GROUP_GROWTH = 0.5
-"""The threshold of groups grows with the collection at this share of the growth for pairs: an
-average over many pairs errs less than one pair."""
+"""Thresholds of groups grow with the collection at this share of the growth for pairs: an average
+over many pairs errs less than one pair."""
 PURITY_DECADES = 4.0
 """Powers of ten by which the odds of a false merge fall from purity 0 to 1."""
 
@@ -42,11 +43,17 @@ def join_rule(
 
     Impostor pairs grow as N squared and genuine ones as N, so the false match rate must fall as
     1 / N. ``cosine_per_decade`` is the pack's rise of the cosine per power of ten of that rate.
-    ``purity`` 0.5 keeps the pack's thresholds; 1 gives few false merges, 0 few split people.
+    ``purity`` 0.5 keeps the pack's thresholds; 1 gives few false merges, 0 few split people. Two
+    large groups must be as alike, on average, as two faces of a small collection.
     """
     shift = cosine_per_decade * PURITY_DECADES * (purity - 0.5)
     growth = cosine_per_decade * max(0.0, math.log10(max(faces, 1) / REFERENCE_FACES))
-    return LinkageRule(pair + shift + growth, group + shift + GROUP_GROWTH * growth)
+    pair, group = pair + shift, group + shift
+    return LinkageRule(
+        pair=pair + growth,
+        group=group + GROUP_GROWTH * growth,
+        large=pair + GROUP_GROWTH * growth,
+    )
 
 
 def cluster(
@@ -54,14 +61,16 @@ def cluster(
     photos: Sequence[str] | NDArray[np.int64],
     *,
     rule: LinkageRule,
+    weaknesses: NDArray[np.float32] | None = None,
     must_link: Pairs = NO_PAIRS,
     cannot_link: Pairs = NO_PAIRS,
     edges: Edges | None = None,
 ) -> NDArray[np.int32]:
     """Cluster labels, from 0, of N faces.
 
-    ``embeddings`` is N x D, of unit length; ``photos`` names or numbers each face's photo. Faces
-    of one photo are never merged below the cosine MIRROR: nobody is in a photo twice.
+    ``embeddings`` is N x D, of unit length; ``weaknesses`` is N x K, without them no face has any.
+    Groups are merged by the mean evidence of their pairs. ``photos`` names or numbers each face's
+    photo. Faces of one photo are never merged below the cosine MIRROR: nobody is in a photo twice.
     ``must_link`` and ``cannot_link`` are answers of people, honoured exactly, the former also
     within a photo. Raises ValueError where they contradict each other. Equal faces in equal order
     give equal labels; callers sort by face id, so that the order of arrival does not matter.
@@ -70,8 +79,9 @@ def cluster(
     """
     if not len(photos):
         return np.zeros(0, np.int32)
+    weak = no_weaknesses(len(photos)) if weaknesses is None else weaknesses
     if edges is None:
-        edges = knn_graph(embeddings[:], neighbours=NEIGHBOURS, threshold=rule.lowest_threshold)
+        edges = _graph(embeddings, weak, rule)
     order = _neighbours_together(edges, len(photos))
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -80,7 +90,7 @@ def cluster(
     if (group[cannot_link[:, 0]] == group[cannot_link[:, 1]]).any():
         raise ValueError("two faces that must be together must also be apart")
     with own_threads() as pool:
-        rows = _reordered(embeddings, order, pool)
+        rows = _vectors(embeddings, weak, order, pool)
         apart = place[np.concatenate([_of_one_photo(embeddings, photos), cannot_link])]
         groups = Groups(rows, linked, rule, cannot_link=apart.astype(np.int32), pool=pool)
         parts = [edges.keys[at : at + CHUNK] for at in range(0, len(edges), CHUNK)]
@@ -92,14 +102,29 @@ def cluster(
     return np.unique(groups.labels[place], return_inverse=True)[1].astype(np.int32)
 
 
-def _reordered(
-    embeddings: EmbeddingMatrix, order: NDArray[np.int64], pool: Executor
+def _graph(
+    embeddings: EmbeddingMatrix, weaknesses: NDArray[np.float32], rule: LinkageRule
+) -> Edges:
+    """The neighbour graph of the faces, in their order."""
+    with own_threads() as pool:
+        vectors = _vectors(embeddings, weaknesses, np.arange(len(weaknesses)), pool)
+    return knn_graph(vectors, neighbours=NEIGHBOURS, threshold=rule.lowest_threshold)
+
+
+def _vectors(
+    embeddings: EmbeddingMatrix,
+    weaknesses: NDArray[np.float32],
+    order: NDArray[np.int64],
+    pool: Executor,
 ) -> NDArray[np.float32]:
-    """Copy the embeddings in another order, in fp32."""
-    copy = np.empty((len(order), embeddings[:1].shape[1]), np.float32)
+    """Copy the embeddings in another order, in fp32, widened by their weaknesses."""
+    width = embeddings[:1].shape[1]
+    copy = np.empty((len(order), width + len(KINDS)), np.float32)
 
     def fill(at: int) -> None:
-        copy[at : at + STEP] = embeddings[order[at : at + STEP]]
+        some = order[at : at + STEP]
+        copy[at : at + STEP, :width] = embeddings[some]
+        copy[at : at + STEP, width:] = weaknesses[some]
 
     list(pool.map(fill, range(0, len(order), STEP)))
     return copy

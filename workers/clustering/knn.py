@@ -1,7 +1,8 @@
-"""The neighbour graph of embeddings, made cell by cell.
+"""The neighbour graph of faces, made cell by cell.
 
 A point looks for neighbours among the members of the cells that it probes. The search of a cell is
 one matrix product, independent of every other cell, so that groups of cells can be shared out.
+Cells are made of embeddings alone; neighbours go by the evidence (workers/faces/evidence.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from workers.clustering.assignment import make_cells
 from workers.clustering.cells import Cells, exhaustive_cells
 from workers.clustering.pair_keys import NO_KEYS, Keys, buckets, each_once, higher, keyed, lower
 from workers.clustering.products import NO_HITS, BlockProducts, Hits, concatenate_hits
+from workers.faces.evidence import KINDS, opposed
 from workers.runtime.threads import ordered_map, own_threads
 
 EXACT_LIMIT = 20_000
@@ -53,27 +55,27 @@ class Edges:
 
 
 def knn_graph(
-    embeddings: NDArray[np.float32],
+    vectors: NDArray[np.float32],
     *,
     neighbours: int,
     threshold: float,
     exact_limit: int = EXACT_LIMIT,
 ) -> Edges:
-    """Pairs at cosine >= ``threshold``, from each vector's ``neighbours`` nearest.
+    """Pairs of evidence >= ``threshold``, from each vector's ``neighbours`` nearest.
 
-    ``embeddings`` is N x D, of unit length. Exact up to ``exact_limit``; above it each point
-    probes PROBES cells on average. Memory beside ``embeddings`` is some 24 bytes per hit and
-    per probed cell of a point, and BLOCK cosines per thread.
+    ``vectors`` is N x (D + K): embeddings of unit length, widened by weaknesses. Exact up to
+    ``exact_limit``; above it each point probes PROBES cells on average. Memory beside ``vectors``
+    is some 24 bytes per hit and per probed cell of a point, and BLOCK products per thread.
     """
-    exact = len(embeddings) <= exact_limit
+    exact, embeddings = len(vectors) <= exact_limit, vectors[:, : -len(KINDS)]
     with own_threads() as pool:
-        cells = exhaustive_cells(len(embeddings)) if exact else make_cells(embeddings, pool)
-        found = search_cells(embeddings, cells, pool, neighbours=neighbours, threshold=threshold)
+        cells = exhaustive_cells(len(vectors)) if exact else make_cells(embeddings, pool)
+        found = search_cells(vectors, cells, pool, neighbours=neighbours, threshold=threshold)
         return merge_buckets(found, neighbours=neighbours, pool=pool)
 
 
 def search_cells(
-    embeddings: NDArray[np.float32],
+    vectors: NDArray[np.float32],
     cells: Cells,
     pool: Executor,
     *,
@@ -89,16 +91,16 @@ def search_cells(
 
     def search(group: NDArray[np.int64]) -> Buckets:
         found = search_group(
-            embeddings, cells, group, neighbours=neighbours, threshold=threshold, ids=ids
+            vectors, cells, group, neighbours=neighbours, threshold=threshold, ids=ids
         )
-        return bucket_by_query(found, len(embeddings) if count is None else count)
+        return bucket_by_query(found, len(vectors) if count is None else count)
 
     groups = np.array_split(np.arange(len(cells)), max(1, min(len(cells), GROUPS)))
     return list(ordered_map(pool, search, groups, ahead=len(groups)))
 
 
 def search_group(
-    embeddings: NDArray[np.float32],
+    vectors: NDArray[np.float32],
     cells: Cells,
     group: Iterable[int],
     *,
@@ -106,36 +108,37 @@ def search_group(
     threshold: float,
     ids: NDArray[np.int32] | None = None,
 ) -> Hits:
-    """Search a group of cells: query, neighbour and cosine of each hit.
+    """Search a group of cells: query, neighbour and evidence of each hit.
 
-    A query gets about ``neighbours`` members of each cell at cosine >= ``threshold``. Points
+    A query gets about ``neighbours`` members of each cell of evidence >= ``threshold``. Points
     without ``ids`` go by their row.
     """
-    parts, products = [NO_HITS], BlockProducts(embeddings)
+    parts, products = [NO_HITS], BlockProducts(vectors)
     for cell in group:
         inside = cells.members_of(cell)
         members = inside if ids is None else ids[inside]
-        for rows, cosines in products.blocks(cells.queries_of(cell), embeddings[inside]):
-            at = _top_k(cosines, neighbours + 1, threshold, members)
+        against = opposed(vectors[inside])
+        for rows, found in products.blocks(cells.queries_of(cell), against):
+            at = _top_k(found, neighbours + 1, threshold, members)
             row, column = np.divmod(at, len(inside))
             one, other = (rows if ids is None else ids[rows])[row], members[column]
             distinct = one != other
-            parts.append((one[distinct], other[distinct], cosines.ravel()[at[distinct]]))
+            parts.append((one[distinct], other[distinct], found.ravel()[at[distinct]]))
     return concatenate_hits(parts)
 
 
 def _top_k(
-    cosines: NDArray[np.float32], count: int, threshold: float, members: NDArray[np.int32]
+    found: NDArray[np.float32], count: int, threshold: float, members: NDArray[np.int32]
 ) -> NDArray[np.int64]:
-    """Flat indices of each row's ``count`` largest cosines at or above the threshold.
+    """Flat indices of each row's ``count`` largest products at or above the threshold.
 
     Ties with the least of them are included, at most ``count`` of them: those of the lowest
     ``members``, which are all that a merge takes. One photo may be there ten thousand times.
     """
-    kept = cosines >= threshold
-    if cosines.shape[1] > count:
+    kept = found >= threshold
+    if found.shape[1] > count:
         crowded = np.flatnonzero(kept.sum(axis=1, dtype=np.uint32) > count)
-        those = cosines[crowded]
+        those = found[crowded]
         least = np.partition(those, -count, axis=1)[:, -count, None]
         chosen = those >= least
         for row in np.flatnonzero(chosen.sum(axis=1, dtype=np.uint32) > 2 * count).tolist():
@@ -148,11 +151,12 @@ def _top_k(
 def bucket_by_query(found: Hits, count: int) -> Buckets:
     """Pack each hit among ``count`` points into one number, in buckets of queries.
 
-    Sorted, the numbers of a bucket go by query, then by cosine from the highest, then by neighbour.
+    Sorted, the numbers of a bucket go by query, then by evidence from the highest, then by
+    neighbour.
     """
-    query, neighbour, cosine = found
+    query, neighbour, evidence = found
     bucket = (query >> BUCKET_BITS).astype(np.uint16)
-    distance = np.clip((1 - cosine) * (1 << 19), 0, (1 << 20) - 1).astype(np.uint64)
+    distance = np.clip((1 - evidence) * (1 << 19), 0, (1 << 20) - 1).astype(np.uint64)
     key = (query & ((1 << BUCKET_BITS) - 1)).astype(np.uint64) << np.uint64(52)
     key |= distance << np.uint64(32)
     key |= neighbour.astype(np.uint64)

@@ -66,3 +66,20 @@ def evidence(cosines: Floats, one: Floats, other: Floats) -> Floats:
 def evidence_of_pairs(cosines: Floats, one: Floats, other: Floats) -> Floats:
     """N cosines of pairs, less the products of the weaknesses: N x K each."""
     return np.asarray(cosines - np.einsum("ij,ij->i", one, other), np.float32)
+
+
+def widened(embeddings: Floats, weak: Floats) -> Floats:
+    """Embeddings, N x D, with their weaknesses, N x K, as further columns: N x (D + K)."""
+    return np.concatenate([embeddings, weak], axis=1, dtype=np.float32)
+
+
+def opposed(vectors: Floats) -> Floats:
+    """Widened vectors with negative weaknesses: products with widened ones are evidence."""
+    signs = np.ones(vectors.shape[1], np.float32)
+    signs[-len(KINDS) :] = -1
+    return np.asarray(vectors * signs, np.float32)
+
+
+def no_weaknesses(count: int) -> Floats:
+    """The weaknesses of ``count`` faces that have none."""
+    return np.zeros((count, len(KINDS)), np.float32)

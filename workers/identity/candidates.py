@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from headcount.contract.vocabulary import Decision
 from headcount.rosters.read import EVERY
 from headcount.rosters.scopes import Scope, Scopes
+from workers.faces.evidence import Floats
 from workers.tables.columns import (
     NONE,
     Numbers,
@@ -25,17 +26,14 @@ from workers.tables.columns import (
     one_array,
     take_or_null,
 )
-from workers.tables.embeddings import EmbeddingLookup
 
 FACES_AT_ONCE, PEOPLE_AT_ONCE = 2_048, 4_096
-"""Faces and people of one block of cosines: 32 MB, and as much again while they are made."""
+"""Faces and people of one block of evidence: 32 MB, and as much again while they are made."""
 SCOPES_KEPT = 8
 """Scopes that keep their people's references from one block of faces to the next, at most.
 
 Further ones copy them again for each block: a roster may have a hundred thousand scopes.
 """
-
-Cosines = NDArray[np.float32]
 
 CANDIDATES = pa.schema(
     [
@@ -49,27 +47,30 @@ CANDIDATES = pa.schema(
 
 
 class Chosen(Protocol):
-    """Chosen people, to whom embeddings are compared."""
+    """Chosen people, to whom faces are compared."""
 
-    def cosines(self, embeddings: NDArray[np.float32], /) -> Cosines:
-        """N x P cosines of embeddings to the people."""
+    def evidence(self, vectors: Floats, /) -> Floats:
+        """N x P evidence of widened vectors for the people."""
         ...
 
 
 class Comparison(Protocol):
-    """Faces and people by position, and the cosines between them."""
+    """Faces and people by position, and the evidence of the former for the latter."""
 
-    @property
-    def embeddings(self) -> EmbeddingLookup:
-        """The embeddings of all faces."""
+    def vectors(self, faces: Numbers, /) -> Floats:
+        """The widened vectors of some faces."""
         ...
 
     def select(self, people: Numbers, /) -> Chosen:
         """Choose people, one at least."""
         ...
 
-    def cosines(self, faces: Numbers, people: Numbers, /) -> Cosines:
-        """N x P cosines of some faces to some people."""
+    def evidence(self, faces: Numbers, people: Numbers, /) -> Floats:
+        """N x P evidence of some faces for some people."""
+        ...
+
+    def cosines(self, faces: Numbers, people: Numbers, /) -> Floats:
+        """K cosines of pairs: to the reference of the person with most evidence."""
         ...
 
 
@@ -79,8 +80,9 @@ class UnclaimedFaces:
 
     ``rows`` (N, ascending) are their rows among all faces, which are sorted by photo; ``photo`` is
     the number of each one's photo among the sorted ``photos``. ``nearest`` (N) is the position of
-    the nearest person, ``similarity`` and ``runner_up`` the cosines to that one and the next, NaN
-    where there is none. ``barred`` are the people, by position, whom somebody said a face is not.
+    the nearest person, ``similarity`` the cosine to that one; ``evidence`` and ``runner_up`` are
+    for that one and the next. They are NaN where there is none. ``barred`` are the people, by
+    position, whom somebody said a face is not.
     """
 
     faces: pa.Table
@@ -88,8 +90,9 @@ class UnclaimedFaces:
     photos: pa.Array
     photo: Numbers
     nearest: Numbers
-    similarity: Cosines
-    runner_up: Cosines
+    similarity: Floats
+    evidence: Floats
+    runner_up: Floats
     barred: dict[int, list[int]]
 
     @classmethod
@@ -111,7 +114,9 @@ class UnclaimedFaces:
         rows = np.flatnonzero(free_here)
         free = faces.take(pa.array(rows))
         photo, photos = factorize_sorted(free["photo"])
-        similarity, margin = (_floats(free[name]) for name in ("similarity", "margin"))
+        similarity, discount, margin = (
+            _floats(free[name]) for name in ("similarity", "discount", "margin")
+        )
         return cls(
             free,
             rows,
@@ -119,28 +124,29 @@ class UnclaimedFaces:
             photo,
             index_of(free["nearest_person_id"], person_ids),
             similarity,
-            similarity - margin,
+            similarity - discount,
+            similarity - discount - margin,
             _barred(free, person_ids, rejected),
         )
 
-    def needed(self, at: Numbers, people: Numbers, threshold: float, margin: float) -> Cosines:
-        """K x P cosines that the faces ``at`` would need for the names of people.
+    def needed(self, at: Numbers, people: Numbers, threshold: float, margin: float) -> Floats:
+        """K x P evidence that the faces ``at`` would need for the names of people.
 
         The threshold, and the margin's lead over everybody else. Infinite where somebody said that
         the face is not that person.
         """
         needed = np.fmax(np.float32(threshold), self.others(at, people) + np.float32(margin))
         needed[self.barred_among(at, people)] = np.inf
-        found: Cosines = needed.astype(np.float32)
+        found: Floats = needed.astype(np.float32)
         return found
 
-    def others(self, at: Numbers, people: Numbers) -> Cosines:
-        """K x P cosines of the faces ``at`` to whoever is nearest but for each of the people.
+    def others(self, at: Numbers, people: Numbers) -> Floats:
+        """K x P evidence of the faces ``at`` for whoever is nearest but for each of the people.
 
         -1 where there is nobody else.
         """
         own = self.nearest[at][:, None] == people[None, :]
-        others = np.where(own, self.runner_up[at][:, None], self.similarity[at][:, None])
+        others = np.where(own, self.runner_up[at][:, None], self.evidence[at][:, None])
         return np.nan_to_num(others, nan=-1).astype(np.float32)
 
     def barred_among(self, at: Numbers, people: Numbers) -> NDArray[np.bool_]:
@@ -172,10 +178,10 @@ class Search:
         found = _Found()
         for number, people in self.grouped(self.expected_pairs([expectations])):
             faces = self.unclaimed.in_photo(number)
-            cosines = self.comparison.cosines(self.unclaimed.rows[faces], people)
-            lacking = self._lacking(faces, people, cosines)
+            evidence = self.comparison.evidence(self.unclaimed.rows[faces], people)
+            lacking = self._lacking(faces, people, evidence)
             best, column = lacking.argmin(axis=0), np.arange(len(people))
-            found.add(faces[best], people, cosines[best, column], lacking[best, column])
+            found.add(faces[best], people, lacking[best, column])
         return self._table(found)
 
     def in_scopes(self, lines: pa.Table, scopes: Scopes) -> pa.Table:
@@ -187,22 +193,17 @@ class Search:
             keys = one_array(self.unclaimed.faces["photo"].slice(start, len(block)))
             meeting = [s for s in asked if s.scope.pattern.meets(str(keys[0]), str(keys[-1]))]
             kept = _let_go(kept, meeting[:SCOPES_KEPT])
-            embeddings = self.comparison.embeddings[self.unclaimed.rows[block]] if meeting else None
+            vectors = self.comparison.vectors(self.unclaimed.rows[block]) if meeting else None
             for n, search in enumerate(meeting):
                 inside = search.scope.pattern.select(keys).to_numpy()
-                if len(inside) and embeddings is not None:
-                    self._look(search, block[inside], embeddings[inside])
+                if len(inside) and vectors is not None:
+                    self._look(search, block[inside], vectors[inside])
                 if n >= SCOPES_KEPT:
                     search.chosen = None
         found = _Found()
         for search in asked:
             hit = np.flatnonzero(search.face != NONE)
-            found.add(
-                search.face[hit],
-                search.people[hit],
-                search.similarity[hit],
-                search.lacking[hit],
-            )
+            found.add(search.face[hit], search.people[hit], search.lacking[hit])
         return self._table(found)
 
     def expected_pairs(self, expectations: Iterable[pa.Table]) -> Numbers:
@@ -229,9 +230,9 @@ class Search:
             photos.tolist(), np.split(pairs % total, starts[1:]), strict=bool(len(photos))
         )
 
-    def _lacking(self, faces: Numbers, people: Numbers, cosines: Cosines) -> Cosines:
+    def _lacking(self, faces: Numbers, people: Numbers, evidence: Floats) -> Floats:
         needed = self.unclaimed.needed(faces, people, self.threshold, self.margin)
-        lacking: Cosines = needed - cosines
+        lacking: Floats = needed - evidence
         return lacking
 
     def _by_scope(self, lines: pa.Table, scopes: Scopes) -> Iterator[tuple[Scope, Numbers]]:
@@ -247,30 +248,32 @@ class Search:
             for start in range(0, len(chosen), PEOPLE_AT_ONCE):
                 yield scopes[text], chosen[start : start + PEOPLE_AT_ONCE]
 
-    def _look(self, search: _ScopeSearch, faces: Numbers, embeddings: NDArray[np.float32]) -> None:
+    def _look(self, search: _ScopeSearch, faces: Numbers, vectors: Floats) -> None:
         """Compare a block of faces with a scope's people, and keep who lacks less than before."""
         if search.chosen is None:
             search.chosen = self.comparison.select(search.people)
-        cosines = search.chosen.cosines(embeddings)
-        lacking = self._lacking(faces, search.people, cosines)
+        lacking = self._lacking(faces, search.people, search.chosen.evidence(vectors))
         best, column = lacking.argmin(axis=0), np.arange(len(search.people))
         less = lacking[best, column] < search.lacking
         search.face[less] = faces[best[less]]
-        search.similarity[less] = cosines[best, column][less]
         search.lacking[less] = lacking[best, column][less]
 
     def _table(self, found: _Found) -> pa.Table:
-        faces, people, similarity, lacking = found.columns()
-        own = self.unclaimed.nearest[faces] == people  # to the last bit what the faces say
-        similarity = np.where(own, self.unclaimed.similarity[faces], similarity)
+        faces, people, lacking = found.columns()
         real = np.isfinite(lacking)
-        rows = self.unclaimed.faces.select(["photo", "face_id"]).take(pa.array(faces[real]))
+        faces, people, lacking = faces[real], people[real], lacking[real]
+        similarity = self.unclaimed.similarity[faces]  # to the last bit what the faces say
+        others = np.flatnonzero(self.unclaimed.nearest[faces] != people)
+        similarity[others] = self.comparison.cosines(
+            self.unclaimed.rows[faces[others]], people[others]
+        )
+        rows = self.unclaimed.faces.select(["photo", "face_id"]).take(pa.array(faces))
         columns = {
             "photo": rows["photo"],
             "face_id": rows["face_id"],
-            "person_id": take_or_null(self.person_ids, people[real]),
-            "similarity": np.minimum(similarity[real], np.float32(1)),
-            "lacking": lacking[real],
+            "person_id": take_or_null(self.person_ids, people),
+            "similarity": np.minimum(similarity, np.float32(1)),
+            "lacking": lacking,
         }
         return pa.table(columns, schema=CANDIDATES)
 
@@ -282,7 +285,6 @@ class _ScopeSearch:
         self.scope, self.people = scope, people
         self.chosen: Chosen | None = None
         self.face = np.full(len(people), NONE, np.int64)
-        self.similarity = np.full(len(people), np.nan, np.float32)
         self.lacking = np.full(len(people), np.inf, np.float32)
 
 
@@ -296,20 +298,18 @@ def _let_go(kept: list[_ScopeSearch], staying: list[_ScopeSearch]) -> list[_Scop
 
 
 class _Found:
-    """Candidates as they are found: face, person, cosine, what it lacks."""
+    """Candidates as they are found: face, person, what it lacks."""
 
     def __init__(self) -> None:
         self._parts: list[Sequence[NDArray[np.generic]]] = []
 
-    def add(self, face: Numbers, person: Numbers, similarity: Cosines, lacking: Cosines) -> None:
-        self._parts.append((face, person, similarity, lacking))
+    def add(self, face: Numbers, person: Numbers, lacking: Floats) -> None:
+        self._parts.append((face, person, lacking))
 
-    def columns(self) -> tuple[Numbers, Numbers, Cosines, Cosines]:
-        empty = (np.zeros(0, np.int64),) * 2 + (np.zeros(0, np.float32),) * 2
-        one, two, three, four = (
-            np.concatenate(part) for part in zip(empty, *self._parts, strict=True)
-        )
-        return one, two, three, four
+    def columns(self) -> tuple[Numbers, Numbers, Floats]:
+        empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        one, two, three = (np.concatenate(part) for part in zip(empty, *self._parts, strict=True))
+        return one, two, three
 
 
 def _barred(
@@ -331,7 +331,7 @@ def _barred(
     }
 
 
-def _floats(column: pa.ChunkedArray) -> Cosines:
+def _floats(column: pa.ChunkedArray) -> Floats:
     """A column of cosines, NaN where it is null."""
     values = pc.fill_null(one_array(column), float("nan")).to_numpy(zero_copy_only=False)
     return np.asarray(values, np.float32)

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount.contract.vocabulary import EXPECTED_HERE, Decision
-from workers.identity.candidates import Cosines, Search, UnclaimedFaces
+from workers.faces.evidence import Floats
+from workers.identity.candidates import Search, UnclaimedFaces
 from workers.identity.one_to_one import assign_one_to_one
 from workers.tables.columns import NONE, Numbers, as_bool, index_of, take_or_null
 
@@ -28,38 +29,38 @@ before these were looked at: most rosters are better, so that probabilities are 
 class RosterRule:
     """The likeness from which a roster is evidence enough for a name.
 
-    ``cosine_at`` is the cosine that a share of impostor pairs reaches; ``false_positives`` the
+    ``evidence_at`` is the evidence that a share of impostor pairs reaches; ``false_positives`` the
     share of strangers who may be given a name in the whole gallery; ``threshold`` and ``margin``
-    are those of a match; ``calibration`` is the logistic from a cosine to a probability.
+    are those of a match; ``calibration`` is the logistic from evidence to a probability.
     """
 
-    cosine_at: Callable[[float], float]
+    evidence_at: Callable[[float], float]
     false_positives: float
     threshold: float
     margin: float
     calibration: tuple[float, float] | None
 
     def cut(self, references: int, faces: int) -> float:
-        """The least cosine for a name, in a photo of so many unclaimed faces.
+        """The least evidence for a name, in a photo of so many unclaimed faces.
 
         ``references`` are those of the k people who are expected and not found: with k x f pairs
         of a reference and a face of somebody else, a wrong name has a chance of about
-        k x f x FMR(cosine). The cosine is that at which this is ``false_positives``.
+        k x f x FMR(evidence). It is that at which this is ``false_positives``.
         """
-        return self.cosine_at(self.false_positives / max(references * faces, 1))
+        return self.evidence_at(self.false_positives / max(references * faces, 1))
 
-    def probability(self, cosines: Cosines, faces: int) -> NDArray[np.float64]:
+    def probability(self, evidence: Floats, faces: int) -> NDArray[np.float64]:
         """N x P chances that each of N faces is each of P expected people; NaN uncalibrated.
 
         Bayes' rule over "nobody of these" and the P people, of whom each is one of the photo's
         ``faces`` unclaimed faces with the chance HERE. The logistic was fitted with as many
-        genuine as impostor pairs, so that its odds are the likelihood ratio of a cosine.
+        genuine as impostor pairs, so that its odds are the likelihood ratio of the evidence.
         """
         if self.calibration is None:
-            return np.full(cosines.shape, np.nan)
+            return np.full(evidence.shape, np.nan)
         slope, intercept = self.calibration
         share = HERE / max(faces, 1)
-        odds = np.exp(np.clip(slope * cosines.astype(np.float64) + intercept, -50, 50))
+        odds = np.exp(np.clip(slope * evidence.astype(np.float64) + intercept, -50, 50))
         odds *= share / (1 - share)
         chances: NDArray[np.float64] = odds / (1 + odds.sum(axis=1, keepdims=True))
         return chances
@@ -105,36 +106,37 @@ def _name_in_photo(
 ) -> Iterator[Named]:
     """The faces of one photo that are given the names of people who are expected and not found."""
     unclaimed = search.unclaimed
-    cosines = search.comparison.cosines(unclaimed.rows[at], people)
+    evidence = search.comparison.evidence(unclaimed.rows[at], people)
     cut = rule.cut(int(references[people].sum()), len(at))
-    allowed = cosines >= cut
+    allowed = evidence >= cut
     if not allowed.any():
         return
     others, barred = unclaimed.others(at, people), unclaimed.barred_among(at, people)
     # whoever is like somebody else, matched or not, is that one's by all that is known
-    allowed &= ~barred & ((others < rule.threshold) | (cosines >= others - rule.margin))
-    weights = np.where(allowed, cosines - cut + 1e-6, 0).astype(np.float64)
+    allowed &= ~barred & ((others < rule.threshold) | (evidence >= others - rule.margin))
+    weights = np.where(allowed, evidence - cut + 1e-6, 0).astype(np.float64)
     pairs = assign_one_to_one(weights)
-    chances = rule.probability(np.where(barred, -1, cosines), len(at))
+    evidence = np.where(barred, -1, evidence)
+    chances = rule.probability(evidence, len(at))
     for row, column in pairs:
-        if _is_clear(row, column, pairs, np.where(barred, -1, cosines), rule.margin):
+        if _is_clear(row, column, pairs, evidence, rule.margin):
             yield Named(int(unclaimed.rows[at[row]]), int(people[column]), chances[row, column])
 
 
 def _is_clear(
-    row: int, column: int, pairs: list[tuple[int, int]], cosines: Cosines, margin: float
+    row: int, column: int, pairs: list[tuple[int, int]], evidence: Floats, margin: float
 ) -> bool:
     """Whether a face leads by the margin over all other ways to give the names.
 
     These are a name that no face got, and the name of another face in exchange.
     """
     got = {taken: face for face, taken in pairs}
-    for other in range(cosines.shape[1]):
-        lead = cosines[row, column] - cosines[row, other]
+    for other in range(evidence.shape[1]):
+        lead = evidence[row, column] - evidence[row, other]
         if other == column:
             continue
         if other in got:
-            lead += cosines[got[other], other] - cosines[got[other], column]
+            lead += evidence[got[other], other] - evidence[got[other], column]
         if lead < margin:
             return False
     return True

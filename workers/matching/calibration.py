@@ -1,4 +1,6 @@
-"""Calibration: from false match rates to cosines, and from cosines to probabilities.
+"""Calibration: from false match rates to evidence, and from evidence to probabilities.
+
+Evidence of a pair whose pictures are good is its cosine (workers/faces/evidence.py).
 
 The method and its sources are in docs/calibration.md.
 """
@@ -10,33 +12,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.matching.impostors import Cosines, ImpostorPairs, Weights
+from workers.faces.evidence import Floats
+from workers.matching.impostors import ImpostorPairs, Weights
 
 FEWEST = 200
 """Least number of pairs of either kind to calibrate by."""
 REPORTED = (1e-2, 1e-3, 1e-4, 1e-5)
-"""False match rates whose cosines are measured."""
+"""False match rates whose evidence is measured."""
 
 Points = Sequence[tuple[float, float]]
-"""False match rates of a pair, and the cosine of each."""
+"""False match rates of a pair, and the evidence of each."""
 
 
-def cosine_at(fmr: float, points: Points, cosine_per_decade: float) -> float:
-    """Cosine at a false match rate: a share ``fmr`` of impostor pairs reaches it.
+def evidence_at(fmr: float, points: Points, cosine_per_decade: float) -> float:
+    """Evidence at a false match rate: a share ``fmr`` of impostor pairs reaches it.
 
     Linear between ``points`` in the logarithm of the rate, beyond them ``cosine_per_decade`` per
     power of ten. Raises ValueError where there are no points.
     """
     if not points:
         raise ValueError("no false match rates are known")
-    known = sorted((-np.log10(rate), cosine) for rate, cosine in points)
+    known = sorted((-np.log10(rate), found) for rate, found in points)
     wanted = -np.log10(fmr)
-    (low, low_cosine), (high, high_cosine) = known[0], known[-1]
+    (low, least), (high, most) = known[0], known[-1]
     if wanted <= low:
-        return float(low_cosine - cosine_per_decade * (low - wanted))
+        return float(least - cosine_per_decade * (low - wanted))
     if wanted >= high:
-        return float(high_cosine + cosine_per_decade * (wanted - high))
-    return float(np.interp(wanted, [k for k, _ in known], [c for _, c in known]))
+        return float(most + cosine_per_decade * (wanted - high))
+    return float(np.interp(wanted, [rate for rate, _ in known], [found for _, found in known]))
 
 
 def search_threshold(
@@ -55,16 +58,16 @@ def search_threshold(
     hold for 100 references.
     """
     if points:
-        wanted = cosine_at(false_positives / max(references, 1), points, cosine_per_decade)
+        wanted = evidence_at(false_positives / max(references, 1), points, cosine_per_decade)
     else:
         wanted = least + cosine_per_decade * np.log10(max(references, 1) / 100)
     return float(min(max(least, wanted), 1.0))
 
 
 def logistic(
-    genuine: Cosines, impostor: Cosines, weight_of: Weights | None = None
+    genuine: Floats, impostor: Floats, weight_of: Weights | None = None
 ) -> tuple[float, float]:
-    """Fit slope and intercept from cosine to probability, by Newton's method.
+    """Fit slope and intercept from evidence to probability, by Newton's method.
 
     Genuine and impostor pairs have half of the weight each; ``weight_of`` shares out that of the
     impostor pairs.
@@ -90,7 +93,7 @@ def logistic(
 class Calibration:
     """Genuine and impostor pairs, and the figures that follow; ``genuine`` may be empty."""
 
-    genuine: Cosines
+    genuine: Floats
     impostor: ImpostorPairs
 
     @property
@@ -99,30 +102,30 @@ class Calibration:
         return len(self.impostor) >= FEWEST
 
     def points(self) -> tuple[tuple[float, float], ...]:
-        """False match rates and their cosines, which never fall as the rate falls.
+        """False match rates and their evidence, which never falls as the rate falls.
 
         Frequent rates are counted and rare ones follow the normal tail. Where the counted tail
-        ends above the normal one, its last cosine is kept.
+        ends above the normal one, its last value is kept.
         """
-        cosines = np.maximum.accumulate([self.impostor.tail(fmr) for fmr in REPORTED])
-        return tuple(zip(REPORTED, cosines.tolist(), strict=True))
+        found = np.maximum.accumulate([self.impostor.tail(fmr) for fmr in REPORTED])
+        return tuple(zip(REPORTED, found.tolist(), strict=True))
 
-    def tmr(self, cosine: float) -> float | None:
-        """True match rate at a cosine; None without genuine pairs."""
-        return float((self.genuine >= cosine).mean()) if len(self.genuine) else None
+    def tmr(self, evidence: float) -> float | None:
+        """True match rate at so much evidence; None without genuine pairs."""
+        return float((self.genuine >= evidence).mean()) if len(self.genuine) else None
 
     def probability(
         self, pack: tuple[float, float] | None, pack_points: Points, cosine_per_decade: float
     ) -> tuple[float, float] | None:
-        """Slope and intercept from cosine to probability.
+        """Slope and intercept from evidence to probability.
 
         With FEWEST genuine pairs they are fitted to the pairs. With fewer, the pack's own curve
-        is shifted by the difference of the impostors' cosines here and where the pack was
+        is shifted by the difference of the impostors' evidence here and where the pack was
         measured; None for a pack that never was.
         """
         if len(self.genuine) >= FEWEST:
-            return logistic(self.genuine, self.impostor.cosine, self.impostor.weight)
+            return logistic(self.genuine, self.impostor.evidence, self.impostor.weight)
         if pack is None or not pack_points:
             return None
-        moved = self.impostor.tail(1e-3) - cosine_at(1e-3, pack_points, cosine_per_decade)
+        moved = self.impostor.tail(1e-3) - evidence_at(1e-3, pack_points, cosine_per_decade)
         return pack[0], pack[1] - pack[0] * moved

@@ -1,4 +1,8 @@
-"""Matching faces against the gallery: pure functions of arrays."""
+"""Matching faces against the gallery: pure functions of arrays.
+
+People are ranked, and a match decided, by the evidence (workers/faces/evidence.py). What is shown
+beside a match is the cosine to the reference that has most of it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from workers.faces.evidence import no_weaknesses, opposed, widened
 from workers.people.gallery import Gallery
 from workers.runtime.threads import ordered_map
 from workers.tables.embeddings import EmbeddingMatrix
@@ -24,21 +29,30 @@ class Matches:
     """Nearest person and runner-up of N faces, by the best reference or the mean of references.
 
     ``person`` and ``runner_up`` are positions in the gallery, NOBODY where there is none;
-    ``similarity`` and ``runner_up_similarity`` are cosines, NaN where there is none; ``reference``
-    is the row of the person's nearest reference in the gallery, NOBODY where it is not known.
+    ``evidence`` and ``runner_up_evidence`` are for either, NaN where there is none. ``similarity``
+    is the cosine to the reference, or the mean, of the nearest person that has most evidence;
+    ``reference`` is the row of that person's nearest reference in the gallery, NOBODY where it is
+    not known.
     """
 
     person: NDArray[np.int32]
-    similarity: NDArray[np.float32]
+    evidence: NDArray[np.float32]
     runner_up: NDArray[np.int32]
-    runner_up_similarity: NDArray[np.float32]
+    runner_up_evidence: NDArray[np.float32]
+    similarity: NDArray[np.float32]
     reference: NDArray[np.int32]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Matches:
-        """The matches in arrays by name; an earlier build left none of the references."""
-        unknown = {"reference": np.full(len(arrays["person"]), NOBODY, np.int32)}
-        return cls(**{**unknown, **arrays})
+        """The matches in arrays by name.
+
+        An earlier build took the cosine for the evidence, and left none of the references.
+        """
+        found = {"reference": np.full(len(arrays["person"]), NOBODY, np.int32), **arrays}
+        found.setdefault("evidence", arrays["similarity"])
+        if "runner_up_similarity" in found:
+            found["runner_up_evidence"] = found.pop("runner_up_similarity")
+        return cls(**found)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Matches]) -> Matches:
@@ -56,20 +70,29 @@ class Matches:
 
     @property
     def margin(self) -> NDArray[np.float32]:
-        """Lead of the nearest person over the runner-up; NaN without a runner-up."""
-        return self.similarity - self.runner_up_similarity
+        """Lead of the nearest person's evidence over the runner-up's; NaN without a runner-up."""
+        return self.evidence - self.runner_up_evidence
+
+    @property
+    def discount(self) -> NDArray[np.float32]:
+        """Excess of the similarity over the evidence: the weaknesses of both pictures."""
+        return self.similarity - self.evidence
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceMatrix:
-    """Embeddings of R references, and of the mean of each person with several references.
+    """Vectors of R references, and of the mean of each person with several references.
 
-    ``embeddings`` is S x D; ``owner`` (S) is the position of the person in the gallery, ascending;
+    ``embeddings`` is S x D, ``weaknesses`` S x K: a mean has the mean weaknesses of its
+    references. ``opposed`` is S x (D + K), so that a widened face's products with it are the
+    evidence. ``owner`` (S) is the position of the person in the gallery, ascending;
     ``starts`` and ``ends`` are the rows of each person, whose mean is the last of several;
     ``first`` is the person's first reference in the gallery.
     """
 
     embeddings: NDArray[np.float32]
+    weaknesses: NDArray[np.float32]
+    opposed: NDArray[np.float32]
     owner: NDArray[np.int32]
     starts: NDArray[np.intp]
     ends: NDArray[np.intp]
@@ -87,50 +110,59 @@ class ReferenceMatrix:
         people = np.arange(len(counts), dtype=np.int32)
         means = np.add.reduceat(gallery.embeddings, gallery.starts, axis=0)[counts > 1]
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-12))
+        lacking = np.add.reduceat(gallery.weaknesses, gallery.starts, axis=0)[counts > 1]
+        lacking /= counts[counts > 1, None].astype(np.float32)
         owner = np.concatenate([np.repeat(people, counts), people[counts > 1]])
         order = np.argsort(owner, kind="stable")
         rows = counts + (counts > 1)
         ends = np.cumsum(rows)
         embeddings = np.concatenate([gallery.embeddings, means])[order]
-        return cls(embeddings, owner[order], ends - rows, ends, gallery.starts)
+        weak = np.concatenate([gallery.weaknesses, lacking])[order]
+        against = opposed(widened(embeddings, weak))
+        return cls(embeddings, weak, against, owner[order], ends - rows, ends, gallery.starts)
 
-    def nearest(self, faces: NDArray[np.float32], person: NDArray[np.int32]) -> NDArray[np.int32]:
+    def nearest(self, vectors: NDArray[np.float32], person: NDArray[np.int32]) -> NDArray[np.int32]:
         """The row in the gallery of the reference of ``person`` that is nearest to each face.
 
-        NOBODY where there is no person.
+        Nearest by evidence, of widened vectors; NOBODY where there is no person.
         """
-        found = np.full(len(faces), NOBODY, np.int32)
+        found = np.full(len(vectors), NOBODY, np.int32)
         known = np.flatnonzero(person != NOBODY)
         found[known] = self.first[person[known]]
         several = known[(self.ends - self.starts)[person[known]] > 1]
         for one in np.unique(person[several]):
             rows = several[person[several] == one]
-            own = self.embeddings[self.starts[one] : self.ends[one] - 1]  # without the mean
-            found[rows] += (faces[rows] @ own.T).argmax(axis=1).astype(np.int32)
+            own = self.opposed[self.starts[one] : self.ends[one] - 1]  # without the mean
+            found[rows] += (vectors[rows] @ own.T).argmax(axis=1).astype(np.int32)
         return found
 
 
 def match(
     embeddings: EmbeddingMatrix,
     gallery: Gallery,
+    weaknesses: NDArray[np.float32] | None = None,
     *,
     barred: Sequence[Sequence[int]] = (),
     block: int = 512,
     tile: int = 16_384,
 ) -> Matches:
-    """Find the two nearest people of each face. ``embeddings`` is N x D, of unit length.
+    """Find the two nearest people of each face, by evidence.
 
-    The similarity of a person is the highest cosine to the person's references and their mean.
-    ``barred`` lists, for each face, the positions of people that it is not compared with. Memory
-    is ``block`` x ``tile`` cosines per thread. The matrix library works on one thread for each
+    ``embeddings`` is N x D, of unit length, ``weaknesses`` N x K; without them no face has any.
+    The evidence for a person is the highest of the person's references and their mean. ``barred``
+    lists, for each face, the positions of people that it is not compared with. Memory is ``block``
+    x ``tile`` products per thread. The matrix library works on one thread for each
     product: on more, the products would wait for each other.
     """
     if not len(gallery) or not len(embeddings):
         return _nobody(len(embeddings))
     references, threads = ReferenceMatrix.of(gallery), os.cpu_count() or 1
+    weak = no_weaknesses(len(embeddings)) if weaknesses is None else weaknesses
 
     def work(at: int) -> Matches:
-        return _match_block(embeddings[at : at + block], references, tile, barred[at : at + block])
+        some = slice(at, at + block)
+        vectors = widened(embeddings[some], weak[some])
+        return _match_block(vectors, references, tile, barred[some])
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         starts = range(0, len(embeddings), block)
@@ -139,37 +171,52 @@ def match(
 
 
 def _clipped(matches: Matches) -> Matches:
-    """Matches with cosines of at most 1, and at least -1; NaN stays.
+    """Matches with cosines of at most 1, and at least -1, and evidence of at most 1; NaN stays.
 
     The product of two unit vectors in float32 may be 1.0000001, and its arccos would be NaN.
     """
     return replace(
         matches,
+        evidence=np.minimum(matches.evidence, 1),
+        runner_up_evidence=np.minimum(matches.runner_up_evidence, 1),
         similarity=np.clip(matches.similarity, -1, 1),
-        runner_up_similarity=np.clip(matches.runner_up_similarity, -1, 1),
     )
 
 
 def _nobody(count: int) -> Matches:
     nobody = np.full(count, NOBODY, np.int32)
     nothing = np.full(count, np.nan, np.float32)
-    return Matches(nobody, nothing, nobody.copy(), nothing.copy(), nobody.copy())
+    return Matches(
+        person=nobody,
+        evidence=nothing,
+        runner_up=nobody.copy(),
+        runner_up_evidence=nothing.copy(),
+        similarity=nothing.copy(),
+        reference=nobody.copy(),
+    )
 
 
 def _match_block(
-    faces: NDArray[np.float32],
+    vectors: NDArray[np.float32],
     references: ReferenceMatrix,
     tile: int,
     barred: Sequence[Sequence[int]],
 ) -> Matches:
-    result = _nobody(len(faces))
+    result = _nobody(len(vectors))
     for start in range(0, len(references.owner), tile):
-        result = _better(result, _match_tile(faces, references, start, start + tile, barred))
-    return replace(result, reference=references.nearest(faces, result.person))
+        result = _better(result, _match_tile(vectors, references, start, start + tile, barred))
+    width = references.embeddings.shape[1]
+    lacking = references.weaknesses[result.reference]
+    discount = np.einsum("ij,ij->i", vectors[:, width:], lacking)
+    return replace(
+        result,
+        similarity=result.evidence + discount,
+        reference=references.nearest(vectors, result.person),
+    )
 
 
 def _match_tile(
-    faces: NDArray[np.float32],
+    vectors: NDArray[np.float32],
     references: ReferenceMatrix,
     start: int,
     end: int,
@@ -177,53 +224,55 @@ def _match_tile(
 ) -> Matches:
     """Find the two nearest people of each face among the rows from ``start`` up to ``end``.
 
-    Their references are found last, when all tiles were seen.
+    ``reference`` is the row of ``references`` that has most evidence, and ``similarity`` is not
+    known, until all tiles were seen.
     """
-    cosines = faces @ references.embeddings[start:end].T
+    found = vectors @ references.opposed[start:end].T
     for row, people in enumerate(barred):
         for one in people:
             low, high = references.starts[one] - start, references.ends[one] - start
-            cosines[row, max(low, 0) : max(high, 0)] = -np.inf
-    owner, rows = references.owner[start:end], np.arange(len(faces))
-    best = cosines.argmax(axis=1)
-    person, similarity = owner[best], cosines[rows, best]
+            found[row, max(low, 0) : max(high, 0)] = -np.inf
+    owner, rows = references.owner[start:end], np.arange(len(vectors))
+    best = found.argmax(axis=1)
+    person, evidence = owner[best], found[rows, best]
     for row, (low, high) in enumerate(
         zip(references.starts[person] - start, references.ends[person] - start, strict=True)
     ):
-        cosines[row, max(low, 0) : high] = -np.inf  # the same person is no runner-up
-    second = cosines.argmax(axis=1)
-    other = cosines[rows, second]
+        found[row, max(low, 0) : high] = -np.inf  # the same person is no runner-up
+    second = found.argmax(axis=1)
+    other = found[rows, second]
     nothing = np.isneginf(other)
     return Matches(
-        person,
-        similarity,
-        np.where(nothing, NOBODY, owner[second]).astype(np.int32),
-        np.where(nothing, np.nan, other).astype(np.float32),
-        np.full(len(faces), NOBODY, np.int32),
+        person=person,
+        evidence=evidence,
+        runner_up=np.where(nothing, NOBODY, owner[second]).astype(np.int32),
+        runner_up_evidence=np.where(nothing, np.nan, other).astype(np.float32),
+        similarity=np.full(len(vectors), np.nan, np.float32),
+        reference=(start + best).astype(np.int32),
     )
 
 
 def _better(one: Matches, other: Matches) -> Matches:
     """Merge the two nearest people of two tiles; at a tie the first tile goes first."""
     people = np.stack([one.person, one.runner_up, other.person, other.runner_up], axis=1)
-    cosines = np.stack(
-        [one.similarity, one.runner_up_similarity, other.similarity, other.runner_up_similarity],
-        axis=1,
+    found = np.stack(
+        [one.evidence, one.runner_up_evidence, other.evidence, other.runner_up_evidence], axis=1
     )
-    cosines = np.where(np.isnan(cosines), -np.inf, cosines)
+    found = np.where(np.isnan(found), -np.inf, found)
     rows = np.arange(len(people))
-    best = cosines.argmax(axis=1)
-    person, similarity = people[rows, best], cosines[rows, best]
-    cosines[people == person[:, None]] = -np.inf
-    second = cosines.argmax(axis=1)
-    rest = cosines[rows, second]
+    best = found.argmax(axis=1)
+    person, evidence = people[rows, best], found[rows, best]
+    found[people == person[:, None]] = -np.inf
+    second = found.argmax(axis=1)
+    rest = found[rows, second]
     nothing = np.isneginf(rest)
     return Matches(
-        person,
-        np.where(np.isneginf(similarity), np.nan, similarity).astype(np.float32),
-        np.where(nothing, NOBODY, people[rows, second]).astype(np.int32),
-        np.where(nothing, np.nan, rest).astype(np.float32),
-        one.reference,
+        person=person,
+        evidence=np.where(np.isneginf(evidence), np.nan, evidence).astype(np.float32),
+        runner_up=np.where(nothing, NOBODY, people[rows, second]).astype(np.int32),
+        runner_up_evidence=np.where(nothing, np.nan, rest).astype(np.float32),
+        similarity=one.similarity,
+        reference=np.where(best == 0, one.reference, other.reference),
     )
 
 
@@ -237,19 +286,19 @@ def accepted(
 ) -> NDArray[np.bool_]:
     """Mask of the N faces that are matched to their nearest person.
 
-    A face is matched if it is usable, its similarity reaches ``threshold``, its lead over the
+    A face is matched if it is usable, its evidence reaches ``threshold``, its lead over the
     runner-up reaches ``margin``, and no other face of the same photo (equal numbers in
     ``photos``) is nearer to that person: nobody is in a photo twice.
     """
     lead = np.nan_to_num(matches.margin, nan=np.inf)
     good = usable & (matches.person != NOBODY)
-    good &= np.nan_to_num(matches.similarity, nan=-1.0) >= threshold
+    good &= np.nan_to_num(matches.evidence, nan=-1.0) >= threshold
     good &= lead >= margin
     candidates = np.flatnonzero(good)
     order = candidates[
         np.lexsort(
             (
-                -matches.similarity[candidates],
+                -matches.evidence[candidates],
                 matches.person[candidates],
                 photos[candidates],
             )
@@ -265,11 +314,11 @@ def accepted(
 
 
 def probability(
-    similarity: NDArray[np.float32], calibration: tuple[float, float] | None
+    evidence: NDArray[np.float32], calibration: tuple[float, float] | None
 ) -> NDArray[np.float32]:
-    """Probability that a match of this similarity is right, by a logistic; NaN without one."""
+    """Probability that a match of this evidence is right, by a logistic; NaN without one."""
     if calibration is None:
-        return np.full(len(similarity), np.nan, np.float32)
+        return np.full(len(evidence), np.nan, np.float32)
     slope, intercept = calibration
-    chance: NDArray[np.float32] = 1.0 / (1.0 + np.exp(-(slope * similarity + intercept)))
+    chance: NDArray[np.float32] = 1.0 / (1.0 + np.exp(-(slope * evidence + intercept)))
     return chance.astype(np.float32)

@@ -9,9 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.contract.columns import GALLERY
 from headcount.tables.filters import any_of
 from headcount.tables.table import Table
+from workers.faces.evidence import PARTS, no_weaknesses
 from workers.tables.columns import factorize, first_of_each
+from workers.tables.faces import weaknesses_of
 from workers.tables.rows import matrix
 
 
@@ -19,16 +22,17 @@ from workers.tables.rows import matrix
 class Gallery:
     """P people with R references, sorted by person.
 
-    ``embeddings`` is R x D, of unit length. ``starts`` (P) is the first row of each person.
-    ``sources``, ``photos`` and ``boxes`` (R x 4) are the folder or collection, the photo and the
-    box that each reference was taken from; ``orientations`` (R, or none) is the turn of the photo
-    that the box is in, as an EXIF value, 0 for the file's own.
+    ``embeddings`` is R x D, of unit length, ``weaknesses`` R x K. ``starts`` (P) is the first row
+    of each person. ``sources``, ``photos`` and ``boxes`` (R x 4) are the folder or collection, the
+    photo and the box that each reference was taken from; ``orientations`` (R, or none) is the turn
+    of the photo that the box is in, as an EXIF value, 0 for the file's own.
     """
 
     person_ids: tuple[str, ...]
     names: tuple[str, ...]
     starts: NDArray[np.intp]
     embeddings: NDArray[np.float32]
+    weaknesses: NDArray[np.float32]
     sources: tuple[str, ...]
     photos: tuple[str, ...]
     boxes: NDArray[np.float32]
@@ -48,7 +52,14 @@ class Gallery:
 
 
 NOBODY_ENROLLED = Gallery(
-    (), (), np.zeros(0, np.intp), np.zeros((0, 1), np.float32), (), (), np.zeros((0, 4), np.float32)
+    person_ids=(),
+    names=(),
+    starts=np.zeros(0, np.intp),
+    embeddings=np.zeros((0, 1), np.float32),
+    weaknesses=no_weaknesses(0),
+    sources=(),
+    photos=(),
+    boxes=np.zeros((0, 4), np.float32),
 )
 
 COLUMNS = (
@@ -65,13 +76,16 @@ COLUMNS = (
 )
 
 
-def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
+def load_gallery(
+    table: Table, *, cosine_per_decade: float, forgotten: Collection[str] = ()
+) -> Gallery:
     """Read the gallery, sorted by person; a reference that was written twice counts once.
 
     References of ``forgotten`` people are left out, even if a late worker has written some.
+    ``cosine_per_decade`` is the pack's, by which the weaknesses of references are scaled.
     """
     where = f"NOT ({any_of('person_id', sorted(forgotten))})" if forgotten else None
-    read: pa.Table = table.read(COLUMNS, where=where)
+    read = _read(table, where)
     if not read.num_rows:
         return NOBODY_ENROLLED
     keys = ["person_id", "source", "photo"]
@@ -85,8 +99,21 @@ def load_gallery(table: Table, *, forgotten: Collection[str] = ()) -> Gallery:
         names=tuple(people["person"].to_pylist()),
         starts=starts.astype(np.intp),
         embeddings=matrix(rows["descriptor"]),
+        weaknesses=weaknesses_of(rows, cosine_per_decade),
         sources=tuple(rows["source"].to_pylist()),
         photos=tuple(rows["photo"].to_pylist()),
         boxes=np.stack([rows[c].to_numpy() for c in "xywh"], axis=1).astype(np.float32),
         orientations=tuple(rows["orientation"].fill_null(0).to_pylist()),
     )
+
+
+def _read(table: Table, where: str | None) -> pa.Table:
+    """All references; parts of the quality that an earlier build did not store are null."""
+    stored = GALLERY.stored()
+    embedding = pa.field("descriptor", pa.list_(pa.float32()))
+    wanted = [
+        embedding if name == embedding.name else stored.field(name)
+        for name in dict.fromkeys((*COLUMNS, *PARTS))
+    ]
+    batches = list(table.scan(pa.schema(wanted), where=where))
+    return pa.Table.from_batches(batches) if batches else pa.schema(wanted).empty_table()

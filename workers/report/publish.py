@@ -50,11 +50,12 @@ def publish(
     seconds: Mapping[str, float],
     references: Iterable[ReferenceReport],
     references_forgotten: int,
+    look_alikes: Iterable[tuple[str, str, float]] = (),
 ) -> dict[str, int]:
     """Write the annotated photos and the report; the numbers of photos, clusters, people shown.
 
-    ``references`` are the reports on this job's references. ``references_forgotten`` more were
-    passed over, since their people were forgotten.
+    ``references`` are the reports on this job's; ``references_forgotten`` were passed over.
+    ``look_alikes``: names of two whose references are alike, and their cosine.
     """
     chosen = choose_photos(result, sources.spec.annotate)
     clusters, unmet = choose_clusters(result), missing_view(result.expected)
@@ -62,7 +63,6 @@ def publish(
     crops = [face for cluster in clusters for face in cluster.faces]
     crops += [(row["photo"], row["face_id"]) for row in nearest]
     pictures = picture_photos(sources, out, photo_tasks(result, chosen, crops))
-    shown = tuple(pictures[key].shown for key in sorted(chosen) if key in pictures)
     people, refused = shown_people(sources, result, references)
     report = Report(
         spec=sources.spec,
@@ -74,7 +74,7 @@ def publish(
         decisions=result.decisions,
         clusters_total=result.unnamed.num_rows,
         people=people,
-        shown=shown,
+        shown=tuple(pictures[key].shown for key in sorted(chosen) if key in pictures),
         clusters=tuple(shown_cluster(cluster, pictures) for cluster in clusters),
         failures=failures_by_cause(rows_of(result.failures)),
         seconds=dict(seconds),
@@ -84,6 +84,7 @@ def publish(
         people_refused=refused,
         references_forgotten=references_forgotten,
         expected_forgotten=result.expected_forgotten,
+        look_alikes=tuple(look_alikes),
         older_reading=result.older_reading,
         left=result.left,
         sample_of=result.sample_of,

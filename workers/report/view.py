@@ -150,6 +150,8 @@ class Report:
     """People none of whose references could be used; ``people`` may list only some of them."""
     references_forgotten: int = 0
     """Reference photos that were passed over because their people were forgotten."""
+    look_alikes: tuple[tuple[str, str, float], ...] = ()
+    """Names of people whose references are alike, and how much."""
     expected_forgotten: int = 0
     """Pairs of photo and person that were passed over for the same reason."""
     older_reading: int = 0

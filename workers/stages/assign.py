@@ -36,7 +36,7 @@ from workers.tables.embeddings import EmbeddingMatrix
 
 
 def applied_threshold(gallery: Gallery, pack: PackRecord, false_positives: float) -> float:
-    """The cosine from which on a face is matched, for this gallery's size.
+    """The evidence from which on a face is matched, for this gallery's size.
 
     ``false_positives`` is the share of people not enrolled who may be taken for somebody.
     """
@@ -52,6 +52,7 @@ def applied_threshold(gallery: Gallery, pack: PackRecord, false_positives: float
 def assign(
     faces: pa.Table,
     embeddings: EmbeddingMatrix,
+    weaknesses: NDArray[np.float32],
     gallery: Gallery,
     pack: PackRecord,
     *,
@@ -59,19 +60,19 @@ def assign(
     rejected: Collection[tuple[str, str]] = (),
     matches: Matches | None = None,
 ) -> pa.Table:
-    """Add the decision of each face, with the person and cosines that it rests on.
+    """Add the decision of each face, with the person, cosine and evidence that it rests on.
 
     ``rejected`` are pairs of a face and a person that it is never matched to; ``matches`` are those
     of the faces, where another task has compared them.
     """
-    matches = match(embeddings, gallery) if matches is None else matches
-    _match_rejected(matches, faces, embeddings, gallery, rejected)
+    matches = match(embeddings, gallery, weaknesses) if matches is None else matches
+    _match_rejected(matches, faces, embeddings, weaknesses, gallery, rejected=rejected)
     usable = as_bool(faces["usable"])
     good = accepted(
         matches, usable, factorize(faces["photo"])[0], threshold=threshold, margin=pack.margin
     )
     decision = np.where(usable, np.where(good, 0, 1), 2)
-    alike = (matches.person != NOBODY) & (np.nan_to_num(matches.similarity, nan=-1) >= threshold)
+    alike = (matches.person != NOBODY) & (np.nan_to_num(matches.evidence, nan=-1) >= threshold)
     matched = np.where(good, matches.person, NONE)
     ids, names = (pa.array(texts, pa.string()) for texts in (gallery.person_ids, gallery.names))
     references = pa.array(map(add, gallery.sources, gallery.photos), pa.string())
@@ -86,11 +87,12 @@ def assign(
             "nearest": take_or_null(names, matches.person),
             "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
             "similarity": _numbers(np.minimum(matches.similarity, np.float32(1))),
-            "probability": _numbers(probability(matches.similarity, pack.calibration)),
+            "probability": _numbers(probability(matches.evidence, pack.calibration)),
             "runner_up": take_or_null(names, matches.runner_up),
             "margin": _numbers(matches.margin),
             "nearest_person_id": take_or_null(ids, matches.person),
             "reference": take_or_null(references, matches.reference),
+            "discount": _numbers(np.maximum(matches.discount, np.float32(0))),
         },
     )
 
@@ -99,7 +101,9 @@ def _match_rejected(
     matches: Matches,
     faces: pa.Table,
     embeddings: EmbeddingMatrix,
+    weaknesses: NDArray[np.float32],
     gallery: Gallery,
+    *,
     rejected: Collection[tuple[str, str]],
 ) -> None:
     """Compare faces that were rejected for somebody with everybody else, in place."""
@@ -111,7 +115,7 @@ def _match_rejected(
     at = {person: n for n, person in enumerate(gallery.person_ids) if person in people}
     ids = faces["face_id"].take(pa.array(rows)).to_pylist()
     apart = [[at[person] for person in barred[face] if person in at] for face in ids]
-    again = match(embeddings[rows], gallery, barred=apart)
+    again = match(embeddings[rows], gallery, weaknesses[rows], barred=apart)
     for name, values in matches.arrays().items():
         values[rows] = getattr(again, name)
 
@@ -151,6 +155,7 @@ def find_clusters(
     photos: pa.ChunkedArray,
     face_ids: pa.Array,
     embeddings: EmbeddingMatrix,
+    weaknesses: NDArray[np.float32],
     answers: Answers,
     *,
     rule: LinkageRule,
@@ -166,6 +171,7 @@ def find_clusters(
         embeddings,
         photo,
         rule=rule,
+        weaknesses=weaknesses,
         must_link=must,
         cannot_link=cannot,
         edges=edges,

@@ -23,6 +23,7 @@ from workers.identity.previous_run import previous_assignments
 from workers.identity.update import bring_up_to_date
 from workers.identity.whole_run import last_whole_assignments
 from workers.matching.likeness import Likeness
+from workers.matching.look_alikes import LookAlike, look_alikes
 from workers.people.gallery import Gallery, load_gallery
 from workers.people.roster import read_expected, without_forgotten
 from workers.report.run_result import RunResult
@@ -45,7 +46,7 @@ from workers.stages.roll import call_roll
 from workers.stages.split_tasks import exchanged_edges, exchanged_matches
 from workers.stages.write import summary, write_json, write_run
 from workers.tables.embeddings import Embeddings
-from workers.tables.faces import load_faces
+from workers.tables.faces import load_faces, weaknesses_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class _Inputs:
     expected_forgotten: int
     look: FirstLook | None
     told: pa.Table | None
+    look_alikes: list[LookAlike]
 
     @property
     def references_forgotten(self) -> int:
@@ -82,11 +84,12 @@ def reduce_job(unit: Unit) -> DoneMarker:
     watch = Stopwatch()
     out = FencedStore(unit.confirm, unit.context.open(unit.spec.out))
     faces, embeddings, inputs = _load(unit)
+    weak = weaknesses_of(faces, unit.record.cosine_per_decade)
     watch.lap("load")
-    faces = _match(unit, faces, embeddings, inputs)
+    faces = _match(unit, faces, embeddings, weak, inputs)
     watch.lap("match")
-    labels, face_ids = _cluster(unit, faces, embeddings, inputs)
-    likeness = Likeness(embeddings, inputs.gallery) if inputs.roster.lines.num_rows else None
+    labels, face_ids = _cluster(unit, faces, embeddings, weak, inputs)
+    likeness = Likeness(embeddings, weak, inputs.gallery) if inputs.roster.lines.num_rows else None
     del embeddings  # half of the memory: without a roster nothing below looks at them
     previous = previous_assignments(job_tables(unit), unit.job_id, faces, inputs.remapped)
     faces, names = _name(faces, face_ids, labels, previous, inputs.answers)
@@ -117,6 +120,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         threshold=inputs.threshold,
         prepared=inputs.prepared,
         roster=inputs.roster,
+        look_alikes=inputs.look_alikes,
     )
     write_json(out, results.SUMMARY, found)
     return _done(unit, run, watch)
@@ -135,6 +139,7 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
     gallery = load_gallery(
         tables.gallery if split is None else tables.gallery.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
+        cosine_per_decade=unit.record.cosine_per_decade,
     )
     threshold = applied_threshold(gallery, unit.figures, unit.spec.false_positives)
     prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
@@ -142,26 +147,34 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         read_expected(unit.spec.expected, unit.context.open), forgotten_people(unit.store)
     )
     inputs = _Inputs(
-        split,
-        prepared,
-        gallery,
-        threshold,
-        known.answers,
-        known.remapped,
-        roster,
-        passed_over,
-        FirstLook.of(unit),
-        last_whole_assignments(tables, unit.job_id, faces, embeddings),
+        split=split,
+        prepared=prepared,
+        gallery=gallery,
+        threshold=threshold,
+        answers=known.answers,
+        remapped=known.remapped,
+        roster=roster,
+        expected_forgotten=passed_over,
+        look_alikes=look_alikes(gallery, unit.figures),
+        look=FirstLook.of(unit),
+        told=last_whole_assignments(tables, unit.job_id, faces, embeddings),
     )
     return faces, embeddings, inputs
 
 
-def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs) -> pa.Table:
+def _match(
+    unit: Unit,
+    faces: pa.Table,
+    embeddings: Embeddings,
+    weaknesses: NDArray[np.float32],
+    inputs: _Inputs,
+) -> pa.Table:
     """The faces with the decision of each, and the person that it is matched to, if any."""
     split = inputs.split
     return assign(
         faces,
         embeddings,
+        weaknesses,
         inputs.gallery,
         unit.figures,
         threshold=inputs.threshold,
@@ -171,7 +184,11 @@ def _match(unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs)
 
 
 def _cluster(
-    unit: Unit, faces: pa.Table, embeddings: Embeddings, inputs: _Inputs
+    unit: Unit,
+    faces: pa.Table,
+    embeddings: Embeddings,
+    weaknesses: NDArray[np.float32],
+    inputs: _Inputs,
 ) -> tuple[NDArray[np.int32], pa.Array]:
     """The number of each usable face's cluster, and these faces' ids."""
     rows, face_ids = to_cluster(faces)
@@ -180,6 +197,7 @@ def _cluster(
         faces["photo"].take(rows),
         face_ids,
         embeddings.at(rows),
+        weaknesses[rows],
         inputs.answers,
         rule=linkage_rule(unit.record, len(face_ids), unit.spec.purity),
         edges=exchanged_edges(unit, split) if split is not None and split.groups else None,
@@ -241,6 +259,7 @@ def _publish(
         seconds=seconds,
         references=inputs.prepared.references,
         references_forgotten=inputs.references_forgotten,
+        look_alikes=[(*pair.names, pair.similarity) for pair in inputs.look_alikes],
     )
 
 

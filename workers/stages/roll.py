@@ -17,7 +17,7 @@ from workers.identity.apply_answers import Answers
 from workers.identity.candidates import Search, UnclaimedFaces
 from workers.identity.roll_call import RollCall
 from workers.identity.roster_names import RosterRule, name_expected, with_names
-from workers.matching.calibration import cosine_at
+from workers.matching.calibration import evidence_at
 from workers.matching.likeness import Likeness
 from workers.people.gallery import Gallery
 from workers.runtime.unit import Unit
@@ -89,7 +89,7 @@ def roster_rule(unit: Unit, threshold: float) -> RosterRule | None:
     if not pack.fmr:
         return None
     return RosterRule(
-        partial(cosine_at, points=pack.fmr, cosine_per_decade=pack.cosine_per_decade),
+        partial(evidence_at, points=pack.fmr, cosine_per_decade=pack.cosine_per_decade),
         unit.spec.false_positives,
         threshold,
         pack.margin,

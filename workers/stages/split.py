@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.contract.columns import FACES
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from workers.clustering.cells import UNASSIGNED
 from workers.clustering.centroids import Centroids, sample_keys, sample_size
 from workers.clustering.knn import EXACT_LIMIT
+from workers.faces.evidence import PARTS
 from workers.identity.update import bring_up_to_date
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
@@ -27,7 +29,10 @@ from workers.tables.columns import Numbers
 from workers.tables.faces import DESCRIPTOR, empty, faces_table, in_order, own_copy
 from workers.tables.stored import FacesVersion, Parts, StoredEmbeddings, embeddings_of
 
-COLUMNS = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable")
+COLUMNS = tuple(
+    dict.fromkeys(("photo", "face_id", "x", "y", "w", "h", "quality", "usable", *PARTS))
+)
+"""What references of named faces are made of, and what says which faces are clustered."""
 
 
 def split_faces(unit: Unit) -> DoneMarker:
@@ -109,9 +114,11 @@ class _Faces:
 
 def _read(source: FacesVersion, raise_if_stopped: Callable[[], None]) -> _Faces:
     read, keys, counts = [empty(COLUMNS)], [np.zeros(0, np.uint64)], []
+    stored = FACES.stored(source.dimensions)
+    columns = pa.schema([stored.field(name) for name in (*COLUMNS, DESCRIPTOR)])
     for part in source.parts:
         counts.append(0)
-        for batch in source.scan([*COLUMNS, DESCRIPTOR], part):
+        for batch in source.scan(columns, part):
             raise_if_stopped()
             read.append(own_copy(batch, COLUMNS))
             keys.append(sample_keys(embeddings_of(batch)))

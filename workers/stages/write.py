@@ -6,7 +6,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from headcount.storage import Store
 from workers.identity.cluster_ids import changes
 from workers.identity.previous_run import job_before, previous_expectations
 from workers.identity.same_photos import reread_photos
+from workers.matching.look_alikes import LookAlike
+from workers.models.packs.of_archive import kept_by_cosine
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
@@ -241,6 +243,7 @@ def summary(
     threshold: float,
     prepared: DoneMarker,
     roster: Roster,
+    look_alikes: Sequence[LookAlike] = (),
 ) -> dict[str, Any]:
     """Counts, seconds, versions, pack and spec of a run; ``prepared`` is its first marker."""
     embedding, kept = embed_totals(unit)
@@ -266,11 +269,10 @@ def summary(
         "expected_forgotten": run.expected_forgotten,
         "expected_lines_without_person": _lines(roster.nobody),
         "expected_lines_without_scope": _lines(roster.nowhere),
-        "references_forgotten": prepared.counts.get("forgotten_references", 0),
-        "references_reread": prepared.counts.get("reread_references", 0),
-        "references_older": prepared.counts.get("older_references", 0),
-        "reading": prepared.reading,
+        **_of_references(prepared),
         "formats_removed": list(run.formats_removed),
+        "calibration_ignored": kept_by_cosine(unit.store, unit.pack_keys),
+        results.LOOK_ALIKES: [asdict(pair) for pair in look_alikes],
         "shown": dict(shown),
         "threshold": round(threshold, 4),
         "seconds": {
@@ -280,6 +282,16 @@ def summary(
         "model": unit.record.model_dump(mode="json"),
         "versions": {"headcount": __version__, "python": platform.python_version()},
         "spec": unit.spec.model_dump(mode="json"),
+    }
+
+
+def _of_references(prepared: DoneMarker) -> dict[str, Any]:
+    """What became of references, and the reading that they were read with."""
+    return {
+        "references_forgotten": prepared.counts.get("forgotten_references", 0),
+        "references_reread": prepared.counts.get("reread_references", 0),
+        "references_older": prepared.counts.get("older_references", 0),
+        "reading": prepared.reading,
     }
 
 

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.faces.evidence import widened
+
 PART = 1 << 14
 """Embeddings that are converted at a time."""
 
@@ -68,3 +70,13 @@ class Embeddings:
             part[:] = self.stored[at[start : start + PART]]
             part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
         return rows
+
+
+def vectors_of(embeddings: EmbeddingMatrix, weaknesses: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The widened vectors of N faces, N x (D + K), made in parts: they are there once only."""
+    width = embeddings[:1].shape[1] + weaknesses.shape[1]
+    vectors = np.empty((len(weaknesses), width), np.float32)
+    for start in range(0, len(vectors), PART):
+        part = slice(start, start + PART)
+        vectors[part] = widened(embeddings[part], weaknesses[part])
+    return vectors

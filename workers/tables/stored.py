@@ -31,7 +31,7 @@ class FacesVersion:
     dimensions: int
 
     def scan(
-        self, columns: Sequence[str], fragments: Sequence[int] | None = None
+        self, columns: Sequence[str] | pa.Schema, fragments: Sequence[int] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The collection's rows of some fragments, of all parts where none are given."""
         every = [number for part in self.parts for number in part]

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.assignments import history
+from headcount.contract.columns import FACES
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import find_record, now, read_record
@@ -24,34 +25,37 @@ from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables.table import Table
-from workers.clustering.cluster import MIRROR
+from workers.faces.evidence import PARTS
 from workers.matching.calibration import (
     FEWEST,
     Calibration,
-    cosine_at,
+    evidence_at,
     search_threshold,
 )
 from workers.matching.impostors import (
     MOST_FACES,
     FaceSample,
     ImpostorPairs,
+    genuine_pairs,
     impostor_pairs,
     references,
 )
-from workers.matching.labelled_pairs import labelled_pairs
-from workers.models.packs.of_archive import figures_in_use
+from workers.models.packs.of_archive import figures_in_use, kept_by_cosine
 from workers.people.gallery import load_gallery
 from workers.tables.columns import NONE, Numbers, factorize, first_of_each, index_of, take_or_null
+from workers.tables.faces import weaknesses_of
 from workers.tables.rows import matrix
 
 WIDE = 0.06
-"""Widest interval of a cosine that may be kept: about a power of ten of its rate."""
+"""Widest interval of a threshold that may be kept: about a power of ten of its rate."""
 FAR = 0.1
-"""Largest distance from the pack's own cosine that may be kept: about two powers of ten of the
+"""Largest distance from the pack's own threshold that may be kept: about two powers of ten of the
 rate, more than other photos explain."""
 PER_PHOTO = 8
 """Faces of one photo in a sample, at most."""
-COLUMNS = ("collection", "photo", "face_id", "descriptor")
+COLUMNS = pa.schema(
+    [FACES.stored().field(n) for n in ("collection", "photo", "face_id", "descriptor", *PARTS)]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,12 @@ class Measured:
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
-        """False match rates and cosines of the archive; of the pack where the pairs are too few."""
+        """False match rates and evidence: the archive's; the pack's where pairs are too few."""
         return self.calibration.points() if self.calibration.enough else tuple(self.pack.fmr)
 
     @property
     def probability(self) -> tuple[float, float] | None:
-        """Slope and intercept from cosine to probability."""
+        """Slope and intercept from evidence to probability."""
         if not self.calibration.enough:
             return self.pack.calibration
         return self.calibration.probability(
@@ -88,17 +92,23 @@ def measure(archive: str) -> Measured:
     if record is None:
         raise FatalError(f"there is no archive at {store.uri}: `headcount run` makes one")
     keys = PackKeys(record.model.pack_id)
-    gallery = load_gallery(Table(store.uri, keys.gallery, s3), forgotten=forgotten_people(store))
+    pack = read_record(store, keys.record, PackRecord)
+    gallery = load_gallery(
+        Table(store.uri, keys.gallery, s3),
+        forgotten=forgotten_people(store),
+        cosine_per_decade=pack.cosine_per_decade,
+    )
     counts = np.diff(gallery.starts, append=len(gallery.embeddings))
     people = np.repeat(np.arange(len(gallery)), counts).astype(np.int64)
-    genuine, _ = labelled_pairs(gallery.embeddings, people)
-    labelled = impostor_pairs(references(gallery.embeddings, people))
-    faces = [impostor_pairs(sample) for sample in draw_faces(store, keys, s3)]
+    enrolled = references(gallery.embeddings, gallery.weaknesses, people)
+    labelled = impostor_pairs(enrolled)
+    drawn = draw_faces(store, keys, s3, cosine_per_decade=pack.cosine_per_decade)
+    faces = [impostor_pairs(sample) for sample in drawn]
     return Measured(
         store,
         keys,
-        read_record(store, keys.record, PackRecord),
-        Calibration(genuine[genuine < MIRROR], ImpostorPairs.concatenate([labelled, *faces])),
+        pack,
+        Calibration(genuine_pairs(enrolled), ImpostorPairs.concatenate([labelled, *faces])),
         labelled=len(labelled),
         references=len(gallery.embeddings),
     )
@@ -108,10 +118,11 @@ def keep(measured: Measured, fmr: float) -> None:
     """Store what was measured: later runs of the archive match by it."""
     record = CalibrationRecord(
         made=now(),
-        threshold=cosine_at(fmr, measured.points, measured.pack.cosine_per_decade),
+        threshold=evidence_at(fmr, measured.points, measured.pack.cosine_per_decade),
         rate=fmr,
         fmr=measured.points,
         calibration=measured.probability,
+        scale="evidence",
     )
     measured.store.put(measured.keys.calibration, record.to_bytes())
 
@@ -119,7 +130,7 @@ def keep(measured: Measured, fmr: float) -> None:
 def doubts(measured: Measured, fmr: float, interval: tuple[float, float]) -> str | None:
     """Reason not to keep what was measured; None if there is none.
 
-    ``interval`` is the confidence interval of the cosine at ``fmr``.
+    ``interval`` is the confidence interval of the threshold at ``fmr``.
     """
     impostor, pack = measured.calibration.impostor, measured.pack
     if not measured.calibration.enough:
@@ -130,15 +141,17 @@ def doubts(measured: Measured, fmr: float, interval: tuple[float, float]) -> str
     low, high = interval
     if high - low > WIDE:
         return (
-            f"the cosine of FMR {fmr:.0e} lies between {low:.3f} and {high:.3f}, which is too "
+            f"the threshold of FMR {fmr:.0e} lies between {low:.3f} and {high:.3f}, which is too "
             "unsure to go by. Take in more photos, or ask for a greater rate"
         )
     far = (
-        impostor.tail(1e-3) - cosine_at(1e-3, pack.fmr, pack.cosine_per_decade) if pack.fmr else 0.0
+        impostor.tail(1e-3) - evidence_at(1e-3, pack.fmr, pack.cosine_per_decade)
+        if pack.fmr
+        else 0.0
     )
     if abs(far) > FAR:
         return (
-            f"the cosines of impostors differ by {far:+.3f} from those that the pack {pack.name} "
+            f"the evidence of impostors differs by {far:+.3f} from those that the pack {pack.name} "
             f"was measured with (at most {FAR} is believed). Look at the clusters: are many "
             "people joined, or one person in many?"
         )
@@ -165,13 +178,14 @@ def report(archive: str, fmr: float, false_positives: float, *, kept: bool = Fal
         "measured": calibration.enough,
         "doubts": doubted,
         "kept": kept,
+        "ignored": kept_by_cosine(measured.store, measured.keys),
         "genuine_pairs": len(calibration.genuine),
         "impostor_pairs": {
             "labelled": measured.labelled,
             "across_photos": len(calibration.impostor) - measured.labelled,
         },
         "fmr": fmr,
-        "threshold": cosine_at(fmr, points, pack.cosine_per_decade) if points else None,
+        "threshold": evidence_at(fmr, points, pack.cosine_per_decade) if points else None,
         "interval": interval if calibration.enough else None,
         "rates": [
             {"fmr": rate, "cosine": cosine, "tmr": calibration.tmr(cosine)}
@@ -211,7 +225,9 @@ def _search(
     }
 
 
-def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSample]:
+def draw_faces(
+    store: Store, keys: PackKeys, s3: S3Settings, *, cosine_per_decade: float
+) -> Iterator[FaceSample]:
     """Yield a sample of the usable faces of each collection; the photo of each is its group.
 
     A face's labels are its person and its cluster in the latest run; faces without a row there
@@ -233,7 +249,10 @@ def draw_faces(store: Store, keys: PackKeys, s3: S3Settings) -> Iterator[FaceSam
             labels = [factorize(take_or_null(assigned[name], at[known]))[0] for name in columns]
             here = here.take(known)
             yield FaceSample(
-                matrix(here["descriptor"]), factorize(here["photo"])[0], np.stack(labels)
+                matrix(here["descriptor"]),
+                weaknesses_of(here, cosine_per_decade),
+                factorize(here["photo"])[0],
+                np.stack(labels),
             )
 
 
@@ -247,7 +266,7 @@ def _sample(photos: Table, faces: Table) -> pa.Table:
         kept = np.flatnonzero((mixed < share * (1 << 32))[number]) if len(number) else number
         found.append(pa.Table.from_batches([batch]).take(kept))
     if not found:
-        return pa.table({name: pa.array([], pa.string()) for name in COLUMNS})
+        return COLUMNS.empty_table()
     table = pa.concat_tables(found)
     table = table.take(np.random.default_rng(0).permutation(len(table)))
     table = table.take(np.sort(first_of_each(factorize(table["face_id"])[0])))

@@ -65,10 +65,13 @@ class CalibrationRecord(Record):
     """``calibration.json``: thresholds of an archive's own faces, in place of the pack's."""
 
     made: datetime
-    threshold: float = Field(description="the least cosine at which a face is matched")
-    rate: float = Field(description="the false match rate that this cosine was measured to have")
+    threshold: float = Field(description="the least evidence at which a face is matched")
+    rate: float = Field(description="the false match rate that this evidence was measured to have")
     fmr: tuple[tuple[float, float], ...]
     calibration: tuple[float, float] | None
+    scale: Literal["cosine", "evidence"] = Field(
+        "cosine", description="what was measured: an earlier build's cosines are not gone by"
+    )
 
     def applied(self, pack: PackRecord) -> PackRecord:
         """The pack with these figures in place of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from headcount.errors import (
     FatalError,
     HeadcountError,
     ObjectError,
+    ObjectMissing,
     TransientError,
 )
 from headcount.export import scratch, write_table
@@ -118,6 +120,7 @@ def _remove_from(
     shows = bool(gone.num_rows) or found is None or _is_listed(place, stone)
     reports = replace_report(out, stone, shows)
     _delete(out, results.DIFF)
+    _edit_summary(out, stone)
     clustered = found is not None and {"cluster_id", "quality"} <= set(found.names)
     _rewrite_tables(place, faces, stone, clustered=clustered)
     removed = {"result rows": gone.num_rows, "pictures": pictures, "reports": int(reports)}
@@ -216,6 +219,19 @@ def _of_no_photo(place: WrittenResults) -> set[str]:
         return set()
     known = {results.annotated_key(photo) for photo in photos.rows["photo"].to_pylist()}
     return set(results.annotated_copies(place.out, besides=known))
+
+
+def _edit_summary(out: Store, stone: ForgottenRecord) -> None:
+    """Leave the person out of the summary: there are those who look like others."""
+    try:
+        summary = json.loads(out.get(results.SUMMARY).data)
+    except (ObjectMissing, ValueError):
+        return
+    alike = summary.get(results.LOOK_ALIKES, []) if isinstance(summary, dict) else []
+    left = [pair for pair in alike if stone.person_id not in pair["person_ids"]]
+    if left != alike:
+        summary[results.LOOK_ALIKES] = left
+        out.put(results.SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False).encode())
 
 
 def _delete(out: Store, key: str) -> bool:

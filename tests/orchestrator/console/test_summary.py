@@ -70,6 +70,27 @@ def test_the_summary_of_an_earlier_build_is_told_too() -> None:
     assert summary_lines(SUMMARY)[-1] == "6 people expected in photos: 2 missing there"
 
 
+def test_people_whose_references_are_alike_are_told_the_most_alike_of_them_by_name() -> None:
+    def told(count: int) -> list[str]:
+        pairs = [{"names": ["Ada", f"Eda {n}"], "similarity": 0.614} for n in range(count)]
+        return summary_lines(SUMMARY | {"look_alikes": pairs})[3:]
+
+    assert told(1) == [
+        "Ada and Eda 0 have references that are as alike as two photos of one person (0.61): "
+        "check them"
+    ]
+    assert told(0) == []
+    assert len(told(8)) == 6
+    assert told(8)[-1] == "and 3 more pairs in summary.json"
+
+
+def test_thresholds_of_an_earlier_build_that_are_ignored_are_told() -> None:
+    [line] = summary_lines(SUMMARY | {"calibration_ignored": True})[3:]
+    assert "are ignored" in line
+    assert "calibrate --keep" in line
+    assert summary_lines(SUMMARY | {"calibration_ignored": False})[3:] == []
+
+
 def test_photos_of_an_older_reading_are_told_with_what_mends_it() -> None:
     assert summary_lines({**SUMMARY, "older_reading": 1_200})[-1] == (
         "1,200 photos were read by an older version: `--reread 1000` reads them anew over some "

@@ -4,8 +4,10 @@ from numpy.typing import NDArray
 
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.linkage import LinkageRule
+from workers.faces.evidence import evidence
+from workers.models.packs.thresholds import SFACE
 
-EASY = LinkageRule(pair=0.5, group=0.5)
+EASY = LinkageRule(pair=0.5, group=0.5, large=0.5)
 
 
 def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[np.float32]:
@@ -21,7 +23,7 @@ def people(count: int, faces: int, *, noise: float, dims: int = 64) -> NDArray[n
 def grouped(embeddings: NDArray[np.float32], threshold: float) -> list[int]:
     """The labels of faces that are each in a photo of its own."""
     photos = [f"{n}.jpg" for n in range(len(embeddings))]
-    return cluster(embeddings, photos, rule=LinkageRule(threshold, threshold)).tolist()
+    return cluster(embeddings, photos, rule=LinkageRule(*[threshold] * 3)).tolist()
 
 
 def test_faces_of_one_person_are_one_cluster_and_others_are_apart() -> None:
@@ -90,9 +92,10 @@ def test_the_order_of_the_faces_does_not_matter() -> None:
 
 def test_more_is_asked_in_a_larger_collection_and_of_pairs_more_than_of_groups() -> None:
     small, large = (join_rule(0.5, 0.4, faces=n) for n in (5_000, 5_000_000))
-    assert small == LinkageRule(0.5, 0.4)
+    assert small == LinkageRule(0.5, 0.4, 0.5)
     assert large.pair > small.pair
     assert large.pair - small.pair > large.group - small.group > 0
+    assert large.large - small.large == pytest.approx(large.group - small.group)
     assert join_rule(0.5, 0.4, faces=10) == small, "and never less in a smaller one"
 
 
@@ -100,3 +103,55 @@ def test_purity_asks_for_more_or_less() -> None:
     loose, pure = (join_rule(0.5, 0.4, faces=100, purity=purity) for purity in (0, 1))
     assert loose.pair < 0.5 < pure.pair
     assert loose.group < 0.4 < pure.group
+
+
+def brothers(random: np.random.Generator, *, mean: float, counts: tuple[int, int]) -> np.ndarray:
+    """Faces of two who look alike: their pairs have this mean cosine, one man's own 0.64.
+
+    A face's cosine to its man scatters by 0.07, as those of LFW do.
+    """
+    dims = 128
+    one = np.eye(dims)[0]
+    alike = mean / 0.64
+    other = alike * one + (1 - alike**2) ** 0.5 * np.eye(dims)[1]
+    rows = []
+    for man, count in zip((one, other), counts, strict=True):
+        strength = np.clip(random.normal(0.8, 0.07, (count, 1)), 0.5, 0.97)
+        strength *= 0.8 / strength.mean()
+        noise = random.normal(size=(count, dims)) * (np.arange(dims) > 1)
+        noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+        rows.append(strength * man + (1 - strength**2) ** 0.5 * noise)
+    return np.concatenate(rows).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("counts", [(500, 12), (530, 40), (40, 12)])
+def test_a_small_cluster_of_a_look_alike_stays_apart_from_a_large_one_at_defaults(
+    counts: tuple[int, int], seed: int
+) -> None:
+    rows = brothers(np.random.default_rng(seed), mean=0.43, counts=counts)
+    large = counts[0]
+    assert (rows[:large] @ rows[large:].T).mean() == pytest.approx(0.43, abs=0.01)
+    rule = join_rule(SFACE.cluster, SFACE.cluster_group, faces=5_000)
+    labels = cluster(rows, np.arange(len(rows)), rule=rule)
+    assert not set(labels[:large]) & set(labels[large:])
+    assert (labels[large:] == labels[large]).all(), "and the twelve are together"
+    assert (labels[:large] == labels[0]).mean() > 0.99
+
+
+def test_two_large_parts_of_one_person_come_together_at_defaults() -> None:
+    rows = brothers(np.random.default_rng(0), mean=0.55, counts=(200, 30))
+    rule = join_rule(SFACE.cluster, SFACE.cluster_group, faces=5_000)
+    assert len(set(cluster(rows, np.arange(230), rule=rule).tolist())) == 1
+
+
+def test_poor_pictures_are_joined_at_a_higher_cosine_only() -> None:
+    rows = people(1, 6, noise=0.8)
+    weak = np.repeat(np.array([[0.6, 0]], np.float32), 6, axis=0)
+    worth = evidence(rows @ rows.T, weak, weak)
+    upper = np.triu_indices(6, 1)
+    assert (rows @ rows.T)[upper].min() > 0.5 > worth[upper].max(), "this test can fail"
+    assert len(set(cluster(rows, np.arange(6), rule=EASY).tolist())) == 1
+    assert len(set(cluster(rows, np.arange(6), rule=EASY, weaknesses=weak).tolist())) == 6
+    weak[:, 0] = np.arange(6) == 3
+    assert len(set(cluster(rows, np.arange(6), rule=EASY, weaknesses=weak).tolist())) == 1

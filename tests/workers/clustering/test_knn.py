@@ -16,8 +16,16 @@ from workers.clustering.knn import (
     search_cells,
     search_group,
 )
+from workers.faces.evidence import evidence, no_weaknesses, widened
+
+
+def vectors(rows: np.ndarray, weak: np.ndarray | None = None) -> np.ndarray:
+    return widened(rows, no_weaknesses(len(rows)) if weak is None else weak)
+
 
 EMBEDDINGS = people(1500, 4, noise=0.4, dims=32)
+WEAK = np.random.default_rng(9).uniform(0, 0.5, (len(EMBEDDINGS), 2)).astype(np.float32)
+VECTORS = vectors(EMBEDDINGS, WEAK)
 COUNT = len(EMBEDDINGS)
 
 
@@ -32,7 +40,7 @@ def test_groups_of_cells_searched_apart_give_the_graph_that_is_made_at_once() ->
         parts = [np.arange(0, 1000), np.arange(1000, COUNT)]
         assigned = [assign(EMBEDDINGS[part], centroids) for part in parts]
         cells = Cells.build(assigned, len(centroids))
-        whole = search_cells(EMBEDDINGS, cells, pool, neighbours=8, threshold=0.7)
+        whole = search_cells(VECTORS, cells, pool, neighbours=8, threshold=0.7)
         found = []
         for first, last in ((0, 11), (11, len(centroids))):
             within = [each.within(first, last) for each in assigned]
@@ -41,11 +49,11 @@ def test_groups_of_cells_searched_apart_give_the_graph_that_is_made_at_once() ->
             ).astype(np.int32)
             cells = Cells.build([there for _, there in within], last - first)
             found += search_cells(
-                EMBEDDINGS[ids], cells, pool, neighbours=8, threshold=0.7, ids=ids, count=COUNT
+                VECTORS[ids], cells, pool, neighbours=8, threshold=0.7, ids=ids, count=COUNT
             )
         at_once, apart = (merge_buckets(f, neighbours=8, pool=pool) for f in (whole, found))
     assert pairs_of(at_once) == pairs_of(apart)
-    exact = pairs_of(knn_graph(EMBEDDINGS, neighbours=8, threshold=0.7))
+    exact = pairs_of(knn_graph(VECTORS, neighbours=8, threshold=0.7))
     assert len(exact & pairs_of(apart)) > 0.95 * len(exact)
 
 
@@ -56,7 +64,7 @@ def test_copies_of_one_photo_keep_the_lowest_neighbours_whatever_their_order() -
     with ThreadPoolExecutor(2) as pool:
         for ids in (None, shuffled):
             cells = exhaustive_cells(500)
-            found = search_cells(alike, cells, pool, neighbours=8, threshold=0.7, ids=ids)
+            found = search_cells(vectors(alike), cells, pool, neighbours=8, threshold=0.7, ids=ids)
             assert sum(len(bucket) for group in found for bucket in group) <= 9 * 500
             graphs.append(pairs_of(merge_buckets(found, neighbours=8, pool=pool)))
     lowest = {(low, high) for low in range(8) for high in range(low + 1, 500)}
@@ -65,29 +73,31 @@ def test_copies_of_one_photo_keep_the_lowest_neighbours_whatever_their_order() -
 
 def test_above_the_exact_limit_nearly_every_pair_is_found() -> None:
     embeddings = people(EXACT_LIMIT // 4 + 500, 4, noise=0.4, dims=32)
-    edges = knn_graph(embeddings, neighbours=8, threshold=0.8)
+    edges = knn_graph(vectors(embeddings), neighbours=8, threshold=0.8)
     within = (edges.first // 4) == (edges.second // 4)
     expected = len(embeddings) // 4 * 6
     assert within.sum() > 0.95 * expected
 
 
 def test_each_pair_is_given_once() -> None:
-    edges = knn_graph(people(3, 6, noise=0.3), neighbours=5, threshold=0.0)
+    edges = knn_graph(vectors(people(3, 6, noise=0.3)), neighbours=5, threshold=0.0)
     pairs = list(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     assert all(first < second for first, second in pairs)
 
 
 def test_a_hit_is_at_the_threshold_or_above_and_is_never_the_query_itself() -> None:
-    rows = people(5, 4, noise=0.6)
-    query, neighbour, cosine = search_group(
-        rows, exhaustive_cells(20), range(1), neighbours=20, threshold=0.3
+    rows, weak = people(5, 4, noise=0.6), WEAK[:20]
+    query, neighbour, found = search_group(
+        vectors(rows, weak), exhaustive_cells(20), range(1), neighbours=20, threshold=0.3
     )
-    expected = (rows @ rows.T >= 0.3) & ~np.eye(20, dtype=bool)
+    worth = evidence(rows @ rows.T, weak, weak)
+    expected = (worth >= 0.3) & ~np.eye(20, dtype=bool)
+    assert expected.sum() < (rows @ rows.T >= 0.3).sum() - 20, "weaknesses count"
     assert sorted(zip(query.tolist(), neighbour.tolist(), strict=True)) == sorted(
         (int(one), int(other)) for one, other in np.argwhere(expected)
     )
-    assert cosine.min() >= np.float32(0.3)
+    assert found.min() >= np.float32(0.3)
 
 
 def test_a_sorted_bucket_goes_by_query_and_then_from_the_nearest_on() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from workers.identity.candidates import Cosines, Search, UnclaimedFaces
+from workers.faces.evidence import Floats
+from workers.identity.candidates import Search, UnclaimedFaces
 from workers.tables.columns import Numbers
 
 THRESHOLD, MARGIN = 0.5, 0.05
@@ -16,27 +17,33 @@ THRESHOLD, MARGIN = 0.5, 0.05
 
 @dataclass(frozen=True)
 class Made:
-    """A matrix of cosines of all faces to all people; an embedding is a face's row of it."""
+    """Cosines of all faces to all people, and what each face's are worth less.
 
-    matrix: Cosines
+    A vector is a face's row of the evidence.
+    """
 
-    @property
-    def embeddings(self) -> Cosines:
-        return self.matrix
+    matrix: Floats
+    discounts: Floats
+
+    def vectors(self, faces: Numbers) -> Floats:
+        return (self.matrix - self.discounts[:, None])[faces]
 
     def select(self, people: Numbers) -> Chosen:
         return Chosen(people)
 
-    def cosines(self, faces: Numbers, people: Numbers) -> Cosines:
-        return self.matrix[np.ix_(faces, people)]
+    def evidence(self, faces: Numbers, people: Numbers) -> Floats:
+        return self.vectors(faces)[:, people]
+
+    def cosines(self, faces: Numbers, people: Numbers) -> Floats:
+        return self.matrix[faces, people]
 
 
 @dataclass(frozen=True)
 class Chosen:
     people: Numbers
 
-    def cosines(self, embeddings: Cosines) -> Cosines:
-        return embeddings[:, self.people]
+    def evidence(self, vectors: Floats) -> Floats:
+        return vectors[:, self.people]
 
 
 def faces_of(
@@ -44,6 +51,7 @@ def faces_of(
     cosines: Mapping[str, Sequence[float]],
     people: Sequence[str],
     decisions: Mapping[str, tuple[str, str | None]] | None = None,
+    discounts: Sequence[float] | None = None,
 ) -> pa.Table:
     """Faces of the photos, face n with the ``cosines`` of each person at n; sorted by photo."""
     matrix = np.array([cosines[p] for p in people], np.float32).T
@@ -60,6 +68,7 @@ def faces_of(
             "person": pa.array([person for _, person in said], pa.string()),
             "nearest_person_id": [people[n] for n in order[:, 0]],
             "similarity": best[:, 0],
+            "discount": np.array(discounts or [0.0] * len(photos), np.float32),
             "margin": best[:, 0] - best[:, 1],
             "quality": np.full(len(photos), 0.9, np.float32),
             "probability": np.full(len(photos), 0.1, np.float32),
@@ -77,4 +86,5 @@ def search_of(
     ids = pa.array(people, pa.string())
     matrix = np.array([cosines[p] for p in people], np.float32).T
     unclaimed = UnclaimedFaces.of(faces, ids, rejected)
-    return Search(unclaimed, Made(matrix), ids, THRESHOLD, MARGIN)
+    compared = Made(matrix, faces["discount"].to_numpy())
+    return Search(unclaimed, compared, ids, THRESHOLD, MARGIN)

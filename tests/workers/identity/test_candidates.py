@@ -38,7 +38,9 @@ def found(table: pa.Table) -> list[tuple[Any, ...]]:
 
 
 def in_photos(*pairs: tuple[str, str], **more: Any) -> list[tuple[Any, ...]]:
-    faces = faces_of(PHOTOS, COSINES, PEOPLE, more.pop("decisions", None))
+    faces = faces_of(
+        PHOTOS, COSINES, PEOPLE, more.pop("decisions", None), more.pop("discounts", None)
+    )
     return found(search_of(faces, COSINES, PEOPLE, **more).in_photos(expectations(*pairs)))
 
 
@@ -53,6 +55,15 @@ def test_of_each_expectation_the_face_that_lacks_least_is_the_candidate() -> Non
 def test_a_face_that_is_like_somebody_else_lacks_the_lead_over_that_one() -> None:
     [(_, face, _, cosine, lacking)] = in_photos(("b/2", "ada"))
     assert (face, cosine, lacking) == ("f4", 0.46, round(0.60 + 0.05 - 0.46, 2))
+
+
+def test_a_poor_face_lacks_what_its_cosine_is_worth_less_and_shows_the_cosine() -> None:
+    discounts = [0.04, 0.0, 0.0, 0.0, 0.0]
+    assert in_photos(("a/1", "ada"), discounts=discounts) == [("a/1", "f0", "ada", 0.48, 0.06)]
+    discounts = [0.3, 0.0, 0.0, 0.0, 0.0]
+    assert in_photos(("a/1", "ada"), discounts=discounts) == [("a/1", "f2", "ada", 0.3, 0.2)]
+    discounts = [0.0, 0.0, 0.0, 0.0, 0.2]
+    assert in_photos(("b/2", "ada"), discounts=discounts) == [("b/2", "f4", "ada", 0.46, 0.24)]
 
 
 def test_faces_with_a_name_are_no_candidates_and_neither_are_pairs_that_somebody_rejected() -> None:

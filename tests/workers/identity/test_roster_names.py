@@ -8,12 +8,12 @@ import pytest
 from tests.workers.identity.rolls import MARGIN, THRESHOLD, faces_of, search_of
 from tests.workers.identity.test_candidates import expectations
 from workers.identity.roster_names import RosterRule, name_expected, with_names
-from workers.matching.calibration import cosine_at
+from workers.matching.calibration import evidence_at
 
 PEOPLE = ("ada", "bob", "cy")
 FMR = ((1e-2, 0.30), (1e-3, 0.36), (1e-4, 0.42))
 RULE = RosterRule(
-    partial(cosine_at, points=FMR, cosine_per_decade=0.06), 1e-3, THRESHOLD, MARGIN, (30.0, -11.0)
+    partial(evidence_at, points=FMR, cosine_per_decade=0.06), 1e-3, THRESHOLD, MARGIN, (30.0, -11.0)
 )
 
 Cosines = dict[str, list[float]]
@@ -26,10 +26,11 @@ def named(
     spoken_for: Any = (),
     decisions: Any = None,
     photos: tuple[str, ...] = ("p",) * 2,
+    discounts: Any = None,
 ) -> dict[str, str]:
     """Faces and the names that the roster gives them, where these people are expected in `p`."""
     cosines = {p: cosines.get(p, [0.0] * len(photos)) for p in PEOPLE}
-    faces = faces_of(photos, cosines, PEOPLE, decisions)
+    faces = faces_of(photos, cosines, PEOPLE, decisions, discounts)
     found = name_expected(
         faces,
         [expectations(*(("p", who) for who in expected))],
@@ -45,6 +46,11 @@ def test_less_likeness_is_enough_for_somebody_who_is_expected() -> None:
     assert named({"ada": [0.42, 0.0]}, "ada") == {"f0": "ada"}
     assert named({"ada": [0.42, 0.0]}) == {}
     assert named({"ada": [0.42, 0.0]}, "bob") == {}
+
+
+def test_a_poor_face_needs_a_higher_cosine() -> None:
+    assert named({"ada": [0.42, 0.0]}, "ada", discounts=[0.02, 0.0]) == {"f0": "ada"}
+    assert named({"ada": [0.42, 0.0]}, "ada", discounts=[0.05, 0.0]) == {}
 
 
 def test_the_cut_keeps_the_chance_of_a_wrong_name_whatever_the_numbers_are() -> None:
@@ -89,7 +95,7 @@ def test_probabilities_are_bayes_over_the_expected_people() -> None:
     assert one == pytest.approx(odds / (1 + odds))  # the calibration itself
     assert several == pytest.approx(odds / 9 / (1 + odds / 9))
     assert rivals[0] == rivals[1] == pytest.approx(odds / (1 + 2 * odds))
-    bare = RosterRule(RULE.cosine_at, 1e-3, THRESHOLD, MARGIN, None)
+    bare = RosterRule(RULE.evidence_at, 1e-3, THRESHOLD, MARGIN, None)
     assert np.isnan(bare.probability(np.zeros((1, 1), np.float32), 1)).all()
 
 

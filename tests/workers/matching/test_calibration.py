@@ -5,7 +5,7 @@ from headcount.contract.record import now
 from headcount.contract.stored.archive import CalibrationRecord, PackRecord
 from workers.matching.calibration import (
     Calibration,
-    cosine_at,
+    evidence_at,
     logistic,
     search_threshold,
 )
@@ -25,10 +25,10 @@ def alike(cosines: np.ndarray) -> ImpostorPairs:
 
 
 def test_between_known_rates_the_cosine_is_interpolated_and_beyond_them_it_goes_on() -> None:
-    assert cosine_at(1e-3, POINTS, 0.05) == pytest.approx(0.35)
-    assert cosine_at(10**-2.5, POINTS, 0.05) == pytest.approx(0.325)
-    assert cosine_at(1e-6, POINTS, 0.04) == pytest.approx(0.48)
-    assert cosine_at(1e-1, POINTS, 0.04) == pytest.approx(0.26)
+    assert evidence_at(1e-3, POINTS, 0.05) == pytest.approx(0.35)
+    assert evidence_at(10**-2.5, POINTS, 0.05) == pytest.approx(0.325)
+    assert evidence_at(1e-6, POINTS, 0.04) == pytest.approx(0.48)
+    assert evidence_at(1e-1, POINTS, 0.04) == pytest.approx(0.26)
 
 
 def test_the_threshold_of_a_search_grows_with_the_gallery_and_never_falls_below_the_packs() -> None:

@@ -1,25 +1,28 @@
 import numpy as np
 import pytest
 
-from tests.workers.matching.test_match import gallery
+from tests.workers.matching.test_match import gallery, made
+from workers.matching import likeness
 from workers.matching.likeness import Likeness
 from workers.matching.match import match
 
 
-def test_cosines_are_those_of_matching_to_each_persons_best_reference_or_mean() -> None:
+def test_evidence_is_that_of_matching_for_each_persons_best_reference_or_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(likeness, "PAIRS_AT_ONCE", 4)
     random = np.random.default_rng(3)
-    people = {f"p{n}": random.normal(size=(n % 3 + 1, 3)).tolist() for n in range(6)}
-    held = gallery(people)
-    held.embeddings[:] /= np.linalg.norm(held.embeddings, axis=1, keepdims=True)
-    faces = random.normal(size=(9, 3)).astype(np.float32)
-    faces /= np.linalg.norm(faces, axis=1, keepdims=True)
-    cosines = Likeness(faces, held).cosines(np.arange(9), np.arange(6))
-    found = match(faces, held)
-    np.testing.assert_array_equal(cosines.argmax(axis=1), found.person)
-    np.testing.assert_allclose(cosines.max(axis=1), found.similarity, rtol=1e-5)
-    some = Likeness(faces, held).cosines(np.array([7, 2]), np.array([5, 0]))
-    np.testing.assert_allclose(some, cosines[np.ix_([7, 2], [5, 0])], rtol=1e-5)
-    assert some.shape == (2, 2)
+    held, faces = made(random, [n % 3 + 1 for n in range(6)]), made(random, [1] * 9)
+    compared = Likeness(faces.embeddings, faces.weaknesses, held)
+    found = match(faces.embeddings, held, faces.weaknesses)
+    evidence = compared.evidence(np.arange(9), np.arange(6))
+    np.testing.assert_array_equal(evidence.argmax(axis=1), found.person)
+    np.testing.assert_allclose(evidence.max(axis=1), found.evidence, rtol=1e-5)
+    some = compared.evidence(np.array([7, 2]), np.array([5, 0]))
+    np.testing.assert_allclose(some, evidence[np.ix_([7, 2], [5, 0])], rtol=1e-5)
+    cosines = compared.cosines(np.arange(9), found.person.astype(np.int64))
+    np.testing.assert_allclose(cosines, found.similarity, rtol=1e-5)
+    assert (found.discount > 0.01).any()
 
 
 @pytest.mark.parametrize("tile", [1, 2, 7, 100])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from workers.faces.evidence import evidence
 from workers.matching.match import NOBODY, Matches, accepted, match, probability
 from workers.people.gallery import Gallery
 
@@ -10,7 +11,9 @@ def unit(*values: float) -> list[float]:
     return [v / length for v in values]
 
 
-def gallery(people: dict[str, list[list[float]]]) -> Gallery:
+def gallery(
+    people: dict[str, list[list[float]]], weaknesses: list[list[float]] | None = None
+) -> Gallery:
     rows = [row for references in people.values() for row in references]
     counts = [len(references) for references in people.values()]
     return Gallery(
@@ -18,6 +21,7 @@ def gallery(people: dict[str, list[list[float]]]) -> Gallery:
         names=tuple(people),
         starts=np.cumsum([0, *counts[:-1]]).astype(np.intp),
         embeddings=np.array(rows, np.float32).reshape(len(rows), 3),
+        weaknesses=np.array(weaknesses or [[0.0, 0.0]] * len(rows), np.float32).reshape(-1, 2),
         sources=("s",) * len(rows),
         photos=tuple(f"r{n}" for n in range(len(rows))),
         boxes=np.zeros((len(rows), 4), np.float32),
@@ -161,5 +165,76 @@ def test_no_cosine_is_above_one_though_rounding_would_have_it_so() -> None:
     assert (rows @ rows.T).max() > 1, "this test can fail"
     found = match(rows, gallery({f"p{n}": [row.tolist()] for n, row in enumerate(rows)}))
     assert found.similarity.max() <= 1
-    assert found.runner_up_similarity.max() <= 1
+    assert found.runner_up_evidence.max() <= 1
     assert not np.isnan(np.arccos(found.similarity)).any()
+
+
+def test_a_blurred_reference_is_no_blurred_faces_best_though_its_cosine_is_higher() -> None:
+    people = {"Ada": [unit(1, 0, 1)], "Ben": [unit(0, 1, 0.8)]}
+    held = gallery(people, [[0.5, 0.0], [0.0, 0.0]])
+    face = np.array([unit(0, 0, 1)], np.float32)
+    sharp, blurred = (match(face, held, np.array([[w, 0]], np.float32)) for w in (0.0, 0.5))
+    assert sharp.person.tolist() == [0]
+    assert sharp.evidence == pytest.approx(sharp.similarity)
+    assert blurred.person.tolist() == [1]
+    assert blurred.similarity == pytest.approx(unit(0, 1, 0.8)[2])
+    assert blurred.runner_up_evidence == pytest.approx(unit(1, 0, 1)[2] - 0.25)
+    assert blurred.margin == pytest.approx(blurred.similarity - blurred.runner_up_evidence)
+
+
+def made(random: np.random.Generator, counts: list[int]) -> Gallery:
+    people = {f"p{n}": random.normal(size=(count, 3)).tolist() for n, count in enumerate(counts)}
+    held = gallery(people, random.uniform(0, 0.6, (sum(counts), 2)).tolist())
+    held.embeddings[:] /= np.linalg.norm(held.embeddings, axis=1, keepdims=True)
+    return held
+
+
+@pytest.mark.parametrize("tile", [1, 2, 5, 100])
+def test_evidence_decides_and_the_cosine_of_the_same_reference_is_shown(tile: int) -> None:
+    random = np.random.default_rng(5)
+    held = made(random, [1] * 8)
+    faces = made(random, [1] * 30)
+    found = match(faces.embeddings, held, faces.weaknesses, tile=tile, block=7)
+    cosines = faces.embeddings @ held.embeddings.T
+    expected = evidence(cosines, faces.weaknesses, held.weaknesses)
+    assert (expected.argmax(axis=1) != cosines.argmax(axis=1)).any(), "this test can fail"
+    best = expected.argmax(axis=1)
+    assert found.person.tolist() == found.reference.tolist() == best.tolist()
+    np.testing.assert_allclose(found.evidence, expected.max(axis=1), atol=1e-6)
+    np.testing.assert_allclose(found.similarity, cosines[np.arange(30), best], atol=1e-6)
+    np.testing.assert_allclose(
+        found.discount, (faces.weaknesses * held.weaknesses[best]).sum(axis=1), atol=1e-6
+    )
+    second = np.sort(expected, axis=1)[:, -2]
+    np.testing.assert_allclose(found.runner_up_evidence, second, atol=1e-6)
+
+
+def test_the_mean_of_references_has_the_mean_of_their_weaknesses() -> None:
+    people = {"Ada": [[1.0, 0.5, 0.0], [1.0, -0.5, 0.0]]}
+    face = np.array([[1.0, 0, 0]], np.float32), np.array([[0.5, 0]], np.float32)
+    held = gallery(people, [[0.5, 0.0], [0.3, 0.0]])
+    held.embeddings[:] /= np.linalg.norm(held.embeddings, axis=1, keepdims=True)
+    found = match(face[0], held, face[1])
+    assert found.similarity == pytest.approx(1)
+    assert found.evidence == pytest.approx(1 - 0.5 * 0.4)
+    assert found.reference.tolist() == [1], "of the two the sharper one"
+
+
+def test_a_match_needs_evidence_and_not_a_cosine() -> None:
+    held = gallery({"Ada": [[1.0, 0.0, 0.0]]}, [[0.5, 0.0]])
+    rows = np.array([unit(1, 0, 1.2)] * 2, np.float32)
+    found = match(rows, held, np.array([[0.5, 0], [0.0, 0]], np.float32))
+    named = accepted(found, np.ones(2, bool), np.arange(2), threshold=0.5, margin=0)
+    assert named.tolist() == [False, True]
+    assert found.similarity == pytest.approx(unit(1, 0, 1.2)[0])
+
+
+def test_matches_that_an_earlier_build_wrote_take_the_cosine_for_the_evidence() -> None:
+    one = np.array([0.5], np.float32)
+    who = np.array([0], np.int32)
+    found = Matches.from_arrays(
+        {"person": who, "similarity": one, "runner_up": who, "runner_up_similarity": one - 0.1}
+    )
+    assert found.evidence == found.similarity == one
+    assert found.margin == pytest.approx(0.1)
+    assert found.reference.tolist() == [NOBODY]

@@ -39,7 +39,9 @@ def enrol(table: Table, *references: tuple[str, str, int]) -> None:
 
 
 def test_an_archive_without_references_has_nobody_enrolled(tmp_path: Path) -> None:
-    assert load_gallery(gallery_of(made_up(tmp_path, {}))) is NOBODY_ENROLLED
+    assert (
+        load_gallery(gallery_of(made_up(tmp_path, {})), cosine_per_decade=0.05) is NOBODY_ENROLLED
+    )
     assert len(NOBODY_ENROLLED) == 0
 
 
@@ -49,7 +51,7 @@ def test_references_are_sorted_by_person_and_one_written_twice_counts_once(
     table = gallery_of(made_up(tmp_path, {}))
     enrol(table, ("grace", "g.jpg", 0), ("ada", "2.jpg", 1), ("ada", "1.jpg", 2))
     enrol(table, ("ada", "2.jpg", 1))
-    gallery = load_gallery(table)
+    gallery = load_gallery(table, cosine_per_decade=0.05)
     assert gallery.person_ids == ("ada", "grace")
     assert gallery.names == ("Ada", "Grace")
     assert gallery.photos == ("1.jpg", "2.jpg", "g.jpg")
@@ -62,4 +64,4 @@ def test_references_are_sorted_by_person_and_one_written_twice_counts_once(
 def test_a_forgotten_person_is_not_read(tmp_path: Path) -> None:
     table = gallery_of(made_up(tmp_path, {}))
     enrol(table, ("grace", "g.jpg", 0), ("ada", "a.jpg", 1))
-    assert load_gallery(table, forgotten={"ada"}).names == ("Grace",)
+    assert load_gallery(table, cosine_per_decade=0.05, forgotten={"ada"}).names == ("Grace",)

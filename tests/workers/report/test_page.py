@@ -338,6 +338,13 @@ def test_a_browser_knows_the_size_of_each_photo_before_it_is_decoded() -> None:
     assert size(b"no picture") == (3, 2)
 
 
+def test_people_whose_references_are_alike_are_told_by_name() -> None:
+    page = render(replace(FULL, look_alikes=(("Ada <b>", "Eda", 0.614),)))
+    assert "as alike as two photos of one person (0.61)" in page
+    assert "<bdi>Ada &lt;b&gt;</bdi> and <bdi>Eda</bdi>" in page
+    assert "as alike as two photos" not in render(FULL)
+
+
 def test_photos_of_an_older_reading_are_told_with_the_option_that_mends_it() -> None:
     assert "older version" not in words(render(FULL))
     page = render(replace(FULL, older_reading=1_200))

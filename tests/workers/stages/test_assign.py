@@ -5,10 +5,29 @@ import pyarrow as pa
 import pytest
 
 from tests.workers.archives import PACK
+from workers.faces.evidence import Floats, no_weaknesses
 from workers.matching.match import Matches, match
 from workers.people.gallery import Gallery
 from workers.stages import assign as deciding
 from workers.stages.assign import assign
+
+
+def gallery_of(ids: tuple[str, ...], vectors: Floats, weak: Floats) -> Gallery:
+    boxes = np.zeros((len(ids), 4), np.float32)
+    return Gallery(ids, ids, np.arange(len(ids)), vectors, weak, ids, ids, boxes)
+
+
+def test_a_poor_face_with_a_poor_reference_is_not_matched_nor_alike_at_a_high_cosine() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    everybody = gallery_of(("p", "q"), vectors[:2], np.array([[0.8, 0], [0, 0]], np.float32))
+    faces = pa.table({"face_id": ["a", "b"], "photo": ["1", "2"], "usable": [True] * 2})
+    weak = np.array([[0.8, 0], [0.8, 0]], np.float32)
+    found = assign(faces, vectors[:2], weak, everybody, PACK, threshold=0.5)
+    assert found["decision"].to_pylist() == ["unknown", "matched"]
+    assert found["alike"].to_pylist() == [None, "q"]
+    assert found["similarity"].to_pylist() == [1, 1]
+    assert found["discount"].to_pylist() == [pytest.approx(0.64), 0]
+    assert found["margin"].to_pylist() == pytest.approx([1 - 0.64, 1 + 0.64])
 
 
 def test_rejected_faces_are_compared_with_everybody_else_all_at_once(
@@ -16,16 +35,17 @@ def test_rejected_faces_are_compared_with_everybody_else_all_at_once(
 ) -> None:
     compared: list[int] = []
 
-    def counted(embeddings: Any, gallery: Gallery, **options: Any) -> Matches:
+    def counted(embeddings: Any, gallery: Gallery, weaknesses: Any, **options: Any) -> Matches:
         compared.append(len(embeddings))
-        return match(embeddings, gallery, **options)
+        return match(embeddings, gallery, weaknesses, **options)
 
     monkeypatch.setattr(deciding, "match", counted)
     ids, vectors = tuple("pqrs"), np.eye(4, dtype=np.float32)
-    boxes = np.zeros((4, 4), np.float32)
-    everybody = Gallery(ids, ids, np.arange(4), vectors, ids, ids, boxes)
+    everybody = gallery_of(ids, vectors, no_weaknesses(4))
     faces = pa.table({"face_id": list("abc"), "photo": list("123"), "usable": [True] * 3})
     rejected = {("a", "p"), ("b", "q"), ("b", "r"), ("c", "nobody")}
-    found = assign(faces, vectors[:3], everybody, PACK, threshold=0.5, rejected=rejected)
+    found = assign(
+        faces, vectors[:3], no_weaknesses(3), everybody, PACK, threshold=0.5, rejected=rejected
+    )
     assert found["person_id"].to_pylist() == [None, None, "r"]
     assert compared == [3, 3]

@@ -139,8 +139,8 @@ def test_whom_a_late_worker_put_back_is_not_in_the_gallery_that_is_read(tmp_path
         for name in ("Ada", "Grace")
     ]
     table.append(pa.Table.from_pylist(rows, schema=gallery_schema(4)))
-    assert load_gallery(table).names == ("Ada", "Grace")
-    assert load_gallery(table, forgotten={ADA}).names == ("Grace",)
+    assert load_gallery(table, cosine_per_decade=0.05).names == ("Ada", "Grace")
+    assert load_gallery(table, cosine_per_decade=0.05, forgotten={ADA}).names == ("Grace",)
 
 
 def test_a_cancelled_reduce_stage_writes_no_results(tmp_path: Path) -> None:

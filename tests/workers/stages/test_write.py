@@ -17,6 +17,7 @@ GALLERY = Gallery(
     names=("Ada", "Bob"),
     starts=np.array([0, 3], np.intp),
     embeddings=np.zeros((4, 2), np.float32),
+    weaknesses=np.zeros((4, 2), np.float32),
     sources=("s",) * 4,
     photos=("1", "2", "3", "4"),
     boxes=np.zeros((4, 4), np.float32),

@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from workers.tables import embeddings
 from workers.tables.embeddings import PART, Embeddings
 
 
@@ -24,3 +26,12 @@ def test_many_are_read_as_they_are_read_one_by_one() -> None:
     each = np.concatenate([found[n : n + 1] for n in range(len(found))])
     np.testing.assert_array_equal(found[:], each)
     assert found[:].dtype == np.float32
+
+
+def test_vectors_are_embeddings_and_weaknesses_side_by_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embeddings, "PART", 2)
+    rows = Embeddings.as_stored(np.eye(5, dtype=np.float16))
+    weak = np.arange(10, dtype=np.float32).reshape(5, 2)
+    np.testing.assert_array_equal(embeddings.vectors_of(rows, weak), np.hstack([np.eye(5), weak]))

@@ -36,7 +36,12 @@ def test_a_search_goes_by_the_figures_that_were_kept(
     archive = made_up(tmp_path, {"a.jpg": like(WANTED, 0.5, 1)[None]})
     assert search(archive, monkeypatch)["threshold"] == 0.45
     kept = CalibrationRecord(
-        made=now(), threshold=0.55, rate=1e-4, fmr=((1e-4, 0.55),), calibration=None
+        made=now(),
+        threshold=0.55,
+        rate=1e-4,
+        fmr=((1e-4, 0.55),),
+        calibration=None,
+        scale="evidence",
     )
     archive.store.put(archive.keys.calibration, kept.to_bytes())
     found = search(archive, monkeypatch)

@@ -14,9 +14,18 @@ BOTH_PACKS = "--beside to embed with both, "
 
 
 def figures_in_use(store: Store, keys: PackKeys, record: PackRecord) -> PackRecord:
-    """A pack's record, with the thresholds measured on an archive where they are kept."""
+    """A pack's record, with the thresholds measured on an archive where they are kept.
+
+    Those of an earlier build, which measured cosines and not evidence, are not gone by.
+    """
     kept = find_record(store, keys.calibration, CalibrationRecord)
-    return record if kept is None else kept.applied(record)
+    return record if kept is None or kept.scale == "cosine" else kept.applied(record)
+
+
+def kept_by_cosine(store: Store, keys: PackKeys) -> bool:
+    """Whether an earlier build's thresholds are kept, which runs ignore."""
+    kept = find_record(store, keys.calibration, CalibrationRecord)
+    return kept is not None and kept.scale == "cosine"
 
 
 def require_same_pack(store: Store, pack: ModelPack, *, otherwise: str = "") -> None:

@@ -421,3 +421,13 @@ def test_a_report_is_withdrawn_whose_list_of_the_missing_alone_has_the_name() ->
         data = json.dumps([name], ensure_ascii=False).replace("<", "\\u003c")
         out.put(results.REPORT, f'<script type="application/json">{data}</script>'.encode())
         assert replace_report(out, stone, shows=False)
+
+
+def test_the_summary_no_longer_tells_whom_the_person_looks_like(tmp_path: Path) -> None:
+    store = put_tables(tmp_path / "out", tmp_path)
+    others = {"person_ids": ["p2", "p3"], "names": ["Bob", "Cy"], "similarity": 0.6}
+    mine = {"person_ids": ["p2", "p1"], "names": ["Bob", "Ada"], "similarity": 0.6}
+    store.put(results.SUMMARY, json.dumps({"photos": 1, "look_alikes": [mine, others]}).encode())
+    remove_from_results(job(tmp_path / "out"), STONE, S3Settings())
+    left = json.loads(store.get(results.SUMMARY).data)
+    assert left == {"photos": 1, "look_alikes": [others]}
