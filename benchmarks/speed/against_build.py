@@ -262,7 +262,8 @@ def pack_name(pack: str) -> str:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
+        signal.signal(number, lambda got, _: sys.exit(128 + got))
     asked = options()
     with (
         tempfile.TemporaryDirectory(prefix="against-build-") as place,
