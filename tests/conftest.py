@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from headcount.contract import reading
 from headcount.settings import Settings
 from orchestrator.local.samples import fetch_samples
 from orchestrator.local.servers import embedded_broker
@@ -15,6 +16,8 @@ from tests.shared import locked
 
 __all__ = ["calm", "crew", "crew_settings", "s3"]
 
+
+reading.READING = reading.FIRST  # tests in this process begin with it, and raise it themselves
 
 INTEGRATION = Path(__file__).with_name("integration")
 WORKERS_PER_CORE = 2

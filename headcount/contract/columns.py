@@ -97,8 +97,8 @@ _TEXT, _FLOAT, _INT = pa.string(), pa.float32(), pa.int32()
 
 def _part(name: str, meaning: str) -> Column:
     """A column of what the quality of a face goes by."""
-    meaning = f"{meaning}; null: not measured"
-    return Column(name, _FLOAT, meaning, "0..1", null=True, stored=True, since=3)
+    said = f"{meaning}; null: not measured"
+    return Column(name, _FLOAT, said, "0..1", null=True, stored=True, since=3)
 
 
 _PARTS = (
@@ -109,7 +109,7 @@ _PARTS = (
 )
 
 QUALITY_PARTS = tuple(part.name for part in _PARTS)
-"""What is stored of a face so that its quality and its weaknesses can be told from."""
+"""Stored parts of a face's quality."""
 
 PHOTOS = Columns(
     "photos",
@@ -126,7 +126,7 @@ PHOTOS = Columns(
         Column(
             "orientation",
             pa.int8(),
-            "turn that was applied, as an EXIF value, 1 to 8; 0: not read",
+            "turn applied, as in EXIF; 0: unread",
             stored=True,
             shown=True,
         ),
@@ -210,13 +210,7 @@ FACES = Columns(
         ),
         *_PARTS,
         Column(
-            "discount",
-            _FLOAT,
-            "what the similarity is worth less, as both pictures are poor",
-            "cosine",
-            null=True,
-            shown=True,
-            since=3,
+            "discount", _FLOAT, "similarity not counted", "cosine", null=True, shown=True, since=3
         ),
     ),
     first="face_id",
@@ -240,20 +234,10 @@ GALLERY = Columns(
         Column("quality", _FLOAT, "how recognisable it is", "0..1", stored=True),
         Column("descriptor", pa.list_(_FLOAT), "embedding of unit length", stored=True),
         Column(
-            "reading",
-            _INT,
-            "reading that its embedding was made with; null: 1",
-            null=True,
-            stored=True,
-            since=3,
+            "reading", _INT, "reading it was made with; null: 1", null=True, stored=True, since=3
         ),
         Column(
-            "orientation",
-            pa.int8(),
-            "turn of the photo that its box is in, as an EXIF value; null: the file's own",
-            null=True,
-            stored=True,
-            since=3,
+            "orientation", pa.int8(), "turn of its box; null: EXIF", null=True, stored=True, since=3
         ),
         *_PARTS,
     ),

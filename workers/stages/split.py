@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headcount.contract.columns import FACES
+from headcount.contract.columns import FACES, QUALITY_PARTS
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from workers.clustering.cells import UNASSIGNED
 from workers.clustering.centroids import Centroids, sample_keys, sample_size
 from workers.clustering.knn import EXACT_LIMIT
-from workers.faces.evidence import PARTS
 from workers.identity.update import bring_up_to_date
 from workers.runtime.stopwatch import Stopwatch
 from workers.runtime.threads import own_threads
@@ -30,7 +29,7 @@ from workers.tables.faces import DESCRIPTOR, empty, faces_table, in_order, own_c
 from workers.tables.stored import FacesVersion, Parts, StoredEmbeddings, embeddings_of
 
 COLUMNS = tuple(
-    dict.fromkeys(("photo", "face_id", "x", "y", "w", "h", "quality", "usable", *PARTS))
+    dict.fromkeys(("photo", "face_id", "x", "y", "w", "h", "quality", "usable", *QUALITY_PARTS))
 )
 """What references of named faces are made of, and what says which faces are clustered."""
 
