@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import sys
+import threading
+from typing import NoReturn
 
 import click
 
@@ -101,26 +104,52 @@ def headcount() -> None:
 
 def main() -> None:
     """Run the command line; print errors meant for people as one line, with exit code 1."""
+    _end(_run())
+
+
+def _run() -> int:
+    """Run the command line; give its exit code."""
     interrupt.listen()
     try:
         code = headcount.main(standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        _leave("stopped. Nothing that was finished is lost: the same command goes on from here", 1)
+        return _failed(
+            "stopped. Nothing that was finished is lost: the same command goes on from here"
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-        sys.exit(2)
+        return 2
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except Exception as error:
         from headcount.errors import HeadcountError
 
         if not isinstance(error, HeadcountError) or os.environ.get("HEADCOUNT_DEBUG"):
             raise
-        _leave(str(error), 1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _failed(str(error))
+    return code if isinstance(code, int) else 0
 
 
-def _leave(message: str, code: int) -> None:
+def _failed(message: str) -> int:
     click.echo(f"headcount: {message}", err=True)
-    sys.exit(code)
+    return 1
+
+
+def _end(code: int) -> NoReturn:
+    """End the process with this code, once our own threads and exit handlers are done.
+
+    Python's own end is left out: a thread of a library that wants the interpreter meanwhile (those
+    of the tables' library do, now and then) has the process aborted, with exit code 134, after all
+    was done well.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # as Python does: it joins threads
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        pass  # whoever read it has gone
+    except OSError:  # what was printed is lost, as on a full disk
+        code = code or 1
+    os._exit(code)

@@ -58,3 +58,31 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 def test_a_missing_option_is_a_usage_error() -> None:
     assert headcount("run", "photos").returncode == 2
+
+
+def test_a_command_ends_with_its_code_also_where_a_library_s_thread_is_still_at_work() -> None:
+    program = (
+        "import concurrent.futures, threading, time, sys, orchestrator.cli as cli\n"
+        "pool = concurrent.futures.ThreadPoolExecutor(1)\n"
+        "pool.submit(lambda: (time.sleep(0.3), print('own work done')))\n"
+        "threading.Thread(target=lambda: time.sleep(600), daemon=True).start()\n"
+        "sys.argv = ['headcount', '--version']\n"
+        "cli.main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("headcount ")
+    assert ended.stdout.endswith("own work done\n")
+
+
+def test_output_that_cannot_be_written_is_no_success() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", "from orchestrator.cli import main; main()", "--version"],
+            stdout=full,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+    assert ended.returncode == 1
