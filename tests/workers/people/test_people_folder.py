@@ -20,20 +20,24 @@ from headcount.storage.memory import MemoryStore
 from headcount.tables.schemas import gallery_schema
 from headcount.tables.table import Table
 from workers.people import enrolment as enrol
+from workers.people.reference_gate import ReferenceGate
+from workers.people.reference_photo import Enrolled
 from workers.runtime.unit import UnitReleased
 
+GATE = ReferenceGate(0.45, 0.05, 0.047)
 
-def looked_at(reference: Reference, source: Store) -> enrol.Enrolled:
+
+def looked_at(reference: Reference, source: Store) -> Enrolled:
     """What a photo gives whose first byte is the only thing that it shows; "?" shows no face."""
     blob = source.get(reference.photo.key)
     told = {"person": reference.person, "photo": reference.photo.key}
     if blob.data.startswith(b"?"):
         report = ReferenceReport(**told, state="no_face", reason="no face found")
-        return enrol.Enrolled(reference, report)
+        return Enrolled(reference, report)
     report = ReferenceReport(**told, state="enrolled", box=(0, 0, 9, 9))
     embedding = np.eye(256, dtype=np.float32)[blob.data[0]]
     content = hashlib.sha256(blob.data).hexdigest()
-    return enrol.Enrolled(reference, report, 0.5, embedding, blob.etag, content, {"outside": 0.25})
+    return Enrolled(reference, report, 0.9, embedding, blob.etag, content, {"outside": 0.25})
 
 
 class Archive:
@@ -58,6 +62,7 @@ class Archive:
             self.table,
             self.store,
             partial(looked_at, source=source),
+            gate=GATE,
             threads=1,
             confirm=self.confirm,
             progress=lambda: None,

@@ -14,7 +14,9 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables.schemas import gallery_schema
 from headcount.tables.table import Table
-from workers.people.enrolment import Enrolled, embed_all, reference_rows
+from workers.people.enrolment import embed_all, reference_rows
+from workers.people.reference_gate import ReferenceGate
+from workers.people.reference_photo import Enrolled
 from workers.people.reread import Reread, reread_references
 
 
@@ -34,7 +36,7 @@ def looked_at(reference: Reference, source: Store) -> Enrolled:
     )
     embedding = np.eye(256, dtype=np.float32)[blob.data[0] + reading.READING]
     content = hashlib.sha256(blob.data).hexdigest()
-    return Enrolled(reference, report, 0.5, embedding, blob.etag, content)
+    return Enrolled(reference, report, 0.9, embedding, blob.etag, content)
 
 
 class Archive:
@@ -63,6 +65,7 @@ class Archive:
             self.open,
             looked_at,
             forgotten={person_id(name) for name in forgotten},
+            gate=ReferenceGate(0.45, 0.05, 0.047),
             threads=1,
             confirm=self.confirm,
             progress=lambda: None,
