@@ -88,9 +88,9 @@ def _tell(references: tuple[ReferenceReport, ...]) -> None:
     good = [reference for reference in references if reference.good]
     for reference in references:
         if reference.good and reference.reason:
-            click.echo(
-                f"kept: {printable(reference.photo)} ({reference.person}): {reference.reason}"
-            )
+            said = "kept" if reference.state == "known" else "enrolled"
+            photo = printable(reference.photo)
+            click.echo(f"{said}: {photo} ({reference.person}): {reference.reason}")
         if not reference.good:
             said = "not used" if reference.refused else "withdrawn"
             photo = printable(reference.photo)

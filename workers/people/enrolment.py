@@ -111,11 +111,13 @@ def _misnamed(reference: Reference) -> ReferenceReport:
 
 
 def _require_one(reports: Sequence[ReferenceReport], source: str) -> None:
+    poor = any(report.state in ("blurred", "cut_off") for report in reports)
     if reports and not any(report.good for report in reports):
         raise FatalError(
             f"none of the {len(reports)} reference photos in {source} shows a face "
             f"that can be used (the first: {reports[0].photo}: {reports[0].reason}). "
             "Give sharp photos that show each person alone, the face at least 40 pixels high"
+            + ("; --keep-poor takes these all the same" if poor else "")
         )
 
 

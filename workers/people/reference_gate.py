@@ -36,7 +36,7 @@ person's others: 1 % of pairs of one person in LFW are below; of strangers 1 % a
 nearest of three references."""
 AGREES = "of several faces, the one that is like the person's other references"
 STANDS_APART = "the face is like none of the person's other references, which are like one another"
-KEPT = "kept as --keep-poor asks, though "
+KEPT = "enrolled since --keep-poor asks for it, though "
 REFUSALS = {
     "blur": ("blurred", "the face is too blurred to tell people apart by"),
     "cut": ("cut_off", "too much of the face lies outside the photo"),

@@ -314,6 +314,7 @@ class FinishedRecord(Record):
     photos: int = 0
     failures: int = Field(0, description="photos that could not be processed")
     reference_failures: int = 0
+    references_noted: int = Field(0, description="enrolled, with a reason in the report on them")
     names_alike: int = Field(0, description="people whose names differ by case only")
     references_withdrawn: int = Field(0, description="those gone from the people folder")
     references_forgotten: int = Field(0, description="passed over: of people who were forgotten")

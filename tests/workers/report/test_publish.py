@@ -110,7 +110,7 @@ def test_people_are_shown_with_their_own_references_those_first_who_were_found_m
         for n, (name, faces) in enumerate((("Eve", 1), ("Bob", 7), ("Ada", 1), ("Zoe", 0)))
     ]
     monkeypatch.setattr(publish, "PEOPLE_SHOWN", 3)
-    monkeypatch.setattr(publish, "_references", lambda _, _result, number: (number,))
+    monkeypatch.setattr(publish, "_references", lambda _, _result, number, _noted: (number,))
     result = SimpleNamespace(people=pa.Table.from_pylist(rows, results.PEOPLE))
     people, _ = publish.shown_people(sources(None), cast("RunResult", result), ())
     assert [(p.person, p.shown) for p in people] == [("Bob", (1,)), ("Ada", (2,)), ("Eve", (0,))]
