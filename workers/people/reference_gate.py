@@ -64,11 +64,11 @@ class KnownFaces:
             np.concatenate([self.weak, weak]),
         )
 
-    def where(self, which: Sequence[bool]) -> KnownFaces:
-        """Select faces by a mask."""
-        contents = tuple(c for c, kept in zip(self.contents, which, strict=True) if kept)
-        mask = np.array(which, bool)
-        return KnownFaces(contents, self.embeddings[mask], self.weak[mask])
+    def where(self, rows: Sequence[int]) -> KnownFaces:
+        """Select faces by row."""
+        kept = list(rows)
+        contents = tuple(self.contents[row] for row in kept)
+        return KnownFaces(contents, self.embeddings[kept], self.weak[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,10 @@ class ReferenceGate:
             return passed
         contents = [one.content for one in passed if one.face is not None]
         known = self._with(held, contents, taken)
-        apart = self._apart(known)[len(known.contents) - len(taken) :]
-        sure = known.where([True] * (len(known.contents) - len(taken)) + [not a for a in apart])
+        earlier = len(known.contents) - len(taken)
+        apart = self._apart(known)[earlier:]
+        agreed = [earlier + number for number, alone in enumerate(apart) if not alone]
+        sure = known.where([*range(earlier), *agreed])
         turns = iter(apart)
         return [
             self._settled(one, sure, apart=face is not None and next(turns))
@@ -212,8 +214,10 @@ def known_faces(
         rows = rows.filter(pa.array([key not in leaving for key in keys], pa.bool_()))
         if not rows.num_rows:
             continue
-        whose = np.array(rows["person_id"].to_pylist())
+        numbers: defaultdict[str, list[int]] = defaultdict(list)
+        for number, person in enumerate(rows["person_id"].to_pylist()):
+            numbers[person].append(number)
         embeddings, weak = matrix(rows["descriptor"]), weaknesses_of(rows, cosine_per_decade)
         every = KnownFaces(tuple(rows["content"].to_pylist()), embeddings, weak)
-        found |= {person: every.where((whose == person).tolist()) for person in set(whose.tolist())}
+        found |= {person: every.where(own) for person, own in numbers.items()}
     return found
