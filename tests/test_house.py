@@ -34,6 +34,7 @@ ACROSS = {
     "headcount/storage/test_contract.py": "every store",
     "headcount/test_encryption.py": "from settings to what is sent",
     "orchestrator/archive/test_undone.py": "a rollback, and who asks for the latest job",
+    "orchestrator/commands/test_keep_poor_option.py": "every command that has --keep-poor",
     "orchestrator/commands/test_no_archive.py": "every command, where no archive is",
     "orchestrator/commands/test_reread_option.py": "every command that has the option --reread",
     "orchestrator/commands/test_written_over.py": "every command that writes results",

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from headcount.contract.reading import FIRST
 
@@ -49,6 +50,21 @@ class Decision(StrEnum):
     UNKNOWN = "unknown"
     IGNORED = "ignored"
 
+
+ReferenceState = Literal[
+    "enrolled",
+    "known",
+    "withdrawn",
+    "no_face",
+    "ambiguous",
+    "blurred",
+    "cut_off",
+    "unlike",
+    "unreadable",
+    "shared",
+    "bad_name",
+]
+"""The outcome of a reference photo: all but the first three were refused."""
 
 EXPECTED_HERE = "expected here"
 """The evidence for a name that only a roster gives."""

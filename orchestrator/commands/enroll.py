@@ -14,6 +14,7 @@ from headcount.text import counted, printable
 from orchestrator.commands.options import (
     archive_option,
     json_option,
+    keep_poor_option,
     load_s3,
     load_settings,
     model_options,
@@ -28,11 +29,13 @@ from orchestrator.jobs.supervisor import Supervisor
 @click.command()
 @click.argument("people")
 @archive_option
+@keep_poor_option
 @model_options
 @json_option
 def command(
     people: str,
     archive: str,
+    keep_poor: bool,
     model: str | None,
     provider: str | None,
     threads: int | None,
@@ -45,7 +48,14 @@ def command(
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     s3 = load_s3()
-    spec = make_spec(photos=None, people=people, archive=archive, out=None, settings=settings)
+    spec = make_spec(
+        photos=None,
+        people=people,
+        archive=archive,
+        out=None,
+        settings=settings,
+        keep_poor=keep_poor,
+    )
     store = submit(spec, s3)
     with make_reporter(sys.stderr) as reporter, crew(settings, 1) as (broker, pool):
         tick = pool.check if pool else lambda: None
@@ -78,9 +88,9 @@ def _tell(references: tuple[ReferenceReport, ...]) -> None:
     good = [reference for reference in references if reference.good]
     for reference in references:
         if reference.good and reference.reason:
-            click.echo(
-                f"kept: {printable(reference.photo)} ({reference.person}): {reference.reason}"
-            )
+            said = "kept" if reference.state == "known" else "enrolled"
+            photo = printable(reference.photo)
+            click.echo(f"{said}: {photo} ({reference.person}): {reference.reason}")
         if not reference.good:
             said = "not used" if reference.refused else "withdrawn"
             photo = printable(reference.photo)

@@ -97,6 +97,11 @@ def model_options(command: F) -> F:
     return command
 
 
+keep_poor_option = click.option(
+    "--keep-poor",
+    is_flag=True,
+    help="Keep references that are blurred, cut off, or unlike the person's others.",
+)
 BUDGET_OPTIONS = (
     click.option(
         "--until",
@@ -114,6 +119,7 @@ BUDGET_OPTIONS = (
 """Limits of a job, after which it leaves the rest to the next one."""
 JOB_OPTIONS = (
     click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
+    keep_poor_option,
     click.option(
         "--expected", metavar="FILE", help="A roster, CSV or XLSX: who is expected where."
     ),

@@ -49,6 +49,11 @@ def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
             f"{counted(finished.reference_failures, 'reference photo')} could not be used; "
             "the report says why"
         )
+    if finished.references_noted:
+        click.echo(
+            f"{counted(finished.references_noted, 'reference photo')} enrolled with a note (one of "
+            "several faces was taken, or --keep-poor asks for it); the report says which"
+        )
     if finished.names_alike:
         click.echo(
             f"{finished.names_alike:,} people have names that differ by case only: "
@@ -148,7 +153,7 @@ def reference_lines(reread: int, older: int, reading: int) -> list[str]:
     if older:
         lines.append(
             f"{counted(older, 'reference')} could not be read anew by reading {reading} (the photo "
-            "is out of reach, was changed, or shows no face that can be used): as it was before"
+            "is out of reach, was changed, or shows no face that is good enough): as it was before"
         )
     return lines
 

@@ -24,6 +24,7 @@ def done_record(
         failures=last.counts.get("failures", 0),
         older_reading=last.counts.get("older_reading", 0),
         reference_failures=sum(reference.refused for reference in references),
+        references_noted=sum(r.state == "enrolled" and bool(r.reason) for r in references),
         references_withdrawn=sum(reference.state == "withdrawn" for reference in references),
         references_forgotten=prepared.counts.get("forgotten_references", 0),
         names_alike=sum(len(alike) for alike in names_alike(good)),

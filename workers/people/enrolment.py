@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from headcount import audit
 from headcount.collections.photos import Reference, references_in
 from headcount.contract import reading
 from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.stored.jobs import JobSpec, ReferenceReport
+from headcount.contract.stored.jobs import ReferenceReport
 from headcount.contract.vocabulary import is_face_id, name_fault, person_id
-from headcount.errors import FatalError, ObjectError, PhotoError
+from headcount.errors import FatalError
 from headcount.storage import Store
 from headcount.tables.filters import any_of, parts, quoted
 from headcount.tables.schemas import gallery_schema
 from headcount.tables.table import Table
 from headcount.text import printable
-from workers.faces.analysis import Analysis, analyse
-from workers.models.base import ModelPack
+from workers.people.reference_gate import ReferenceGate, known_faces
+from workers.people.reference_photo import Enrolled, report_of
 from workers.runtime.threads import ordered_map
 from workers.tables.rows import fixed_lists
-
-DOMINANT = 2.0
-"""Least ratio of the areas of the two largest faces of a reference photo: below it, nobody can know
-whose reference it is."""
-UNSURE = 0.15
-"""A detection whose score is further below the best of its photo is ignored: it may be no face."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """The report on one reference photo, and its face if one was taken."""
-
-    reference: Reference
-    report: ReferenceReport
-    quality: float = 0.0
-    embedding: NDArray[np.float32] | None = None
-    etag: str = ""
-    content: str = ""
-    """SHA-256 of the photo, empty if it could not be used."""
-    parts: Mapping[str, float] = field(default_factory=dict)
-    """Parts of the quality, as of ``Analysis``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +40,21 @@ class Held:
     content: str
 
 
-def choose_face(analysis: Analysis) -> int | str:
-    """Choose the number of the face to enrol; otherwise the fault of the photo, in words."""
-    if not len(analysis):
-        return "no face found"
-    sure = analysis.scores >= analysis.scores.max() - UNSURE
-    candidates = np.flatnonzero(analysis.usable & sure)
-    if not len(candidates):
-        return "the face is too small, blurred or turned away to tell who it is"
-    areas = analysis.boxes[candidates, 2] * analysis.boxes[candidates, 3]
-    order = np.argsort(-areas, kind="stable")
-    if len(order) > 1 and areas[order[0]] < DOMINANT * areas[order[1]]:
-        return f"{len(order)} faces, and none is clearly the largest: crop it to the person"
-    return int(candidates[order[0]])
-
-
 def enrol_people(
     source: Store,
     gallery: Table,
     archive: Store,
     enrol: Callable[[Reference], Enrolled],
     *,
+    gate: ReferenceGate,
     threads: int,
     confirm: Callable[[], None],
     progress: Callable[[], None],
 ) -> tuple[tuple[ReferenceReport, ...], int]:
     """Bring the gallery in step with the people folder; references from elsewhere stay.
 
-    New and changed references are embedded by ``enrol``, those gone from the folder are withdrawn.
+    New and changed references are embedded by ``enrol`` and pass the ``gate``, those gone from the
+    folder are withdrawn.
     Returns the report on each, and the number of references of forgotten people, which are passed
     over. Raises FatalError, and changes nothing, if no reference can be used. ``confirm`` raises
     if nothing may be written any more; ``progress`` is called after each embedded reference.
@@ -114,8 +78,10 @@ def enrol_people(
     gone = [h for h in held if (h.person_id, h.photo) not in here]
     again = {_key(reference) for reference in fresh}
     replaced = [h for h in held if (h.person_id, h.photo) in again]
-    owners = _owners(gallery, source.uri, [*gone, *replaced])
-    done = {_key(e.reference): e for e in without_shared(embedded, owners)}
+    leaving = {(source.uri, h.person_id, h.photo) for h in (*gone, *replaced)}
+    owners = _owners(gallery, leaving)
+    passed = _gated(without_shared(embedded, owners), gallery, leaving, gate)
+    done = {_key(e.reference): e for e in without_shared(passed, owners)}
     reports = [_report_of(reference, done) for reference in references] + misnamed
     _require_one(reports, source.uri)
     heirs = {e.content: person_id(e.reference.person) for e in done.values() if e.content}
@@ -141,15 +107,17 @@ def _report_of(
 def _misnamed(reference: Reference) -> ReferenceReport:
     """Report on a photo whose folder has no valid name of a person."""
     shown = Reference(printable(reference.person), reference.photo)
-    return _report(shown, "bad_name", str(name_fault(reference.person)))
+    return report_of(shown, "bad_name", str(name_fault(reference.person)))
 
 
 def _require_one(reports: Sequence[ReferenceReport], source: str) -> None:
+    poor = any(report.state in ("blurred", "cut_off") for report in reports)
     if reports and not any(report.good for report in reports):
         raise FatalError(
             f"none of the {len(reports)} reference photos in {source} shows a face "
             f"that can be used (the first: {reports[0].photo}: {reports[0].reason}). "
-            "Give photos that show each person alone, the face at least 40 pixels high"
+            "Give sharp photos that show each person alone, the face at least 40 pixels high"
+            + ("; --keep-poor takes these all the same" if poor else "")
         )
 
 
@@ -163,13 +131,23 @@ def _held(gallery: Table, source: str) -> list[Held]:
     return [Held(**row) for row in rows.to_pylist() if not is_face_id(row["etag"])]
 
 
-def _owners(gallery: Table, source: str, leaving: Sequence[Held]) -> dict[str, set[str]]:
+def _gated(
+    embedded: Sequence[Enrolled],
+    gallery: Table,
+    leaving: Collection[tuple[str, str, str]],
+    gate: ReferenceGate,
+) -> list[Enrolled]:
+    """References as they pass the gate beside those that stay in the gallery."""
+    people = {person_id(one.reference.person) for one in embedded}
+    return gate.judged(embedded, known_faces(gallery, people, leaving, gate.cosine_per_decade))
+
+
+def _owners(gallery: Table, leaving: Collection[tuple[str, str, str]]) -> dict[str, set[str]]:
     """People of each content in the gallery, without the references that are ``leaving`` it."""
-    gone = {(source, held.person_id, held.photo) for held in leaving}
     columns = ["person_id", "source", "photo", "content"]
     owners: defaultdict[str, set[str]] = defaultdict(set)
     for row in gallery.read(columns, where="content != ''").to_pylist():
-        if (row["source"], row["person_id"], row["photo"]) not in gone:
+        if (row["source"], row["person_id"], row["photo"]) not in leaving:
             owners[row["content"]].add(row["person_id"])
     return owners
 
@@ -201,7 +179,7 @@ def _unless_shared(
         reason = "the same photo is in the folder under another name too: neither person has it"
     else:
         return one
-    return Enrolled(one.reference, _report(one.reference, "shared", reason))
+    return Enrolled(one.reference, report_of(one.reference, "shared", reason))
 
 
 def _withdrawn(held: Held, heirs: Mapping[str, str]) -> ReferenceReport:
@@ -238,59 +216,6 @@ def embed_all(
             progress()
             done.append(enrolled)
     return done
-
-
-def enrol_one(reference: Reference, source: Store, pack: ModelPack, spec: JobSpec) -> Enrolled:
-    """Embed the face of one reference photo, or report the reason why there is none to take.
-
-    ``spec`` has the search profile and the limits of a photo's size.
-    """
-    limits = spec.limits
-    try:
-        blob = source.get(reference.photo.key, limit=limits.max_bytes)
-        analysis = analyse(
-            blob.data,
-            pack,
-            max_pixels=limits.max_pixels,
-            profile=spec.profile,
-            rescue_tight=True,
-        )
-    except ObjectError as error:
-        return Enrolled(reference, _report(reference, "unreadable", error.label()))
-    except PhotoError as error:
-        return Enrolled(reference, _report(reference, "unreadable", error.reason))
-    choice = choose_face(analysis)
-    if isinstance(choice, str):
-        return Enrolled(reference, _report(reference, _state(analysis), choice))
-    x, y, w, h = (float(value) for value in analysis.boxes[choice])
-    report = ReferenceReport(
-        person=reference.person,
-        photo=reference.photo.key,
-        state="enrolled",
-        box=(x, y, w, h),
-        orientation=analysis.orientation,
-    )
-    quality = float(analysis.qualities[choice])
-    parts = {name: float(part[choice]) for name, part in analysis.parts.items()}
-    content = hashlib.sha256(blob.data).hexdigest()
-    return Enrolled(
-        reference, report, quality, analysis.embeddings[choice], blob.etag, content, parts
-    )
-
-
-def _state(analysis: Analysis) -> str:
-    return "ambiguous" if analysis.usable.any() else "no_face"
-
-
-def _report(reference: Reference, state: str, reason: str) -> ReferenceReport:
-    return ReferenceReport.model_validate(
-        {
-            "person": reference.person,
-            "photo": reference.photo.key,
-            "state": state,
-            "reason": reason,
-        }
-    )
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +85,7 @@ def load_gallery(
     ``cosine_per_decade`` is the pack's, by which the weaknesses of references are scaled.
     """
     where = f"NOT ({any_of('person_id', sorted(forgotten))})" if forgotten else None
-    read = _read(table, where)
+    read = read_references(table, (*COLUMNS, *PARTS), where)
     if not read.num_rows:
         return NOBODY_ENROLLED
     keys = ["person_id", "source", "photo"]
@@ -107,13 +107,13 @@ def load_gallery(
     )
 
 
-def _read(table: Table, where: str | None) -> pa.Table:
-    """All references; parts of the quality that an earlier build did not store are null."""
+def read_references(table: Table, columns: Sequence[str], where: str | None) -> pa.Table:
+    """Columns of references; parts of the quality that an earlier build did not store are null."""
     stored = GALLERY.stored()
     embedding = pa.field("descriptor", pa.list_(pa.float32()))
     wanted = [
         embedding if name == embedding.name else stored.field(name)
-        for name in dict.fromkeys((*COLUMNS, *PARTS))
+        for name in dict.fromkeys(columns)
     ]
     batches = list(table.scan(pa.schema(wanted), where=where))
     return pa.Table.from_batches(batches) if batches else pa.schema(wanted).empty_table()

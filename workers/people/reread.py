@@ -16,7 +16,9 @@ from headcount.errors import HeadcountError, ObjectError, TransientError
 from headcount.storage import ObjectInfo, Store
 from headcount.tables.filters import any_of, parts, quoted
 from headcount.tables.table import Table
-from workers.people.enrolment import Enrolled, embed_all, reference_rows
+from workers.people.enrolment import embed_all, reference_rows
+from workers.people.reference_gate import ReferenceGate, known_faces
+from workers.people.reference_photo import Enrolled
 
 log = logging.getLogger(__name__)
 
@@ -75,15 +77,17 @@ def reread_references(
     enrol: Enrol,
     *,
     forgotten: Collection[str],
+    gate: ReferenceGate,
     threads: int,
     confirm: Callable[[], None],
     progress: Callable[[], None],
 ) -> Reread:
     """Embed the photos of older references again, and replace their rows.
 
-    A reference stays as it was where its photo cannot be fetched, was changed, or shows this
-    reading no face that can be used. Named faces are left out: they follow their photo. ``confirm``
-    raises where nothing may be written any more; ``progress`` is called after each photo.
+    A reference stays as it was where its photo cannot be fetched, was changed, shows this reading
+    no face that can be used, or is refused by the ``gate``. Named faces are left out: they follow
+    their photo. ``confirm`` raises where nothing may be written any more; ``progress`` is called
+    after each photo.
     """
     told = Reread()
     if reading.READING == reading.FIRST:
@@ -99,7 +103,10 @@ def reread_references(
         careful = partial(_enrol, enrol=enrol, store=store)
         for part in parts(older):
             again = embed_all([old.reference for old in part], careful, threads, progress)
-            fresh = _sorted_out(part, again, told)
+            leaving = {old.key for old in part}
+            people = {person for _, person, _ in leaving}
+            held = known_faces(gallery, people, leaving, gate.cosine_per_decade)
+            fresh = _sorted_out(part, gate.judged(again, held), told)
             _replace(gallery, source, fresh, confirm)
             told.read += len(fresh)
     return told

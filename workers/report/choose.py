@@ -81,6 +81,11 @@ def failed_references(
     return failed
 
 
+def notes(references: Iterable[ReferenceReport]) -> dict[tuple[str, str], str]:
+    """The reason in the report of references that are in the gallery, by person and photo."""
+    return {(r.person, r.photo): r.reason for r in references if r.good and r.reason}
+
+
 def failures_by_cause(failures: Iterable[Mapping[str, Any]]) -> tuple[Failure, ...]:
     """Count photos that could not be processed by outcome and reason, the most frequent first."""
     counts: Counter[tuple[str, str]] = Counter()

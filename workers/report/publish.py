@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from headcount.contract import results
@@ -20,6 +21,7 @@ from workers.report.choose import (
     choose_photos,
     failed_references,
     failures_by_cause,
+    notes,
     rows_of,
 )
 from workers.report.missing import choose_nearest, missing_view
@@ -155,18 +157,21 @@ def shown_people(
     Pictures are made only of those that are shown: PEOPLE_SHOWN people, and as many people none
     of whose references could be used. The second value counts all of the latter.
     """
-    order = choose_people(result.people, PEOPLE_SHOWN)
-    failed = failed_references(references)
+    reports = tuple(references)
+    noted, order = notes(reports), choose_people(result.people, PEOPLE_SHOWN)
+    failed = failed_references(reports)
     names = result.people["person"]
     enrolled = set(names.filter(isin(names, failed)).to_pylist())
     others = [person for person in failed if person not in enrolled]
 
     def pictures(person: str) -> tuple[ShownReference, ...]:
-        source, reports = sources.spec.people or "", failed.get(person, ())
-        return tuple(picture_reference(sources, source, report) for report in reports)
+        source, told = sources.spec.people or "", failed.get(person, ())
+        return tuple(picture_reference(sources, source, report) for report in told)
 
     shown = [
-        ShownPerson(**row, shown=(*_references(sources, result, n), *pictures(row["person"])))
+        ShownPerson(
+            **row, shown=(*_references(sources, result, n, noted), *pictures(row["person"]))
+        )
         for n, row in zip(order.to_pylist(), result.people.take(order).to_pylist(), strict=True)
     ]
     shown += [ShownPerson("", name, 0, 0, 0, pictures(name)) for name in others[:PEOPLE_SHOWN]]
@@ -174,16 +179,25 @@ def shown_people(
 
 
 def _references(
-    sources: PictureSources, result: RunResult, person: int
+    sources: PictureSources,
+    result: RunResult,
+    person: int,
+    noted: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> Iterable[ShownReference]:
-    """Yield the first REFERENCES_SHOWN references of a person of the gallery, with pictures."""
+    """Yield the first REFERENCES_SHOWN references of a person of the gallery, with pictures.
+
+    References of the job's people folder have what is ``noted`` of them.
+    """
     gallery = result.gallery
     for row in gallery.references(person)[:REFERENCES_SHOWN]:
         x, y, w, h = (float(value) for value in gallery.boxes[row])
+        whose, photo = gallery.names[person], gallery.photos[row]
+        own = gallery.sources[row] == sources.spec.people
         report = ReferenceReport(
-            person=gallery.names[person],
-            photo=gallery.photos[row],
+            person=whose,
+            photo=photo,
             state="enrolled",
+            reason=noted.get((whose, photo)) if own else None,
             box=(x, y, w, h),
             orientation=gallery.orientation(row),
         )

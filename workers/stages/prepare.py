@@ -15,7 +15,9 @@ from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
 from headcount.rosters.source import require_apart
 from headcount.storage import Store
-from workers.people.enrolment import Enrolled, enrol_one, enrol_people
+from workers.people.enrolment import enrol_people
+from workers.people.reference_gate import ReferenceGate
+from workers.people.reference_photo import Enrolled, enrol_one
 from workers.people.reread import Reread, reread_references
 from workers.people.roster import read_expected
 from workers.runtime.unit import Unit
@@ -65,10 +67,15 @@ def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
         job_tables(unit).gallery,
         unit.store,
         partial(enrol_one, source=source, pack=unit.pack, spec=unit.spec),
+        gate=_gate(unit),
         threads=unit.context.settings.threads,
         confirm=unit.confirm,
         progress=unit.count_photo,
     )
+
+
+def _gate(unit: Unit) -> ReferenceGate:
+    return ReferenceGate.of(unit.pack.record, keep_poor=unit.spec.keep_poor)
 
 
 def _people(unit: Unit) -> Store:
@@ -87,6 +94,7 @@ def _reread(unit: Unit) -> Reread:
         unit.context.open,
         enrol,
         forgotten=forgotten_people(unit.store),
+        gate=_gate(unit),
         threads=unit.context.settings.threads,
         confirm=unit.confirm,
         progress=unit.count_photo,

@@ -26,7 +26,7 @@ from workers.matching.calibration import search_threshold
 from workers.models.base import ModelPack
 from workers.models.packs.of_archive import figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
-from workers.people.enrolment import choose_face
+from workers.people.reference_photo import choose_face
 from workers.tables.columns import NONE, factorize, first_of_each, index_of, one_array, take_or_null
 from workers.tables.rows import matrix
 

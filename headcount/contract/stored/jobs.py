@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from headcount.contract.reading import FIRST
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.vocabulary import Outcome
+from headcount.contract.vocabulary import Outcome, ReferenceState
 from headcount.settings import ProfileName, Separator, Settings
 
 TableFormat = Literal["parquet", "csv", "jsonl", "xlsx"]
@@ -51,6 +51,7 @@ class JobRequest(Record):
     photos: str | None = Field(description="URI of the collection; None: only enrol people")
     people: str | None = None
     expected: str | None = Field(None, description="URI of a roster: who is expected where")
+    keep_poor: bool = Field(False, description="enrol also references that the gate would refuse")
     archive: str
     model: str
     profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
@@ -187,9 +188,7 @@ class ReferenceReport(BaseModel):
 
     person: str
     photo: str
-    state: Literal[
-        "enrolled", "known", "withdrawn", "no_face", "ambiguous", "unreadable", "shared", "bad_name"
-    ]
+    state: ReferenceState
     reason: str | None = None
     box: tuple[float, float, float, float] | None = None
     orientation: int = Field(
@@ -315,6 +314,7 @@ class FinishedRecord(Record):
     photos: int = 0
     failures: int = Field(0, description="photos that could not be processed")
     reference_failures: int = 0
+    references_noted: int = Field(0, description="enrolled, with a reason in the report on them")
     names_alike: int = Field(0, description="people whose names differ by case only")
     references_withdrawn: int = Field(0, description="those gone from the people folder")
     references_forgotten: int = Field(0, description="passed over: of people who were forgotten")

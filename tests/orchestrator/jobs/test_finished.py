@@ -17,6 +17,8 @@ PREPARED = DoneMarker(
     references=(
         ReferenceReport(person="Ada", photo="a.jpg", state="enrolled"),
         ReferenceReport(person="ada", photo="b.jpg", state="known"),
+        ReferenceReport(person="Ada", photo="e.jpg", state="enrolled", reason="of several faces"),
+        ReferenceReport(person="Bob", photo="f.jpg", state="blurred"),
         ReferenceReport(person="Bob", photo="c.jpg", state="no_face"),
         ReferenceReport(person="Cy", photo="d.jpg", state="withdrawn"),
     ),
@@ -40,7 +42,8 @@ def test_the_end_of_a_job_counts_photos_and_references_that_could_not_be_used(
 ) -> None:
     record = done_record(spec(tmp_path, tmp_path), PREPARED, LAST)
     assert (record.state, record.photos, record.failures) == ("done", 9, 2)
-    assert (record.reference_failures, record.references_withdrawn) == (1, 1)
+    assert (record.reference_failures, record.references_withdrawn) == (2, 1)
+    assert record.references_noted == 1
     assert (record.references_forgotten, record.names_alike) == (4, 2)
     assert record.older_reading == 3
 

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,20 +21,28 @@ from headcount.storage.memory import MemoryStore
 from headcount.tables.schemas import gallery_schema
 from headcount.tables.table import Table
 from workers.people import enrolment as enrol
+from workers.people.reference_gate import ReferenceGate
+from workers.people.reference_photo import Enrolled
 from workers.runtime.unit import UnitReleased
 
+GATE = ReferenceGate(0.45, 0.05, 0.047)
 
-def looked_at(reference: Reference, source: Store) -> enrol.Enrolled:
-    """What a photo gives whose first byte is the only thing that it shows; "?" shows no face."""
+
+def looked_at(reference: Reference, source: Store) -> Enrolled:
+    """What a photo gives whose first byte is the only thing that it shows.
+
+    "?" shows no face, "|" half a face.
+    """
     blob = source.get(reference.photo.key)
     told = {"person": reference.person, "photo": reference.photo.key}
     if blob.data.startswith(b"?"):
         report = ReferenceReport(**told, state="no_face", reason="no face found")
-        return enrol.Enrolled(reference, report)
+        return Enrolled(reference, report)
     report = ReferenceReport(**told, state="enrolled", box=(0, 0, 9, 9))
+    parts = {"outside": 0.6 if blob.data.startswith(b"|") else 0.25}
     embedding = np.eye(256, dtype=np.float32)[blob.data[0]]
     content = hashlib.sha256(blob.data).hexdigest()
-    return enrol.Enrolled(reference, report, 0.5, embedding, blob.etag, content, {"outside": 0.25})
+    return Enrolled(reference, report, 0.9, embedding, blob.etag, content, parts)
 
 
 class Archive:
@@ -50,7 +59,9 @@ class Archive:
         (self.people / key).parent.mkdir(parents=True, exist_ok=True)
         (self.people / key).write_bytes(data)
 
-    def enrol(self, folder: Path | None = None) -> dict[tuple[str, str], str]:
+    def enrol(
+        self, folder: Path | None = None, *, keep_poor: bool = False
+    ) -> dict[tuple[str, str], str]:
         """What became of each photo, by person and photo."""
         source = open_store((folder or self.people).as_uri() + "/", S3Settings())
         reports, _ = enrol.enrol_people(
@@ -58,6 +69,7 @@ class Archive:
             self.table,
             self.store,
             partial(looked_at, source=source),
+            gate=replace(GATE, keep_poor=keep_poor),
             threads=1,
             confirm=self.confirm,
             progress=lambda: None,
@@ -186,3 +198,42 @@ def test_a_folder_whose_name_is_no_persons_is_refused(archive: Archive) -> None:
     archive.put("Third\nLine/1.jpg", b"t1")
     assert archive.enrol()["Third\\nLine", "Third\nLine/1.jpg"] == "bad_name"
     assert {person for person, _ in archive.gallery} == {"Salley", "Simm"}
+
+
+def test_a_poor_reference_is_read_again_until_it_is_asked_for_and_then_stays(
+    archive: Archive,
+) -> None:
+    archive.put("Third/1.jpg", b"|")
+    assert archive.enrol()["Third", "Third/1.jpg"] == "cut_off"
+    assert archive.enrol()["Third", "Third/1.jpg"] == "cut_off"
+    assert archive.enrol(keep_poor=True)["Third", "Third/1.jpg"] == "enrolled"
+    assert ("Third", "Third/1.jpg") in archive.gallery
+    assert archive.enrol()["Third", "Third/1.jpg"] == "known"
+
+
+def test_where_the_gate_leaves_nobody_the_run_ends_and_says_how_to_insist(
+    archive: Archive, tmp_path: Path
+) -> None:
+    (tmp_path / "poor/Third").mkdir(parents=True)
+    (tmp_path / "poor/Third/1.jpg").write_bytes(b"|")
+    with pytest.raises(FatalError, match=r"none of the 1 reference photos .*outside.*--keep-poor"):
+        archive.enrol(tmp_path / "poor")
+    assert len(archive.gallery) == 2
+    assert archive.enrol(tmp_path / "poor", keep_poor=True) == {
+        ("Third", "Third/1.jpg"): "enrolled"
+    }
+
+
+def test_a_new_reference_is_compared_with_the_persons_earlier_ones(archive: Archive) -> None:
+    archive.put("Salley/2.jpg", b"s2")
+    archive.enrol()
+    archive.put("Salley/3.jpg", b"x3")
+    assert archive.enrol()["Salley", "Salley/3.jpg"] == "unlike"
+    assert archive.enrol(keep_poor=True)["Salley", "Salley/3.jpg"] == "enrolled"
+
+
+def test_a_photo_that_was_changed_is_not_judged_by_what_it_showed_before(archive: Archive) -> None:
+    archive.put("Salley/2.jpg", b"s2")
+    archive.enrol()
+    archive.put("Salley/1.jpg", b"x1")
+    assert archive.enrol()["Salley", "Salley/1.jpg"] == "enrolled"

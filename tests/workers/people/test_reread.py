@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,12 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables.schemas import gallery_schema
 from headcount.tables.table import Table
-from workers.people.enrolment import Enrolled, embed_all, reference_rows
-from workers.people.reread import Reread, reread_references
+from workers.people.enrolment import embed_all, reference_rows
+from workers.people.reference_gate import ReferenceGate
+from workers.people.reference_photo import Enrolled
+from workers.people.reread import Enrol, Reread, reread_references
+
+GATE = ReferenceGate(0.45, 0.05, 0.047)
 
 
 def looked_at(reference: Reference, source: Store) -> Enrolled:
@@ -34,7 +39,7 @@ def looked_at(reference: Reference, source: Store) -> Enrolled:
     )
     embedding = np.eye(256, dtype=np.float32)[blob.data[0] + reading.READING]
     content = hashlib.sha256(blob.data).hexdigest()
-    return Enrolled(reference, report, 0.5, embedding, blob.etag, content)
+    return Enrolled(reference, report, 0.9, embedding, blob.etag, content)
 
 
 class Archive:
@@ -58,11 +63,15 @@ class Archive:
         return self.people
 
     def reread(self, **forgotten: bool) -> Reread:
+        return self.reread_by(looked_at, GATE, **forgotten)
+
+    def reread_by(self, enrol: Enrol, gate: ReferenceGate, **forgotten: bool) -> Reread:
         return reread_references(
             self.gallery,
             self.open,
-            looked_at,
+            enrol,
             forgotten={person_id(name) for name in forgotten},
+            gate=gate,
             threads=1,
             confirm=self.confirm,
             progress=lambda: None,
@@ -160,3 +169,21 @@ def test_the_report_on_a_folder_says_which_references_stay_as_they_were(archive:
     assert ada == reports[0]
     assert eve.good
     assert "stays as an earlier reading read it" in str(eve.reason)
+
+
+@pytest.mark.parametrize("keep_poor", [False, True])
+def test_a_reference_that_the_gate_refuses_keeps_its_row_and_is_told_of(
+    archive: Archive, keep_poor: bool
+) -> None:
+    def blurred(reference: Reference, source: Store) -> Enrolled:
+        one = looked_at(reference, source)
+        return replace(one, quality=0.5, parts={"sharpness": 0.08})
+
+    gate = replace(GATE, keep_poor=keep_poor)
+    told = archive.reread_by(blurred, gate)
+    if keep_poor:
+        assert archive.rows == {"ada": (2, 99), "bob": (2, 100), "eve": (1, 64)}
+        return
+    assert told.counts == {"older_references": 3}
+    assert archive.rows == {"ada": (1, 98), "bob": (1, 99), "eve": (1, 64)}
+    assert any("too blurred" in why for why in told.left.values())

@@ -13,6 +13,7 @@ from workers.report.choose import (
     choose_photos,
     failed_references,
     failures_by_cause,
+    notes,
 )
 from workers.report.run_result import RunResult
 
@@ -93,3 +94,13 @@ def test_a_few_failed_references_of_each_person_are_kept_and_no_good_ones() -> N
     failed = failed_references(reports)
     assert list(failed) == ["Ada"]
     assert failed["Ada"] == reports[:REFERENCES_SHOWN]
+
+
+def test_notes_are_of_references_in_the_gallery_that_have_a_reason() -> None:
+    reports = [
+        ReferenceReport(person="Ada", photo="1", state="enrolled", reason="of several faces"),
+        ReferenceReport(person="Ada", photo="2", state="enrolled"),
+        ReferenceReport(person="Ada", photo="3", state="known", reason="as it was"),
+        ReferenceReport(person="Ada", photo="4", state="blurred", reason="too blurred"),
+    ]
+    assert notes(reports) == {("Ada", "1"): "of several faces", ("Ada", "3"): "as it was"}

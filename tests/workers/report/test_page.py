@@ -189,7 +189,9 @@ def test_a_person_missing_is_said_in_red():
     assert words(block[1]) == "Expected and not found: Mary Anning"
 
 
-@pytest.mark.parametrize("state", ["no_face", "ambiguous", "unreadable"])
+@pytest.mark.parametrize(
+    "state", ["no_face", "ambiguous", "blurred", "cut_off", "unlike", "unreadable"]
+)
 def test_a_reference_that_could_not_be_used_says_what_to_do(state: str):
     person = ShownPerson("p1", "Ada", 0, 0, 0, (reference(state, "because"),))
     page = render(replace(FULL, people=(person,)))
@@ -207,6 +209,13 @@ def test_where_every_reference_failed_nobody_is_told_to_make_a_folder():
         "None of the references of 300 people could be used; headcount enroll lists them all."
         in said
     )
+
+
+def test_a_reference_that_was_taken_with_a_note_says_why_and_is_no_alert():
+    person = ShownPerson("p1", "Ada", 1, 0, 0, (reference("enrolled", "of several <faces>"),))
+    page = render(replace(FULL, people=(person,)))
+    assert '<p class="quiet"><bdi>of several &lt;faces&gt;</bdi></p>' in page
+    assert 'class="alert"' not in page
 
 
 def test_references_that_were_used_are_no_alert():

@@ -11,7 +11,8 @@ from headcount.contract.stored.jobs import ReferenceReport
 from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
 from tests.workers.report.views import unmet
-from workers.people.gallery import NOBODY_ENROLLED
+from workers.faces.evidence import no_weaknesses
+from workers.people.gallery import NOBODY_ENROLLED, Gallery
 from workers.report import pictures, publish
 from workers.report.annotate import preview
 from workers.report.missing import choose_nearest
@@ -110,7 +111,33 @@ def test_people_are_shown_with_their_own_references_those_first_who_were_found_m
         for n, (name, faces) in enumerate((("Eve", 1), ("Bob", 7), ("Ada", 1), ("Zoe", 0)))
     ]
     monkeypatch.setattr(publish, "PEOPLE_SHOWN", 3)
-    monkeypatch.setattr(publish, "_references", lambda _, _result, number: (number,))
+    monkeypatch.setattr(publish, "_references", lambda _, _result, number, _noted: (number,))
     result = SimpleNamespace(people=pa.Table.from_pylist(rows, results.PEOPLE))
     people, _ = publish.shown_people(sources(None), cast("RunResult", result), ())
     assert [(p.person, p.shown) for p in people] == [("Bob", (1,)), ("Ada", (2,)), ("Eve", (0,))]
+
+
+@pytest.mark.parametrize(("folder", "said"), [("file:///people/", "taken"), ("file:///q/", None)])
+def test_a_reference_of_the_jobs_folder_has_its_note(
+    monkeypatch: pytest.MonkeyPatch, folder: str, said: str | None
+) -> None:
+    monkeypatch.setattr(publish, "picture_reference", lambda _, _source, report: report)
+    gallery = Gallery(
+        person_ids=("p1",),
+        names=("Ada",),
+        starts=np.zeros(1, np.intp),
+        embeddings=np.ones((1, 1), np.float32),
+        weaknesses=no_weaknesses(1),
+        sources=(folder,),
+        photos=("Ada/1.jpg",),
+        boxes=np.ones((1, 4), np.float32),
+    )
+    people = [{"person_id": "p1", "person": "Ada", "reference_count": 1, "photos": 0, "faces": 0}]
+    table = pa.Table.from_pylist(people, results.PEOPLE)
+    report = ReferenceReport(person="Ada", photo="Ada/1.jpg", state="enrolled", reason="taken")
+    [shown], _ = publish.shown_people(
+        sources("file:///people/"),
+        cast("RunResult", SimpleNamespace(people=table, gallery=gallery)),
+        (report,),
+    )
+    assert [cast("ReferenceReport", one).reason for one in shown.shown] == [said]

@@ -15,7 +15,7 @@ from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from orchestrator.jobs.submit import make_spec
 from tests.at_once import AtOnce, add
-from workers.people.enrolment import Enrolled
+from workers.people.reference_photo import Enrolled
 from workers.runtime.unit import Unit
 from workers.stages import prepare
 from workers.stages.embed import embed_shard
@@ -31,7 +31,7 @@ def enrolled(reference: Reference, source: Store, **_: object) -> Enrolled:
     )
     embedding = np.eye(128, dtype=np.float32)[reading.READING]
     content = hashlib.sha256(data.data).hexdigest()
-    return Enrolled(reference, report, 0.5, embedding, data.etag, content)
+    return Enrolled(reference, report, 0.9, embedding, data.etag, content)
 
 
 def unit_of(folder: Path, people: Path | None = None, name: str = PREPARE) -> Unit:

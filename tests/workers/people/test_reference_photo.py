@@ -1,7 +1,7 @@
 import numpy as np
 
 from workers.faces.analysis import Analysis
-from workers.people.enrolment import choose_face
+from workers.people.reference_photo import choose_face
 
 
 def analysis(*faces: tuple[float, float, bool]) -> Analysis:
