@@ -1,0 +1,276 @@
+"""Measures whether `probability` is as often right as it says, in galleries of several sizes.
+
+    python -m benchmarks.accuracy.reliability PEOPLE [--model PACK] [--keep FILE] [--fit]
+
+PEOPLE holds one folder per person with photos whose central face is that person. Of each gallery's
+people, drawn from those with several photos, one photo is the reference; probes are all other
+usable faces, of enrolled people and of others. Probes are printed in ten bins of what was said:
+its mean, the share that is right with its 95 % interval (Wilson 1927), both of five draws
+together. A bin holds if both are within 0.05, or if the interval has the mean. Beside it stands
+the Brier score of the logistic of a pair, which an earlier build gave.
+
+--fit chooses the mean and deviation of genuine pairs on each half of the people, by the mean
+logarithm of the chances, and prints what the other half's bins are: its galleries are of up to
+500 people. --made adds a table of probes whose pictures were made worse, as --keep of
+benchmarks/accuracy/evidence.py stores them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.degraded import Faces, central_faces, joined
+from headcount.contract.stored.archive import PackRecord
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from workers.faces.evidence import PARTS, weaknesses
+from workers.matching.calibration import search_threshold
+from workers.matching.match import NOBODY, Matches, accepted, match
+from workers.matching.posterior import Likeness, nearest_is_right
+from workers.models.packs.open import open_pack
+from workers.people.gallery import Gallery
+
+PEOPLE = (50, 500, 1000)
+DRAWS = 5
+FALSE_POSITIVES = 1e-3
+BINS = 10
+NEAR, SURE = 0.05, 0.9
+MEANS, DEVIATIONS = (9.0, 9.5, 10.0, 10.5, 11.0), (3.0, 3.5, 4.0, 4.5, 5.0)
+"""Logits that --fit tries."""
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """N probes of one gallery: matches, whether the nearest is right, and whether it is named."""
+
+    matches: Matches
+    right: Mask
+    matched: Mask
+    enrolled: float
+    people: int
+
+    def said(self, likeness: Likeness | None) -> NDArray[np.float32]:
+        """Chances that the nearest person is right."""
+        found = self.matches
+        return nearest_is_right(
+            found.evidence,
+            found.runner_up_evidence,
+            likeness,
+            people=self.people,
+            references=self.people,
+        )
+
+    def logistic(self, pack: PackRecord) -> NDArray[np.float32]:
+        """The chances an earlier build gave: those of a pair."""
+        assert pack.calibration
+        slope, intercept = pack.calibration
+        chance = 1 / (1 + np.exp(-(slope * self.matches.evidence + intercept)))
+        return np.asarray(chance, np.float32)
+
+
+def drawn(
+    faces: Faces, pack: PackRecord, people: int, seed: int, made: Faces | None = None
+) -> Probes:
+    """Probes of a gallery of so many people; with ``made`` its faces, of the other photos."""
+    rng = np.random.default_rng(seed)
+    names, person, counts = np.unique(faces.people, return_inverse=True, return_counts=True)
+    chosen = np.sort(rng.permutation(np.flatnonzero(counts > 1))[:people])
+    rows = np.array([rng.choice(np.flatnonzero(person == one)) for one in chosen])
+    weak = weak_of(faces, pack)
+    gallery = gallery_of(faces.embeddings[rows], weak[rows], names[chosen])
+    probes = faces if made is None else made
+    kept = ~np.isin(probes.photos, faces.photos[rows])
+    found = match(probes.embeddings[kept], gallery, weak_of(probes, pack)[kept])
+    nearest = np.array([*gallery.names, ""])[np.where(found.person == NOBODY, -1, found.person)]
+    threshold = search_threshold(
+        pack.threshold,
+        pack.fmr,
+        pack.cosine_per_decade,
+        references=len(rows),
+        false_positives=FALSE_POSITIVES,
+    )
+    usable, alone = np.ones(len(nearest), bool), np.arange(len(nearest))
+    matched = accepted(found, usable, alone, threshold=threshold, margin=pack.margin)
+    true = probes.people[kept]
+    share = float(np.isin(true, names[chosen]).mean())
+    return Probes(found, nearest == true, matched, share, len(rows))
+
+
+def weak_of(faces: Faces, pack: PackRecord) -> NDArray[np.float32]:
+    return weaknesses({name: faces.parts[name] for name in PARTS}, pack.cosine_per_decade)
+
+
+def gallery_of(
+    vectors: NDArray[np.float32], weak: NDArray[np.float32], names: NDArray[np.str_]
+) -> Gallery:
+    """A gallery of people with one reference each."""
+    texts = tuple(names.tolist())
+    starts = np.arange(len(texts), dtype=np.intp)
+    boxes = np.zeros((len(texts), 4), np.float32)
+    return Gallery(texts, texts, starts, vectors, weak, texts, texts, boxes)
+
+
+# -- figures --------------------------------------------------------------------------------------
+
+
+def interval(share: float, number: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
+    z = NormalDist().inv_cdf(0.975)
+    middle = share + z * z / (2 * number)
+    half = z * np.sqrt(share * (1 - share) / number + z * z / (4 * number**2))
+    return (middle - half) / (1 + z * z / number), (middle + half) / (1 + z * z / number)
+
+
+def brier(said: NDArray[np.float32], right: Mask) -> float:
+    return float(((said - right) ** 2).mean()) if len(said) else float("nan")
+
+
+def bins_of(said: NDArray[np.float32], right: Mask) -> Iterator[tuple[str, bool]]:
+    """Cells of each bin's probes, and whether it holds."""
+    bins = np.minimum((said * BINS).astype(int), BINS - 1)
+    for place in range(BINS):
+        here = bins == place
+        number = int(here.sum())
+        if not number:
+            yield "–", True
+            continue
+        mean, share = float(said[here].mean()), float(right[here].mean())
+        low, high = interval(share, number)
+        holds = abs(mean - share) <= NEAR or low <= mean <= high
+        missed = "" if holds else ", **off**"
+        yield f"{number:,}: {mean:.3f}, {share:.3f} ({low:.3f} to {high:.3f}){missed}", holds
+
+
+def show(
+    titles: Sequence[str], columns: Sequence[Sequence[Probes]], likeness: Likeness | None
+) -> int:
+    """Print the bins of several sets of probes side by side; the number that do not hold."""
+    cells = []
+    for probes in columns:
+        said = np.concatenate([one.said(likeness) for one in probes])
+        cells.append(list(bins_of(said, np.concatenate([one.right for one in probes]))))
+    print(f"\n| said | {' | '.join(titles)} |")
+    print("|---" * (1 + len(titles)) + "|")
+    for place in range(BINS):
+        row = " | ".join(column[place][0] for column in cells)
+        print(f"| {place / BINS:.1f} to {(place + 1) / BINS:.1f} | {row} |")
+    return sum(not holds for column in cells for _, holds in column)
+
+
+def show_scores(title: str, probes: Sequence[Probes], pack: PackRecord) -> None:
+    """Print Brier scores of both ways, and the share of right matches that is sure."""
+    likeness = Likeness.of(pack.fmr, pack.calibration)
+    new = np.concatenate([one.said(likeness) for one in probes])
+    old = np.concatenate([one.logistic(pack) for one in probes])
+    right = np.concatenate([one.right for one in probes])
+    matched = np.concatenate([one.matched for one in probes])
+    scores = [
+        f"{brier(old[which], right[which]):.5f} → {brier(new[which], right[which]):.5f}"
+        for which in (matched, ~matched)
+    ]
+    sure = (new[matched & right] >= SURE).mean()
+    share = np.mean([one.enrolled for one in probes])
+    print(f"| {title} | {len(right):,} | {share:.1%} | {' | '.join(scores)} | {sure:.1%} |")
+
+
+def show_all(title: str, sets: dict[str, list[Probes]], pack: PackRecord) -> None:
+    print(f"\n{title}")
+    missed = show(list(sets), list(sets.values()), Likeness.of(pack.fmr, pack.calibration))
+    print(f"\n{missed} bins do not hold\n")
+    print("| gallery | probes | enrolled | Brier, matched | Brier, others | right matches >= 0.9 |")
+    print("|---|---|---|---|---|---|")
+    for name, probes in sets.items():
+        show_scores(name, probes, pack)
+
+
+# -- the fit --------------------------------------------------------------------------------------
+
+
+def odd(name: str) -> bool:
+    return bool(hashlib.sha256(name.encode()).digest()[0] % 2)
+
+
+def likeness_of(pack: PackRecord, mean: float, deviation: float) -> Likeness:
+    """The distributions with genuine pairs at so many logits."""
+    known = Likeness.of(pack.fmr, pack.calibration)
+    assert known and pack.calibration
+    slope, intercept = pack.calibration
+    genuine = NormalDist((mean - intercept) / slope, deviation / slope)
+    return Likeness(known.impostor, genuine)
+
+
+def loss(probes: Sequence[Probes], likeness: Likeness) -> float:
+    """The mean negative logarithm of the chance of what is true."""
+    said = np.concatenate([one.said(likeness) for one in probes])
+    right = np.concatenate([one.right for one in probes])
+    return float(-np.log(np.maximum(np.where(right, said, 1 - said), 1e-6)).mean())
+
+
+def fit(faces: Faces, pack: PackRecord) -> None:
+    """Print what each half of the people chooses, and the other half's bins with it."""
+    of_odd = np.array([odd(name) for name in faces.people.tolist()])
+    halves = {"even": faces.where(~of_odd), "odd": faces.where(of_odd)}
+    sets = {
+        name: {size: [drawn(half, pack, size, seed) for seed in range(DRAWS)] for size in (50, 500)}
+        for name, half in halves.items()
+    }
+    for here, there in (("even", "odd"), ("odd", "even")):
+        every = [probes for some in sets[here].values() for probes in some]
+        chosen = min(
+            product(MEANS, DEVIATIONS), key=lambda at: loss(every, likeness_of(pack, *at))
+        )
+        print(f"\n{here} half: mean {chosen[0]} and deviation {chosen[1]} logits; {there} half:")
+        titles = [f"{some[0].people} people" for some in sets[there].values()]
+        missed = show(titles, list(sets[there].values()), likeness_of(pack, *chosen))
+        print(f"\n{missed} bins do not hold")
+
+
+def collected(asked: argparse.Namespace) -> Faces:
+    """Usable central faces of the photos, or those that were kept."""
+    if asked.keep and asked.keep.exists():
+        return Faces.load(Path(asked.keep))
+    pack = open_pack(asked.model, Settings(), S3Settings())
+    faces = joined(list(central_faces(sorted(asked.people.rglob("*.jpg")), pack)))
+    if asked.keep:
+        faces.save(asked.keep)
+    return faces
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("people", type=Path)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--made", type=Path)
+    parser.add_argument("--fit", action="store_true")
+    asked = parser.parse_args()
+    faces, pack = collected(asked), open_pack(asked.model, Settings(), S3Settings()).record
+    if asked.fit:
+        return fit(faces, pack)
+    made = [("", None)]
+    if asked.made:
+        made.append(("made worse: ", Faces.load(asked.made)))
+    for words, probes in made:
+        sets = {
+            f"{size:,} people": [drawn(faces, pack, size, seed, probes) for seed in range(DRAWS)]
+            for size in PEOPLE
+        }
+        show_all(f"{words}{len(faces):,} faces of {len(set(faces.people)):,} people", sets, pack)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
