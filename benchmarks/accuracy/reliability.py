@@ -6,11 +6,11 @@ PEOPLE holds one folder per person with photos whose central face is that person
 people, drawn from those with several photos, one photo is the reference; probes are all other
 usable faces, of enrolled people and of others. Probes are printed in ten bins of what was said:
 its mean, the share that is right with its 95 % interval (Wilson 1927), both of five draws
-together. A bin holds if both are within 0.05, or if the interval has the mean. Beside it stands
+together. As each probe is in all draws, the interval is that of a fifth of the probes. A bin holds if both are within 0.05, or if the interval has the mean. Beside it stands
 the Brier score of the logistic of a pair, which an earlier build gave.
 
---fit chooses the mean and deviation of genuine pairs on each half of the people, by the mean
-logarithm of the chances, and prints what the other half's bins are: its galleries are of up to
+--fit chooses a shift of the mean of genuine pairs, and their deviation, on each half of the people,
+by the mean logarithm of the chances, and prints the other half's bins; its galleries are of up to
 500 people. --made adds a table of probes whose pictures were made worse, as --keep of
 benchmarks/accuracy/evidence.py stores them.
 """
@@ -21,7 +21,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import NormalDist
@@ -45,7 +45,8 @@ DRAWS = 5
 FALSE_POSITIVES = 1e-3
 BINS = 10
 NEAR, SURE = 0.05, 0.9
-MEANS, DEVIATIONS = (9.0, 9.5, 10.0, 10.5, 11.0), (3.0, 3.5, 4.0, 4.5, 5.0)
+SHIFTS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
+DEVIATIONS = (3.0, 3.25, 3.5, 3.75, 4.0, 4.25, 4.5)
 """Logits that --fit tries."""
 Mask = NDArray[np.bool_]
 
@@ -55,6 +56,7 @@ class Probes:
     """N probes of one gallery: matches, whether the nearest is right, and whether it is named."""
 
     matches: Matches
+    quality: NDArray[np.float32]
     right: Mask
     matched: Mask
     enrolled: float
@@ -66,6 +68,7 @@ class Probes:
         return nearest_is_right(
             found.evidence,
             found.runner_up_evidence,
+            self.quality,
             likeness,
             people=self.people,
             references=self.people,
@@ -104,7 +107,8 @@ def drawn(
     matched = accepted(found, usable, alone, threshold=threshold, margin=pack.margin)
     true = probes.people[kept]
     share = float(np.isin(true, names[chosen]).mean())
-    return Probes(found, nearest == true, matched, share, len(rows))
+    quality = probes.parts["quality"][kept]
+    return Probes(found, quality, nearest == true, matched, share, len(rows))
 
 
 def weak_of(faces: Faces, pack: PackRecord) -> NDArray[np.float32]:
@@ -124,7 +128,7 @@ def gallery_of(
 # -- figures --------------------------------------------------------------------------------------
 
 
-def interval(share: float, number: int) -> tuple[float, float]:
+def interval(share: float, number: float) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927)."""
     z = NormalDist().inv_cdf(0.975)
     middle = share + z * z / (2 * number)
@@ -146,7 +150,7 @@ def bins_of(said: NDArray[np.float32], right: Mask) -> Iterator[tuple[str, bool]
             yield "–", True
             continue
         mean, share = float(said[here].mean()), float(right[here].mean())
-        low, high = interval(share, number)
+        low, high = interval(share, number / DRAWS)
         holds = abs(mean - share) <= NEAR or low <= mean <= high
         missed = "" if holds else ", **off**"
         yield f"{number:,}: {mean:.3f}, {share:.3f} ({low:.3f} to {high:.3f}){missed}", holds
@@ -201,13 +205,11 @@ def odd(name: str) -> bool:
     return bool(hashlib.sha256(name.encode()).digest()[0] % 2)
 
 
-def likeness_of(pack: PackRecord, mean: float, deviation: float) -> Likeness:
-    """The distributions with genuine pairs at so many logits."""
+def likeness_of(pack: PackRecord, shift: float, deviation: float) -> Likeness:
+    """The distributions with genuine pairs that are moved by so many logits."""
     known = Likeness.of(pack.fmr, pack.calibration)
-    assert known and pack.calibration
-    slope, intercept = pack.calibration
-    genuine = NormalDist((mean - intercept) / slope, deviation / slope)
-    return Likeness(known.impostor, genuine)
+    assert known
+    return replace(known, intercept=known.intercept - shift, genuine_deviation=deviation)
 
 
 def loss(probes: Sequence[Probes], likeness: Likeness) -> float:
@@ -228,9 +230,9 @@ def fit(faces: Faces, pack: PackRecord) -> None:
     for here, there in (("even", "odd"), ("odd", "even")):
         every = [probes for some in sets[here].values() for probes in some]
         chosen = min(
-            product(MEANS, DEVIATIONS), key=lambda at: loss(every, likeness_of(pack, *at))
+            product(SHIFTS, DEVIATIONS), key=lambda at: loss(every, likeness_of(pack, *at))
         )
-        print(f"\n{here} half: mean {chosen[0]} and deviation {chosen[1]} logits; {there} half:")
+        print(f"\n{here} half: shift {chosen[0]}, deviation {chosen[1]} logits; {there} half:")
         titles = [f"{some[0].people} people" for some in sets[there].values()]
         missed = show(titles, list(sets[there].values()), likeness_of(pack, *chosen))
         print(f"\n{missed} bins do not hold")

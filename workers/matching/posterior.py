@@ -18,29 +18,51 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.faces.evidence import Floats
+from workers.faces.evidence import Floats, Points
 
 Chances = NDArray[np.float64]
 
-GENUINE_LOGITS, GENUINE_DEVIATION = 10.0, 4.0
-"""Mean and deviation of a pair of one person, in logits of the pack's logistic, which knows how
-far genuine pairs are from impostors. Fitted: benchmarks/accuracy/reliability.py."""
+GENUINE: Points = (
+    (0.42, -7.5),
+    (0.52, -4.5),
+    (0.60, 0.5),
+    (0.70, 6.0),
+    (0.80, 8.5),
+    (0.90, 11.25),
+    (0.96, 12.0),
+)
+"""Mean of pairs of one person by the quality of the face, in logits of the pack's logistic, which
+knows how far genuine pairs are from impostors. Fitted: benchmarks/accuracy/reliability.py."""
+GENUINE_DEVIATION = 4.0
+"""Deviation of these pairs, in the same logits."""
+STRANGERS: Points = ((0.45, -0.6), (0.65, -0.4), (0.80, -0.1), (0.90, 0.0))
+"""Shift of the mean of pairs of strangers by the quality of the face, in their deviations: a poor
+picture is less like a good reference, whoever is on it."""
 MOST = math.log(1e6)
 """Largest logarithm of a likelihood ratio: of a million pairs some are twins, or one person who is
 enrolled under two names."""
-LEAST_ENROLLED, MOST_ENROLLED = 0.05, 0.95
+LEAST_ENROLLED, MOST_ENROLLED = 0.01, 0.99
 """Bounds of the estimated share of faces that are of enrolled people."""
 ROUNDS = 50
-TABLE = 2001
-"""Points of a distribution's table."""
+_NORMAL = np.linspace(-9, 9, 3601)
+_BELOW = np.array([NormalDist().cdf(value) for value in _NORMAL])
+"""The standard normal distribution: its shares below values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Normal distributions of the evidence of pairs of strangers, and of pairs of one person."""
+    """Normal distributions of the evidence of pairs of strangers, and of pairs of one person.
 
-    impostor: NormalDist
-    genuine: NormalDist
+    That of strangers of good quality has a ``mean`` and a ``deviation``. That of one person follows
+    from ``slope`` and ``intercept`` of the pack's logistic, with ``genuine_deviation`` in its
+    logits. Both means fall with the face's quality.
+    """
+
+    mean: float
+    deviation: float
+    slope: float
+    intercept: float
+    genuine_deviation: float = GENUINE_DEVIATION
 
     @classmethod
     def of(
@@ -54,44 +76,60 @@ class Likeness:
         if calibration is None or len(fmr) < 2 or calibration[0] <= 0:
             return None
         normal = [NormalDist().inv_cdf(1 - rate) for rate, _ in fmr]
-        deviation, mean = np.polyfit(normal, [evidence for _, evidence in fmr], 1)
-        if deviation <= 0:
-            return None
-        slope, intercept = calibration
-        genuine = NormalDist((GENUINE_LOGITS - intercept) / slope, GENUINE_DEVIATION / slope)
-        return cls(NormalDist(float(mean), float(deviation)), genuine)
+        deviation, mean = np.polyfit(normal, [evidence for _, evidence in fmr], 1).tolist()
+        return cls(mean, deviation, *calibration) if deviation > 0 else None
 
-    def log_ratio(self, evidence: Floats) -> Chances:
+    def log_ratio(self, evidence: Floats, quality: Floats) -> Chances:
         """Logarithms of the likelihood ratio of one person to strangers; they rise throughout.
 
         The ratio of two normal densities turns at one point: beyond it, it keeps its value there.
         """
-        one, other = self.genuine, self.impostor
+        one, strangers = self._of_one_person(quality), self._of_strangers(quality)
         x = evidence.astype(np.float64)
-        bend = 1 / other.variance - 1 / one.variance
+        bend = strangers.deviation**-2 - one.deviation**-2
         if bend:
-            turn = (other.mean / other.variance - one.mean / one.variance) / bend
-            x = np.maximum(x, turn) if bend > 0 else np.minimum(x, turn)
-        of_one = -0.5 * ((x - one.mean) / one.stdev) ** 2 - math.log(one.stdev)
-        of_other = -0.5 * ((x - other.mean) / other.stdev) ** 2 - math.log(other.stdev)
-        return np.minimum(of_one - of_other, MOST)
+            turn = strangers.mean * strangers.deviation**-2 - one.mean * one.deviation**-2
+            x = np.maximum(x, turn / bend) if bend > 0 else np.minimum(x, turn / bend)
+        return np.minimum(one.log_density(x) - strangers.log_density(x), MOST)
 
-    def log_below(self, evidence: Floats) -> Chances:
-        """Logarithms of the same ratio for a pair of which is known only that it has less."""
-        both = np.array([_cdf(self.genuine, evidence), _cdf(self.impostor, evidence)])
-        one, other = np.log(np.maximum(both, 1e-12))
-        return np.asarray(np.minimum(one - other, 0))
+    def ratio_below(self, evidence: Floats, quality: Floats) -> Chances:
+        """The same ratio for a pair of which is known only that it has less evidence."""
+        one, strangers = self._of_one_person(quality), self._of_strangers(quality)
+        ratio = one.below(evidence) / np.maximum(strangers.below(evidence), 1e-12)
+        return np.minimum(ratio, 1)
+
+    def _of_one_person(self, quality: Floats) -> Normals:
+        logits = np.interp(quality, *np.transpose(GENUINE))
+        return Normals(
+            (logits - self.intercept) / self.slope, self.genuine_deviation / self.slope
+        )
+
+    def _of_strangers(self, quality: Floats) -> Normals:
+        shift = np.interp(quality, *np.transpose(STRANGERS))
+        return Normals(self.mean + shift * self.deviation, self.deviation)
 
 
-def _cdf(normal: NormalDist, values: Floats) -> Chances:
-    """Shares of a distribution below N values, from a table."""
-    at = np.linspace(-1, 1, TABLE)
-    return np.interp(values, at, [normal.cdf(value) for value in at])
+@dataclass(frozen=True, slots=True)
+class Normals:
+    """Normal distributions of N faces: their means and the deviation of all."""
+
+    mean: Chances
+    deviation: float
+
+    def log_density(self, values: NDArray[np.floating]) -> Chances:
+        """Logarithms of the densities, less that of the square root of two pi."""
+        scaled = (values - self.mean) / self.deviation
+        return np.asarray(-0.5 * scaled**2 - math.log(self.deviation))
+
+    def below(self, values: NDArray[np.floating]) -> Chances:
+        """Shares below values."""
+        return np.interp((values - self.mean) / self.deviation, _NORMAL, _BELOW)
 
 
 def nearest_is_right(
     evidence: Floats,
     runner_up: Floats,
+    quality: Floats,
     likeness: Likeness | None,
     *,
     people: int,
@@ -108,7 +146,8 @@ def nearest_is_right(
     known = ~np.isnan(evidence) if judged is None else judged & ~np.isnan(evidence)
     if likeness is None or not known.any():
         return chance
-    odds = Odds.of(evidence[known], runner_up[known], likeness, people, references)
+    of_known = (values[known] for values in (evidence, runner_up, quality))
+    odds = Odds.of(*of_known, likeness=likeness, people=people, references=references)
     chance[known] = odds.nearest_is_right(odds.enrolled())
     return chance
 
@@ -126,16 +165,23 @@ class Odds:
 
     @classmethod
     def of(
-        cls, evidence: Floats, runner_up: Floats, likeness: Likeness, people: int, references: int
+        cls,
+        evidence: Floats,
+        runner_up: Floats,
+        quality: Floats,
+        *,
+        likeness: Likeness,
+        people: int,
+        references: int,
     ) -> Odds:
         """Odds by the evidence for the nearest person and the runner-up, NaN without one.
 
         The best of a person's r references is for strangers about r times as often so alike.
         People behind the runner-up are known to have less evidence than that one.
         """
-        nearest = np.exp(likeness.log_ratio(evidence)) / references
-        second = np.exp(likeness.log_ratio(runner_up)) / references
-        others = np.exp(likeness.log_below(runner_up)) * max(people - 2, 0) / people
+        nearest = np.exp(likeness.log_ratio(evidence, quality)) / references
+        second = np.exp(likeness.log_ratio(runner_up, quality)) / references
+        others = likeness.ratio_below(runner_up, quality) * max(people - 2, 0) / people
         return cls(nearest, nearest + np.nan_to_num(second + others))
 
     def nearest_is_right(self, enrolled: float) -> Chances:
