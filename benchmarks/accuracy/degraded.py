@@ -280,8 +280,8 @@ def central_faces(photos: Sequence[Path], pack: ModelPack) -> Iterator[Face]:
         found = _analysed_file(photo, pack)
         if found is None or not len(found):
             continue
-        centre = np.array([found.width, found.height], np.float32) / 2
-        row = _nearest(found, centre, np.inf)
+        centre = np.array([found.width, found.height], np.float32)
+        row = _nearest(found, centre / np.float32(2), np.inf)
         if row is not None and found.usable[row]:
             yield _face(found, row, photo, "as it is")
 

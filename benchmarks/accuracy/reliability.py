@@ -5,9 +5,10 @@
 PEOPLE holds one folder per person with photos whose central face is that person. Of each gallery's
 people, drawn from those with several photos, one photo is the reference; probes are all other
 usable faces, of enrolled people and of others. Probes are printed in ten bins of what was said:
-its mean, the share that is right with its 95 % interval (Wilson 1927), both of five draws
-together. As each probe is in all draws, the interval is that of a fifth of the probes. A bin holds if both are within 0.05, or if the interval has the mean. Beside it stands
-the Brier score of the logistic of a pair, which an earlier build gave.
+number, mean, and the share that is right with its 95 % interval (Wilson 1927), of five draws
+together. As each probe is in all draws, the interval is that of a fifth of the probes. A bin holds
+if both are within 0.05, or if the interval has the mean. Beside it stands the Brier score of the
+logistic of a pair, which an earlier build gave.
 
 --fit chooses a shift of the mean of genuine pairs, and their deviation, on each half of the people,
 by the mean logarithm of the chances, and prints the other half's bins; its galleries are of up to
@@ -19,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -147,7 +147,7 @@ def bins_of(said: NDArray[np.float32], right: Mask) -> Iterator[tuple[str, bool]
         here = bins == place
         number = int(here.sum())
         if not number:
-            yield "–", True
+            yield "none", True
             continue
         mean, share = float(said[here].mean()), float(right[here].mean())
         low, high = interval(share, number / DRAWS)
@@ -261,8 +261,9 @@ def main() -> None:
     asked = parser.parse_args()
     faces, pack = collected(asked), open_pack(asked.model, Settings(), S3Settings()).record
     if asked.fit:
-        return fit(faces, pack)
-    made = [("", None)]
+        fit(faces, pack)
+        return
+    made: list[tuple[str, Faces | None]] = [("", None)]
     if asked.made:
         made.append(("made worse: ", Faces.load(asked.made)))
     for words, probes in made:
@@ -270,9 +271,12 @@ def main() -> None:
             f"{size:,} people": [drawn(faces, pack, size, seed, probes) for seed in range(DRAWS)]
             for size in PEOPLE
         }
-        show_all(f"{words}{len(faces):,} faces of {len(set(faces.people)):,} people", sets, pack)
-    return None
+        show_all(
+            f"{words}references of {len(faces):,} faces of {len(set(faces.people)):,} people",
+            sets,
+            pack,
+        )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -90,19 +90,18 @@ class Likeness:
         if bend:
             turn = strangers.mean * strangers.deviation**-2 - one.mean * one.deviation**-2
             x = np.maximum(x, turn / bend) if bend > 0 else np.minimum(x, turn / bend)
-        return np.minimum(one.log_density(x) - strangers.log_density(x), MOST)
+        ratio = np.minimum(one.log_density(x) - strangers.log_density(x), MOST)
+        return np.asarray(ratio, np.float64)
 
     def ratio_below(self, evidence: Floats, quality: Floats) -> Chances:
         """The same ratio for a pair of which is known only that it has less evidence."""
         one, strangers = self._of_one_person(quality), self._of_strangers(quality)
         ratio = one.below(evidence) / np.maximum(strangers.below(evidence), 1e-12)
-        return np.minimum(ratio, 1)
+        return np.asarray(np.minimum(ratio, 1), np.float64)
 
     def _of_one_person(self, quality: Floats) -> Normals:
         logits = np.interp(quality, *np.transpose(GENUINE))
-        return Normals(
-            (logits - self.intercept) / self.slope, self.genuine_deviation / self.slope
-        )
+        return Normals((logits - self.intercept) / self.slope, self.genuine_deviation / self.slope)
 
     def _of_strangers(self, quality: Floats) -> Normals:
         shift = np.interp(quality, *np.transpose(STRANGERS))

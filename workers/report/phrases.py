@@ -123,21 +123,23 @@ def why(face: ShownFace, threshold: float, margin: float) -> str:
     A match needs the similarity ``threshold``, less the discount of two poor pictures, and the lead
     ``margin`` over the runner-up.
     """
-    poor = _too_poor_to_tell(face, threshold)
     if face.decision is Decision.IGNORED:
         return f"Too poor to judge: quality {score(face.quality)}"
     if face.decision is Decision.INFERRED:
         expected = face.evidence == EXPECTED_HERE
         basis = "expected in this photo" if expected else "grouped with faces that are"
+        poor = _too_poor_to_tell(face, threshold)
         alone = "Too poor a picture to tell by itself" if poor else "Not similar enough by itself"
         return f"{alone}; {basis}"
-    if face.decision is Decision.MATCHED:
-        return ""
+    return "" if face.decision is Decision.MATCHED else _why_unknown(face, threshold, margin)
+
+
+def _why_unknown(face: ShownFace, threshold: float, margin: float) -> str:
     if face.weight is None or face.nearest is None:
         return "Nobody to compare it with"
     if face.weight >= threshold and face.margin is not None and face.margin < margin:
         return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
-    if poor:
+    if _too_poor_to_tell(face, threshold):
         return f"Nearest is {face.nearest}: similar, but both pictures are too poor to tell"
     return f"Nearest is {face.nearest}, not similar enough"
 

@@ -40,7 +40,6 @@ class ShownFace:
     crop: bytes = field(default=b"", repr=False)
     """A square JPEG of the face with some surroundings, about 96 pixels wide."""
 
-
     @property
     def weight(self) -> float | None:
         """Similarity less its discount, which is held against the threshold."""
