@@ -35,7 +35,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.faces.evidence import PARTS, weaknesses
 from workers.matching.calibration import search_threshold
-from workers.matching.match import NOBODY, Matches, accepted, match
+from workers.matching.match import Matches, accepted, match
 from workers.matching.posterior import Likeness, nearest_is_right
 from workers.models.packs.open import open_pack
 from workers.people.gallery import Gallery
@@ -53,26 +53,22 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """N probes of one gallery: matches, whether the nearest is right, and whether it is named."""
+    """N probes of one gallery: matches, whether the nearest is right, and whether it is named.
+
+    ``references`` are the numbers of each enrolled person's, ``enrolled`` is the share of probes of
+    enrolled people.
+    """
 
     matches: Matches
     quality: NDArray[np.float32]
+    references: NDArray[np.int64]
     right: Mask
     matched: Mask
     enrolled: float
-    people: int
 
     def said(self, likeness: Likeness | None) -> NDArray[np.float32]:
         """Chances that the nearest person is right."""
-        found = self.matches
-        return nearest_is_right(
-            found.evidence,
-            found.runner_up_evidence,
-            self.quality,
-            likeness,
-            people=self.people,
-            references=self.people,
-        )
+        return nearest_is_right(self.matches, self.quality, self.references, likeness)
 
     def logistic(self, pack: PackRecord) -> NDArray[np.float32]:
         """The chances an earlier build gave: those of a pair."""
@@ -83,32 +79,42 @@ class Probes:
 
 
 def drawn(
-    faces: Faces, pack: PackRecord, people: int, seed: int, made: Faces | None = None
+    faces: Faces,
+    pack: PackRecord,
+    people: int,
+    seed: int,
+    *,
+    made: Faces | None = None,
+    references: int = 1,
 ) -> Probes:
     """Probes of a gallery of so many people; with ``made`` its faces, of the other photos."""
     rng = np.random.default_rng(seed)
     names, person, counts = np.unique(faces.people, return_inverse=True, return_counts=True)
-    chosen = np.sort(rng.permutation(np.flatnonzero(counts > 1))[:people])
-    rows = np.array([rng.choice(np.flatnonzero(person == one)) for one in chosen])
-    weak = weak_of(faces, pack)
+    chosen = np.sort(rng.permutation(np.flatnonzero(counts > references))[:people])
+    each = [rng.permutation(np.flatnonzero(person == one))[:references] for one in chosen]
+    rows, weak = np.concatenate(each), weak_of(faces, pack)
     gallery = gallery_of(faces.embeddings[rows], weak[rows], names[chosen])
     probes = faces if made is None else made
     kept = ~np.isin(probes.photos, faces.photos[rows])
     found = match(probes.embeddings[kept], gallery, weak_of(probes, pack)[kept])
-    nearest = np.array([*gallery.names, ""])[np.where(found.person == NOBODY, -1, found.person)]
+    nearest, true = np.array(gallery.names)[found.person], probes.people[kept]
+    share = float(np.isin(true, gallery.names).mean())
+    counted = np.full(len(chosen), references)
+    quality, matched = probes.parts["quality"][kept], named(found, gallery, pack)
+    return Probes(found, quality, counted, nearest == true, matched, share)
+
+
+def named(found: Matches, gallery: Gallery, pack: PackRecord) -> Mask:
+    """Mask of the faces that a run would match, each the only one of its photo."""
     threshold = search_threshold(
         pack.threshold,
         pack.fmr,
         pack.cosine_per_decade,
-        references=len(rows),
+        references=len(gallery.embeddings),
         false_positives=FALSE_POSITIVES,
     )
-    usable, alone = np.ones(len(nearest), bool), np.arange(len(nearest))
-    matched = accepted(found, usable, alone, threshold=threshold, margin=pack.margin)
-    true = probes.people[kept]
-    share = float(np.isin(true, names[chosen]).mean())
-    quality = probes.parts["quality"][kept]
-    return Probes(found, quality, nearest == true, matched, share, len(rows))
+    usable, alone = np.ones(len(found.person), bool), np.arange(len(found.person))
+    return accepted(found, usable, alone, threshold=threshold, margin=pack.margin)
 
 
 def weak_of(faces: Faces, pack: PackRecord) -> NDArray[np.float32]:
@@ -118,11 +124,11 @@ def weak_of(faces: Faces, pack: PackRecord) -> NDArray[np.float32]:
 def gallery_of(
     vectors: NDArray[np.float32], weak: NDArray[np.float32], names: NDArray[np.str_]
 ) -> Gallery:
-    """A gallery of people with one reference each."""
-    texts = tuple(names.tolist())
-    starts = np.arange(len(texts), dtype=np.intp)
-    boxes = np.zeros((len(texts), 4), np.float32)
-    return Gallery(texts, texts, starts, vectors, weak, texts, texts, boxes)
+    """A gallery of people with equally many references each."""
+    people, photos = tuple(names.tolist()), tuple(map(str, range(len(vectors))))
+    starts = np.arange(len(people), dtype=np.intp) * (len(vectors) // len(people))
+    boxes = np.zeros((len(vectors), 4), np.float32)
+    return Gallery(people, people, starts, vectors, weak, photos, photos, boxes)
 
 
 # -- figures --------------------------------------------------------------------------------------
@@ -206,10 +212,11 @@ def odd(name: str) -> bool:
 
 
 def likeness_of(pack: PackRecord, shift: float, deviation: float) -> Likeness:
-    """The distributions with genuine pairs that are moved by so many logits."""
+    """The distributions with genuine pairs that are moved by so many logits, and spread so far."""
     known = Likeness.of(pack.fmr, pack.calibration)
     assert known
-    return replace(known, intercept=known.intercept - shift, genuine_deviation=deviation)
+    genuine = tuple((quality, logits + shift) for quality, logits in known.genuine)
+    return replace(known, genuine=genuine, spread=((1, deviation),))
 
 
 def loss(probes: Sequence[Probes], likeness: Likeness) -> float:
@@ -233,7 +240,7 @@ def fit(faces: Faces, pack: PackRecord) -> None:
             product(SHIFTS, DEVIATIONS), key=lambda at: loss(every, likeness_of(pack, *at))
         )
         print(f"\n{here} half: shift {chosen[0]}, deviation {chosen[1]} logits; {there} half:")
-        titles = [f"{some[0].people} people" for some in sets[there].values()]
+        titles = [f"{len(some[0].references)} people" for some in sets[there].values()]
         missed = show(titles, list(sets[there].values()), likeness_of(pack, *chosen))
         print(f"\n{missed} bins do not hold")
 
@@ -263,19 +270,29 @@ def main() -> None:
     if asked.fit:
         fit(faces, pack)
         return
-    made: list[tuple[str, Faces | None]] = [("", None)]
+    words = f"{len(faces):,} faces of {len(set(faces.people)):,} people"
+    show_all(words, sets_of(faces, pack), pack)
+    for references in (2, 3, 5):
+        several = sets_of(faces, pack, PEOPLE[:2], references=references)
+        show_all(f"{references} references of each person", several, pack)
     if asked.made:
-        made.append(("made worse: ", Faces.load(asked.made)))
-    for words, probes in made:
-        sets = {
-            f"{size:,} people": [drawn(faces, pack, size, seed, probes) for seed in range(DRAWS)]
-            for size in PEOPLE
-        }
-        show_all(
-            f"{words}references of {len(faces):,} faces of {len(set(faces.people)):,} people",
-            sets,
-            pack,
-        )
+        show_all("probes made worse", sets_of(faces, pack, made=Faces.load(asked.made)), pack)
+
+
+def sets_of(
+    faces: Faces,
+    pack: PackRecord,
+    sizes: Sequence[int] = PEOPLE,
+    *,
+    made: Faces | None = None,
+    references: int = 1,
+) -> dict[str, list[Probes]]:
+    """Probes of DRAWS galleries of each size, by how many people are in them."""
+    drawings = (
+        [drawn(faces, pack, size, seed, made=made, references=references) for seed in range(DRAWS)]
+        for size in sizes
+    )
+    return {f"{len(some[0].references):,} people": some for some in drawings}
 
 
 if __name__ == "__main__":

@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.faces.evidence import Floats, Points
+from workers.matching.match import NOBODY, Matches
 
 Chances = NDArray[np.float64]
+Numbers = NDArray[np.integer]
 
 GENUINE: Points = (
     (0.42, -7.5),
@@ -33,8 +35,11 @@ GENUINE: Points = (
 )
 """Mean of pairs of one person by the quality of the face, in logits of the pack's logistic, which
 knows how far genuine pairs are from impostors. Fitted: benchmarks/accuracy/reliability.py."""
-GENUINE_DEVIATION = 4.0
-"""Deviation of these pairs, in the same logits."""
+SEVERAL: Points = ((1, 0.0), (2, 2.2), (3, 3.0), (5, 3.8), (10, 4.4))
+"""What is added to this mean by the number of the person's references: the best of them, and their
+mean, are more alike to a face of that person."""
+DEVIATION: Points = ((1, 3.75), (2, 2.9), (3, 2.75), (5, 2.65))
+"""Deviation of these pairs by the number of references, in the same logits."""
 STRANGERS: Points = ((0.45, -0.6), (0.65, -0.4), (0.80, -0.1), (0.90, 0.0))
 """Shift of the mean of pairs of strangers by the quality of the face, in their deviations: a poor
 picture is less like a good reference, whoever is on it."""
@@ -53,16 +58,17 @@ _BELOW = np.array([NormalDist().cdf(value) for value in _NORMAL])
 class Likeness:
     """Normal distributions of the evidence of pairs of strangers, and of pairs of one person.
 
-    That of strangers of good quality has a ``mean`` and a ``deviation``. That of one person follows
-    from ``slope`` and ``intercept`` of the pack's logistic, with ``genuine_deviation`` in its
-    logits. Both means fall with the face's quality.
+    That of strangers of good quality has a ``mean`` and a ``deviation``. That of one person has its
+    mean at ``genuine`` logits of the pack's logistic, of ``slope`` and ``intercept``, by the face's
+    quality, and the deviation ``spread`` by the number of references.
     """
 
     mean: float
     deviation: float
     slope: float
     intercept: float
-    genuine_deviation: float = GENUINE_DEVIATION
+    genuine: Points = GENUINE
+    spread: Points = DEVIATION
 
     @classmethod
     def of(
@@ -79,75 +85,80 @@ class Likeness:
         deviation, mean = np.polyfit(normal, [evidence for _, evidence in fmr], 1).tolist()
         return cls(mean, deviation, *calibration) if deviation > 0 else None
 
-    def log_ratio(self, evidence: Floats, quality: Floats) -> Chances:
+    def log_ratio(self, evidence: Floats, quality: Floats, references: Numbers) -> Chances:
         """Logarithms of the likelihood ratio of one person to strangers; they rise throughout.
 
-        The ratio of two normal densities turns at one point: beyond it, it keeps its value there.
+        ``references`` (N) are those of the person: the best of r is for strangers r times as often
+        so alike. The ratio of two normal densities turns at one point: beyond it, it keeps its
+        value there.
         """
-        one, strangers = self._of_one_person(quality), self._of_strangers(quality)
-        x = evidence.astype(np.float64)
+        one, strangers = self._of_one_person(quality, references), self._of_strangers(quality)
         bend = strangers.deviation**-2 - one.deviation**-2
-        if bend:
-            turn = strangers.mean * strangers.deviation**-2 - one.mean * one.deviation**-2
-            x = np.maximum(x, turn / bend) if bend > 0 else np.minimum(x, turn / bend)
+        bend = np.where(bend == 0, 1e-9, bend)
+        turn = (strangers.mean / strangers.deviation**2 - one.mean / one.deviation**2) / bend
+        x = np.where(bend > 0, np.maximum(evidence, turn), np.minimum(evidence, turn))
         ratio = np.minimum(one.log_density(x) - strangers.log_density(x), MOST)
-        return np.asarray(ratio, np.float64)
+        return np.asarray(ratio - np.log(references), np.float64)
 
-    def ratio_below(self, evidence: Floats, quality: Floats) -> Chances:
-        """The same ratio for a pair of which is known only that it has less evidence."""
-        one, strangers = self._of_one_person(quality), self._of_strangers(quality)
-        ratio = one.below(evidence) / np.maximum(strangers.below(evidence), 1e-12)
-        return np.asarray(np.minimum(ratio, 1), np.float64)
+    def ratio_below(self, evidence: Floats, quality: Floats, references: Numbers) -> Chances:
+        """The same ratio for a person of whom is known only that the evidence is less."""
+        one, strangers = self._of_one_person(quality, references), self._of_strangers(quality)
+        of_strangers = strangers.below(evidence) ** references
+        return np.asarray(np.minimum(one.below(evidence) / np.maximum(of_strangers, 1e-12), 1))
 
-    def _of_one_person(self, quality: Floats) -> Normals:
-        logits = np.interp(quality, *np.transpose(GENUINE))
-        return Normals((logits - self.intercept) / self.slope, self.genuine_deviation / self.slope)
+    def _of_one_person(self, quality: Floats, references: Numbers) -> Normals:
+        logits = _at(quality, self.genuine) + _at(references, SEVERAL)
+        deviation = _at(references, self.spread) / self.slope
+        return Normals((logits - self.intercept) / self.slope, deviation)
 
     def _of_strangers(self, quality: Floats) -> Normals:
-        shift = np.interp(quality, *np.transpose(STRANGERS))
-        return Normals(self.mean + shift * self.deviation, self.deviation)
+        deviation = np.full(len(quality), self.deviation)
+        return Normals(self.mean + _at(quality, STRANGERS) * self.deviation, deviation)
+
+
+def _at(values: Floats | Numbers, points: Points) -> Chances:
+    """Values of the function through these points."""
+    return np.asarray(np.interp(values, *np.transpose(points)), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Normals:
-    """Normal distributions of N faces: their means and the deviation of all."""
+    """Normal distributions of N faces: their means and deviations."""
 
     mean: Chances
-    deviation: float
+    deviation: Chances
 
     def log_density(self, values: NDArray[np.floating]) -> Chances:
         """Logarithms of the densities, less that of the square root of two pi."""
         scaled = (values - self.mean) / self.deviation
-        return np.asarray(-0.5 * scaled**2 - math.log(self.deviation))
+        return np.asarray(-0.5 * scaled**2 - np.log(self.deviation), np.float64)
 
     def below(self, values: NDArray[np.floating]) -> Chances:
         """Shares below values."""
-        return np.interp((values - self.mean) / self.deviation, _NORMAL, _BELOW)
+        scaled = (values - self.mean) / self.deviation
+        return np.asarray(np.interp(scaled, _NORMAL, _BELOW), np.float64)
 
 
 def nearest_is_right(
-    evidence: Floats,
-    runner_up: Floats,
+    matches: Matches,
     quality: Floats,
+    references: Numbers,
     likeness: Likeness | None,
-    *,
-    people: int,
-    references: int,
     judged: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Chances that the nearest person of each of N faces is right; NaN where nothing can be said.
 
-    ``evidence`` and ``runner_up`` are those of the two nearest of ``people`` with ``references``
-    in all, NaN where there is none. Only ``judged`` faces get a chance, and only they tell how
-    many faces are of enrolled people.
+    ``references`` are the numbers of each enrolled person's. Only ``judged`` faces get a chance,
+    and only they tell how many faces are of enrolled people.
     """
-    chance = np.full(len(evidence), np.nan, np.float32)
-    known = ~np.isnan(evidence) if judged is None else judged & ~np.isnan(evidence)
+    chance = np.full(len(quality), np.nan, np.float32)
+    known = matches.person != NOBODY
+    known = known if judged is None else judged & known
     if likeness is None or not known.any():
         return chance
-    of_known = (values[known] for values in (evidence, runner_up, quality))
-    odds = Odds.of(*of_known, likeness=likeness, people=people, references=references)
-    chance[known] = odds.nearest_is_right(odds.enrolled())
+    rows = np.flatnonzero(known)
+    odds = Odds.of(matches.at(rows), quality[rows], references, likeness)
+    chance[rows] = odds.nearest_is_right(odds.enrolled())
     return chance
 
 
@@ -163,25 +174,19 @@ class Odds:
     anybody: Chances
 
     @classmethod
-    def of(
-        cls,
-        evidence: Floats,
-        runner_up: Floats,
-        quality: Floats,
-        *,
-        likeness: Likeness,
-        people: int,
-        references: int,
-    ) -> Odds:
-        """Odds by the evidence for the nearest person and the runner-up, NaN without one.
+    def of(cls, matches: Matches, quality: Floats, references: Numbers, likeness: Likeness) -> Odds:
+        """Odds by the evidence for the nearest person and the runner-up, if there is one.
 
-        The best of a person's r references is for strangers about r times as often so alike.
-        People behind the runner-up are known to have less evidence than that one.
+        People behind the runner-up are known to have less evidence than that one: they are taken
+        to have the gallery's mean number of references.
         """
-        nearest = np.exp(likeness.log_ratio(evidence, quality)) / references
-        second = np.exp(likeness.log_ratio(runner_up, quality)) / references
-        others = likeness.ratio_below(runner_up, quality) * max(people - 2, 0) / people
-        return cls(nearest, nearest + np.nan_to_num(second + others))
+        people, second = len(references), matches.runner_up_evidence
+        first, next_one = references[matches.person], references[matches.runner_up]
+        typical = np.full(len(quality), max(round(references.mean()), 1))
+        nearest = np.exp(likeness.log_ratio(matches.evidence, quality, first)) / people
+        runner_up = np.exp(likeness.log_ratio(second, quality, next_one)) / people
+        others = likeness.ratio_below(second, quality, typical) * max(people - 2, 0) / people
+        return cls(nearest, nearest + np.nan_to_num(runner_up + others))
 
     def nearest_is_right(self, enrolled: float) -> Chances:
         """Chances of the nearest person, if a share ``enrolled`` of the faces is of the enrolled.

@@ -103,13 +103,11 @@ def _chances(
 ) -> NDArray[np.float32]:
     """The chance of each usable face that its nearest person is right; NaN where it is unknown."""
     return nearest_is_right(
-        matches.evidence,
-        matches.runner_up_evidence,
+        matches,
         faces["quality"].to_numpy(),
+        np.diff(gallery.starts, append=len(gallery.embeddings)),
         Likeness.of(pack.fmr, pack.calibration),
-        people=len(gallery),
-        references=len(gallery.embeddings),
-        judged=as_bool(faces["usable"]),
+        as_bool(faces["usable"]),
     )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from workers.faces.evidence import Floats
+from workers.matching.match import NOBODY, Matches
 from workers.matching.posterior import LEAST_ENROLLED, Likeness, Odds, nearest_is_right
 
 FMR = ((1e-2, 0.299), (1e-3, 0.365), (1e-4, 0.419), (1e-5, 0.466))
@@ -12,23 +13,28 @@ KNOWN = Likeness.of(FMR, LOGISTIC)
 assert KNOWN
 
 
+def numbers(values: list[float], count: int = 0) -> Floats:
+    return np.array(values * (count or 1), np.float32)
+
+
+def found(evidence: Floats, runner_up: Floats) -> Matches:
+    """Matches of the first person, with the second as runner-up where there is one."""
+    first = np.where(np.isnan(evidence), NOBODY, 0).astype(np.int32)
+    second = np.where(np.isnan(runner_up), NOBODY, 1).astype(np.int32)
+    return Matches(first, evidence, second, runner_up, evidence, first)
+
+
 def said(
     evidence: list[float],
     runner_up: float = 0.3,
     people: int = 100,
-    references: int | None = None,
+    references: int = 1,
     quality: float = 0.9,
 ) -> Floats:
     """Chances, by a run half of whose faces are of enrolled people."""
-    found = np.array(evidence, np.float32)
-    odds = Odds.of(
-        found,
-        np.full(len(found), runner_up, np.float32),
-        np.full(len(found), quality, np.float32),
-        likeness=KNOWN,
-        people=people,
-        references=references or people,
-    )
+    count = len(evidence)
+    matches = found(numbers(evidence), numbers([runner_up], count))
+    odds = Odds.of(matches, numbers([quality], count), np.full(people, references), KNOWN)
     return odds.nearest_is_right(0.5).astype(np.float32)
 
 
@@ -38,9 +44,11 @@ def test_more_evidence_is_never_less_probable(quality: float, slope: float) -> N
     likeness = Likeness.of(FMR, (slope, -0.36 * slope))
     assert likeness
     rising = np.linspace(-0.5, 1, 300).astype(np.float32)
-    ratios = likeness.log_ratio(rising, np.full(300, quality, np.float32))
-    assert (np.diff(ratios) >= 0).all()
-    assert ratios[-1] > ratios[0]
+    for references in (1, 2, 10):
+        count = np.full(300, references)
+        ratios = likeness.log_ratio(rising, np.full(300, quality, np.float32), count)
+        assert (np.diff(ratios) >= 0).all()
+        assert ratios[-1] > ratios[0]
 
 
 def test_a_sure_match_is_sure_and_a_stranger_is_nobody() -> None:
@@ -55,8 +63,9 @@ def test_the_larger_the_gallery_the_less_its_nearest_is_worth() -> None:
     assert (np.diff(chances) < -0.02).all()
 
 
-def test_more_references_of_the_same_people_are_worth_less_each() -> None:
-    assert said([0.43], references=500)[0] < said([0.43], references=100)[0] - 0.1
+def test_the_best_of_several_references_must_be_more_alike() -> None:
+    assert said([0.43], references=5)[0] < said([0.43], references=1)[0] - 0.1
+    assert said([0.65], references=5)[0] > 0.99
 
 
 def test_a_runner_up_close_by_takes_half() -> None:
@@ -69,21 +78,16 @@ def test_a_poor_face_is_compared_with_poor_faces_of_one_person() -> None:
 
 
 def test_a_person_alone_in_the_gallery_has_no_rival() -> None:
-    alone = np.array([np.nan], np.float32)
-    good = np.array([0.9], np.float32)
-    chance = nearest_is_right(
-        np.array([0.6], np.float32), alone, good, KNOWN, people=1, references=1
-    )
-    assert chance[0] > 0.99
+    alone = found(numbers([0.6]), numbers([np.nan]))
+    assert nearest_is_right(alone, numbers([0.9]), np.array([1]), KNOWN)[0] > 0.99
 
 
 def test_nothing_is_said_of_unjudged_faces_nor_by_packs_without_figures() -> None:
-    faces = np.array([0.6, 0.7, np.nan], np.float32)
+    matches, nine = found(numbers([0.6, 0.7, np.nan]), numbers([0.2], 3)), np.full(9, 1)
     judged = np.array([True, False, True])
-    rest = (np.full(3, 0.2, np.float32), np.full(3, 0.9, np.float32))
-    found = nearest_is_right(faces, *rest, KNOWN, people=9, references=9, judged=judged)
-    assert np.isnan(found).tolist() == [False, True, True]
-    assert np.isnan(nearest_is_right(faces, *rest, None, people=9, references=9)).all()
+    chance = nearest_is_right(matches, numbers([0.9], 3), nine, KNOWN, judged)
+    assert np.isnan(chance).tolist() == [False, True, True]
+    assert np.isnan(nearest_is_right(matches, numbers([0.9], 3), nine, None)).all()
     assert Likeness.of(FMR, None) is None
     assert Likeness.of((), LOGISTIC) is None
 
@@ -105,7 +109,7 @@ def run_of(people: int, faces: int, enrolled: float, seed: int) -> tuple[Floats,
 def test_of_made_up_faces_as_many_are_right_as_is_said(people: int, enrolled: float) -> None:
     evidence, second, right = run_of(people, 20_000, enrolled, seed=3)
     quality = np.full(len(evidence), 0.9, np.float32)
-    chance = nearest_is_right(evidence, second, quality, KNOWN, people=people, references=people)
+    chance = nearest_is_right(found(evidence, second), quality, np.full(people, 1), KNOWN)
     bins = np.minimum((chance * 5).astype(int), 4)
     for place in range(5):
         here = bins == place
@@ -120,7 +124,7 @@ def test_the_share_of_enrolled_people_is_found_and_bounded() -> None:
     shares = []
     for enrolled in (0.0, 0.1, 0.6):
         evidence, second, _ = run_of(50, 5000, enrolled, seed=5)
-        odds = Odds.of(evidence, second, quality, likeness=KNOWN, people=50, references=50)
+        odds = Odds.of(found(evidence, second), quality, np.full(50, 1), KNOWN)
         shares.append(odds.enrolled())
         turned = Odds(odds.nearest[::-1], odds.anybody[::-1])
         assert turned.enrolled() == odds.enrolled()
