@@ -3,12 +3,14 @@
     python -m benchmarks.accuracy.reliability PEOPLE [--model PACK] [--keep FILE] [--fit]
 
 PEOPLE holds one folder per person with photos whose central face is that person. Of each gallery's
-people, drawn from those with several photos, one photo is the reference; probes are all other
-usable faces, of enrolled people and of others. Probes are printed in ten bins of what was said:
-number, mean, and the share that is right with its 95 % interval (Wilson 1927), of five draws
-together. As each probe is in all draws, the interval is that of a fifth of the probes. A bin holds
-if both are within 0.05, or if the interval has the mean. Beside it stands the Brier score of the
-logistic of a pair, which an earlier build gave.
+people, drawn from those with several photos (where these are too few, from all), one photo is the
+reference; probes are all other usable faces, of enrolled people and of others. Then follow
+galleries with two, three and five references of each.
+
+Probes are printed in ten bins of what was said: number, mean, and the share that is right with its
+95 % interval (Wilson 1927), of fifteen draws together. As each probe is in all draws, the interval
+is that of a fifteenth of the probes. A bin holds if both are within 0.05, or if the interval has
+the mean. Beside it stands the Brier score of the logistic of a pair, which an earlier build gave.
 
 --fit chooses a shift of the mean of genuine pairs, and their deviation, on each half of the people,
 by the mean logarithm of the chances, and prints the other half's bins; its galleries are of up to
@@ -41,7 +43,7 @@ from workers.models.packs.open import open_pack
 from workers.people.gallery import Gallery
 
 PEOPLE = (50, 500, 1000)
-DRAWS = 5
+DRAWS = 15
 FALSE_POSITIVES = 1e-3
 BINS = 10
 NEAR, SURE = 0.05, 0.9
@@ -90,7 +92,9 @@ def drawn(
     """Probes of a gallery of so many people; with ``made`` its faces, of the other photos."""
     rng = np.random.default_rng(seed)
     names, person, counts = np.unique(faces.people, return_inverse=True, return_counts=True)
-    chosen = np.sort(rng.permutation(np.flatnonzero(counts > references))[:people])
+    several, rest = np.flatnonzero(counts > references), np.flatnonzero(counts == references)
+    chosen = np.append(rng.permutation(several), rng.permutation(rest))[:people]
+    chosen = np.sort(chosen)
     each = [rng.permutation(np.flatnonzero(person == one))[:references] for one in chosen]
     rows, weak = np.concatenate(each), weak_of(faces, pack)
     gallery = gallery_of(faces.embeddings[rows], weak[rows], names[chosen])
