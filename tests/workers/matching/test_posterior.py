@@ -1,3 +1,4 @@
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -5,7 +6,15 @@ import pytest
 
 from workers.faces.evidence import Floats
 from workers.matching.match import NOBODY, Matches
-from workers.matching.posterior import LEAST_ENROLLED, Likeness, Odds, nearest_is_right
+from workers.matching.posterior import (
+    GENUINE,
+    LEAST_ENROLLED,
+    SEVERAL,
+    STRANGERS,
+    Likeness,
+    Odds,
+    nearest_is_right,
+)
 
 FMR = ((1e-2, 0.299), (1e-3, 0.365), (1e-4, 0.419), (1e-5, 0.466))
 LOGISTIC = (34.24, -12.63)
@@ -75,6 +84,33 @@ def test_a_runner_up_close_by_takes_half() -> None:
 
 def test_a_poor_face_is_compared_with_poor_faces_of_one_person() -> None:
     assert said([0.38], quality=0.55)[0] > said([0.38], quality=0.95)[0] + 0.2
+
+
+def test_a_poor_face_may_be_somebody_behind_the_runner_up() -> None:
+    matches, people = found(numbers([0.31]), numbers([0.3])), np.full(100, 1)
+    poor, good = (Odds.of(matches, numbers([q]), people, KNOWN) for q in (0.45, 0.95))
+    assert poor.anybody - poor.nearest > 0.5
+    assert good.anybody - good.nearest < 0.05
+
+
+def test_a_poor_face_is_less_like_strangers() -> None:
+    one = np.full(1, 1)
+    shift = np.interp(0.6, *np.transpose(STRANGERS)) * KNOWN.deviation
+    mean = (np.interp(0.6, *np.transpose(GENUINE)) - KNOWN.intercept) / KNOWN.slope
+    there = numbers([float(mean)])
+    strangers = NormalDist(KNOWN.mean + shift, KNOWN.deviation)
+    genuine = NormalDist(mean, 3.75 / KNOWN.slope)
+    expected = np.log(genuine.pdf(mean) / strangers.pdf(mean))
+    assert KNOWN.log_ratio(there, numbers([0.6]), one) == pytest.approx(expected, abs=1e-4)
+
+
+def test_strangers_are_as_alike_to_the_best_of_r_references_r_times_as_often() -> None:
+    same = replace(KNOWN, spread=((1, 3.75), (4, 3.75)), genuine=((0.9, 11.25 - SEVERAL[1][1]),))
+    alone = replace(KNOWN, spread=((1, 3.75),), genuine=((0.9, 11.25),))
+    face, quality = numbers([0.45]), numbers([0.9])
+    of_two = same.log_ratio(face, quality, np.array([2]))
+    of_one = alone.log_ratio(face, quality, np.array([1]))
+    assert of_one - of_two == pytest.approx(np.log(2), abs=1e-6)
 
 
 def test_a_person_alone_in_the_gallery_has_no_rival() -> None:
