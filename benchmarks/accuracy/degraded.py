@@ -274,6 +274,18 @@ def crowd_faces(photos: Sequence[Path], pack: ModelPack) -> Iterator[Face]:
             yield Face(face.embedding, face.parts, name, photo.name, "crowd")
 
 
+def central_faces(photos: Sequence[Path], pack: ModelPack) -> Iterator[Face]:
+    """The usable faces nearest to the centres of photos, as they are."""
+    for photo in photos:
+        found = _analysed_file(photo, pack)
+        if found is None or not len(found):
+            continue
+        centre = np.array([found.width, found.height], np.float32)
+        row = _nearest(found, centre / np.float32(2), np.inf)
+        if row is not None and found.usable[row]:
+            yield _face(found, row, photo, "as it is")
+
+
 def _analysed_file(photo: Path, pack: ModelPack) -> Analysis | None:
     try:
         return analyse(photo.read_bytes(), pack, max_pixels=MOST_PIXELS)

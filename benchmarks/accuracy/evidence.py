@@ -34,7 +34,7 @@ from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.faces.evidence import PARTS, evidence_of_pairs, weaknesses
-from workers.matching.calibration import cosine_at
+from workers.matching.calibration import evidence_at
 from workers.models.packs.open import open_pack
 
 QUALITY = (0.40, 0.45, 0.50, 0.55, 0.65, 0.80)
@@ -228,7 +228,7 @@ def show_genuine(
 def show(faces: Faces, record: PackRecord) -> None:
     """Print all tables of these faces."""
     weak = weaknesses({name: faces.parts[name] for name in PARTS}, record.cosine_per_decade)
-    cosines = {r: cosine_at(r, record.fmr, record.cosine_per_decade) for r in RATES}
+    cosines = {r: evidence_at(r, record.fmr, record.cosine_per_decade) for r in RATES}
     impostor, genuine = pairs_of(faces, weak, min(cosines.values()))
     print(f"{len(faces)} usable faces of {len(set(faces.people))} people or crowds")
     print(", ".join(f"{number} {kind}" for kind, number in Counter(faces.kinds.tolist()).items()))

@@ -311,14 +311,3 @@ def accepted(
     result = np.zeros(len(good), bool)
     result[order[first]] = True
     return result
-
-
-def probability(
-    evidence: NDArray[np.float32], calibration: tuple[float, float] | None
-) -> NDArray[np.float32]:
-    """Probability that a match of this evidence is right, by a logistic; NaN without one."""
-    if calibration is None:
-        return np.full(len(evidence), np.nan, np.float32)
-    slope, intercept = calibration
-    chance: NDArray[np.float32] = 1.0 / (1.0 + np.exp(-(slope * evidence + intercept)))
-    return chance.astype(np.float32)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from headcount.contract.vocabulary import Decision
+from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from headcount.rosters.statuses import MISSING, NEAR_MISS
 from headcount.text import counted, older_reading
 from workers.report import phrases
@@ -49,6 +49,7 @@ def render(report: Report) -> str:
         sentence=phrases.sentence(report),
         older=older_reading(report.older_reading).split("`") if report.older_reading else [],
         why=phrases.why,
+        expected_here=EXPECTED_HERE,
         remedy=phrases.remedy,
         filter_words=filter_words,
         people_shown=[person for person in report.people if person.shown],

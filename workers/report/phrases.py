@@ -126,21 +126,37 @@ def _recognised(report: Report) -> str:
 def why(face: ShownFace, threshold: float, margin: float) -> str:
     """Reason of a face's decision, in one clause; empty for a match.
 
-    A match needs the similarity ``threshold`` and the lead ``margin`` over the runner-up.
+    A match needs the similarity ``threshold``, less the discount of two poor pictures, and the lead
+    ``margin`` over the runner-up.
     """
     if face.decision is Decision.IGNORED:
         return f"Too poor to judge: quality {score(face.quality)}"
     if face.decision is Decision.INFERRED:
         expected = face.evidence == EXPECTED_HERE
         basis = "expected in this photo" if expected else "grouped with faces that are"
-        return f"Not similar enough by itself; {basis}"
-    if face.decision is Decision.MATCHED:
-        return ""
-    if face.similarity is None or face.nearest is None:
+        poor = _too_poor_to_tell(face, threshold)
+        alone = "Too poor a picture to tell by itself" if poor else "Not similar enough by itself"
+        return f"{alone}; {basis}"
+    return "" if face.decision is Decision.MATCHED else _why_unknown(face, threshold, margin)
+
+
+def _why_unknown(face: ShownFace, threshold: float, margin: float) -> str:
+    if face.weight is None or face.nearest is None:
         return "Nobody to compare it with"
-    if face.similarity >= threshold and face.margin is not None and face.margin < margin:
+    if face.weight >= threshold and face.margin is not None and face.margin < margin:
         return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
+    if _too_poor_to_tell(face, threshold):
+        return f"Nearest is {face.nearest}: similar, but both pictures are too poor to tell"
     return f"Nearest is {face.nearest}, not similar enough"
+
+
+def _too_poor_to_tell(face: ShownFace, threshold: float) -> bool:
+    """Whether a face is similar enough for a match, and only the discount forbids it."""
+    return (
+        face.similarity is not None
+        and face.weight is not None
+        and face.weight < threshold <= face.similarity
+    )
 
 
 def remedy(reference: ReferenceReport) -> str:

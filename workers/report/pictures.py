@@ -140,6 +140,7 @@ def _face(row: Mapping[str, Any]) -> ShownFace:
         margin=row["margin"],
         cluster_id=row["cluster_id"],
         evidence=row["evidence"],
+        discount=row.get("discount") or 0.0,
     )
 
 

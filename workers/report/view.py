@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import JobSpec, ReferenceReport
-from headcount.contract.vocabulary import Box, Decision, Outcome
+from headcount.contract.vocabulary import EXPECTED_HERE, Box, Decision, Outcome
 from headcount.rosters.statuses import MISSING, Status
 
 UNTOLD = (Status.PHOTO_UNREADABLE, Status.PHOTO_ABSENT, Status.NOT_ENROLLED)
@@ -18,7 +18,11 @@ UNTOLD = (Status.PHOTO_UNREADABLE, Status.PHOTO_ABSENT, Status.NOT_ENROLLED)
 
 @dataclass(frozen=True, slots=True)
 class ShownFace:
-    """One face of a shown photo; ``nearest`` is its nearest person, also without a match."""
+    """One face of a shown photo; ``nearest`` is its nearest person, also without a match.
+
+    ``discount`` is what the ``similarity`` to that person is worth less, since both pictures are
+    poor. ``probability`` is the chance that ``nearest`` is right, or the name a roster gave.
+    """
 
     face_id: str
     box: Box
@@ -32,8 +36,20 @@ class ShownFace:
     margin: float | None = None
     cluster_id: str | None = None
     evidence: str | None = None
+    discount: float = 0.0
     crop: bytes = field(default=b"", repr=False)
     """A square JPEG of the face with some surroundings, about 96 pixels wide."""
+
+    @property
+    def weight(self) -> float | None:
+        """Similarity less its discount, which is held against the threshold."""
+        return None if self.similarity is None else self.similarity - self.discount
+
+    @property
+    def chance(self) -> float | None:
+        """Probability of the name that the face has; None without a name, or for another person."""
+        of_name = self.person == self.nearest or self.evidence == EXPECTED_HERE
+        return self.probability if self.person and of_name else None
 
 
 @dataclass(frozen=True, slots=True)

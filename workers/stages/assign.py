@@ -19,7 +19,8 @@ from workers.clustering.linkage import LinkageRule
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, propagate_names
 from workers.matching.calibration import search_threshold
-from workers.matching.match import NOBODY, Matches, accepted, match, probability
+from workers.matching.match import NOBODY, Matches, accepted, match
+from workers.matching.posterior import Likeness, nearest_is_right
 from workers.people.gallery import Gallery
 from workers.tables.columns import (
     NONE,
@@ -87,13 +88,26 @@ def assign(
             "nearest": take_or_null(names, matches.person),
             "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
             "similarity": _numbers(np.minimum(matches.similarity, np.float32(1))),
-            "probability": _numbers(probability(matches.evidence, pack.calibration)),
+            "probability": _numbers(_chances(matches, faces, gallery, pack)),
             "runner_up": take_or_null(names, matches.runner_up),
             "margin": _numbers(matches.margin),
             "nearest_person_id": take_or_null(ids, matches.person),
             "reference": take_or_null(references, matches.reference),
             "discount": _numbers(np.maximum(matches.discount, np.float32(0))),
         },
+    )
+
+
+def _chances(
+    matches: Matches, faces: pa.Table, gallery: Gallery, pack: PackRecord
+) -> NDArray[np.float32]:
+    """The chance of each usable face that its nearest person is right; NaN where it is unknown."""
+    return nearest_is_right(
+        matches,
+        faces["quality"].to_numpy(),
+        np.diff(gallery.starts, append=len(gallery.embeddings)),
+        Likeness.of(pack.fmr, pack.calibration),
+        as_bool(faces["usable"]),
     )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from workers.faces.evidence import evidence
-from workers.matching.match import NOBODY, Matches, accepted, match, probability
+from workers.matching.match import NOBODY, Matches, accepted, match
 from workers.people.gallery import Gallery
 
 
@@ -148,14 +148,6 @@ def test_a_face_too_poor_to_judge_is_not_named_and_takes_no_name_from_another() 
 def test_a_person_alone_in_the_gallery_needs_no_margin() -> None:
     found = match(np.array([[1.0, 0, 0]], np.float32), gallery({"Ada": [[1.0, 0, 0]]}))
     assert accepted(found, np.array([True]), np.array([0]), threshold=0.5, margin=0.2).all()
-
-
-def test_probability_follows_the_calibration_and_is_unknown_without() -> None:
-    values = probability(np.array([0.2, 0.4, 0.6], np.float32), (20.0, -8.0))
-    assert values[1] == pytest.approx(0.5)
-    assert values[0] < 0.05
-    assert values[2] > 0.95
-    assert np.isnan(probability(np.array([0.9], np.float32), None)).all()
 
 
 def test_no_cosine_is_above_one_though_rounding_would_have_it_so() -> None:

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from headcount.contract.vocabulary import Decision
+from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from tests.workers.report.views import (
     EMPTY,
     FULL,
@@ -32,6 +32,7 @@ from workers.report.palette import TONES, hexadecimal
 from workers.report.view import (
     Failure,
     ShownCluster,
+    ShownFace,
     ShownMissing,
     ShownPerson,
     ShownPhoto,
@@ -244,6 +245,31 @@ def test_without_calibration_there_is_no_probability():
     assert "Probability not calibrated" in said
     assert "This model pack is not calibrated" in said
     assert "None" not in said.split()
+
+
+def said_of(face: ShownFace) -> str:
+    return words(render(replace(FULL, shown=(replace(PHOTO, faces=(face,)),), people=())))
+
+
+def test_only_names_have_a_probability():
+    assert "Probability 97 %" in said_of(MATCHED)
+    unknown = said_of(replace(UNKNOWN, probability=0.43))
+    assert "43 %" not in unknown
+    assert "Nearest is Grace Hopper, not similar enough" in unknown
+    grouped = replace(MATCHED, decision=Decision.INFERRED, probability=0.12)
+    assert "Probability 12 % by itself" in said_of(grouped)
+    assert "12 %" not in said_of(replace(grouped, nearest="Grace Hopper"))
+    expected = replace(grouped, nearest="Grace Hopper", evidence=EXPECTED_HERE)
+    assert "Probability 12 %" in said_of(expected)
+    assert "12 % by itself" not in said_of(expected)
+
+
+def test_the_bar_goes_by_what_the_similarity_is_worth():
+    poor = replace(UNKNOWN, similarity=0.5, discount=0.2)
+    page = render(replace(FULL, shown=(replace(PHOTO, faces=(poor,)),)))
+    assert 'aria-label="Similarity 0.30 after the discount' in page
+    assert '<span style="width:30.0%">' in page
+    assert "Similarity 0.50, worth 0.30" in words(page)
 
 
 def test_many_faces_unfold():

@@ -75,6 +75,21 @@ def test_why_a_face_is_not_named():
     assert "expected in this photo" in phrases.why(expected, PACK.threshold, PACK.margin)
 
 
+def test_where_a_discount_decided_it_the_words_say_so():
+    poor = replace(UNKNOWN, similarity=0.5, discount=0.2, margin=0.3)
+    assert phrases.why(poor, PACK.threshold, PACK.margin) == (
+        "Nearest is Grace Hopper: similar, but both pictures are too poor to tell"
+    )
+    inferred = replace(poor, decision=Decision.INFERRED)
+    assert phrases.why(inferred, PACK.threshold, PACK.margin) == (
+        "Too poor a picture to tell by itself; grouped with faces that are"
+    )
+    close = replace(poor, discount=0.1, margin=0.01)
+    assert phrases.why(close, PACK.threshold, PACK.margin).startswith("Too close to call")
+    below = replace(poor, similarity=0.3)
+    assert "not similar enough" in phrases.why(below, PACK.threshold, PACK.margin)
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
