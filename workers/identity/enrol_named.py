@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -31,10 +30,10 @@ def enrol_named(
 ) -> None:
     """Bring the gallery up to people's answers: named faces become references.
 
-    Of a cluster that was named, these are its best faces. A reference is removed where its face was
-    rejected or named otherwise since, or where another face of its photo was given its name and it
-    was not. Doing it again changes nothing. ``confirm`` raises where nothing may be written any
-    more.
+    Of a cluster that was named, these are its best faces; of several faces of one photo, the one
+    that was named last. A reference is removed where its face was rejected or named otherwise
+    since, or another face of its photo is one. Doing it again changes nothing. ``confirm`` raises
+    where nothing may be written any more.
     """
     table = tables.gallery
     columns = ["person_id", "photo", "etag"]
@@ -42,47 +41,42 @@ def enrol_named(
     named = named_references(answers, faces)
     at = first_rows(faces, {face for _, face in named} | {row["etag"] for row in held})
     photo_of = {face: faces["photo"][row].as_py() for face, row in at.items()}
+    latest = {(record.person_id or "", photo_of[face]): (record, face) for record, face in named}
     over = answers.rejected | answers.renamed
-    by_photo: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for person, face in named:
-        by_photo[person, photo_of[face]].add(face)
     have: set[tuple[str, str]] = set()
+    known: set[tuple[str, str]] = set()
     for row in held:
-        person, face, key = row["person_id"], row["etag"], (row["person_id"], row["photo"])
-        if face in at:
-            key = person, photo_of[face]
-        another = face in at and key in by_photo and face not in by_photo[key]
-        if another or (face, person) in over:
+        key = row["person_id"], photo_of.get(row["etag"], row["photo"])
+        another = key in latest and row["etag"] in at and latest[key][1] != row["etag"]
+        if another or (row["etag"], row["person_id"]) in over:
+            mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
             confirm()
-            mine = f"etag = {quoted(face)} AND person_id = {quoted(person)}"
             table.delete(mine)  # of copies in other collections, too
         else:
-            have.add((person, face) if face in at else key)
-    gone = {*have, *((person, "") for person in forgotten_people(tables.store))}
+            have.add(key)
+            known.add((row["person_id"], row["etag"]))
+    forgotten = forgotten_people(tables.store)
     fresh = {
-        (person, face): record
-        for (person, face), record in named.items()
-        if gone.isdisjoint({(person, face), (person, photo_of[face]), (person, "")})
+        key: (record, at[face])
+        for key, (record, face) in latest.items()
+        if key not in have and (key[0], face) not in known and key[0] not in forgotten
     }
-    people = [(person, record.person or "") for (person, _), record in fresh.items()]
-    rows = np.array([at[face] for _, face in fresh], np.int64)
+    people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
+    rows = np.array([row for _, row in fresh.values()], np.int64)
     append_references(tables, people, faces, rows, embeddings, confirm=confirm)
 
 
-def named_references(answers: Answers, faces: pa.Table) -> Mapping[tuple[str, str], DecisionRecord]:
-    """The last answer that makes a face a reference of a person, by person and face id.
-
-    Only names that hold count, and faces that are in ``faces``.
-    """
+def named_references(answers: Answers, faces: pa.Table) -> list[tuple[DecisionRecord, str]]:
+    """Names that hold, oldest first, each with a face that it makes a reference."""
     names = hand_names(answers, faces)
     chosen = answers.references or answers.faces
-    return {
-        (record.person_id or "", face): record
+    return [
+        (record, face)
         for record, some in zip(answers.records, chosen, strict=True)
         if record.action == "name"
         for face in some
         if names.get(face) == record.person_id
-    }
+    ]
 
 
 def append_references(

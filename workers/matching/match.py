@@ -299,7 +299,7 @@ def alike_enough(
 ) -> NDArray[np.bool_]:
     """Mask of the N faces that may be matched by themselves, whoever else is in their photo."""
     lead = np.nan_to_num(matches.margin, nan=np.inf)
-    good = usable & (matches.person != NOBODY)
+    good: NDArray[np.bool_] = usable & (matches.person != NOBODY)
     good &= np.nan_to_num(matches.evidence, nan=-1.0) >= threshold
     good &= lead >= margin
     return good

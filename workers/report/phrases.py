@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from headcount.contract.stored.jobs import ReferenceReport
-from headcount.contract.vocabulary import EXPECTED_HERE, Decision
+from headcount.contract.vocabulary import EXPECTED_HERE, NAMED_BY_PERSON, Decision
 from headcount.rosters.statuses import Status
 from headcount.text import counted
+from workers.report.reasons import unnamed_because
 from workers.report.view import Report, ShownFace, ShownPhoto
 
 OUTCOMES = {
@@ -118,9 +119,9 @@ def _recognised(report: Report) -> str:
 
 
 def why(face: ShownFace, threshold: float, margin: float) -> str:
-    """Reason of a face's decision, in one clause; empty for a match.
+    """Reason of a face's decision, in one clause; empty for a match by itself.
 
-    A match needs the similarity ``threshold`` and the lead ``margin`` over the runner-up.
+    A match needs the evidence ``threshold`` and the lead ``margin`` over the runner-up.
     """
     if face.decision is Decision.IGNORED:
         return f"Too poor to judge: quality {score(face.quality)}"
@@ -129,12 +130,8 @@ def why(face: ShownFace, threshold: float, margin: float) -> str:
         basis = "expected in this photo" if expected else "grouped with faces that are"
         return f"Not similar enough by itself; {basis}"
     if face.decision is Decision.MATCHED:
-        return ""
-    if face.similarity is None or face.nearest is None:
-        return "Nobody to compare it with"
-    if face.similarity >= threshold and face.margin is not None and face.margin < margin:
-        return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
-    return f"Nearest is {face.nearest}, not similar enough"
+        return "Named by a person" if face.evidence == NAMED_BY_PERSON else ""
+    return unnamed_because(face, threshold, margin)
 
 
 def remedy(reference: ReferenceReport) -> str:

@@ -36,6 +36,7 @@ from workers.tables.columns import (
 )
 from workers.tables.embeddings import EmbeddingMatrix
 
+DECISIONS = (Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED)
 REASONS = (NAMED_BY_PERSON, ANOTHER_FACE, REJECTED)
 """Reasons of a name, or of none, that are written beside it."""
 
@@ -79,7 +80,9 @@ def assign(
     usable = as_bool(faces["usable"])
     good = alike_enough(matches, usable, threshold=threshold, margin=pack.margin)
     named = _named_by_hand(faces, by_hand or {}, gallery)
-    matched, reasons = _settle(faces, embeddings, matches, good, named, barred & usable)
+    matched, reasons = _settle(
+        faces, embeddings, matches, good, named=named, barred=barred & usable
+    )
     decision = np.where(matched != NONE, 0, np.where(usable, 1, 2))
     alike = (matches.person != NOBODY) & (np.nan_to_num(matches.evidence, nan=-1) >= threshold)
     ids, names = (pa.array(texts, pa.string()) for texts in (gallery.person_ids, gallery.names))
@@ -87,9 +90,7 @@ def assign(
     return _with_columns(
         faces,
         {
-            "decision": take_or_null(
-                pa.array([Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED]), decision
-            ),
+            "decision": take_or_null(DECISIONS, decision),
             "person_id": take_or_null(ids, matched),
             "person": take_or_null(names, matched),
             "nearest": take_or_null(names, matches.person),
@@ -101,7 +102,7 @@ def assign(
             "nearest_person_id": take_or_null(ids, matches.person),
             "reference": take_or_null(references, matches.reference),
             "discount": _numbers(np.maximum(matches.discount, np.float32(0))),
-            "evidence": take_or_null(pa.array(REASONS), reasons),
+            "evidence": take_or_null(REASONS, reasons),
         },
     )
 
@@ -111,6 +112,7 @@ def _settle(
     embeddings: EmbeddingMatrix,
     matches: Matches,
     good: NDArray[np.bool_],
+    *,
     named: Numbers,
     barred: NDArray[np.bool_],
 ) -> tuple[Numbers, Numbers]:
