@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.clustering.cluster import MIRROR
 from workers.matching.match import NOBODY, nearest_of_photo
 from workers.tables.embeddings import EmbeddingMatrix
-
-SAME_PICTURE = 0.9
-"""Cosine from which two faces of one photo are one picture of a face: a mirror, or one that was
-pasted twice. Two photos of one person reach 0.8, two people 0.46 (one pair in 100,000)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +62,5 @@ def _same_picture(
     for row in rows.tolist():
         others = embeddings[np.array(beside[int(of_photo[row])], np.int64)]
         cosines = others @ embeddings[np.array([row], np.int64)][0]
-        found[row] = bool((cosines >= SAME_PICTURE).any())
+        found[row] = bool((cosines >= MIRROR).any())
     return found

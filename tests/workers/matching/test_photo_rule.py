@@ -1,10 +1,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.matching.photo_rule import SAME_PICTURE, one_per_photo
+from workers.clustering.cluster import MIRROR
+from workers.matching.photo_rule import one_per_photo
 
-CLOSE = np.array([SAME_PICTURE + 0.01, (1 - (SAME_PICTURE + 0.01) ** 2) ** 0.5, 0], np.float32)
-FAR = np.array([SAME_PICTURE - 0.01, (1 - (SAME_PICTURE - 0.01) ** 2) ** 0.5, 0], np.float32)
+CLOSE = np.array([MIRROR + 0.01, (1 - (MIRROR + 0.01) ** 2) ** 0.5, 0], np.float32)
+FAR = np.array([MIRROR - 0.01, (1 - (MIRROR - 0.01) ** 2) ** 0.5, 0], np.float32)
 BEST = np.array([1, 0, 0], np.float32)
 
 
