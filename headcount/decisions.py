@@ -7,7 +7,7 @@ and box, so that it holds for another model pack or profile too.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -34,12 +34,14 @@ class FaceMark(BaseModel):
     box: tuple[float, float, float, float]
     side: Literal[0, 1] | None = None
     """The side of a face, where a decision is on two faces or clusters."""
+    reference: bool = True
+    """Whether the face becomes a reference of the person whose name it gets."""
 
 
 class DecisionRecord(Record):
     """One decision of a person.
 
-    ``name``: these faces are references of this person. ``reject``: none of them is this person.
+    ``name``: these faces are this person. ``reject``: none of them is this person.
     ``same``: they are all one person. ``different``: none of the one side is any of the other.
     """
 
@@ -52,6 +54,17 @@ class DecisionRecord(Record):
     """The collection that the faces are in: its URI."""
     clusters: tuple[str, ...] = ()
     """The two clusters (or a face and a cluster) that were spoken of; none where two faces were."""
+    cluster: str | None = None
+    """The cluster that was named: it means all faces that ``job_id`` put there, marked or not."""
+    job_id: str | None = None
+    """The latest job when a name was given; None in names that were given before this was kept."""
+
+    @property
+    def moment(self) -> tuple[str, str] | None:
+        """The job, and the cluster of it that was named; None where no cluster was."""
+        if self.cluster is None or self.job_id is None:
+            return None
+        return self.job_id, self.cluster
 
 
 def write(store: Store, decision: DecisionRecord) -> None:
@@ -68,8 +81,12 @@ def decide(
     person: tuple[str, str | None] | None = None,
     source: str | None = None,
     clusters: tuple[str, ...] = (),
+    cluster: str | None = None,
+    job_id: str | None = None,
 ) -> DecisionRecord:
     """Record a decision on faces; ``person`` is an id and a name.
+
+    ``cluster`` is the one that was named, with the job that put its faces into it.
 
     Raises TransientError where somebody is being forgotten, who may be in these faces; and
     FatalError where the person was forgotten since this was begun.
@@ -85,6 +102,8 @@ def decide(
         person=person[1] if person else None,
         source=source,
         clusters=clusters,
+        cluster=cluster,
+        job_id=job_id,
     )
     write(store, decision)
     return decision
@@ -95,6 +114,23 @@ def read(store: Store) -> Iterator[tuple[str, DecisionRecord]]:
     for info in store.list(DECISIONS):
         if decision := find_record(store, info.key, DecisionRecord):
             yield info.key, decision
+
+
+def named_jobs(store: Store) -> set[str]:
+    """The jobs whose assignments say which faces an answer means."""
+    return {record.moment[0] for _, record in read(store) if record.moment is not None}
+
+
+def with_faces(decision: DecisionRecord, faces: Iterable[str]) -> DecisionRecord:
+    """A decision that marks further faces by their ids alone; they become no references."""
+    known = {mark.face_id for mark in decision.faces}
+    nowhere = (0.0, 0.0, 0.0, 0.0)
+    added = (
+        FaceMark(face_id=face, content="", box=nowhere, reference=False)
+        for face in faces
+        if face not in known
+    )
+    return decision.model_copy(update={"faces": (*decision.faces, *added)})
 
 
 def overlap(

@@ -7,7 +7,7 @@ killed and begun again compares with the same table, and comes to the same diffe
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -105,16 +105,26 @@ def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str 
 
 
 def write_assignments(
-    store: Store, keys: PackKeys, collection: str, job_id: str, assignments: pa.Table
+    store: Store,
+    keys: PackKeys,
+    collection: str,
+    job_id: str,
+    assignments: pa.Table,
+    *,
+    needed: Collection[str] = (),
 ) -> None:
-    """Keep the assignments of a job; the oldest of more than KEPT go."""
+    """Keep the assignments of a job; the oldest of more than KEPT go, but those of ``needed`` jobs.
+
+    Needed are those that say which faces an answer means.
+    """
     write_table(
         store,
         keys.assignments(collection, job_id),
         assignments.select(ASSIGNMENTS.names).cast(ASSIGNMENTS),
     )
     for old in job_ids(store, keys.assignment_folder(collection))[:-KEPT]:
-        store.delete(keys.assignments(collection, old))
+        if old not in needed:
+            store.delete(keys.assignments(collection, old))
 
 
 def collections_of(store: Store, keys: PackKeys) -> list[str]:

@@ -180,7 +180,7 @@ FACES = Columns(
         Column("runner_up", _TEXT, "next person's name", null=True, shown=True, names="name"),
         Column("margin", _FLOAT, "lead over the runner-up", "cosine", null=True, shown=True),
         Column("cluster_id", _TEXT, "id of its cluster", null=True, shown=True),
-        Column("evidence", _TEXT, "why a name was inferred", null=True, shown=True),
+        Column("evidence", _TEXT, "why it has its name, or none", null=True, shown=True),
         Column(
             "nearest",
             _TEXT,

@@ -69,6 +69,15 @@ ReferenceState = Literal[
 EXPECTED_HERE = "expected here"
 """The evidence for a name that only a roster gives."""
 
+NAMED_BY_PERSON = "named by a person"
+"""The evidence for a name that somebody gave the face, or the cluster that it was in."""
+
+ANOTHER_FACE = "another face of the photo has the name"
+"""The evidence that leaves a face without the name of its nearest person."""
+
+REJECTED = "rejected by a person"
+"""The evidence that leaves a face without the name of the person that it was most like."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -6,8 +6,9 @@ again completes it; no job is committed before that.
 
 from __future__ import annotations
 
-from headcount import audit
+from headcount import audit, decisions
 from headcount.assignments import history
+from headcount.assignments.moment import cluster_faces
 from headcount.contract.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
 from headcount.contract.record import find_record, now
 from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
@@ -92,8 +93,22 @@ def _committed_after(store: Store, job_id: str, pack_id: str) -> tuple[str, ...]
     return tuple(order[order.index(job_id) + 1 :])
 
 
+def _write_out(store: Store, keys: PackKeys, jobs: set[str]) -> None:
+    """Mark by id the faces of the answers that mean them by a cluster of one of these ``jobs``.
+
+    Their assignments are about to go. Doing it again changes nothing.
+    """
+    meant = [(key, one) for key, one in decisions.read(store) if one.job_id in jobs]
+    faces = cluster_faces(store, keys, [record.moment for _, record in meant])
+    for (key, record), ids in zip(meant, faces, strict=True):
+        more = decisions.with_faces(record, ids)
+        if more != record:
+            store.put(key, more.to_bytes())
+
+
 def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:
     """Delete what the undone jobs said, and their commits: the next job ignores them."""
+    _write_out(store, keys, set(begun.undone))
     for collection in history.collections_of(store, keys):
         for later in begun.undone:
             store.delete(keys.assignments(collection, later))

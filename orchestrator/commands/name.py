@@ -39,8 +39,9 @@ def faces_phrase(chosen: int, faces: int) -> str:
 def command(cluster: str, name: str, archive: str) -> int:
     """Say that CLUSTER (or a face) is the person NAME.
 
-    Its best faces become references of that person, with the embeddings that the archive has:
-    the next run matches anew and embeds no photo again.
+    All faces that the cluster has now get the name, whatever they look like. Its best faces become
+    references of that person, with the embeddings that the archive has: the next run matches anew
+    and embeds no photo again.
     """
     name, s3 = person_name(name), load_s3()
     if fault := name_fault(name):
@@ -53,7 +54,16 @@ def command(cluster: str, name: str, archive: str) -> int:
     if not chosen:
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
     audit.record(store, "name", person, cluster=selected.cluster_id or "")
-    decisions.decide(store, "name", chosen, person=(person, name), source=selected.latest.uri)
+    whole = cluster not in selected.face_ids
+    decisions.decide(
+        store,
+        "name",
+        chosen,
+        person=(person, name),
+        source=selected.latest.uri,
+        cluster=selected.cluster_id if whole else None,
+        job_id=selected.latest.job_id,
+    )
     for rival in _rivals(store, selected, chosen, person, s3):
         click.echo(
             f"its faces were matched to {rival} so far, who keeps other references: if that is "
@@ -63,9 +73,11 @@ def command(cluster: str, name: str, archive: str) -> int:
     for alike in names_alike([name, *people_of(store, s3).values()]):
         if name in alike:
             click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
+    faces = len(selected.face_ids)
+    also = f", and all {faces:,} will have the name" if len(chosen) < faces else ""
     click.echo(
-        f"{faces_phrase(len(chosen), len(selected.face_ids))} will be "
-        f"references of {name} ({person}) from the next run on"
+        f"{faces_phrase(len(chosen), faces)} will be "
+        f"references of {name} ({person}) from the next run on{also}"
     )
     return 0
 

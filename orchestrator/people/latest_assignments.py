@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from headcount import decisions
 from headcount.assignments import history
 from headcount.assignments.expectations import read_expectations
+from headcount.assignments.moment import cluster_faces
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
-from headcount.decisions import FaceMark
+from headcount.decisions import DecisionRecord, FaceMark
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
@@ -132,16 +133,31 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
 def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
     """Faces that people's answers say are this person, by id; the last answer on a face counts."""
     standing: dict[str, FaceMark] = {}
-    for _, answer in decisions.read(store):
-        if answer.action == "name" and answer.person_id == person:
+    single: set[str] = set()
+    for answer in _with_clusters(store):
+        if answer.action == "name" and answer.person_id == person and answer.job_id is None:
+            # an answer of an earlier build: one face of a photo
             photos = {mark.content for mark in answer.faces} - {""}
-            standing = {f: mark for f, mark in standing.items() if mark.content not in photos}
+            gone = {f for f in single & standing.keys() if standing[f].content in photos}
+            standing = {f: mark for f, mark in standing.items() if f not in gone}
+            single |= {mark.face_id for mark in answer.faces}
         for mark in answer.faces:
             if answer.action == "name" and answer.person_id == person:
                 standing[mark.face_id] = mark
             elif answer.action == "name" or answer.person_id == person:
                 standing.pop(mark.face_id, None)
     return standing
+
+
+def _with_clusters(store: Store) -> Iterator[DecisionRecord]:
+    """Yield all answers, oldest first, with marks by id of all faces that named clusters had."""
+    answers = [answer for _, answer in decisions.read(store)]
+    record = find_record(store, ARCHIVE, ArchiveRecord)
+    if record is None:
+        yield from answers
+        return
+    clusters = cluster_faces(store, PackKeys(record.model.pack_id), [a.moment for a in answers])
+    yield from map(decisions.with_faces, answers, clusters)
 
 
 def _names(rows: pa.Table) -> dict[str, str]:

@@ -33,7 +33,6 @@ NAME = "Barack Obama"
 RUN = ("--format", "csv", "--format", "jsonl", "--format", "xlsx", "--annotate", "40")
 NOT_HERE = {
     "packs/<pack>/calibration.json",
-    "packs/<pack>/reading.json",
     "indexes/<index>/**",
     "jobs/<job>/suspects/<unit>/<attempt>.json",
     "jobs/<job>/replaced/<list>.json",

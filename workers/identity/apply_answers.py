@@ -1,4 +1,4 @@
-"""People's answers applied to the faces of a run: rejections, links, and names as references."""
+"""People's answers as the faces of a run: names, rejections and links."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
+from operator import add
 
 import numpy as np
 import pyarrow as pa
 
 from headcount import decisions
-from headcount.contract.forgotten import forgotten_people
-from headcount.decisions import DecisionRecord
-from headcount.tables.filters import quoted
-from headcount.tables.schemas import gallery_schema
+from headcount.decisions import DecisionRecord, FaceMark
 from workers.clustering.cluster import Pairs
-from workers.identity.find_marks import find_marks
-from workers.tables.columns import Numbers, as_bool, isin
-from workers.tables.embeddings import EmbeddingLookup
+from workers.identity.find_marks import faces_of_clusters, find_marks
+from workers.tables.columns import Numbers, isin
 from workers.tables.pack_tables import PackTables
-from workers.tables.photos import readings_of
-from workers.tables.rows import fixed_lists, stored_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +24,13 @@ class Answers:
     """People's answers, oldest first, with the ids of the faces that each means in this run.
 
     ``others`` are the faces of the second side, where an answer is about two faces or clusters.
+    ``references`` are those faces of a name that become references; without them, all do.
     """
 
     records: tuple[DecisionRecord, ...] = ()
     faces: tuple[tuple[str, ...], ...] = ()
     others: tuple[tuple[str, ...], ...] = ()
+    references: tuple[tuple[str, ...], ...] = ()
 
     @property
     def mentioned(self) -> set[str]:
@@ -68,7 +65,7 @@ class Answers:
         The latter are people whose faces, among the ``faces`` of a run, it was said to differ from.
         """
         apart: defaultdict[str, set[str]] = defaultdict(set)
-        for record, *sides in zip(self.records, self.faces, self._others, strict=True):
+        for record, *sides in zip(self.records, self.faces, self.sides, strict=True):
             if record.action == "different":
                 for one, other in (sides, sides[::-1]):
                     for face in one:
@@ -80,7 +77,8 @@ class Answers:
         return self.rejected | self.renamed | pairs
 
     @property
-    def _others(self) -> tuple[tuple[str, ...], ...]:
+    def sides(self) -> tuple[tuple[str, ...], ...]:
+        """The faces of the second side of each answer."""
         return self.others or ((),) * len(self.records)
 
     @property
@@ -105,7 +103,7 @@ class Answers:
         """
         links = _Links(photos)
         apart: list[_Sides] = []
-        sides_of = zip(self.records, self.faces, self._others, strict=True)
+        sides_of = zip(self.records, self.faces, self.sides, strict=True)
         for record, *faces in reversed(list(sides_of)):
             one, other = (sorted({positions[f] for f in some if f in positions}) for some in faces)
             sides = set(one), set(other)
@@ -194,105 +192,16 @@ def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
     records = tuple(record for _, record in decisions.read(tables.store))
     marks = {mark.face_id: mark for record in records for mark in record.faces}
     meant = find_marks(tables, faces, list(marks.values()))
+    more = faces_of_clusters(tables, faces, records)
 
-    def of_side(second: bool) -> tuple[tuple[str, ...], ...]:
-        sides = [[m for m in r.faces if (m.side == 1) is second] for r in records]
+    def of_marks(chosen: Callable[[FaceMark], bool]) -> tuple[tuple[str, ...], ...]:
+        sides = [[m for m in r.faces if chosen(m)] for r in records]
         return tuple(tuple(meant[m.face_id] for m in s if m.face_id in meant) for s in sides)
 
-    return Answers(records, of_side(False), of_side(True))
-
-
-def enrol_named(
-    tables: PackTables,
-    faces: pa.Table,
-    embeddings: EmbeddingLookup,
-    answers: Answers,
-    *,
-    confirm: Callable[[], None],
-) -> None:
-    """Bring the gallery up to people's answers: named faces become references.
-
-    A reference is removed where its face was rejected or named otherwise since, or another face of
-    its photo was given its name since. Doing it again changes nothing. ``confirm`` raises where
-    nothing may be written any more.
-    """
-    table = tables.gallery
-    columns = ["person_id", "photo", "etag"]
-    held = table.read(columns, where=f"source = {quoted(tables.source)}").to_pylist()
-    named = named_faces(answers)
-    at = _first_rows(faces, {face for _, face in named} | {row["etag"] for row in held})
-    photo_of = {face: faces["photo"][row].as_py() for face, row in at.items()}
-    latest = {(record.person_id or "", photo_of[face]): (record, face) for record, face in named}
-    over = answers.rejected | answers.renamed
-    have: set[tuple[str, str]] = set()
-    known: set[tuple[str, str]] = set()
-    for row in held:
-        key = row["person_id"], photo_of.get(row["etag"], row["photo"])
-        another = key in latest and row["etag"] in at and latest[key][1] != row["etag"]
-        if another or (row["etag"], row["person_id"]) in over:
-            mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
-            confirm()
-            table.delete(mine)  # of copies in other collections, too
-        else:
-            have.add(key)
-            known.add((row["person_id"], row["etag"]))
-    forgotten = forgotten_people(tables.store)
-    fresh = {
-        key: (record, at[face])
-        for key, (record, face) in latest.items()
-        if key not in have and (key[0], face) not in known and key[0] not in forgotten
-    }
-    people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
-    rows = np.array([row for _, row in fresh.values()], np.int64)
-    append_references(tables, people, faces, rows, embeddings, confirm=confirm)
-
-
-def _first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:
-    """The first row of each of the ``wanted`` faces."""
-    rows = np.flatnonzero(as_bool(isin(faces["face_id"], wanted)))
-    found = faces["face_id"].take(pa.array(rows)).to_pylist()
-    return dict(reversed(list(zip(found, rows.tolist(), strict=True))))
-
-
-def named_faces(answers: Answers) -> list[tuple[DecisionRecord, str]]:
-    """Answers that name a face and hold, with that face: the latest of each, if not taken back."""
-    over = answers.rejected | answers.renamed
-    return [
-        (record, face)
-        for record, found in zip(answers.records, answers.faces, strict=True)
-        if record.action == "name"
-        for face in found
-        if (face, record.person_id) not in over
-    ]
-
-
-def append_references(
-    tables: PackTables,
-    people: Sequence[tuple[str, str]],
-    faces: pa.Table,
-    rows: Numbers,
-    embeddings: EmbeddingLookup,
-    *,
-    confirm: Callable[[], None],
-) -> None:
-    """Add these rows of ``faces`` to the gallery; ``people`` has the id and name for each row."""
-    if not people:
-        return
-    chosen, found = faces.take(pa.array(rows)), embeddings[rows]
-    photos = chosen["photo"].to_pylist()
-    turns = tables.orientations(photos)
-    columns = {
-        "person_id": [person for person, _ in people],
-        "person": [name for _, name in people],
-        "source": [tables.source] * len(people),
-        "photo": photos,
-        "etag": chosen["face_id"],
-        "content": [""] * len(people),
-        **{name: chosen[name] for name in ("x", "y", "w", "h", "quality")},
-        "descriptor": fixed_lists(found.astype(np.float32)),
-        "reading": readings_of(tables, chosen["photo"]),
-        "orientation": [turns.get(photo) for photo in photos],
-        **stored_parts(chosen),
-    }
-    confirm()
-    tables.gallery.append(pa.table(columns, schema=gallery_schema(found.shape[1])))
+    first = of_marks(lambda mark: mark.side != 1)
+    return Answers(
+        records,
+        tuple(tuple(dict.fromkeys(both)) for both in map(add, first, more)),
+        of_marks(lambda mark: mark.side == 1),
+        of_marks(lambda mark: mark.reference and mark.side != 1),
+    )

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.assignments.moment import cluster_faces
 from headcount.contract.frames import UNKNOWN, Box4, Frame, moved_box
-from headcount.decisions import SAME_PLACE, FaceMark, overlap
+from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.tables.filters import any_of, parts
-from workers.identity.previous_run import base_tables
+from workers.identity.previous_run import base_tables, map_to_pack
 from workers.tables.columns import isin
 from workers.tables.pack_tables import PackTables
 
@@ -24,7 +25,7 @@ def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -
     places, the photo may be turned otherwise.
     """
     ids = {mark.face_id for mark in marks}
-    here = set(faces["face_id"].filter(isin(faces["face_id"], ids)).to_pylist())
+    here = _ids_here(faces, ids)
     meant = {face: face for face in ids & here}
     others = [mark for mark in marks if mark.face_id not in here and mark.content]
     if not others:
@@ -40,6 +41,28 @@ def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -
         if face is not None:
             meant[mark.face_id] = face
     return meant
+
+
+def faces_of_clusters(
+    tables: PackTables, faces: pa.Table, records: Sequence[DecisionRecord]
+) -> list[tuple[str, ...]]:
+    """Ids in this run of all faces of the cluster that each answer names.
+
+    They are the faces that the answer's job put there; under another pack, those at their places.
+    """
+    base = base_tables(tables)
+    keys = tables.keys if base is None else base.keys
+    found = cluster_faces(tables.store, keys, [record.moment for record in records])
+    if base is None or not any(found):
+        here = _ids_here(faces, {face for some in found for face in some})
+        return [tuple(face for face in some if face in here) for some in found]
+    ids = map_to_pack(tables, base, faces)
+    moved = dict(zip(ids["face_id"].to_pylist(), ids["new_face_id"].to_pylist(), strict=True))
+    return [tuple(moved[face] for face in some if face in moved) for some in found]
+
+
+def _ids_here(faces: pa.Table, wanted: set[str]) -> set[str]:
+    return set(faces["face_id"].filter(isin(faces["face_id"], wanted)).to_pylist())
 
 
 def _faces_in(faces: pa.Table, photos: set[str]) -> dict[str, list[tuple[str, Box4]]]:

@@ -11,7 +11,8 @@ from headcount.assignments.history import face_keys
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.vocabulary import Decision
 from headcount.tables.filters import quoted
-from workers.identity.apply_answers import Answers, append_references
+from workers.identity.apply_answers import Answers
+from workers.identity.enrol_named import append_references
 from workers.identity.previous_run import base_assignments, base_tables
 from workers.tables.columns import index_of
 from workers.tables.embeddings import EmbeddingLookup

@@ -74,7 +74,7 @@ def base_assignments(
     before = job_before(base, job_id)
     if before is None:
         return None
-    return remap_to_pack(read_assignments(base, before), _map_to_pack(tables, base, faces))
+    return remap_to_pack(read_assignments(base, before), map_to_pack(tables, base, faces))
 
 
 def job_before(tables: PackTables, job_id: str) -> str | None:
@@ -121,7 +121,7 @@ def remap_to_pack(assignments: pa.Table, face_id_map: pa.Table) -> pa.Table:
     return assignments.set_column(assignments.schema.get_field_index("face_id"), "face_id", ids)
 
 
-def _map_to_pack(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
+def map_to_pack(tables: PackTables, base: PackTables, faces: pa.Table) -> pa.Table:
     """FACE_ID_MAP from the base pack's faces to this pack's, in photos of unchanged content."""
     photos = same_photos(_photos(base), _photos(tables))
     theirs = base.faces.read(PLACED, where=base.of_collection)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from headcount import decisions
 from headcount.assignments.history import face_keys
+from headcount.assignments.moment import cluster_faces
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
@@ -155,8 +156,12 @@ def remap_answers(
     ids, places = remapped.ids, Places.of(turned, faces)
     if not (ids.num_rows or places.contents):
         return
-    for key, record in list(decisions.read(tables.store)):
-        marked = pa.array([mark.face_id for mark in record.faces], pa.string())
+    answers = list(decisions.read(tables.store))
+    keys = (base_tables(tables) or tables).keys
+    clusters = cluster_faces(tables.store, keys, [record.moment for _, record in answers])
+    for (key, record), more_faces in zip(answers, clusters, strict=True):
+        meant = [*(mark.face_id for mark in record.faces), *more_faces]
+        marked = pa.array(meant, pa.string())
         about = ids.filter(pc.is_in(ids["face_id"], value_set=marked))
         more = places.applied(record)
         if about.num_rows:
@@ -209,13 +214,15 @@ def with_marks(
 ) -> DecisionRecord:
     """An answer that also marks the faces ``about`` (FACE_ID_MAP) by their new ids.
 
-    ``marks`` are the marks of the new faces, by photo and face id.
+    ``marks`` are the marks of the new faces, by photo and face id. Faces that the answer does not
+    mark are others of the cluster that it names: they become no references.
     """
     known = {mark.face_id for mark in record.faces}
-    sides = {mark.face_id: mark.side for mark in record.faces}
+    earlier = {mark.face_id: mark for mark in record.faces}
+    other = FaceMark(face_id="", content="", box=(0, 0, 0, 0), reference=False)
     added = {
         row["new_face_id"]: marks[row["photo"], row["new_face_id"]].model_copy(
-            update={"side": sides[row["face_id"]]}
+            update=earlier.get(row["face_id"], other).model_dump(include={"side", "reference"})
         )
         for row in about.to_pylist()
         if row["new_face_id"] not in known

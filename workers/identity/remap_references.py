@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from headcount.assignments.history import face_keys
 from headcount.tables.filters import parts, quoted
-from workers.identity.apply_answers import append_references
+from workers.identity.enrol_named import append_references
 from workers.identity.previous_run import FACE_ID_MAP
 from workers.tables.columns import index_of
 from workers.tables.embeddings import EmbeddingLookup

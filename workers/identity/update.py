@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from workers.identity.apply_answers import Answers, enrol_named, load_answers
+from workers.identity.apply_answers import Answers, load_answers
+from workers.identity.enrol_named import enrol_named
 from workers.identity.inherit import inherit_names
 from workers.identity.remap import find_remapped, remap_answers
 from workers.identity.remap_references import remap_references

@@ -290,23 +290,33 @@ def accepted(
     runner-up reaches ``margin``, and no other face of the same photo (equal numbers in
     ``photos``) is nearer to that person: nobody is in a photo twice.
     """
+    good = alike_enough(matches, usable, threshold=threshold, margin=margin)
+    return nearest_of_photo(good, matches.person, matches.evidence, photos)
+
+
+def alike_enough(
+    matches: Matches, usable: NDArray[np.bool_], *, threshold: float, margin: float
+) -> NDArray[np.bool_]:
+    """Mask of the N faces that may be matched by themselves, whoever else is in their photo."""
     lead = np.nan_to_num(matches.margin, nan=np.inf)
-    good = usable & (matches.person != NOBODY)
+    good: NDArray[np.bool_] = usable & (matches.person != NOBODY)
     good &= np.nan_to_num(matches.evidence, nan=-1.0) >= threshold
     good &= lead >= margin
+    return good
+
+
+def nearest_of_photo(
+    good: NDArray[np.bool_],
+    person: NDArray[np.int32],
+    evidence: NDArray[np.float32],
+    photos: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Mask of the good faces of which none in the same photo is nearer to the same person."""
     candidates = np.flatnonzero(good)
-    order = candidates[
-        np.lexsort(
-            (
-                -matches.evidence[candidates],
-                matches.person[candidates],
-                photos[candidates],
-            )
-        )
-    ]
+    order = candidates[np.lexsort((-evidence[candidates], person[candidates], photos[candidates]))]
     first = np.ones(len(order), bool)
     first[1:] = (photos[order[1:]] != photos[order[:-1]]) | (
-        matches.person[order[1:]] != matches.person[order[:-1]]
+        person[order[1:]] != person[order[:-1]]
     )
     result = np.zeros(len(good), bool)
     result[order[first]] = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.contract.vocabulary import Decision
+from headcount.contract.vocabulary import NAMED_BY_PERSON, Decision
 from workers.report.fonts import Line, fit
 from workers.report.palette import TONES, Tone
 from workers.report.view import ShownFace
@@ -68,21 +68,18 @@ class Label:
     padding: int
 
 
-def short_id(cluster_id: str) -> str:
-    """First letters of a cluster's id, enough to tell the clusters of one photo apart."""
-    return cluster_id[:4]
-
-
 def wordings(face: ShownFace) -> tuple[str, ...]:
     """Texts for a face's label, the longest first; none for an ignored face."""
     if face.decision is Decision.IGNORED:
         return ()
     if face.decision is Decision.UNKNOWN:
-        known_as = short_id(face.cluster_id or "")
-        return (f"? unknown {known_as}".rstrip(), f"? {known_as}".rstrip(), "?")
+        return (f"? unknown {face.tag}".rstrip(), f"? {face.tag}".rstrip(), "?")
     sign = "~ " if face.decision is Decision.INFERRED else ""
     name = sign + (face.person or "unnamed")
-    return (name,) if face.similarity is None else (f"{name} {face.similarity:.2f}", name)
+    elsewhere = face.evidence == NAMED_BY_PERSON and face.nearest != face.person
+    if face.similarity is None or elsewhere:  # the similarity is to somebody else
+        return (name,)
+    return f"{name} {face.similarity:.2f}", name
 
 
 def place(

@@ -16,7 +16,6 @@ from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from headcount.rosters.statuses import MISSING, NEAR_MISS
 from headcount.text import counted, older_reading
 from workers.report import phrases
-from workers.report.labels import short_id
 from workers.report.missing_data import embedded_rows, plain_rows
 from workers.report.palette import TONES, css_variables
 from workers.report.view import UNTOLD, Report, ShownPhoto
@@ -31,7 +30,6 @@ _FILTERS = (
     phrases.percent,
     phrases.duration,
     phrases.picture,
-    short_id,
 )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from headcount.contract.stored.jobs import ReferenceReport
-from headcount.contract.vocabulary import EXPECTED_HERE, Decision
+from headcount.contract.vocabulary import EXPECTED_HERE, NAMED_BY_PERSON, Decision
 from headcount.rosters.statuses import Status
 from headcount.text import counted
+from workers.report.reasons import too_poor_to_tell, unnamed_because
 from workers.report.view import Report, ShownFace, ShownPhoto
 
 OUTCOMES = {
@@ -124,7 +125,7 @@ def _recognised(report: Report) -> str:
 
 
 def why(face: ShownFace, threshold: float, margin: float) -> str:
-    """Reason of a face's decision, in one clause; empty for a match.
+    """Reason of a face's decision, in one clause; empty for a match by itself.
 
     A match needs the similarity ``threshold``, less the discount of two poor pictures, and the lead
     ``margin`` over the runner-up.
@@ -134,29 +135,12 @@ def why(face: ShownFace, threshold: float, margin: float) -> str:
     if face.decision is Decision.INFERRED:
         expected = face.evidence == EXPECTED_HERE
         basis = "expected in this photo" if expected else "grouped with faces that are"
-        poor = _too_poor_to_tell(face, threshold)
+        poor = too_poor_to_tell(face, threshold)
         alone = "Too poor a picture to tell by itself" if poor else "Not similar enough by itself"
         return f"{alone}; {basis}"
-    return "" if face.decision is Decision.MATCHED else _why_unknown(face, threshold, margin)
-
-
-def _why_unknown(face: ShownFace, threshold: float, margin: float) -> str:
-    if face.weight is None or face.nearest is None:
-        return "Nobody to compare it with"
-    if face.weight >= threshold and face.margin is not None and face.margin < margin:
-        return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
-    if _too_poor_to_tell(face, threshold):
-        return f"Nearest is {face.nearest}: similar, but both pictures are too poor to tell"
-    return f"Nearest is {face.nearest}, not similar enough"
-
-
-def _too_poor_to_tell(face: ShownFace, threshold: float) -> bool:
-    """Whether a face is similar enough for a match, and only the discount forbids it."""
-    return (
-        face.similarity is not None
-        and face.weight is not None
-        and face.weight < threshold <= face.similarity
-    )
+    if face.decision is Decision.MATCHED:
+        return "Named by a person" if face.evidence == NAMED_BY_PERSON else ""
+    return unnamed_because(face, threshold, margin)
 
 
 def remedy(reference: ReferenceReport) -> str:

@@ -64,11 +64,14 @@ class PhotoPictures:
 
 
 def photo_tasks(
-    result: RunResult, chosen: Iterable[str], crops: Iterable[tuple[str, str]]
+    result: RunResult,
+    chosen: Iterable[str],
+    crops: Iterable[tuple[str, str]],
+    tags: Mapping[str, str] | None = None,
 ) -> list[PhotoTask]:
     """Tasks for the chosen photos and for the photos of further ``crops``, sorted by key.
 
-    A crop is named by photo and face id.
+    A crop is named by photo and face id. ``tags`` are those of clusters.
     """
     chosen = list(chosen)
     missing = missing_people(result, chosen)
@@ -77,7 +80,7 @@ def photo_tasks(
         tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
     needed = isin(result.faces["photo"], tasks)
     for row in result.faces.filter(needed).to_pylist():
-        tasks[row["photo"]].faces.append(_face(row))
+        tasks[row["photo"]].faces.append(_face(row, tags or {}))
     return [tasks[key] for key in sorted(tasks)]
 
 
@@ -126,7 +129,7 @@ def picture_reference(
     )
 
 
-def _face(row: Mapping[str, Any]) -> ShownFace:
+def _face(row: Mapping[str, Any], tags: Mapping[str, str]) -> ShownFace:
     return ShownFace(
         face_id=row["face_id"],
         box=Box(row["x"], row["y"], row["w"], row["h"]),
@@ -141,6 +144,7 @@ def _face(row: Mapping[str, Any]) -> ShownFace:
         cluster_id=row["cluster_id"],
         evidence=row["evidence"],
         discount=row.get("discount") or 0.0,
+        tag=tags.get(row["cluster_id"], ""),
     )
 
 

@@ -34,6 +34,7 @@ from workers.report.pictures import (
     picture_reference,
 )
 from workers.report.run_result import RunResult
+from workers.report.tags import cluster_tags
 from workers.report.view import Report, ShownCluster, ShownMissing, ShownPerson, ShownReference
 from workers.tables.columns import isin
 
@@ -52,19 +53,19 @@ def publish(
     seconds: Mapping[str, float],
     references: Iterable[ReferenceReport],
     references_forgotten: int,
-    look_alikes: Iterable[tuple[str, str, float]] = (),
+    look_alikes: Iterable[tuple[str, str, float]] = (),  # names, and their cosine
 ) -> dict[str, int]:
     """Write the annotated photos and the report; the numbers of photos, clusters, people shown.
 
-    ``references`` are the reports on this job's; ``references_forgotten`` were passed over.
-    ``look_alikes``: names of two whose references are alike, and their cosine.
+    ``references`` are this job's reports, ``references_forgotten`` were passed over.
     """
     chosen = choose_photos(result, sources.spec.annotate)
     clusters, unmet = choose_clusters(result), missing_view(result.expected)
     nearest = choose_nearest(unmet.rows) if unmet else []
     crops = [face for cluster in clusters for face in cluster.faces]
     crops += [(row["photo"], row["face_id"]) for row in nearest]
-    pictures = picture_photos(sources, out, photo_tasks(result, chosen, crops))
+    tags = shown_tags(result, chosen, clusters)
+    pictures = picture_photos(sources, out, photo_tasks(result, chosen, crops, tags))
     people, refused = shown_people(sources, result, references)
     report = Report(
         spec=sources.spec,
@@ -77,7 +78,7 @@ def publish(
         clusters_total=result.unnamed.num_rows,
         people=people,
         shown=tuple(pictures[key].shown for key in sorted(chosen) if key in pictures),
-        clusters=tuple(shown_cluster(cluster, pictures) for cluster in clusters),
+        clusters=tuple(shown_cluster(one, pictures, tags) for one in clusters),
         failures=failures_by_cause(rows_of(result.failures)),
         seconds=dict(seconds),
         missing=unmet and shown_missing(sources, result, unmet, nearest, pictures),
@@ -114,14 +115,26 @@ def clear_annotated(out: Store, drawn: Collection[str]) -> None:
         log.warning("annotated copies of earlier runs may be left in %s: %s", out.uri, error)
 
 
-def shown_cluster(cluster: ClusterFaces, pictures: Mapping[str, PhotoPictures]) -> ShownCluster:
+def shown_tags(
+    result: RunResult, photos: Collection[str], clusters: Iterable[ClusterFaces]
+) -> dict[str, str]:
+    """The tags of the clusters that the report shows, or that are in the ``photos`` it shows."""
+    faces = result.faces["cluster_id"].filter(isin(result.faces["photo"], photos))
+    shown = {*faces.drop_null().to_pylist(), *(cluster.cluster_id for cluster in clusters)}
+    return cluster_tags(result.clusters["cluster_id"], shown)
+
+
+def shown_cluster(
+    cluster: ClusterFaces, pictures: Mapping[str, PhotoPictures], tags: Mapping[str, str]
+) -> ShownCluster:
     """Cluster with the crops of its chosen faces; faces whose photo is gone are left out."""
     crops = tuple(
         (photo, pictures[photo].crops[face])
         for photo, face in cluster.faces
         if photo in pictures and face in pictures[photo].crops
     )
-    return ShownCluster(cluster.cluster_id, cluster.total_faces, cluster.total_photos, crops)
+    tag = tags[cluster.cluster_id]
+    return ShownCluster(cluster.cluster_id, cluster.total_faces, cluster.total_photos, crops, tag)
 
 
 def shown_missing(

@@ -37,6 +37,8 @@ class ShownFace:
     cluster_id: str | None = None
     evidence: str | None = None
     discount: float = 0.0
+    tag: str = ""
+    """A short name of its cluster, unique within the run."""
     crop: bytes = field(default=b"", repr=False)
     """A square JPEG of the face with some surroundings, about 96 pixels wide."""
 
@@ -97,6 +99,8 @@ class ShownCluster:
     photos: int
     crops: tuple[tuple[str, bytes], ...] = ()
     """Photo key and JPEG of each shown face, the exemplar first."""
+    tag: str = ""
+    """A short name, unique within the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from operator import add
 
 import numpy as np
@@ -12,14 +12,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.vocabulary import Decision
+from headcount.contract.vocabulary import ANOTHER_FACE, NAMED_BY_PERSON, REJECTED, Decision
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges
 from workers.clustering.linkage import LinkageRule
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, propagate_names
 from workers.matching.calibration import search_threshold
-from workers.matching.match import NOBODY, Matches, accepted, match
+from workers.matching.match import NOBODY, Matches, alike_enough, match
+from workers.matching.photo_rule import one_per_photo
 from workers.matching.posterior import Likeness, nearest_is_right
 from workers.people.gallery import Gallery
 from workers.tables.columns import (
@@ -31,9 +32,14 @@ from workers.tables.columns import (
     first_of_each,
     index_of,
     isin,
+    one_array,
     take_or_null,
 )
 from workers.tables.embeddings import EmbeddingMatrix
+
+DECISIONS = (Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED)
+REASONS = (NAMED_BY_PERSON, ANOTHER_FACE, REJECTED)
+"""Reasons of a name, or of none, that are written beside it."""
 
 
 def applied_threshold(gallery: Gallery, pack: PackRecord, false_positives: float) -> float:
@@ -59,30 +65,33 @@ def assign(
     *,
     threshold: float,
     rejected: Collection[tuple[str, str]] = (),
+    by_hand: Mapping[str, str] | None = None,
     matches: Matches | None = None,
 ) -> pa.Table:
     """Add the decision of each face, with the person, cosine and evidence that it rests on.
 
-    ``rejected`` are pairs of a face and a person that it is never matched to; ``matches`` are those
-    of the faces, where another task has compared them.
+    ``rejected`` are pairs of a face and a person that it is never matched to; ``by_hand`` are the
+    people that faces were named, by face id, whatever they are like; ``matches`` are those of the
+    faces, where another task has compared them.
     """
     matches = match(embeddings, gallery, weaknesses) if matches is None else matches
-    _match_rejected(matches, faces, embeddings, weaknesses, gallery, rejected=rejected)
-    usable = as_bool(faces["usable"])
-    good = accepted(
-        matches, usable, factorize(faces["photo"])[0], threshold=threshold, margin=pack.margin
+    barred = _match_rejected(
+        matches, faces, embeddings, weaknesses, gallery, rejected=rejected, threshold=threshold
     )
-    decision = np.where(usable, np.where(good, 0, 1), 2)
+    usable = as_bool(faces["usable"])
+    good = alike_enough(matches, usable, threshold=threshold, margin=pack.margin)
+    named = _named_by_hand(faces, by_hand or {}, gallery)
+    matched, reasons = _settle(
+        faces, embeddings, matches, good, named=named, barred=barred & usable
+    )
+    decision = np.where(matched != NONE, 0, np.where(usable, 1, 2))
     alike = (matches.person != NOBODY) & (np.nan_to_num(matches.evidence, nan=-1) >= threshold)
-    matched = np.where(good, matches.person, NONE)
     ids, names = (pa.array(texts, pa.string()) for texts in (gallery.person_ids, gallery.names))
     references = pa.array(map(add, gallery.sources, gallery.photos), pa.string())
     return _with_columns(
         faces,
         {
-            "decision": take_or_null(
-                pa.array([Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED]), decision
-            ),
+            "decision": take_or_null(DECISIONS, decision),
             "person_id": take_or_null(ids, matched),
             "person": take_or_null(names, matched),
             "nearest": take_or_null(names, matches.person),
@@ -94,6 +103,7 @@ def assign(
             "nearest_person_id": take_or_null(ids, matches.person),
             "reference": take_or_null(references, matches.reference),
             "discount": _numbers(np.maximum(matches.discount, np.float32(0))),
+            "evidence": take_or_null(REASONS, reasons),
         },
     )
 
@@ -111,6 +121,43 @@ def _chances(
     )
 
 
+def _settle(
+    faces: pa.Table,
+    embeddings: EmbeddingMatrix,
+    matches: Matches,
+    good: NDArray[np.bool_],
+    *,
+    named: Numbers,
+    barred: NDArray[np.bool_],
+) -> tuple[Numbers, Numbers]:
+    """The person of each face, or NONE, and which of the REASONS the figures do not tell, or NONE.
+
+    ``good`` faces are alike enough to their nearest person, ``named`` ones are somebody's by hand,
+    ``barred`` ones were alike enough to somebody that they were rejected for.
+    """
+    rule = one_per_photo(
+        good,
+        matches.person,
+        matches.evidence,
+        factorize(faces["photo"])[0],
+        embeddings,
+        by_hand=named,
+    )
+    said = named != NONE
+    matched = np.where(said, named, np.where(rule.kept, matches.person, NONE))
+    which = [said, rule.kept, rule.lost, barred]
+    return matched, np.select(which, [0, NONE, 1, 2], NONE)
+
+
+def _named_by_hand(faces: pa.Table, by_hand: Mapping[str, str], gallery: Gallery) -> Numbers:
+    """The position in the gallery of the person that each face was named; NONE for most."""
+    known = {person: n for n, person in enumerate(gallery.person_ids)}
+    said = {face: known[person] for face, person in by_hand.items() if person in known}
+    at = index_of(faces["face_id"], pa.array(list(said), pa.string()))
+    people = np.array([*said.values(), NONE], np.int64)
+    return people[at]  # NONE is the last
+
+
 def _match_rejected(
     matches: Matches,
     faces: pa.Table,
@@ -119,8 +166,12 @@ def _match_rejected(
     gallery: Gallery,
     *,
     rejected: Collection[tuple[str, str]],
-) -> None:
-    """Compare faces that were rejected for somebody with everybody else, in place."""
+    threshold: float,
+) -> NDArray[np.bool_]:
+    """Compare faces that were rejected for somebody with everybody else, in place.
+
+    Gives a mask of the faces that were alike enough to somebody that they were rejected for.
+    """
     barred: defaultdict[str, set[str]] = defaultdict(set)
     for face, person in rejected:
         barred[face].add(person)
@@ -129,9 +180,16 @@ def _match_rejected(
     at = {person: n for n, person in enumerate(gallery.person_ids) if person in people}
     ids = faces["face_id"].take(pa.array(rows)).to_pylist()
     apart = [[at[person] for person in barred[face] if person in at] for face in ids]
+    was = matches.at(rows)
+    found = np.zeros(len(faces), bool)
+    found[rows] = [
+        person in people and evidence >= threshold
+        for person, evidence, people in zip(was.person, was.evidence, apart, strict=True)
+    ]
     again = match(embeddings[rows], gallery, weaknesses[rows], barred=apart)
     for name, values in matches.arrays().items():
         values[rows] = getattr(again, name)
+    return found
 
 
 def _with_columns(table: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
@@ -222,7 +280,9 @@ def add_inferred_names(
     for name, column in given.items():
         at = faces.schema.get_field_index(name)
         faces = faces.set_column(at, name, pc.if_else(inferred, column, faces[name]))
-    return faces.append_column("evidence", take_or_null(evidence(names), naming)), names
+    at = faces.schema.get_field_index("evidence")
+    why = pc.coalesce(take_or_null(evidence(names), naming), one_array(faces["evidence"]))
+    return faces.set_column(at, "evidence", why), names
 
 
 def clusters_in(assignments: pa.Table) -> pa.Table:

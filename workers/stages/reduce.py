@@ -19,6 +19,7 @@ from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
+from workers.identity.hand_names import hand_names
 from workers.identity.previous_run import previous_assignments
 from workers.identity.update import bring_up_to_date
 from workers.identity.whole_run import last_whole_assignments
@@ -179,6 +180,7 @@ def _match(
         unit.figures,
         threshold=inputs.threshold,
         rejected=inputs.answers.rejected,
+        by_hand=hand_names(inputs.answers, faces),
         matches=None if split is None else exchanged_matches(unit, split).at(embeddings.order),
     )
 

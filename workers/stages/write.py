@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount import __version__
+from headcount import __version__, decisions
 from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
@@ -149,7 +149,14 @@ def _keep(
     absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
     write_json(tables.out, results.DIFF, {**diff, **absences, "counts": counts})
-    history.write_assignments(unit.fenced, unit.pack_keys, collection, unit.job_id, assignments)
+    history.write_assignments(
+        unit.fenced,
+        unit.pack_keys,
+        collection,
+        unit.job_id,
+        assignments,
+        needed=decisions.named_jobs(unit.store),
+    )
     write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)
     return replace(run, absence_changes=absences["counts"] if before.num_rows else {})
 

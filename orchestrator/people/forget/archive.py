@@ -40,7 +40,8 @@ def forget_answers(store: Store, stone: ForgottenRecord) -> int:
     gone, faces = 0, set(stone.faces)
     for key, decision in list(decisions.read(store)):
         left = tuple(mark for mark in decision.faces if mark.face_id not in faces)
-        if decision.person_id == stone.person_id or not left:
+        empty = not left and decision.cluster is None
+        if decision.person_id == stone.person_id or empty:
             store.delete(key)
         elif len(left) < len(decision.faces):
             rest: DecisionRecord = decision.model_copy(update={"faces": left})

@@ -11,7 +11,8 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.tables.schemas import PHOTOS, gallery_schema
 from headcount.tables.table import Table
-from workers.identity.apply_answers import Answers, enrol_named
+from workers.identity.apply_answers import Answers
+from workers.identity.enrol_named import enrol_named
 from workers.tables.embeddings import Embeddings
 from workers.tables.pack_tables import PackTables
 

@@ -3,14 +3,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from headcount.assignments import history
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
-from headcount.decisions import FaceMark, overlap
+from headcount.decisions import DecisionRecord, FaceMark, overlap
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
-from headcount.tables.schemas import PHOTOS
-from workers.identity.find_marks import find_marks, nearest_place
+from headcount.tables.schemas import PHOTOS, faces_schema
+from workers.identity.find_marks import faces_of_clusters, find_marks, nearest_place
 from workers.tables.pack_tables import PackTables
 
 MARK = FaceMark(face_id="f1", content="c", box=(10.0, 10.0, 80.0, 80.0))
@@ -59,3 +60,24 @@ def test_a_pack_beside_finds_a_mark_however_it_has_turned_the_photo(
 def test_a_face_that_is_here_is_found_by_its_id(tmp_path: Path) -> None:
     base = tables(tmp_path, "base", 1)
     assert find_marks(base, faces(f1=(500, 500), g1=(10, 10)), [MARK]) == {"f1": "f1"}
+
+
+@pytest.mark.parametrize(("orientation", "meant"), [(1, "g1"), (3, "g2")])
+def test_a_named_cluster_s_faces_are_found_by_their_job_and_by_place_under_a_pack_beside(
+    tmp_path: Path, orientation: int, meant: str
+) -> None:
+    base, beside = tables(tmp_path, "base", 1), tables(tmp_path, "beside", orientation)
+    schema = faces_schema(4)
+    base.faces.create(schema)
+    there = faces(f1=(10, 10)).append_column("collection", pa.array([base.collection]))
+    rows = {f.name: pa.nulls(1, f.type) for f in schema} | {n: there[n] for n in there.column_names}
+    base.faces.append(pa.table(rows).cast(schema))
+    said = [{"photo": "a.jpg", "face_id": "f1", "cluster_id": "k1"}]
+    assigned = pa.Table.from_pylist(said, schema=history.ASSIGNMENTS)
+    history.write_assignments(base.store, base.keys, base.collection, "j1", assigned)
+    record = DecisionRecord(at=now(), action="name", faces=(), cluster="k1", job_id="j1")
+    other = record.model_copy(update={"cluster": "k2"})
+    here = faces(g1=(10, 10), g2=(810, 510))
+    assert faces_of_clusters(base, faces(f1=(10, 10)), [record, other]) == [("f1",), ()]
+    assert faces_of_clusters(base, here, [record]) == [()], "its photo has other faces now"
+    assert faces_of_clusters(beside, here, [record, other]) == [(meant,), ()]

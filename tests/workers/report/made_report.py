@@ -178,6 +178,7 @@ def _face(at: int, who: int, box: Box) -> ShownFace:
         runner_up=NAMES[who - 1] if judged else None,
         margin=0.3 if judged else None,
         cluster_id=f"{who % 60:08x}" if kind is Decision.UNKNOWN else None,
+        tag=f"{who % 60:08x}" if kind is Decision.UNKNOWN else "",
     )
 
 
@@ -227,4 +228,5 @@ def _person(number: int, name: str) -> ShownPerson:
 
 def _cluster(number: int, keys: list[str]) -> ShownCluster:
     crops = tuple((keys[(number + n) % len(keys)], _portrait(number + n)) for n in range(12))
-    return ShownCluster(f"{number:08x}", 40 - number // 2, 30 - number // 2, crops)
+    tag = f"{number:08x}"
+    return ShownCluster(tag, 40 - number // 2, 30 - number // 2, crops, tag)

@@ -34,6 +34,7 @@ def shown(
         nearest=person,
         similarity=similarity,
         cluster_id=cluster_id,
+        tag=(cluster_id or "")[:4],
     )
 
 

@@ -98,7 +98,7 @@ def test_tasks_join_the_photos_that_are_shown_and_those_of_further_crops() -> No
     missing = {"a.jpg": ("Ada", "Ada"), "b.jpg": ("Bob",)}
     result = run_result(("b.jpg", "b/0", 0.5, None, "c1"), missing=missing)
     faces = result.faces
-    for name in (*columns, "runner_up", "margin", "evidence"):
+    for name in (*columns, "runner_up", "margin", "evidence", "discount"):
         value = "unknown" if name == "decision" else 1.0 if name in "xywh" else None
         faces = faces.append_column(name, pa.array([value]))
     vars(result)["faces"] = faces

@@ -60,7 +60,7 @@ MATCHED = face(
 )  # fmt: skip
 UNKNOWN = face(
     Decision.UNKNOWN, nearest="Grace Hopper", similarity=0.21, probability=0.02,
-    runner_up="Ada Lovelace", margin=0.01, cluster_id="c3f2a9d1",
+    runner_up="Ada Lovelace", margin=0.01, cluster_id="c3f2a9d1", tag="c3f2",
 )  # fmt: skip
 IGNORED = face(Decision.IGNORED)
 PHOTO = ShownPhoto(
@@ -117,7 +117,9 @@ FULL = replace(
         ShownPerson("p3", "Mary Anning", 0, 0, 0, (reference("ambiguous", "6 faces"),)),
     ),
     shown=(PHOTO,),
-    clusters=(ShownCluster("c3f2a9d1", 1_412, 907, (("k/1.jpg", b"one"), ("k/2.jpg", b"two"))),),
+    clusters=(
+        ShownCluster("c3f2a9d1", 1_412, 907, (("k/1.jpg", b"one"), ("k/2.jpg", b"two")), "c3f2"),
+    ),
     failures=(Failure("unreadable", "not an image", 2, ("bad/1.jpg",)),),
     seconds={"fetch": 5.25, "detect": 4_210.0},
     missing=MISSING,

@@ -74,3 +74,34 @@ def test_judged_faces_have_a_probability_and_ignored_ones_none() -> None:
     assert bare["probability"].null_count == 3
     nobody = assign(faces, near, no_weaknesses(3), NOBODY_ENROLLED, pack, threshold=0.5)
     assert nobody["probability"].null_count == 3
+
+
+def test_names_by_hand_stand_and_what_left_a_face_unnamed_is_said() -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    everybody = gallery_of(("p", "q"), vectors[:2], no_weaknesses(2))
+    less = np.array([0.8, 0, 0.6, 0], np.float32)
+    rows = np.stack([vectors[3], vectors[0], vectors[0], less, less])
+    photos = ["1", "1", "2", "2", "3"]
+    faces = pa.table(
+        {"face_id": list("abcde"), "photo": photos, "usable": [False, True, True, True, True]}
+    )
+    found = assign(
+        faces,
+        rows,
+        no_weaknesses(5),
+        everybody,
+        PACK,
+        threshold=0.5,
+        rejected={("e", "p")},
+        by_hand={"a": "p", "b": "nobody enrolled"},
+    )
+    assert found["person_id"].to_pylist() == ["p", None, "p", None, None]
+    assert found["decision"].to_pylist() == ["matched", "unknown", "matched", "unknown", "unknown"]
+    another = "another face of the photo has the name"
+    assert found["evidence"].to_pylist() == [
+        "named by a person",
+        another,
+        None,
+        another,
+        "rejected by a person",
+    ]

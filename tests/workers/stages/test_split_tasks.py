@@ -13,7 +13,7 @@ from tests.made_up import WIDTH, made_up_archive
 from tests.running import comparable, table
 from tests.workers.stages.no_models import NoModels
 from workers.app import WORK
-from workers.identity.apply_answers import append_references
+from workers.identity.enrol_named import append_references
 from workers.runtime.unit import Unit
 from workers.stages import split as split_stage
 from workers.stages.assign import to_cluster
