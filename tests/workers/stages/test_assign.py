@@ -83,7 +83,12 @@ def test_names_by_hand_stand_and_what_left_a_face_unnamed_is_said() -> None:
     rows = np.stack([vectors[3], vectors[0], vectors[0], less, less])
     photos = ["1", "1", "2", "2", "3"]
     faces = pa.table(
-        {"face_id": list("abcde"), "photo": photos, "usable": [False, True, True, True, True]}
+        {
+            "face_id": list("abcde"),
+            "photo": photos,
+            "usable": [False, True, True, True, True],
+            "quality": [0.9] * 5,
+        }
     )
     found = assign(
         faces,
