@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from headcount.contract.forgotten import require_none_under_way, require_not_forgotten
+from headcount.contract.frames import UNKNOWN
 from headcount.contract.layout import DECISIONS
 from headcount.contract.record import Record, find_record, now
 from headcount.storage.base import Store
@@ -36,6 +37,8 @@ class FaceMark(BaseModel):
     """The side of a face, where a decision is on two faces or clusters."""
     reference: bool = True
     """Whether the face becomes a reference of the person whose name it gets."""
+    frame: tuple[int, int, int] = UNKNOWN
+    """Width, height and orientation of the photo that the box is in; UNKNOWN in earlier marks."""
 
 
 class DecisionRecord(Record):

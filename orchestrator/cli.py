@@ -145,11 +145,12 @@ def _end(code: int) -> NoReturn:
     """
     threading._shutdown()  # type: ignore[attr-defined]  # as Python does: it joins threads
     atexit._run_exitfuncs()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        pass  # whoever read it has gone
-    except OSError:  # what was printed is lost, as on a full disk
-        code = code or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # there is none in some services
+                stream.flush()
+        except (BrokenPipeError, ValueError):
+            continue  # whoever read it has gone, or it is closed
+        except OSError:  # what was printed is lost, as on a full disk
+            code = code or 1
     os._exit(code)

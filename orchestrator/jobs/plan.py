@@ -6,7 +6,7 @@ Everything streams: the listing and the archive's photos, both in key order, are
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -115,12 +115,8 @@ def plan_job(
             states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
         planned = _changed(states, store, keys, tally)
         again = _reread(old.chosen(), store, keys, tally)
-        _write_shards(
-            chain(cut_shards(planned, spec.limits), cut_shards(again, spec.limits)),
-            store,
-            keys,
-            tally,
-        )
+        _write_shards(cut_shards(planned, spec.limits), store, keys, tally)
+        _write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
     plan = _record(tally, old, after)
     if not plan.photos and spec.retries:
         raise FatalError(
@@ -141,13 +137,19 @@ def plan_job(
 
 
 def _write_shards(
-    shards: Iterable[tuple[ObjectInfo, ...]], store: Store, keys: JobKeys, tally: Tally
+    shards: Iterable[tuple[ObjectInfo, ...]],
+    store: Store,
+    keys: JobKeys,
+    tally: Tally,
+    *,
+    reread: bool = False,
 ) -> None:
     """Write the manifest of each shard."""
     for shard in shards:
         unit = shard_name(tally.shards)
         photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
-        store.put(keys.shard(unit), ShardManifest(unit=unit, photos=photos).to_bytes())
+        manifest = ShardManifest(unit=unit, photos=photos, reread=reread)
+        store.put(keys.shard(unit), manifest.to_bytes())
         tally.shards += 1
 
 

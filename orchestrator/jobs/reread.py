@@ -25,6 +25,7 @@ from headcount.collections.ranges import RangeFile
 from headcount.contract import reading
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record
+from headcount.contract.stored.archive import CommitRecord
 from headcount.contract.stored.jobs import DoneMarker, JobRequest, JobSpec
 from headcount.contract.vocabulary import Decision, Outcome
 from headcount.errors import ObjectChanged, ObjectMissing, TransientError
@@ -132,8 +133,19 @@ def rereading(
     """
     wanted = None if spec.retries or (spec.first and not survey) else spec.reread
     limit = sys.maxsize if wanted == "all" else wanted or 0
+    if limit and pack_id and not _can_follow(store, spec, pack_id):
+        limit = 0
     named = named_photos(store, spec, pack_id) if pack_id and (limit or survey) else iter(())
     return Rereading(reading_of(store, spec), spec.profile, named, limit)
+
+
+def _can_follow(store: Store, spec: JobRequest, pack_id: str) -> bool:
+    """Whether the latest job's version of the tables is there, by which faces are followed.
+
+    A `forget` takes it away. The next job commits a new one, and the job after it rereads.
+    """
+    latest = latest_job(store, PackKeys(pack_id), collection_id(spec.photos or ""))
+    return latest is None or find_record(store, JobKeys(latest).commit, CommitRecord) is not None
 
 
 def reading_of(store: Store, spec: JobSpec) -> int:

@@ -16,6 +16,7 @@ from headcount.assignments import history
 from headcount.assignments.expectations import read_expectations
 from headcount.assignments.moment import cluster_faces
 from headcount.collections.photos import collection_id
+from headcount.contract.frames import UNKNOWN, Frame
 from headcount.contract.layout import ARCHIVE, PACKS, PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
@@ -244,17 +245,16 @@ def marks(
         rows = list({row["photo"]: row for row in reversed(rows)}.values())
         rows = sorted(rows, key=lambda row: (-row["quality"], row["photo"]))[:best]
     photos = [row["photo"] for row in rows]
-    contents = {
-        row["photo"]: row["content"]
-        for row in _where_in(
-            Table(store.uri, keys.photos, s3), ["photo", "content"], "photo", photos, of_collection
-        )
-    }
+    wanted = ["photo", "content", *Frame._fields]
+    known = _where_in(Table(store.uri, keys.photos, s3), wanted, "photo", photos, of_collection)
+    contents = {row["photo"]: row["content"] for row in known}
+    frames = {row["photo"]: Frame(*(row[name] for name in Frame._fields)) for row in known}
     found = {
         row["face_id"]: FaceMark(
             face_id=row["face_id"],
             content=contents.get(row["photo"], ""),
             box=(row["x"], row["y"], row["w"], row["h"]),
+            frame=frames.get(row["photo"], UNKNOWN),
         )
         for row in rows
     }

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from headcount.assignments.moment import cluster_faces
 from headcount.contract.frames import UNKNOWN, Box4, Frame, moved_box
+from headcount.contract.reading import FIRST
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.tables.filters import any_of, parts
 from workers.identity.previous_run import base_tables, map_to_pack
@@ -31,13 +32,18 @@ def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -
     if not others:
         return meant
     contents = {mark.content for mark in others}
-    photos, base = _photos_by_content(tables, contents), base_tables(tables)
-    marked = {} if base is None else _photos_by_content(base, contents)
+    photos, base = photos_by_content(tables, contents), base_tables(tables)
+    marked = {} if base is None else photos_by_content(base, contents)
     placed = _faces_in(faces, {photo for photo, _ in photos.values()})
+    turned = _turned_since(tables, {photo for photo, _ in photos.values()})
     for mark in others:
         photo, frame = photos.get(mark.content, ("", UNKNOWN))
-        box = moved_box(mark.box, marked.get(mark.content, ("", UNKNOWN))[1], frame)
-        face = nearest_place(box, placed.get(photo, ()))
+        before = Frame(*mark.frame)
+        if before == UNKNOWN:
+            before = marked.get(mark.content, ("", UNKNOWN))[1]
+        if before == UNKNOWN and photo in turned:
+            continue  # nobody knows how the photo lay then: somebody else may be at that place
+        face = nearest_place(moved_box(mark.box, before, frame), placed.get(photo, ()))
         if face is not None:
             meant[mark.face_id] = face
     return meant
@@ -75,6 +81,16 @@ def _faces_in(faces: pa.Table, photos: set[str]) -> dict[str, list[tuple[str, Bo
     return by_photo
 
 
+def _turned_since(tables: PackTables, photos: set[str]) -> set[str]:
+    """Those of the photos that a later reading than the first may have turned."""
+    found: set[str] = set()
+    later = f"coalesce(reading, {FIRST}) > {FIRST} AND orientation > 1"
+    for part in parts(sorted(photos)):
+        where = f"{tables.of_collection} AND {any_of('photo', part)} AND {later}"
+        found.update(tables.photos.read(["photo"], where=where)["photo"].to_pylist())
+    return found
+
+
 def nearest_place(box: Box4, faces: Iterable[tuple[str, Box4]]) -> str | None:
     """The face whose box overlaps ``box`` most; None below SAME_PLACE."""
     best, most = None, SAME_PLACE
@@ -85,7 +101,7 @@ def nearest_place(box: Box4, faces: Iterable[tuple[str, Box4]]) -> str | None:
     return best
 
 
-def _photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, tuple[str, Frame]]:
+def photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, tuple[str, Frame]]:
     """The collection's first photo of each of these contents, and its frame."""
     found: dict[str, tuple[str, Frame]] = {}
     for part in parts(sorted(contents)):

@@ -88,10 +88,11 @@ def job_before(tables: PackTables, job_id: str) -> str | None:
 
 def whole_job_before(tables: PackTables, job_id: str) -> str | None:
     """The last job before this one that was about all photos: first looks are passed over."""
-    before = job_before(tables, job_id)
-    while before is not None and _is_first_look(tables, before):
+    before, seen = job_before(tables, job_id), {job_id}
+    while before is not None and before not in seen and _is_first_look(tables, before):
+        seen.add(before)
         before = job_before(tables, before)
-    return before
+    return None if before in seen else before
 
 
 def _is_first_look(tables: PackTables, job_id: str) -> bool:

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from headcount import decisions
 from headcount.assignments.history import face_keys
 from headcount.assignments.moment import cluster_faces
+from headcount.contract.frames import UNKNOWN, Frame
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
 from headcount.decisions import DecisionRecord, FaceMark
 from headcount.tables.filters import any_of, parts
+from workers.identity.find_marks import photos_by_content
 from workers.identity.previous_run import (
     FACE_ID_MAP,
     PLACED,
@@ -153,7 +155,9 @@ def remap_answers(
     where nothing may be written any more.
     """
     turned = remapped.turned if base_tables(tables) is None else _TURNED.empty_table()
-    ids, places = remapped.ids, Places.of(turned, faces)
+    contents = set(turned["content"].to_pylist())
+    frames = {c: frame for c, (_, frame) in photos_by_content(tables, contents).items()}
+    ids, places = remapped.ids, Places.of(turned, faces, frames)
     if not (ids.num_rows or places.contents):
         return
     answers = list(decisions.read(tables.store))
@@ -175,21 +179,23 @@ def remap_answers(
 class Places:
     """The places of earlier faces in photos that are turned otherwise now, by face id.
 
-    ``contents`` are those of the photos, ``here`` the ids of the faces that a run has in them.
+    ``contents`` are those of the photos, ``here`` the ids of the faces that a run has in them, and
+    ``frames`` are those of the photos now, by content.
     """
 
     boxes: Mapping[str, tuple[float, float, float, float]]
     contents: Collection[str]
     here: Collection[str]
+    frames: Mapping[str, Frame]
 
     @classmethod
-    def of(cls, turned: pa.Table, faces: pa.Table) -> Places:
-        """The places of the ``turned`` faces of a Remapped."""
+    def of(cls, turned: pa.Table, faces: pa.Table, frames: Mapping[str, Frame]) -> Places:
+        """The places of the ``turned`` faces of a Remapped, in photos of these ``frames``."""
         rows = turned.to_pylist()
         boxes = {r["face_id"]: (r["x"], r["y"], r["w"], r["h"]) for r in rows}
         inside = pc.is_in(faces["photo"], value_set=one_array(turned["photo"]))
         here = faces["face_id"].filter(inside).to_pylist() if rows else ()
-        return cls(boxes, {row["content"] for row in rows}, frozenset(here))
+        return cls(boxes, {row["content"] for row in rows}, frozenset(here), frames)
 
     def applied(self, record: DecisionRecord) -> DecisionRecord:
         """An answer whose marks in the turned photos are where their faces are now.
@@ -205,7 +211,8 @@ class Places:
 
     def _change(self, mark: FaceMark) -> dict[str, object]:
         if mark.face_id in self.boxes:
-            return {"box": self.boxes[mark.face_id]}
+            frame = self.frames.get(mark.content, UNKNOWN)
+            return {"box": self.boxes[mark.face_id], "frame": frame}
         return {} if mark.face_id in self.here else {"content": ""}
 
 
@@ -233,10 +240,12 @@ def with_marks(
 def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[str, str], FaceMark]:
     """Marks of the new faces of ``about`` (FACE_ID_MAP), by photo and face id."""
     contents: dict[str, str] = {}
+    frames: dict[str, Frame] = {}
     for part in parts(pc.unique(about["photo"]).to_pylist()):
         where = f"{tables.of_collection} AND {any_of('photo', part)}"
-        rows = tables.photos.read(["photo", "content"], where=where)
-        contents |= {row["photo"]: row["content"] for row in rows.to_pylist()}
+        rows = tables.photos.read(["photo", "content", *Frame._fields], where=where).to_pylist()
+        contents |= {row["photo"]: row["content"] for row in rows}
+        frames |= {row["photo"]: Frame(*(row[name] for name in Frame._fields)) for row in rows}
     named = about.select(["photo"]).append_column("face_id", about["new_face_id"])
     at = index_of(face_keys(named), face_keys(faces))
     return {
@@ -244,6 +253,7 @@ def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[s
             face_id=row["face_id"],
             content=contents.get(row["photo"], ""),
             box=(row["x"], row["y"], row["w"], row["h"]),
+            frame=frames.get(row["photo"], UNKNOWN),
         )
         for row in faces.select(PLACED).take(pa.array(at)).to_pylist()
     }

@@ -39,20 +39,22 @@ class Duplicate:
 
 
 def find_duplicates(
-    table: Table, photos: Iterable[ManifestPhoto], profile: ProfileName
+    table: Table, photos: Iterable[ManifestPhoto], profile: ProfileName, *, reread: bool = False
 ) -> dict[str, Duplicate]:
     """The archive's photos of these sizes, by content.
 
-    Only photos that were processed, with a profile at least as thorough as ``profile`` and with
-    this build's reading: others are read anew. Asked once per shard, by size: contents are not
-    known yet.
+    Only photos that were processed, with a profile at least as thorough as ``profile``. Rows of
+    this build's reading come before those of an older one, which a moved photo keeps with all that
+    was said of its faces; photos that are to be read anew (``reread``) are copied from the former
+    alone. Asked once per shard, by size: contents are not known yet.
     """
     sizes = sorted({photo.size for photo in photos if photo.size})
     if not sizes or not table.count():
         return {}
     profiles = PROFILES[PROFILES.index(profile) :]
-    alike = f"{_of_this_reading()} AND {any_of('profile', profiles)}"
-    looked_at = f"{any_of('outcome', sorted(PROCESSED))} AND {alike}"
+    looked_at = f"{any_of('outcome', sorted(PROCESSED))} AND {any_of('profile', profiles)}"
+    if reread:
+        looked_at += f" AND coalesce(reading, {reading.FIRST}) = {reading.READING}"
     duplicates: dict[str, Duplicate] = {}
     for part in parts(sizes):
         wanted = ", ".join(str(size) for size in part)
@@ -65,15 +67,10 @@ def find_duplicates(
     return duplicates
 
 
-def _of_this_reading() -> str:
-    """A filter of photos: the row was made with this build's reading; null is the first."""
-    made = f"reading = {reading.READING}"
-    return f"({made} OR reading IS NULL)" if reading.READING == reading.FIRST else made
-
-
-def _rank(duplicate: Duplicate) -> tuple[int, str, str]:
-    """Sort key: weakest profile first, as if the run had embedded the photo; then by name."""
-    return PROFILES.index(duplicate.profile), duplicate.collection, duplicate.photo.key
+def _rank(duplicate: Duplicate) -> tuple[int, int, str, str]:
+    """Sort key: the latest reading and the weakest profile first, as if it were embedded now."""
+    profile = PROFILES.index(duplicate.profile)
+    return -duplicate.photo.reading, profile, duplicate.collection, duplicate.photo.key
 
 
 def _duplicate(row: Mapping[str, object]) -> Duplicate:
@@ -83,7 +80,7 @@ def _duplicate(row: Mapping[str, object]) -> Duplicate:
         etag="",
         size=int(str(row["bytes"])),
         outcome=Outcome(str(row["outcome"])),
-        reading=reading.READING,
+        reading=int(str(row["reading"] or reading.FIRST)),
         **{name: row[name] for name in names},  # type: ignore[arg-type]
     )
     collection, job_id = str(row["collection"]), str(row["job_id"])

@@ -128,7 +128,9 @@ def _duplicates(unit: Unit, manifest: ShardManifest) -> dict[str, Duplicate]:
     """The archive's photos by content; none where a shard is done again: they may change then."""
     if unit.attempt > 1:
         return {}
-    return find_duplicates(job_tables(unit).photos, manifest.photos, unit.spec.profile)
+    return find_duplicates(
+        job_tables(unit).photos, manifest.photos, unit.spec.profile, reread=manifest.reread
+    )
 
 
 def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -27,7 +27,7 @@ from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.identity.previous_run import job_before, previous_expectations
+from workers.identity.previous_run import previous_expectations, whole_job_before
 from workers.identity.same_photos import reread_photos
 from workers.matching.look_alikes import LookAlike
 from workers.models.packs.of_archive import kept_by_cosine
@@ -164,7 +164,7 @@ def _keep(
 def _reread(unit: Unit, previous: pa.Table, assignments: pa.Table) -> dict[str, Any]:
     """The section of the diff about photos that this job read anew; none where there are none."""
     archived = job_tables(unit)
-    last = job_before(archived, unit.job_id)
+    last = whole_job_before(archived, unit.job_id)  # as the rest of the diff
     photos = reread_photos(archived, unit.job_id, last)
     if not photos.num_rows:
         return {}

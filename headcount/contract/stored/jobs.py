@@ -114,6 +114,7 @@ class ShardManifest(Record):
 
     unit: str
     photos: tuple[ManifestPhoto, ...]
+    reread: bool = Field(False, description="whether they are known photos, read anew")
 
     @property
     def bytes(self) -> int:

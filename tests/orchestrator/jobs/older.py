@@ -9,9 +9,14 @@ import pyarrow as pa
 
 from headcount.assignments.history import ASSIGNMENTS, write_table
 from headcount.collections.photos import collection_id
-from headcount.contract.layout import ARCHIVE, PackKeys, commit_key
+from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys, commit_key
 from headcount.contract.record import now
-from headcount.contract.stored.archive import ArchiveRecord, LastCommitRecord, ModelChoice
+from headcount.contract.stored.archive import (
+    ArchiveRecord,
+    CommitRecord,
+    LastCommitRecord,
+    ModelChoice,
+)
 from headcount.contract.stored.jobs import JobSpec
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -68,6 +73,10 @@ def archive_of_first_reading(folder: Path) -> JobSpec:
     collection = collection_id(made.photos or "")
     key = PACK.assignments(collection, "first")
     write_table(store, key, pa.Table.from_pylist(said, ASSIGNMENTS))
+    versions = CommitRecord(
+        pack_id=PACK.pack_id, photos=table.version, faces=1, gallery=1, at=now()
+    )
+    store.put(JobKeys("first").commit, versions.to_bytes())
     store.put(commit_key(collection), LastCommitRecord(job_id="first", made=True).to_bytes())
     return made
 

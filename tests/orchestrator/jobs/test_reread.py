@@ -256,3 +256,23 @@ def test_more_than_memory_should_hold_waits_in_files_in_the_same_order() -> None
     assert [info.key for info in chosen] == keys[1::2] + keys[2::4]
     assert chosen[-1] == ObjectInfo("0059998", "e" * 32, 59_998)
     assert old.chosen_by_class() == {"no_face": 30_000, "failed": 0, "unnamed": 15_000, "rest": 0}
+
+
+def test_nothing_is_read_anew_where_faces_could_not_be_followed(
+    store: Store, spec: JobSpec
+) -> None:
+    store.delete(JobKeys("first").commit)  # as a `forget` does
+    made = plan(store, spec, reread="all")
+    assert (made.older_reading, made.reread, made.shards) == (len(OUTCOMES), 0, made.shards)
+    assert not set(planned(store)) & set(IN_ORDER)
+
+
+def test_shards_of_photos_that_are_read_anew_say_so(store: Store, spec: JobSpec) -> None:
+    (Path(spec.photos.removeprefix("file://")) / "z.jpg").write_bytes(b"new")  # type: ignore[union-attr]
+    made = plan(store, spec, reread="all")
+    keys = JobKeys("second")
+    said = [
+        read_record(store, keys.shard(shard_name(n)), ShardManifest).reread
+        for n in range(made.shards)
+    ]
+    assert said == [False] + [True] * (made.shards - 1)

@@ -47,7 +47,7 @@ def test_a_shard_that_is_done_again_copies_nothing(tmp_path: Path) -> None:
         assert embed_shard(unit).counts["copied"] == copied
 
 
-def test_only_photos_of_this_reading_are_copied(
+def test_a_photo_keeps_its_reading_unless_it_is_to_be_read_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos, archive, broker = add(tmp_path / "photos", one="ada bob"), tmp_path / "a", AtOnce()
@@ -57,15 +57,15 @@ def test_only_photos_of_this_reading_are_copied(
     table = job_tables(unit).photos
     asked = [ManifestPhoto(key="copy.jpg", etag="", size=7)]
 
-    def found() -> list[int]:
-        return [d.photo.reading for d in find_duplicates(table, asked, spec.profile).values()]
+    def found(reread: bool = False) -> list[int]:
+        duplicates = find_duplicates(table, asked, spec.profile, reread=reread)
+        return [duplicate.photo.reading for duplicate in duplicates.values()]
 
     assert found() == [1]
     table.update({"reading": "NULL"}, "true")  # as rows from before readings were kept
     assert found() == [1]
+    assert found(reread=True) == [1]
     monkeypatch.setattr(reading, "READING", 2)
-    assert found() == []
+    assert (found(), found(reread=True)) == ([1], [])
     table.update({"reading": "2"}, "true")
-    assert found() == [2]
-    monkeypatch.setattr(reading, "READING", 1)
-    assert found() == []
+    assert (found(), found(reread=True)) == ([2], [2])
