@@ -119,7 +119,7 @@ def test_a_folder_serves_insightface_and_headcount_alike(
     at_their_landmarks = crop_faces(image, np.stack([face.kps for face in expected]))
     same = pack.recogniser.embed(at_their_landmarks)
     assert (same * embeddings).sum(axis=1).min() >= 0.999
-    # our search looks at other scales too, so that its landmarks are not the same to the pixel
+    # our search looks at other scales too, and its landmarks are the mean of those that see a face
     likeness = pack.recogniser.embed(crop_faces(image, faces.landmarks)) @ embeddings.T
     assert sorted(likeness.argmax(axis=1)) == list(range(6))
-    assert likeness.max(axis=1).min() >= 0.98
+    assert likeness.max(axis=1).min() >= 0.96
