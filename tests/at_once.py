@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +132,16 @@ def made_up_shard(unit: Unit) -> DoneMarker:
             )
         )
         analyses.append((photos[-1], _faces(words)))
-    record, spec, tables = unit.pack.record, unit.spec, job_tables(unit)
-    collection = tables.collection
-    rows = photo_rows(photos, collection, spec, [spec.profile] * len(photos))
-    faces = face_rows(analyses, record, collection, spec)
+    return staged(unit, photos, analyses)
+
+
+def staged(
+    unit: Unit, photos: Sequence[Photo], analyses: Sequence[tuple[Photo, Analysis]]
+) -> DoneMarker:
+    """Stage the rows of a shard's photos and faces."""
+    spec, tables = unit.spec, job_tables(unit)
+    rows = photo_rows(photos, tables.collection, spec, [spec.profile] * len(photos))
+    faces = face_rows(analyses, unit.pack.record, tables.collection, spec)
     return unit.done(
         seconds=0.0,
         photos=len(photos),

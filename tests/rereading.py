@@ -8,7 +8,6 @@ readings from the second on turn it upright: the faces of the first have other e
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,11 @@ from headcount.contract.stored.jobs import DoneMarker, JobSpec, ShardManifest
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.storage import open_store
 from headcount.tables.filters import any_of, quoted
-from tests.at_once import WIDTH, AtOnce, begin, end, vector_of
+from tests.at_once import WIDTH, AtOnce, begin, end, staged, vector_of
 from workers.faces.analysis import Analysis
 from workers.people.forgotten_faces import without_forgotten
 from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
-from workers.tables.rows import face_rows, photo_rows
 
 SIZE = (900, 600)
 
@@ -86,17 +84,7 @@ def shard(unit: Unit) -> DoneMarker:
         )
         photos.append(photo)
         analyses.append((photo, analysis))
-    tables, spec = job_tables(unit), unit.spec
-    rows = photo_rows(photos, tables.collection, spec, [spec.profile] * len(photos))
-    faces = face_rows(analyses, unit.pack.record, tables.collection, spec)
-    return unit.done(
-        seconds=0.0,
-        photos=len(photos),
-        faces=len(faces),
-        outcomes=dict(Counter(str(photo.outcome) for photo in photos)),
-        photo_fragments=tables.photos.stage(rows),
-        face_fragments=tables.faces.stage(faces),
-    )
+    return staged(unit, photos, analyses)
 
 
 def night(photos: Path, archive: Path, job_id: str, **wishes: Any) -> JobSpec:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 Box4 = tuple[float, float, float, float]
 """Left, top, width and height of a box, in pixels."""
@@ -21,6 +22,11 @@ class Frame(NamedTuple):
     width: int
     height: int
     orientation: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Frame:
+        """The frame in a row of the table of photos; 0 for what is not known."""
+        return cls(*(row[name] or 0 for name in cls._fields))
 
 
 UNKNOWN = Frame(0, 0, 0)

@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from headcount.contract.reading import FIRST
+
 Value = TypeVar("Value")
 
 FILTER_VALUES = 500
 """Values of one filter."""
+READING = f"coalesce(reading, {FIRST})"
+"""The reading of a row; a row from before readings were kept has none."""
 
 
 def quoted(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -22,11 +23,21 @@ from headcount.tables.table import Table
 from orchestrator.archive.catalogue import rollback_since
 from orchestrator.archive.cut import CutPhotos
 
-Staged = Mapping[str, Sequence[Sequence[str]]]
-"""Staged fragments by table, in the order of the commit: those of each shard, in shard order.
-A shard that the job leaves has none."""
 LISTS_AT_ONCE = 50
 """Lists of replaced photos that are held against the shards that a job leaves at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What a job's shards staged.
+
+    ``fragments`` are by table, in the order of the commit: those of each shard, in shard order; a
+    shard that the job leaves has none. ``kept`` are the photos of which no row was made, since the
+    shards could not get at them: their rows in the archive stay.
+    """
+
+    fragments: Mapping[str, Sequence[Sequence[str]]]
+    kept: frozenset[str]
 
 
 def commit_job(
@@ -42,7 +53,7 @@ def commit_job(
     """Bring the archive's tables up to the job. Repeating it changes nothing.
 
     ``fence`` is called before each change, and raises where another supervisor has taken over.
-    ``staged``: the fragments of the shards, if they were read already.
+    ``staged``: what the shards staged, if that was read already.
     Faces go first, so that every photo in the table has its faces.
     """
     keys, began = JobKeys(spec.job_id), time.monotonic()
@@ -55,11 +66,11 @@ def commit_job(
     refuse_if_rolled_back(store, spec)
     require_ours()
     _delete_left_over(store, spec, of_pack, s3)
-    kept = _kept(store, keys, plan)
-    for key, shards in (staged or _staged(store, spec, plan, of_pack)).items():
+    staged = staged or _staged(store, spec, plan, of_pack)
+    for key, shards in staged.fragments.items():
         table = Table(store.uri, key, s3)
         require_ours()
-        _delete_replaced(table, spec, _replaced(store, keys, plan, cut, kept))
+        _delete_replaced(table, spec, _replaced(store, keys, plan, cut, staged.kept))
         if not _is_in(table, spec):
             _require_fitting(table, store, spec, key, shards)
             require_ours()
@@ -79,13 +90,13 @@ def commit_job(
 def require_staged(
     store: Store, spec: JobSpec, plan: PlanRecord, pack: PackRecord, s3: S3Settings
 ) -> Staged:
-    """Fragments that the job's shards staged, but those of shards that it leaves.
+    """What the job's shards staged, but those that it leaves.
 
     Raises FatalError where something that is yet to be committed is not there any more; shards of
     which that is so are done anew when the job is resumed.
     """
     staged = _staged(store, spec, plan, PackKeys(pack.pack_id))
-    for key, shards in staged.items():
+    for key, shards in staged.fragments.items():
         table = Table(store.uri, key, s3)
         if not _is_in(table, spec):
             _require_fitting(table, store, spec, key, shards)
@@ -102,10 +113,12 @@ def _staged(store: Store, spec: JobSpec, plan: PlanRecord, pack: PackKeys) -> St
     done = {unit: marker for unit, marker in markers.items() if marker is not None}
     if len(done) < len(markers):
         raise _to_be_done_anew(spec, len(markers) - len(done))
-    return {  # faces first
+    fragments = {  # faces first
         pack.faces: [done[unit].face_fragments if unit in done else () for unit in units],
         pack.photos: [done[unit].photo_fragments if unit in done else () for unit in units],
     }
+    kept = frozenset(photo for marker in done.values() for photo in marker.kept)
+    return Staged(fragments, kept)
 
 
 def _is_in(table: Table, spec: JobSpec) -> bool:
@@ -215,10 +228,3 @@ def _replaced(
         for photos in some:
             if gone := tuple(photo for photo in photos if photo not in stay):
                 yield gone
-
-
-def _kept(store: Store, keys: JobKeys, plan: PlanRecord) -> frozenset[str]:
-    """The photos of which the job's shards made no row, since they could not get at them."""
-    units = (shard_name(number) for number in range(plan.shards))
-    markers = (find_record(store, keys.done(unit), DoneMarker) for unit in units)
-    return frozenset(photo for marker in markers if marker for photo in marker.kept)

@@ -248,7 +248,7 @@ def marks(
     wanted = ["photo", "content", *Frame._fields]
     known = _where_in(Table(store.uri, keys.photos, s3), wanted, "photo", photos, of_collection)
     contents = {row["photo"]: row["content"] for row in known}
-    frames = {row["photo"]: Frame(*(row[name] for name in Frame._fields)) for row in known}
+    frames = {row["photo"]: Frame.of(row) for row in known}
     found = {
         row["face_id"]: FaceMark(
             face_id=row["face_id"],

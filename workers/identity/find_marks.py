@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +14,12 @@ from headcount.contract.frames import UNKNOWN, Box4, Frame, moved_box
 from headcount.contract.reading import FIRST
 from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.tables.filters import any_of, parts
+from headcount.tables.schemas import PHOTOS
 from workers.identity.previous_run import base_tables, map_to_pack
 from workers.tables.columns import isin
 from workers.tables.pack_tables import PackTables
+
+_PHOTO = pa.schema([PHOTOS.field(n) for n in ("photo", "content", "reading", *Frame._fields)])
 
 
 def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
@@ -34,16 +38,17 @@ def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -
     contents = {mark.content for mark in others}
     photos, base = photos_by_content(tables, contents), base_tables(tables)
     marked = {} if base is None else photos_by_content(base, contents)
-    placed = _faces_in(faces, {photo for photo, _ in photos.values()})
-    turned = _turned_since(tables, {photo for photo, _ in photos.values()})
+    placed = _faces_in(faces, {photo.key for photo in photos.values()})
     for mark in others:
-        photo, frame = photos.get(mark.content, ("", UNKNOWN))
+        photo = photos.get(mark.content)
+        if photo is None:
+            continue
         before = Frame(*mark.frame)
-        if before == UNKNOWN:
-            before = marked.get(mark.content, ("", UNKNOWN))[1]
-        if before == UNKNOWN and photo in turned:
+        if before == UNKNOWN and mark.content in marked:
+            before = marked[mark.content].frame
+        if before == UNKNOWN and photo.turned:
             continue  # nobody knows how the photo lay then: somebody else may be at that place
-        face = nearest_place(moved_box(mark.box, before, frame), placed.get(photo, ()))
+        face = nearest_place(moved_box(mark.box, before, photo.frame), placed.get(photo.key, ()))
         if face is not None:
             meant[mark.face_id] = face
     return meant
@@ -81,16 +86,6 @@ def _faces_in(faces: pa.Table, photos: set[str]) -> dict[str, list[tuple[str, Bo
     return by_photo
 
 
-def _turned_since(tables: PackTables, photos: set[str]) -> set[str]:
-    """Those of the photos that a later reading than the first may have turned."""
-    found: set[str] = set()
-    later = f"coalesce(reading, {FIRST}) > {FIRST} AND orientation > 1"
-    for part in parts(sorted(photos)):
-        where = f"{tables.of_collection} AND {any_of('photo', part)} AND {later}"
-        found.update(tables.photos.read(["photo"], where=where)["photo"].to_pylist())
-    return found
-
-
 def nearest_place(box: Box4, faces: Iterable[tuple[str, Box4]]) -> str | None:
     """The face whose box overlaps ``box`` most; None below SAME_PLACE."""
     best, most = None, SAME_PLACE
@@ -101,13 +96,23 @@ def nearest_place(box: Box4, faces: Iterable[tuple[str, Box4]]) -> str | None:
     return best
 
 
-def photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, tuple[str, Frame]]:
-    """The collection's first photo of each of these contents, and its frame."""
-    found: dict[str, tuple[str, Frame]] = {}
+class FoundPhoto(NamedTuple):
+    """A photo and its frame; ``turned`` if a later reading than the first may have turned it."""
+
+    key: str
+    frame: Frame
+    turned: bool
+
+
+def photos_by_content(tables: PackTables, contents: set[str]) -> dict[str, FoundPhoto]:
+    """The collection's first photo of each of these contents."""
+    found: dict[str, FoundPhoto] = {}
     for part in parts(sorted(contents)):
         where = f"{tables.of_collection} AND {any_of('content', part)}"
-        rows = tables.photos.read(["photo", "content", *Frame._fields], where=where)
-        for row in rows.to_pylist():
-            one = row["photo"], Frame(*(row[name] for name in Frame._fields))
-            found[row["content"]] = min(one, found.get(row["content"], one))
+        for batch in tables.photos.scan(_PHOTO, where=where):
+            for row in batch.to_pylist():
+                frame = Frame.of(row)
+                later = (row["reading"] or FIRST) > FIRST
+                one = FoundPhoto(row["photo"], frame, later and frame.orientation > 1)
+                found[row["content"]] = min(one, found.get(row["content"], one))
     return found

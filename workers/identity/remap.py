@@ -156,7 +156,7 @@ def remap_answers(
     """
     turned = remapped.turned if base_tables(tables) is None else _TURNED.empty_table()
     contents = set(turned["content"].to_pylist())
-    frames = {c: frame for c, (_, frame) in photos_by_content(tables, contents).items()}
+    frames = {c: found.frame for c, found in photos_by_content(tables, contents).items()}
     ids, places = remapped.ids, Places.of(turned, faces, frames)
     if not (ids.num_rows or places.contents):
         return
@@ -245,7 +245,7 @@ def _marks(tables: PackTables, faces: pa.Table, about: pa.Table) -> dict[tuple[s
         where = f"{tables.of_collection} AND {any_of('photo', part)}"
         rows = tables.photos.read(["photo", "content", *Frame._fields], where=where).to_pylist()
         contents |= {row["photo"]: row["content"] for row in rows}
-        frames |= {row["photo"]: Frame(*(row[name] for name in Frame._fields)) for row in rows}
+        frames |= {row["photo"]: Frame.of(row) for row in rows}
     named = about.select(["photo"]).append_column("face_id", about["new_face_id"])
     at = index_of(face_keys(named), face_keys(faces))
     return {

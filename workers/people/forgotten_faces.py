@@ -11,7 +11,7 @@ from headcount.contract.reading import FIRST
 from headcount.contract.record import find_record
 from headcount.decisions import SAME_PLACE, overlap
 from headcount.storage import Store
-from headcount.tables.filters import any_of, parts
+from headcount.tables.filters import READING, any_of, parts
 from headcount.tables.table import Table
 from workers.faces.analysis import Analysis
 
@@ -58,7 +58,7 @@ def _frames(photos: Table, contents: Collection[str]) -> dict[str, Frame]:
     """The frames of the first reading's photos, by content."""
     found = {}
     for part in parts(sorted(contents)):
-        first = f"(reading IS NULL OR reading = {FIRST}) AND {any_of('content', part)}"
+        first = f"{READING} = {FIRST} AND {any_of('content', part)}"
         for row in photos.read(["content", *Frame._fields], where=first).to_pylist():
-            found[row["content"]] = Frame(*(row[name] for name in Frame._fields))
+            found[row["content"]] = Frame.of(row)
     return found

@@ -12,12 +12,11 @@ def unnamed_because(face: ShownFace, threshold: float, margin: float) -> str:
     A match needs the evidence ``threshold``, which is the similarity less what poor pictures take
     from it, and the lead ``margin`` over the runner-up; and nobody is in a photo twice.
     """
-    if face.similarity is None or face.nearest is None:
+    if face.weight is None or face.nearest is None:
         return "Nobody to compare it with"
     if face.evidence == ANOTHER_FACE:
         return f"Like {face.nearest}, who is another face of this photo"
-    evidence = face.similarity - face.discount
-    if evidence >= threshold and face.margin is not None and face.margin < margin:
+    if face.weight >= threshold and face.margin is not None and face.margin < margin:
         return f"Too close to call: nearest is {face.nearest}, {face.runner_up} just behind"
     if face.evidence == REJECTED:
         return f"Rejected for somebody else by a person; nearest of the others is {face.nearest}"
@@ -28,6 +27,6 @@ def unnamed_because(face: ShownFace, threshold: float, margin: float) -> str:
 
 def too_poor_to_tell(face: ShownFace, threshold: float) -> bool:
     """Whether a face is similar enough for a match, and only the discount forbids it."""
-    if face.similarity is None:
+    if face.similarity is None or face.weight is None:
         return False
-    return face.similarity - face.discount < threshold <= face.similarity
+    return face.weight < threshold <= face.similarity

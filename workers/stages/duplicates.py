@@ -17,7 +17,7 @@ from headcount.contract.stored.jobs import JobSpec, ManifestPhoto
 from headcount.contract.vocabulary import PROCESSED, Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName
-from headcount.tables.filters import any_of, in_collection, parts
+from headcount.tables.filters import READING, any_of, in_collection, parts
 from headcount.tables.schemas import faces_schema
 from headcount.tables.table import Table
 
@@ -54,7 +54,7 @@ def find_duplicates(
     profiles = PROFILES[PROFILES.index(profile) :]
     looked_at = f"{any_of('outcome', sorted(PROCESSED))} AND {any_of('profile', profiles)}"
     if reread:
-        looked_at += f" AND coalesce(reading, {reading.FIRST}) = {reading.READING}"
+        looked_at += f" AND {READING} = {reading.READING}"
     duplicates: dict[str, Duplicate] = {}
     for part in parts(sizes):
         wanted = ", ".join(str(size) for size in part)

@@ -12,7 +12,7 @@ from headcount.contract import reading
 from headcount.contract.layout import PackKeys
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
-from headcount.tables.filters import any_of, in_collection, parts
+from headcount.tables.filters import READING, any_of, in_collection, parts
 from headcount.tables.table import Table, tables_of
 
 
@@ -52,7 +52,7 @@ class PackTables:
 
     def count_older(self) -> int:
         """The number of the collection's photos of an older reading than this build's."""
-        older = f"coalesce(reading, {reading.FIRST}) < {reading.READING}"
+        older = f"{READING} < {reading.READING}"
         return self.photos.count(f"{self.of_collection} AND {older}")
 
     def orientations(self, photos: Iterable[str]) -> dict[str, int]:

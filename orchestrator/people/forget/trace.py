@@ -103,10 +103,7 @@ def _photos(
     table = Table(store.uri, keys.photos, s3)
     columns = ["collection", "photo", "content", *Frame._fields]
     return {
-        (row["collection"], row["photo"]): (
-            row["content"],
-            Frame(*(row[name] or 0 for name in Frame._fields)),
-        )
+        (row["collection"], row["photo"]): (row["content"], Frame.of(row))
         for row in _rows(table, columns, column, values)
     }
 
