@@ -54,6 +54,7 @@ class Workers:
         self.queued: set[str] = set()
         self.in_hand: list[str] = []
         self.workers = 1
+        self.looks = 0
         self.down = 0
 
     def send(self, message: UnitMessage) -> None:
@@ -73,14 +74,16 @@ class Workers:
         asked = [unit for unit in units if unit in self.in_hand]
         if not asked:
             return {}
+        self.looks += 1  # each beat has a number of its own: none is silent, however slow we are
+        told = {unit: {"state": "working", "beats": self.looks} for unit in asked}
         if asked[0] in self.released:
             self.released.remove(asked[0])
             self.in_hand.remove(asked[0])
-            return {asked[0]: {"state": RELEASED}}
+            return {**told, asked[0]: {"state": RELEASED}}
         if asked[0] not in self.sent:  # an earlier supervisor's
-            return {asked[0]: {"state": "working"}}
+            return told
         self.finish(asked[0])
-        return {asked[0]: {"state": "done"}}
+        return {**told, asked[0]: {"state": "done"}}
 
     def finish(self, unit: str) -> None:
         self.in_hand.remove(unit)
