@@ -10,86 +10,11 @@ before it as ``formerly``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import pyarrow as pa
 
+from headcount.contract.column import Column, Columns
+
 PIXELS = "pixels of the upright photo"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    A list without a length is as long as an embedding where it is stored. ``names`` says whether
-    the column names a person, by id or by name: `forget` empties such cells. A ``nearest`` one
-    tells of the person in ``nearest_person_id`` of its row, and is emptied with that. ``formerly``
-    is its name in results before ``since``.
-    """
-
-    name: str
-    type: pa.DataType
-    meaning: str
-    unit: str = ""
-    null: bool = False
-    stored: bool = False
-    shown: bool = False
-    names: Literal["", "id", "name", "nearest"] = ""
-    since: int = 1
-    formerly: str = ""
-
-    def name_in(self, version: int) -> str:
-        """Its name in results of a version of the contract; empty where they lack it."""
-        return self.name if self.since <= version else self.formerly
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The columns of one table; ``first`` is the one that results begin with.
-
-    ``key`` are the columns without which nobody can say whom a row of the results is about.
-    """
-
-    name: str
-    rows: str
-    columns: tuple[Column, ...]
-    first: str = ""
-    key: tuple[str, ...] = ()
-
-    def stored(self, dimensions: int = 0) -> pa.Schema:
-        """The schema in the archive, of a pack whose embeddings have so many numbers."""
-        return pa.schema(
-            [(c.name, _of_length(c.type, dimensions)) for c in self.columns if c.stored]
-        )
-
-    def shown(self, version: int | None = None) -> pa.Schema:
-        """The schema in the results, as of a version of the contract; of this build without one."""
-        of = version or VERSION
-        columns = [c for c in self.columns if c.shown and c.name_in(of)]
-        ordered = sorted(columns, key=lambda column: column.name != self.first)
-        return pa.schema([(c.name_in(of), _of_any_length(c.type)) for c in ordered])
-
-    @property
-    def later(self) -> frozenset[str]:
-        """The stored columns that an archive from before them lacks."""
-        return frozenset(c.name for c in self.columns if c.stored and c.since > 1)
-
-    def published(self) -> list[list[str]]:
-        """The columns of the results in each version of the contract, the latest first.
-
-        Versions from before the table have none, and are left out.
-        """
-        versions = (self.shown(version).names for version in range(VERSION, 0, -1))
-        return [names for names in versions if names]
-
-
-def _of_length(kind: pa.DataType, dimensions: int) -> pa.DataType:
-    return pa.list_(kind.value_type, dimensions) if pa.types.is_list(kind) else kind
-
-
-def _of_any_length(kind: pa.DataType) -> pa.DataType:
-    return pa.list_(kind.value_type) if pa.types.is_fixed_size_list(kind) else kind
 
 
 _TEXT, _FLOAT, _INT = pa.string(), pa.float32(), pa.int32()
@@ -110,6 +35,23 @@ _PARTS = (
 
 QUALITY_PARTS = tuple(part.name for part in _PARTS)
 """Stored parts of a face's quality."""
+
+
+def _later(name: str, kind: pa.DataType, meaning: str, unit: str = "") -> Column:
+    """A column of what a file says of itself; null where it says nothing, or was not asked."""
+    return Column(name, kind, meaning, unit, null=True, stored=True, shown=True, since=4)
+
+
+_STORED_SIDES = (
+    _later("stored_width", _INT, "width before `orientation` was applied", "pixels of the file"),
+    _later("stored_height", _INT, "height before `orientation` was applied", "pixels of the file"),
+)
+_TAKEN = (
+    _later("taken", pa.timestamp("ms"), "when it was taken, as the clock on the wall said"),
+    _later("taken_offset", pa.int16(), "what that clock was ahead of UTC", "minutes"),
+    _later("taken_source", _TEXT, "what says so: exif, xmp, iptc, file name, list"),
+    _later("taken_reason", _TEXT, "why a date that is there does not count"),
+)
 
 PHOTOS = Columns(
     "photos",
@@ -142,6 +84,16 @@ PHOTOS = Columns(
             stored=True,
             shown=True,
             since=3,
+        ),
+        *_STORED_SIDES,
+        *_TAKEN,
+        Column(
+            "carried",
+            _TEXT,
+            "regions, names and keywords that the file carries, as JSON; null: none",
+            null=True,
+            stored=True,
+            since=4,
         ),
     ),
     key=("photo",),

@@ -171,7 +171,7 @@ def _known_headers(table: str, columns: list[str]) -> list[list[str]]:
     if table not in RESULTS:
         return [columns]
     lists = {c.name for c in RESULTS[table].columns if is_list(c)}
-    known = [columns, *RESULTS[table].published()]
+    known = [columns, *RESULTS[table].published(VERSION)]
     return known + [[name for name in names if name not in lists] for names in known if lists]
 
 

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 FIRST = 1
 """The reading of all rows from before readings were kept: their column is null."""
-READING = 2
+READING = 3
 """This build's reading. Raise it by one, with a line in the changelog, where decoding, detection or
 alignment give another box, landmark or embedding for some photo. Read it as ``reading.READING``."""

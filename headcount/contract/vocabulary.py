@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Literal
 
 from headcount.contract.reading import FIRST
+from headcount.contract.taken import UNKNOWN, Taken
 
 
 class Outcome(StrEnum):
@@ -102,7 +103,9 @@ class Photo:
     ``orientation`` is the EXIF value 1..8 of the turn that was applied, whatever said it, 0 where
     it could not be read;
     ``content`` is the SHA-256 of the bytes, empty where they could not be fetched; ``reading`` is
-    that of the rows of its faces.
+    that of the rows of its faces. ``stored_width`` and ``stored_height`` are those of the file,
+    before ``orientation`` was applied, 0 where they could not be read. ``carried`` is the JSON of
+    regions, names and keywords that the file carries, None without.
     """
 
     key: str
@@ -116,6 +119,10 @@ class Photo:
     faces: int = 0
     content: str = ""
     reading: int = FIRST
+    stored_width: int = 0
+    stored_height: int = 0
+    taken: Taken = UNKNOWN
+    carried: str | None = None
 
 
 NAME_LIMIT = 200

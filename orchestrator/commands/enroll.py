@@ -8,7 +8,8 @@ import click
 
 from headcount.contract.layout import PREPARE, JobKeys
 from headcount.contract.record import read_record
-from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
+from headcount.contract.stored.jobs import DoneMarker
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import names_alike
 from headcount.text import counted, printable
 from orchestrator.commands.options import (

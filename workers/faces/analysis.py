@@ -38,7 +38,8 @@ class Analysis:
     ``qualities`` N in 0..1, ``passes`` N names of the pass that detected each, ``usable`` N,
     ``embeddings`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
     in their ids, where some were left out; ``parts`` of the quality by name, N each in 0..1, and
-    the share of each crop ``outside`` the photo.
+    the share of each crop ``outside`` the photo; ``stored`` are width and height of the file,
+    before ``orientation`` was applied; ``note`` says what the file lacks, None of a whole one.
     """
 
     width: int
@@ -54,6 +55,8 @@ class Analysis:
     seconds: dict[str, float]
     numbers: tuple[int, ...] | None = None
     parts: Mapping[str, Floats] = field(default_factory=dict)
+    stored: tuple[int, int] = (0, 0)
+    note: str | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -157,6 +160,8 @@ def _analysis(
         embeddings=embeddings,
         seconds=stages.seconds,
         parts=parts,
+        stored=decoded.stored,
+        note=decoded.note,
     )
 
 

@@ -11,7 +11,7 @@ import io
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,17 +19,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from cv2.typing import MatLike
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
-from pillow_heif import options as heif_options
-from pillow_heif import register_heif_opener
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
+from workers.images.heif import heed_exif
 from workers.images.jpeg import decode_jpeg
 from workers.images.limits import check_headers, check_size, check_tiles
+from workers.images.pixels import to_rgb
 from workers.images.raw import Preview, find_preview
 from workers.images.turns import quarters_between, rotated, turned_further
 from workers.models.base import Image
@@ -55,14 +54,9 @@ _UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
     8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 """Turn of the pixels stored in each EXIF orientation; cv2 does it fastest."""
-_TURNS = (b"irot", b"imir")
-"""The boxes by which a HEIC says how it is turned (ISO/IEC 23008-12, 6.5.10 and 6.5.12)."""
 LARGE_PIXELS = 50_000_000
 """Larger photos are decoded one at a time, for any number of threads: while it is decoded, a
 pixel takes 5 to 10 bytes, up to 20 in WebP and JPEG 2000 (benchmarks/memory/decode.py)."""
-WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
-"""Pictures above the first are converted in bands of the second, so that what the conversion takes
-does not grow with them."""
 
 WHOLE_UP_TO = 36_000_000
 """Pixels of a photo that is searched in full, which are those of almost every camera: decoding 12
@@ -71,8 +65,6 @@ third decimal; of a photo decoded at 1/8, nearly all do."""
 
 _one_large = threading.Lock()
 
-heif_options.DECODE_THREADS = 1  # the workers' own threads are the parallelism
-register_heif_opener(thumbnails=False)
 Pillow.init()  # all plug-ins, once; later it would race between threads
 Pillow.MAX_IMAGE_PIXELS = None  # the limit is the caller's, checked before decoding
 warnings.filterwarnings("ignore", module=r"PIL\..*")
@@ -92,7 +84,8 @@ _hush_libtiff()
 class Decoded:
     """An upright photo.
 
-    ``width`` and ``height`` are those of the full photo, ``image`` is it at ``scale`` (at most 1).
+    ``width`` and ``height`` are those of the full photo, ``image`` is it at ``scale`` (at most 1);
+    ``note`` says what the file lacks, None of a whole one.
     ``orientation`` is the EXIF value 1..8 of the turn that was applied: the file's own, unless it
     was turned further.
     """
@@ -103,6 +96,13 @@ class Decoded:
     height: int
     orientation: int
     format: str
+    note: str | None = None
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Width and height before ``orientation`` was applied."""
+        swapped = self.orientation >= 5
+        return (self.height, self.width) if swapped else (self.width, self.height)
 
     def reaches(self, long_side: int) -> bool:
         """Whether the image is this long, or the full photo."""
@@ -179,7 +179,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
         shown = preview.data if preview else data
         check_headers(shown, max_pixels)
         with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
-            _heed_exif(picture, data)
+            heed_exif(picture, data)
             _heed_container(picture, preview)
             small = picture.width * picture.height <= whole_up_to
             return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
@@ -250,16 +250,6 @@ def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
     return to_rgb(picture)
 
 
-def _heed_exif(picture: Pillow.Image, data: bytes) -> None:
-    """Restore the EXIF orientation of a HEIC that has no box of its own for it.
-
-    pillow_heif sets it aside, since the boxes overrule it; converters copy it without a box.
-    """
-    turned = picture.info.get("original_orientation")
-    if turned and not any(box in data for box in _TURNS):
-        picture.getexif()[_ORIENTATION] = turned
-
-
 def _heed_container(picture: Pillow.Image, preview: Preview | None) -> None:
     """Give a preview the orientation of its RAW file, unless it has its own."""
     if preview is not None and _ORIENTATION not in picture.getexif():
@@ -280,62 +270,3 @@ def _factor(longest: int, min_long_side: int) -> int:
     if not min_long_side:
         return 1
     return next((factor for factor in (8, 4, 2) if longest // factor >= min_long_side), 1)
-
-
-def to_rgb(picture: Pillow.Image) -> Image:
-    """Convert any mode to 8-bit RGB: deep greys are scaled, not clipped; transparency is white."""
-    convert = _conversion_of(picture)
-    if picture.width * picture.height <= WHOLE_PIXELS:
-        return np.asarray(convert(picture))
-    whole = np.empty((picture.height, picture.width, 3), np.uint8)
-    for top, band in _bands(picture):
-        whole[top : top + band.height] = np.asarray(convert(band))
-    return whole
-
-
-def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Image]:
-    if picture.mode.startswith("I;16"):
-        return _high_bytes
-    if picture.mode.startswith(("I", "F")):
-        low, high = _extremes(picture)
-        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high)).convert("RGB")
-    if picture.has_transparency_data:
-        return _on_white
-    return lambda band: band if band.mode == "RGB" else band.convert("RGB")
-
-
-def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
-    """Cut the picture into bands of whole rows, each with its top row's number."""
-    rows = max(1, BAND_PIXELS // picture.width)
-    for top in range(0, picture.height, rows):
-        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
-
-
-def _high_bytes(band: Pillow.Image) -> Pillow.Image:
-    return Pillow.fromarray((np.asarray(band) >> 8).astype(np.uint8)).convert("RGB")
-
-
-def _on_white(band: Pillow.Image) -> Pillow.Image:
-    layer = band.convert("RGBA")
-    return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
-
-
-def _values(band: Pillow.Image) -> NDArray[np.float64]:
-    return np.nan_to_num(np.asarray(band, np.float64))
-
-
-def _extremes(picture: Pillow.Image) -> tuple[float, float]:
-    ends = [
-        (values.min(), values.max()) for _, band in _bands(picture) for values in [_values(band)]
-    ]
-    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
-
-
-def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
-    """Scale deep greys to 0..255: by the depth that their extremes fit, or by these extremes."""
-    if low >= 0 and high <= 255:
-        top = 1.0 if 0 < high <= 1 else 255.0
-        return (values * (255.0 / top)).astype(np.uint8)
-    if low >= 0 and high <= 65535:
-        return (values / 257.0).astype(np.uint8)
-    return ((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)

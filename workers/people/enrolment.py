@@ -15,7 +15,7 @@ from headcount.collections.photos import Reference, references_in
 from headcount.contract import reading
 from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.forgotten import forgotten_people
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import is_face_id, name_fault, person_id
 from headcount.errors import FatalError
 from headcount.storage import Store

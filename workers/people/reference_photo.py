@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.collections.photos import Reference
-from headcount.contract.stored.jobs import JobSpec, ReferenceReport
+from headcount.contract.stored.jobs import JobSpec
+from headcount.contract.stored.references import ReferenceReport
 from headcount.errors import ObjectError, PhotoError
 from headcount.storage import Store
 from workers.faces.analysis import Analysis, analyse

@@ -10,7 +10,7 @@ from functools import partial
 
 from headcount.collections.photos import Reference
 from headcount.contract import reading
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import person_id
 from headcount.errors import HeadcountError, ObjectError, TransientError
 from headcount.storage import ObjectInfo, Store

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.assignments.order import first_rows
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from workers.report.run_result import RunResult
 from workers.report.view import Failure
 from workers.tables.columns import isin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import EXPECTED_HERE, NAMED_BY_PERSON, Decision
 from headcount.rosters.statuses import Status
 from headcount.text import counted

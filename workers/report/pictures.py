@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from headcount.contract.results import ANNOTATED_MARK, annotated_key
-from headcount.contract.stored.jobs import JobSpec, ReferenceReport
+from headcount.contract.stored.jobs import JobSpec
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
 from headcount.errors import FatalError, ObjectError, PhotoError
 from headcount.storage import Store

@@ -10,7 +10,7 @@ from typing import Any
 
 from headcount.contract import results
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.errors import FatalError, ObjectDenied
 from headcount.storage import Store
 from workers.report.choose import (

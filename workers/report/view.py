@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.stored.jobs import JobSpec, ReferenceReport
+from headcount.contract.stored.jobs import JobSpec
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import EXPECTED_HERE, Box, Decision, Outcome
 from headcount.rosters.statuses import MISSING, Status
 

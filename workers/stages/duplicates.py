@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from headcount.contract import reading
 from headcount.contract.stored.jobs import JobSpec, ManifestPhoto
+from headcount.contract.taken import Taken
 from headcount.contract.vocabulary import PROCESSED, Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName
@@ -23,7 +24,8 @@ from headcount.tables.table import Table
 
 COLUMNS = (
     *("collection", "job_id", "profile", "photo", "bytes", "width", "height", "orientation"),
-    *("outcome", "faces", "content", "reading"),
+    *("outcome", "reason", "faces", "content", "reading", "stored_width", "stored_height"),
+    *("taken", "taken_offset", "taken_source", "taken_reason", "carried"),
 )
 
 
@@ -74,13 +76,16 @@ def _rank(duplicate: Duplicate) -> tuple[int, int, str, str]:
 
 
 def _duplicate(row: Mapping[str, object]) -> Duplicate:
-    names = ("width", "height", "orientation", "faces", "content")
+    names = ("width", "height", "orientation", "faces", "content", "reason", "carried")
     photo = Photo(
         key=str(row["photo"]),
         etag="",
         size=int(str(row["bytes"])),
         outcome=Outcome(str(row["outcome"])),
         reading=int(str(row["reading"] or reading.FIRST)),
+        stored_width=int(str(row["stored_width"] or 0)),
+        stored_height=int(str(row["stored_height"] or 0)),
+        taken=Taken(*(row[f"taken{part}"] for part in ("", "_offset", "_source", "_reason"))),  # type: ignore[arg-type]
         **{name: row[name] for name in names},  # type: ignore[arg-type]
     )
     collection, job_id = str(row["collection"]), str(row["job_id"])

@@ -28,6 +28,7 @@ from headcount.storage import Blob
 from headcount.storage.base import Reader
 from workers.faces.analysis import Analysis, analyse
 from workers.images.align import SIZE
+from workers.images.metadata import read_metadata
 from workers.people.forgotten_faces import without_forgotten
 from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
@@ -264,6 +265,7 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
 
 def _photo(fetched: Fetched, blob: Blob, analysis: Analysis) -> Photo:
     faces = len(analysis)
+    said = read_metadata(blob.data, fetched.photo.key, fetched.photo.taken)
     return Photo(
         key=fetched.photo.key,
         etag=blob.etag,
@@ -275,14 +277,22 @@ def _photo(fetched: Fetched, blob: Blob, analysis: Analysis) -> Photo:
         faces=faces,
         content=fetched.content,
         reading=reading.READING,
+        reason=analysis.note,
+        stored_width=analysis.stored[0],
+        stored_height=analysis.stored[1],
+        taken=said.taken,
+        carried=said.carried,
     )
 
 
 def _failed(fetched: Fetched, error: PhotoError) -> Photo:
     if fetched.blob is None:
         return _unread(fetched.photo, error)
+    said = read_metadata(fetched.blob.data, fetched.photo.key, fetched.photo.taken)
     return replace(
         _unread(fetched.photo, error),
+        taken=said.taken,
+        carried=said.carried,
         etag=fetched.blob.etag,
         size=len(fetched.blob.data),
         content=fetched.content,

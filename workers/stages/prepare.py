@@ -12,7 +12,8 @@ from headcount.contract.layout import ARCHIVE
 from headcount.contract.newest_reading import require_no_newer_reading
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
-from headcount.contract.stored.jobs import DoneMarker, ReferenceReport
+from headcount.contract.stored.jobs import DoneMarker
+from headcount.contract.stored.references import ReferenceReport
 from headcount.rosters.source import require_apart
 from headcount.storage import Store
 from workers.people.enrolment import enrol_people

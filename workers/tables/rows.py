@@ -38,6 +38,13 @@ def photo_rows(
         "faces": [photo.faces for photo in photos],
         "content": [photo.content for photo in photos],
         "reading": [photo.reading for photo in photos],
+        "stored_width": [photo.stored_width or None for photo in photos],
+        "stored_height": [photo.stored_height or None for photo in photos],
+        "taken": [photo.taken.at for photo in photos],
+        "taken_offset": [photo.taken.offset for photo in photos],
+        "taken_source": [photo.taken.source for photo in photos],
+        "taken_reason": [photo.taken.reason for photo in photos],
+        "carried": [photo.carried for photo in photos],
     }
     return pa.table(columns, schema=PHOTOS)
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from headcount.contract.reading import FIRST
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.vocabulary import Outcome, ReferenceState
+from headcount.contract.stored.references import ReferenceReport
+from headcount.contract.vocabulary import Outcome
 from headcount.settings import ProfileName, Separator, Settings
 
 TableFormat = Literal["parquet", "csv", "jsonl", "xlsx"]
@@ -57,6 +58,10 @@ class JobRequest(Record):
     profile: ProfileName = Field("balanced", description="how hard photos are searched for faces")
     all_objects: bool = False
     archives: bool = Field(False, description="look into the tar and ZIP files of a folder")
+    include: tuple[str, ...] = Field(
+        (), description="globs of keys that are let in although they would be left out"
+    )
+    exclude: tuple[str, ...] = Field((), description="globs of keys that are left out")
     beside: bool = Field(
         False, description="embed with this model pack beside the one that the archive goes by"
     )
@@ -107,6 +112,7 @@ class ManifestPhoto(BaseModel):
     key: str
     etag: str
     size: int
+    taken: str = Field("", description="when it was taken, as a list says it; empty: no list does")
 
 
 class ShardManifest(Record):
@@ -128,6 +134,12 @@ class PlanRecord(Record):
     photos: int = Field(description="photos of the collection")
     bytes: int
     other_objects: int = Field(description="objects that are no photos: counted, left alone")
+    other_suffixes: dict[str, int] = Field(
+        {}, description="those of them that may be images, by suffix in lower case"
+    )
+    left_out: dict[str, int] = Field(
+        {}, description="image files that are no photos of the collection, by what left them out"
+    )
     new: int
     changed: int
     known: int
@@ -180,31 +192,6 @@ class CutRecord(Record):
     reason: str
     units: tuple[str, ...] = Field(description="shards that were not begun")
     photos: int = Field(description="photos in them")
-
-
-class ReferenceReport(BaseModel):
-    """The outcome of one reference photo of a person."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    person: str
-    photo: str
-    state: ReferenceState
-    reason: str | None = None
-    box: tuple[float, float, float, float] | None = None
-    orientation: int = Field(
-        0, description="turn of the photo that the box is in, as an EXIF value; 0: the file's own"
-    )
-
-    @property
-    def good(self) -> bool:
-        """Whether it is in the gallery."""
-        return self.state in ("enrolled", "known")
-
-    @property
-    def refused(self) -> bool:
-        """Whether it is in the folder and could not be used."""
-        return not self.good and self.state != "withdrawn"
 
 
 class DoneMarker(Record):

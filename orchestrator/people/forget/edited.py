@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from headcount.contract.columns import RESULTS, Columns
+from headcount.contract.column import Columns
+from headcount.contract.columns import RESULTS
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import SEPARATORS
 from headcount.contract.vocabulary import Decision

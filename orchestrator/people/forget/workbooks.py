@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from headcount.contract.columns import VERSION, Columns
+from headcount.contract.column import Columns
+from headcount.contract.columns import VERSION
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.marks import as_property
 from headcount.errors import FatalError

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from headcount.contract.stored.jobs import DoneMarker, JobSpec, ReferenceReport
+from headcount.contract.stored.jobs import DoneMarker, JobSpec
+from headcount.contract.stored.references import ReferenceReport
 from headcount.errors import FatalError
 from headcount.settings import Settings
 from orchestrator.jobs.finished import done_record, failed_record

@@ -244,7 +244,7 @@ def test_odd_sizes_keep_their_scale(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "F", "CMYK", "P"])
 def test_bands_leave_no_seam(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers.images import decode as module
+    from workers.images import pixels as module
 
     picture = Pillow.fromarray(noise(97, 61)).convert({"I;16": "L"}.get(mode, mode))
     if mode == "I;16":

@@ -12,7 +12,7 @@ import pytest
 
 from headcount import audit
 from headcount.collections.photos import Reference
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headcount.collections.photos import Reference
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import person_id
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw, ImageFilter
 
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
 from headcount.rosters.read import EVERY
 from headcount.rosters.statuses import EXPECTED, MISSING

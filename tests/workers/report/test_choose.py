@@ -4,7 +4,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from headcount.contract import results
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from workers.report import choose
 from workers.report.choose import (
     REFERENCES_SHOWN,

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from headcount.contract import results
-from headcount.contract.stored.jobs import Limits, ReferenceReport
+from headcount.contract.stored.jobs import Limits
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
 from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from headcount.contract import results
-from headcount.contract.stored.jobs import ReferenceReport
+from headcount.contract.stored.references import ReferenceReport
 from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
 from tests.workers.report.views import unmet

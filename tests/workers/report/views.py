@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.stored.jobs import JobSpec, Limits, ReferenceReport
+from headcount.contract.stored.jobs import JobSpec, Limits
+from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
 from headcount.rosters.statuses import EXPECTED
 from workers.report.view import (

@@ -9,7 +9,8 @@ from headcount.contract import reading
 from headcount.contract.layout import PREPARE
 from headcount.contract.record import read_record
 from headcount.contract.stored.archive import ReadingRecord
-from headcount.contract.stored.jobs import ManifestPhoto, ReferenceReport, ShardManifest
+from headcount.contract.stored.jobs import ManifestPhoto, ShardManifest
+from headcount.contract.stored.references import ReferenceReport
 from headcount.errors import FatalError
 from headcount.settings import Settings
 from headcount.storage import Store, open_store

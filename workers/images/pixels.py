@@ -1,0 +1,74 @@
+"""Pixels of any Pillow mode, converted to 8-bit RGB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from workers.models.base import Image
+
+WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
+"""Pictures above the first are converted in bands of the second, so that what the conversion takes
+does not grow with them."""
+
+
+def to_rgb(picture: Pillow.Image) -> Image:
+    """Convert any mode to 8-bit RGB: deep greys are scaled, not clipped; transparency is white."""
+    convert = _conversion_of(picture)
+    if picture.width * picture.height <= WHOLE_PIXELS:
+        return np.asarray(convert(picture))
+    whole = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top, band in _bands(picture):
+        whole[top : top + band.height] = np.asarray(convert(band))
+    return whole
+
+
+def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Image]:
+    if picture.mode.startswith("I;16"):
+        return _high_bytes
+    if picture.mode.startswith(("I", "F")):
+        low, high = _extremes(picture)
+        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high)).convert("RGB")
+    if picture.has_transparency_data:
+        return _on_white
+    return lambda band: band if band.mode == "RGB" else band.convert("RGB")
+
+
+def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
+    """Cut the picture into bands of whole rows, each with its top row's number."""
+    rows = max(1, BAND_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        yield top, picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+
+
+def _high_bytes(band: Pillow.Image) -> Pillow.Image:
+    return Pillow.fromarray((np.asarray(band) >> 8).astype(np.uint8)).convert("RGB")
+
+
+def _on_white(band: Pillow.Image) -> Pillow.Image:
+    layer = band.convert("RGBA")
+    return Pillow.alpha_composite(Pillow.new("RGBA", layer.size, "white"), layer).convert("RGB")
+
+
+def _values(band: Pillow.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(band, np.float64))
+
+
+def _extremes(picture: Pillow.Image) -> tuple[float, float]:
+    ends = [
+        (values.min(), values.max()) for _, band in _bands(picture) for values in [_values(band)]
+    ]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+
+
+def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    """Scale deep greys to 0..255: by the depth that their extremes fit, or by these extremes."""
+    if low >= 0 and high <= 255:
+        top = 1.0 if 0 < high <= 1 else 255.0
+        return (values * (255.0 / top)).astype(np.uint8)
+    if low >= 0 and high <= 65535:
+        return (values / 257.0).astype(np.uint8)
+    return ((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)
