@@ -197,6 +197,28 @@ def stored_turned(picture: Image, orientation: int, kind: str = "JPEG", **option
     return encoded(stored, kind, exif=exif.tobytes(), **options)  # pillow_heif wants bytes
 
 
+def turned_by_exif(
+    stored: Pillow.Image, orientation: int, kind: str, box: int | None = None, artist: str = ""
+) -> bytes:
+    """A HEIC or AVIF whose EXIF says ``orientation``, whatever its boxes say: ``box``, or nothing.
+
+    Encoders make boxes of EXIF, so it gets its tag after them. Converters write such files.
+    """
+    exif = Pillow.Exif()
+    exif[_UNUSED_TAG] = orientation
+    if box is not None:
+        exif[0x0112] = box
+    if artist:
+        exif[0x013B] = artist
+    data = encoded(stored, kind, exif=exif.tobytes())
+    unused, used, none = (struct.pack(">HHI", tag, 3, 1) for tag in (_UNUSED_TAG, 0x0112, 0x0111))
+    assert data.count(unused) == 1
+    return data.replace(used, none).replace(unused, used)
+
+
+_UNUSED_TAG = 0x0113
+
+
 def claiming_png(width: int, height: int) -> bytes:
     """A PNG of about a hundred bytes whose header claims these sizes."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

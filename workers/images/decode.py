@@ -202,7 +202,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
 
 def _reason(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0]
-    if "truncated" in text.lower() or "premature" in text.lower():
+    if any(word in text.lower() for word in ("truncated", "premature", "end of file")):
         return "truncated file"
     return f"damaged: {text or type(error).__name__}"[:120]
 
