@@ -198,7 +198,12 @@ def stored_turned(picture: Image, orientation: int, kind: str = "JPEG", **option
 
 
 def turned_by_exif(
-    stored: Pillow.Image, orientation: int, kind: str, box: int | None = None, artist: str = ""
+    stored: Pillow.Image,
+    orientation: int,
+    kind: str,
+    box: int | None = None,
+    artist: str = "",
+    **options: object,
 ) -> bytes:
     """A HEIC or AVIF whose EXIF says ``orientation``, whatever its boxes say: ``box``, or nothing.
 
@@ -210,7 +215,7 @@ def turned_by_exif(
         exif[0x0112] = box
     if artist:
         exif[0x013B] = artist
-    data = encoded(stored, kind, exif=exif.tobytes())
+    data = encoded(stored, kind, exif=exif.tobytes(), **options)
     unused, used, none = (struct.pack(">HHI", tag, 3, 1) for tag in (_UNUSED_TAG, 0x0112, 0x0111))
     assert data.count(unused) == 1
     return data.replace(used, none).replace(unused, used)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from workers.images.turns import turned_further
+
 MAX_STEPS = 200_000
 """Most numbers read of one file. A phone's file of 200 tiles has about 4,000, and libheif takes
 1,000 items at most."""
@@ -22,14 +24,16 @@ _SEQUENCES = frozenset((b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs"))
 """Brands of files whose decoders show a track's first picture rather than the primary item."""
 _MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7)
 """The EXIF orientation that does what 1 to 8 do and then changes left and right."""
-_TURNED = (0, 8, 7, 6, 5, 2, 1, 4, 3)
-"""The EXIF orientation that does what 1 to 8 do and then turns by a quarter anticlockwise."""
 
 
 class Tiles(NamedTuple):
-    """A grid: its tiles' item numbers, row by row, columns, and the pixels of each tile."""
+    """A grid: its tiles' item numbers, row by row, columns, and the pixels of each tile.
+
+    ``hidden_at`` is the place of the byte that hides each of them.
+    """
 
     items: tuple[int, ...]
+    hidden_at: tuple[int, ...]
     columns: int
     width: int
     height: int
@@ -62,10 +66,13 @@ def read_boxes(data: bytes) -> Boxes | None:
         return None
 
 
-def as_primary(data: bytes, boxes: Boxes, item: int) -> bytes:
-    """The same file with another primary item, by which a decoder shows this one alone."""
+def as_primary(data: bytes, boxes: Boxes, tiles: Tiles, number: int) -> bytes:
+    """The same file with one of its tiles as primary item, so that a decoder shows it alone."""
     at, length = boxes.primary_at
-    return data[:at] + item.to_bytes(length) + data[at + length :]
+    changed = bytearray(data)
+    changed[at : at + length] = tiles.items[number].to_bytes(length)
+    changed[tiles.hidden_at[number]] &= 0xFE
+    return bytes(changed)
 
 
 class _UnreadableError(Exception):
@@ -126,6 +133,7 @@ class _Meta:
     primary: int = 0
     primary_at: tuple[int, int] = (0, 0)
     kinds: dict[int, bytes] = field(default_factory=dict)
+    hidden_at: dict[int, int] = field(default_factory=dict)
     made_of: dict[int, tuple[int, ...]] = field(default_factory=dict)
     describes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     properties: list[_Box] = field(default_factory=list)
@@ -172,9 +180,10 @@ def _read_kinds(meta: _Meta, reader: _Reader) -> None:
         entry = reader.inside(box)
         version = entry.head()[0]
         if version >= 2:
+            hidden_at = entry.at - 1
             item = entry.number(2 if version == 2 else 4)
             entry.number(2)  # protection
-            meta.kinds[item] = entry.bytes(4)
+            meta.kinds[item], meta.hidden_at[item] = entry.bytes(4), hidden_at
 
 
 def _read_references(meta: _Meta, reader: _Reader) -> None:
@@ -272,11 +281,8 @@ def _properties_of(meta: _Meta, item: int) -> Iterator[_Box]:
 def _turned(orientation: int, kind: bytes, value: int) -> int:
     """The orientation after one more box: a turn by quarters, or a mirror along an axis."""
     if kind == b"irot":
-        for _ in range(value & 3):
-            orientation = _TURNED[orientation]
-        return orientation
-    mirrored = _MIRRORED[orientation]
-    return mirrored if value & 1 else _TURNED[_TURNED[mirrored]]
+        return turned_further(orientation, value & 3)
+    return turned_further(_MIRRORED[orientation], 0 if value & 1 else 2)
 
 
 def _lacking(reader: _Reader, meta: _Meta) -> str | None:
@@ -328,8 +334,9 @@ def _tiles_of(reader: _Reader, meta: _Meta) -> Tiles | None:
         return None
     head = _bytes_of(reader, meta, meta.primary)[:4]
     sizes = [box for box in _properties_of(meta, items[0]) if box.kind == b"ispe"]
-    if len(head) < 4 or not sizes:
+    places = tuple(meta.hidden_at[item] for item in items if item in meta.hidden_at)
+    if len(head) < 4 or not sizes or len(places) < len(items):
         return None
     size = reader.inside(sizes[0])
     size.head()
-    return Tiles(items, head[3] + 1, size.number(4), size.number(4))
+    return Tiles(items, places, head[3] + 1, size.number(4), size.number(4))

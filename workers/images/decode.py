@@ -37,7 +37,7 @@ from workers.images.turns import quarters_between, rotated, turned_further
 from workers.models.base import Image
 
 FORMATS = (
-    *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF"),
+    *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "HEIF"),
     *("PPM", "JPEG2000"),
 )
 """Formats that Pillow may read. Those that run other programs, or are no photos, are left out."""
