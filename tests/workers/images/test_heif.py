@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +125,21 @@ def test_a_tile_is_shown_alone_as_the_primary_item() -> None:
     assert boxes.tiles is not None
     alone = decoded(as_primary(data, boxes, boxes.tiles, 5)).image
     assert np.array_equal(alone, decoded(data).image[SIDE : 2 * SIDE, SIDE : 2 * SIDE])
+
+
+def test_another_build_of_the_decoder_is_taken_where_pi_heif_is_not(tmp_path: Path) -> None:
+    (tmp_path / "photo.heic").write_bytes(tiles())
+    program = (
+        "import sys, pathlib; sys.modules['pi_heif'] = None\n"
+        "from workers.images.decode import decode\n"
+        f"data = pathlib.Path({str(tmp_path / 'photo.heic')!r}).read_bytes()\n"
+        "print(decode(data, max_pixels=10**6, min_long_side=0).width)\n"
+        "print(sys.modules['workers.images.heif'].decoder.__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.stdout.split() == [str(4 * SIDE), "pillow_heif"], done.stderr
 
 
 def test_an_avif_is_read_by_pillow_and_a_heic_by_the_decoder_of_heic() -> None:
