@@ -119,6 +119,17 @@ def test_exif_that_would_turn_the_picture_must_be_there() -> None:
     assert lacks(boxed) is None
 
 
+@pytest.mark.parametrize(("described", "expected"), [(1, b"MM\0*abcd"), (3, b"")])
+def test_the_exif_of_the_primary_item_is_given(described: int, expected: bytes) -> None:
+    kinds, exif = {1: b"hvc1", 2: b"Exif", 3: b"hvc1"}, b"\0\0\0\2..MM\0*abcd"
+    references = [(b"cdsc", 2, described)]
+    size = len(heic(owned={}, kinds=kinds, references=references, places={2: (0, 0)}))
+    places = {2: (size, len(exif))}
+    found = read_boxes(heic(owned={}, kinds=kinds, references=references, places=places) + exif)
+    assert found is not None
+    assert found.exif == expected
+
+
 def test_a_file_that_ends_within_its_tables_is_truncated() -> None:
     data = heic(owned={1: []})
     assert {lacks(data[:end]) for end in range(26, len(data))} == {"truncated file"}

@@ -23,6 +23,9 @@ XMP = (
     'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
 )
 
+ARTIST = b"Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x3b\0\2\0\0\0\4Ann\0\0\0\0\0"
+"""EXIF of one tag, the photographer's name."""
+
 
 def marked() -> Image:
     picture = np.full((120, 200, 3), 20, np.uint8)
@@ -90,17 +93,19 @@ def test_letters_of_a_box_in_a_name_are_no_box(kind: str, artist: str) -> None:
     assert is_right(decoded(data), 6)
 
 
+@pytest.mark.parametrize("exif", [b"", ARTIST], ids=["no EXIF", "EXIF without orientation"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_xmp_alone_turns_nothing(kind: str) -> None:
+def test_xmp_alone_turns_nothing(kind: str, exif: bytes) -> None:
     stored = turned(marked(), 1)
+    also = {"exif": exif} if exif and kind != "TIFF" else {}
     text = PngInfo()
     text.add_itxt("XML:com.adobe.xmp", XMP)
     ways = {"TIFF": {"tiffinfo": {700: XMP.encode()}}, "PNG": {"pnginfo": text}}
     if kind == "HEIF":  # its encoder would make a box of it
-        plain = encoded(stored, kind, xmp=XMP.replace('"6"', '"1"').encode())
+        plain = encoded(stored, kind, xmp=XMP.replace('"6"', '"1"').encode(), **also)
         data = plain.replace(b'tiff:Orientation="1"', b'tiff:Orientation="6"')
     else:
-        data = encoded(stored, kind, **ways.get(kind, {"xmp": XMP.encode()}))
+        data = encoded(stored, kind, **ways.get(kind, {"xmp": XMP.encode()}), **also)
     assert b'tiff:Orientation="6"' in data
     assert is_right(decoded(data), 1)
 
