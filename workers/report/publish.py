@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from headcount.collections.leftovers import left_out_lines
 from headcount.contract import results
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.references import ReferenceReport
@@ -53,11 +54,13 @@ def publish(
     seconds: Mapping[str, float],
     references: Iterable[ReferenceReport],
     references_forgotten: int,
+    references_left_out: Mapping[str, int] = MappingProxyType({}),
     look_alikes: Iterable[tuple[str, str, float]] = (),  # names, and their cosine
 ) -> dict[str, int]:
     """Write the annotated photos and the report; the numbers of photos, clusters, people shown.
 
-    ``references`` are this job's reports, ``references_forgotten`` were passed over.
+    ``references`` are this job's reports, ``references_forgotten`` were passed over, and
+    ``references_left_out`` are files of the people folder that are no references, by rule.
     """
     chosen = choose_photos(result, sources.spec.annotate)
     clusters, unmet = choose_clusters(result), missing_view(result.expected)
@@ -89,6 +92,9 @@ def publish(
         expected_forgotten=result.expected_forgotten,
         look_alikes=tuple(look_alikes),
         older_reading=result.older_reading,
+        left_out=tuple(
+            left_out_lines({**result.left_out, "references_left_out": references_left_out})
+        ),
         left=result.left,
         sample_of=result.sample_of,
     )

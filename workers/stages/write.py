@@ -20,7 +20,7 @@ from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
 from headcount.contract.record import find_record, now, read_record
-from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, TableFormat
+from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, PlanRecord, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
@@ -77,7 +77,10 @@ def write_run(
         run = _keep(unit, tables, before, assignments, run, look=look)
     cut = find_record(unit.store, unit.keys.cut, CutRecord)
     return replace(
-        run, formats_removed=tuple(sorted(tables.removed)), left=cut.photos if cut else 0
+        run,
+        formats_removed=tuple(sorted(tables.removed)),
+        plan=find_record(unit.store, unit.keys.plan, PlanRecord),
+        left=cut.photos if cut else 0,
     )
 
 
@@ -261,6 +264,7 @@ def summary(
         **({} if run.sample_of is None else {"sample_of": run.sample_of}),
         "photos": run.photos,
         "left": run.left,
+        **run.left_out,
         "outcomes": run.outcomes,
         "older_reading": run.older_reading,
         "kept": kept,
@@ -296,6 +300,7 @@ def _of_references(prepared: DoneMarker) -> dict[str, Any]:
     """What became of references, and the reading that they were read with."""
     return {
         "references_forgotten": prepared.counts.get("forgotten_references", 0),
+        "references_left_out": prepared.left_out,
         "references_reread": prepared.counts.get("reread_references", 0),
         "references_older": prepared.counts.get("older_references", 0),
         "reading": prepared.reading,
