@@ -5,13 +5,16 @@ Everything streams: the listing and the archive's photos, both in key order, are
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from urllib.parse import unquote
 
 import pyarrow as pa
 
 from headcount.collections import counts_as_photo, open_collection
+from headcount.collections.indexed import said_taken
 from headcount.collections.leftovers import left_out_line
 from headcount.collections.photos import collection_id
 from headcount.collections.places import Kind, kind_of
@@ -56,14 +59,20 @@ def retried(
     outcomes: Collection[Outcome],
     tally: Tally,
     settled: Settled = ignore,
+    taken: Callable[[str], str] = lambda _: "",
 ) -> Iterator[tuple[State, ObjectInfo]]:
-    """Yield each photo of the archive: changed if it has one of ``outcomes``, else known."""
+    """Yield each photo of the archive: changed if it has one of ``outcomes``, else known.
+
+    ``taken`` gives what a list says of when the photo of a key was taken.
+    """
     for have in known:
         tally.bytes += have.info.size
         again = have.outcome in outcomes
         if not again:
             settled(have)
-        yield (State.CHANGED if again else State.KNOWN), have.info
+            yield State.KNOWN, have.info
+        else:
+            yield State.CHANGED, replace(have.info, taken=taken(have.info.key))
 
 
 def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
@@ -177,9 +186,9 @@ def states_of(
 ) -> Iterator[tuple[State, ObjectInfo]]:
     """Yield each photo of the job's collection with its state; count other objects in ``tally``."""
     known = _known(store, spec, s3, pack_id or pack_id_of(store, spec))
-    if spec.retries:
-        return retried(known, spec.retries, tally, settled)
     collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
+    if spec.retries:
+        return retried(known, spec.retries, tally, settled, partial(said_taken, collection))
     return compare(_photos_of(collection, spec, tally), known, spec.profile, settled)
 
 
