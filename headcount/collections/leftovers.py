@@ -75,8 +75,8 @@ RULES = (
 )
 """Rules of what is left out by default; the first that applies counts."""
 
-ANNOTATED = "annotated copies of headcount"
-RESULTS = "results and archives of headcount"
+ANNOTATED = "annotated by headcount"
+RESULTS = "written by headcount"
 EXCLUDED = "--exclude"
 IGNORE_FILE = ".headcountignore"
 
@@ -126,8 +126,10 @@ def left_out_line(numbers: Mapping[str, int]) -> str:
 
 def _words(rule: str) -> str:
     """The words for a rule after the number of its files."""
-    if rule in (ANNOTATED, RESULTS, HIDDEN_FILES):
+    if rule in (ANNOTATED, RESULTS):
         return rule
+    if rule == HIDDEN_FILES:
+        return "hidden"
     if rule in (EXCLUDED, IGNORE_FILE):
         return f"by {rule}"
     of_files = any(one.name == rule and one.files for one in RULES)

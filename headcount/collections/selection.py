@@ -84,14 +84,15 @@ class Selection:
         return counts
 
     def _rule(self, key: str) -> str | None:
-        """The rule by which a key is left out."""
+        """The rule by which a key is left out: of several, that about leftovers is told."""
         if self._include.says(key):
             return None
+        ignored = self._ignore.says(key) if self._ignore else None
+        assumed = not self._listed and ignored is not False
+        if assumed and (leftover := leftover_rule(key)):
+            return leftover
         if self._exclude.says(key):
             return EXCLUDED
-        if self._listed:
-            return None
-        ignored = self._ignore.says(key) if self._ignore else None
-        if ignored is not None:
-            return IGNORE_FILE if ignored else None
-        return leftover_rule(key) or self._own.rule(key)
+        if ignored:
+            return IGNORE_FILE
+        return self._own.rule(key) if assumed else None

@@ -98,7 +98,7 @@ def test_the_line_says_the_most_first_and_what_lets_them_in() -> None:
         "references_left_out": {"#recycle": 1},
     }
     assert left_out_lines(found) == [
-        "1,206 files left out: 1,200 in @eaDir, 3 named ._*, 2 by --exclude, 1 hidden files; "
+        "1,206 files left out: 1,200 in @eaDir, 3 named ._*, 2 by --exclude, 1 hidden; "
         "--include lets them in",
         "5 image files of a kind that headcount does not read: 4 .jxl, 1 .psd; "
         "--all-objects tries them",

@@ -25,7 +25,7 @@ def test_annotated_copies_are_known_beside_pictures_of_somebody_s_own() -> None:
     store.put("old/annotated/own.jpg", b"\xff\xd8 no mark")
     store.put("old/a.jpg", COPY)
     found = rules(store)
-    assert found["old/annotated/a.jpg.jpg"] == "annotated copies of headcount"
+    assert found["old/annotated/a.jpg.jpg"] == "annotated by headcount"
     assert found["old/annotated/own.jpg"] is None
     assert found["old/a.jpg"] is None
 
@@ -38,9 +38,9 @@ def test_results_in_the_root_are_known_by_the_marks_of_their_tables() -> None:
     store.put("report/index.html", b"x")
     store.put("a.jpg", b"x")
     found = rules(store)
-    assert found["annotated/deep/a.jpg.jpg"] == "annotated copies of headcount"
+    assert found["annotated/deep/a.jpg.jpg"] == "annotated by headcount"
     for key in ("photos.parquet", "report/index.html", MARKS):
-        assert found[key] == "results and archives of headcount"
+        assert found[key] == "written by headcount"
     assert found["a.jpg"] is None
 
 
@@ -64,9 +64,9 @@ def test_an_archive_below_the_folder_is_known_by_its_record() -> None:
     found = rules(store)
     assert found.pop("old/archive/holiday/a.jpg") is None
     assert found.pop("old/archive/jobs/j1/results/annotated/a.jpg.jpg") == (
-        "annotated copies of headcount"
+        "annotated by headcount"
     )
-    assert set(found.values()) == {"results and archives of headcount"}
+    assert set(found.values()) == {"written by headcount"}
 
 
 def test_a_place_is_asked_for_its_marks_once() -> None:
