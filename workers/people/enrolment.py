@@ -56,11 +56,10 @@ def enrol_people(
     """Bring the gallery in step with the people folder; references from elsewhere stay.
 
     New and changed references are embedded by ``enrol`` and pass the ``gate``, those gone from the
-    folder are withdrawn.
+    folder are withdrawn. What is no reference is counted in ``left_out``.
     Returns the report on each, and the number of references of forgotten people, which are passed
     over. Raises FatalError, and changes nothing, if no reference can be used. ``confirm`` raises
     if nothing may be written any more; ``progress`` is called after each embedded reference.
-    What is no reference is counted in ``left_out``.
     """
     references = list(references_in(source, left_out))
     if not references:

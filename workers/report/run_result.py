@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.contract.stored.jobs import PlanRecord, TableFormat
+from headcount.contract.stored.jobs import TableFormat
 from headcount.rosters.read import EVERY
 from headcount.rosters.statuses import MISSING, count_statuses
 from workers.people.gallery import Gallery
@@ -40,8 +40,8 @@ class RunResult:
     """Formats in which the run before wrote tables, and this one does not: they were removed."""
     older_reading: int = 0
     """Photos of the collection that were read by an older reading than this build's."""
-    plan: PlanRecord | None = None
-    """Counts of the job's planning, and of what it left out."""
+    left_out: dict[str, Any] = field(default_factory=dict)
+    """Numbers of objects that are no photos, and of those that are no references; see summary."""
     left: int = 0
     """Photos that the job leaves to the next one, since its budget was spent."""
 
@@ -49,12 +49,6 @@ class RunResult:
     def photos(self) -> int:
         """Number of photos of the collection, or of a first look."""
         return sum(self.outcomes.values())
-
-    @property
-    def left_out(self) -> dict[str, Any]:
-        """Numbers of objects of the collection that are no photos of it, for the summary."""
-        told = {"other_objects": 0, "other_suffixes": {}, "left_out": {}}
-        return told if self.plan is None else self.plan.model_dump(include=set(told))
 
     @property
     def unnamed(self) -> pa.Table:

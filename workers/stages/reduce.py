@@ -261,7 +261,6 @@ def _publish(
         seconds=seconds,
         references=inputs.prepared.references,
         references_forgotten=inputs.references_forgotten,
-        references_left_out=inputs.prepared.left_out,
         look_alikes=[(*pair.names, pair.similarity) for pair in inputs.look_alikes],
     )
 

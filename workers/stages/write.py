@@ -19,6 +19,7 @@ from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
+from headcount.contract.layout import PREPARE
 from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, PlanRecord, TableFormat
 from headcount.contract.vocabulary import PROCESSED
@@ -79,9 +80,18 @@ def write_run(
     return replace(
         run,
         formats_removed=tuple(sorted(tables.removed)),
-        plan=find_record(unit.store, unit.keys.plan, PlanRecord),
+        left_out=_left_out(unit),
         left=cut.photos if cut else 0,
     )
+
+
+def _left_out(unit: Unit) -> dict[str, Any]:
+    """What the job's planning and its first unit left out, and what planning let alone."""
+    told: dict[str, Any] = {"other_objects": 0, "other_suffixes": {}, "left_out": {}}
+    if plan := find_record(unit.store, unit.keys.plan, PlanRecord):
+        told = plan.model_dump(include=set(told))
+    prepared = find_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
+    return {**told, "references_left_out": prepared.left_out if prepared else {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +310,6 @@ def _of_references(prepared: DoneMarker) -> dict[str, Any]:
     """What became of references, and the reading that they were read with."""
     return {
         "references_forgotten": prepared.counts.get("forgotten_references", 0),
-        "references_left_out": prepared.left_out,
         "references_reread": prepared.counts.get("reread_references", 0),
         "references_older": prepared.counts.get("older_references", 0),
         "reading": prepared.reading,
