@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 PHOTO_SUFFIXES = frozenset(
     f".{name}"
     for name in (
@@ -39,7 +37,8 @@ Raw files of 3FR, IIQ, ERF, MEF and others are TIFF in form; no file of theirs w
 
 def suffix_of(key: str) -> str:
     """The suffix of a key in lower case, with its dot; empty where there is none."""
-    return PurePosixPath(key).suffix.lower()
+    before, _, suffix = key.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if before and suffix else ""
 
 
 def is_photo(key: str) -> bool:

@@ -37,4 +37,5 @@ def test_images_of_other_kinds_are_no_photos_and_are_known_as_images(name: str) 
 def test_a_suffix_is_in_one_of_the_lists_at_most() -> None:
     assert not PHOTO_SUFFIXES & OTHER_SUFFIXES
     assert all(s.startswith(".") and s == s.lower() for s in PHOTO_SUFFIXES | OTHER_SUFFIXES)
-    assert suffix_of("a.b/c") == ""
+    cases = {"a.b/c": "", "a/.jpg": "", "a.": "", "a.b.JPG": ".jpg", "a/..jpg": ".jpg", "": ""}
+    assert {key: suffix_of(key) for key in cases} == cases
