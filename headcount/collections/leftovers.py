@@ -109,7 +109,8 @@ def leftover_rule(key: str) -> str | None:
 
 @lru_cache(maxsize=64)  # a listing goes from folder to folder
 def _rule_of_folder(folder: str) -> str | None:
-    return _rule(_FOLDERS.search(folder.lower()))
+    parts = (part for part in folder.lower().split("/") if part not in (".", ".."))
+    return _rule(_FOLDERS.search("/".join(parts)))
 
 
 def _rule(found: re.Match[str] | None) -> str | None:

@@ -67,6 +67,8 @@ PHOTOS = (
     "Recycler von 1990/a.jpg",
     "lost+found 2/a.jpg",
     "a.b/c..jpg",
+    "../../leads-out.jpg",
+    "./a.jpg",
 )
 
 
