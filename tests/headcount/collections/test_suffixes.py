@@ -1,6 +1,10 @@
 """Suffixes of photos, and of images of other kinds."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from headcount.collections.suffixes import (
     OTHER_SUFFIXES,
@@ -9,6 +13,37 @@ from headcount.collections.suffixes import (
     is_photo,
     suffix_of,
 )
+from workers.images.decode import decode
+
+WRITTEN = {
+    "jp2": ("JPEG2000", "RGB"),
+    "jpx": ("JPEG2000", "RGB"),
+    "j2k": ("JPEG2000", "RGB"),
+    "j2c": ("JPEG2000", "RGB"),
+    "jpc": ("JPEG2000", "L"),
+    "dib": ("DIB", "RGB"),
+    "ppm": ("PPM", "RGB"),
+    "pnm": ("PPM", "RGB"),
+    "pgm": ("PPM", "L"),
+    "pbm": ("PPM", "1"),
+    "mpo": ("MPO", "RGB"),
+    "jfi": ("JPEG", "RGB"),
+}
+"""The format in which Pillow writes a file of a suffix, and the mode of its pixels."""
+
+
+@pytest.mark.parametrize("suffix", WRITTEN)
+def test_a_file_of_a_suffix_that_counts_is_read_right(suffix: str) -> None:
+    kind, mode = WRITTEN[suffix]
+    assert is_photo(f"a.{suffix}")
+    pixels = np.zeros((32, 48, 3), np.uint8)
+    pixels[:, :24] = 255
+    file = io.BytesIO()
+    more = {"no_jp2": True} if suffix in ("j2k", "j2c", "jpc") else {}
+    Image.fromarray(pixels).convert(mode).save(file, kind, **more)
+    found = decode(file.getvalue(), max_pixels=10**6, min_long_side=0)
+    assert found.image.shape == (32, 48, 3)
+    assert np.abs(found.image.astype(int) - pixels).mean() < 2
 
 
 def test_photos_are_told_by_their_suffix_in_any_case() -> None:
