@@ -146,7 +146,7 @@ def _check_people(spec: JobSpec, s3: S3Settings) -> None:
         return
     people = open_store(spec.people, s3)
     people.check()
-    if not list(islice(references_in(people.list()), 1)):
+    if not list(islice(references_in(people), 1)):
         raise FatalError(
             f"no people found in {people.uri}: expected one folder per person with photos in it, "
             "or photos named after the person (NAME.jpg)"

@@ -177,6 +177,8 @@ class Report:
     """Pairs of photo and person that were passed over for the same reason."""
     older_reading: int = 0
     """Photos of the collection of an older reading than this build's."""
+    left_out: tuple[str, ...] = ()
+    """Sentences about files that were left out, of the collection and of the people folder."""
     left: int = 0
     """Photos that the job leaves to the next one, since its budget was spent."""
     sample_of: int | None = None

@@ -220,6 +220,9 @@ class DoneMarker(Record):
         (), description="photos out of reach, whose rows in the archive stay as they are"
     )
     counts: dict[str, int] = Field({})
+    left_out: dict[str, int] = Field(
+        {}, description="image files of the people folder that are no references, by rule"
+    )
     reading: int = Field(FIRST, description="that of the worker's build")
 
 

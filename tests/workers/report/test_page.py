@@ -380,6 +380,12 @@ def test_people_whose_references_are_alike_are_told_by_name() -> None:
     assert "as alike as two photos" not in render(FULL)
 
 
+def test_files_that_were_left_out_are_told() -> None:
+    assert "left out" not in words(render(FULL))
+    page = words(render(replace(FULL, left_out=("2 files left out: 2 in <eaDir>", "3 of a kind"))))
+    assert "2 files left out: 2 in <eaDir>. 3 of a kind." in page
+
+
 def test_photos_of_an_older_reading_are_told_with_the_option_that_mends_it() -> None:
     assert "older version" not in words(render(FULL))
     page = render(replace(FULL, older_reading=1_200))
