@@ -32,7 +32,7 @@ from workers.images.raw import Preview, find_preview
 from workers.images.tiff import check_page, pixels_of
 from workers.images.tiff_page import Page, main_page
 from workers.images.turns import quarters_between, rotated, turned_further
-from workers.images.unread import unread
+from workers.images.unread import rare_kind, unread
 from workers.models.base import Image
 
 FORMATS = (
@@ -175,7 +175,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
     """
     if not data:
         raise PhotoError(Outcome.UNREADABLE, "empty file")
-    page = None
+    page, shown = None, data
     try:
         preview = find_preview(data)
         shown = preview.data if preview else data
@@ -192,22 +192,22 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
             small = picture.width * picture.height <= whole_up_to
             return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
     except UnidentifiedImageError as error:
-        raise unread(page) from error
+        raise unread(shown, page) from error
     except PhotoError:
         raise
     except MemoryError as error:
         raise PhotoError(Outcome.CRASHED, "too little memory to decode it") from error
     except Exception as error:  # struct.error, zlib.error, ...: decoders have no common error
-        if page is not None and not page.known:
-            raise unread(page) from error
-        raise PhotoError(Outcome.UNREADABLE, _reason(error)) from error
+        raise _fault(error, shown, page) from error
 
 
-def _reason(error: BaseException) -> str:
+def _fault(error: BaseException, data: bytes, page: Page | None) -> PhotoError:
     text = str(error).strip().split("\n")[0]
     if "truncated" in text.lower() or "premature" in text.lower():
-        return "truncated file"
-    return f"damaged: {text or type(error).__name__}"[:120]
+        return PhotoError(Outcome.UNREADABLE, "truncated file")
+    if rare_kind(data) if page is None else not page.known:
+        return unread(data, page)
+    return PhotoError(Outcome.UNREADABLE, f"damaged: {text or type(error).__name__}"[:120])
 
 
 def _decoded(picture: Pillow.Image, data: bytes, max_pixels: int, min_long_side: int) -> Decoded:

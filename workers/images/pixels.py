@@ -32,9 +32,14 @@ def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Ima
     if picture.mode.startswith(("I", "F")):
         low, high = depth_of(*_extremes(picture))
         return lambda band: Pillow.fromarray(scaled(_values(band), low, high)).convert("RGB")
-    if picture.has_transparency_data:
+    if picture.has_transparency_data and not _is_unused(picture):
         return _on_white
     return lambda band: band if band.mode == "RGB" else band.convert("RGB")
+
+
+def _is_unused(picture: Pillow.Image) -> bool:
+    """Whether a BMP's fourth channel is empty: most writers mean no transparency by it."""
+    return picture.format in ("BMP", "DIB") and picture.getextrema()[-1] == (0, 0)
 
 
 def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:

@@ -62,6 +62,7 @@ BYTE_COMPRESSIONS = frozenset((1, 5, 8, 32773, 32946, 34925, 50000))
 """Those that pack any bytes, whatever the bytes mean."""
 _PICTURE_COMPRESSIONS = frozenset((2, 3, 4, 6, 7))
 """Those of pictures that Pillow's libtiff reads in every build: fax and JPEG."""
+_JPEGS = (6, 7)
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, LINEAR_RAW: 3}
 """Samples that make a colour; further ones are masks, transparency or infrared."""
@@ -124,7 +125,8 @@ class Page:
     @property
     def known(self) -> bool:
         """Whether a fault of the decoder is the file's, and not that its kind is not read."""
-        return self.compression in BYTE_COMPRESSIONS | _PICTURE_COMPRESSIONS
+        known = self.compression in BYTE_COMPRESSIONS | _PICTURE_COMPRESSIONS
+        return known and (self.bits == 8 or self.compression not in _JPEGS)
 
     def alone(self) -> bytes:
         """Give the file with this page as its first."""
