@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.models.base import Image
-
+Image = NDArray[np.uint8]
+"""H x W x 3, RGB."""
 WIDTH, HEIGHT = 151, 101
 """Odd, and no multiple of any tile's or block's side."""
 LOSSLESS, LOSSY = 2.0, 12.0

@@ -13,8 +13,17 @@ import pyvips
 import tifffile
 from numpy.typing import NDArray
 
-from benchmarks.formats.kinds import HEIGHT, LOSSY, WIDTH, Kind, grey, levels, of_levels, scene
-from workers.models.base import Image
+from benchmarks.formats.kinds import (
+    HEIGHT,
+    LOSSY,
+    WIDTH,
+    Image,
+    Kind,
+    grey,
+    levels,
+    of_levels,
+    scene,
+)
 
 Array = NDArray[Any]
 ORDERS = {"le": "<", "be": ">"}
@@ -142,7 +151,7 @@ def _palette(bits: int, options: dict[str, Any]) -> bytes:
 def _small_grey(bits: int, photometric: str, packing: str) -> bytes:
     picture = pyvips.Image.new_from_array(of_levels(1 << bits)[..., 0])
     white = photometric == "miniswhite"
-    how = {"bitdepth": bits, "miniswhite": white, "compression": packing}
+    how = {"bitdepth": bits, "miniswhite": white, "compression": packing, "predictor": "none"}
     return bytes(picture.cast("uchar").tiffsave_buffer(**how))
 
 
@@ -163,6 +172,7 @@ def tiffs() -> Iterator[Kind]:
     yield from _with_more()
     yield from _indexed()
     yield from _others()
+    yield from _pages()
 
 
 def _plain() -> Iterator[Kind]:
@@ -214,12 +224,49 @@ def _indexed() -> Iterator[Kind]:
         title = f"TIFF palette {bits} bits {order} {packing}"
         yield Kind(title, partial(_palette, bits, how), grey)
     for bits, shade in itertools.product((1, 2, 4), ("minisblack", "miniswhite")):
-        for packing in ("none", "lzw", "packbits", "deflate", "ccittfax4"):
+        for packing in ("none", "lzw", "packbits", "deflate", *(("ccittfax4",) * (bits == 1))):
             title = f"TIFF {shade} {bits} bits {packing}"
             write = partial(_small_grey, bits, shade, packing)
             yield Kind(title, write, partial(of_levels, 1 << bits))
     for bits in (10, 12, 14):
         yield Kind(f"TIFF grey {bits} bits packed", partial(_odd_depth, bits, {}), grey)
+
+
+def _with_thumbnail(subifds: bool, again: bool) -> bytes:
+    """A reduced page before the full one, which is the next page or one below it."""
+    file = io.BytesIO()
+    thumbnail = np.ascontiguousarray(scene()[::4, ::4])
+    with tifffile.TiffWriter(file) as tiff:
+        first = {"photometric": "rgb", "subfiletype": 1, "metadata": None}
+        tiff.write(thumbnail, **first, **({"subifds": 1 + again} if subifds else {}))
+        if again:
+            tiff.write(thumbnail, **first)
+        tiff.write(scene(), photometric="rgb", subfiletype=0, metadata=None)
+    return file.getvalue()
+
+
+def _scanners_dng(photometric: int, depth: str, below: bool) -> bytes:
+    """A DNG of plain colours, as scanner programs write it."""
+    file = io.BytesIO()
+    version = [(50706, 1, 4, (1, 4, 0, 0), True)]
+    how: dict[str, Any] = {"photometric": photometric, "planarconfig": "contig", "metadata": None}
+    with tifffile.TiffWriter(file) as tiff:
+        if below:
+            thumbnail = np.ascontiguousarray(scene()[::4, ::4])
+            first = {"photometric": "rgb", "subfiletype": 1, "subifds": 1, "metadata": None}
+            tiff.write(thumbnail, **first, extratags=version)
+        tiff.write(deepened(scene(), depth), **how, extratags=[] if below else version)
+    return file.getvalue()
+
+
+def _pages() -> Iterator[Kind]:
+    for subifds, again in itertools.product((False, True), (False, True)):
+        title = f"TIFF full page {'below' if subifds else 'after'} {1 + again} reduced"
+        yield Kind(title, partial(_with_thumbnail, subifds, again), scene)
+    for photometric, depth, below in itertools.product((2, 34892), ("u8", "u16"), (False, True)):
+        place = "below a thumbnail" if below else "alone"
+        title = f"DNG of a scanner, photometric {photometric}, {depth}, {place}"
+        yield Kind(title, partial(_scanners_dng, photometric, depth, below), scene)
 
 
 def _others() -> Iterator[Kind]:
