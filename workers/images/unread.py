@@ -46,6 +46,8 @@ _JPEG_PROCESSES = {
     0xF7: "JPEG-LS",
 }
 """Kinds of JPEG that few programs read, by their frame's marker (ITU-T T.81, B.1.1.3; T.87)."""
+_DEPTHS = range(2, 17)
+"""Bits per sample that some process allows; other numbers are damage."""
 
 
 def unread(data: bytes, page: Page | None) -> PhotoError:
@@ -85,7 +87,7 @@ def _rare_jpeg(data: bytes) -> str | None:
             process = _JPEG_PROCESSES.get(marker, "JPEG")
             depth = data[at + 4]
             if depth != 8:
-                return f"{depth}-bit {process}"
+                return f"{depth}-bit {process}" if depth in _DEPTHS else None
             return process if marker in _JPEG_PROCESSES else None
         at += 2 + struct.unpack_from(">H", data, at + 2)[0]
     return None
