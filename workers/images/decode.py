@@ -188,7 +188,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
         check_headers(shown, max_pixels)
         with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
             heed_exif(picture, data)
-            _heed_container(picture, preview)
+            _heed_container(picture, preview or page)
             small = picture.width * picture.height <= whole_up_to
             return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
     except UnidentifiedImageError as error:
@@ -271,10 +271,10 @@ def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
     return to_rgb(picture)
 
 
-def _heed_container(picture: Pillow.Image, preview: Preview | None) -> None:
-    """Give a preview the orientation of its RAW file, unless it has its own."""
-    if preview is not None and _ORIENTATION not in picture.getexif():
-        picture.getexif()[_ORIENTATION] = preview.orientation
+def _heed_container(picture: Pillow.Image, inner: Preview | Page | None) -> None:
+    """Give a preview or page the orientation of its file, unless it has its own."""
+    if inner is not None and _ORIENTATION not in picture.getexif():
+        picture.getexif()[_ORIENTATION] = inner.orientation
 
 
 def _orientation(picture: Pillow.Image) -> int:

@@ -12,7 +12,8 @@ from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
 from workers.images.directories import Directory, directories, is_tiff
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, LINEAR_RAW = 0, 1, 2, 3, 5, 6, 34892
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
+LINEAR_RAW = 34892
 PHOTOMETRICS = {
     WHITE_IS_ZERO: "grey",
     BLACK_IS_ZERO: "grey",
@@ -21,7 +22,7 @@ PHOTOMETRICS = {
     4: "mask",
     SEPARATED: "CMYK",
     YCBCR: "YCbCr",
-    8: "CIELab",
+    LAB: "CIELab",
     9: "ICCLab",
     10: "ITULab",
     32803: "colour filter array",
@@ -63,6 +64,7 @@ BYTE_COMPRESSIONS = frozenset((1, 5, 8, 32773, 32946, 34925, 50000))
 _PICTURE_COMPRESSIONS = frozenset((2, 3, 4, 6, 7))
 """Those of pictures that Pillow's libtiff reads in every build: fax and JPEG."""
 _JPEGS = (6, 7)
+_PILLOWS_COLOURS = (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, LAB)
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, LINEAR_RAW: 3}
 """Samples that make a colour; further ones are masks, transparency or infrared."""
@@ -116,7 +118,8 @@ class Page:
         if self.photometric not in _COLOURS:
             return True
         return (
-            self.bits in _PILLOWS_BITS.get(self.photometric, ())
+            262 in self.fields  # Pillow takes grey without it for white-is-zero
+            and self.bits in _PILLOWS_BITS.get(self.photometric, ())
             and self.samples == self.colours
             and self.number_format == UNSIGNED
             and not self.fields.data.startswith(b"MM\0+")
@@ -126,7 +129,8 @@ class Page:
     def known(self) -> bool:
         """Whether a fault of the decoder is the file's, and not that its kind is not read."""
         known = self.compression in BYTE_COMPRESSIONS | _PICTURE_COMPRESSIONS
-        return known and (self.bits == 8 or self.compression not in _JPEGS)
+        deep = self.compression in _JPEGS and self.bits != 8
+        return known and not deep and self.photometric in _PILLOWS_COLOURS
 
     def alone(self) -> bytes:
         """Give the file with this page as its first."""
@@ -170,18 +174,19 @@ def is_reduced(page: Directory) -> bool:
 def _page(fields: Directory, first: Directory) -> Page:
     compression, depths = fields.number(259, 1), fields.numbers(258) or [1]
     tile = (fields.number(322), fields.number(323)) if 322 in fields else None
+    samples, turn = fields.number(277, 1), fields.number(274, first.number(274, 1))
     page = Page(
         fields,
         width=fields.number(256),
         height=fields.number(257),
         bits=depths[0],
-        samples=fields.number(277, 1),
-        number_format=fields.number(339, UNSIGNED),
-        photometric=fields.number(262, BLACK_IS_ZERO),
+        samples=samples,
+        number_format=fields.number(339) or UNSIGNED,
+        photometric=fields.number(262, RGB if samples >= 3 else BLACK_IS_ZERO),
         compression=compression,
         separate=fields.number(284, 1) == 2,
         tile=tile,
-        orientation=fields.number(274, first.number(274, 1)),
+        orientation=turn if 1 <= turn <= 8 else 1,
     )
     if len(set(depths)) > 1 and compression in BYTE_COMPRESSIONS:
         reason = f"not supported: TIFF of {', '.join(map(str, depths[:8]))} bits"

@@ -272,6 +272,34 @@ def test_a_deep_page_is_turned_once(orientation: int) -> None:
     assert photo.stored == (stored.shape[1], stored.shape[0])
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_page_below_a_thumbnail_lies_as_its_file_says(depth: int) -> None:
+    stored = np.asarray(turned(scene(WIDTH, HEIGHT), 6))
+    full = Page(stored if depth == 8 else deep(stored))
+    thumbnail = Page(scene(9, 13), more=REDUCED | {274: (SHORT, [6])}, below=[full])
+    photo = decoded(tiff(thumbnail))
+    np.testing.assert_array_equal(photo.image, scene(WIDTH, HEIGHT))
+    assert (photo.width, photo.height, photo.orientation) == (WIDTH, HEIGHT, 6)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_an_orientation_that_means_nothing_leaves_a_page_as_it_is(depth: int) -> None:
+    values = noise(WIDTH, HEIGHT) if depth == 8 else deep(noise(WIDTH, HEIGHT))
+    photo = decoded(tiff(Page(values, more={274: (SHORT, [77])})))
+    assert (photo.width, photo.height, photo.orientation) == (WIDTH, HEIGHT, 1)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_page_that_does_not_say_what_its_samples_mean_is_grey_or_rgb(depth: int) -> None:
+    for values, picture in ((grey(), shown(grey())), (noise(WIDTH, HEIGHT),) * 2):
+        data = tiff(Page(values if depth == 8 else deep(values), BLACK_IS_ZERO))
+        silent = data.replace(
+            struct.pack("<HHI", 262, SHORT, 1), struct.pack("<HHI", 263, SHORT, 1)
+        )
+        assert silent != data
+        np.testing.assert_array_equal(decoded(silent).image, picture)
+
+
 # -- DNGs of plain colours ------------------------------------------------------------------------
 
 
