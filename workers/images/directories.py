@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 SUB_IFDS = 0x014A
-MAX_DIRECTORIES, MAX_FIELDS = 64, 512
-"""Directories looked at per file, and fields per directory; cameras and scanners write fewer than
-10 and 100, a directory stands for each page of a longer document."""
+MAX_DIRECTORIES, MAX_FIELDS, MAX_NUMBERS = 64, 512, 1 << 20
+"""Directories looked at per file, fields per directory, and numbers per field. Cameras and scanners
+write fewer than 10 and 100, and a directory for each page of a longer document; 250 million pixels
+in tiles of 16 x 16 are a million places. Of more numbers none is read."""
 
 _LETTERS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 18: "u8"}
 """Types of whole numbers, as numpy names them; 16 and 18 are BigTIFF's."""
@@ -31,14 +32,15 @@ class Directory:
     places: dict[int, tuple[int, int, int]] = field(repr=False)
     """Type, count and place of each field, by its tag."""
 
-    def numbers(self, tag: int) -> list[int]:
-        """Read a field of whole numbers; empty where there is none, or it lies out of the file."""
+    def numbers(self, tag: int, most: int = MAX_NUMBERS) -> list[int]:
+        """Read a field's first ``most`` whole numbers; none of one that lies out of the file."""
         kind, count, at = self.places.get(tag, (0, 0, 0))
         letters = _LETTERS.get(kind)
-        if letters is None or at + count * int(letters[1]) > len(self.data):
+        if letters is None or count > MAX_NUMBERS or at + count * int(letters[1]) > len(self.data):
             return []
-        found: list[int] = np.frombuffer(self.data, self.order + letters, count, at).tolist()
-        return found
+        found = np.frombuffer(self.data, self.order + letters, min(count, most), at)
+        listed: list[int] = found.tolist()
+        return listed
 
     def number(self, tag: int, default: int = 0) -> int:
         """Read the first whole number of a field."""
@@ -73,7 +75,7 @@ def directories(data: bytes, *, makers: tuple[bytes, ...] = ()) -> Iterator[Dire
         seen.add(offset)
         places, following = _places(data, offset, order, big=big)
         page = Directory(data, order, offset, places)
-        waiting[:0] = [*page.numbers(SUB_IFDS)[:MAX_DIRECTORIES], following]
+        waiting[:0] = [*page.numbers(SUB_IFDS, MAX_DIRECTORIES), following]
         yield page
 
 

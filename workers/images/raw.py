@@ -38,6 +38,8 @@ STAMP_SIDE = 640
 """Previews with a shorter long side, and less than half the sensor's, are stamps for a file
 browser: the faces of a group are a few pixels in them. A camera's own preview has 1,600 or more."""
 
+_MAX_PARTS = 1 << 15
+"""Tiles or strips looked at per page: a sensor of 100 million pixels has some thousand."""
 _MAX_MARKERS = 64
 _CANON_BOXES = 4096
 """A CR3's CMT1 box, which is a small TIFF, lies within so many bytes of its start."""
@@ -141,8 +143,8 @@ class _Parts:
 
     @staticmethod
     def _spans(page: Directory) -> list[tuple[int, int]]:
-        starts = page.numbers(_TILES) or page.numbers(_STRIPS)
-        sizes = page.numbers(_TILE_SIZES) or page.numbers(_STRIP_SIZES)
+        starts = page.numbers(_TILES, _MAX_PARTS) or page.numbers(_STRIPS, _MAX_PARTS)
+        sizes = page.numbers(_TILE_SIZES, _MAX_PARTS) or page.numbers(_STRIP_SIZES, _MAX_PARTS)
         alone = len(starts) == 1 and not _holds_sensor_data(page)
         return [] if alone else list(zip(starts, sizes, strict=False))
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from headcount.contract.vocabulary import Outcome
+from headcount.errors import PhotoError
 from workers.images.limits import check_size, check_tiles
 from workers.images.pixels import depth_of
 from workers.images.tiff_bytes import bands, grid_of
@@ -24,8 +26,10 @@ from workers.images.tiff_samples import (
 )
 from workers.models.base import Image
 
-BAND_PIXELS = 1_000_000
-"""Pixels whose samples are converted at a time."""
+BAND_SAMPLES = 3_000_000
+"""Samples that are converted at a time, or those of one row."""
+MAX_WIDTH = 1_000_000
+"""Most pixels of a row of a page that is read here, since whole rows are converted."""
 
 
 def check_page(page: Page, max_pixels: int) -> None:
@@ -40,6 +44,8 @@ def check_page(page: Page, max_pixels: int) -> None:
 def pixels_of(page: Page) -> Image:
     """Read a page that Pillow does not read right, as it is stored, in 8-bit RGB."""
     require_readable(page)
+    if page.width > MAX_WIDTH:
+        raise PhotoError(Outcome.UNREADABLE, f"a TIFF whose rows have {page.width:,} pixels")
     scale = _scale(page)
     whole = np.empty((page.height, page.width, 3), np.uint8)
     for top, samples in _bands(page):
@@ -50,7 +56,7 @@ def pixels_of(page: Page) -> Image:
 def _bands(page: Page) -> Iterator[tuple[int, Samples]]:
     """Read the page's samples from the top, some rows at a time, with the first row's number."""
     planes = page.colours + (page.associated is not None) if page.separate else 1
-    grid, step = grid_of(page), max(1, BAND_PIXELS // page.width)
+    grid, step = grid_of(page), max(1, BAND_SAMPLES // (page.width * page.samples))
     for top, unpacked in bands(page, grid, planes):
         for row in range(0, len(unpacked[0]), step):
             yield top + row, samples_of(page, grid, [plane[row : row + step] for plane in unpacked])

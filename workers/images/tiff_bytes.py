@@ -22,8 +22,12 @@ from workers.images.tiff_page import Page
 Bytes = NDArray[np.uint8]
 BAND_BYTES = 16 << 20
 """Unpacked bytes that are made at a time, or one strip or row of tiles if that is more."""
+MAX_PART_BYTES = 1 << 31
+"""Most unpacked bytes of one strip or row of tiles: 16-bit RGB of 350 million pixels."""
 _FILL_ORDER = 266
 _PLAIN = 1
+_PACKED_MORE = 4096
+"""Bytes beyond twice its unpacked ones that a packed part may have; LZW makes noise half longer."""
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1])
 """Each byte with its bits from the other end."""
 
@@ -56,8 +60,10 @@ def bands(page: Page, grid: Grid, planes: int) -> Iterator[tuple[int, list[Bytes
 
     An array is rows x parts across x bytes of a part's row.
     """
-    parts = _parts(page, grid, planes)
-    step = max(1, BAND_BYTES // (grid.height * grid.across * grid.row_bytes * planes))
+    at_once = grid.height * grid.across * grid.row_bytes * planes
+    if at_once > MAX_PART_BYTES and page.compression != _PLAIN:
+        raise PhotoError(Outcome.UNREADABLE, f"a TIFF whose strips unpack to {at_once:,} bytes")
+    parts, step = _parts(page, grid, planes), max(1, BAND_BYTES // at_once)
     for first in range(0, grid.down, step):
         last = min(first + step, grid.down)
         numbers = slice(first * grid.across, last * grid.across)
@@ -81,7 +87,10 @@ def _parts(page: Page, grid: Grid, planes: int) -> list[list[memoryview]]:
             raise PhotoError(Outcome.UNREADABLE, "damaged: a TIFF without the sizes of its strips")
         sizes = [grid.row_bytes * grid.height] * len(starts)
     data = memoryview(page.fields.data)
-    found = [data[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+    most = 2 * grid.row_bytes * grid.height + _PACKED_MORE
+    found = [
+        data[start : start + min(size, most)] for start, size in zip(starts, sizes, strict=False)
+    ]
     if any(start == 0 or not len(part) for start, part in zip(starts, found, strict=True)):
         raise PhotoError(Outcome.UNREADABLE, "truncated file")
     return [found[plane * each : (plane + 1) * each] for plane in range(planes)]

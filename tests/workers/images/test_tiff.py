@@ -228,7 +228,7 @@ def test_two_layers_are_dropped_too() -> None:
 def test_colours_that_transparency_was_multiplied_into_are_given_back(
     depth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BAND_PIXELS", WIDTH * 5)
+    monkeypatch.setattr(module, "BAND_SAMPLES", WIDTH * 5)
     cover = np.full((HEIGHT, WIDTH, 1), 255)
     cover[20:] = 128
     cover[30:] = 0
@@ -398,6 +398,33 @@ def test_a_deep_tiff_of_an_enormous_tile_is_refused() -> None:
     assert said == "unreadable: a TIFF whose tiles are 16000 x 16000 pixels"
 
 
+def test_a_deep_tiff_of_rows_without_end_is_refused() -> None:
+    claim = claiming(100_000_000, 1, packing=LZW, rows=1)
+    assert in_a_process_of_its_own(claim, 40).endswith("whose rows have 100,000,000 pixels")
+
+
+def test_a_deep_tiff_of_many_samples_in_one_strip_is_refused() -> None:
+    values = np.zeros((4, 4, 32), np.float64)
+    sizes = {256: (LONG, [10_000]), 257: (LONG, [10_000])}
+    data = tiff(Page(values, BLACK_IS_ZERO, packing=DEFLATE, rows=10_000, more=sizes))
+    assert "strips unpack to 25,600,000,000 bytes" in in_a_process_of_its_own(data, 40)
+
+
+def test_a_strip_that_is_named_a_thousand_times_is_not_copied_so_often() -> None:
+    page = Page(deep(noise(16, 16_000)), RGB, rows=16, packing=LZW)
+    fields, parts = page.fields("<")
+    whole = tiff(page)
+    at = struct.unpack_from("<I", whole, 4)[0]
+    lying = bytearray(whole)
+    for start in range(at + 2, at + 2 + 12 * struct.unpack_from("<H", whole, at)[0], 12):
+        tag, _, count, place = struct.unpack_from("<HHII", whole, start)
+        if tag in (273, 279):  # every strip begins with the first and is as long as the file
+            value = 8 if tag == 273 else len(whole)
+            struct.pack_into(f"<{count}I", lying, place, *[value] * count)
+    assert len(parts) == 1000 == fields[257][1][0] // 16
+    assert in_a_process_of_its_own(bytes(lying), 60) == "16 x 16000"
+
+
 def test_directories_in_a_circle_end() -> None:
     data = bytearray(tiff(Page(noise(9, 9), more=dict(REDUCED))))
     at = struct.unpack_from("<I", data, 4)[0]
@@ -411,7 +438,7 @@ def test_directories_in_a_circle_end() -> None:
 def test_bands_of_a_deep_tiff_leave_no_seam(
     tile: int | None, packing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BAND_PIXELS", WIDTH * 3)
+    monkeypatch.setattr(module, "BAND_SAMPLES", WIDTH * 3)
     monkeypatch.setattr(tiff_bytes, "BAND_BYTES", WIDTH * 6 * 11)
     page = Page(deep(noise(WIDTH, HEIGHT)), RGB, rows=5, tile=tile, packing=packing, predictor=2)
     np.testing.assert_array_equal(read(page), noise(WIDTH, HEIGHT))
