@@ -38,7 +38,8 @@ _STARTS = (
     (b"\0\0\1\xba", "video (MPEG)"),
 )
 """First bytes of kinds that no decoder of ours reads."""
-_VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"3gp")
+VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"3gp")
+"""Brands, or how they begin, of films in boxes."""
 _JPEG_PROCESSES = {
     **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless JPEG"),
     **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical JPEG"),
@@ -64,7 +65,7 @@ def rare_kind(data: bytes) -> str | None:
     for start, kind in _STARTS:
         if data.startswith(start):
             return kind
-    if data[4:8] == b"ftyp" and data[8:12].startswith(_VIDEO_BRANDS):
+    if data[4:8] == b"ftyp" and data[8:12].startswith(VIDEO_BRANDS):
         return "video (MP4)"
     if data[128:132] == b"DICM":
         return "DICOM"
