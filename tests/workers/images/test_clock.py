@@ -16,6 +16,7 @@ AT = datetime(2019, 7, 4, 15, 30, 12)
         ("2019-07-04 15:30:12+00:00", AT, 0),
         ("2019-07-04T15:30:12.123456789+09:30", AT.replace(microsecond=123_000), 570),
         ("2019-07-04T15:30:12,9Z", AT.replace(microsecond=900_000), 0),
+        ("2019-07-04T15:30:12.000GMT+02:00", AT, 120),  # a telephone's spatial photo
         ("2019/7/4 15:30", AT.replace(second=0), None),
         ("2019-07-04", datetime(2019, 7, 4), None),
         ("2019:07:04   :  :  ", datetime(2019, 7, 4), None),
