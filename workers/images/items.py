@@ -64,11 +64,15 @@ def _canon(data: bytes, span: Span) -> Iterator[Part]:
 
 
 def _items(data: bytes, span: Span) -> Iterator[Part]:
-    """Yield the items of a meta box that are EXIF or XMP."""
+    """Yield the items of a meta box that are EXIF or XMP, but for those of other pictures in it."""
     boxes = {kind: (start, end) for kind, start, end in _boxes(data, span)}
-    kinds = _item_kinds(data, boxes.get(b"iinf", (0, 0)))
+    if not boxes.keys() >= {b"iinf", b"iloc"}:
+        return
+    kinds = _item_kinds(data, boxes[b"iinf"])
+    for item in _of_others(data, boxes.get(b"iref", (0, 0)), boxes.get(b"pitm", (0, 0))):
+        kinds.pop(item, None)
     idat = boxes.get(b"idat", (0, 0))[0]
-    for item, places in _places(data, boxes.get(b"iloc", (0, 0)), idat):
+    for item, places in _places(data, boxes[b"iloc"], idat):
         kind = kinds.get(item)
         if kind and sum(length for _, length in places) <= LARGEST:
             block = b"".join(data[at : at + length] for at, length in places)
@@ -89,6 +93,20 @@ def _item_kinds(data: bytes, span: Span) -> dict[int, str]:
         elif name == b"infe" and kind == b"mime" and _RDF in data[at : min(last, at + 512)]:
             kinds[number] = "xmp"
     return kinds
+
+
+def _of_others(data: bytes, references: Span, primary: Span) -> Iterator[int]:
+    """Yield items that describe others than the primary one, as the depth map's XMP does."""
+    wide = 4 if data[primary[0] : primary[0] + 1] > b"\0" else 2
+    main = data[primary[0] + 4 : primary[0] + 4 + wide]
+    start, end = references
+    size = 4 if data[start : start + 1] > b"\0" else 2
+    for kind, at, last in _boxes(data, (start + 4, end)):
+        if kind == b"cdsc":
+            told = data[at + size + 2 : min(last, at + size + 2 + _MOST)]
+            of = {told[n : n + size].lstrip(b"\0") for n in range(0, len(told), size)}
+            if main.lstrip(b"\0") not in of:
+                yield int.from_bytes(data[at : at + size])
 
 
 class _Numbers:
