@@ -9,12 +9,12 @@ from itertools import islice
 from workers.images.chunks import gif_parts, png_parts, webp_parts
 from workers.images.iim import iptc_resource
 from workers.images.items import boxes_parts
-from workers.images.part import Part
+from workers.images.part import LARGEST, Part
 from workers.images.segments import jpeg_parts
 from workers.images.tags import Tags
 
 MOST = 16
-"""Blocks of a file that count: the first ones."""
+"""Blocks of a file that count: the first ones; XMP up to LARGEST bytes in all."""
 _XMP, _IPTC, _PHOTOSHOP = 700, 33723, 34377
 _FUJI, _FUJI_HEAD = b"FUJIFILMCCD-RAW", 2**20
 """The first bytes of a RAF, and those of the preview in it that can be metadata."""
@@ -39,7 +39,8 @@ def find_blocks(data: bytes) -> Blocks:
         if kind == "exif":
             exif = exif or block.removeprefix(b"Exif\0").removeprefix(b"\0")
         elif kind == "xmp":
-            packets.append(block)
+            if sum(map(len, packets)) + len(block) <= LARGEST:
+                packets.append(block)
         else:
             iptc = iptc or (block if kind == "iptc" else iptc_resource(block))
     return Blocks(exif, tuple(packets), iptc)

@@ -30,6 +30,7 @@ from tests.workers.dated import (
 from workers.images.blocks import Blocks, find_blocks
 from workers.images.exif_times import exif_times
 from workers.images.iim import KEYWORDS, read_iim
+from workers.images.part import LARGEST
 
 SUBJECT = "http://purl.org/dc/elements/1.1/subject"
 TAKEN = "2019:07:04 15:30:12"
@@ -119,6 +120,11 @@ def test_text_that_grows_beyond_all_bounds_is_left_out() -> None:
     bomb = zlib.compress(b"<x>" + bytes(64 * 2**20), 9)
     data = png(chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + bomb))
     assert read_xmp(find_blocks(data).xmp) == {}
+
+
+def test_packets_count_up_to_a_bound_in_all() -> None:
+    chunks = [chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + bytes(LARGEST // 3))] * 5
+    assert len(find_blocks(png(*chunks)).xmp) == 3
 
 
 @pytest.mark.parametrize(("data", "_kinds"), FILES.values(), ids=FILES)
