@@ -34,7 +34,8 @@ class Blocks:
 
 def find_blocks(data: bytes) -> Blocks:
     """The metadata of a photo. Never raises: what is damaged is left out."""
-    exif, packets, iptc = b"", [], b""
+    exif, iptc = b"", b""
+    packets: list[bytes] = []
     for kind, block in _whole(_reader_of(data)(data)):
         if kind == "exif":
             exif = exif or block.removeprefix(b"Exif\0").removeprefix(b"\0")
