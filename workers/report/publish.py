@@ -36,7 +36,14 @@ from workers.report.pictures import (
 )
 from workers.report.run_result import RunResult
 from workers.report.tags import cluster_tags
-from workers.report.view import Report, ShownCluster, ShownMissing, ShownPerson, ShownReference
+from workers.report.view import (
+    Report,
+    ShownCluster,
+    ShownMissing,
+    ShownPerson,
+    ShownPhoto,
+    ShownReference,
+)
 from workers.tables.columns import isin
 
 log = logging.getLogger(__name__)
@@ -77,7 +84,7 @@ def publish(
         decisions=result.decisions,
         clusters_total=result.unnamed.num_rows,
         people=people,
-        shown=tuple(pictures[key].shown for key in sorted(chosen) if key in pictures),
+        shown=shown_photos(sources, chosen, pictures),
         clusters=tuple(shown_cluster(one, pictures, tags) for one in clusters),
         failures=failures_by_cause(rows_of(result.failures)),
         seconds=dict(seconds),
@@ -102,6 +109,15 @@ def _crops(
     """The faces to be cropped, by photo: those of clusters, and the nearest of who is missing."""
     crops = [face for cluster in clusters for face in cluster.faces]
     return crops + [(row["photo"], row["face_id"]) for row in nearest]
+
+
+def shown_photos(
+    sources: PictureSources, chosen: Collection[str], pictures: Mapping[str, PhotoPictures]
+) -> tuple[ShownPhoto, ...]:
+    """The chosen photos by key, with the times at which they were taken."""
+    taken = sources.taken(chosen)
+    found = (pictures[key].shown for key in sorted(chosen) if key in pictures)
+    return tuple(replace(photo, taken=taken.get(photo.key)) for photo in found)
 
 
 def _put(report: Report, out: Store) -> dict[str, int]:
