@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tests.workers import raws
 from tests.workers.images.test_decode import distance
 from tests.workers.pictures import encoded, jpeg, noise, scene, stored_turned, turned
 from workers.images.decode import Decoded, decode
-from workers.images.raw import is_raw
+from workers.images.raw import MAX_SEGMENTS, find_preview, is_raw
 
 MAKERS = [raws.cr2, raws.cr3, raws.nef, raws.arw, raws.dng, raws.orf, raws.rw2, raws.pef]
 
@@ -76,3 +78,35 @@ def test_a_raw_file_cut_or_damaged_anywhere_decodes_or_blames_the_photo(maker: o
 def test_directories_that_point_at_each_other_end() -> None:
     loop = raws.tiff_like([raws.turned(1), (raws.SUB_IFDS, raws.LONG, (8,))])
     assert not is_raw(loop)
+
+
+class Counted(bytes):
+    """Bytes that count how often a part of them is read."""
+
+    reads = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.reads += 1
+        return super().__getitem__(at)
+
+
+def reads_of(starts: int, segments: int) -> int:
+    """Parts read of a RAW file of so many JPEG starts, each with so many segments behind it."""
+    data = Counted(raws.nef(1, *[b"\xff\xd8" + b"\xff\xe0\0\2" * segments] * starts))
+    with pytest.raises(PhotoError) as caught:
+        find_preview(data)
+    assert caught.value.outcome is Outcome.UNREADABLE
+    return data.reads
+
+
+@pytest.mark.parametrize("segments", [0, 1, 60])
+def test_the_search_of_a_file_full_of_jpeg_starts_ends(segments: int) -> None:
+    few, twice = (reads_of(starts, segments) for starts in (200, 400))
+    assert few < twice < 2.1 * few
+    most = 2 * MAX_SEGMENTS // (segments + 1)
+    assert reads_of(most, segments) <= reads_of(2 * most, segments) < 4 * MAX_SEGMENTS
+
+
+def test_a_preview_behind_many_chance_starts_is_found() -> None:
+    result = decoded(raws.nef(1, b"\xff\xd8\xff\0" * 10_000, jpeg(scene(120, 80))))
+    assert (result.width, result.height) == (120, 80)
