@@ -25,6 +25,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
+from workers.images.cut_jpeg import find_ending
 from workers.images.heif import heed_exif
 from workers.images.jpeg import decode_jpeg
 from workers.images.limits import check_headers, check_size, check_tiles
@@ -217,8 +218,9 @@ def _upright(picture: Pillow.Image, data: bytes, min_long_side: int) -> Decoded:
     width, height = picture.size
     kind = picture.format or "?"
     orientation = picture.info.get("original_orientation") or _orientation(picture)
+    note = None
     if kind in _SCALABLE:
-        pixels = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
+        pixels, note = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
     else:
         picture.load()
         width, height = picture.size  # a damaged HEIC may hold other pixels than its header said
@@ -235,15 +237,29 @@ def _upright(picture: Pillow.Image, data: bytes, min_long_side: int) -> Decoded:
         *(scale, width, height),
         orientation if orientation in _UPRIGHT else 1,
         kind,
+        note,
     )
 
 
-def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
-    """Decode a JPEG's stored pixels at 1 / ``factor``, by Pillow unless it is undamaged and RGB."""
-    if picture.mode in ("RGB", "L"):
-        pixels = decode_jpeg(data, picture.width, picture.height, factor)
+def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> tuple[Image, str | None]:
+    """Decode a JPEG's stored pixels at 1 / ``factor``, by Pillow unless it is undamaged and RGB.
+
+    Also tells what the file lacks. Raises PhotoError where that is too much.
+    """
+    colours, height = ("RGB" if picture.mode in ("RGB", "L") else "CMYK"), picture.height
+    if colours == "RGB":
+        pixels = decode_jpeg(data, picture.width, height, factor)
         if pixels is not None:
-            return pixels
+            return pixels, None
+    else:
+        with suppress(OSError):
+            return _pillows_pixels(picture, factor), None
+    ending = find_ending(data, colours)
+    with Pillow.open(io.BytesIO(ending.data), formats=_SCALABLE) as mended:
+        return ending.painted(_pillows_pixels(mended, factor), height), ending.note
+
+
+def _pillows_pixels(picture: Pillow.Image, factor: int) -> Image:
     if factor > 1:
         picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
     picture.load()
