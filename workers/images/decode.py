@@ -28,6 +28,7 @@ from headcount.errors import PhotoError
 from workers.images.cut_jpeg import find_ending
 from workers.images.heif import heed_exif
 from workers.images.jpeg import decode_jpeg
+from workers.images.lean import read_or_read_lean
 from workers.images.limits import check_headers, check_size, check_tiles
 from workers.images.pixels import to_rgb
 from workers.images.raw import Preview, find_preview
@@ -179,11 +180,15 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
         preview = find_preview(data)
         shown = preview.data if preview else data
         check_headers(shown, max_pixels)
-        with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
-            heed_exif(picture, data)
-            _heed_container(picture, preview)
-            small = picture.width * picture.height <= whole_up_to
-            return _decoded(picture, shown, max_pixels, 0 if small else min_long_side)
+
+        def read(file: bytes) -> Decoded:
+            with Pillow.open(io.BytesIO(file), formats=FORMATS) as picture:
+                heed_exif(picture, data)
+                _heed_container(picture, preview)
+                small = picture.width * picture.height <= whole_up_to
+                return _decoded(picture, file, max_pixels, 0 if small else min_long_side)
+
+        return read_or_read_lean(shown, read)
     except UnidentifiedImageError as error:
         raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
     except PhotoError:
