@@ -250,6 +250,7 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
             fetched.blob.data,
             unit.pack,
             max_pixels=unit.spec.limits.max_pixels,
+            max_faces=unit.spec.limits.max_faces,
             profile=unit.spec.profile,
         )
     except MemoryError as error:

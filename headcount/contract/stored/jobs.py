@@ -12,17 +12,18 @@ from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import Outcome
-from headcount.settings import ProfileName, Separator, Settings
+from headcount.settings import MAX_FACES, ProfileName, Separator, Settings
 
 TableFormat = Literal["parquet", "csv", "jsonl", "xlsx"]
 TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 
 class Limits(Record):
-    """The largest photo that is read, and the largest shard."""
+    """The largest photo that is read, the most faces kept of it, and the largest shard."""
 
     max_bytes: int
     max_pixels: int
+    max_faces: int = MAX_FACES
     shard_photos: int
     shard_bytes: int
 
