@@ -247,6 +247,16 @@ class SuspectRecord(Record):
     photo: str
 
 
+class SlowPhoto(BaseModel):
+    """A photo that a worker has had in hand for long."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    worker: str
+    photo: str
+    seconds: int
+
+
 class ProgressRecord(Record):
     """A snapshot of a running job."""
 
@@ -265,6 +275,7 @@ class ProgressRecord(Record):
     worker_seconds: float = Field(0.0, description="that workers spent on the finished shards")
     photos_per_second: float | None = None
     seconds_left: float | None = None
+    slow: SlowPhoto | None = Field(None, description="the photo in hand for longest, if for long")
 
 
 class LeaseRecord(Record):
