@@ -107,6 +107,13 @@ def test_the_search_of_a_file_full_of_jpeg_starts_ends(segments: int) -> None:
     assert reads_of(most, segments) <= reads_of(2 * most, segments) < 4 * MAX_SEGMENTS
 
 
+def test_starts_whose_segments_lead_to_one_another_are_bounded_too() -> None:
+    data = Counted(raws.nef(1, b"\xff\xd8\xff\xe0\0\4" * MAX_SEGMENTS))
+    with pytest.raises(PhotoError, match="a RAW file of 65,536 JPEG segments"):
+        find_preview(data)
+    assert data.reads < 4 * MAX_SEGMENTS
+
+
 def test_a_preview_behind_many_chance_starts_is_found() -> None:
     result = decoded(raws.nef(1, b"\xff\xd8\xff\0" * 10_000, jpeg(scene(120, 80))))
     assert (result.width, result.height) == (120, 80)
