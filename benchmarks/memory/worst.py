@@ -26,12 +26,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from headcount.collections.photos import is_photo
 
 Pillow.MAX_IMAGE_PIXELS = None
+pillow_heif.register_heif_opener()  # for the encoder
 
 SIDE, WIDE = 10_000, 7_000
 SECONDS, SECONDS_BEFORE, ADDRESSES = 300, 90, 14 << 30
