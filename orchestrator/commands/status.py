@@ -25,7 +25,7 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.console.forecast import forecast
-from orchestrator.console.progress import STAGES, bound, rate
+from orchestrator.console.progress import STAGES, bound, rate, slow_line
 from orchestrator.console.summary import expected_line, left_line
 from orchestrator.jobs.budget import budget_of
 
@@ -123,6 +123,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             f"{record.shards_in_flight:,} shards in flight, {record.resent:,} sent again; "
             f"{rate(record)}"
         )
+        if record.slow:
+            lines.append(slow_line(record.slow))
     return lines + _budget_lines(status)
 
 

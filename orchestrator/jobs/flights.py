@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headcount.broker.client import RELEASED
+from headcount.contract.stored.jobs import SlowPhoto
 
 MARKER_CHECK_SECONDS = 20.0
 """A unit's done marker is looked for this often without a heartbeat that tells of it."""
@@ -79,6 +80,15 @@ class Flights:
     def photos(self) -> int:
         """Photos that workers have done of the units in flight."""
         return sum(flight.photos for flight in self._flights.values())
+
+    @property
+    def slow(self) -> SlowPhoto | None:
+        """The photo that workers tell they have in hand for long; of several, the longest."""
+        told = (
+            flight.heartbeat.get("slow") for flight in self._flights.values() if flight.heartbeat
+        )
+        slow = [SlowPhoto.model_validate(photo) for photo in told if photo]
+        return max(slow, key=lambda photo: photo.seconds, default=None)
 
     def worker_seconds(self, moment: float) -> float:
         """Seconds that workers have had units in hand that are in flight."""

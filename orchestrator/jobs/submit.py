@@ -85,6 +85,7 @@ def spec_of(
             "limits": Limits(
                 max_bytes=settings.max_bytes,
                 max_pixels=settings.max_pixels,
+                max_faces=settings.max_faces,
                 shard_photos=settings.shard_photos,
                 shard_bytes=settings.shard_bytes,
             ),

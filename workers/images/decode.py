@@ -26,8 +26,10 @@ from PIL import UnidentifiedImageError
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
 from workers.images.boxes import read_boxes
+from workers.images.cut_jpeg import find_ending
 from workers.images.heif import check_tiles_decoded, check_whole
 from workers.images.jpeg import decode_jpeg
+from workers.images.lean import read_or_read_lean
 from workers.images.limits import check_headers, check_size
 from workers.images.orientation import left_orientation, settle_orientation
 from workers.images.pixels import to_rgb
@@ -194,9 +196,13 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
         settle = partial(
             settle_orientation, boxes=boxes, otherwise=inner.orientation if inner else None
         )
-        with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
-            small = picture.width * picture.height <= whole_up_to
-            found = _decoded(picture, shown, max_pixels, 0 if small else min_long_side, settle)
+
+        def read(file: bytes) -> Decoded:
+            with Pillow.open(io.BytesIO(file), formats=FORMATS) as picture:
+                small = picture.width * picture.height <= whole_up_to
+                return _decoded(picture, file, max_pixels, 0 if small else min_long_side, settle)
+
+        found = read_or_read_lean(shown, read)
         check_tiles_decoded(shown, boxes, found.image, found.orientation)
     except UnidentifiedImageError as error:
         raise unread(shown, page) from error
@@ -245,15 +251,16 @@ def _memory_for(width: int, height: int) -> AbstractContextManager[object]:
 def _upright(picture: Pillow.Image, data: bytes, min_long_side: int, orientation: int) -> Decoded:
     width, height = picture.size
     kind = picture.format or "?"
+    note = None
     if kind in _SCALABLE:
-        pixels = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
+        pixels, note = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
     else:
         picture.load()
         width, height = picture.size  # a damaged HEIC may hold other pixels than its header said
         pixels = to_rgb(picture)
     left = left_orientation(picture)
     picture.close()  # its pixels are not needed any more
-    return _turned(pixels, (width, height), (left, orientation), kind)
+    return replace(_turned(pixels, (width, height), (left, orientation), kind), note=note)
 
 
 def _turned(pixels: Image, size: tuple[int, int], turns: tuple[int, int], kind: str) -> Decoded:
@@ -272,12 +279,25 @@ def _turned(pixels: Image, size: tuple[int, int], turns: tuple[int, int], kind: 
     )
 
 
-def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
-    """Decode a JPEG's stored pixels at 1 / ``factor``, by Pillow unless it is undamaged and RGB."""
-    if picture.mode in ("RGB", "L"):
-        pixels = decode_jpeg(data, picture.width, picture.height, factor)
+def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> tuple[Image, str | None]:
+    """Decode a JPEG's stored pixels at 1 / ``factor``, by Pillow unless it is undamaged and RGB.
+
+    Also tells what the file lacks. Raises PhotoError where that is too much.
+    """
+    colours, height = ("RGB" if picture.mode in ("RGB", "L") else "CMYK"), picture.height
+    if colours == "RGB":
+        pixels = decode_jpeg(data, picture.width, height, factor)
         if pixels is not None:
-            return pixels
+            return pixels, None
+    else:
+        with suppress(OSError):
+            return _pillows_pixels(picture, factor), None
+    ending = find_ending(data, colours)
+    with Pillow.open(io.BytesIO(ending.data), formats=_SCALABLE) as mended:
+        return ending.painted(_pillows_pixels(mended, factor), height), ending.note
+
+
+def _pillows_pixels(picture: Pillow.Image, factor: int) -> Image:
     if factor > 1:
         picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
     picture.load()

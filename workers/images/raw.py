@@ -41,6 +41,9 @@ browser: the faces of a group are a few pixels in them. A camera's own preview h
 _MAX_PARTS = 1 << 15
 """Tiles or strips looked at per page: a sensor of 100 million pixels has some thousand."""
 _MAX_MARKERS = 64
+MAX_SEGMENTS = 1 << 16
+"""Most segments of JPEGs looked at in one file. A camera's file has some hundreds, and sensor data
+by chance looks like the start of a few; a file made of starts has millions."""
 _CANON_BOXES = 4096
 """A CR3's CMT1 box, which is a small TIFF, lies within so many bytes of its start."""
 _PLAIN_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
@@ -166,28 +169,34 @@ def _orientation(data: bytes, pages: list[Directory]) -> int:
 
 
 def _jpegs(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Find every JPEG picture anywhere in the bytes: start, width and height."""
-    start = data.find(b"\xff\xd8\xff")
+    """Find every JPEG picture anywhere in the bytes: start, width and height. Raises PhotoError."""
+    start, left = data.find(b"\xff\xd8\xff"), MAX_SEGMENTS
     while start >= 0:
-        size = _jpeg_size(data, start)
+        size, segments = _jpeg_size(data, start)
+        left -= segments
+        if left < 0:
+            raise PhotoError(Outcome.UNREADABLE, f"a RAW file of {MAX_SEGMENTS:,} JPEG segments")
         if size is not None:
             yield (start, *size)
         start = data.find(b"\xff\xd8\xff", start + 2)
 
 
-def _jpeg_size(data: bytes, start: int) -> tuple[int, int] | None:
-    """Width and height of the JPEG that begins here; None where none does (ITU-T T.81, B.2)."""
+def _jpeg_size(data: bytes, start: int) -> tuple[tuple[int, int] | None, int]:
+    """Width and height of the JPEG that begins here, None where none does; the segments read.
+
+    ITU-T T.81, B.2.
+    """
     at, size = start + 2, None
-    for _ in range(_MAX_MARKERS):
+    for segments in range(1, _MAX_MARKERS + 1):
         if at + 10 > len(data) or data[at] != 0xFF:
-            return None
+            return None, segments
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         if marker == 0xDA:
-            return size
+            return size, segments
         if marker in _PLAIN_FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 5)
             size = (width, height) if data[at + 4] == 8 and width and height else None
         elif not (marker in (0xC4, 0xDB, 0xDD, 0xFE) or 0xE0 <= marker <= 0xEF) or length < 2:
-            return None
+            return None, segments
         at += 2 + length
-    return None
+    return None, _MAX_MARKERS

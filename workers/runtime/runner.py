@@ -27,6 +27,9 @@ Work = Callable[[Unit], DoneMarker]
 STALL_SECONDS = 900.0
 """A unit whose photo count stands still for so long hangs, and sends no more heartbeats. The reduce
 stage, whose steps may be long, is exempt."""
+SLOW_PHOTO_SECONDS = 60.0
+"""A photo in hand for so long is told of: ordinary ones take seconds, the worst known one two
+minutes of a core."""
 
 
 class Heartbeat:
@@ -41,6 +44,7 @@ class Heartbeat:
         )
         self._seen = (-1, time.monotonic())
         self._count = itertools.count(1)
+        self._told = ""
 
     def send(self, state: str) -> None:
         """Send one heartbeat; a broker that cannot take it does not stop the work."""
@@ -52,10 +56,23 @@ class Heartbeat:
             "attempt": unit.attempt,
             "worker": unit.context.worker,
         }
+        if slow := self._slow_photo():
+            beat["slow"] = slow
         try:
             self._broker.send_heartbeat(unit.job_id, unit.name, beat)
         except HeadcountError as error:
             log.warning("no heartbeat of %s: %s", unit.name, error)
+
+    def _slow_photo(self) -> dict[str, Any] | None:
+        """The photo that is in hand for long; the log tells of each once."""
+        key, seconds = self._unit.longest_in_hand() or ("", 0.0)
+        if not key or seconds < SLOW_PHOTO_SECONDS:
+            return None
+        if key != self._told:
+            self._told = key
+            where = f"{self._unit.job_id}/{self._unit.name}"
+            log.warning("%s is at the photo %s for %.0f s", where, key, seconds)
+        return {"worker": self._unit.context.worker, "photo": key, "seconds": int(seconds)}
 
     def _alive(self) -> bool:
         photos, since = self._seen

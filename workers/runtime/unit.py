@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -94,6 +96,8 @@ class Unit:
     """Photos done so far, which the heartbeat reports."""
     stop_requested: threading.Event = field(default_factory=threading.Event)
     """Set when the unit is to be released at the next photo: see UnitReleased."""
+    in_hand: dict[int, tuple[str, float]] = field(default_factory=dict)
+    """The photo that each thread is at, and the time.monotonic since when."""
     began_with: frozenset[tuple[str, str]] | None = None
     """The tombstones when the unit began."""
 
@@ -115,6 +119,21 @@ class Unit:
     def count_photo(self) -> None:
         """Count one more photo, which shows that the unit makes progress."""
         self.photos += 1
+
+    @contextmanager
+    def at_photo(self, key: str) -> Iterator[None]:
+        """Note that this thread is at a photo."""
+        thread = threading.get_ident()
+        self.in_hand[thread] = (key, time.monotonic())
+        try:
+            yield
+        finally:
+            del self.in_hand[thread]
+
+    def longest_in_hand(self) -> tuple[str, float] | None:
+        """The photo that some thread has been at for longest, and for how many seconds."""
+        began = min(list(self.in_hand.values()), key=lambda item: item[1], default=None)
+        return None if began is None else (began[0], time.monotonic() - began[1])
 
     def raise_if_stopped(self) -> None:
         """Raise UnitReleased where the unit is to be released; called between two photos."""

@@ -253,12 +253,14 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
         photo = as_photo(duplicate, fetched.photo, fetched.blob.etag)
         return Done(_described(photo, fetched, known), None, seconds, duplicate)
     try:
-        analysis = analyse(
-            fetched.blob.data,
-            unit.pack,
-            max_pixels=unit.spec.limits.max_pixels,
-            profile=unit.spec.profile,
-        )
+        with unit.at_photo(fetched.photo.key):
+            analysis = analyse(
+                fetched.blob.data,
+                unit.pack,
+                max_pixels=unit.spec.limits.max_pixels,
+                max_faces=unit.spec.limits.max_faces,
+                profile=unit.spec.profile,
+            )
     except MemoryError as error:
         raise TransientError("too little memory to work on it") from error
     except PhotoError as error:

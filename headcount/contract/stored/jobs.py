@@ -12,17 +12,18 @@ from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import Outcome
-from headcount.settings import ProfileName, Separator, Settings
+from headcount.settings import MAX_FACES, ProfileName, Separator, Settings
 
 TableFormat = Literal["parquet", "csv", "jsonl", "xlsx"]
 TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 
 class Limits(Record):
-    """The largest photo that is read, and the largest shard."""
+    """The largest photo that is read, the most faces kept of it, and the largest shard."""
 
     max_bytes: int
     max_pixels: int
+    max_faces: int = MAX_FACES
     shard_photos: int
     shard_bytes: int
 
@@ -249,6 +250,16 @@ class SuspectRecord(Record):
     photo: str
 
 
+class SlowPhoto(BaseModel):
+    """A photo that a worker has had in hand for long."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    worker: str
+    photo: str
+    seconds: int
+
+
 class ProgressRecord(Record):
     """A snapshot of a running job."""
 
@@ -267,6 +278,7 @@ class ProgressRecord(Record):
     worker_seconds: float = Field(0.0, description="that workers spent on the finished shards")
     photos_per_second: float | None = None
     seconds_left: float | None = None
+    slow: SlowPhoto | None = Field(None, description="the photo in hand for longest, if for long")
 
 
 class LeaseRecord(Record):

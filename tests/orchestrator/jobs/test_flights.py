@@ -54,3 +54,16 @@ def test_a_unit_is_overdue_after_its_patience_and_an_outage_counts_for_nobody_bu
     flights.excuse_silence(60.0)
     assert flights.overdue(flights, 170.0, patience=10.0) == ["unsent"]
     assert flights.overdue(["sent"], 170.1, patience=10.0) == ["sent"]
+
+
+def test_of_the_photos_that_take_long_the_longest_is_told() -> None:
+    flights = Flights()
+    assert flights.slow is None
+    for number, seconds in enumerate((70, 300, 90)):
+        slow = {"worker": f"w{number}", "photo": f"{number}.jpg", "seconds": seconds}
+        flights.begin(f"embed-{number}", 0.0).hear(WORKING | {"slow": slow}, 1.0)
+    flights.begin("embed-3", 0.0).hear(WORKING, 1.0)
+    assert flights.slow is not None
+    assert (flights.slow.worker, flights.slow.photo, flights.slow.seconds) == ("w1", "1.jpg", 300)
+    flights.end("embed-1")
+    assert flights.slow.photo == "2.jpg"

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from tests.workers.images.test_decode import distance
 from tests.workers.pictures import encoded, jpeg, noise, scene, stored_turned, turned
 from tests.workers.tiffs import BYTE, LINEAR_RAW, LONG, Page, tiff
 from workers.images.decode import Decoded, decode
-from workers.images.raw import is_raw
+from workers.images.raw import MAX_SEGMENTS, find_preview, is_raw
 
 MAKERS = [raws.cr2, raws.cr3, raws.nef, raws.arw, raws.dng, raws.orf, raws.rw2, raws.pef]
 
@@ -156,3 +158,42 @@ def test_linear_colours_with_a_preview_are_that_preview() -> None:
     stamp = preview_page(jpeg(scene(120, 80)), 120, 80)
     data = tiff(Page(scene(16, 12), more={254: (LONG, [1])} | VERSION, below=[linear, stamp]))
     np.testing.assert_array_equal(decoded(data).image, noise(1500, 1000))
+
+
+class Counted(bytes):
+    """Bytes that count how often a part of them is read."""
+
+    reads = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.reads += 1
+        return super().__getitem__(at)
+
+
+def reads_of(starts: int, segments: int) -> int:
+    """Parts read of a RAW file of so many JPEG starts, each with so many segments behind it."""
+    data = Counted(raws.nef(1, *[b"\xff\xd8" + b"\xff\xe0\0\2" * segments] * starts))
+    with pytest.raises(PhotoError) as caught:
+        find_preview(data)
+    assert caught.value.outcome is Outcome.UNREADABLE
+    return data.reads
+
+
+@pytest.mark.parametrize("segments", [0, 1, 60])
+def test_the_search_of_a_file_full_of_jpeg_starts_ends(segments: int) -> None:
+    few, twice = (reads_of(starts, segments) for starts in (200, 400))
+    assert few < twice < 2.1 * few
+    most = 2 * MAX_SEGMENTS // (segments + 1)
+    assert reads_of(most, segments) <= reads_of(2 * most, segments) < 4 * MAX_SEGMENTS
+
+
+def test_starts_whose_segments_lead_to_one_another_are_bounded_too() -> None:
+    data = Counted(raws.nef(1, b"\xff\xd8\xff\xe0\0\4" * MAX_SEGMENTS))
+    with pytest.raises(PhotoError, match="a RAW file of 65,536 JPEG segments"):
+        find_preview(data)
+    assert data.reads < 4 * MAX_SEGMENTS
+
+
+def test_a_preview_behind_many_chance_starts_is_found() -> None:
+    result = decoded(raws.nef(1, b"\xff\xd8\xff\0" * 10_000, jpeg(scene(120, 80))))
+    assert (result.width, result.height) == (120, 80)
