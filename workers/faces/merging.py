@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +23,24 @@ class Found:
     """The N faces of a photo, best first, in pixels of the full upright photo.
 
     ``passes`` names the pass that saw each best: the long side it searched, with a word for a
-    pass of another kind.
+    pass of another kind. ``sure`` (N) counts the passes whose landmarks its landmarks are the mean
+    of.
     """
 
     faces: Detections
     passes: tuple[str, ...] = ()
+    sure: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
 
     def __len__(self) -> int:
         return len(self.faces)
 
     def moved(self, move: Callable[[Detections], Detections]) -> Found:
         """The same faces at other places."""
-        return Found(move(self.faces), self.passes)
+        return replace(self, faces=move(self.faces))
 
     def named(self, suffix: str) -> Found:
         """The same faces, each pass's name with ``suffix`` behind it."""
-        return Found(self.faces, tuple(f"{name} {suffix}" for name in self.passes))
+        return replace(self, passes=tuple(f"{name} {suffix}" for name in self.passes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,11 @@ def merge(passes: Sequence[Pass], detector: Detector) -> Found:
     stay = scores[kept] >= enough
     kept, same = kept[stay], shared[stay] >= SAME_PLACE
     scales = np.array([seen.scale for seen in passes], np.float32)[faces.part]
-    marks = _landmarks(faces.faces, boxes[:, 3] * scales, kept, same, detector)
-    found = replace(faces.faces.where(kept), landmarks=marks)
-    return Found(found, tuple(passes[number].name for number in faces.part[kept]))
+    weights = _weights(scores, boxes[:, 3] * scales, kept, same, detector)
+    marks = np.einsum("kn,npc->kpc", weights, faces.faces.landmarks)
+    found = replace(faces.faces.where(kept), landmarks=np.asarray(marks, np.float32))
+    names = tuple(passes[number].name for number in faces.part[kept])
+    return Found(found, names, np.asarray((weights > 0).sum(axis=1)))
 
 
 def _passes_that_agree(same: NDArray[np.bool_], part: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -77,20 +81,20 @@ def _passes_that_agree(same: NDArray[np.bool_], part: NDArray[np.intp]) -> NDArr
     return np.array([len(np.unique(part[row])) for row in same], np.intp)
 
 
-def _landmarks(
-    every: Detections,
+def _weights(
+    scores: Floats,
     heights: Floats,
     kept: NDArray[np.intp],
     same: NDArray[np.bool_],
     detector: Detector,
 ) -> Floats:
-    """Landmarks of each kept face: the mean of those of its sure detections, by their exactness.
+    """Weights of N detections' landmarks in those of each of K kept faces, by their exactness.
 
-    ``heights`` are those of all detections in pixels of their passes, ``same`` tells those of each
-    kept face. Errors of passes differ, and so their mean is nearer to the truth than the best one.
+    ``heights`` are those of all detections in pixels of their passes, ``same`` (K x N) tells those
+    of each kept face. Errors of passes differ, and so their mean is nearer to the truth than the
+    best one.
     """
     exact = np.minimum(1, heights / detector.scores.exact_from) ** 2
-    weights = exact * (same & (every.scores >= detector.scores.agreed))
+    weights = exact * (same & (scores >= detector.scores.agreed))
     weights[np.arange(len(kept)), kept] = exact[kept]
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray(np.einsum("kn,npc->kpc", weights, every.landmarks), np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
