@@ -6,8 +6,8 @@ PEOPLE holds one folder per person with photos whose central face is that person
 pictures are made that are blurred, cut off, small, compressed, dark (degraded.py says how). CROWDS
 holds photos of many people, of which no two show one person; photos that do are named with --not.
 Faces are taken until each bin of quality, and of the share of the crop outside the photo, has
---faces of them, or each photo has been used three times. --keep stores the faces, so that they
-need not be made again.
+--faces of them, or each photo has been used three times, and three times more for cuts alone.
+--keep stores the faces, so that they need not be made again.
 
 The weaknesses' figures (workers/faces/evidence.py) were fitted on the people and photos whose
 name's SHA-256 is even; measured is on the odd ones, unless --half says otherwise. Intervals are
@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.degraded import Face, Faces, crowd_faces, joined, made_faces
+from benchmarks.accuracy.degraded import Face, Faces, crowd_faces, cut_faces, joined, made_faces
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -252,6 +252,7 @@ def collected(asked: argparse.Namespace) -> Faces:
     crowds = [p for p in crowds if mine(p.name) and p.name not in asked.leave_out]
     faces = list(taken(crowd_faces(crowds, pack), asked.faces, full))
     faces += taken(made_faces(people, pack), asked.faces, full)
+    faces += taken(cut_faces(people, pack), asked.faces, full)
     if asked.keep:
         joined(faces).save(asked.keep)
     return joined(faces)

@@ -31,11 +31,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.degraded import Faces, central_faces, joined
+from benchmarks.accuracy.degraded import Faces
+from benchmarks.accuracy.labelled import gallery_of, labelled, weak_of
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from workers.faces.evidence import PARTS, weaknesses
 from workers.matching.calibration import search_threshold
 from workers.matching.match import Matches, accepted, match
 from workers.matching.posterior import Likeness, nearest_is_right
@@ -119,20 +119,6 @@ def named(found: Matches, gallery: Gallery, pack: PackRecord) -> Mask:
     )
     usable, alone = np.ones(len(found.person), bool), np.arange(len(found.person))
     return accepted(found, usable, alone, threshold=threshold, margin=pack.margin)
-
-
-def weak_of(faces: Faces, pack: PackRecord) -> NDArray[np.float32]:
-    return weaknesses({name: faces.parts[name] for name in PARTS}, pack.cosine_per_decade)
-
-
-def gallery_of(
-    vectors: NDArray[np.float32], weak: NDArray[np.float32], names: NDArray[np.str_]
-) -> Gallery:
-    """A gallery of people with equally many references each."""
-    people, photos = tuple(names.tolist()), tuple(map(str, range(len(vectors))))
-    starts = np.arange(len(people), dtype=np.intp) * (len(vectors) // len(people))
-    boxes = np.zeros((len(vectors), 4), np.float32)
-    return Gallery(people, people, starts, vectors, weak, photos, photos, boxes)
 
 
 # -- figures --------------------------------------------------------------------------------------
@@ -249,17 +235,6 @@ def fit(faces: Faces, pack: PackRecord) -> None:
         print(f"\n{missed} bins do not hold")
 
 
-def collected(asked: argparse.Namespace) -> Faces:
-    """Usable central faces of the photos, or those that were kept."""
-    if asked.keep and asked.keep.exists():
-        return Faces.load(Path(asked.keep))
-    pack = open_pack(asked.model, Settings(), S3Settings())
-    faces = joined(list(central_faces(sorted(asked.people.rglob("*.jpg")), pack)))
-    if asked.keep:
-        faces.save(asked.keep)
-    return faces
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -270,7 +245,8 @@ def main() -> None:
     parser.add_argument("--made", type=Path)
     parser.add_argument("--fit", action="store_true")
     asked = parser.parse_args()
-    faces, pack = collected(asked), open_pack(asked.model, Settings(), S3Settings()).record
+    faces = labelled(asked.people, asked.model, asked.keep)
+    pack = open_pack(asked.model, Settings(), S3Settings()).record
     if asked.fit:
         fit(faces, pack)
         return
