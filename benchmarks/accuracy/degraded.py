@@ -219,7 +219,7 @@ def made_faces(photos: Sequence[Path], pack: ModelPack, seed: int = 0) -> Iterat
     rng = np.random.default_rng(seed)
     kinds, shares = list(MAKERS), np.array([share for _, share in MAKERS.values()])
     for turn in range(ROUNDS):
-        for photo, image, whole, known in _known_faces(photos, pack, rng):
+        for photo, image, whole, known in known_faces(photos, pack, rng):
             if turn == 0 and whole.usable[known]:
                 yield _face(whole, known, photo, "as it is")
             for kind in rng.choice(kinds, PER_PHOTO, p=shares / shares.sum()):
@@ -231,14 +231,14 @@ def cut_faces(photos: Sequence[Path], pack: ModelPack, seed: int = 1) -> Iterato
     """Usable faces of which a little, or nearly half, is cut off, in rounds over all photos."""
     rng = np.random.default_rng(seed)
     for _ in range(ROUNDS):
-        for photo, image, whole, known in _known_faces(photos, pack, rng):
+        for photo, image, whole, known in known_faces(photos, pack, rng):
             for low, high in CUTS:
                 share, where = rng.uniform(low, high), int(rng.integers(0, 4))
                 made = _cut_by(image, whole.boxes[known], share, where)
                 yield from _face_of(made, whole.boxes[known], photo, "cut", pack)
 
 
-def _known_faces(
+def known_faces(
     photos: Sequence[Path], pack: ModelPack, rng: Random
 ) -> Iterator[tuple[Path, Image, Analysis, int]]:
     """Photos in a drawn order, with their pixels, their faces, and the row of the known one."""

@@ -10,10 +10,10 @@ share of enrolled probes that are found and rightly named (TPIR) at the threshol
 strangers is taken for somebody, for each way to fuse references by the cosine; then, at each false
 positive rate (FPIR), for the best of references and mean by the cosine and by the evidence, as a
 run has it; all are means of five draws. With --before, an earlier build's embeddings of these faces
-(arrays `names` and `vectors`, in the order of files), each column has that build's by the cosine
-in front: the draws are the same. At last come the shares at a run's own threshold and margin. The
-speed is beside a bare matrix product of the same blocks: 20,000 faces and 10,000 references,
-medians of interleaved rounds.
+(arrays `names` and `vectors`, in the order of files), each column has that build's by the cosine in
+front: the draws are the same. At last come the shares at a run's own threshold and margin, and the
+genuine pairs of sharp faces that reach the thresholds. The speed is beside a bare matrix product of
+the same blocks: 20,000 faces and 10,000 references, medians of interleaved rounds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks.accuracy.labelled import gallery_of, labelled, weak_of
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from workers.faces.evidence import no_weaknesses
+from workers.faces.evidence import evidence, no_weaknesses
 from workers.matching.calibration import search_threshold
 from workers.matching.match import accepted, match
 from workers.models.packs.open import open_pack
@@ -43,6 +43,8 @@ FPIRS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4)
 STRANGERS, DRAWS = 1e-2, 5
 FALSE_POSITIVES = 1e-3
 """The rate that a run's own threshold is made for."""
+SHARP = 0.8
+"""Least quality of a sharp face."""
 Floats = NDArray[np.float32]
 OURS = "best of references and template (ours)"
 
@@ -180,6 +182,20 @@ def main() -> None:
     show(faces, pack, before(arguments.before, faces) if arguments.before else None)
 
 
+def genuine(faces: Faces, weak: Floats, then: Floats, least: float) -> tuple[int, int, int]:
+    """Number of genuine pairs of sharp faces, and those that reach a threshold.
+
+    By the cosine of the embeddings ``then``, and by the evidence now.
+    """
+    sharp = np.flatnonzero(faces.parts["quality"] >= SHARP)
+    people = faces.people[sharp]
+    same = np.triu(people[:, None] == people[None], 1)
+    cosines = then[sharp] @ then[sharp].T
+    vectors = faces.embeddings[sharp]
+    now = evidence(vectors @ vectors.T, weak[sharp], weak[sharp])
+    return int(same.sum()), int((cosines[same] >= least).sum()), int((now[same] >= least).sum())
+
+
 def before(file: Path, faces: Faces) -> Floats:
     """An earlier build's embeddings of the same faces; leave the program if they are of others."""
     with np.load(file) as held:
@@ -192,6 +208,7 @@ def show(faces: Faces, pack: PackRecord, earlier: Floats | None) -> None:
     """Print the ways at one rate, both scores at each, and a run's own decisions."""
     people = np.unique(faces.people, return_inverse=True)[1]
     weak, none = weak_of(faces, pack), no_weaknesses(len(faces))
+    then = faces.embeddings if earlier is None else earlier
     rows, own = [], []
     for references in (1, 2, 3, 5):
         draws = [Draw.of(people, references, seed) for seed in range(DRAWS)]
@@ -199,7 +216,6 @@ def show(faces: Faces, pack: PackRecord, earlier: Floats | None) -> None:
         told = (f"{n} {np.mean([f[n].share(STRANGERS) for f in fused]):.4f}" for n in fused[0])
         print(f"{references} references: {', '.join(told)}")
         now = [as_a_run(faces.embeddings, weak, people, drawn, pack) for drawn in draws]
-        then = faces.embeddings if earlier is None else earlier
         plain = [as_a_run(then, none, people, drawn, pack) for drawn in draws]
         sides = [[f[OURS] for f in fused], [found for found, _ in now]]
         if earlier is not None:
@@ -218,6 +234,13 @@ def show(faces: Faces, pack: PackRecord, earlier: Floats | None) -> None:
     print("\n| references | by the cosine: TPIR, FPIR | by the evidence: TPIR, FPIR |")
     print("|---|---|---|")
     print("\n".join(own))
+    print()
+    for least in (pack.threshold, pack.cluster_threshold):
+        pairs, before_it, now_it = genuine(faces, weak, then, least)
+        print(
+            f"of {pairs:,} genuine pairs of sharp faces {before_it:,} reach {least:g} by the "
+            f"cosine, {now_it:,} by the evidence"
+        )
 
 
 if __name__ == "__main__":
