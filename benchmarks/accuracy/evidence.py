@@ -33,9 +33,10 @@ from benchmarks.accuracy.degraded import Face, Faces, crowd_faces, cut_faces, jo
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from workers.faces.evidence import PARTS, evidence_of_pairs, weaknesses
+from workers.faces.evidence import KINDS, PARTS, evidence_of_pairs, weaknesses
 from workers.matching.calibration import evidence_at
 from workers.models.packs.open import open_pack
+from workers.people.reference_gate import POOR
 
 QUALITY = (0.40, 0.45, 0.50, 0.55, 0.65, 0.80)
 OUTSIDE = (0.0, 1e-4, 0.15, 0.30, 0.45)
@@ -236,6 +237,23 @@ def show(faces: Faces, record: PackRecord) -> None:
     for name, starts in (("quality", QUALITY), ("outside", OUTSIDE)):
         show_impostors(name, starts, faces, impostor, cosines[RATES[0]])
         show_genuine(name, starts, faces, genuine, (record.threshold, record.cluster_threshold))
+    show_gate(faces, genuine, record)
+
+
+def show_gate(faces: Faces, genuine: Pairs, record: PackRecord) -> None:
+    """Print how often pictures that the reference gate takes, or refuses, match a good photo."""
+    weak = weaknesses({name: faces.parts[name] for name in PARTS}, 1.0)
+    refused = (weak >= [POOR[kind] for kind in KINDS]).any(axis=1)
+    plain = faces.kinds == "as it is"
+    one, other = genuine.rows.T
+    mixed = plain[one] != plain[other]
+    picture = np.where(plain[one], other, one)[mixed]
+    reached = genuine.evidence[mixed] >= record.threshold
+    print()
+    for title, which in (("taken", ~refused), ("refused", refused)):
+        number = int((which & ~plain).sum())
+        share = reached[which[picture]].mean()
+        print(f"{number:,} pictures the gate has {title}: {share:.1%} of pairs with a photo match")
 
 
 def collected(asked: argparse.Namespace) -> Faces:
