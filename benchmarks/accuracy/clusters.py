@@ -6,12 +6,13 @@ FOLDER holds one folder per person with photos whose central face is that person
 B-cubed F, pairwise F and their precisions and recalls: of all people, of both halves of them, and
 of how many faces move to another cluster when 1, 10 or 1,000 photos are added. With --choose a grid
 of thresholds is tried on each half, and what is best on it, by the sum of both F, is printed with
-what it does on the other half: how the defaults of a pack are chosen. Distractors are
-people of one face each, drawn from the normal distribution of the folder's people. Peers (the extra
-`bench`) see the same pairs, up to 20,000 faces all, above that those of our graph; the best
-of the settings listed in ``peers`` is printed, for each of both measures on its own. With
-distractors they see these, too; then HDBSCAN, which needs every distance, takes no part, nor does
-Infomap, which takes minutes for each setting, nor do thresholds below 0.5.
+what it does on the other half: how the defaults of a pack are chosen. Ours go by the evidence, as a
+run does. Distractors are people of one face each, without weakness, drawn from the normal
+distribution of the folder's people. Peers (the extra `bench`) see the same pairs, up to 20,000
+faces all, above that those of our graph; the best of the settings listed in ``peers`` is printed,
+for each of both measures on its own. With distractors they see these, too; then HDBSCAN, which
+needs every distance, takes no part, nor does Infomap, which takes minutes for each setting, nor do
+thresholds below 0.5.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.thresholds import embeddings
+from benchmarks.accuracy.labelled import labelled, weak_of
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
@@ -164,30 +165,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--cache", type=Path, help="embeddings are kept here between runs")
+    parser.add_argument("--cache", type=Path, help="faces are kept here between runs")
     parser.add_argument("--choose", action="store_true", help="thresholds, half by half")
     parser.add_argument("--distractors", type=int, default=0)
     parser.add_argument("--peers", action="store_true")
     arguments = parser.parse_args()
-    names, vectors = load(arguments.folder, arguments.model, arguments.cache)
+    faces = labelled(arguments.folder, arguments.model, arguments.cache)
+    names, vectors = faces.people, faces.embeddings
     people = np.unique(names, return_inverse=True)[1]
     pack = open_pack(arguments.model, Settings(), S3Settings()).record
+    weak = weak_of(faces, pack)
 
     def ours(
-        rows: NDArray[np.float32],
+        which: Labels,
         purity: float = 0.5,
         pair: float = pack.cluster_threshold,
         group: float = pack.cluster_group_threshold,
     ) -> Labels:
         rule = join_rule(
-            pair, group, faces=len(rows), purity=purity, cosine_per_decade=pack.cosine_per_decade
+            pair, group, faces=len(which), purity=purity, cosine_per_decade=pack.cosine_per_decade
         )
-        return cluster(rows, [str(n) for n in range(len(rows))], rule=rule).astype(np.int64)
+        photos = [str(n) for n in range(len(which))]
+        found = cluster(vectors[which], photos, rule=rule, weaknesses=weak[which])
+        return found.astype(np.int64)
 
-    say(f"{len(people)} faces of {people.max() + 1} people", people, everybody := ours(vectors))
+    every = np.arange(len(people))
+
+    say(f"{len(people)} faces of {people.max() + 1} people", people, everybody := ours(every))
     half = np.array([hashlib.sha256(str(n).encode()).digest()[0] % 2 == 0 for n in names])
     halves = {
-        name: (np.unique(people[part], return_inverse=True)[1], vectors[part])
+        name: (np.unique(people[part], return_inverse=True)[1], np.flatnonzero(part))
         for name, part in (("one half", half), ("the other half", ~half))
     }
     for name, (those, rows) in halves.items():
@@ -195,28 +202,27 @@ def main() -> None:
     if arguments.choose:
         choose(halves, ours)
     for purity in (0.0, 0.25, 0.75, 1.0):
-        say(f"purity {purity}", people, ours(vectors, purity))
+        say(f"purity {purity}", people, ours(every, purity))
     for added in (1, 10, 1000):
         share = []
         for seed in SEEDS:
             old = np.sort(np.random.default_rng(seed).permutation(len(people))[added:])
-            share.append(moved(ours(vectors[old]), everybody[old]))
+            share.append(moved(ours(old), everybody[old]))
         print(f"{added} photos more: at most {max(share):.4f} of the old faces move")
     shuffled = np.random.default_rng(0).permutation(len(people))
-    print(f"another order: {moved(everybody[shuffled], ours(vectors[shuffled])):.4f} move")
+    print(f"another order: {moved(everybody[shuffled], ours(shuffled)):.4f} move")
     if arguments.distractors:
         more = distractors(vectors, people, arguments.distractors)
-        labels = ours(np.concatenate([vectors, more]))
-        impostor_pairs = people.max() + 1 + np.arange(len(more))
-        people, vectors = np.concatenate([people, impostor_pairs]), np.concatenate([vectors, more])
+        strangers = people.max() + 1 + np.arange(len(more))
+        people, vectors = np.concatenate([people, strangers]), np.concatenate([vectors, more])
+        weak = np.concatenate([weak, no_weaknesses(len(more))])
+        labels = ours(np.arange(len(people)))
         say(f"{len(more):,} distractors", people, labels)
     if arguments.peers:
         beside(people, vectors)
 
 
-def choose(
-    halves: dict[str, tuple[Labels, NDArray[np.float32]]], ours: Callable[..., Labels]
-) -> None:
+def choose(halves: dict[str, tuple[Labels, Labels]], ours: Callable[..., Labels]) -> None:
     """Print what is best on each half, and what that does on the other."""
     for (name, (people, rows)), (_, (others, other_rows)) in permutations(halves.items()):
         found = {
@@ -247,19 +253,6 @@ def say(what: str, people: Labels, labels: Labels) -> None:
     cubed, pair, *rest = scores(people, labels)
     shares = " ".join(f"{value:.4f}" for value in rest)
     print(f"{what}: B-cubed F {cubed:.4f}, pairwise F {pair:.4f} (P R P R {shares})", flush=True)
-
-
-def load(
-    folder: Path, model: str, cache: Path | None
-) -> tuple[NDArray[np.str_], NDArray[np.float32]]:
-    if cache is not None and cache.exists():
-        kept = np.load(cache)
-        return kept["names"], kept["vectors"]
-    rows = list(embeddings(folder, model))
-    names, vectors = np.array([name for name, _, _ in rows]), np.stack([row for *_, row in rows])
-    if cache is not None:
-        np.savez(cache, names=names, vectors=vectors)
-    return names, vectors
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ from workers.models.base import Image, ModelPack
 MOST_PIXELS = 10**8
 PER_PHOTO = 4
 """Pictures made of a photo before the next one's turn."""
+CUTS = ((0.02, 0.25), (0.4, 0.75), (0.4, 0.75), (0.4, 0.75))
+"""Shares of the face's square that are cut off, from and to, of each photo in a turn of cuts: few
+deeply cut faces are found and usable."""
 ROUNDS = 3
 FAR = 0.5
 """Distance, in heights of the face, from which a face is not the known one."""
@@ -142,11 +145,15 @@ def shrunk_and_blurred(image: Image, box: NDArray[np.float32], rng: Random) -> M
 
 def cut(image: Image, box: NDArray[np.float32], rng: Random) -> Made:
     """Cut one side of the photo off, through the face's square."""
+    return _cut_by(image, box, rng.uniform(0.1, 0.7), int(rng.integers(0, 4)))
+
+
+def _cut_by(image: Image, box: NDArray[np.float32], part: float, where: int) -> Made:
+    """Cut a part of the face's square off: from the left, the top, the right or the bottom."""
     x, y, w, h = (float(value) for value in box)
     side, height, width = max(w, h) * 1.15, *image.shape[:2]
     left, top = x + w / 2 - side / 2, y + h / 2 - side / 2
-    share = rng.uniform(0.1, 0.7) * side
-    where = int(rng.integers(0, 4))
+    share = part * side
     if where == 0:
         start = int(np.clip(left + share, 0, width - 1))
         return Made(image[:, start:], shift=(start, 0))
@@ -212,21 +219,39 @@ def made_faces(photos: Sequence[Path], pack: ModelPack, seed: int = 0) -> Iterat
     rng = np.random.default_rng(seed)
     kinds, shares = list(MAKERS), np.array([share for _, share in MAKERS.values()])
     for turn in range(ROUNDS):
-        for photo in (photos[n] for n in rng.permutation(len(photos))):
-            image = cv2.imread(str(photo))
-            if image is None:
-                continue
-            rgb = np.asarray(image[..., ::-1], np.uint8)
-            whole = _analysed(Made(rgb), pack)
-            centre = np.array(rgb.shape[1::-1], np.float32) / 2
-            known = whole and _nearest(whole, centre, np.inf)
-            if whole is None or known is None:
-                continue
+        for photo, image, whole, known in known_faces(photos, pack, rng):
             if turn == 0 and whole.usable[known]:
                 yield _face(whole, known, photo, "as it is")
             for kind in rng.choice(kinds, PER_PHOTO, p=shares / shares.sum()):
-                made = MAKERS[str(kind)][0](rgb, whole.boxes[known], rng)
+                made = MAKERS[str(kind)][0](image, whole.boxes[known], rng)
                 yield from _face_of(made, whole.boxes[known], photo, str(kind), pack)
+
+
+def cut_faces(photos: Sequence[Path], pack: ModelPack, seed: int = 1) -> Iterator[Face]:
+    """Usable faces of which a little, or nearly half, is cut off, in rounds over all photos."""
+    rng = np.random.default_rng(seed)
+    for _ in range(ROUNDS):
+        for photo, image, whole, known in known_faces(photos, pack, rng):
+            for low, high in CUTS:
+                share, where = rng.uniform(low, high), int(rng.integers(0, 4))
+                made = _cut_by(image, whole.boxes[known], share, where)
+                yield from _face_of(made, whole.boxes[known], photo, "cut", pack)
+
+
+def known_faces(
+    photos: Sequence[Path], pack: ModelPack, rng: Random
+) -> Iterator[tuple[Path, Image, Analysis, int]]:
+    """Photos in a drawn order, with their pixels, their faces, and the row of the known one."""
+    for photo in (photos[n] for n in rng.permutation(len(photos))):
+        image = cv2.imread(str(photo))
+        if image is None:
+            continue
+        rgb = np.asarray(image[..., ::-1], np.uint8)
+        whole = _analysed(Made(rgb), pack)
+        centre = np.array(rgb.shape[1::-1], np.float32) / 2
+        known = None if whole is None else _nearest(whole, centre, np.inf)
+        if whole is not None and known is not None:
+            yield photo, rgb, whole, known
 
 
 def _face_of(

@@ -6,8 +6,8 @@ PEOPLE holds one folder per person with photos whose central face is that person
 pictures are made that are blurred, cut off, small, compressed, dark (degraded.py says how). CROWDS
 holds photos of many people, of which no two show one person; photos that do are named with --not.
 Faces are taken until each bin of quality, and of the share of the crop outside the photo, has
---faces of them, or each photo has been used three times. --keep stores the faces, so that they
-need not be made again.
+--faces of them, or each photo has been used three times, and three times more for cuts alone.
+--keep stores the faces, so that they need not be made again.
 
 The weaknesses' figures (workers/faces/evidence.py) were fitted on the people and photos whose
 name's SHA-256 is even; measured is on the odd ones, unless --half says otherwise. Intervals are
@@ -29,13 +29,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.degraded import Face, Faces, crowd_faces, joined, made_faces
+from benchmarks.accuracy.degraded import Face, Faces, crowd_faces, cut_faces, joined, made_faces
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from workers.faces.evidence import PARTS, evidence_of_pairs, weaknesses
+from workers.faces.evidence import KINDS, PARTS, evidence_of_pairs, weaknesses
 from workers.matching.calibration import evidence_at
 from workers.models.packs.open import open_pack
+from workers.people.reference_gate import POOR
 
 QUALITY = (0.40, 0.45, 0.50, 0.55, 0.65, 0.80)
 OUTSIDE = (0.0, 1e-4, 0.15, 0.30, 0.45)
@@ -236,6 +237,23 @@ def show(faces: Faces, record: PackRecord) -> None:
     for name, starts in (("quality", QUALITY), ("outside", OUTSIDE)):
         show_impostors(name, starts, faces, impostor, cosines[RATES[0]])
         show_genuine(name, starts, faces, genuine, (record.threshold, record.cluster_threshold))
+    show_gate(faces, genuine, record)
+
+
+def show_gate(faces: Faces, genuine: Pairs, record: PackRecord) -> None:
+    """Print how often pictures that the reference gate takes, or refuses, match a good photo."""
+    weak = weaknesses({name: faces.parts[name] for name in PARTS}, 1.0)
+    refused = (weak >= [POOR[kind] for kind in KINDS]).any(axis=1)
+    plain = faces.kinds == "as it is"
+    one, other = genuine.rows.T
+    mixed = plain[one] != plain[other]
+    picture = np.where(plain[one], other, one)[mixed]
+    reached = genuine.evidence[mixed] >= record.threshold
+    print()
+    for title, which in (("taken", ~refused), ("refused", refused)):
+        number = int((which & ~plain).sum())
+        share = reached[which[picture]].mean()
+        print(f"{number:,} pictures the gate has {title}: {share:.1%} of pairs with a photo match")
 
 
 def collected(asked: argparse.Namespace) -> Faces:
@@ -252,6 +270,7 @@ def collected(asked: argparse.Namespace) -> Faces:
     crowds = [p for p in crowds if mine(p.name) and p.name not in asked.leave_out]
     faces = list(taken(crowd_faces(crowds, pack), asked.faces, full))
     faces += taken(made_faces(people, pack), asked.faces, full)
+    faces += taken(cut_faces(people, pack), asked.faces, full)
     if asked.keep:
         joined(faces).save(asked.keep)
     return joined(faces)

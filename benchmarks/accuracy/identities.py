@@ -11,6 +11,7 @@ name is right that was matched, and that was lent, for several least shares of m
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.thresholds import embeddings
+from benchmarks.accuracy.degraded import Faces
+from benchmarks.accuracy.labelled import gallery_of, labelled, weak_of
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.clustering.cluster import cluster, join_rule
-from workers.faces.evidence import no_weaknesses
 from workers.identity import cluster_ids as identities
 from workers.identity.cluster_ids import (
     NAMINGS,
@@ -36,48 +37,43 @@ from workers.identity.cluster_ids import (
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, accepted, match
 from workers.models.packs.open import open_pack
-from workers.people.gallery import Gallery
 from workers.tables.columns import NONE
 
 SEEDS = range(3)
 WENT = ("absorbed", "split", "moved")
-Vectors = NDArray[np.float32]
 
 
-def load(folder: Path, cache: Path | None) -> tuple[list[str], Vectors]:
-    if cache is not None and cache.exists():
-        kept = np.load(cache)
-        return kept["names"].tolist(), kept["vectors"]
-    rows = list(embeddings(folder, "embedded"))
-    names, vectors = [row[0] for row in rows], np.stack([row[-1] for row in rows])
-    if cache is not None:
-        np.savez(cache, names=np.array(names), vectors=vectors)
-    return names, vectors
-
-
-def labelled(pack: PackRecord, vectors: Vectors) -> NDArray[np.int32]:
+def clusters_of(pack: PackRecord, faces: Faces) -> NDArray[np.int32]:
     rule = join_rule(
         pack.cluster_threshold,
         pack.cluster_group_threshold,
-        faces=len(vectors),
-        decade=pack.cosine_per_decade,
+        faces=len(faces),
+        cosine_per_decade=pack.cosine_per_decade,
     )
-    return cluster(vectors, [str(n) for n in range(len(vectors))], rule=rule)
+    photos = [str(n) for n in range(len(faces))]
+    return cluster(faces.embeddings, photos, rule=rule, weaknesses=weak_of(faces, pack))
+
+
+def rows_of(faces: Faces, rows: Sequence[int] | NDArray[np.int64]) -> Faces:
+    """Select faces by row."""
+    which = np.zeros(len(faces), bool)
+    which[rows] = True
+    return faces.where(which)
 
 
 def partition(faces: pa.Array, clusters: pa.Array) -> pa.Table:
     return pa.table([faces, clusters], schema=PARTITION)
 
 
-def say_stability(pack: PackRecord, vectors: Vectors) -> None:
-    ids = pa.array([f"f{n:023d}" for n in range(len(vectors))])
-    everybody, nobody = labelled(pack, vectors), PARTITION.empty_table()
+def say_stability(pack: PackRecord, every: Faces) -> None:
+    ids = pa.array([f"f{n:023d}" for n in range(len(every))])
+    everybody, nobody = clusters_of(pack, every), PARTITION.empty_table()
     for added in (1, 10, 1000):
         shares = []
         for seed in SEEDS:
-            old = np.sort(np.random.default_rng(seed).permutation(len(vectors))[added:])
+            old = np.sort(np.random.default_rng(seed).permutation(len(every))[added:])
             faces = ids.take(pa.array(old))
-            before = name_clusters(labelled(pack, vectors[old]), faces, nobody)
+            before = name_clusters(clusters_of(pack, rows_of(every, old)), faces, nobody)
             after = name_clusters(everybody, ids, partition(faces, before))
             other = pc.sum(pc.not_equal(before, after.take(pa.array(old)))).as_py()
             named = NAMINGS.empty_table()
@@ -91,21 +87,14 @@ def say_stability(pack: PackRecord, vectors: Vectors) -> None:
         )
 
 
-def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
+def say_names(pack: PackRecord, every: Faces) -> None:
+    names = every.people.tolist()
     people = sorted(set(names))
     enrolled = [p for n, p in enumerate(people) if n % 2 == 0 and names.count(p) > 1]
     references = [names.index(person) for person in enrolled]
     probes = sorted(set(range(len(names))) - set(references))
-    gallery = Gallery(
-        person_ids=tuple(enrolled),
-        names=tuple(enrolled),
-        starts=np.arange(len(enrolled)),
-        embeddings=vectors[references],
-        weaknesses=no_weaknesses(len(references)),
-        sources=("",) * len(enrolled),
-        photos=tuple(enrolled),
-        boxes=np.zeros((len(enrolled), 4), np.float32),
-    )
+    weak = weak_of(every, pack)
+    gallery = gallery_of(every.embeddings[references], weak[references], np.array(enrolled))
     threshold = search_threshold(
         pack.threshold,
         pack.fmr,
@@ -113,7 +102,7 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
         references=len(enrolled),
         false_positives=1e-3,
     )
-    found = match(vectors[probes], gallery)
+    found = match(every.embeddings[probes], gallery, weak[probes])
     good = accepted(
         found,
         np.ones(len(probes), bool),
@@ -124,10 +113,11 @@ def say_names(pack: PackRecord, names: list[str], vectors: Vectors) -> None:
     near = [enrolled[p] if p != NOBODY else None for p in found.person.tolist()]
     matched = [p if ok else None for p, ok in zip(near, good.tolist(), strict=True)]
     alike = [
-        p if s >= threshold else None for p, s in zip(near, found.similarity.tolist(), strict=True)
+        p if s >= threshold else None for p, s in zip(near, found.evidence.tolist(), strict=True)
     ]
     faces = pa.array([f"f{n:023d}" for n in probes])
-    clusters = name_clusters(labelled(pack, vectors[probes]), faces, PARTITION.empty_table())
+    labels = clusters_of(pack, rows_of(every, probes))
+    clusters = name_clusters(labels, faces, PARTITION.empty_table())
     seen = pa.table(
         {
             "face_id": faces,
@@ -161,10 +151,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
     pack = open_pack("embedded", Settings(), S3Settings()).record
-    names, vectors = load(arguments.folder, arguments.cache)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    say_stability(pack, vectors)
-    say_names(pack, names, vectors)
+    faces = labelled(arguments.folder, "embedded", arguments.cache)
+    say_stability(pack, faces)
+    say_names(pack, faces)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ people, drawn from those with several photos (where these are too few, from all)
 reference; probes are all other usable faces, of enrolled people and of others. Then follow
 galleries with two, three and five references of each.
 
-Probes are printed in ten bins of what was said: number, mean, and the share that is right with its
-95 % interval (Wilson 1927), of fifteen draws together. As each probe is in all draws, the interval
-is that of a fifteenth of the probes. A bin holds if both are within 0.05, or if the interval has
-the mean. Beside it stands the Brier score of the logistic of a pair, which an earlier build gave.
+Probes are printed in ten bins of what was said: their number in fifteen draws, of how many faces
+they are, the mean, and the share that is right with its 95 % interval (Wilson 1927) for so many
+faces: a face is a probe of many draws, and no new one each time. A bin holds if both are within
+0.05, or if the interval has the mean. Beside it stands the Brier score of the logistic of a pair,
+which an earlier build gave.
 
 --fit chooses a shift of the mean of genuine pairs, and their deviation, on each half of the people,
 by the mean logarithm of the chances, and prints the other half's bins; its galleries are of up to
@@ -31,14 +32,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.degraded import Faces, central_faces, joined
+from benchmarks.accuracy.degraded import Faces
+from benchmarks.accuracy.labelled import gallery_of, labelled, weak_of
 from headcount.contract.stored.archive import PackRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
-from workers.faces.evidence import PARTS, weaknesses
 from workers.matching.calibration import search_threshold
 from workers.matching.match import Matches, accepted, match
-from workers.matching.posterior import Likeness, nearest_is_right
+from workers.matching.posterior import Likeness, Pictures, nearest_is_right
 from workers.models.packs.open import open_pack
 from workers.people.gallery import Gallery
 
@@ -57,12 +58,13 @@ Mask = NDArray[np.bool_]
 class Probes:
     """N probes of one gallery: matches, whether the nearest is right, and whether it is named.
 
-    ``references`` are the numbers of each enrolled person's, ``enrolled`` is the share of probes of
-    enrolled people.
+    ``rows`` are their faces, ``references`` the numbers of each enrolled person's, ``enrolled`` is
+    the share of probes of enrolled people.
     """
 
+    rows: NDArray[np.int64]
     matches: Matches
-    quality: NDArray[np.float32]
+    pictures: Pictures
     references: NDArray[np.int64]
     right: Mask
     matched: Mask
@@ -70,7 +72,7 @@ class Probes:
 
     def said(self, likeness: Likeness | None) -> NDArray[np.float32]:
         """Chances that the nearest person is right."""
-        return nearest_is_right(self.matches, self.quality, self.references, likeness)
+        return nearest_is_right(self.matches, self.pictures, self.references, likeness)
 
     def logistic(self, pack: PackRecord) -> NDArray[np.float32]:
         """The chances an earlier build gave: those of a pair."""
@@ -104,8 +106,10 @@ def drawn(
     nearest, true = np.array(gallery.names)[found.person], probes.people[kept]
     share = float(np.isin(true, gallery.names).mean())
     counted = np.full(len(chosen), references)
-    quality, matched = probes.parts["quality"][kept], named(found, gallery, pack)
-    return Probes(found, quality, counted, nearest == true, matched, share)
+    own, matched = np.flatnonzero(kept), named(found, gallery, pack)
+    quality, lacking = probes.parts["quality"], weak_of(probes, pack)
+    pictures = Pictures.of(quality, lacking, pack.cosine_per_decade).at(own)
+    return Probes(own, found, pictures, counted, nearest == true, matched, share)
 
 
 def named(found: Matches, gallery: Gallery, pack: PackRecord) -> Mask:
@@ -119,20 +123,6 @@ def named(found: Matches, gallery: Gallery, pack: PackRecord) -> Mask:
     )
     usable, alone = np.ones(len(found.person), bool), np.arange(len(found.person))
     return accepted(found, usable, alone, threshold=threshold, margin=pack.margin)
-
-
-def weak_of(faces: Faces, pack: PackRecord) -> NDArray[np.float32]:
-    return weaknesses({name: faces.parts[name] for name in PARTS}, pack.cosine_per_decade)
-
-
-def gallery_of(
-    vectors: NDArray[np.float32], weak: NDArray[np.float32], names: NDArray[np.str_]
-) -> Gallery:
-    """A gallery of people with equally many references each."""
-    people, photos = tuple(names.tolist()), tuple(map(str, range(len(vectors))))
-    starts = np.arange(len(people), dtype=np.intp) * (len(vectors) // len(people))
-    boxes = np.zeros((len(vectors), 4), np.float32)
-    return Gallery(people, people, starts, vectors, weak, photos, photos, boxes)
 
 
 # -- figures --------------------------------------------------------------------------------------
@@ -150,8 +140,10 @@ def brier(said: NDArray[np.float32], right: Mask) -> float:
     return float(((said - right) ** 2).mean()) if len(said) else float("nan")
 
 
-def bins_of(said: NDArray[np.float32], right: Mask) -> Iterator[tuple[str, bool]]:
-    """Cells of each bin's probes, and whether it holds."""
+def bins_of(
+    said: NDArray[np.float32], right: Mask, faces: NDArray[np.int64]
+) -> Iterator[tuple[str, bool]]:
+    """Cells of each bin's probes, of these faces, and whether it holds."""
     bins = np.minimum((said * BINS).astype(int), BINS - 1)
     for place in range(BINS):
         here = bins == place
@@ -160,10 +152,12 @@ def bins_of(said: NDArray[np.float32], right: Mask) -> Iterator[tuple[str, bool]
             yield "none", True
             continue
         mean, share = float(said[here].mean()), float(right[here].mean())
-        low, high = interval(share, number / DRAWS)
+        different = len(np.unique(faces[here]))
+        low, high = interval(share, different)
         holds = abs(mean - share) <= NEAR or low <= mean <= high
         missed = "" if holds else ", **off**"
-        yield f"{number:,}: {mean:.3f}, {share:.3f} ({low:.3f} to {high:.3f}){missed}", holds
+        seen = f"{number:,} of {different:,}: {mean:.3f}, {share:.3f}"
+        yield f"{seen} ({low:.3f} to {high:.3f}){missed}", holds
 
 
 def show(
@@ -173,7 +167,9 @@ def show(
     cells = []
     for probes in columns:
         said = np.concatenate([one.said(likeness) for one in probes])
-        cells.append(list(bins_of(said, np.concatenate([one.right for one in probes]))))
+        right = np.concatenate([one.right for one in probes])
+        faces = np.concatenate([one.rows for one in probes])
+        cells.append(list(bins_of(said, right, faces)))
     print(f"\n| said | {' | '.join(titles)} |")
     print("|---" * (1 + len(titles)) + "|")
     for place in range(BINS):
@@ -249,17 +245,6 @@ def fit(faces: Faces, pack: PackRecord) -> None:
         print(f"\n{missed} bins do not hold")
 
 
-def collected(asked: argparse.Namespace) -> Faces:
-    """Usable central faces of the photos, or those that were kept."""
-    if asked.keep and asked.keep.exists():
-        return Faces.load(Path(asked.keep))
-    pack = open_pack(asked.model, Settings(), S3Settings())
-    faces = joined(list(central_faces(sorted(asked.people.rglob("*.jpg")), pack)))
-    if asked.keep:
-        faces.save(asked.keep)
-    return faces
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -270,7 +255,8 @@ def main() -> None:
     parser.add_argument("--made", type=Path)
     parser.add_argument("--fit", action="store_true")
     asked = parser.parse_args()
-    faces, pack = collected(asked), open_pack(asked.model, Settings(), S3Settings()).record
+    faces = labelled(asked.people, asked.model, asked.keep)
+    pack = open_pack(asked.model, Settings(), S3Settings()).record
     if asked.fit:
         fit(faces, pack)
         return

@@ -5,7 +5,7 @@
 FOLDER holds one folder per person with photos whose central face is that person. People are dealt
 into ten folds that share nobody; each fold has as many pairs of one person as of two. The
 threshold for a fold is the best of the other nine (http://vis-www.cs.umass.edu/lfw/README.txt).
-A photo without a face makes its pairs wrong.
+A photo without a usable face makes its pairs wrong. Compared are the evidences of pairs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.thresholds import embeddings
+from benchmarks.accuracy.labelled import evidence_of, labelled
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from workers.models.packs.open import open_pack
 
 FOLDS = 10
 NO_FACE = -2.0
@@ -56,16 +59,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="embedded")
+    parser.add_argument("--cache", type=Path, help="faces are kept here between runs")
     parser.add_argument("--pairs", type=int, default=6000)
     arguments = parser.parse_args()
-    vectors = {path: vector for _, path, vector in embeddings(arguments.folder, arguments.model)}
+    faces = labelled(arguments.folder, arguments.model, arguments.cache)
+    alike = evidence_of(faces, open_pack(arguments.model, Settings(), S3Settings()).record)
+    places = zip(faces.people.tolist(), faces.photos.tolist(), strict=True)
+    rows = {str(arguments.folder / who / photo): row for row, (who, photo) in enumerate(places)}
     folds = folds_of(arguments.folder, arguments.pairs, np.random.default_rng(0))
     scores, same = [], []
     for fold in folds:
         scores.append(
             np.array(
                 [
-                    float(vectors[a] @ vectors[b]) if a in vectors and b in vectors else NO_FACE
+                    float(alike[rows[a], rows[b]]) if a in rows and b in rows else NO_FACE
                     for (a, b), _ in fold
                 ]
             )
@@ -82,7 +89,7 @@ def main() -> None:
     total = sum(len(fold) for fold in folds)
     lost = sum(int((part == NO_FACE).sum()) for part in scores)
     print(
-        f"{total} pairs, {lost} with a photo in which no face was found: "
+        f"{total} pairs, {lost} with a photo in which no usable face was found: "
         f"accuracy {np.mean(accuracies):.2%} +- {np.std(accuracies) / FOLDS**0.5:.2%}"
     )
 

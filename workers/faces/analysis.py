@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from headcount.settings import MAX_FACES, ProfileName
 from workers.faces.detection import PROFILES, Profile, quarters_to_faces, search, search_image
 from workers.faces.merging import Found
-from workers.faces.quality import MINIMUM_HEIGHT, certainty, quality_of, quality_parts, usable
+from workers.faces.quality import (
+    MINIMUM_HEIGHT,
+    certainty,
+    lowered,
+    quality_of,
+    quality_parts,
+    usable,
+)
 from workers.faces.scales import scaled, shifted
 from workers.faces.turns import quarters_to_upright
 from workers.images.align import crop_faces, rescaled, shares_outside
@@ -157,7 +164,7 @@ def _analysis(
     decoded: Decoded, found: Found, parts: dict[str, Floats], embeddings: Floats, stages: _Stages
 ) -> Analysis:
     faces, quality = found.faces, quality_of(parts)
-    parts["outside"] = shares_outside(faces.landmarks, decoded.width, decoded.height)
+    outside = shares_outside(faces.landmarks, decoded.width, decoded.height)
     return Analysis(
         width=decoded.width,
         height=decoded.height,
@@ -166,11 +173,11 @@ def _analysis(
         landmarks=faces.landmarks,
         scores=faces.scores,
         passes=found.passes,
-        qualities=quality,
+        qualities=lowered(quality, outside),
         usable=usable(faces.boxes, quality) & embeddings.any(axis=1),
         embeddings=embeddings,
         seconds=stages.seconds,
-        parts=parts,
+        parts=parts | {"outside": outside},
         stored=decoded.stored,
         note=decoded.note,
     )

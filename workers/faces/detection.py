@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headcount.settings import ProfileName
+from workers.faces.closer import look_closer
 from workers.faces.merging import Found, Pass, merge
 from workers.faces.scales import Sizes, scaled, up_to
 from workers.faces.tiles import LARGEST, detect_at, detect_in_tiles
@@ -75,6 +76,7 @@ def search(picture: Picture, detector: Detector, profile: Profile) -> Found:
         seen = _search(decoded.image, detector, profile)
         found = _with_tiles(picture, decoded, seen, detector, profile)
         found = found.named(f"turned {90 * quarters}")
+    found = look_closer(decoded.image, found, detector)
     return found.moved(lambda faces: scaled(faces, 1 / decoded.scale))
 
 

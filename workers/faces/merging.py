@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,13 @@ class Found:
     """The N faces of a photo, best first, in pixels of the full upright photo.
 
     ``passes`` names the pass that saw each best: the long side it searched, with a word for a
-    pass of another kind.
+    pass of another kind. ``sure`` (N) counts the passes whose landmarks its landmarks are the mean
+    of.
     """
 
     faces: Detections
     passes: tuple[str, ...] = ()
+    sure: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -39,15 +41,16 @@ class Found:
         """The best faces, ``count`` at most."""
         if len(self) <= count:
             return self
-        return Found(self.faces.where(np.arange(count)), self.passes[:count])
+        faces = self.faces.where(np.arange(count))
+        return Found(faces, self.passes[:count], self.sure[:count])
 
     def moved(self, move: Callable[[Detections], Detections]) -> Found:
         """The same faces at other places."""
-        return Found(move(self.faces), self.passes)
+        return replace(self, faces=move(self.faces))
 
     def named(self, suffix: str) -> Found:
         """The same faces, each pass's name with ``suffix`` behind it."""
-        return Found(self.faces, tuple(f"{name} {suffix}" for name in self.passes))
+        return replace(self, passes=tuple(f"{name} {suffix}" for name in self.passes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,16 @@ def merge(passes: Sequence[Pass], detector: Detector) -> Found:
     scales = np.array([seen.scale for seen in passes], np.float32)[faces.part]
     seen = _Seen(faces.faces, faces.part, faces.faces.boxes[:, 3] * scales)
     kept = suppress(faces.faces.boxes, faces.faces.scores, OVERLAP)
-    stay, marks = np.zeros(len(kept), bool), np.zeros((len(kept), 5, 2), np.float32)
+    sure, marks = np.zeros(len(kept), np.intp), np.zeros((len(kept), 5, 2), np.float32)
     for rows, near in _blocks(faces.faces.boxes, kept):
-        stay[rows], marks[rows] = _judged(
+        sure[rows], marks[rows] = _judged(
             seen.where(near), np.searchsorted(near, kept[rows]), detector
         )
+    stay = sure > 0
     kept = kept[stay]
     found = replace(faces.faces.where(kept), landmarks=marks[stay])
-    return Found(found, tuple(passes[number].name for number in faces.part[kept]))
+    names = tuple(passes[number].name for number in faces.part[kept])
+    return Found(found, names, sure[stay])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +121,19 @@ def _blocks(
 
 def _judged(
     seen: _Seen, kept: NDArray[np.intp], detector: Detector
-) -> tuple[NDArray[np.bool_], Floats]:
-    """Whether each kept face stays, and its landmarks; of one that does not, zeros."""
+) -> tuple[NDArray[np.intp], Floats]:
+    """Number of passes that are sure of each kept face, and its landmarks; zeros if it goes."""
     boxes, scores = seen.faces.boxes, seen.faces.scores
     shared = overlaps(boxes[kept], boxes)
     agreed = _passes_that_agree(shared >= AGREE, seen.part) > 1
     enough = np.where(agreed, detector.scores.agreed, detector.scores.alone)
     stay = scores[kept] >= enough
-    marks = np.zeros((len(kept), 5, 2), np.float32)
     same = shared[stay] >= SAME_PLACE
-    marks[stay] = _landmarks(seen.faces, seen.heights, kept[stay], same, detector)
-    return stay, marks
+    weights = _weights(scores, seen.heights, kept[stay], same, detector)
+    sure, marks = np.zeros(len(kept), np.intp), np.zeros((len(kept), 5, 2), np.float32)
+    sure[stay] = (weights > 0).sum(axis=1)
+    marks[stay] = np.einsum("kn,npc->kpc", weights, seen.faces.landmarks)
+    return sure, marks
 
 
 def _passes_that_agree(same: NDArray[np.bool_], part: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -134,20 +141,20 @@ def _passes_that_agree(same: NDArray[np.bool_], part: NDArray[np.intp]) -> NDArr
     return np.array([len(np.unique(part[row])) for row in same], np.intp)
 
 
-def _landmarks(
-    every: Detections,
+def _weights(
+    scores: Floats,
     heights: Floats,
     kept: NDArray[np.intp],
     same: NDArray[np.bool_],
     detector: Detector,
 ) -> Floats:
-    """Landmarks of each kept face: the mean of those of its sure detections, by their exactness.
+    """Weights of N detections' landmarks in those of each of K kept faces, by their exactness.
 
-    ``heights`` are those of all detections in pixels of their passes, ``same`` tells those of each
-    kept face. Errors of passes differ, and so their mean is nearer to the truth than the best one.
+    ``heights`` are those of all detections in pixels of their passes, ``same`` (K x N) tells those
+    of each kept face. Errors of passes differ, and so their mean is nearer to the truth than the
+    best one.
     """
     exact = np.minimum(1, heights / detector.scores.exact_from) ** 2
-    weights = exact * (same & (every.scores >= detector.scores.agreed))
+    weights = exact * (same & (scores >= detector.scores.agreed))
     weights[np.arange(len(kept)), kept] = exact[kept]
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray(np.einsum("kn,npc->kpc", weights, every.landmarks), np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)

@@ -14,6 +14,10 @@ part is:
   (https://arxiv.org/abs/2103.06627, https://arxiv.org/abs/2204.00964). It is left out for a
   recogniser whose lengths were not measured.
 
+What lies outside the photo lowers it by its share: half of the crop takes a tenth. That ranks
+references and exemplars. Whether a face is judged does not depend on it: the evidence of a pair
+does (workers/faces/evidence.py).
+
 Each weight follows how well its part alone foretells a failed match:
 benchmarks/accuracy/quality.py.
 """
@@ -37,6 +41,8 @@ MINIMUM_HEIGHT = 18.0
 MINIMUM_QUALITY = 0.4
 """Least quality of a usable face: of worse ones none was matched to the right person."""
 WEIGHTS = {"size": 1, "sharpness": 1, "pose": 1, "score": 4, "certainty": 8}
+INSIDE_WEIGHT = 2
+"""Weight of the share inside the photo beside those, which it leaves as they are where it is 1."""
 
 
 def qualities(
@@ -58,6 +64,12 @@ def quality_of(parts: Mapping[str, Floats]) -> Floats:
     total = sum(WEIGHTS[name] for name in parts)
     weighted = [part ** (WEIGHTS[name] / total) for name, part in parts.items()]
     return np.asarray(np.prod(weighted, axis=0), np.float32)
+
+
+def lowered(quality: Floats, outside: Floats) -> Floats:
+    """Qualities of N faces, lowered by the shares of their crops that lie outside the photo."""
+    power = INSIDE_WEIGHT / sum(WEIGHTS.values())
+    return np.asarray(quality * (1 - outside) ** power, np.float32)
 
 
 def quality_parts(

@@ -87,13 +87,34 @@ def rescaled(points: Floats, factor: float | Floats) -> Floats:
     return np.asarray((points + np.float32(0.5)) * by - np.float32(0.5), np.float32)
 
 
+def level_view(
+    image: Image, landmarks: Floats, side: int, height: float, roll: float = 0.0
+) -> tuple[Image, NDArray[np.float64]]:
+    """Cut a square of ``side`` pixels around one face (5 x 2), ``height`` pixels high in it.
+
+    The face is level, or turned by ``roll`` degrees from that, clockwise. Also gives the 2 x 3
+    matrix from the image's pixels to the square's. What lies outside the image has the colours of
+    its edge.
+    """
+    turn = cv2.getRotationMatrix2D((0, 0), -roll, height / SIZE)[:, :2]
+    level = similarity_transform(landmarks)
+    linear, middle = turn @ level[:, :2], (SIZE - 1) / 2
+    shift = turn @ (level[:, 2] - middle) + (side - 1) / 2
+    transform = np.hstack([linear, shift[:, None]])
+    return _warped(image, transform, side, cv2.BORDER_REPLICATE), transform
+
+
 def _crop(image: Image, transform: NDArray[np.float64]) -> Image:
+    return _warped(image, transform, SIZE, cv2.BORDER_CONSTANT)
+
+
+def _warped(image: Image, transform: NDArray[np.float64], side: int, border: int) -> Image:
     halvings = int(max(0.0, np.floor(-np.log2(max(_scale(transform), 1e-6)))))
     if halvings or max(image.shape[:2]) >= WIDEST:
-        image, transform = _around(image, transform, 2**halvings)
+        image, transform = _around(image, transform, 2**halvings, side)
     if halvings:
         image, transform = _halved(image, transform, 2**halvings)
-    crop = cv2.warpAffine(image, transform, (SIZE, SIZE), borderValue=0.0)
+    crop = cv2.warpAffine(image, transform, (side, side), borderMode=border, borderValue=0.0)
     return np.asarray(crop, np.uint8)
 
 
@@ -117,15 +138,15 @@ def _halved(
 
 
 def _around(
-    image: Image, transform: NDArray[np.float64], step: int
+    image: Image, transform: NDArray[np.float64], step: int, side: int
 ) -> tuple[Image, NDArray[np.float64]]:
-    """Cut out the part of an image that a crop needs; it, and the transform for it.
+    """Cut out the part of an image that a crop of ``side`` needs; it, and the transform for it.
 
     It starts and ends at multiples of ``step`` within the image: halving such a part is ten times
     as fast, and gives the pixels of a JPEG decoded at a smaller scale.
     """
     linear, shift = transform[:, :2], transform[:, 2]
-    corners = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]]) - shift
+    corners = np.array([[0, 0], [side, 0], [0, side], [side, side]]) - shift
     seen = corners @ np.linalg.pinv(linear).T
     limit = np.array([image.shape[1], image.shape[0]]) - 1
     left, top = np.clip(np.floor(seen.min(axis=0)) - 2, 0, limit).astype(int) // step * step

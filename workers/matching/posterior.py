@@ -40,9 +40,10 @@ SEVERAL: Points = ((1, 0.0), (2, 2.4), (3, 3.4), (5, 4.5), (10, 5.1))
 mean, are more alike to a face of that person."""
 DEVIATION: Points = ((1, 3.75), (2, 2.9), (3, 2.75), (5, 2.65))
 """Deviation of these pairs by the number of references, in the same logits."""
-STRANGERS: Points = ((0.45, -0.6), (0.65, -0.4), (0.80, -0.1), (0.90, 0.0))
-"""Shift of the mean of pairs of strangers by the quality of the face, in their deviations: a poor
-picture is less like a good reference, whoever is on it."""
+STRANGERS: Points = ((0.0, 0.0), (0.5, -0.35), (1.0, -0.42), (2.5, -0.46), (3.7, -0.68))
+"""Shift of the mean of pairs of strangers by the weaknesses of the face, in their deviations: a
+blurred or cut face is less like a good reference, whoever is on it; one of low quality that is
+neither is not. Measured as the shift of the evidence at a false match rate of 1 in 1,000."""
 MOST = math.log(1e6)
 """Largest logarithm of a likelihood ratio: of a million pairs some are twins, or one person who is
 enrolled under two names."""
@@ -52,6 +53,30 @@ ROUNDS = 50
 _NORMAL = np.linspace(-9, 9, 3601)
 _BELOW = np.array([NormalDist().cdf(value) for value in _NORMAL])
 """The standard normal distribution: its shares below values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Figures of the pictures of N faces: their quality, and the sum of their weaknesses.
+
+    ``lacking`` is in roots of powers of ten of the false match rate, as of ``faces/evidence``.
+    """
+
+    quality: Floats
+    lacking: Floats
+
+    @classmethod
+    def of(cls, quality: Floats, weaknesses: Floats, cosine_per_decade: float) -> Pictures:
+        """The figures by N x K weaknesses of a pack."""
+        units = np.float32(math.sqrt(cosine_per_decade))
+        return cls(quality, np.asarray(weaknesses.sum(axis=1) / units, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.quality)
+
+    def at(self, rows: NDArray[np.int64]) -> Pictures:
+        """Select some faces."""
+        return Pictures(self.quality[rows], self.lacking[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +110,14 @@ class Likeness:
         deviation, mean = np.polyfit(normal, [evidence for _, evidence in fmr], 1).tolist()
         return cls(mean, deviation, *calibration) if deviation > 0 else None
 
-    def log_ratio(self, evidence: Floats, quality: Floats, references: Numbers) -> Chances:
+    def log_ratio(self, evidence: Floats, faces: Pictures, references: Numbers) -> Chances:
         """Logarithms of the likelihood ratio of one person to strangers; they rise throughout.
 
         ``references`` (N) are those of the person: the best of r is for strangers r times as often
         so alike. The ratio of two normal densities turns at one point: beyond it, it keeps its
         value there.
         """
-        one, strangers = self._of_one_person(quality, references), self._of_strangers(quality)
+        one, strangers = self._of_one_person(faces, references), self._of_strangers(faces)
         bend = strangers.deviation**-2 - one.deviation**-2
         bend = np.where(bend == 0, 1e-9, bend)
         turn = (strangers.mean / strangers.deviation**2 - one.mean / one.deviation**2) / bend
@@ -100,20 +125,20 @@ class Likeness:
         ratio = np.minimum(one.log_density(x) - strangers.log_density(x), MOST)
         return np.asarray(ratio - np.log(references), np.float64)
 
-    def ratio_below(self, evidence: Floats, quality: Floats, references: Numbers) -> Chances:
+    def ratio_below(self, evidence: Floats, faces: Pictures, references: Numbers) -> Chances:
         """The same ratio for a person of whom is known only that the evidence is less."""
-        one, strangers = self._of_one_person(quality, references), self._of_strangers(quality)
+        one, strangers = self._of_one_person(faces, references), self._of_strangers(faces)
         of_strangers = strangers.below(evidence) ** references
         return np.asarray(np.minimum(one.below(evidence) / np.maximum(of_strangers, 1e-12), 1))
 
-    def _of_one_person(self, quality: Floats, references: Numbers) -> Normals:
-        logits = _at(quality, self.genuine) + _at(references, SEVERAL)
+    def _of_one_person(self, faces: Pictures, references: Numbers) -> Normals:
+        logits = _at(faces.quality, self.genuine) + _at(references, SEVERAL)
         deviation = _at(references, self.spread) / self.slope
         return Normals((logits - self.intercept) / self.slope, deviation)
 
-    def _of_strangers(self, quality: Floats) -> Normals:
-        deviation = np.full(len(quality), self.deviation)
-        return Normals(self.mean + _at(quality, STRANGERS) * self.deviation, deviation)
+    def _of_strangers(self, faces: Pictures) -> Normals:
+        deviation = np.full(len(faces), self.deviation)
+        return Normals(self.mean + _at(faces.lacking, STRANGERS) * self.deviation, deviation)
 
 
 def _at(values: Floats | Numbers, points: Points) -> Chances:
@@ -141,7 +166,7 @@ class Normals:
 
 def nearest_is_right(
     matches: Matches,
-    quality: Floats,
+    faces: Pictures,
     references: Numbers,
     likeness: Likeness | None,
     judged: NDArray[np.bool_] | None = None,
@@ -151,13 +176,13 @@ def nearest_is_right(
     ``references`` are the numbers of each enrolled person's. Only ``judged`` faces get a chance,
     and only they tell how many faces are of enrolled people.
     """
-    chance = np.full(len(quality), np.nan, np.float32)
+    chance = np.full(len(faces), np.nan, np.float32)
     known = matches.person != NOBODY
     known = known if judged is None else judged & known
     if likeness is None or not known.any():
         return chance
     rows = np.flatnonzero(known)
-    odds = Odds.of(matches.at(rows), quality[rows], references, likeness)
+    odds = Odds.of(matches.at(rows), faces.at(rows), references, likeness)
     chance[rows] = odds.nearest_is_right(odds.enrolled())
     return chance
 
@@ -174,7 +199,7 @@ class Odds:
     anybody: Chances
 
     @classmethod
-    def of(cls, matches: Matches, quality: Floats, references: Numbers, likeness: Likeness) -> Odds:
+    def of(cls, matches: Matches, faces: Pictures, references: Numbers, likeness: Likeness) -> Odds:
         """Odds by the evidence for the nearest person and the runner-up, if there is one.
 
         People behind the runner-up are known to have less evidence than that one: they are taken
@@ -182,10 +207,10 @@ class Odds:
         """
         people, second = len(references), matches.runner_up_evidence
         first, next_one = references[matches.person], references[matches.runner_up]
-        typical = np.full(len(quality), max(round(references.mean()), 1))
-        nearest = np.exp(likeness.log_ratio(matches.evidence, quality, first)) / people
-        runner_up = np.exp(likeness.log_ratio(second, quality, next_one)) / people
-        others = likeness.ratio_below(second, quality, typical) * max(people - 2, 0) / people
+        typical = np.full(len(faces), max(round(references.mean()), 1))
+        nearest = np.exp(likeness.log_ratio(matches.evidence, faces, first)) / people
+        runner_up = np.exp(likeness.log_ratio(second, faces, next_one)) / people
+        others = likeness.ratio_below(second, faces, typical) * max(people - 2, 0) / people
         return cls(nearest, nearest + np.nan_to_num(runner_up + others))
 
     def nearest_is_right(self, enrolled: float) -> Chances:

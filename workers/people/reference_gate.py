@@ -103,11 +103,21 @@ class ReferenceGate:
         return judged
 
     def _of_person(self, own: Sequence[Enrolled], held: KnownFaces | None) -> list[Enrolled]:
+        """The references of one person: faces taken for their agreement bear witness, too."""
         passed = [self._unless_poor(one) for one in own]
+        settled = self._agreeing_with(held, passed)
+        found = any(
+            now.face is not None and one.face is None
+            for one, now in zip(passed, settled, strict=True)
+        )
+        return self._agreeing_with(held, settled) if found else settled
+
+    def _agreeing_with(self, held: KnownFaces | None, passed: Sequence[Enrolled]) -> list[Enrolled]:
+        """References of one person, as they agree with one another and with the gallery's."""
         faces = [one.face for one in passed]
         taken = [face for face in faces if face is not None]
         if not taken and held is None:
-            return passed
+            return list(passed)
         contents = [one.content for one in passed if one.face is not None]
         known = self._with(held, contents, taken)
         earlier = len(known.contents) - len(taken)

@@ -21,7 +21,7 @@ from workers.identity.cluster_ids import PARTITION, cluster_names, evidence, pro
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, Matches, alike_enough, match
 from workers.matching.photo_rule import one_per_photo
-from workers.matching.posterior import Likeness, nearest_is_right
+from workers.matching.posterior import Likeness, Pictures, nearest_is_right
 from workers.people.gallery import Gallery
 from workers.tables.columns import (
     NONE,
@@ -97,7 +97,7 @@ def assign(
             "nearest": take_or_null(names, matches.person),
             "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
             "similarity": _numbers(np.minimum(matches.similarity, np.float32(1))),
-            "probability": _numbers(_chances(matches, faces, gallery, pack)),
+            "probability": _numbers(_chances(matches, faces, weaknesses, gallery, pack)),
             "runner_up": take_or_null(names, matches.runner_up),
             "margin": _numbers(matches.margin),
             "nearest_person_id": take_or_null(ids, matches.person),
@@ -109,12 +109,16 @@ def assign(
 
 
 def _chances(
-    matches: Matches, faces: pa.Table, gallery: Gallery, pack: PackRecord
+    matches: Matches,
+    faces: pa.Table,
+    weaknesses: NDArray[np.float32],
+    gallery: Gallery,
+    pack: PackRecord,
 ) -> NDArray[np.float32]:
     """The chance of each usable face that its nearest person is right; NaN where it is unknown."""
     return nearest_is_right(
         matches,
-        faces["quality"].to_numpy(),
+        Pictures.of(faces["quality"].to_numpy(), weaknesses, pack.cosine_per_decade),
         np.diff(gallery.starts, append=len(gallery.embeddings)),
         Likeness.of(pack.fmr, pack.calibration),
         as_bool(faces["usable"]),

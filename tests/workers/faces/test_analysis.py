@@ -14,6 +14,8 @@ from workers.images.align import SIZE, TEMPLATE
 from workers.models.base import Detections, Floats, Image, ModelPack, Scores
 from workers.models.recognisers.arcface import unit_length
 
+pytestmark = pytest.mark.usefixtures("no_closer_look")
+
 PIXELS = 50_000_000
 
 

@@ -19,6 +19,8 @@ from workers.faces.detection import (
 from workers.images.decode import Picture
 from workers.models.base import Detections, Image, Scores
 
+pytestmark = pytest.mark.usefixtures("no_closer_look")
+
 BALANCED, THOROUGH = PROFILES["balanced"], PROFILES["thorough"]
 SCORES = Scores(alone=0.6, agreed=0.5, support=0.4, sure=0.8, upright=0.7, exact_from=64)
 

@@ -13,6 +13,7 @@ from workers.matching.posterior import (
     STRANGERS,
     Likeness,
     Odds,
+    Pictures,
     nearest_is_right,
 )
 
@@ -33,6 +34,10 @@ def found(evidence: Floats, runner_up: Floats) -> Matches:
     return Matches(first, evidence, second, runner_up, evidence, first)
 
 
+def pictures(quality: float, count: int, lacking: float = 0.0) -> Pictures:
+    return Pictures(numbers([quality], count), numbers([lacking], count))
+
+
 def said(
     evidence: list[float],
     runner_up: float = 0.3,
@@ -43,7 +48,7 @@ def said(
     """Chances, by a run half of whose faces are of enrolled people."""
     count = len(evidence)
     matches = found(numbers(evidence), numbers([runner_up], count))
-    odds = Odds.of(matches, numbers([quality], count), np.full(people, references), KNOWN)
+    odds = Odds.of(matches, pictures(quality, count), np.full(people, references), KNOWN)
     return odds.nearest_is_right(0.5).astype(np.float32)
 
 
@@ -55,7 +60,7 @@ def test_more_evidence_is_never_less_probable(quality: float, slope: float) -> N
     rising = np.linspace(-0.5, 1, 300).astype(np.float32)
     for references in (1, 2, 10):
         count = np.full(300, references)
-        ratios = likeness.log_ratio(rising, np.full(300, quality, np.float32), count)
+        ratios = likeness.log_ratio(rising, pictures(quality, 300), count)
         assert (np.diff(ratios) >= 0).all()
         assert ratios[-1] > ratios[0]
 
@@ -88,42 +93,50 @@ def test_a_poor_face_is_compared_with_poor_faces_of_one_person() -> None:
 
 def test_a_poor_face_may_be_somebody_behind_the_runner_up() -> None:
     matches, people = found(numbers([0.31]), numbers([0.3])), np.full(100, 1)
-    poor, good = (Odds.of(matches, numbers([q]), people, KNOWN) for q in (0.45, 0.95))
+    poor, good = (Odds.of(matches, pictures(q, 1), people, KNOWN) for q in (0.45, 0.95))
     assert poor.anybody - poor.nearest > 0.5
     assert good.anybody - good.nearest < 0.05
 
 
-def test_a_poor_face_is_less_like_strangers() -> None:
-    one = np.full(1, 1)
-    shift = np.interp(0.6, *np.transpose(STRANGERS)) * KNOWN.deviation
+@pytest.mark.parametrize("lacking", [0.0, 0.5, 3.0])
+def test_a_weak_face_is_less_like_strangers(lacking: float) -> None:
+    shift = float(np.interp(lacking, *np.transpose(STRANGERS))) * KNOWN.deviation
+    assert (shift < -0.02) == (lacking > 0), "a good picture is as like as strangers are"
     mean = (np.interp(0.6, *np.transpose(GENUINE)) - KNOWN.intercept) / KNOWN.slope
-    there = numbers([float(mean)])
     strangers = NormalDist(KNOWN.mean + shift, KNOWN.deviation)
     genuine = NormalDist(mean, 3.75 / KNOWN.slope)
     expected = np.log(genuine.pdf(mean) / strangers.pdf(mean))
-    assert KNOWN.log_ratio(there, numbers([0.6]), one) == pytest.approx(expected, abs=1e-4)
+    found = KNOWN.log_ratio(numbers([float(mean)]), pictures(0.6, 1, lacking), np.full(1, 1))
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_weaknesses_are_summed_in_roots_of_powers_of_ten() -> None:
+    weak = np.array([[0.0, 0.0], [0.2, 0.3]], np.float32)
+    of_two = Pictures.of(numbers([0.9, 0.5]), weak, 0.04)
+    assert of_two.lacking.tolist() == pytest.approx([0.0, 2.5])
+    assert of_two.at(np.array([1])).quality.tolist() == pytest.approx([0.5])
 
 
 def test_strangers_are_as_alike_to_the_best_of_r_references_r_times_as_often() -> None:
     same = replace(KNOWN, spread=((1, 3.75), (4, 3.75)), genuine=((0.9, 11.25 - SEVERAL[1][1]),))
     alone = replace(KNOWN, spread=((1, 3.75),), genuine=((0.9, 11.25),))
-    face, quality = numbers([0.45]), numbers([0.9])
-    of_two = same.log_ratio(face, quality, np.array([2]))
-    of_one = alone.log_ratio(face, quality, np.array([1]))
+    face, good = numbers([0.45]), pictures(0.9, 1)
+    of_two = same.log_ratio(face, good, np.array([2]))
+    of_one = alone.log_ratio(face, good, np.array([1]))
     assert of_one - of_two == pytest.approx(np.log(2), abs=1e-6)
 
 
 def test_a_person_alone_in_the_gallery_has_no_rival() -> None:
     alone = found(numbers([0.6]), numbers([np.nan]))
-    assert nearest_is_right(alone, numbers([0.9]), np.array([1]), KNOWN)[0] > 0.99
+    assert nearest_is_right(alone, pictures(0.9, 1), np.array([1]), KNOWN)[0] > 0.99
 
 
 def test_nothing_is_said_of_unjudged_faces_nor_by_packs_without_figures() -> None:
     matches, nine = found(numbers([0.6, 0.7, np.nan]), numbers([0.2], 3)), np.full(9, 1)
     judged = np.array([True, False, True])
-    chance = nearest_is_right(matches, numbers([0.9], 3), nine, KNOWN, judged)
+    chance = nearest_is_right(matches, pictures(0.9, 3), nine, KNOWN, judged)
     assert np.isnan(chance).tolist() == [False, True, True]
-    assert np.isnan(nearest_is_right(matches, numbers([0.9], 3), nine, None)).all()
+    assert np.isnan(nearest_is_right(matches, pictures(0.9, 3), nine, None)).all()
     assert Likeness.of(FMR, None) is None
     assert Likeness.of((), LOGISTIC) is None
 
@@ -144,8 +157,8 @@ def run_of(people: int, faces: int, enrolled: float, seed: int) -> tuple[Floats,
 @pytest.mark.parametrize(("people", "enrolled"), [(60, 0.3), (300, 0.6)])
 def test_of_made_up_faces_as_many_are_right_as_is_said(people: int, enrolled: float) -> None:
     evidence, second, right = run_of(people, 20_000, enrolled, seed=3)
-    quality = np.full(len(evidence), 0.9, np.float32)
-    chance = nearest_is_right(found(evidence, second), quality, np.full(people, 1), KNOWN)
+    good = pictures(0.9, len(evidence))
+    chance = nearest_is_right(found(evidence, second), good, np.full(people, 1), KNOWN)
     bins = np.minimum((chance * 5).astype(int), 4)
     for place in range(5):
         here = bins == place
@@ -156,11 +169,10 @@ def test_of_made_up_faces_as_many_are_right_as_is_said(people: int, enrolled: fl
 
 
 def test_the_share_of_enrolled_people_is_found_and_bounded() -> None:
-    quality = np.full(5000, 0.9, np.float32)
     shares = []
     for enrolled in (0.0, 0.1, 0.6):
         evidence, second, _ = run_of(50, 5000, enrolled, seed=5)
-        odds = Odds.of(found(evidence, second), quality, np.full(50, 1), KNOWN)
+        odds = Odds.of(found(evidence, second), pictures(0.9, 5000), np.full(50, 1), KNOWN)
         shares.append(odds.enrolled())
         turned = Odds(odds.nearest[::-1], odds.anybody[::-1])
         assert turned.enrolled() == odds.enrolled()

@@ -109,6 +109,18 @@ def test_who_is_like_none_of_others_that_agree_is_refused() -> None:
     assert str(kept[-1].report.reason).startswith(KEPT)
 
 
+def test_faces_taken_for_their_agreement_tell_a_stranger_from_the_person() -> None:
+    groups = [
+        photo(f"group {n}", face(face_like(2 + n, 3 + n)), face(face_like(0, 4 + n)), chosen=False)
+        for n in range(2)
+    ]
+    judged = GATE.judged([ADA[0], STRANGER, *groups], {})
+    assert told(judged) == ["enrolled", "unlike", "enrolled", "enrolled"]
+    assert [one.report.reason for one in judged[2:]] == [AGREES, AGREES]
+    kept = KEEPING.judged([ADA[0], STRANGER, *groups], {})
+    assert [str(one.report.reason).startswith(KEPT) for one in kept] == [False, True, False, False]
+
+
 def test_one_other_reference_or_others_that_disagree_decide_nothing() -> None:
     assert told(GATE.judged([ADA[0], STRANGER], {})) == ["enrolled"] * 2
     three = [photo(str(n), face(AXES[n])) for n in range(3)]
