@@ -20,6 +20,8 @@ TEMPLATE = np.array(
     np.float32,
 )
 """ArcFace's template in a crop of 112 pixels (insightface, utils/face_align.py)."""
+_TEMPLATE_MIDDLE = TEMPLATE.astype(np.float64).mean(axis=0)
+_TEMPLATE_PART = (TEMPLATE.astype(np.float64) - _TEMPLATE_MIDDLE).T
 WIDEST = 1 << 15
 """Width or height from which OpenCV 4 refuses to warp an image: panoramas have it."""
 
@@ -27,18 +29,25 @@ WIDEST = 1 << 15
 def similarity_transform(landmarks: Floats) -> NDArray[np.float64]:
     """The 2 x 3 matrix that best maps 5 x 2 landmarks to the template.
 
-    Least squares over rotation, uniform scale and translation:
-    Umeyama 1991, https://doi.org/10.1109/34.88573.
+    Least squares over rotation, uniform scale and translation, as Umeyama 1991,
+    https://doi.org/10.1109/34.88573; in two dimensions it needs no decomposition.
     """
-    source, target = landmarks.astype(np.float64), TEMPLATE.astype(np.float64)
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    source_part, target_part = source - source_mean, target - target_mean
-    u, singular, vt = np.linalg.svd(target_part.T @ source_part / len(source))
-    signs = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
-    spread = max(source_part.var(axis=0).sum(), 1e-12)
-    scale = float((singular * signs).sum() / spread)
-    linear = scale * (u * signs) @ vt
-    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
+    source = landmarks.astype(np.float64)
+    middle = source.mean(axis=0)
+    x, y = (source - middle).T
+    to_x, to_y = _TEMPLATE_PART
+    power = max(float(x @ x + y @ y), 1e-12)
+    cosine, sine = float(x @ to_x + y @ to_y) / power, float(x @ to_y - y @ to_x) / power
+    linear = np.array([[cosine, -sine], [sine, cosine]])
+    return np.hstack([linear, (_TEMPLATE_MIDDLE - linear @ middle)[:, None]])
+
+
+def inverted(linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inverse of a rotation and uniform scale (2 x 2); zeros where the scale is 0."""
+    (cosine, _), (sine, _) = linear.tolist()
+    power = max(cosine * cosine + sine * sine, 1e-24)
+    inverse: NDArray[np.float64] = np.array([[cosine, sine], [-sine, cosine]]) / power
+    return inverse
 
 
 def crop_faces(image: Image, landmarks: Floats) -> Image:
@@ -65,7 +74,7 @@ def shares_outside(landmarks: Floats, width: int, height: int) -> Floats:
 
 def _share_outside(transform: NDArray[np.float64], width: int, height: int) -> float:
     corners = np.array([[0, 0], [SIZE, 0], [SIZE, SIZE], [0, SIZE]]) - 0.5
-    crop = (corners - transform[:, 2]) @ np.linalg.pinv(transform[:, :2]).T
+    crop = (corners - transform[:, 2]) @ inverted(transform[:, :2]).T
     centre, reach = crop.mean(axis=0), np.ptp(crop)  # small numbers: OpenCV reckons in fp32
     left, top = np.maximum(-0.5 - centre, -reach)
     right, bottom = np.minimum(np.array([width, height]) - 0.5 - centre, reach)
@@ -88,19 +97,17 @@ def rescaled(points: Floats, factor: float | Floats) -> Floats:
 
 
 def level_view(
-    image: Image, landmarks: Floats, side: int, height: float, roll: float = 0.0
+    image: Image, landmarks: Floats, side: int, height: float
 ) -> tuple[Image, NDArray[np.float64]]:
-    """Cut a square of ``side`` pixels around one face (5 x 2), ``height`` pixels high in it.
+    """Cut a square of ``side`` pixels around one face (5 x 2): level, ``height`` pixels high.
 
-    The face is level, or turned by ``roll`` degrees from that, clockwise. Also gives the 2 x 3
-    matrix from the image's pixels to the square's. What lies outside the image has the colours of
-    its edge.
+    Also gives the 2 x 3 matrix from the image's pixels to the square's. What lies outside the image
+    has the colours of its edge.
     """
-    turn = cv2.getRotationMatrix2D((0, 0), -roll, height / SIZE)[:, :2]
-    level = similarity_transform(landmarks)
-    linear, middle = turn @ level[:, :2], (SIZE - 1) / 2
-    shift = turn @ (level[:, 2] - middle) + (side - 1) / 2
-    transform = np.hstack([linear, shift[:, None]])
+    transform = similarity_transform(landmarks)
+    transform[:, 2] -= (SIZE - 1) / 2
+    transform *= height / SIZE
+    transform[:, 2] += (side - 1) / 2
     return _warped(image, transform, side, cv2.BORDER_REPLICATE), transform
 
 
@@ -120,7 +127,7 @@ def _warped(image: Image, transform: NDArray[np.float64], side: int, border: int
 
 def _scale(transform: NDArray[np.float64]) -> float:
     """Scale of a transform: pixels of the crop for one pixel of the image."""
-    return float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
+    return float(np.hypot(transform[0, 0], transform[1, 0]))
 
 
 def _halved(
@@ -147,7 +154,7 @@ def _around(
     """
     linear, shift = transform[:, :2], transform[:, 2]
     corners = np.array([[0, 0], [side, 0], [0, side], [side, side]]) - shift
-    seen = corners @ np.linalg.pinv(linear).T
+    seen = corners @ inverted(linear).T
     limit = np.array([image.shape[1], image.shape[0]]) - 1
     left, top = np.clip(np.floor(seen.min(axis=0)) - 2, 0, limit).astype(int) // step * step
     last = np.clip(np.ceil(seen.max(axis=0)) + 2, 0, limit).astype(int)

@@ -67,6 +67,8 @@ def read_stride(outputs: Sequence[Floats], width: int, stride: int) -> Detection
 
 def faces_of(found: Cells, width: int, stride: int) -> Detections:
     """The faces that some cells of one feature map report, each once."""
+    if not len(found.scores):
+        return Detections.none()
     corners = corners_of(found.numbers, width, stride)
     centres = corners + found.boxes[:, :2] * stride
     sizes = np.exp(found.boxes[:, 2:4]) * stride
