@@ -34,6 +34,8 @@ def look_closer(image: Image, found: Found, detector: Detector) -> Found:
 
     ``found`` is in pixels of ``image``.
     """
+    if not detector.scores.closer:
+        return found
     landmarks = found.faces.landmarks.copy()
     smallest = detector.scores.exact_from / MOST_ENLARGED
     alone = (found.sure == 1) & (found.faces.boxes[:, 3] >= smallest)

@@ -53,6 +53,7 @@ class Scores:
     further search. Next to no face that lies on its side or upside down gets ``upright`` with
     landmarks that stand. ``exact_from`` is the height of a face, in pixels of a pass, from which on
     its landmarks are as exact as they get; of smaller ones their error grows as the size falls.
+    ``closer`` says whether a closer look makes landmarks of one pass more exact.
     """
 
     alone: float
@@ -61,6 +62,7 @@ class Scores:
     sure: float
     upright: float
     exact_from: float
+    closer: bool = True
 
 
 class Detector(Protocol):

@@ -1,6 +1,6 @@
 """A closer look at faces of small photos, whose landmarks one pass alone has seen."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -92,8 +92,9 @@ def test_a_tilted_face_is_shown_level(degrees: int) -> None:
         ({"height": 30}, Marks(off=(9, 0))),
         ({}, Marks(off=(9, 0), score=0.45)),
         ({}, Marks(off=(9, 0), moved=50)),
+        ({}, Marks(off=(9, 0), scores=replace(SCORES, closer=False))),
     ],
-    ids=["seen by two passes", "small", "not sure", "another face"],
+    ids=["seen by two passes", "small", "not sure", "another face", "exact without"],
 )
 def test_landmarks_stay_where_views_tell_nothing_more(
     changed: dict[str, float], detector: Marks

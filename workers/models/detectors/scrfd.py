@@ -39,7 +39,9 @@ class Scrfd:
     multiples of ``multiple`` pixels. Raises FatalError for a network without landmarks.
     """
 
-    scores = Scores(alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.76, exact_from=80)
+    scores = Scores(
+        alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.76, exact_from=80, closer=False
+    )
 
     def __init__(self, session: Network, *, name: str, multiple: int = 32) -> None:
         if len(session.outputs) != OUTPUTS:

@@ -75,7 +75,7 @@ def test_of_two_faces_of_scrfd_that_share_more_than_0_4_one_stays(apart: float, 
 
 def test_scrfds_scores_are_those_of_docs_finding() -> None:
     assert Scrfd.scores == Scores(
-        alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.76, exact_from=80
+        alone=0.5, agreed=0.4, support=0.3, sure=0.7, upright=0.76, exact_from=80, closer=False
     )
     assert len(detected({0: (0.299, [0, 0, 1, 1]), 20: (0.301, [0, 0, 1, 1])})) == 1
 
