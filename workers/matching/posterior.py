@@ -25,20 +25,20 @@ Chances = NDArray[np.float64]
 Numbers = NDArray[np.integer]
 
 GENUINE: Points = (
-    (0.42, -7.5),
-    (0.52, -4.5),
+    (0.42, -7.3),
+    (0.52, -4.4),
     (0.60, 0.5),
-    (0.70, 6.0),
-    (0.80, 8.5),
-    (0.90, 11.25),
-    (0.96, 12.0),
+    (0.70, 5.8),
+    (0.80, 8.2),
+    (0.90, 10.9),
+    (0.96, 11.6),
 )
 """Mean of pairs of one person by the quality of the face, in logits of the pack's logistic, which
 knows how far genuine pairs are from impostors. Fitted: benchmarks/accuracy/reliability.py."""
-SEVERAL: Points = ((1, 0.0), (2, 2.4), (3, 3.4), (5, 4.5), (10, 5.1))
+SEVERAL: Points = ((1, 0.0), (2, 2.3), (3, 3.3), (5, 4.4), (10, 4.9))
 """What is added to this mean by the number of the person's references: the best of them, and their
 mean, are more alike to a face of that person."""
-DEVIATION: Points = ((1, 3.75), (2, 2.9), (3, 2.75), (5, 2.65))
+DEVIATION: Points = ((1, 3.65), (2, 2.8), (3, 2.65), (5, 2.55))
 """Deviation of these pairs by the number of references, in the same logits."""
 STRANGERS: Points = ((0.0, 0.0), (0.5, -0.35), (1.0, -0.42), (2.5, -0.46), (3.7, -0.68))
 """Shift of the mean of pairs of strangers by the weaknesses of the face, in their deviations: a

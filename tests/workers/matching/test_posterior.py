@@ -7,6 +7,7 @@ import pytest
 from workers.faces.evidence import Floats
 from workers.matching.match import NOBODY, Matches
 from workers.matching.posterior import (
+    DEVIATION,
     GENUINE,
     LEAST_ENROLLED,
     SEVERAL,
@@ -104,7 +105,7 @@ def test_a_weak_face_is_less_like_strangers(lacking: float) -> None:
     assert (shift < -0.02) == (lacking > 0), "a good picture is as like as strangers are"
     mean = (np.interp(0.6, *np.transpose(GENUINE)) - KNOWN.intercept) / KNOWN.slope
     strangers = NormalDist(KNOWN.mean + shift, KNOWN.deviation)
-    genuine = NormalDist(mean, 3.75 / KNOWN.slope)
+    genuine = NormalDist(mean, DEVIATION[0][1] / KNOWN.slope)
     expected = np.log(genuine.pdf(mean) / strangers.pdf(mean))
     found = KNOWN.log_ratio(numbers([float(mean)]), pictures(0.6, 1, lacking), np.full(1, 1))
     assert found == pytest.approx(expected, abs=1e-4)
