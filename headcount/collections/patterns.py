@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Self
 
 from headcount.collections.leftovers import IGNORE_FILE
@@ -42,13 +43,20 @@ class Patterns:
         return self._spec.check_file(key).include if self._any else None
 
 
+LOOKED_AT = 8
+"""Objects whose keys begin with the file's name that are looked at: it is the first of them."""
+
+
 def read_ignore_file(reader: Reader) -> Patterns | None:
     """The patterns of the ``.headcountignore`` in a collection's root; None without one.
 
+    It is read where it is listed: some stores answer any key with something.
     Raises FatalError where it cannot be read.
     """
     place = reader.uri + IGNORE_FILE
     try:
+        if not any(info.key == IGNORE_FILE for info in islice(reader.list(IGNORE_FILE), LOOKED_AT)):
+            return None
         text = reader.get(IGNORE_FILE, limit=MAX_IGNORE_FILE).data.decode("utf-8-sig")
     except ObjectMissing:
         return None
