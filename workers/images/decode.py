@@ -38,6 +38,7 @@ from workers.images.tiff import check_page, pixels_of
 from workers.images.tiff_page import Page, main_page
 from workers.images.turns import quarters_between, rotated, turned_further
 from workers.images.unread import rare_kind, unread
+from workers.images.whole_png import check_pixels
 from workers.models.base import Image
 
 FORMATS = (
@@ -190,6 +191,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
                 return _of_page(page)
             shown = page.alone()
         check_headers(shown, max_pixels)
+        check_pixels(shown, max_pixels)
         boxes = read_boxes(shown)
         check_whole(boxes)
         inner = preview or page

@@ -33,7 +33,7 @@ MAX_WIDTH = 1_000_000
 
 
 def check_page(page: Page, max_pixels: int) -> None:
-    """Raise PhotoError for a page that is too large, whose tiles are, or that is never read right."""
+    """Raise PhotoError for a page that is too large, has too large tiles, or is misread."""
     check_size(page.width, page.height, max_pixels)
     if page.tile is not None:
         check_tiles(*page.tile)
