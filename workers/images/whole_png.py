@@ -37,7 +37,7 @@ def _pixel_chunks(data: bytes) -> Iterator[memoryview]:
     at, view = len(_SIGNATURE), memoryview(data)
     while at + 12 <= len(data):
         end = at + 12 + int.from_bytes(view[at : at + 4])
-        kind = view[at + 4 : at + 8]
+        kind = data[at + 4 : at + 8]
         if kind == b"IEND" or end > len(data):
             return
         if kind == b"IDAT":

@@ -34,7 +34,7 @@ def test_pixels_that_are_damaged_are_no_photo(kind: str, percent: int) -> None:
     at = start + (end - start) * percent // 100
     length = min(500, end - at)
     put = {"zeros": bytes(length), "other bytes": data[40 : 40 + length], "a hole": b""}[kind]
-    with pytest.raises(PhotoError, match="damaged|truncated"):
+    with pytest.raises(PhotoError, match=r"damaged|truncated"):
         decoded(data[:at] + put + data[at + length :])
 
 
@@ -42,7 +42,7 @@ def test_pixels_whose_end_was_never_written_are_no_photo() -> None:
     data = encoded(noise(600, 400), "PNG")
     for percent in range(5, 100, 5):
         at = len(data) * percent // 100
-        with pytest.raises(PhotoError, match="damaged|truncated"):
+        with pytest.raises(PhotoError, match=r"damaged|truncated"):
             decoded(data[:at] + bytes(len(data) - at))
 
 
