@@ -22,8 +22,8 @@ _PATTERNS = tuple(
     )
 )
 """The time of a macOS screenshot or of WhatsApp, as 2021-03-04 at 9.11.12 PM; a date with a time,
-as IMG_20190704_153012, 2019-07-04 15.30.12 or 20190704153012; a date with marks between its numbers;
-WhatsApp's date, which is the day on which the photo was sent."""
+as IMG_20190704_153012, 2019-07-04 15.30.12 or 20190704153012; a date with marks between its
+numbers; WhatsApp's date, which is the day on which the photo was sent."""
 _UTC = re.compile(r"PXL_\d{8}_\d{9}")
 """Google's Pixel phones name photos by UTC."""
 
