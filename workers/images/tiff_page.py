@@ -146,8 +146,8 @@ class Page:
             plain_planes = self.separate and self.compression == 1
             return self.bits == 8 and self.samples == 3 and not plain_planes
         known = self.compression in BYTE_COMPRESSIONS | _PICTURE_COMPRESSIONS
-        deep = self.compression in _JPEGS and self.bits != 8
-        return known and not deep and self.photometric in _PILLOWS_COLOURS
+        rare = self.compression in _JPEGS and (self.bits != 8 or self.photometric == LAB)
+        return known and not rare and self.photometric in _PILLOWS_COLOURS
 
     def alone(self) -> bytes:
         """Give the file with this page as its first."""

@@ -328,6 +328,7 @@ def test_a_scanners_dng_is_read_as_the_tiff_it_is(photometric: int, depth: int) 
         (Page(np.zeros((9, 9, 40), np.uint8)), "40 x 8 bits"),
         (Page(deep(noise(9, 9)), more={317: (SHORT, [34892])}), "3 x 16 bits, RGB"),
         (Page(noise(9, 9), 8, separate=True, packing=LZW), "CIELab, separate planes"),
+        (Page(noise(9, 9), 8, more={259: (SHORT, [7])}), "JPEG TIFF of 3 x 8 bits, CIELab"),
         (Page(noise(9, 9), 6, separate=True), "YCbCr, separate planes"),
         (Page(noise(9, 9), 6, packing=PACKBITS, more={317: (SHORT, [2])}), "YCbCr"),
     ],
