@@ -63,6 +63,11 @@ def unread(data: bytes, page: Page | None) -> PhotoError:
     return PhotoError(Outcome.UNREADABLE, reason)
 
 
+def lacks_bytes(data: bytes) -> bool:
+    """Whether a WebP ends before the length that it says of itself (RFC 9649, 2.3)."""
+    return data[:4] == b"RIFF" and 8 + int.from_bytes(data[4:8], "little") > len(data)
+
+
 def rare_kind(data: bytes) -> str | None:
     """Name a kind that is known not to be read, or not by every build; None for others."""
     for start, kind in _STARTS:
