@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from workers.images.holes import has_hole
 from workers.images.turns import turned_further
 from workers.images.unread import VIDEO_BRANDS
 
@@ -23,6 +24,7 @@ MAX_EXIF_BYTES = 1 << 20
 
 _SEQUENCES = frozenset((b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs"))
 """Brands of files whose decoders show a track's first picture rather than the primary item."""
+_CODED = frozenset((b"hvc1", b"av01"))
 _MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7)
 """The EXIF orientation that does what 1 to 8 do and then changes left and right."""
 
@@ -287,11 +289,13 @@ def _turned(orientation: int, kind: bytes, value: int) -> int:
 
 
 def _lacking(reader: _Reader, meta: _Meta) -> str | None:
-    """A word on the first item of the picture whose bytes are not in the file; None of a whole."""
+    """A word on bytes of the picture that are not in the file; None of a whole."""
     parts = _parts_of(meta)
     lost = next((at for at, item in enumerate(parts) if not _is_there(reader, meta, item)), None)
     if lost is None:
-        return None
+        coded = (item for item in parts if meta.kinds.get(item) in _CODED)
+        pieces = [piece for item in coded for piece in meta.extents.get(item, ())]
+        return "damaged: zeros amid its pixels" if has_hole(reader.data, pieces) else None
     if lost and meta.kinds.get(meta.primary) == b"grid":
         return f"truncated file: it ends before tile {lost} of {len(parts) - 1}"
     return "truncated file"

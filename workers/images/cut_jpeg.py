@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
+from workers.images.holes import without_hole
 from workers.images.jpeg import decode_leniently
 
 MOST_MISSING = 0.1
@@ -93,6 +94,7 @@ def find_ending(data: bytes, colours: str = "RGB") -> Ending:
 
     Raises PhotoError where more than MOST_MISSING of the rows are missing.
     """
+    data = without_hole(data)
     parts = _parts(data)
     if not parts.scans or not parts.components:
         return Ending(data)

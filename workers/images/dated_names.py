@@ -13,14 +13,17 @@ _DATE = rf"{_YEAR}(?P<sep>[-_.]?)(?P<month>\d\d)(?P=sep)(?P<day>\d\d)"
 _PATTERNS = tuple(
     re.compile(rf"(?<!\d){pattern}(?!\d)", re.ASCII)
     for pattern in (
-        rf"{_DATE}(?:[-_ T]| at )?(?P<hour>\d\d)[-_.:]?(?P<minute>\d\d)[-_.:]?(?P<second>\d\d)"
+        rf"{_DATE}[ _]at[ _](?P<hour>\d\d?)[.:](?P<minute>\d\d)[.:](?P<second>\d\d)"
+        r"(?:[ _\u00a0\u202f]?(?P<half>[AaPp])[Mm](?![A-Za-z]))?",
+        rf"{_DATE}[-_ T]?(?P<hour>\d\d)[-_.:]?(?P<minute>\d\d)[-_.:]?(?P<second>\d\d)"
         r"(?:[-_.]?(?P<part>\d{3}))?",
         rf"{_YEAR}(?P<sep>[-_.])(?P<month>\d\d)(?P=sep)(?P<day>\d\d)",
         rf"{_YEAR}(?P<month>\d\d)(?P<day>\d\d)-WA\d+",
     )
 )
-"""A date with a time, as IMG_20190704_153012, 2019-07-04 15.30.12 or 20190704153012; a date with
-marks between its numbers; WhatsApp's date, which is the day on which the photo was sent."""
+"""The time of a macOS screenshot or of WhatsApp, as 2021-03-04 at 9.11.12 PM; a date with a time,
+as IMG_20190704_153012, 2019-07-04 15.30.12 or 20190704153012; a date with marks between its
+numbers; WhatsApp's date, which is the day on which the photo was sent."""
 _UTC = re.compile(r"PXL_\d{8}_\d{9}")
 """Google's Pixel phones name photos by UTC."""
 
@@ -44,5 +47,11 @@ def _times(name: str) -> Iterator[tuple[str, str]]:
             said = found.groupdict()
             text = f"{said['year']}-{said['month']}-{said['day']}"
             if said.get("hour"):
-                text += f" {said['hour']}:{said['minute']}:{said['second']}"
+                hour = _hour(said["hour"], said.get("half") or "")
+                text += f" {hour}:{said['minute']}:{said['second']}"
             yield text, said.get("part") or ""
+
+
+def _hour(hour: str, half: str) -> int:
+    """The hour of 24, of one of 12 with the half of the day: 12 AM is 0."""
+    return int(hour) % 12 + 12 * (half in "Pp") if half else int(hour)

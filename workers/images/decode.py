@@ -37,7 +37,8 @@ from workers.images.raw import find_preview
 from workers.images.tiff import check_page, pixels_of
 from workers.images.tiff_page import Page, main_page
 from workers.images.turns import quarters_between, rotated, turned_further
-from workers.images.unread import rare_kind, unread
+from workers.images.unread import lacks_bytes, rare_kind, unread
+from workers.images.whole_png import check_pixels
 from workers.models.base import Image
 
 FORMATS = (
@@ -190,6 +191,7 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
                 return _of_page(page)
             shown = page.alone()
         check_headers(shown, max_pixels)
+        check_pixels(shown, max_pixels)
         boxes = read_boxes(shown)
         check_whole(boxes)
         inner = preview or page
@@ -217,10 +219,13 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
 
 def _fault(error: BaseException, data: bytes, page: Page | None) -> PhotoError:
     text = str(error).strip().split("\n")[0]
-    if any(word in text.lower() for word in ("truncated", "premature", "end of file")):
+    early = any(word in text.lower() for word in ("truncated", "premature", "end of file"))
+    if early or lacks_bytes(data):
         return PhotoError(Outcome.UNREADABLE, "truncated file")
     if rare_kind(data) if page is None else not page.known:
         return unread(data, page)
+    if text.startswith("Unsupported "):  # Pillow's own word for a kind
+        return PhotoError(Outcome.UNREADABLE, f"not supported: {text[12:]}"[:120])
     return PhotoError(Outcome.UNREADABLE, f"damaged: {text or type(error).__name__}"[:120])
 
 

@@ -14,6 +14,8 @@ WHOLE_PIXELS, BAND_PIXELS = 16_000_000, 2_000_000
 """Pictures above the first are converted in bands of the second, so that what the conversion takes
 does not grow with them."""
 
+_LARGEST = 2.0**32 - 1
+
 
 def to_rgb(picture: Pillow.Image) -> Image:
     """Convert any mode to 8-bit RGB: deep greys are scaled, not clipped; transparency is white."""
@@ -30,7 +32,8 @@ def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Ima
     if picture.mode.startswith("I;16"):
         return _high_bytes
     if picture.mode.startswith(("I", "F")):
-        low, high = depth_of(*_extremes(picture))
+        told = picture.format == "PPM" and picture.mode == "I"  # Pillow scales it to 16 bits
+        low, high = (0.0, 65535.0) if told else depth_of(*_extremes(picture))
         return lambda band: Pillow.fromarray(scaled(_values(band), low, high)).convert("RGB")
     if picture.has_transparency_data and not _is_unused(picture):
         return _on_white
@@ -75,13 +78,16 @@ def _extremes(picture: Pillow.Image) -> tuple[float, float]:
 def depth_of(low: float, high: float) -> tuple[float, float]:
     """Black and white of deep greys: of the depth that their extremes fit, or these extremes.
 
-    The depths are 0 to 1, to 255 and to 65535; numbers within none of them have no other meaning
-    that a file tells, so that their least is black and their largest white.
+    The depths are 0 to 1, to 255, to 65535, and to the largest number of 32 bits where the upper
+    half of these is reached. Numbers within none of them have no other meaning that a file tells,
+    so that their least is black and their largest white.
     """
     if low >= 0:
         for top in (1.0, 255.0, 65535.0):
             if high <= top:
                 return 0.0, top
+        if _LARGEST / 2 < high <= _LARGEST:
+            return 0.0, _LARGEST
     return (low, high) if low <= high else (0.0, 1.0)
 
 

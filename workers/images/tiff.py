@@ -33,11 +33,11 @@ MAX_WIDTH = 1_000_000
 
 
 def check_page(page: Page, max_pixels: int) -> None:
-    """Raise PhotoError for a page that is too large, or whose tiles are."""
+    """Raise PhotoError for a page that is too large, has too large tiles, or is misread."""
     check_size(page.width, page.height, max_pixels)
     if page.tile is not None:
         check_tiles(*page.tile)
-    if page.samples > MAX_SAMPLES:
+    if page.samples > MAX_SAMPLES or page.is_misread:
         raise unsupported(page)
 
 

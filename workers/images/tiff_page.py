@@ -59,7 +59,8 @@ COMPRESSIONS = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
-BYTE_COMPRESSIONS = frozenset((1, 5, 8, 32773, 32946, 34925, 50000))
+PACK_BITS, PREDICTOR = 32773, 317
+BYTE_COMPRESSIONS = frozenset((1, 5, 8, PACK_BITS, 32946, 34925, 50000))
 """Those that pack any bytes, whatever the bytes mean."""
 _PICTURE_COMPRESSIONS = frozenset((2, 3, 4, 6, 7))
 """Those of pictures that Pillow's libtiff reads in every build: fax and JPEG."""
@@ -119,6 +120,7 @@ class Page:
             return True
         return (
             262 in self.fields  # Pillow takes grey without it for white-is-zero
+            and not self.predicts_more_than_libtiff
             and self.bits in _PILLOWS_BITS.get(self.photometric, ())
             and self.samples == self.colours
             and self.number_format == UNSIGNED
@@ -126,11 +128,26 @@ class Page:
         )
 
     @property
+    def predicts_more_than_libtiff(self) -> bool:
+        """Whether its numbers are differences, in a packing for which libtiff takes them as is."""
+        return self.compression == PACK_BITS and self.fields.number(PREDICTOR, 1) != 1
+
+    @property
+    def is_misread(self) -> bool:
+        """Whether Pillow reads this layout, and as another picture."""
+        if self.photometric in _COLOURS:
+            return False
+        return (self.photometric == LAB and self.separate) or self.predicts_more_than_libtiff
+
+    @property
     def known(self) -> bool:
         """Whether a fault of the decoder is the file's, and not that its kind is not read."""
+        if self.compression in BYTE_COMPRESSIONS and self.photometric in (YCBCR, LAB):
+            plain_planes = self.separate and self.compression == 1
+            return self.bits == 8 and self.samples == 3 and not plain_planes
         known = self.compression in BYTE_COMPRESSIONS | _PICTURE_COMPRESSIONS
-        deep = self.compression in _JPEGS and self.bits != 8
-        return known and not deep and self.photometric in _PILLOWS_COLOURS
+        rare = self.compression in _JPEGS and (self.bits != 8 or self.photometric == LAB)
+        return known and not rare and self.photometric in _PILLOWS_COLOURS
 
     def alone(self) -> bytes:
         """Give the file with this page as its first."""
@@ -145,7 +162,8 @@ class Page:
         number = {SIGNED: "signed ", FLOAT: "float "}.get(self.number_format, "")
         colour = PHOTOMETRICS.get(self.photometric, f"photometric {self.photometric}")
         packing = COMPRESSIONS.get(self.compression, f"compression {self.compression}")
-        return f"{packing} TIFF of {self.samples} x {self.bits} {number}bits, {colour}"
+        planes = ", separate planes" if self.separate and self.samples > 1 else ""
+        return f"{packing} TIFF of {self.samples} x {self.bits} {number}bits, {colour}{planes}"
 
 
 def unsupported(page: Page) -> PhotoError:

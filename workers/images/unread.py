@@ -6,6 +6,7 @@ import struct
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
+from workers.images.directories import is_tiff
 from workers.images.tiff_page import Page, unsupported
 
 _STARTS = (
@@ -55,9 +56,16 @@ def unread(data: bytes, page: Page | None) -> PhotoError:
     """Name the kind of a file that no decoder reads."""
     if page is not None:
         return unsupported(page)
+    if is_tiff(data):
+        return PhotoError(Outcome.UNREADABLE, "truncated file: a TIFF whose directory is not there")
     kind = rare_kind(data)
     reason = f"{kind} is not supported" if kind else "not an image that headcount reads"
     return PhotoError(Outcome.UNREADABLE, reason)
+
+
+def lacks_bytes(data: bytes) -> bool:
+    """Whether a WebP ends before the length that it says of itself (RFC 9649, 2.3)."""
+    return data[:4] == b"RIFF" and 8 + int.from_bytes(data[4:8], "little") > len(data)
 
 
 def rare_kind(data: bytes) -> str | None:

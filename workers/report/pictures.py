@@ -35,8 +35,8 @@ class PictureSources:
     """The job's photos, and by URI the stores of references that came from elsewhere.
 
     ``orientations`` gives the turns that were applied to photos of the job, as EXIF values, where
-    they are known, ``taken`` the times at which they were taken. ``progress`` is called after each
-    photo.
+    they are known, ``taken`` the times at which they were taken, ``notes`` what is not all there of
+    them. ``progress`` is called after each photo.
     """
 
     spec: JobSpec
@@ -46,6 +46,7 @@ class PictureSources:
     progress: Callable[[], None]
     orientations: Callable[[Collection[str]], Mapping[str, int]]
     taken: Callable[[Collection[str]], Mapping[str, datetime]]
+    notes: Callable[[Collection[str]], Mapping[str, str]]
 
 
 @dataclass(slots=True)

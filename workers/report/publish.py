@@ -114,10 +114,12 @@ def _crops(
 def shown_photos(
     sources: PictureSources, chosen: Collection[str], pictures: Mapping[str, PhotoPictures]
 ) -> tuple[ShownPhoto, ...]:
-    """The chosen photos by key, with the times at which they were taken."""
-    taken = sources.taken(chosen)
+    """The chosen photos by key, with the times at which they were taken, and notes."""
+    taken, notes = sources.taken(chosen), sources.notes(chosen)
     found = (pictures[key].shown for key in sorted(chosen) if key in pictures)
-    return tuple(replace(photo, taken=taken.get(photo.key)) for photo in found)
+    return tuple(
+        replace(photo, taken=taken.get(photo.key), note=notes.get(photo.key)) for photo in found
+    )
 
 
 def _put(report: Report, out: Store) -> dict[str, int]:

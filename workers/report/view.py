@@ -71,6 +71,8 @@ class ShownPhoto:
     """The annotated photo as a JPEG of at most 960 pixels."""
     taken: datetime | None = None
     """When it was taken, by the clock on the wall; None where nothing says it."""
+    note: str | None = None
+    """What is not all there of it, as its last rows; None of a whole photo."""
 
 
 @dataclass(frozen=True, slots=True)

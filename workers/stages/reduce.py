@@ -254,6 +254,7 @@ def _publish(
             unit.count_photo,
             job_tables(unit).orientations,
             job_tables(unit).taken,
+            job_tables(unit).notes,
         ),
         out,
         run,

@@ -65,6 +65,10 @@ class PackTables:
         """When photos of the collection were taken, of those that tell it."""
         return {photo: at for photo, at in self._by_photo("taken", photos).items() if at}
 
+    def notes(self, photos: Iterable[str]) -> dict[str, str]:
+        """The reasons of photos of the collection that were read: what is not all there of them."""
+        return {photo: note for photo, note in self._by_photo("reason", photos).items() if note}
+
     def _by_photo(self, column: str, photos: Iterable[str]) -> dict[str, Any]:
         """The values of a column of the photos' rows, by key."""
         found: dict[str, Any] = {}

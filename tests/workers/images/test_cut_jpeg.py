@@ -61,8 +61,15 @@ def all_rows_are_there(data: bytes, whole: bytes) -> bool:
 @pytest.mark.parametrize("kind", [*KINDS, "progressive"])
 @pytest.mark.parametrize(
     "end",
-    [b"", b"\xff", b"\xff\xcf\0\x10" + bytes(range(200)), b"\xff\x01\xff\x02 rubbish", bytes(99)],
-    ids=["none", "half of it", "another", "invalid", "zeros"],
+    [
+        b"",
+        b"\xff",
+        b"\xff\xcf\0\x10" + bytes(range(200)),
+        b"\xff\x01\xff\x02 rubbish",
+        bytes(99),
+        bytes(9999),
+    ],
+    ids=["none", "half of it", "another", "invalid", "zeros", "many zeros"],
 )
 def test_a_jpeg_that_lacks_only_its_end_marker_is_whole(kind: str, end: bytes) -> None:
     whole = jpeg(textured(), **KINDS.get(kind, {"progressive": True}))
@@ -80,6 +87,18 @@ def test_the_last_rows_may_be_missing(kind: str, lost: float) -> None:
     assert np.abs(found.image[:kept] - decoded(whole).image[:kept].astype(int)).max() <= 2
     assert (found.image[kept:] == NEUTRAL).all()
     assert (found.width, found.height) == (WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lost", [0.03, 0.06])
+def test_rows_whose_data_is_zeros_are_missing(kind: str, lost: float) -> None:
+    """Zeros are codes, too: decoders make rows of them, in one colour."""
+    whole = jpeg(textured(), **KINDS[kind])
+    at = len(whole) - int(lost * len(whole))
+    found = decoded(whole[:at] + bytes(len(whole) - at))
+    kept = HEIGHT - rows_missing(found)
+    assert kept == HEIGHT - rows_missing(decoded(whole[:at]))
+    assert np.abs(found.image[:kept] - decoded(whole).image[:kept].astype(int)).max() <= 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -23,6 +23,20 @@ def test_a_time_in_a_name_is_read(name: str) -> None:
     assert time_in_name(name, now=NOW) == Clock(AT)
 
 
+@pytest.mark.parametrize(
+    ("name", "hour"),
+    [
+        ("Screen Shot 2019-07-04 at 9.30.12 AM.png", 9),
+        ("Screenshot 2019-07-04 at 3.30.12\u202fPM.png", 15),
+        ("WhatsApp Image 2019-07-04 at 12.30.12 PM (1).jpeg", 12),
+        ("WhatsApp_Image_2019-07-04_at_12.30.12_am.jpeg", 0),
+        ("Photo 2019-07-04 at 11.30.12.jpg", 11),
+    ],
+)
+def test_a_time_of_twelve_hours_is_that_of_its_half_of_the_day(name: str, hour: int) -> None:
+    assert time_in_name(name, now=NOW) == Clock(datetime(2019, 7, 4, hour, 30, 12))
+
+
 def test_a_pixel_names_photos_by_utc_to_the_millisecond() -> None:
     wanted = Clock(datetime(2021, 1, 1, 1, 2, 3, 45_000), 0)
     assert time_in_name("PXL_20210101_010203045.jpg", now=NOW) == wanted

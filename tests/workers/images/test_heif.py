@@ -91,6 +91,21 @@ def test_bytes_behind_the_picture_may_be_cut() -> None:
     assert np.array_equal(decoded(data + bytes(5000)).image, decoded(data).image)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("percent", [30, 60, 90])
+def test_a_picture_whose_end_was_never_written_is_damaged(way: str, percent: int) -> None:
+    """A copy that was broken off, or a disk that failed, leaves zeros in a file of full length."""
+    data = WAYS[way]()
+    at = len(data) * percent // 100
+    assert reason(data[:at] + bytes(len(data) - at)) == "damaged: zeros amid its pixels"
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_a_picture_of_one_colour_has_no_hole(kind: str) -> None:
+    flat = np.full((1500, 2000, 3), 20, np.uint8)
+    assert decoded(encoded(flat, kind, quality=90)).image.shape == flat.shape
+
+
 @pytest.mark.parametrize("orientation", [1, 6, 7])
 def test_a_tile_that_cannot_be_decoded_is_damage(orientation: int) -> None:
     exif = Pillow.Exif()

@@ -50,6 +50,12 @@ def test_a_netpbm_picture_is_scaled_by_its_largest_value(top: int) -> None:
     assert np.abs(decoded(data)[0, :, 0] - expected).max() <= 1
 
 
+def test_a_dark_netpbm_picture_stays_dark() -> None:
+    levels = np.arange(256).astype(">u2")
+    image = decoded(b"P5\n256 2\n65535\n" + 2 * levels.tobytes())
+    assert image.max() == 0
+
+
 @pytest.mark.parametrize("order", "<>")
 def test_a_grey_pfm_is_scaled_from_0_to_1(order: str) -> None:
     levels = (np.arange(256) / 255).astype(f"{order}f4")
@@ -66,6 +72,9 @@ def test_a_grey_pfm_is_scaled_from_0_to_1(order: str) -> None:
         (3, 200, (0, 255)),
         (0, 256, (0, 65535)),
         (0, 65536, (0, 65536)),
+        (9e6, 2**31, (0, 2**32 - 1)),
+        (9e6, 2**31 - 9, (9e6, 2**31 - 9)),
+        (9e6, 2**32, (9e6, 2**32)),
         (-1, 1, (-1, 1)),
         (float("inf"), float("-inf"), (0, 1)),
     ],

@@ -327,12 +327,34 @@ def test_a_scanners_dng_is_read_as_the_tiff_it_is(photometric: int, depth: int) 
         (Page(noise(9, 9), more={258: (SHORT, [5, 6, 5])}), "TIFF of 5, 6, 5 bits"),
         (Page(np.zeros((9, 9, 40), np.uint8)), "40 x 8 bits"),
         (Page(deep(noise(9, 9)), more={317: (SHORT, [34892])}), "3 x 16 bits, RGB"),
+        (Page(noise(9, 9), 8, separate=True, packing=LZW), "CIELab, separate planes"),
+        (Page(noise(9, 9), 8, more={259: (SHORT, [7])}), "JPEG TIFF of 3 x 8 bits, CIELab"),
+        (Page(noise(9, 9), 6, separate=True), "YCbCr, separate planes"),
+        (Page(noise(9, 9), 6, packing=PACKBITS, more={317: (SHORT, [2])}), "YCbCr"),
     ],
 )
 def test_a_kind_that_is_not_read_is_named(page: Page, reason: str) -> None:
     said = refused(page)
     assert said.startswith("not supported: ")
     assert reason in said
+
+
+@pytest.mark.parametrize("values", [noise(WIDTH, HEIGHT), grey()], ids=["RGB", "grey"])
+def test_differences_in_pack_bits_are_added_at_every_depth(values: Image) -> None:
+    """libtiff takes them for the picture itself."""
+    photometric = RGB if values.shape[2] == 3 else BLACK_IS_ZERO
+    page = Page(values, photometric, packing=PACKBITS, predictor=2)
+    wanted = values if values.shape[2] == 3 else shown(values)
+    np.testing.assert_array_equal(read(page), wanted)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_cut_before_its_directory_is_truncated(order: str) -> None:
+    whole = tiff(Page(noise(WIDTH, HEIGHT)), order=order)
+    at = struct.unpack_from(order + "I", whole, 4)[0]
+    for end in (20, at // 2, at - 1):
+        with pytest.raises(PhotoError, match="truncated file"):
+            decoded(whole[:end])
 
 
 @pytest.mark.parametrize("separate", [False, True])

@@ -4,7 +4,7 @@ import pytest
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
-from tests.workers.pictures import jpeg, noise
+from tests.workers.pictures import encoded, jpeg, noise
 from workers.images.decode import decode
 
 SIZE = struct.pack(">HH", 16, 16)
@@ -63,3 +63,18 @@ def test_another_kind_of_file_is_named(start: bytes, kind: str) -> None:
 
 def test_a_damaged_ordinary_jpeg_is_no_rare_kind() -> None:
     assert "supported" not in reason(jpeg(noise(64, 64))[:200])
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_webp_that_ends_early_is_truncated(lossless: bool) -> None:
+    data = encoded(noise(64, 48), "WEBP", lossless=lossless)
+    for percent in range(5, 100, 5):
+        assert reason(data[: len(data) * percent // 100]) == "truncated file"
+
+
+def test_masks_of_a_bmp_that_are_not_read_are_no_damage() -> None:
+    head = struct.pack("<IiiHHIIiiII", 40, 16, 16, 1, 16, 3, 512, 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xF00, 0xF0, 0xF)
+    start = 14 + len(head) + len(masks)
+    data = b"BM" + struct.pack("<IHHI", start + 512, 0, 0, start) + head + masks + bytes(512)
+    assert reason(data) == "not supported: BMP bitfields layout"

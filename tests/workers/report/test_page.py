@@ -399,6 +399,12 @@ def test_photos_of_an_older_reading_are_told_with_the_option_that_mends_it() -> 
     )
 
 
+def test_a_photo_that_is_not_all_there_says_so() -> None:
+    note = "the last 24 rows are missing; only the best 5 of 11 faces were kept"
+    assert note in words(render(replace(FULL, shown=(replace(PHOTO, note=note),))))
+    assert "missing;" not in words(render(replace(FULL, shown=(PHOTO,))))
+
+
 def test_photos_are_ordered_and_filtered_by_date_where_any_tells_it() -> None:
     page = render(FULL)
     assert 'data-taken="2019-07-04T15:30:12"' in page

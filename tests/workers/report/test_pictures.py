@@ -51,6 +51,7 @@ def sources(photos: MemoryStore, done: list[int], orientation: int = 0) -> Pictu
         progress=lambda: done.append(1),
         orientations=lambda keys: {key: orientation for key in keys if orientation},
         taken=lambda keys: dict.fromkeys(keys, TAKEN),
+        notes=lambda keys: dict.fromkeys(keys, "the last row is missing"),
     )
 
 

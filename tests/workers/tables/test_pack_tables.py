@@ -35,6 +35,10 @@ def test_only_photos_that_tell_it_have_a_time(tmp_path: Path) -> None:
     tables = PackTables(open_store(str(tmp_path)), PackKeys("p"), "file:///a/", S3Settings())
     tables.create(4)
     row = {"collection": tables.collection, "outcome": "faces"}
-    rows = [{**row, "photo": name, "taken": at} for name, at in (("a.jpg", AT), ("b.jpg", None))]
+    rows = [
+        {**row, "photo": name, "taken": at, "reason": at and "cut"}
+        for name, at in (("a.jpg", AT), ("b.jpg", None))
+    ]
     tables.photos.append(pa.Table.from_pylist(rows, PHOTOS))
     assert tables.taken(["a.jpg", "b.jpg", "c.jpg"]) == {"a.jpg": AT}
+    assert tables.notes(["a.jpg", "b.jpg", "c.jpg"]) == {"a.jpg": "cut"}
