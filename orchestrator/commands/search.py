@@ -52,7 +52,8 @@ def command(
     store = existing_archive(uri, load_s3())
     if build_index:
         done = run_tool("index", uri, environment=environment_of(settings))
-        click.echo(f"{counted(done['faces'], 'face')} indexed", err=True)
+        faces = counted(done["faces"], "face")
+        click.echo(f"{done['indexed']:,} of {faces} are in the index", err=True)
     if photo is None:
         if build_index:
             return 0
