@@ -25,7 +25,7 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.console.forecast import forecast
-from orchestrator.console.progress import STAGES, bound, rate, slow_line
+from orchestrator.console.progress import ENDS, STAGES, bound, held_lines, rate, slow_line
 from orchestrator.console.summary import expected_line, left_line
 from orchestrator.jobs.budget import budget_of
 
@@ -116,16 +116,24 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             lines.append(expected_line(finished["expected"]))
         if status["progress"] and (what := bound(status["progress"]["stages"])):
             lines.append(f"finding faces was {what}")
-    elif status["progress"] and status["progress"]["photos_total"]:
+    elif status["progress"]:
         record = ProgressRecord.model_validate(status["progress"])
+        lines += _progress_lines(record) + (held_lines(record.in_hand) if state not in ENDS else [])
+    return lines + _budget_lines(status)
+
+
+def _progress_lines(record: ProgressRecord) -> list[str]:
+    """Lines about how far a job is that has not ended."""
+    lines = []
+    if record.photos_total:
         lines.append(
             f"{record.photos_done:,} of {record.photos_total:,} photos, {record.faces:,} faces; "
             f"{record.shards_in_flight:,} shards in flight, {record.resent:,} sent again; "
             f"{rate(record)}"
         )
-        if record.slow:
-            lines.append(slow_line(record.slow))
-    return lines + _budget_lines(status)
+    if record.slow:
+        lines.append(slow_line(record.slow))
+    return lines
 
 
 def _older(plan: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headcount.broker.client import RELEASED
-from headcount.contract.stored.jobs import SlowPhoto
+from headcount.contract.stored.in_hand import HeldUnit, SlowPhoto
 
 MARKER_CHECK_SECONDS = 20.0
 """A unit's done marker is looked for this often without a heartbeat that tells of it."""
@@ -89,6 +89,21 @@ class Flights:
         )
         slow = [SlowPhoto.model_validate(photo) for photo in told if photo]
         return max(slow, key=lambda photo: photo.seconds, default=None)
+
+    def in_hand(self, moment: float) -> tuple[HeldUnit, ...]:
+        """Units that workers have in hand, by their heartbeats, in the order they were sent."""
+        return tuple(
+            HeldUnit(
+                unit=unit,
+                worker=str(flight.heartbeat["worker"]),
+                photos=flight.photos,
+                seconds=int(moment - flight.began),
+                silent=max(0, int(moment - flight.last_heard)),
+            )
+            for unit, flight in self._flights.items()
+            if flight.state == "working" and flight.heartbeat and flight.began is not None
+            if flight.heartbeat.get("worker")
+        )
 
     def worker_seconds(self, moment: float) -> float:
         """Seconds that workers have had units in hand that are in flight."""
