@@ -117,8 +117,8 @@ class Findings:
 
     ``failed`` are the photos that could not be processed, and ``partial`` those of which a part was
     not seen: rows that the file lacks, faces above the limit. ``met`` are faces that were given a
-    name, ``near`` unclaimed faces with somebody they may be, ``poor`` unclaimed faces that are too poor
-    to judge; ``enrolled`` people's ids and names.
+    name, ``near`` unclaimed faces with somebody they may be, ``poor`` unclaimed faces that are too
+    poor to judge; ``enrolled`` people's ids and names.
     """
 
     photos: pa.Table

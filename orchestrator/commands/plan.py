@@ -37,6 +37,7 @@ from orchestrator.jobs.estimate import Sample, run_sample, survey
 from orchestrator.jobs.reread import Gain
 from orchestrator.jobs.submit import check_sources, make_spec
 from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.terminal import say_json, say_lines
 
 CLASSES = {
     Gain.NO_FACE: "without a face",
@@ -111,7 +112,10 @@ def command(
         if estimate.first:
             planned = estimate.first["planned_photos"]
             found["first"] = estimate.first | scaled(sampled, planned, workers)
-    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found, workers)))
+    if as_json:
+        say_json(json.dumps(found, indent=1))
+    else:
+        say_lines(lines_of(found, workers))
     return 0
 
 

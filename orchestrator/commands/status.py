@@ -28,6 +28,7 @@ from orchestrator.console.forecast import forecast
 from orchestrator.console.progress import ENDS, STAGES, bound, held_lines, rate, slow_line
 from orchestrator.console.summary import expected_line, left_line
 from orchestrator.jobs.budget import budget_of
+from orchestrator.terminal import say_json, say_lines
 
 
 @click.command()
@@ -39,9 +40,9 @@ def command(job: str, archive: str, as_json: bool) -> int:
     store = existing_archive(archive, load_s3())
     status = read_status(store, job)
     if as_json:
-        click.echo(json.dumps(status, indent=1))
+        say_json(json.dumps(status, indent=1))
     else:
-        click.echo("\n".join(lines_of(status)))
+        say_lines(lines_of(status))
     return 1 if status["state"] in ("failed", "cancelled") else 0
 
 
@@ -105,7 +106,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             lines.append(f"a first look: {drawn:,} of them, drawn at random")
     if status["finished"]:
         finished = status["finished"]
-        lines.append(finished["message"] or f"results: {finished['out']}")
+        first, *more = (finished["message"] or f"results: {finished['out']}").split("\n")
+        lines += [first, *(f"  {line}" for line in more)]
         if finished["left"]:
             lines.append(left_line(finished["left"]))
         if finished["failures"]:

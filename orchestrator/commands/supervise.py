@@ -31,6 +31,7 @@ from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.jobs.window import Window
 from orchestrator.schedules.schedule import Scheduler
 from orchestrator.schedules.webhook import call_hook
+from orchestrator.terminal import say, say_text
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ def drive(
 
     Returns the exit code, or None where the job is left as it is and may be taken up again.
     """
-    click.echo(f"job {job_id}", err=True)
+    say(f"job {job_id}", err=True)
     try:
         finished = Supervisor(
             store,
@@ -159,17 +160,17 @@ def drive(
         ).run()
     except JobStopped as stop:
         watch.metrics.end(job_id, stop.state)
-        click.echo(str(stop), err=True)
+        say(str(stop), err=True)
         return 0
     except (TransientError, LeaseLost) as error:
-        click.echo(f"job {job_id} is left as it is: {error}", err=True)
+        say_text(f"job {job_id} is left as it is: {error}", err=True)
         return None
     except HeadcountError as error:
         watch.metrics.end(job_id, "failed")
-        click.echo(f"job {job_id} failed: {error}", err=True)
+        say_text(f"job {job_id} failed: {error}", err=True)
         return 1
     watch.metrics.end(job_id, finished.state)
-    click.echo(f"job {job_id} done: {finished.out}", err=True)
+    say(f"job {job_id} done: {finished.out}", err=True)
     if finished.left:
-        click.echo(f"job {job_id}: {left_line(finished.left)}", err=True)
+        say(f"job {job_id}: {left_line(finished.left)}", err=True)
     return exit_code(finished)

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from headcount.contract.stored.in_hand import HeldUnit, SlowPhoto
 from headcount.contract.stored.jobs import ProgressRecord
-from headcount.text import counted
+from headcount.text import counted, printable
 from orchestrator.jobs.progress import Reporter
 
 STAGES = {
@@ -164,12 +164,14 @@ class Bars:
                 self._task,
                 completed=snapshot.photos_done,
                 total=snapshot.photos_total,
-                rate=escape(slow_line(snapshot.slow)) if snapshot.slow else rate(snapshot),
+                rate=escape(printable(slow_line(snapshot.slow)))
+                if snapshot.slow
+                else rate(snapshot),
             )
 
     def warn(self, text: str) -> None:
         """Show a warning above the bars."""
-        self._progress.console.print(f"[yellow]{escape(text)}[/yellow]")
+        self._progress.console.print(f"[yellow]{escape(printable(text))}[/yellow]")
 
 
 class Lines:
@@ -181,7 +183,7 @@ class Lines:
         self._last = 0.0
 
     def _say(self, text: str) -> None:
-        self._stream.write(f"{self._prefix}{text}\n")
+        self._stream.write(f"{self._prefix}{printable(text)}\n")
         self._stream.flush()
 
     def stage(self, name: str) -> None:
