@@ -20,7 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from headcount.contract.stored.jobs import ProgressRecord, SlowPhoto
+from headcount.contract.stored.jobs import ProgressRecord
+from headcount.contract.stored.workers import SlowPhoto, WorkerRefusal
 from orchestrator.jobs.progress import Reporter
 
 STAGES = {
@@ -94,6 +95,11 @@ def rate(record: ProgressRecord) -> str:
 def slow_line(slow: SlowPhoto) -> str:
     """Line about a photo that takes long."""
     return f"{slow.worker} is at the photo {slow.photo} for {duration(slow.seconds)}"
+
+
+def refusal_line(refusal: WorkerRefusal) -> str:
+    """Line about a worker that cannot work."""
+    return f"the worker {refusal.worker} cannot work: {refusal.cause}"
 
 
 def bound(stages: Mapping[str, float]) -> str:
