@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -55,6 +56,12 @@ class Intake:
         self._shut = False
         self._lock = threading.Lock()
         self._told: dict[str, float] = {}
+
+    def clear(self) -> None:
+        """Drop delivered messages that kombu cannot read: it looks at them when it connects."""
+        with suppress(HeadcountError):  # a broker that is away, or a user without the right
+            if dropped := self._broker.drop_unreadable():
+                log.warning("%d delivered messages are not headcount's: dropped", dropped)
 
     def connected(self, consumer: Any) -> None:
         """Watch a new connection: replies of its client pass through ``_read``."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from headcount.broker.envelopes import UNREADABLE
 from headcount.contract.stored.workers import WorkerRefusal
 
 PRESENCE_SECONDS = 10.0
@@ -47,6 +48,6 @@ def from_value(name: str, value: str) -> WorkerState:
     """The state that a worker's key holds; without queues where the value is of another version."""
     try:
         shown = _Shown.model_validate(json.loads(value))
-    except (ValueError, ValidationError):
+    except (*UNREADABLE, ValidationError):
         shown = _Shown()
     return WorkerState(name, frozenset(shown.queues), shown.refusal)

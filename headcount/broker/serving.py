@@ -109,6 +109,7 @@ def serve(
     app.steps["consumer"].update((Reconnect, Connected))
     for name in BRIEF_LOGGERS:
         logging.getLogger(name).addFilter(_brief)
+    intake.clear()
     worker = app.Worker(
         hostname=presence.name,
         queues=queues,
