@@ -80,6 +80,7 @@ def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> 
     app.task(
         run,
         name=name,
+        shared=False,  # with no other application of this process
         autoretry_for=(TransientError,),
         max_retries=5,
         retry_backoff=2,

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 CONNECTION_CHECK_SECONDS = 1.0
 """Seconds between two checks that messages still come."""
-END_LOGGER = "celery.worker.worker"
+END_LOGGER = "celery.worker"
 BRIEF_LOGGERS = ("celery.app.trace", END_LOGGER)
 """Loggers of Celery that tell of a failed task, and of the worker's own end."""
 DEAF_CHECKS = 5

@@ -21,7 +21,7 @@ class UnitMessage(Record):
 class OtherVersion(BaseModel):
     """A message for workers that another version of headcount has sent, as far as it is read."""
 
-    version: int
+    version: int = 1
     archive: str
     job_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     unit: str = Field(pattern=r"^[a-z_]{1,32}(-[0-9]{1,20})?$")

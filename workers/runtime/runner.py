@@ -149,10 +149,14 @@ class StopMonitor:
 class UnitFailed(Exception):
     """The unit failed for good, and its marker says why: whoever watches Celery is to see it."""
 
-    def __init__(self, unit: Unit, message: str) -> None:
-        super().__init__(f"job {unit.job_id}, {unit.name}: {message}")
-        self.job_id = unit.job_id
-        self.unit = unit.name
+    def __init__(self, job_id: str, unit: str, message: str) -> None:
+        super().__init__(job_id, unit, message)  # all of them: Celery pickles it
+        self.job_id = job_id
+        self.unit = unit
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"job {self.job_id}, {self.unit}: {self.message}"
 
 
 def run_unit(unit: Unit, work: Work, broker: Broker) -> bool:
@@ -193,7 +197,7 @@ def run_unit(unit: Unit, work: Work, broker: Broker) -> bool:
             log.info("%s/%s done", unit.job_id, unit.name)
     heartbeat.send(state)
     if failure is not None:
-        raise UnitFailed(unit, failure.message)
+        raise UnitFailed(unit.job_id, unit.name, failure.message)
     return state == "done"
 
 
