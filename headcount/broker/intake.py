@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 ERROR_SECONDS = 1.0
 """Pause after an error of the broker."""
+TIMER_SECONDS = 0.5
+"""A timer may go off that much early."""
 ERROR_LINE_SECONDS = 60.0
 """Pause between two log lines about one that lasts."""
 PRIORITY_MARK = b"\x06\x16"
@@ -54,6 +56,7 @@ class Intake:
         self._on_version = on_version
         self._consumer: Any = None
         self._shut = False
+        self._until = 0.0
         self._lock = threading.Lock()
         self._told: dict[str, float] = {}
 
@@ -75,6 +78,7 @@ class Intake:
             if self._shut:
                 return False
             self._shut = seconds > 0 and self._consumer is not None
+            self._until = time.monotonic() + seconds
         if self._shut:
             self._consumer.call_soon(self._cancel, seconds)
         return True
@@ -91,7 +95,12 @@ class Intake:
                 consumer.app.amqp.queues.deselect(queue)
             else:
                 consumer.cancel_task_queue(queue)
-        consumer.timer.call_after(seconds, self._resume)
+        consumer.timer.call_after(seconds, self._wake)
+
+    def _wake(self) -> None:
+        """Open again where it was not shut anew since the timer was set."""
+        if time.monotonic() >= self._until - TIMER_SECONDS:
+            self._resume()
 
     def _resume(self) -> None:
         if not self._shut or self._consumer.blueprint.state != RUN:
