@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         240.0, ge=0, description="a worker told to stop hands back what it cannot finish in so long"
     )
+    refusal_seconds: float = Field(
+        60.0, ge=0, description="a worker that cannot work takes the next message after so long"
+    )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 
     csv_separator: Separator = Field(

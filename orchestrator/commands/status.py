@@ -11,6 +11,7 @@ import click
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, ProgressRecord
+from headcount.contract.stored.workers import WorkerRefusal
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
@@ -25,7 +26,15 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.console.forecast import forecast
-from orchestrator.console.progress import ENDS, STAGES, bound, held_lines, rate, slow_line
+from orchestrator.console.progress import (
+    ENDS,
+    STAGES,
+    bound,
+    held_lines,
+    rate,
+    refusal_line,
+    slow_line,
+)
 from orchestrator.console.summary import expected_line, left_line
 from orchestrator.jobs.budget import budget_of
 from orchestrator.terminal import say_json, say_lines
@@ -121,7 +130,7 @@ def lines_of(status: dict[str, Any]) -> list[str]:
     elif status["progress"]:
         record = ProgressRecord.model_validate(status["progress"])
         lines += _progress_lines(record) + (held_lines(record.in_hand) if state not in ENDS else [])
-    return lines + _budget_lines(status)
+    return lines + _refusal_lines(status) + _budget_lines(status)
 
 
 def _progress_lines(record: ProgressRecord) -> list[str]:
@@ -136,6 +145,13 @@ def _progress_lines(record: ProgressRecord) -> list[str]:
     if record.slow:
         lines.append(slow_line(record.slow))
     return lines
+
+
+def _refusal_lines(status: dict[str, Any]) -> list[str]:
+    """A line for each worker that cannot work, while the job is not done."""
+    if status["finished"] or not status["progress"]:
+        return []
+    return [refusal_line(WorkerRefusal(**r)) for r in status["progress"]["refusals"]]
 
 
 def _older(plan: dict[str, Any]) -> str:

@@ -20,8 +20,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from headcount.contract.stored.in_hand import HeldUnit, SlowPhoto
+from headcount.contract.stored.in_hand import HeldUnit
 from headcount.contract.stored.jobs import ProgressRecord
+from headcount.contract.stored.workers import SlowPhoto, WorkerRefusal
 from headcount.text import counted, printable
 from orchestrator.jobs.progress import Reporter
 
@@ -112,6 +113,11 @@ def held_lines(held: Sequence[HeldUnit]) -> list[str]:
     ]
     more = len(held) - len(lines)
     return [*lines, f"and {counted(more, 'more unit')} in hand (--json has all)"] if more else lines
+
+
+def refusal_line(refusal: WorkerRefusal) -> str:
+    """Line about a worker that cannot work."""
+    return f"the worker {refusal.worker} cannot work: {refusal.cause}"
 
 
 def bound(stages: Mapping[str, float]) -> str:

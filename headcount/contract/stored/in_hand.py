@@ -5,16 +5,6 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class SlowPhoto(BaseModel):
-    """A photo that a worker has had in hand for long."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    worker: str
-    photo: str
-    seconds: int
-
-
 class HeldUnit(BaseModel):
     """A unit that a worker has in hand."""
 

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from headcount.contract.reading import FIRST
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.stored.in_hand import HeldUnit, SlowPhoto
+from headcount.contract.stored.in_hand import HeldUnit
 from headcount.contract.stored.references import ReferenceReport
+from headcount.contract.stored.workers import SlowPhoto, WorkerRefusal
 from headcount.contract.vocabulary import Outcome
 from headcount.settings import MAX_FACES, ProfileName, Separator, Settings
 
@@ -271,6 +272,7 @@ class ProgressRecord(Record):
     seconds_left: float | None = None
     slow: SlowPhoto | None = Field(None, description="the photo in hand for longest, if for long")
     in_hand: tuple[HeldUnit, ...] = Field((), description="units of which a worker was heard")
+    refusals: tuple[WorkerRefusal, ...] = Field((), description="workers that cannot work")
 
 
 class LeaseRecord(Record):
