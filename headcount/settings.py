@@ -5,8 +5,10 @@ Every name starts with ``HEADCOUNT_``; for S3 see headcount.s3_settings.
 
 from __future__ import annotations
 
+import math
 import os
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, SecretStr, field_validator
@@ -28,6 +30,47 @@ _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe":
 MAX_FACES = 2_000
 """Most faces kept of one photo: more than a group photo of the largest school shows. Each takes
 40 KB while it is embedded, and as long as a small photo."""
+
+
+CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+"""Control groups of Linux, and those that this process is in."""
+
+
+def usable_cores(groups: Path = CONTROL_GROUPS, own: Path = OWN_GROUPS) -> int:
+    """Cores that this process may use: by its affinity and its CPU quota, rounded up; at least 1.
+
+    A container with a limit of 2 CPUs on a machine of 64 sees 64 cores and may use 2.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min([cores, *(math.ceil(quota) for quota in _quotas(groups, own))]))
+
+
+def _quotas(groups: Path, own: Path) -> list[float]:
+    """CPUs that each control group around this process may use, where it is limited."""
+    lines: list[str] = []
+    with suppress(OSError):
+        lines = own.read_text().splitlines()
+    quotas = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for folder in [*PurePosixPath(path).parents, PurePosixPath(path)]:
+            inside = str(folder).lstrip("/")
+            if not controllers:  # version 2 has one tree for all
+                quotas.append(_quota([groups / inside / "cpu.max"]))
+            elif "cpu" in controllers.split(","):
+                tree = groups / "cpu" / inside
+                quotas.append(_quota([tree / "cpu.cfs_quota_us", tree / "cpu.cfs_period_us"]))
+    return [quota for quota in quotas if quota]
+
+
+def _quota(files: list[Path]) -> float | None:
+    """Quota over period; None where there is no limit (``max``, -1), or no such file."""
+    try:
+        quota, period = " ".join(file.read_text() for file in files).split()
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 class Settings(BaseSettings):
@@ -58,7 +101,7 @@ class Settings(BaseSettings):
         description="prepared models and downloaded samples",
     )
     threads: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, description="CPU threads of one worker"
+        default_factory=usable_cores, ge=1, description="CPU threads of one worker"
     )
     shards_at_once: int | None = Field(
         None, ge=1, description="shards that one worker has in hand; unset: 2 on a GPU, else 1"
@@ -84,6 +127,9 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(
         240.0, ge=0, description="a worker told to stop hands back what it cannot finish in so long"
+    )
+    refusal_seconds: float = Field(
+        60.0, ge=0, description="a worker that cannot work takes the next message after so long"
     )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 
 DEFUSED = re.compile(r"''*[=+\-@\t\r]")
 """A text that was defused: the mark, and what it stood before. What a spreadsheet would run begins
 with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return (OWASP, "CSV Injection"); a mark goes
 before that, and one more before a text that looks so already.
 """
+
+_JOINERS = "\u200c\u200d"
 
 A_NIGHT = 1000
 """Photos that one run is advised to read anew; where there are more, over some runs."""
@@ -29,8 +32,23 @@ def older_reading(count: int) -> str:
 
 
 def printable(text: str) -> str:
-    """A text on one line: characters that cannot be printed are written as Python escapes."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    """A text on one line: characters that cannot be printed are written as Python escapes.
+
+    These are control characters, marks that turn the direction of text, ends of lines and halves of
+    surrogates. Spaces of all kinds stay, and the joiners that Persian and emoji need.
+    """
+    return "".join(c if _is_printed(c) else ascii(c)[1:-1] for c in text)
+
+
+def printable_json(text: str) -> str:
+    """JSON with all that cannot be printed escaped as JSON does; it means the same."""
+    return "".join(c if c == "\n" or _is_printed(c) else json.dumps(c)[1:-1] for c in text)
+
+
+def _is_printed(character: str) -> bool:
+    return (
+        character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
+    )
 
 
 def undefused(text: str) -> str:

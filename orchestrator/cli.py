@@ -13,6 +13,7 @@ import click
 
 from headcount import __version__
 from orchestrator.local import interrupt
+from orchestrator.terminal import say_lines, say_text
 
 SECTIONS = {
     "Start": {
@@ -117,7 +118,7 @@ def _run() -> int:
             "stopped. Nothing that was finished is lost: the same command goes on from here"
         )
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
+        say_lines(error.format_message().split("\n"))
         return 2
     except click.ClickException as error:
         error.show()
@@ -132,7 +133,7 @@ def _run() -> int:
 
 
 def _failed(message: str) -> int:
-    click.echo(f"headcount: {message}", err=True)
+    say_text(f"headcount: {message}", err=True)
     return 1
 
 

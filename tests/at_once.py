@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from workers.app import WORK
 from workers.faces.analysis import Analysis
-from workers.runtime.runner import Work, run_unit
+from workers.runtime.runner import UnitFailed, Work, run_unit
 from workers.runtime.unit import Context, Unit
 from workers.stages.job_tables import job_tables
 from workers.tables.rows import face_rows, photo_rows
@@ -42,7 +43,8 @@ class AtOnce:
     def send(self, message: UnitMessage) -> None:
         self.sent.append(message.unit)
         work = self.work[message.unit.split("-", maxsplit=1)[0]]
-        run_unit(Unit.of(message, self.context), work, self)  # type: ignore[arg-type]
+        with suppress(UnitFailed):  # its marker says so
+            run_unit(Unit.of(message, self.context), work, self)  # type: ignore[arg-type]
 
     def send_heartbeat(self, job_id: str, unit: str, sign: dict[str, Any]) -> None:
         self._signs[job_id, unit] = sign

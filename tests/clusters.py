@@ -43,6 +43,7 @@ def fake_worker(
     *,
     module: str = "tests.integration.fake_engine",
     queues: str = "embed,reduce",
+    metrics_port: int | None = None,
     **extra: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
@@ -52,7 +53,10 @@ def fake_worker(
     }
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "--queues", queues],
+            [
+                *(sys.executable, "-m", module, "--queues", queues),
+                *(("--metrics-port", str(metrics_port)) if metrics_port else ()),
+            ],
             stderr=stderr,
             env=environment(**(settings | extra)),
         )
@@ -80,6 +84,7 @@ class Cluster:
         broker_url: str,
         *,
         archive: Path | None = None,
+        uri: str | None = None,
         **settings: str,
     ) -> None:
         self.photos = copies_of_one(samples, folder / "photos")
@@ -87,7 +92,7 @@ class Cluster:
         self.archive = archive or folder / "archive"
         self.settings = {
             "HEADCOUNT_BROKER_URL": broker_url,
-            "HEADCOUNT_ARCHIVE": str(self.archive),
+            "HEADCOUNT_ARCHIVE": uri or str(self.archive),
             "HEADCOUNT_SHARD_PHOTOS": "10",
             "HEADCOUNT_POLL_SECONDS": "0.1",
         } | settings

@@ -34,6 +34,7 @@ from headcount.errors import FatalError
 from headcount.export.spreadsheets import BOM, CsvFile, XlsxFile
 from headcount.settings import SEPARATORS
 from headcount.storage import Store
+from headcount.storage.local.scratch import scratch_folder
 
 ROWS_PER_GROUP = 64_000
 DEFAULT_FORM = SheetForm()
@@ -146,7 +147,7 @@ def scratch() -> Iterator[Path]:
     """A folder for files on their way; a full disk is said plainly."""
     with ExitStack() as stack:
         try:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headcount-")))
+            folder = stack.enter_context(scratch_folder())
             yield folder
         except OSError as error:
             if error.errno == 28:

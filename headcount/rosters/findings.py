@@ -115,13 +115,15 @@ class Numbering:
 class Findings:
     """What a job found: its photos, and its faces by whom they speak for.
 
-    ``failed`` are the photos that could not be processed; ``met`` faces that were given a name,
-    ``near`` unclaimed faces with somebody they may be, ``poor`` unclaimed faces that are too poor
-    to judge; ``enrolled`` people's ids and names.
+    ``failed`` are the photos that could not be processed, and ``partial`` those of which a part was
+    not seen: rows that the file lacks, faces above the limit. ``met`` are faces that were given a
+    name, ``near`` unclaimed faces with somebody they may be, ``poor`` unclaimed faces that are too
+    poor to judge; ``enrolled`` people's ids and names.
     """
 
     photos: pa.Table
     failed: pa.Array
+    partial: pa.Array
     numbering: Numbering
     met: Faces
     near: Faces
@@ -142,7 +144,9 @@ def find(
     known = [name for name in _FACE_COLUMNS if name in faces.column_names]
     faces = faces.select(known)
     photos = photos.select(["photo", "outcome", "reason"]).sort_by("photo").combine_chunks()
-    failed = photos.filter(pc.invert(pc.is_in(photos["outcome"], pa.array(sorted(PROCESSED)))))
+    processed = pc.is_in(photos["outcome"], pa.array(sorted(PROCESSED)))
+    failed = photos.filter(pc.invert(processed))
+    partial = photos.filter(pc.and_(processed, pc.is_valid(photos["reason"])))
     numbering = Numbering(one_array(photos["photo"]), pa.array(enrolled, pa.string()))
     claimed = pc.and_(
         pc.is_in(faces["decision"], pa.array([Decision.MATCHED, Decision.INFERRED])),
@@ -152,6 +156,7 @@ def find(
     return Findings(
         photos,
         one_array(failed["photo"]),
+        one_array(partial["photo"]),
         numbering,
         _met(faces.filter(claimed), numbering),
         _near(free, candidates, numbering),

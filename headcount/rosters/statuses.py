@@ -90,7 +90,8 @@ class _Evidence:
 
     ``met``, ``near`` and ``poor`` are rows of the findings' faces, null where there is none;
     ``poor_faces`` counts the latter. ``failed`` are expectations of photos that could not be read,
-    and ``why`` says so; ``nobody`` says why somebody is absent of whom no face is near.
+    and ``why`` says so; ``nobody`` says why somebody is absent of whom no face is near; ``unseen``
+    says what of the photos was not seen, null where all was.
     """
 
     enrolled: pa.Array
@@ -103,16 +104,17 @@ class _Evidence:
     poor: pa.Array
     poor_faces: pa.Array
     nobody: pa.Array
+    unseen: pa.Array
 
 
 def _by_photo(rows: pa.Table, scopes: dict[str, Scope], found: Findings) -> pa.Table:
     """The statuses of expectations of one photo each."""
     photos = found.numbering.of_photos(rows["photo"])
     people = found.numbering.of_people(rows["person_id"])
-    outcomes = found.photos["outcome"].take(photos)
+    outcomes, reasons = (one_array(found.photos[c].take(photos)) for c in ("outcome", "reason"))
     keys = one_array(pair_keys(photos, people, found.met.people))
     poor = found.poor.in_photos
-    why = _failure(outcomes, found.photos["reason"].take(photos))
+    why = _failure(outcomes, reasons)
     no_face = pc.fill_null(pc.equal(outcomes, Outcome.NO_FACE), False)
     evidence = _Evidence(
         enrolled=people.is_valid(),
@@ -127,6 +129,7 @@ def _by_photo(rows: pa.Table, scopes: dict[str, Scope], found: Findings) -> pa.T
         nobody=one_array(
             pc.if_else(no_face, "the photo has no face", "no face in the photo is like this person")
         ),
+        unseen=_joined("; of the photo, ", reasons),
     )
     return _table(rows, evidence, found, failed_first=True)
 
@@ -140,6 +143,8 @@ def _by_scope(rows: pa.Table, by_text: dict[str, Scope], found: Findings) -> pa.
     keys = one_array(pair_keys(numbers, people, found.met.people))
     sizes = pa.array([scope.photos for scope in scopes], pa.int64())
     failed = pa.array([scope.pattern.count(found.failed) for scope in scopes], pa.int64())
+    partly = (scope.pattern.count(found.partial) or None for scope in scopes)
+    partial = pa.array(partly, pa.int64())
     poor = found.poor.in_scopes(scopes)
     total = sizes.take(numbers).cast(pa.string())
     evidence = _Evidence(
@@ -155,6 +160,7 @@ def _by_scope(rows: pa.Table, by_text: dict[str, Scope], found: Findings) -> pa.
         poor=poor.look_up(numbers),
         poor_faces=poor.count(numbers),
         nobody=_joined("no face is like this person; photos looked through: ", total),
+        unseen=_joined("; photos of which a part was not seen: ", partial.take(numbers)),
     )
     return _table(rows, evidence, found, failed_first=False)
 
@@ -229,7 +235,9 @@ def _reasons(status: pa.Array, seen: _Evidence, rows: pa.Table, found: Findings)
         Status.TOO_POOR_TO_SAY: _joined("faces too poor to say whose they are: ", seen.poor_faces),
     }
     absent = pc.coalesce(_joined(close, ", too little for this name"), seen.nobody)
-    return _cases([(pc.equal(status, s), text) for s, text in words.items()], absent)
+    told = _cases([(pc.equal(status, s), text) for s, text in words.items()], absent)
+    is_missing = pc.is_in(status, pa.array(MISSING))
+    return pc.if_else(is_missing, pc.coalesce(_joined(told, seen.unseen), told), told)
 
 
 def _not_enrolled(rows: pa.Table, enrolled: pa.Array, found: Findings) -> pa.Array:
@@ -255,11 +263,11 @@ def _names(rows: pa.Table, found: Findings) -> pa.Array:
     return pc.coalesce(names.take(at), one_array(rows["person"]))
 
 
-def _failure(outcomes: pa.ChunkedArray, reasons: pa.ChunkedArray) -> pa.Array:
+def _failure(outcomes: pa.Array, reasons: pa.Array) -> pa.Array:
     """The words for photos that could not be processed; null of the others."""
     known = pa.array([str(outcome) for outcome in _FAILED])
-    words = pa.array(_FAILED.values()).take(pc.index_in(one_array(outcomes), value_set=known))
-    return pc.coalesce(_joined(words, ": ", one_array(reasons)), words)
+    words = pa.array(_FAILED.values()).take(pc.index_in(outcomes, value_set=known))
+    return pc.coalesce(_joined(words, ": ", reasons), words)
 
 
 def _no_scope(rows: pa.Table, by_text: dict[str, Scope]) -> pa.Array:

@@ -314,17 +314,21 @@ class Table:
                 columns=[*columns, "_distance"], filter=where, prefilter=True, nearest=nearest
             )
 
-    def index(self, column: str) -> None:
-        """Make an index of a column's vectors, or bring the one there is up to the table."""
+    def index(self, column: str) -> int:
+        """Make or renew the index of a column's vectors; the number of rows that are in it.
+
+        Lance puts no row of fewer than 256 into a new index.
+        """
         with self._foreign():
             dataset = self._open()
             if list(dataset.describe_indices()):
                 dataset.optimize.optimize_indices()
-                return
-            cells = max(1, int(dataset.count_rows() ** 0.5))
-            dataset.create_index(
-                column, "IVF_PQ", metric="cosine", num_partitions=cells, num_sub_vectors=16
-            )
+            else:
+                cells = max(1, int(dataset.count_rows() ** 0.5))
+                dataset.create_index(
+                    column, "IVF_PQ", metric="cosine", num_partitions=cells, num_sub_vectors=16
+                )
+            return sum(int(i.num_rows_indexed) for i in self._open().describe_indices())
 
     def read(self, columns: Sequence[str], *, where: str | None = None) -> pa.Table:
         """The rows that match a filter, at once: for small tables."""

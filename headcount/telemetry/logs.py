@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
 
+from headcount.text import printable, printable_json
+
 _bound: ContextVar[dict[str, str | int] | None] = ContextVar("bound", default=None)
 
 TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s%(about)s"
@@ -34,6 +36,14 @@ class _About(logging.Filter):
         return True
 
 
+class TextLines(logging.Formatter):
+    """A formatter: a line of text, harmless for a terminal whatever keys of photos hold."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and those of a traceback."""
+        return "\n".join(map(printable, super().format(record).split("\n")))
+
+
 class JsonLines(logging.Formatter):
     """A formatter: one JSON object a line with time, level, logger, message, subject, traceback."""
 
@@ -48,12 +58,12 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return printable_json(json.dumps(line, ensure_ascii=False))
 
 
 def configure(level: str, form: Literal["text", "json"]) -> None:
     """Log to standard error, once per process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_About())
-    handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(TEXT))
+    handler.setFormatter(JsonLines() if form == "json" else TextLines(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,6 +1,6 @@
 """Metrics of workers and supervisors for Prometheus: the one door to prometheus_client.
 
-Labels are stages, outcomes, queues and running jobs: never photos, people or shards.
+Labels are stages, outcomes, causes, queues and running jobs: never photos, people or shards.
 """
 
 from __future__ import annotations
@@ -13,9 +13,16 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from headcount.broker.client import QueueState
+from headcount.broker.envelopes import FOREIGN
+from headcount.broker.presence import WorkerState
+from headcount.broker.queues import QUEUES
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
+from headcount.contract.stored.workers import CAUSES
+from headcount.contract.vocabulary import Outcome
 from headcount.errors import HeadcountError
 
+ENDS = ("done", "failed", "refused", "retried", "handed_back")
+"""Ends of a unit of work."""
 UNIT_SECONDS = (1, 3, 10, 30, 60, 120, 180, 300, 600, 1800)
 
 
@@ -36,7 +43,7 @@ class WorkerMetrics:
         )
         self._units = Counter(
             "headcount_units",
-            "Units of work by kind and end: done, failed, retried.",
+            "Units of work by kind and end: done, failed, refused, retried, handed_back.",
             ["unit", "end"],
             registry=new,
         )
@@ -48,15 +55,52 @@ class WorkerMetrics:
             registry=new,
         )
         self._busy = Gauge("headcount_worker_busy", "Units in hand.", registry=new)
-        self._ready = Gauge("headcount_worker_ready", "Whether models are loaded.", registry=new)
+        self._ready = Gauge(
+            "headcount_worker_ready",
+            "Whether models are loaded and the last unit was not refused.",
+            registry=new,
+        )
+        self._refusals = Counter(
+            "headcount_refusals",
+            "Units that this worker refused, by cause: another worker may do them.",
+            ["cause"],
+            registry=new,
+        )
+        self._foreign = Counter(
+            "headcount_foreign_messages",
+            "Messages in the queues that are not headcount's, set aside.",
+            ["kind"],
+            registry=new,
+        )
+        self._begin_with_zero()
+
+    def _begin_with_zero(self) -> None:
+        """Make every series that is known: a rate sees the first count of those that exist."""
+        for cause in CAUSES:
+            self._refusals.labels(cause)
+        for foreign in FOREIGN:
+            self._foreign.labels(foreign)
+        for kind in QUEUES:
+            for end in ENDS:
+                self._units.labels(kind, end)
+        for outcome in Outcome:
+            self._photos.labels(outcome)
 
     def begins(self) -> None:
         """Count a unit that is in hand."""
         self._busy.inc()
 
-    def is_ready(self) -> None:
-        """Record that the models are loaded."""
-        self._ready.set(1)
+    def is_ready(self, ready: bool) -> None:
+        """Record whether units can be done."""
+        self._ready.set(ready)
+
+    def refused(self, cause: str) -> None:
+        """Count a unit that was refused."""
+        self._refusals.labels(cause).inc()
+
+    def foreign(self, kind: str) -> None:
+        """Count a message that is not headcount's."""
+        self._foreign.labels(kind).inc()
 
     def done(self, kind: str, marker: DoneMarker) -> None:
         """Count a unit that is done. Photos and faces are those of shards."""
@@ -84,7 +128,7 @@ class Board:
     """The metrics of a supervisor's jobs and broker, read when they are asked for."""
 
     def __init__(
-        self, queues: Callable[[], dict[str, QueueState]], workers: Callable[[], int]
+        self, queues: Callable[[], dict[str, QueueState]], workers: Callable[[], list[WorkerState]]
     ) -> None:
         self._queues = queues
         self._workers = workers
@@ -114,11 +158,16 @@ class Board:
             return list(self._jobs.values())
 
     def queues(self) -> dict[str, QueueState]:
-        """The state of each queue. Raises TransientError."""
-        return self._queues()
+        """The state of each queue, with units in flight. Raises TransientError."""
+        states = self._queues()
+        flights = dict.fromkeys(states, 0)
+        for job in self.jobs:
+            if (queue := QUEUES.get(job.stage)) in flights:
+                flights[queue] += job.shards_in_flight
+        return {name: state.with_flights(flights[name]) for name, state in states.items()}
 
-    def workers(self) -> int:
-        """The number of workers seen. Raises TransientError."""
+    def workers(self) -> list[WorkerState]:
+        """The workers seen. Raises TransientError."""
         return self._workers()
 
     def text(self) -> bytes:
@@ -153,7 +202,12 @@ def _of_broker(board: Board) -> Iterator[Metric]:
     up.add_metric([], 1)
     yield up
     yield GaugeMetricFamily(
-        "headcount_workers", "Workers that show themselves to the broker.", value=workers
+        "headcount_workers", "Workers that show themselves to the broker.", value=len(workers)
+    )
+    yield GaugeMetricFamily(
+        "headcount_workers_refusing",
+        "Workers that refused their last unit: they cannot work.",
+        value=sum(worker.refusal is not None for worker in workers),
     )
     units = GaugeMetricFamily(
         "headcount_queue_units", "Units of work, waiting or in hand.", labels=["queue", "state"]

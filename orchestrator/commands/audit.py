@@ -6,6 +6,7 @@ import click
 
 from headcount import audit
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -16,10 +17,10 @@ def command(archive: str, since: str, as_json: bool) -> int:
     """Print the audit log of an archive, oldest first; --json prints JSON lines."""
     for line in audit.read(existing_archive(archive, load_s3()), since):
         if as_json:
-            click.echo(line.model_dump_json())
+            say_json(line.model_dump_json())
         else:
             detail = " ".join(f"{k}={v}" for k, v in line.detail.items())
-            click.echo(
+            say(
                 f"{line.at:%Y-%m-%d %H:%M:%S}  {line.actor}  {line.action}  "
                 f"{line.subject}  {detail}".rstrip()
             )

@@ -13,6 +13,7 @@ from headcount.storage import Store
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.worker import run_tool
 from orchestrator.people.latest_assignments import active_pack
+from orchestrator.terminal import say, say_json
 
 RATE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -58,10 +59,10 @@ def command(
         *(["--keep"] if keep else []),
     )
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(json.dumps(found, indent=1))
         return 0
     for line in _lines(found):
-        click.echo(line)
+        say(line)
     return 0
 
 
@@ -69,7 +70,7 @@ def _drop(store: Store) -> None:
     pack = active_pack(store)
     audit.record(store, "uncalibrate", pack.pack_id)
     store.delete(PackKeys(pack.pack_id).calibration)
-    click.echo(f"later runs match by the figures of the pack {pack.name}")
+    say(f"later runs match by the figures of the pack {pack.name}")
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

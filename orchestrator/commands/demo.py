@@ -9,6 +9,7 @@ from orchestrator.commands.run import run_job
 from orchestrator.commands.worker import require_worker_libraries
 from orchestrator.jobs.submit import make_spec
 from orchestrator.local.samples import fetch_samples
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -33,5 +34,5 @@ def command(out: str) -> int:
         settings=settings,
     )
     code = run_job(spec, settings, load_s3(), workers=1)
-    click.echo("demo done: open the report in a browser" if code == 0 else "demo failed")
+    say("demo done: open the report in a browser" if code == 0 else "demo failed")
     return code

@@ -24,6 +24,7 @@ from orchestrator.people.latest_assignments import (
     finished_jobs,
 )
 from orchestrator.people.photo_times import photo_times
+from orchestrator.terminal import say, say_json
 
 SHOWN = 20
 """Entries of each kind in the text, at most."""
@@ -52,10 +53,10 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     counts = {**diff["counts"], **absences["counts"]}
     found = {**diff, **absences, "job_a": one, "job_b": other, "counts": counts}
     if as_json:
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        say_json(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
     for line in lines(found):
-        click.echo(line)
+        say(line)
     return 0
 
 

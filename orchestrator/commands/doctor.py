@@ -24,6 +24,7 @@ from headcount.storage import canonical_uri, open_store
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.worker import require_worker_libraries
 from orchestrator.local.servers import embedded_broker
+from orchestrator.terminal import say, say_json, say_text
 
 LEAST_FREE = 2 << 30
 """Bytes that must be free for the cache: a large model pack and its prepared form."""
@@ -53,12 +54,12 @@ def command(
     settings = load_settings(model=model, provider=provider, threads=threads)
     checks = list(look(settings, load_s3(), archive))
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+        say_json(json.dumps([asdict(check) for check in checks], indent=1))
     else:
         for check in checks:
-            click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
+            say_text(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
         bad = sum(not check.ok for check in checks)
-        click.echo("all is well" if not bad else f"{bad} of {len(checks)} checks failed")
+        say("all is well" if not bad else f"{bad} of {len(checks)} checks failed")
     return 0 if all(check.ok for check in checks) else 1
 
 

@@ -12,7 +12,7 @@ from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker
 from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import names_alike
-from headcount.text import counted, printable
+from headcount.text import counted
 from orchestrator.commands.options import (
     archive_option,
     json_option,
@@ -26,6 +26,7 @@ from orchestrator.console.progress import make_reporter
 from orchestrator.console.summary import exit_code, reference_lines
 from orchestrator.jobs.submit import make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -72,7 +73,7 @@ def command(
         ).run()
     done = read_record(store, JobKeys(spec.job_id).done(PREPARE), DoneMarker)
     if as_json:
-        click.echo(done.model_dump_json(include={"references", "pack", "left_out"}, indent=1))
+        say_json(done.model_dump_json(include={"references", "pack", "left_out"}, indent=1))
     else:
         _tell(done)
     return exit_code(finished)
@@ -82,11 +83,11 @@ def _tell(done: DoneMarker) -> None:
     _tell_references(done.references)
     reread, older = (done.counts.get(f"{of}_references", 0) for of in ("reread", "older"))
     for line in reference_lines(reread, older, done.reading):
-        click.echo(line)
+        say(line)
     for line in references_left_out_lines(done.left_out):
-        click.echo(line)
+        say(line)
     if passed := done.counts.get("forgotten_references"):
-        click.echo(
+        say(
             f"{counted(passed, 'reference')} skipped: their people were forgotten "
             "(`headcount forget --undo` lets them be enrolled again)"
         )
@@ -97,17 +98,17 @@ def _tell_references(references: tuple[ReferenceReport, ...]) -> None:
     for reference in references:
         if reference.good and reference.reason:
             said = "kept" if reference.state == "known" else "enrolled"
-            photo = printable(reference.photo)
-            click.echo(f"{said}: {photo} ({reference.person}): {reference.reason}")
+            photo = reference.photo
+            say(f"{said}: {photo} ({reference.person}): {reference.reason}")
         if not reference.good:
             said = "not used" if reference.refused else "withdrawn"
-            photo = printable(reference.photo)
-            click.echo(f"{said}: {photo} ({reference.person}): {reference.reason}")
+            photo = reference.photo
+            say(f"{said}: {photo} ({reference.person}): {reference.reason}")
     for alike in names_alike(reference.person for reference in good):
-        click.echo(f"these names differ by case only: {', '.join(alike)}")
+        say(f"these names differ by case only: {', '.join(alike)}")
     people = len({r.person for r in good})
     fresh = sum(r.state == "enrolled" for r in good)
-    click.echo(
+    say(
         f"{counted(people, 'person', 'people')} with {counted(len(good), 'reference')} enrolled, "
         f"{fresh:,} of them new"
     )

@@ -22,6 +22,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.results import finished_job, read_summary
 from orchestrator.console.summary import readable
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -63,7 +64,7 @@ def command(
                 f"the results of job {finished.job_id} are not in {finished.out} any more"
             ) from error
         for kind in formats:
-            click.echo(f"{readable(target.uri)}{name}.{kind}: {counted(rows, 'row')}")
+            say(f"{readable(target.uri)}{name}.{kind}: {counted(rows, 'row')}")
     return 0
 
 

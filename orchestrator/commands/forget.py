@@ -8,6 +8,7 @@ from headcount.contract.forgotten import tombstone_key
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.console.summary import DONE, WITH_FAILURES, readable
 from orchestrator.people.forget.run import forget, remember
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -27,7 +28,7 @@ def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> 
     store = existing_archive(archive, s3)
     if undo:
         known = remember(store, person, s3)
-        click.echo(f"{known} may be enrolled again")
+        say(f"{known} may be enrolled again")
         return 0
     if not yes:
         click.confirm(
@@ -38,15 +39,15 @@ def command(person: str, yes: bool, undo: bool, archive: str, as_json: bool) -> 
         )
     receipt = forget(store, person, s3)
     for place in receipt.unreached:
-        click.echo(
+        say(
             f"not reached, the person may still be there: {readable(place.uri)} ({place.reason})",
             err=True,
         )
     code = WITH_FAILURES if receipt.unreached else DONE
     if as_json:
-        click.echo(receipt.model_dump_json(exclude={"places"}, indent=1))
+        say_json(receipt.model_dump_json(exclude={"places"}, indent=1))
         return code
     for what, number in receipt.removed.items():
-        click.echo(f"{number:>8,}  {what}")
-    click.echo(f"forgotten: {receipt.person_id}; receipt: {tombstone_key(receipt.person_id)}")
+        say(f"{number:>8,}  {what}")
+    say(f"forgotten: {receipt.person_id}; receipt: {tombstone_key(receipt.person_id)}")
     return code

@@ -9,6 +9,7 @@ import click
 from orchestrator.archive.catalogue import job_ids, undone_jobs
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.commands.status import find_status
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -22,10 +23,10 @@ def command(archive: str, as_json: bool) -> int:
     # A job without a spec has no status yet: `retry` writes the plan first.
     statuses = [status for status in found if status is not None]
     if as_json:
-        click.echo(json.dumps(statuses, indent=1))
+        say_json(json.dumps(statuses, indent=1))
         return 0
     for status in statuses:
-        click.echo(f"{status['job_id']}  {status['state']:<10}  {status['photos'] or 'enrolment'}")
+        say(f"{status['job_id']}  {status['state']:<10}  {status['photos'] or 'enrolment'}")
     if not statuses:
-        click.echo(f"no jobs in {store.uri}", err=True)
+        say(f"no jobs in {store.uri}", err=True)
     return 0

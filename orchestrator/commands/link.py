@@ -10,6 +10,7 @@ from headcount.storage import Store
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.people.links import check_file, check_link, keep_link
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -40,9 +41,7 @@ def command(
         raise click.UsageError("give two faces or clusters, or a --file of such pairs")
     store = existing_archive(archive, s3)
     keep_link(store, check_link(store, one, other, s3, apart=apart))
-    click.echo(
-        f"{one} and {other} will be {'two people' if apart else 'one person'} from the next run on"
-    )
+    say(f"{one} and {other} will be {'two people' if apart else 'one person'} from the next run on")
     return 0
 
 
@@ -51,7 +50,7 @@ def _link_file(store: Store, path: Path) -> int:
     for link in links:
         keep_link(store, link)
     apart = sum(link.apart for link in links)
-    click.echo(
+    say(
         f"{counted(len(links) - apart, 'pair')} will be one person, {apart:,} two people from the "
         f"next run on" + (f"; {known:,} were known already" if known else "")
     )

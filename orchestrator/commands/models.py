@@ -12,6 +12,7 @@ from headcount.settings import VARIANTS
 from headcount.storage import canonical_uri
 from orchestrator.commands.options import json_option
 from orchestrator.commands.worker import run_tool
+from orchestrator.terminal import say_json, say_lines
 
 model_option = click.option(
     "--model",
@@ -99,7 +100,10 @@ def verify(model: str, as_json: bool) -> int:
 
 
 def _show(found: Any, lines: list[str], as_json: bool) -> None:
-    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines))
+    if as_json:
+        say_json(json.dumps(found, indent=1))
+    else:
+        say_lines(lines)
 
 
 def _listed(found: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from headcount.tables.table import Table
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.people.latest_assignments import Selection, find_faces, marks, people_of
+from orchestrator.terminal import say
 
 BEST = 5
 """Faces of a cluster that become references."""
@@ -65,17 +66,17 @@ def command(cluster: str, name: str, archive: str) -> int:
         job_id=selected.latest.job_id,
     )
     for rival in _rivals(store, selected, chosen, person, s3):
-        click.echo(
+        say(
             f"its faces were matched to {rival} so far, who keeps other references: if that is "
             f'wrong, run `headcount reject {cluster} "{rival}"` too, or correct the people folder',
             err=True,
         )
     for alike in names_alike([name, *people_of(store, s3).values()]):
         if name in alike:
-            click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
+            say(f"these names differ by case only: {', '.join(alike)}", err=True)
     faces = len(selected.face_ids)
     also = f", and all {faces:,} will have the name" if len(chosen) < faces else ""
-    click.echo(
+    say(
         f"{faces_phrase(len(chosen), faces)} will be "
         f"references of {name} ({person}) from the next run on{also}"
     )

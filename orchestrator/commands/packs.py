@@ -17,6 +17,7 @@ from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
 from orchestrator.people.latest_assignments import active_pack, pack_ids
+from orchestrator.terminal import say, say_json
 
 NAMED = 5
 """People named in a message, at most."""
@@ -41,10 +42,10 @@ def list_(archive: str, as_json: bool) -> int:
     active = active_pack(store).pack_id
     rows = [_row(store, pack_id, s3) | {"used": pack_id == active} for pack_id in pack_ids(store)]
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        say_json(json.dumps(rows, indent=1))
         return 0
     for row in rows:
-        click.echo(
+        say(
             f"{'*' if row['used'] else ' '} {row['pack_id']}  {row['photos']:>9,} photos  "
             f"{row['faces']:>9,} faces  {row['references']:>7,} references  {row['name']}"
         )
@@ -87,7 +88,7 @@ def use(pack: str, lose_names: bool, archive: str) -> int:
     choice = ModelChoice(name=record.name, pack_id=record.pack_id)
     audit.record(store, "use", record.pack_id)
     store.put(ARCHIVE, before.model_copy(update={"model": choice}).to_bytes())
-    click.echo(f"{store.uri} now uses {record.name} ({record.pack_id})")
+    say(f"{store.uri} now uses {record.name} ({record.pack_id})")
     return 0
 
 
@@ -120,7 +121,7 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     keys = PackKeys(record.pack_id)
     for info in sorted(store.list(keys.root), key=lambda info: info.key == keys.record):
         store.delete(info.key)  # the record last: until then the drop can be repeated
-    click.echo(f"dropped {record.name} ({record.pack_id})")
+    say(f"dropped {record.name} ({record.pack_id})")
     return 0
 
 

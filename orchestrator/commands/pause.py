@@ -7,6 +7,7 @@ import click
 from headcount.jobs.control import stop
 from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import read_status
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -21,5 +22,5 @@ def command(job: str, archive: str) -> int:
     store = existing_archive(archive, load_s3())
     read_status(store, job)  # refuses a job that is not there
     stop(store, job, "paused")
-    click.echo(f"job {job} is paused: `headcount resume {job}` goes on with it")
+    say(f"job {job} is paused: `headcount resume {job}` goes on with it")
     return 0

@@ -14,6 +14,7 @@ from headcount.contract.vocabulary import names_alike
 from headcount.tables.table import Table
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -38,11 +39,11 @@ def command(archive: str, as_json: bool) -> int:
         for person, name in sorted(names.items(), key=lambda item: item[1])
     ]
     if as_json:
-        click.echo(json.dumps(listed, indent=1, ensure_ascii=False))
+        say_json(json.dumps(listed, indent=1, ensure_ascii=False))
         return 0
     for row in listed:
-        click.echo(f"{row['person_id']}  {row['reference_count']:>4}  {row['person']}")
+        say(f"{row['person_id']}  {row['reference_count']:>4}  {row['person']}")
     for alike in names_alike(names.values()):
-        click.echo(f"these names differ by case only: {', '.join(alike)}", err=True)
-    click.echo(f"{counted(len(listed), 'person', 'people')} enrolled in {store.uri}", err=True)
+        say(f"these names differ by case only: {', '.join(alike)}", err=True)
+    say(f"{counted(len(listed), 'person', 'people')} enrolled in {store.uri}", err=True)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -18,6 +17,7 @@ from headcount.contract.stored.jobs import JobSpec, ProgressRecord
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
+from headcount.storage.local.scratch import scratch_folder
 from headcount.text import counted, older_reading
 from orchestrator.commands.options import (
     budget_options,
@@ -37,6 +37,7 @@ from orchestrator.jobs.estimate import Sample, run_sample, survey
 from orchestrator.jobs.reread import Gain
 from orchestrator.jobs.submit import check_sources, make_spec
 from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.terminal import say_json, say_lines
 
 CLASSES = {
     Gain.NO_FACE: "without a face",
@@ -88,11 +89,11 @@ def command(
 ) -> int:
     """Estimate a job over PHOTOS. Nothing is written except indexes of tar and ZIP files."""
     settings, s3 = load_settings(model=model, provider=provider, threads=threads), load_s3()
-    with tempfile.TemporaryDirectory(prefix="headcount-plan-") as nowhere:
+    with scratch_folder() as nowhere:
         spec = make_spec(
             photos=photos,
             people=None,
-            archive=archive or nowhere,
+            archive=archive or str(nowhere),
             out=None,
             settings=settings,
             **wishes,
@@ -111,7 +112,10 @@ def command(
         if estimate.first:
             planned = estimate.first["planned_photos"]
             found["first"] = estimate.first | scaled(sampled, planned, workers)
-    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines_of(found, workers)))
+    if as_json:
+        say_json(json.dumps(found, indent=1))
+    else:
+        say_lines(lines_of(found, workers))
     return 0
 
 

@@ -8,6 +8,7 @@ from headcount import audit, decisions
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.people.latest_assignments import find_faces, find_person, marks
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -26,7 +27,7 @@ def command(what: str, person: str, archive: str) -> int:
     rejected = marks(store, selected, s3)
     audit.record(store, "reject", found[0], faces=len(rejected))
     decisions.decide(store, "reject", rejected, person=found, source=selected.latest.uri)
-    click.echo(
+    say(
         f"{counted(len(rejected), 'face')} will not be {found[1]} ({found[0]}) from the next run on"
     )
     return 0

@@ -18,6 +18,7 @@ from orchestrator.commands.options import archive_option, existing_archive, json
 from orchestrator.commands.status import read_status
 from orchestrator.console.summary import exit_code, readable, summary_lines
 from orchestrator.people.latest_assignments import finished_jobs
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -30,13 +31,13 @@ def command(job: str | None, archive: str, as_json: bool) -> int:
     finished = finished_job(existing_archive(archive, s3), job)
     summary = read_summary(finished, s3)
     if as_json:
-        click.echo(json.dumps({"out": finished.out, "summary": summary}, indent=1))
+        say_json(json.dumps({"out": finished.out, "summary": summary}, indent=1))
         return exit_code(finished)
-    click.echo(f"job {finished.job_id}, finished {finished.finished:%Y-%m-%d %H:%M} UTC")
+    say(f"job {finished.job_id}, finished {finished.finished:%Y-%m-%d %H:%M} UTC")
     for line in summary_lines(summary):
-        click.echo(line)
-    click.echo(f"tables and photos: {readable(finished.out)}")
-    click.echo(f"report: {readable(finished.out)}{results.REPORT}")
+        say(line)
+    say(f"tables and photos: {readable(finished.out)}")
+    say(f"report: {readable(finished.out)}{results.REPORT}")
     return exit_code(finished)
 
 

@@ -23,6 +23,7 @@ from orchestrator.console.progress import make_reporter
 from orchestrator.console.summary import exit_code, print_summary
 from orchestrator.jobs.first_look import ended_first_look, go_on_with_all
 from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -50,11 +51,11 @@ def command(job: str, archive: str, workers: int, detach: bool) -> int:
     settings = load_settings(model=spec.model)
     if ended_first_look(store, spec):
         spec = go_on_with_all(store, spec, settings, s3)
-        click.echo(f"job {job} was a first look: job {spec.job_id} goes on with all", err=True)
+        say(f"job {job} was a first look: job {spec.job_id} goes on with all", err=True)
         job = spec.job_id
     let_go_on(store, job)
     if detach:
-        click.echo(f"job {job} goes on as soon as a supervisor sees it")
+        say(f"job {job} goes on as soon as a supervisor sees it")
         return 0
     with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
         tick = pool.check if pool else lambda: None

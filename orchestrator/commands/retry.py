@@ -22,6 +22,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.status import read_status
 from orchestrator.jobs.plan import pack_id_of, plan_job
+from orchestrator.terminal import say, say_json
 
 FAILURES = tuple(outcome.value for outcome in Outcome if not outcome.processed)
 
@@ -86,18 +87,16 @@ def command(
     spec = earlier.model_copy(update=changes)
     plan = _planned(store, spec, s3, pack_id_of(store, earlier))
     if not plan.planned_photos:
-        click.echo(
-            f"nothing to try again: none of {plan.photos:,} photos has these outcomes", err=True
-        )
+        say(f"nothing to try again: none of {plan.photos:,} photos has these outcomes", err=True)
         if as_json:
-            click.echo(json.dumps({"job_id": None, "plan": plan.model_dump(mode="json")}))
+            say_json(json.dumps({"job_id": None, "plan": plan.model_dump(mode="json")}))
         return 0
     store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
     if as_json:
-        click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
+        say_json(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
         return 0
-    click.echo(f"{plan.planned_photos:,} of {plan.photos:,} photos are tried again", err=True)
-    click.echo(spec.job_id)
+    say(f"{plan.planned_photos:,} of {plan.photos:,} photos are tried again", err=True)
+    say(spec.job_id)
     return 0
 
 

@@ -7,6 +7,7 @@ import click
 from headcount.text import counted
 from orchestrator.archive.rollback import roll_back
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -21,7 +22,5 @@ def command(job: str, archive: str) -> int:
     """
     s3 = load_s3()
     undone = roll_back(existing_archive(archive, s3), job, s3)
-    click.echo(
-        f"the archive is as it was after job {job}: {counted(len(undone), 'later job')} undone"
-    )
+    say(f"the archive is as it was after job {job}: {counted(len(undone), 'later job')} undone")
     return 0

@@ -26,6 +26,7 @@ from orchestrator.console.summary import print_summary
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.local.servers import WorkerPool, embedded_broker, worker_pool
+from orchestrator.terminal import say
 
 
 @click.command()
@@ -93,7 +94,7 @@ def _begin(spec: JobSpec, s3: S3Settings) -> tuple[Store, str]:
     store = open_archive(spec.archive, s3)
     earlier = interrupted_job(store, spec)
     if earlier:
-        click.echo(f"going on with job {earlier}, which was interrupted", err=True)
+        say(f"going on with job {earlier}, which was interrupted", err=True)
         return store, earlier
     return submit(spec, s3), spec.job_id
 

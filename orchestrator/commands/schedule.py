@@ -23,6 +23,7 @@ from orchestrator.jobs.submit import check_expected, make_request, open_archive
 from orchestrator.jobs.until import clock_of
 from orchestrator.schedules.cron import Cron
 from orchestrator.schedules.schedule import Scheduler, add_schedule, remove_schedule, states
+from orchestrator.terminal import say, say_json
 
 
 @click.group()
@@ -70,7 +71,7 @@ def add(
     s3 = load_s3()
     check_expected(schedule, s3)
     add_schedule(open_archive(schedule.archive, s3), schedule)
-    click.echo(f"{name}: due next at {_local(when)}", err=True)
+    say(f"{name}: due next at {_local(when)}", err=True)
     return 0
 
 
@@ -86,12 +87,12 @@ def list_(archive: str, as_json: bool) -> int:
     """List the schedules of an archive."""
     found = list(states(existing_archive(archive, load_s3())))
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(json.dumps(found, indent=1))
         return 0
     for state in found:
-        click.echo(_line(state))
+        say(_line(state))
     if not found:
-        click.echo("no schedules", err=True)
+        say("no schedules", err=True)
     return 0
 
 
@@ -121,5 +122,5 @@ def run_now(name: str, archive: str) -> int:
     """Begin the schedule NAME at once, due or not; prints the job id."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
-    click.echo(Scheduler(store, settings=load_settings(), s3=s3).begin_now(name).job_id)
+    say(Scheduler(store, settings=load_settings(), s3=s3).begin_now(name).job_id)
     return 0

@@ -20,6 +20,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.worker import environment_of, run_tool
 from orchestrator.jobs.submit import canonical_object
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -52,7 +53,8 @@ def command(
     store = existing_archive(uri, load_s3())
     if build_index:
         done = run_tool("index", uri, environment=environment_of(settings))
-        click.echo(f"{counted(done['faces'], 'face')} indexed", err=True)
+        faces = counted(done["faces"], "face")
+        say(f"{done['indexed']:,} of {faces} are in the index", err=True)
     if photo is None:
         if build_index:
             return 0
@@ -64,14 +66,14 @@ def command(
     more += [] if at_least is None else ["--at-least", str(at_least)]
     found = run_tool("search", uri, source, *more, environment=environment_of(settings))
     if as_json:
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        say_json(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
     for row in found["found"]:
         who = row["person"] or row["cluster_id"] or "-"
-        click.echo(f"{row['similarity']:.3f}  {row['photo']}  {who}{_way(row['by'])}")
+        say(f"{row['similarity']:.3f}  {row['photo']}  {who}{_way(row['by'])}")
     alike = sum(row["by"] == "similarity" for row in found["found"])
     more = len(found["found"]) - alike
-    click.echo(
+    say(
         f"{counted(alike, 'photo')} at cosine {found['threshold']:.2f} or more"
         + (f", {more} more by cluster or name" if more else ""),
         err=True,

@@ -11,6 +11,7 @@ import click
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, ProgressRecord
+from headcount.contract.stored.workers import WorkerRefusal
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
@@ -25,9 +26,18 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.console.forecast import forecast
-from orchestrator.console.progress import STAGES, bound, rate, slow_line
+from orchestrator.console.progress import (
+    ENDS,
+    STAGES,
+    bound,
+    held_lines,
+    rate,
+    refusal_line,
+    slow_line,
+)
 from orchestrator.console.summary import expected_line, left_line
 from orchestrator.jobs.budget import budget_of
+from orchestrator.terminal import say_json, say_lines
 
 
 @click.command()
@@ -39,9 +49,9 @@ def command(job: str, archive: str, as_json: bool) -> int:
     store = existing_archive(archive, load_s3())
     status = read_status(store, job)
     if as_json:
-        click.echo(json.dumps(status, indent=1))
+        say_json(json.dumps(status, indent=1))
     else:
-        click.echo("\n".join(lines_of(status)))
+        say_lines(lines_of(status))
     return 1 if status["state"] in ("failed", "cancelled") else 0
 
 
@@ -105,7 +115,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             lines.append(f"a first look: {drawn:,} of them, drawn at random")
     if status["finished"]:
         finished = status["finished"]
-        lines.append(finished["message"] or f"results: {finished['out']}")
+        first, *more = (finished["message"] or f"results: {finished['out']}").split("\n")
+        lines += [first, *(f"  {line}" for line in more)]
         if finished["left"]:
             lines.append(left_line(finished["left"]))
         if finished["failures"]:
@@ -116,16 +127,31 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             lines.append(expected_line(finished["expected"]))
         if status["progress"] and (what := bound(status["progress"]["stages"])):
             lines.append(f"finding faces was {what}")
-    elif status["progress"] and status["progress"]["photos_total"]:
+    elif status["progress"]:
         record = ProgressRecord.model_validate(status["progress"])
+        lines += _progress_lines(record) + (held_lines(record.in_hand) if state not in ENDS else [])
+    return lines + _refusal_lines(status) + _budget_lines(status)
+
+
+def _progress_lines(record: ProgressRecord) -> list[str]:
+    """Lines about how far a job is that has not ended."""
+    lines = []
+    if record.photos_total:
         lines.append(
             f"{record.photos_done:,} of {record.photos_total:,} photos, {record.faces:,} faces; "
             f"{record.shards_in_flight:,} shards in flight, {record.resent:,} sent again; "
             f"{rate(record)}"
         )
-        if record.slow:
-            lines.append(slow_line(record.slow))
-    return lines + _budget_lines(status)
+    if record.slow:
+        lines.append(slow_line(record.slow))
+    return lines
+
+
+def _refusal_lines(status: dict[str, Any]) -> list[str]:
+    """A line for each worker that cannot work, while the job is not done."""
+    if status["finished"] or not status["progress"]:
+        return []
+    return [refusal_line(WorkerRefusal(**r)) for r in status["progress"]["refusals"]]
 
 
 def _older(plan: dict[str, Any]) -> str:

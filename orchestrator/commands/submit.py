@@ -17,6 +17,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.jobs.plan import plan_job
 from orchestrator.jobs.submit import make_spec, submit
+from orchestrator.terminal import say, say_json
 
 
 @click.command()
@@ -43,20 +44,20 @@ def command(
     spec = make_spec(photos=photos, archive=archive, out=out, settings=settings, **wishes)
     store = submit(spec, s3)
     if spec.beside:  # planned later: the first worker finds which pack this is
-        click.echo(json.dumps({"job_id": spec.job_id}) if as_json else spec.job_id)
+        say_json(json.dumps({"job_id": spec.job_id}) if as_json else spec.job_id)
         return 0
     plan = plan_job(store, spec, s3)
     if as_json:
-        click.echo(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
+        say_json(json.dumps({"job_id": spec.job_id, "plan": plan.model_dump(mode="json")}))
         return 0
     fresh = plan.new + plan.changed if spec.first is None else plan.planned_photos
-    click.echo(
+    say(
         f"{looked_at(spec.first, plan.photos)}, {fresh:,} of them new or changed, "
         + (f"{plan.reread:,} read anew, " if plan.reread else "")
         + f"in {plan.shards:,} shards",
         err=True,
     )
-    click.echo(spec.job_id)
+    say(spec.job_id)
     return 0
 
 

@@ -31,6 +31,7 @@ from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.jobs.window import Window
 from orchestrator.schedules.schedule import Scheduler
 from orchestrator.schedules.webhook import call_hook
+from orchestrator.terminal import say, say_text
 
 log = logging.getLogger(__name__)
 
@@ -119,14 +120,19 @@ def run_schedules(scheduler: Scheduler, broker: Broker) -> None:
             pause.wait(TROUBLE_SECONDS)
 
 
-def open_broker(settings: Settings) -> Broker:
-    """The broker that is set. Raises FatalError where none is set or it does not answer."""
+def require_broker_url(settings: Settings) -> str:
+    """URL of the broker that is set. Raises FatalError where none is."""
     if settings.broker_url is None:
         raise FatalError(
             "no broker is set: HEADCOUNT_BROKER_URL=redis://host:6379/0 names the one that the "
             "workers listen to"
         )
-    broker = Broker(settings.broker_url.get_secret_value())
+    return settings.broker_url.get_secret_value()
+
+
+def open_broker(settings: Settings) -> Broker:
+    """The broker that is set. Raises FatalError where none is set or it does not answer."""
+    broker = Broker(require_broker_url(settings))
     broker.check()
     return broker
 
@@ -145,7 +151,7 @@ def drive(
 
     Returns the exit code, or None where the job is left as it is and may be taken up again.
     """
-    click.echo(f"job {job_id}", err=True)
+    say(f"job {job_id}", err=True)
     try:
         finished = Supervisor(
             store,
@@ -159,17 +165,17 @@ def drive(
         ).run()
     except JobStopped as stop:
         watch.metrics.end(job_id, stop.state)
-        click.echo(str(stop), err=True)
+        say(str(stop), err=True)
         return 0
     except (TransientError, LeaseLost) as error:
-        click.echo(f"job {job_id} is left as it is: {error}", err=True)
+        say_text(f"job {job_id} is left as it is: {error}", err=True)
         return None
     except HeadcountError as error:
         watch.metrics.end(job_id, "failed")
-        click.echo(f"job {job_id} failed: {error}", err=True)
+        say_text(f"job {job_id} failed: {error}", err=True)
         return 1
     watch.metrics.end(job_id, finished.state)
-    click.echo(f"job {job_id} done: {finished.out}", err=True)
+    say(f"job {job_id} done: {finished.out}", err=True)
     if finished.left:
-        click.echo(f"job {job_id}: {left_line(finished.left)}", err=True)
+        say(f"job {job_id}: {left_line(finished.left)}", err=True)
     return exit_code(finished)

@@ -15,6 +15,7 @@ from orchestrator.commands.options import archive_option, existing_archive, job_
 from orchestrator.commands.status import lines_of, read_status
 from orchestrator.console.progress import make_reporter
 from orchestrator.console.summary import exit_code
+from orchestrator.terminal import say_lines
 
 LOOK_SECONDS = 2.0
 AGAIN_SECONDS = 10.0
@@ -46,5 +47,5 @@ def command(job: str, archive: str) -> int:
                 reporter.progress(progress)
             if finished is None:
                 time.sleep(LOOK_SECONDS)
-    click.echo("\n".join(lines_of(read_status(store, job))))
+    say_lines(lines_of(read_status(store, job)))
     return exit_code(finished)

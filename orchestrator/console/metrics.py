@@ -22,7 +22,7 @@ class Watch:
     """Metrics of a supervisor, and the time of its last progress."""
 
     def __init__(self, broker: Broker, clock: Callable[[], float] = time.monotonic) -> None:
-        self.metrics = Board(broker.queue_states, broker.worker_count)
+        self.metrics = Board(broker.queue_states, broker.workers)
         self._clock = clock
         self._moved = clock()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -20,7 +20,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from headcount.contract.stored.jobs import ProgressRecord, SlowPhoto
+from headcount.contract.stored.in_hand import HeldUnit
+from headcount.contract.stored.jobs import ProgressRecord
+from headcount.contract.stored.workers import SlowPhoto, WorkerRefusal
+from headcount.text import counted, printable
 from orchestrator.jobs.progress import Reporter
 
 STAGES = {
@@ -48,6 +51,10 @@ BOUNDS = {
     "write": "write",
 }
 """Name of the bottleneck, by the stage that takes most of the threads' time."""
+HELD_SHOWN = 64
+"""Units in hand that are told one by one: a window of the usual size."""
+SILENT_SECONDS = 8
+"""A worker is said to be silent after so long: it sends a heartbeat every 1.5 s."""
 LINE_SECONDS = 10.0
 """Seconds between two lines of progress, at least."""
 
@@ -94,6 +101,23 @@ def rate(record: ProgressRecord) -> str:
 def slow_line(slow: SlowPhoto) -> str:
     """Line about a photo that takes long."""
     return f"{slow.worker} is at the photo {slow.photo} for {duration(slow.seconds)}"
+
+
+def held_lines(held: Sequence[HeldUnit]) -> list[str]:
+    """Lines about the units in hand, a line for each; of very many, the first."""
+    lines = [
+        f"{unit.worker} has {unit.unit}: {counted(unit.photos, 'photo')} done in "
+        f"{duration(unit.seconds)}"
+        + (f", silent for {duration(unit.silent)}" if unit.silent >= SILENT_SECONDS else "")
+        for unit in held[:HELD_SHOWN]
+    ]
+    more = len(held) - len(lines)
+    return [*lines, f"and {counted(more, 'more unit')} in hand (--json has all)"] if more else lines
+
+
+def refusal_line(refusal: WorkerRefusal) -> str:
+    """Line about a worker that cannot work."""
+    return f"the worker {refusal.worker} cannot work: {refusal.cause}"
 
 
 def bound(stages: Mapping[str, float]) -> str:
@@ -146,12 +170,14 @@ class Bars:
                 self._task,
                 completed=snapshot.photos_done,
                 total=snapshot.photos_total,
-                rate=escape(slow_line(snapshot.slow)) if snapshot.slow else rate(snapshot),
+                rate=escape(printable(slow_line(snapshot.slow)))
+                if snapshot.slow
+                else rate(snapshot),
             )
 
     def warn(self, text: str) -> None:
         """Show a warning above the bars."""
-        self._progress.console.print(f"[yellow]{escape(text)}[/yellow]")
+        self._progress.console.print(f"[yellow]{escape(printable(text))}[/yellow]")
 
 
 class Lines:
@@ -163,7 +189,7 @@ class Lines:
         self._last = 0.0
 
     def _say(self, text: str) -> None:
-        self._stream.write(f"{self._prefix}{text}\n")
+        self._stream.write(f"{self._prefix}{printable(text)}\n")
         self._stream.flush()
 
     def stage(self, name: str) -> None:

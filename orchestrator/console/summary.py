@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
-
 from headcount.collections.leftovers import left_out_lines
 from headcount.contract import results
 from headcount.contract.reading import FIRST
@@ -19,6 +17,7 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.storage.uris import local_path
 from headcount.text import counted, older_reading
+from orchestrator.terminal import say
 
 DONE, FAILED, WITH_FAILURES = 0, 1, 3
 
@@ -42,35 +41,35 @@ def print_summary(finished: FinishedRecord, s3: S3Settings) -> int:
     """Print the summary of a finished job; return the exit code."""
     summary = json.loads(open_store(finished.out, s3).get(results.SUMMARY).data)
     for line in summary_lines(summary):
-        click.echo(line)
+        say(line)
     if finished.left:
-        click.echo(left_line(finished.left))
+        say(left_line(finished.left))
     if finished.reference_failures:
-        click.echo(
+        say(
             f"{counted(finished.reference_failures, 'reference photo')} could not be used; "
             "the report says why"
         )
     if finished.references_noted:
-        click.echo(
+        say(
             f"{counted(finished.references_noted, 'reference photo')} enrolled with a note (one of "
             "several faces was taken, or --keep-poor asks for it); the report says which"
         )
     if finished.names_alike:
-        click.echo(
+        say(
             f"{finished.names_alike:,} people have names that differ by case only: "
             "`headcount people` says which"
         )
     if finished.references_withdrawn:
-        click.echo(
+        say(
             f"{counted(finished.references_withdrawn, 'reference')} withdrawn: gone from the "
             "people folder, or under another name there; `headcount people` lists who is enrolled"
         )
     if finished.references_forgotten:
-        click.echo(
+        say(
             f"{counted(finished.references_forgotten, 'reference photo')} skipped: their people "
             "were forgotten (`headcount forget --undo` lets them be enrolled again)"
         )
-    click.echo(f"report: {readable(finished.out)}{results.REPORT}")
+    say(f"report: {readable(finished.out)}{results.REPORT}")
     return exit_code(finished)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from headcount.contract.stored.jobs import (
 )
 from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
+from headcount.storage.local.scratch import scratch_folder
 from orchestrator.jobs.compare import State
 from orchestrator.jobs.first_look import Reservoir
 from orchestrator.jobs.plan import Tally, in_manifest, pack_id_of, states_of
@@ -131,8 +131,8 @@ def run_sample(
     spec: JobSpec, photos: list[ObjectInfo], run: Callable[[Store, JobSpec], object]
 ) -> Sample:
     """Let ``run`` drive a job over these photos in a temporary archive; return its counts."""
-    with tempfile.TemporaryDirectory(prefix="headcount-sample-") as folder:
-        root = canonical_uri(folder)
+    with scratch_folder() as folder:
+        root = canonical_uri(str(folder))
         small = spec.model_copy(
             update={"people": None, "archive": root, "out": root + "out/", "annotate": 0}
             | dict.fromkeys(("until", "worker_hours", "ends"))

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headcount.broker.client import RELEASED
-from headcount.contract.stored.jobs import SlowPhoto
+from headcount.broker.client import REFUSED, RELEASED
+from headcount.contract.stored.in_hand import HeldUnit
+from headcount.contract.stored.workers import SlowPhoto
+from orchestrator.jobs.refusals import Refusals
 
 MARKER_CHECK_SECONDS = 20.0
 """A unit's done marker is looked for this often without a heartbeat that tells of it."""
@@ -51,7 +53,7 @@ class Flight:
 
     @property
     def state(self) -> str:
-        """State in the last heartbeat: working, done, failed or released; empty before any."""
+        """State in the last heartbeat, such as working, done or refused; empty before any."""
         return str((self.heartbeat or {}).get("state", ""))
 
     @property
@@ -59,12 +61,18 @@ class Flight:
         """Whether the worker handed the unit back unfinished, on purpose."""
         return self.state == RELEASED
 
+    @property
+    def refused(self) -> bool:
+        """Whether a worker cannot do the unit, and another may."""
+        return self.state == REFUSED
+
 
 class Flights:
     """The units of one job in flight, and how many units were lost and sent again."""
 
     def __init__(self) -> None:
         self.resent = 0
+        self.refusals = Refusals()
         self._flights: dict[str, Flight] = {}
 
     def __len__(self) -> int:
@@ -89,6 +97,21 @@ class Flights:
         )
         slow = [SlowPhoto.model_validate(photo) for photo in told if photo]
         return max(slow, key=lambda photo: photo.seconds, default=None)
+
+    def in_hand(self, moment: float) -> tuple[HeldUnit, ...]:
+        """Units that workers have in hand, by their heartbeats, in the order they were sent."""
+        return tuple(
+            HeldUnit(
+                unit=unit,
+                worker=str(flight.heartbeat["worker"]),
+                photos=flight.photos,
+                seconds=int(moment - flight.began),
+                silent=max(0, int(moment - flight.last_heard)),
+            )
+            for unit, flight in self._flights.items()
+            if flight.state == "working" and flight.heartbeat and flight.began is not None
+            if flight.heartbeat.get("worker")
+        )
 
     def worker_seconds(self, moment: float) -> float:
         """Seconds that workers have had units in hand that are in flight."""

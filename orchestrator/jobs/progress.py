@@ -139,6 +139,8 @@ class Progress:
             photos_per_second=rate,
             seconds_left=(total - photos) / rate if rate and total else None,
             slow=self._flights.slow,
+            in_hand=self._flights.in_hand(moment),
+            refusals=self._flights.refusals.standing,
         )
 
 

@@ -16,6 +16,7 @@ from headcount.contract.layout import (
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, SplitRecord
+from headcount.contract.vocabulary import Outcome
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from orchestrator.archive.commit import faces_in
@@ -25,6 +26,7 @@ from orchestrator.jobs.commit_in_turn import commit_in_turn, current_plan, pack_
 from orchestrator.jobs.dispatch import Dispatcher
 from orchestrator.jobs.guard import JobGuard
 from orchestrator.jobs.progress import Progress
+from orchestrator.jobs.unseen import require_seen_by_workers
 from orchestrator.jobs.window import Window
 
 
@@ -62,6 +64,8 @@ class Stages:
         self._guard.wait_for_forget()
         plan = current_plan(self._store, spec, self._s3, fence)
         self.embed(spec, plan)
+        missing = self._progress.totals.outcomes.get(Outcome.MISSING.value, 0)
+        require_seen_by_workers(self._store, self._keys, spec, missing, self._s3)
         self._progress.enter("commit")
         self._guard.wait_for_forget()
         pack = pack_of(prepared)

@@ -7,19 +7,18 @@ pipe closes and the child exits.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from headcount.errors import FatalError
+from headcount.storage.local.scratch import scratch_folder
 
 WORKER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 """Without it glibc keeps freed memory in an arena per thread: a worker needs a quarter more."""
@@ -55,20 +54,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _folder() -> Path:
-    """Make a private folder with a short path: a Unix socket's path has 104 characters at most."""
-    base = tempfile.gettempdir()
-    short = base if len(base) < 60 else os.path.sep + "tmp"
-    return Path(tempfile.mkdtemp(prefix="headcount-", dir=short))
-
-
 @contextmanager
 def embedded_broker() -> Iterator[str]:
     """Run a Valkey on a private Unix socket; yield its URL. Raises FatalError on failure."""
-    folder = _folder()
-    socket = folder / "valkey.sock"
-    log_path = folder / "broker.log"
-    with log_path.open("wb") as log:
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch_folder(short=True))
+        socket = folder / "valkey.sock"
+        log_path = folder / "broker.log"
+        log = stack.enter_context(log_path.open("wb"))
         process = _start(["orchestrator.local.broker_host", str(socket)], log, dict(os.environ))
         try:
             line = process.stdout.readline() if process.stdout else b""
@@ -77,7 +70,6 @@ def embedded_broker() -> Iterator[str]:
             yield f"redis+socket://{socket}"
         finally:
             _stop(process)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def tail(path: Path, lines: int = 15) -> str:
@@ -102,12 +94,14 @@ class WorkerPool:
         self, count: int, broker_url: str, environment: dict[str, str], *, module: str = "workers"
     ) -> None:
         self._module = module
-        self._folder = _folder()
+        self._held = ExitStack()
+        self._folder = self._held.enter_context(scratch_folder())
         self._environment = {
             **WORKER_ENVIRONMENT,
             **os.environ,
             **environment,
             "HEADCOUNT_BROKER_URL": broker_url,
+            "HEADCOUNT_REFUSAL_SECONDS": "0",  # one run, one cause: nothing is gained by waiting
         }
         self._rapid = 0
         self.deaths = 0
@@ -148,7 +142,7 @@ class WorkerPool:
                 child.process.send_signal(signal.SIGTERM)
         for child in self._children:
             _stop(child.process)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._held.close()
 
 
 def _refused(code: int | None) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from headcount.broker.client import QueueState
+from headcount.broker.presence import WorkerState
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.telemetry.metrics import Board, WorkerMetrics
@@ -41,7 +42,7 @@ def exposed() -> str:
         stages={"decode": 1.0},
     )
     worker.done("embed", marker)
-    board = Board(lambda: {"embed": QueueState(1, 1, 1.0)}, lambda: 1)
+    board = Board(lambda: {"embed": QueueState(1, 1, 1.0)}, lambda: [WorkerState("w")])
     board.progress(
         ProgressRecord(
             job_id="j1",
@@ -76,7 +77,8 @@ def test_every_label_of_dashboard_and_alerts_exists(exposed: str) -> None:
 
 def test_no_metric_has_a_label_whose_values_grow_with_the_photos(exposed: str) -> None:
     labels = set(re.findall(r'[{,]([a-z_]+)="', exposed))
-    assert labels == {"outcome", "stage", "unit", "end", "le", "queue", "state", "job_id"}
+    bounded = {"outcome", "stage", "unit", "end", "le", "queue", "state", "cause", "kind"}
+    assert labels == bounded | {"job_id"}
 
 
 def test_the_dashboard_is_what_its_list_of_panels_makes() -> None:

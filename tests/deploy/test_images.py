@@ -102,3 +102,7 @@ def test_no_secret_is_written_in_compose() -> None:
         for name, value in service.get("environment", {}).items():
             if any(word in name for word in ("PASSWORD", "SECRET", "KEY")):
                 assert str(value).startswith("${"), name
+
+
+def test_no_service_watches_celery_events_which_headcount_does_not_send() -> None:
+    assert not [name for name, each in COMPOSE["services"].items() if "flower" in str(each)]

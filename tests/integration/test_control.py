@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 
 from headcount.jobs.control import stop
+from orchestrator.commands.status import read_status
 from tests.clusters import PHOTOS, Cluster, fake_worker, until
 
 pytestmark = pytest.mark.integration
@@ -39,6 +40,37 @@ def test_a_job_stands_still_within_seconds_and_resuming_embeds_only_the_rest(
     assert cluster.state() == "done"
     cluster.one_outcome_each()
     assert cluster.run(how, cluster.job).returncode == 1  # it has ended
+
+
+def test_status_says_which_worker_has_which_shard_in_hand(
+    samples: Path, tmp_path: Path, broker_url: str
+) -> None:
+    cluster = Cluster(samples, tmp_path, broker_url)
+    slow = {"FAKE_ENGINE_SECONDS": "2"}
+    with (
+        fake_worker(broker_url, tmp_path / "a.log", **slow) as one,
+        fake_worker(broker_url, tmp_path / "b.log", **slow) as other,
+    ):
+        supervisor = cluster.start("supervise", "--once")
+        try:
+            until(lambda: len(held(cluster)) == 2)
+            told = cluster.run("status", cluster.job).stdout
+            assert {worker.rpartition("-")[2] for worker in held(cluster).values()} == {
+                str(one.pid),
+                str(other.pid),
+            }
+            assert set(held(cluster)) == {"embed-0000000", "embed-0000001"}
+            for unit, worker in held(cluster).items():
+                assert f"{worker} has {unit}: " in told
+        finally:
+            supervisor.kill()
+            supervisor.communicate()
+
+
+def held(cluster: Cluster) -> dict[str, str]:
+    """The worker of each unit in hand, as ``status --json`` has it."""
+    progress = read_status(cluster.store, cluster.job)["progress"] or {"in_hand": []}
+    return {unit["unit"]: unit["worker"] for unit in progress["in_hand"] if "embed" in unit["unit"]}
 
 
 def test_a_worker_told_to_stop_hands_its_shard_back_and_another_takes_it_at_once(

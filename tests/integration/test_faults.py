@@ -327,6 +327,31 @@ def test_a_disk_that_is_full_in_the_middle_of_a_job_and_is_freed_loses_no_result
         cluster.same_results(calm)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_supervisor_that_could_not_write_a_failure_down_goes_on_once_the_disk_has_room(
+    samples: Path, tmp_path: Path, broker_url: str, calm: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        settings = {"HEADCOUNT_LOST_SECONDS": "3", "HEADCOUNT_LEASE_SECONDS": "3"}
+        cluster = Cluster(samples, tmp_path, broker_url, archive=disk / "archive", **settings)
+        with fake_worker(broker_url, tmp_path / "worker.log"):
+            service = cluster.start("supervise", "--every", "1")
+            until(lambda: len(cluster.done()) >= 1)
+            ballast = fill(disk)
+            until(lambda: "disk full" in (tmp_path / "worker.log").read_text())
+            time.sleep(2)  # until the supervisor has seen it too
+            ballast.unlink()
+            if cluster.state() == "failed":  # a worker cleared so much away that it was written
+                assert cluster.run("resume", cluster.job).returncode == 0
+            until(lambda: cluster.state() == "done")
+            service.send_signal(signal.SIGTERM)
+            _, errors = service.communicate(timeout=60)
+        assert service.returncode == 0, errors
+        assert "Traceback" not in errors
+        cluster.same_results(calm)
+
+
 def fill(disk: Path) -> Path:
     """A file that leaves no room on the disk."""
     ballast = disk / "ballast"

@@ -6,7 +6,6 @@ beside a match is the cosine to the reference that has most of it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from headcount.settings import usable_cores
 from workers.faces.evidence import no_weaknesses, opposed, widened
 from workers.people.gallery import Gallery
 from workers.runtime.threads import ordered_map
@@ -156,7 +156,7 @@ def match(
     """
     if not len(gallery) or not len(embeddings):
         return _nobody(len(embeddings))
-    references, threads = ReferenceMatrix.of(gallery), os.cpu_count() or 1
+    references, threads = ReferenceMatrix.of(gallery), usable_cores()
     weak = no_weaknesses(len(embeddings)) if weaknesses is None else weaknesses
 
     def work(at: int) -> Matches:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -11,14 +10,16 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from headcount.settings import usable_cores
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
 @contextmanager
 def own_threads() -> Iterator[Executor]:
-    """A pool with a thread per core; the matrix library runs one thread in each meanwhile."""
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    """Pool of a thread per usable core; the matrix library has one thread in each meanwhile."""
+    with threadpool_limits(1), ThreadPoolExecutor(usable_cores()) as pool:
         yield pool
 
 

@@ -17,7 +17,7 @@ from headcount.contract.messages import UnitMessage
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import DoneMarker, JobSpec
-from headcount.errors import FatalError, ObjectMissing
+from headcount.errors import FatalError, ObjectError, ObjectMissing, WorkerUnfit
 from headcount.jobs import control
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -52,8 +52,15 @@ class Context:
             if name not in self._packs:
                 if "/" in name and name != self.settings.model:
                     self._require_allowed(split_name(name)[0])
-                self._packs[name] = open_pack(name, self.settings, self.s3)
+                self._packs[name] = self._open_pack(name)
             return self._packs[name]
+
+    def _open_pack(self, name: str) -> ModelPack:
+        """Open a model pack. Raises WorkerUnfit: it may lie on another worker's machine."""
+        try:
+            return open_pack(name, self.settings, self.s3)
+        except (FatalError, ObjectError) as error:
+            raise WorkerUnfit(str(error), "pack") from error
 
     def drain(self) -> None:
         """Prepare the process to stop: units not finished within drain_seconds are released."""
@@ -62,17 +69,18 @@ class Context:
     def open(self, uri: str) -> Store:
         """A store, with connections enough for this worker's fetchers.
 
-        Raises FatalError for a place that this worker may not use.
+        Raises WorkerUnfit for a place that this worker may not use.
         """
         self._require_allowed(uri)
         return open_store(uri, self.s3, concurrency=self.settings.fetchers)
 
     def _require_allowed(self, uri: str) -> None:
-        """Raise FatalError where a message or spec names a place outside HEADCOUNT_ALLOWED_URIS."""
+        """Raise WorkerUnfit for a place outside HEADCOUNT_ALLOWED_URIS."""
         if not is_within(uri, self.settings.allowed_uris):
-            raise FatalError(
+            raise WorkerUnfit(
                 f"{uri} is outside the places that this worker may use: HEADCOUNT_ALLOWED_URIS "
-                "lists them"
+                "lists them",
+                "place",
             )
 
 
@@ -105,6 +113,18 @@ class Unit:
     def of(cls, message: UnitMessage, context: Context) -> Unit:
         """The unit that a message names."""
         return cls(context, context.open(message.archive), message.job_id, message.unit)
+
+    @classmethod
+    def accepted(cls, message: UnitMessage, context: Context) -> Unit:
+        """Like ``of``, once the job's spec was read. Raises WorkerUnfit where that is not to be."""
+        try:
+            unit = cls.of(message, context)
+            _ = unit.spec
+        except WorkerUnfit:
+            raise
+        except (FatalError, ObjectError) as error:
+            raise WorkerUnfit(str(error)) from error
+        return unit
 
     def done(self, **report: Any) -> DoneMarker:
         """The unit's done marker, with its report and this build's reading."""
@@ -171,7 +191,7 @@ class Unit:
         try:
             return read_record(self.store, self.keys.spec, JobSpec)
         except ObjectMissing as error:
-            raise FatalError(
+            raise WorkerUnfit(
                 f"there is no job {self.job_id} in {self.store.uri}: does this worker reach the "
                 "same storage as the one who submitted it?"
             ) from error

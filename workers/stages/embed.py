@@ -37,6 +37,7 @@ from workers.stages.duplicates import Duplicate, as_photo, copied_faces, find_du
 from workers.stages.job_tables import job_tables
 from workers.stages.kept import keep_known
 from workers.stages.new_reading import begin_reading
+from workers.stages.seen import require_seen
 from workers.tables.rows import face_rows, photo_rows
 
 ANALYSING = ("decode", "detect", "align", "embed")
@@ -101,10 +102,12 @@ class Known:
 def embed_shard(unit: Unit) -> DoneMarker:
     """Process the photos of one shard and stage their rows.
 
-    Raises FatalError where the archive has a newer reading than this worker's build.
+    Raises FatalError where the archive has a newer reading than this worker's build, or where this
+    worker does not see the photos.
     """
     began = time.monotonic()
     require_no_newer_reading(unit.store, unit.pack_keys)
+    require_seen(unit)
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     job_tables(unit).grow(unit.record.dimensions)
     begin_reading(unit)

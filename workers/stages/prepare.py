@@ -25,6 +25,7 @@ from workers.people.roster import read_expected
 from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
 from workers.stages.new_reading import begin_reading
+from workers.stages.seen import require_seen
 
 
 def prepare_job(unit: Unit) -> DoneMarker:
@@ -32,9 +33,10 @@ def prepare_job(unit: Unit) -> DoneMarker:
 
     Raises FatalError where the archive's answers or the roster cannot be read: the
     reduce stage needs them, and the job would fail when all else is done. Also where the archive
-    has a newer reading than this build.
+    has a newer reading than this build, or where this worker does not see the photos.
     """
     began = time.monotonic()
+    require_seen(unit)
     for _ in decisions.read(unit.store):
         pass
     if unit.spec.expected is not None:

@@ -21,6 +21,7 @@ from headcount.storage import Store, open_store
 from headcount.storage.uris import split_object_uri
 from headcount.tables.filters import FILTER_VALUES, any_of, in_collection
 from headcount.tables.table import Table
+from headcount.text import counted
 from workers.faces.analysis import Analysis, analyse
 from workers.matching.calibration import search_threshold
 from workers.models.base import ModelPack
@@ -33,6 +34,9 @@ from workers.tables.rows import matrix
 FIRST = 256
 """Faces of the first query; each further one asks for twice as many, until the last face found is
 below the threshold."""
+FEWEST_INDEXED = 5_000
+"""Faces of the smallest archive that is indexed: fewer are compared in milliseconds, an index of
+them would miss some, and Lance leaves one of fewer than 256 empty."""
 FALSE_HITS = 0.5
 """False hits of a search on average: a person looks at the result."""
 
@@ -218,11 +222,19 @@ def _with_collections(
 
 
 def build_index(archive: str) -> str:
-    """Make or update the index of an archive's faces; the number of faces as JSON."""
+    """Make or renew the index of an archive's faces; the faces that are in it, and all, as JSON.
+
+    Raises FatalError where the archive has too few faces for an index.
+    """
     settings, s3 = Settings(), S3Settings()
     store = open_store(archive, s3)
     pack = open_pack(settings.model, settings, s3)
     require_same_pack(store, pack)
     table = Table(store.uri, PackKeys(pack.record.pack_id).faces, s3)
-    table.index("descriptor")
-    return json.dumps({"faces": table.count()})
+    faces = table.count()
+    if faces < FEWEST_INDEXED:
+        raise FatalError(
+            f"no index for {counted(faces, 'face')}: below {FEWEST_INDEXED:,} a search compares "
+            "with every face at once, which is as quick and misses none"
+        )
+    return json.dumps({"indexed": table.index("descriptor"), "faces": faces})

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from headcount.contract.reading import FIRST
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
+from headcount.contract.stored.in_hand import HeldUnit
 from headcount.contract.stored.references import ReferenceReport
+from headcount.contract.stored.workers import SlowPhoto, WorkerRefusal
 from headcount.contract.vocabulary import Outcome
 from headcount.settings import MAX_FACES, ProfileName, Separator, Settings
 
@@ -250,16 +252,6 @@ class SuspectRecord(Record):
     photo: str
 
 
-class SlowPhoto(BaseModel):
-    """A photo that a worker has had in hand for long."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    worker: str
-    photo: str
-    seconds: int
-
-
 class ProgressRecord(Record):
     """A snapshot of a running job."""
 
@@ -279,6 +271,8 @@ class ProgressRecord(Record):
     photos_per_second: float | None = None
     seconds_left: float | None = None
     slow: SlowPhoto | None = Field(None, description="the photo in hand for longest, if for long")
+    in_hand: tuple[HeldUnit, ...] = Field((), description="units of which a worker was heard")
+    refusals: tuple[WorkerRefusal, ...] = Field((), description="workers that cannot work")
 
 
 class LeaseRecord(Record):

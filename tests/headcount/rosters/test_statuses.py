@@ -135,6 +135,46 @@ def test_absent_says_whether_the_photo_has_any_face() -> None:
     assert "no face in the photo is like" in one(lines, GOOD, [UNKNOWN])["reason"]
 
 
+CUT = "the last 120 rows are missing"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "faces", "candidates", "status"),
+    [
+        ("no_face", [], [], "absent"),
+        ("faces", [UNKNOWN], [], "absent"),
+        ("faces", [UNKNOWN], [FAR], "absent"),
+        ("faces", [UNKNOWN], [NEAR], "near_miss"),
+        ("faces", [IGNORED], [], "too_poor_to_say"),
+    ],
+)
+def test_an_absence_from_a_photo_that_was_not_seen_whole_says_what_is_missing(
+    outcome: str, faces: list[Any], candidates: list[Any], status: str
+) -> None:
+    lines = [("a.jpg", "Ada", "every")]
+    whole = one(lines, [("a.jpg", outcome, None)], faces, candidates)
+    row = one(lines, [("a.jpg", outcome, CUT)], faces, candidates)
+    assert row["status"] == whole["status"] == status
+    assert row["reason"] == f"{whole['reason']}; of the photo, {CUT}"
+
+
+def test_an_absence_from_a_scope_counts_the_photos_that_were_not_seen_whole() -> None:
+    capped = "only the best 2000 of 2400 faces were kept"
+    photos = [("a/1.jpg", "no_face", CUT), ("a/2.jpg", "faces", capped), ("a/3.jpg", "faces", None)]
+    assert one([("a/", "Ada", "some")], photos)["reason"] == (
+        "no face is like this person; photos looked through: 3; "
+        "photos of which a part was not seen: 2"
+    )
+    assert "not seen" not in one([("a/3.jpg", "Ada", "some")], photos)["reason"]
+
+
+def test_who_is_met_or_in_a_photo_that_failed_has_no_word_of_what_was_not_seen() -> None:
+    lines = [("a.jpg", "Ada", "every")]
+    assert one(lines, [("a.jpg", "faces", CUT)], [MATCHED])["reason"] == "recognised"
+    failed = one(lines, [("a.jpg", "unreadable", "no end")])["reason"]
+    assert failed == "the photo could not be read: no end"
+
+
 @pytest.mark.parametrize("outcome", ["unreadable", "too_large", "missing", "denied", "crashed"])
 def test_a_photo_that_was_not_processed_is_nobody_s_absence_and_says_why(outcome: str) -> None:
     row = one([("a.jpg", "Ada", "every")], [("a.jpg", outcome, "cut off")], [MATCHED])

@@ -135,10 +135,10 @@ def test_the_nearest_rows_are_the_same_with_an_index_and_after_more_rows(tmp_pat
         return found["number"].to_pylist()
 
     assert nearest() == [7]
-    table.index("v")
+    assert table.index("v") == 300
     assert nearest() == [7]
     table.append(batch(300, 400))
-    table.index("v")
+    assert table.index("v") == 400
     found = table.nearest("v", vectors[350], ["number"], count=1)
     assert found["number"].to_pylist() == [350]
     assert found["_distance"][0].as_py() < 1e-3

@@ -5,7 +5,7 @@ import pytest
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import ProgressRecord
 from headcount.text import counted
-from orchestrator.console.progress import Lines, bound, duration, rate
+from orchestrator.console.progress import Lines, bound, duration, held_lines, rate
 from orchestrator.console.summary import summary_lines
 
 
@@ -75,3 +75,14 @@ def test_a_photo_that_takes_long_has_a_line(monkeypatch: pytest.MonkeyPatch) -> 
     Lines(stream).progress(record(photos_total=10, photos_done=5, slow=slow))
     said = stream.getvalue().splitlines()
     assert said == ["  5 of 10 photos", "  host-1 is at the photo a/b.jpg for 5 min"]
+
+
+def test_units_in_hand_are_told_with_their_workers_and_of_very_many_the_first() -> None:
+    first = {"unit": "embed-0000001", "worker": "gpu-1-77", "photos": 1, "seconds": 30}
+    second = {"unit": "embed-0000002", "worker": "gpu-2-78", "seconds": 200, "silent": 20}
+    held = record(in_hand=[first, second]).in_hand
+    assert held_lines(held) == [
+        "gpu-1-77 has embed-0000001: 1 photo done in 30 s",
+        "gpu-2-78 has embed-0000002: 0 photos done in 3 min, silent for 20 s",
+    ]
+    assert held_lines(held * 40)[64:] == ["and 16 more units in hand (--json has all)"]

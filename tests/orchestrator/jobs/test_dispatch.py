@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from headcount.broker.client import RELEASED
+from headcount.broker.client import REFUSED, RELEASED
+from headcount.broker.presence import WorkerState
 from headcount.contract.layout import JobKeys, shard_name
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import find_record as find
@@ -27,7 +28,7 @@ from headcount.jobs import attempts
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage.memory import MemoryStore
-from orchestrator.jobs import dispatch
+from orchestrator.jobs import dispatch, flights
 from orchestrator.jobs.budget import Budget
 from orchestrator.jobs.dispatch import OUTAGE_SECONDS, Outage
 from orchestrator.jobs.supervisor import Supervisor
@@ -42,7 +43,8 @@ FAILED = FailedMarker(unit=UNITS[0], message="no")
 class Workers:
     """A broker and its workers: of the units that it was sent one is done at each look.
 
-    Units in ``lost`` are sent in vain that often; those in ``released`` are handed back once.
+    Units in ``lost`` are sent in vain that often; those in ``released`` are handed back once; those
+    in ``refusing`` are refused by a worker, in a round, one after the other.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -51,9 +53,11 @@ class Workers:
         self.most = 0
         self.lost: dict[str, int] = {}
         self.released: set[str] = set()
+        self.refusing: dict[str, list[tuple[str, int]]] = {}
+        self.live = [WorkerState("good")]
         self.queued: set[str] = set()
         self.in_hand: list[str] = []
-        self.workers = 1
+        self.count = 1
         self.looks = 0
         self.down = 0
 
@@ -80,6 +84,11 @@ class Workers:
             self.released.remove(asked[0])
             self.in_hand.remove(asked[0])
             return {**told, asked[0]: {"state": RELEASED}}
+        if left := self.refusing.get(asked[0]):
+            worker, number = left.pop(0)
+            self.in_hand.remove(asked[0])
+            refused = {"state": REFUSED, "worker": worker, "round": number, "cause": "a wrong key"}
+            return {**told, asked[0]: refused | {"number": self.looks}}
         if asked[0] not in self.sent:  # an earlier supervisor's
             return told
         self.finish(asked[0])
@@ -101,7 +110,10 @@ class Workers:
         return taken
 
     def worker_count(self) -> int:
-        return self.workers
+        return self.count
+
+    def workers(self) -> list[WorkerState]:
+        return self.live
 
 
 class Job:
@@ -208,10 +220,41 @@ def test_a_released_unit_is_sent_again_without_being_counted_as_lost(job: Job) -
     assert (job.snapshot().resent, job.reporter.said) == (0, [])
 
 
+def test_a_released_unit_that_waited_long_before_is_sent_again_at_once(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flights, "MARKER_CHECK_SECONDS", 0.0)
+    job.workers.released = {UNITS[1]}
+    job.drive()
+    assert (job.workers.sent.count(UNITS[1]), job.snapshot().resent) == (2, 0)
+
+
+def test_a_refused_unit_is_sent_again_at_once_and_its_worker_named_once(job: Job) -> None:
+    job.workers.live = [WorkerState("good"), WorkerState("bad")]
+    job.workers.refusing = {unit: [("bad", 1)] for unit in UNITS[:3]}
+    job.drive()
+    assert [job.workers.sent.count(unit) for unit in UNITS] == [2, 2, 2, 1, 1]
+    assert job.reporter.said == [
+        "the worker bad cannot work: a wrong key; its units go to other workers"
+    ]
+    shown = job.snapshot()
+    assert shown.resent == 0
+    assert [(r.worker, r.cause) for r in shown.refusals] == [("bad", "a wrong key")]
+
+
+def test_a_job_ends_with_the_cause_once_every_live_worker_has_refused_twice(job: Job) -> None:
+    job.workers.live = [WorkerState("a"), WorkerState("b"), WorkerState("c", frozenset({"reduce"}))]
+    job.workers.refusing = {UNITS[0]: [("a", 1), ("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3)]}
+    with pytest.raises(FatalError, match=f"no live worker can do {UNITS[0]} .*: a wrong key"):
+        job.drive()
+    assert job.workers.sent.count(UNITS[0]) == 5
+    assert job.workers.refusing[UNITS[0]] == [("b", 3)]
+
+
 def test_a_unit_that_waits_in_its_queue_is_not_lost_and_a_missing_worker_is_told_once(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job.workers.queued, job.workers.workers = {UNITS[0]}, 0
+    job.workers.queued, job.workers.count = {UNITS[0]}, 0
 
     def work() -> None:
         if job.reporter.said and UNITS[0] not in job.workers.in_hand and job.workers.queued:

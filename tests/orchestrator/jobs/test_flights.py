@@ -67,3 +67,18 @@ def test_of_the_photos_that_take_long_the_longest_is_told() -> None:
     assert (flights.slow.worker, flights.slow.photo, flights.slow.seconds) == ("w1", "1.jpg", 300)
     flights.end("embed-1")
     assert flights.slow.photo == "2.jpg"
+
+
+def test_the_units_in_hand_are_told_with_their_workers() -> None:
+    flights = Flights()
+    for number in range(4):
+        flights.begin(f"embed-{number}", 10.0)
+    assert flights.in_hand(10.0) == ()
+    flights["embed-1"].hear(WORKING | {"worker": "host-1", "photos": 7}, 20.0)
+    flights["embed-2"].hear(WORKING | {"worker": "host-2", "state": "done"}, 20.0)
+    flights["embed-3"].hear(WORKING | {"worker": "host-2"}, 30.0)
+    held = [unit.model_dump() for unit in flights.in_hand(50.0)]
+    assert held == [
+        {"unit": "embed-1", "worker": "host-1", "photos": 7, "seconds": 30, "silent": 30},
+        {"unit": "embed-3", "worker": "host-2", "photos": 7, "seconds": 20, "silent": 20},
+    ]

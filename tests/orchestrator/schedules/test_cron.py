@@ -65,3 +65,10 @@ def test_a_night_is_named_after_its_local_date() -> None:
 def test_what_is_no_schedule_is_refused(text: str, zone: str) -> None:
     with pytest.raises(FatalError):
         Cron.parse(text, zone)
+
+
+def test_a_schedule_of_every_ten_minutes_pauses_for_seventy_when_clocks_go_back() -> None:
+    last = utc(2026, 10, 25, 0, 50)
+    assert Cron.parse("*/10 * * * *", "Europe/Zurich").last(last) == last
+    assert Cron.parse("*/10 * * * *", "Europe/Zurich").next(last) == utc(2026, 10, 25, 2)
+    assert Cron.parse("*/10 * * * *", "UTC").next(last) == utc(2026, 10, 25, 1)

@@ -109,3 +109,32 @@ def test_hits_of_which_no_run_said_anything_are_found_alone(
         ("a", 1.0, None),
         ("b", 1.0, None),
     ]
+
+
+@pytest.mark.parametrize("faces", [58, 4_999])
+def test_an_index_of_few_faces_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faces: int
+) -> None:
+    archive = made_up(tmp_path, {"a.jpg": random_embeddings(faces, 3)})
+    monkeypatch.setattr(lookup, "open_pack", lambda *_: SimpleNamespace(record=PACK))
+    with pytest.raises(FatalError, match=rf"no index for {faces:,} faces: below 5,000"):
+        lookup.build_index(archive.uri)
+    assert not indices(archive)
+
+
+def test_an_index_says_how_many_faces_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = made_up(tmp_path, {"a.jpg": random_embeddings(5_000, 3)})
+    monkeypatch.setattr(lookup, "open_pack", lambda *_: SimpleNamespace(record=PACK))
+    told = json.loads(lookup.build_index(archive.uri))
+    assert told == {"indexed": 5_000, "faces": 5_000}
+    assert [index.num_rows_indexed for index in indices(archive)] == [5_000]
+
+
+def indices(archive: MadeUp) -> list[Any]:
+    """Indices of the table of faces, as Lance describes them."""
+    import lance
+
+    faces = archive.uri.removeprefix("file://") + archive.keys.faces
+    return list(lance.dataset(faces).describe_indices())

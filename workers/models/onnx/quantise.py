@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from headcount.errors import FatalError
 from headcount.settings import VariantName
+from headcount.storage.local.scratch import scratch_folder
 from workers.models.onnx.integers import relu_on_integers, scale_by_layers
 from workers.models.onnx.prepare import parse, real_inputs
 
@@ -80,10 +80,10 @@ def quantise(model: bytes, blobs: Iterable[Blob], form: str) -> bytes:
     """
     if form == HALF:
         return _halved(model)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         try:
-            source = _with_fused_layers(model, Path(folder))
-            return _quantised(source, blobs, form, Path(folder) / "quantised.onnx")
+            source = _with_fused_layers(model, folder)
+            return _quantised(source, blobs, form, folder / "quantised.onnx")
         except Exception as error:  # the library's exceptions share no base class
             raise FatalError(f"the network cannot be quantised ({form}): {error}") from error
 

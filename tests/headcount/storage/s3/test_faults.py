@@ -19,6 +19,7 @@ from headcount.errors import (
     ObjectError,
     ObjectMissing,
     TransientError,
+    WorkerUnfit,
 )
 from headcount.storage.s3.faults import ADVICE, ERRORS, FAULTS, FOREIGN, Fault, Target
 
@@ -41,11 +42,11 @@ def kind(error: Exception, verb: str = "read") -> type[Exception]:
         ("AccessDenied", 403, ObjectDenied, FatalError, FatalError),
         ("InvalidObjectState", 403, ObjectDenied, FatalError, FatalError),
         ("NoSuchBucket", 404, FatalError, FatalError, FatalError),
-        ("InvalidAccessKeyId", 403, FatalError, FatalError, FatalError),
-        ("SignatureDoesNotMatch", 403, FatalError, FatalError, FatalError),
-        ("ExpiredToken", 400, FatalError, FatalError, FatalError),
+        ("InvalidAccessKeyId", 403, WorkerUnfit, WorkerUnfit, WorkerUnfit),
+        ("SignatureDoesNotMatch", 403, WorkerUnfit, WorkerUnfit, WorkerUnfit),
+        ("ExpiredToken", 400, WorkerUnfit, WorkerUnfit, WorkerUnfit),
         ("PermanentRedirect", 301, FatalError, FatalError, FatalError),
-        ("RequestTimeTooSkewed", 403, FatalError, FatalError, FatalError),
+        ("RequestTimeTooSkewed", 403, WorkerUnfit, WorkerUnfit, WorkerUnfit),
         ("XMinioStorageFull", 507, FatalError, FatalError, FatalError),
         ("SlowDown", 503, TransientError, TransientError, TransientError),
         ("InternalError", 500, TransientError, TransientError, TransientError),
@@ -79,7 +80,7 @@ def test_codes_of_s3(
         (exceptions.MaxRetryError(POOL, "/", exceptions.ProtocolError("reset")), TransientError),
         (exceptions.EmptyPoolError(POOL, "no connection"), TransientError),
         (exceptions.SSLError("EOF occurred"), TransientError),
-        (exceptions.SSLError(ssl.SSLError("CERTIFICATE_VERIFY_FAILED")), FatalError),
+        (exceptions.SSLError(ssl.SSLError("CERTIFICATE_VERIFY_FAILED")), WorkerUnfit),
         (exceptions.LocationParseError("http://["), FatalError),
         (ServerError("bad gateway", 502), TransientError),
         (ServerError("not implemented here", 405), FatalError),
@@ -101,6 +102,7 @@ def test_every_fault_of_the_table_becomes_an_error_of_headcount() -> None:
                 ObjectDenied,
                 TransientError,
                 FatalError,
+                WorkerUnfit,
             )
     assert set(FAULTS.values()) <= set(Fault)
     assert Fault.TRANSIENT not in ADVICE
