@@ -263,7 +263,7 @@ class Dispatcher:
                 f"{unit} of job {self._keys.job_id} was tried {made} times and never finished. "
                 "The workers' logs say why; then `headcount resume` goes on from here"
             )
-        self._flights.resent += 1
+        self._flights.lose(unit)
         self._reporter.warn(f"{unit} was lost with its worker; sending it again")
         self.send(unit)
 

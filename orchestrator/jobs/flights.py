@@ -63,7 +63,7 @@ class Flights:
     """The units of one job in flight, and how many units were lost and sent again."""
 
     def __init__(self) -> None:
-        self.resent = 0
+        self.resent = self.lost_in_hand = 0
         self._flights: dict[str, Flight] = {}
 
     def __len__(self) -> int:
@@ -88,6 +88,11 @@ class Flights:
         """Add a unit, or begin it anew, heard of at this moment."""
         flight = self._flights[unit] = Flight(last_heard=moment, last_check=moment)
         return flight
+
+    def lose(self, unit: str) -> None:
+        """Count a unit that was lost: with its worker, or with the broker before any had it."""
+        self.resent += 1
+        self.lost_in_hand += self._flights[unit].began is not None
 
     def end(self, unit: str) -> None:
         """Remove a unit that is done."""
