@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 
 from headcount.broker.client import QueueState
 from headcount.broker.queues import QUEUES
+from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import HeadcountError
@@ -173,6 +174,8 @@ class Board:
         """Drop the gauges of a job that is no longer driven."""
         with self._lock:
             self._jobs.pop(job_id, None)
+        if end == "failed":
+            self.last_failed = now()
         self._ended.labels(end).inc()
 
     @contextmanager

@@ -54,3 +54,13 @@ def test_a_unit_is_overdue_after_its_patience_and_an_outage_counts_for_nobody_bu
     flights.excuse_silence(60.0)
     assert flights.overdue(flights, 170.0, patience=10.0) == ["unsent"]
     assert flights.overdue(["sent"], 170.1, patience=10.0) == ["sent"]
+
+
+def test_a_unit_that_no_worker_had_was_not_lost_with_one() -> None:
+    flights = Flights()
+    for unit in ("embed-0000000", "embed-0000001"):
+        flights.begin(unit, 0.0)
+    flights["embed-0000001"].hear({"state": "working", "count": 1}, 1.0)
+    for unit in list(flights):
+        flights.lose(unit)
+    assert (flights.resent, flights.lost_in_hand) == (2, 1)
