@@ -9,6 +9,7 @@ HeadcountError
 │  └─ ObjectChanged
 ├─ TransientError    storage or device hiccup   → the only one that is tried again
 └─ FatalError        settings, model, archive   → stops the job, says what to do, is not retried
+   └─ WorkerUnfit    one worker's own settings  → another worker may do it
 
 Errors of third-party libraries are translated into these at that library's one door.
 """
@@ -103,3 +104,15 @@ class TransientError(HeadcountError):
 
 class FatalError(HeadcountError):
     """The job cannot go on. The message says what is wrong and what to do about it."""
+
+
+class WorkerUnfit(FatalError):
+    """A worker cannot do a unit, by its own keys, places, packs or build; another may.
+
+    Elsewhere than in a worker it is like any FatalError.
+    """
+
+    def __init__(self, text: str, kind: str = "store") -> None:
+        super().__init__(text)
+        self.kind = kind
+        """The kind of cause: one of CAUSES of headcount.contract.stored.workers."""

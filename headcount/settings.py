@@ -25,6 +25,9 @@ VARIANTS: tuple[VariantName, ...] = get_args(VariantName)
 SEPARATORS: tuple[Separator, ...] = get_args(Separator)
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
 """Other ways to say a separator: few shells let one type a tab."""
+MAX_FACES = 2_000
+"""Most faces kept of one photo: more than a group photo of the largest school shows. Each takes
+40 KB while it is embedded, and as long as a small photo."""
 
 
 class Settings(BaseSettings):
@@ -65,6 +68,9 @@ class Settings(BaseSettings):
     shard_bytes: int = Field(1 << 30, ge=1, description="bytes of one shard, at most")
     max_bytes: int = Field(200 << 20, ge=1, description="a larger photo is too_large, unread")
     max_pixels: int = Field(250_000_000, ge=1, description="a larger photo is too_large, undecoded")
+    max_faces: int = Field(
+        MAX_FACES, ge=1, description="faces kept of one photo: the best, with a reason on the photo"
+    )
     reduce_faces: int = Field(
         1_000_000, ge=1, description="faces of one reduce task; more in an archive are shared out"
     )
@@ -78,6 +84,9 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(
         240.0, ge=0, description="a worker told to stop hands back what it cannot finish in so long"
+    )
+    refusal_seconds: float = Field(
+        60.0, ge=0, description="a worker that cannot work takes the next message after so long"
     )
     max_attempts: int = Field(6, ge=1, description="attempts at one unit of work before it fails")
 

@@ -126,7 +126,8 @@ def _exit_at_end_of_stdin() -> None:
 
 def _serve(queues: list[str], metrics_port: int | None) -> None:
     from headcount.broker.client import Broker
-    from headcount.broker.serving import serve
+    from headcount.broker.intake import Intake
+    from headcount.broker.serving import Presence, serve
     from headcount.errors import HeadcountError
     from headcount.s3_settings import S3Settings
     from headcount.settings import Settings
@@ -135,6 +136,7 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
     from workers.app import make_worker_app, worker_name
     from workers.models.session import units_at_once
     from workers.runtime.health import Health
+    from workers.runtime.refusals import Refusals
     from workers.runtime.unit import Context
 
     settings = Settings()
@@ -143,18 +145,28 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
         sys.exit("headcount worker: set HEADCOUNT_BROKER_URL to the broker's redis:// URL")
     try:
         broker = Broker(settings.broker_url.get_secret_value())
-        broker.check()
         context, health = Context(settings, S3Settings(), worker_name()), Health()
-        app = make_worker_app(context, broker, health)
+        presence = Presence(broker, context.worker, queues)
+        refusals = Refusals(context.worker, broker, health, presence.refuse)
+        app = make_worker_app(context, broker, health, refusals)
         if metrics_port is not None:
             Endpoint(settings.metrics_host, metrics_port, health.pages())
-            if "embed" in queues:
-                context.pack(settings.model)  # whoever asks for readiness waits for the models
+        broker.wait()
+        if metrics_port is not None and "embed" in queues:
+            context.pack(settings.model)  # whoever asks for readiness waits for the models
         health.ready()
         at_once = units_at_once(settings) if "embed" in queues else 1
     except HeadcountError as error:
         sys.exit(f"headcount worker: {error}")
-    serve(app, broker, queues, context.worker, stopping=context.drain, at_once=at_once)
+    intake = Intake(
+        broker,
+        queues,
+        on_foreign=health.metrics.foreign,
+        on_version=refusals.refuse_version,
+    )
+    refusals.pause(intake, settings.refusal_seconds)
+    if code := serve(app, intake, presence, queues, stopping=context.drain, at_once=at_once):
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ from headcount.broker.app import make_app, register
 from headcount.broker.client import Broker
 from headcount.broker.queues import TASKS
 from headcount.contract.messages import UnitMessage
+from headcount.errors import WorkerUnfit
 from headcount.telemetry import logs
 from workers.runtime.health import Health
+from workers.runtime.refusals import Refusals
 from workers.runtime.runner import Work, run_unit
 from workers.runtime.unit import Context, Unit
 from workers.stages.embed import embed_shard
@@ -37,22 +39,31 @@ def worker_name() -> str:
 
 
 def task(
-    context: Context, broker: Broker, work: Work, health: Health
+    context: Context, broker: Broker, work: Work, health: Health, refusals: Refusals
 ) -> Callable[[dict[str, Any]], None]:
     """The body of a task, which validates the message and runs the unit."""
 
     def body(raw: dict[str, Any]) -> None:
-        message = UnitMessage.model_validate(raw)
-        unit = Unit.of(message, context)
-        with logs.bound(job=unit.job_id, shard=unit.name), health.at_work(unit):
-            run_unit(unit, health.watched(work), broker)
+        message = UnitMessage.model_validate(raw)  # the intake lets no other one in
+        with logs.bound(job=message.job_id, shard=message.unit):
+            try:
+                unit = Unit.accepted(message, context)
+                with health.at_work(unit):
+                    done = run_unit(unit, health.watched(work), broker)
+            except WorkerUnfit as error:
+                refusals.refuse(raw, error)
+                raise
+            if done:
+                refusals.worked()
 
     return body
 
 
-def make_worker_app(context: Context, broker: Broker, health: Health) -> Any:  # Celery
+def make_worker_app(
+    context: Context, broker: Broker, health: Health, refusals: Refusals
+) -> Any:  # Celery
     """The Celery application with every task registered."""
     app = make_app(broker.url)
     for stage, name in TASKS.items():
-        register(app, name, task(context, broker, WORK[stage], health))
+        register(app, name, task(context, broker, WORK[stage], health, refusals))
     return app

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from headcount.collections.photos import is_photo
+from headcount.collections.suffixes import is_photo
 
 
 def copies(source: Path, folder: Path, number: int) -> None:

@@ -55,6 +55,7 @@ def make_app(broker_url: str) -> Celery:
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a server's refusal, such as a replica's, is waited out
         broker_transport_options={
             # Longer than any unit: redelivery by time is the last resort, not the first.
             "visibility_timeout": 6 * 3600,

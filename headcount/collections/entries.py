@@ -19,7 +19,8 @@ class Entry:
 
     ``place`` is for the container's own format to understand; ``fault``, an outcome and a
     reason, says why the member cannot be read at all. The entry whose key is empty stands for
-    the container itself, and always has a fault.
+    the container itself, and always has a fault. ``taken`` is what a list says of when it was
+    taken.
     """
 
     key: str
@@ -27,11 +28,12 @@ class Entry:
     size: int
     place: Place = ()
     fault: tuple[Outcome, str] | None = None
+    taken: str = ""
 
     @property
     def info(self) -> ObjectInfo:
         """The entry's info in a listing."""
-        return ObjectInfo(self.key, self.etag, self.size)
+        return ObjectInfo(self.key, self.etag, self.size, self.taken)
 
     def require_readable(self, uri: str) -> None:
         """Raise the ObjectError of its fault, where it has one."""
@@ -41,18 +43,20 @@ class Entry:
 
     def to_row(self) -> list[object]:
         """The entry as a row of JSON."""
-        return [self.key, self.etag, self.size, self.place, self.fault]
+        row = [self.key, self.etag, self.size, self.place, self.fault]
+        return [*row, self.taken] if self.taken else row
 
     @classmethod
     def from_row(cls, row: list[object]) -> Entry:
-        """The entry of a row of JSON."""
-        key, etag, size, place, fault = row
+        """The entry of a row of JSON; one without `taken` has five columns."""
+        key, etag, size, place, fault, *taken = row
         return cls(
             str(key),
             str(etag),
             int(str(size)),
             tuple(place),  # type: ignore[arg-type]  # written by to_row
             (Outcome(fault[0]), str(fault[1])) if isinstance(fault, list) else None,
+            str(taken[0]) if taken else "",
         )
 
 

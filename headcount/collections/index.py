@@ -86,11 +86,23 @@ class Index:
         return {entry.key: entry for entry in map(Entry.from_row, rows)}
 
 
+LISTS = "lists, 2"
+"""The form of the indexes of lists: the first one had other keys for numbers, and no `taken`."""
+
+
 def open_index(
-    store: Store, source: str, container: ObjectInfo, scan: Callable[[], Iterable[Entry]]
+    store: Store,
+    source: str,
+    container: ObjectInfo,
+    scan: Callable[[], Iterable[Entry]],
+    *,
+    form: str = "",
 ) -> Index:
-    """The index of a container in this version; made with ``scan`` where there is none yet."""
-    folder = index_folder(_name(source, container))
+    """The index of a container in this version; made with ``scan`` where there is none yet.
+
+    An index of another ``form`` is made anew: that of an earlier build may say something else.
+    """
+    folder = index_folder(_name(source, container, form))
     try:
         record = IndexRecord.model_validate_json(store.get(folder + "index.json").data)
     except (ObjectMissing, ValidationError):
@@ -98,8 +110,8 @@ def open_index(
     return Index(store, folder, record)
 
 
-def _name(source: str, container: ObjectInfo) -> str:
-    text = f"{source}\n{container.etag}\n{container.size}"
+def _name(source: str, container: ObjectInfo, form: str) -> str:
+    text = "\n".join((source, container.etag, str(container.size), *([form] if form else [])))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 

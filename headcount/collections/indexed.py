@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Protocol
 
 from headcount.collections.entries import Entry
-from headcount.collections.index import Index, open_index
+from headcount.collections.index import LISTS, Index, open_index
 from headcount.collections.manifests import Manifest
 from headcount.errors import (
     FatalError,
@@ -201,7 +201,12 @@ class Listed:
     def stat(self, key: str) -> ObjectInfo:
         """One photo's info. Raises ObjectMissing, ObjectDenied."""
         reader, there = self._place(key)
-        return replace(reader.stat(there), key=key)
+        return replace(reader.stat(there), key=key, taken=self.taken(key))
+
+    def taken(self, key: str) -> str:
+        """When a photo was taken, as the list says it; empty where it says nothing."""
+        entry = self._opened().find(key)
+        return entry.taken if entry else ""
 
     def get(self, key: str, *, limit: int | None = None) -> Blob:
         """One photo. Raises ObjectError."""
@@ -217,8 +222,8 @@ class Listed:
         try:
             found = self.stat(entry.key)
         except ObjectError as error:
-            return ObjectInfo(entry.key, error.outcome.value, 0)
-        return ObjectInfo(entry.key, entry.etag or found.etag, found.size)
+            return ObjectInfo(entry.key, error.outcome.value, 0, entry.taken)
+        return ObjectInfo(entry.key, entry.etag or found.etag, found.size, entry.taken)
 
     def _place(self, key: str) -> tuple[Reader, str]:
         entry = self._opened().find(key)
@@ -243,8 +248,17 @@ class Listed:
                     self.uri,
                     container,
                     lambda: self._manifest.scan(self._reader, container),
+                    form=LISTS,
                 )
             return self._index
+
+
+def said_taken(collection: Reader, key: str) -> str:
+    """When a photo was taken, as its list says it; empty without a list, or where that is gone."""
+    try:
+        return collection.taken(key) if isinstance(collection, Listed) else ""
+    except ObjectError:
+        return ""
 
 
 def _is_known(entry: Entry) -> bool:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
+from headcount.collections.cells import (
+    Row,
+    Untyped,
+    number_or_text_in,
+    taken_in,
+    text_in,
+    whole_number_in,
+    with_plain_times,
+)
 from headcount.collections.entries import Entry, unreadable
 from headcount.collections.ranges import RangeFile, buffered
 from headcount.errors import FatalError, HeadcountError
@@ -18,11 +26,11 @@ from headcount.text import undefused
 URI_COLUMNS = ("uri", "url", "path", "file", "photo")
 """The names of the column of URIs or paths; the first that is there counts."""
 SIZE_COLUMNS = ("bytes", "size")
+TAKEN = "taken"
+"""The column of when a photo was taken, as text or as a timestamp."""
 SEPARATORS = (",", ";", "\t", "|")
 MAX_LINE = 1 << 20
 BATCH_ROWS = 8192
-
-Row = Mapping[str, Any]
 
 
 class Manifest:
@@ -59,17 +67,17 @@ class Manifest:
                 + ", ".join(URI_COLUMNS[:-1])
                 + f" or {URI_COLUMNS[-1]}"
             )
-        text = str(row[column] or "").strip()
-        key = str(row.get("key") or text).strip()
-        if not text or not key:
+        text = text_in(row, column)
+        key = number_or_text_in(row, "key") or text
+        if not text:
             raise ValueError(f"the column {column} is empty")
         key.encode()  # JSON can spell what UTF-8 cannot
-        etag, size = str(row.get("etag") or ""), _size(row)
+        etag, size = number_or_text_in(row, "etag"), _size(row)
         try:
             store, name = self.locate(text)
         except HeadcountError as error:
             return unreadable(key, etag, size, str(error))
-        return Entry(key, etag, size, (store, name))
+        return Entry(key, etag, size, (store, name), taken=taken_in(row, TAKEN))
 
     def locate(self, text: str) -> tuple[str, str]:
         """The store and the key of what a row names; relative paths start at the manifest."""
@@ -112,8 +120,9 @@ def _from_root(uri: str) -> tuple[str, str]:
 
 
 def _size(row: Row) -> int:
-    value = next((row[name] for name in SIZE_COLUMNS if row.get(name) not in (None, "")), 0)
-    return int(value)
+    """The size that a row says; 0 where it says none."""
+    sizes = (whole_number_in(row, name) for name in SIZE_COLUMNS)
+    return next((size for size in sizes if size is not None), 0)
 
 
 def _reading_of(key: str) -> Callable[[Reader, ObjectInfo], Iterator[Row]]:
@@ -128,7 +137,7 @@ def _csv_rows(reader: Reader, container: ObjectInfo) -> Iterator[Row]:
     first = text.readline(MAX_LINE)
     names = next(csv.reader([first], delimiter=(separator := _separator(first))), [])
     for row in csv.DictReader(text, names, delimiter=separator):
-        yield {name: undefused(v) if isinstance(v, str) else v for name, v in row.items()}
+        yield {name: Untyped(undefused(v)) if isinstance(v, str) else v for name, v in row.items()}
 
 
 def _separator(first: str) -> str:
@@ -158,9 +167,9 @@ def _parquet_rows(reader: Reader, container: ObjectInfo) -> Iterator[Row]:
 
     try:
         file = pq.ParquetFile(pa.PythonFile(RangeFile(reader, container), mode="r"))
-        known = {*URI_COLUMNS, *SIZE_COLUMNS, "key", "etag"}
+        known = {*URI_COLUMNS, *SIZE_COLUMNS, "key", "etag", TAKEN}
         columns = [name for name in file.schema_arrow.names if name in known]
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
-            yield from batch.to_pylist()
+            yield from with_plain_times(batch).to_pylist()
     except pa.ArrowException as error:
         raise ValueError(f"no Parquet file that can be read ({error})") from error

@@ -1,30 +1,15 @@
-"""Photos and reference photos among the objects of a collection."""
+"""Ids of collections, and the reference photos of a people folder."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from headcount.collections.selection import LeftOut, Selection
 from headcount.contract.vocabulary import person_name
-from headcount.storage.base import ObjectInfo
-
-PHOTO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif"),
-        *("heic", "heif", "hif", "avif", "apng"),
-        *("cr2", "cr3", "nef", "nrw", "arw", "dng", "raf", "orf", "rw2", "pef", "srw"),
-    )
-)
-"""Suffixes, in lower case, of the image formats that headcount reads."""
-
-
-def is_photo(key: str) -> bool:
-    """Whether an object counts as a photo by its suffix; hidden files do not."""
-    path = PurePosixPath(key)
-    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
+from headcount.storage.base import ObjectInfo, Reader
 
 
 def collection_id(uri: str) -> str:
@@ -40,16 +25,15 @@ class Reference:
     photo: ObjectInfo
 
 
-def references_in(objects: Iterable[ObjectInfo]) -> Iterator[Reference]:
-    """The references among the objects of a people folder.
+def references_in(people: Reader, left_out: LeftOut | None = None) -> Iterator[Reference]:
+    """The references in a people folder; other objects are counted in ``left_out``.
 
     One folder per person, named as the person, photos at any depth below it; or, at the top,
-    one photo per person named ``NAME.jpg``.
+    one photo per person named ``NAME.jpg``. Leftovers of other programs are no people, unless
+    the folder's ``.headcountignore`` lets them in.
     """
-    for info in objects:
-        if not is_photo(info.key):
-            continue
+    for info in Selection(people).photos(LeftOut() if left_out is None else left_out):
         parts = PurePosixPath(info.key).parts
         person = parts[0] if len(parts) > 1 else PurePosixPath(info.key).stem
-        if person.strip() and not person.startswith("."):
+        if person.strip():
             yield Reference(person_name(person), info)

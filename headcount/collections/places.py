@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from headcount.collections.photos import is_photo
+from headcount.collections.suffixes import is_photo
 from headcount.storage.uris import canonical_uri, local_path, split_object_uri
 
 

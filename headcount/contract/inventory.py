@@ -58,7 +58,7 @@ ARCHIVE = (
     Place("packs/<pack>/pack.json", "the model pack: digests, licence, thresholds"),
     Place("packs/<pack>/reading.json", "the newest reading of its rows"),
     Place("packs/<pack>/calibration.json", "thresholds measured on this archive"),
-    Place("packs/<pack>/photos.lance/**", "one row per photo"),
+    Place("packs/<pack>/photos.lance/**", "one row per photo, with what it carries", people=True),
     Place("packs/<pack>/faces.lance/**", "one row per face, with its embedding", people=True),
     Place("packs/<pack>/gallery.lance/**", "one row per reference", people=True),
     Place("packs/<pack>/rolls/<collection>/<job>.parquet", "what a job said of faces", people=True),

@@ -5,7 +5,7 @@ Everything else that a worker needs lies in the archive.
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from headcount.contract.record import Record
 
@@ -16,6 +16,15 @@ class UnitMessage(Record):
     archive: str
     job_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     unit: str = Field(pattern=r"^(prepare|split|reduce|(embed|match|join)-[0-9]{7,12})$")
+
+
+class OtherVersion(BaseModel):
+    """A message for workers that another version of headcount has sent, as far as it is read."""
+
+    version: int
+    archive: str
+    job_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    unit: str = Field(pattern=r"^[a-z_]{1,32}(-[0-9]{1,20})?$")
 
 
 class FireMessage(Record):

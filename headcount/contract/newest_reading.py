@@ -6,7 +6,7 @@ from headcount.contract import reading
 from headcount.contract.layout import PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ReadingRecord
-from headcount.errors import FatalError
+from headcount.errors import WorkerUnfit
 from headcount.storage.base import Store
 
 
@@ -17,14 +17,15 @@ def newest_reading(store: Store, keys: PackKeys) -> int:
 
 
 def require_no_newer_reading(store: Store, keys: PackKeys) -> int:
-    """The newest reading of a pack's rows. Raises FatalError where this build's is older."""
+    """The newest reading of a pack's rows. Raises WorkerUnfit where this build's is older."""
     newest = newest_reading(store, keys)
     if newest > reading.READING:
-        raise FatalError(
+        raise WorkerUnfit(
             f"the archive {store.uri} was read with reading {newest} of the model pack "
             f"{keys.pack_id}, and this build of headcount has reading {reading.READING}: it would "
             "read photos worse than the archive has them. Use the build that read it or a newer "
-            "one, for the orchestrator and for every worker, or use another archive"
+            "one, for the orchestrator and for every worker, or use another archive",
+            "reading",
         )
     return newest
 
@@ -32,7 +33,7 @@ def require_no_newer_reading(store: Store, keys: PackKeys) -> int:
 def raise_reading(store: Store, keys: PackKeys) -> None:
     """Keep this build's reading as the archive's newest, before anything of it is written.
 
-    Raises FatalError where the archive has a newer one: it is never lowered.
+    Raises WorkerUnfit where the archive has a newer one: it is never lowered.
     """
     if require_no_newer_reading(store, keys) == reading.READING:
         return

@@ -6,18 +6,23 @@ Buckets and directories do both; tar and ZIP files and lists of photos can only 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One object: its key relative to the store's URI, a tag that changes with it, its bytes."""
+    """One object: its key relative to the store's URI, a tag that changes with it, its bytes.
+
+    ``taken`` is what a list of photos says of when it was taken; empty where none does. It is no
+    part of the object: two infos that differ in it are equal.
+    """
 
     key: str
     etag: str
     size: int
+    taken: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

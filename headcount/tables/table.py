@@ -185,6 +185,12 @@ class Table:
         self.commit(self.stage(rows))
 
     @property
+    def columns(self) -> list[str]:
+        """The names of the table's columns."""
+        with self._foreign():
+            return list(self._open().schema.names)
+
+    @property
     def version(self) -> int:
         """The number of the table's latest version."""
         with self._foreign():
@@ -206,6 +212,14 @@ class Table:
         """Set columns of the rows that match a filter to SQL expressions."""
         with self._foreign():
             self._open().update(columns, where=where)
+
+    def replace(self, rows: pa.Table, on: Sequence[str]) -> None:
+        """Put whole rows in the place of those with the same ``on``, as one new version.
+
+        ``rows`` have the table's columns. Rows that have no counterpart are left out.
+        """
+        with self._foreign():
+            self._open().merge_insert(list(on)).when_matched_update_all().execute(rows)
 
     def purge(self) -> None:
         """Rewrite the table without what was deleted, and remove all else: every earlier version.

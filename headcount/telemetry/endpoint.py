@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from headcount.errors import FatalError, HeadcountError
+
+log = logging.getLogger(__name__)
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -80,3 +83,6 @@ def _answer(make: Callable[[], Page]) -> Page:
         return make()
     except HeadcountError as error:
         return Page(503, f"{error}\n".encode())
+    except Exception as error:  # a probe gets an answer, whatever lies in the broker
+        log.exception("no page")
+        return Page(500, f"{type(error).__name__}: {error}\n".encode())

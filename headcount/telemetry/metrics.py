@@ -1,6 +1,7 @@
-"""Metrics of workers and supervisors for Prometheus: the one door to prometheus_client.
+"""Metrics of workers and supervisors for Prometheus: with its collectors the door to
+prometheus_client.
 
-Labels are stages, outcomes, queues and running jobs: never photos, people or shards.
+Labels are stages, outcomes, causes, queues and running jobs: never photos, people or shards.
 """
 
 from __future__ import annotations
@@ -9,56 +10,35 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from headcount.broker.client import QueueState
+from headcount.broker.envelopes import FOREIGN
+from headcount.broker.presence import WorkerState
 from headcount.broker.queues import QUEUES
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
+from headcount.contract.stored.workers import CAUSES
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import HeadcountError
+from headcount.telemetry.collectors import (
+    CardMemory,
+    Night,
+    OnDemand,
+    of_archive,
+    of_cards,
+    process_registry,
+)
 
+ENDS = ("done", "failed", "refused", "retried", "handed_back")
+"""Ends of a unit of work."""
 UNIT_SECONDS = (1, 3, 10, 30, 60, 120, 180, 300, 600, 1800)
-UNIT_ENDS = ("done", "failed", "retried", "handed_back")
 JOB_ENDS = ("done", "failed", "cancelled", "paused")
 SHARD_STAGES = ("fetch", "decode", "detect", "align", "embed", "wait", "write")
 """The stages of a shard. Those of the reduce stage show themselves with its first task."""
-
-
-@dataclass(frozen=True, slots=True)
-class CardMemory:
-    """Memory of one GPU, in bytes: of all processes on it."""
-
-    gpu: str
-    used: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """A schedule as alerts see it: the next run that is due, and whether the latest one failed."""
-
-    due: datetime | None
-    failed: bool
-
-
-def process_registry() -> CollectorRegistry:
-    """A registry with this process's memory, CPU seconds and open files (Linux alone has them)."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    return registry
 
 
 class WorkerMetrics:
@@ -81,7 +61,7 @@ class WorkerMetrics:
         )
         self._units = Counter(
             "headcount_units",
-            "Units of work by kind and end: done, failed, retried, handed_back.",
+            "Units of work by kind and end: done, failed, refused, retried, handed_back.",
             ["unit", "end"],
             registry=new,
         )
@@ -93,27 +73,56 @@ class WorkerMetrics:
             registry=new,
         )
         self._busy = Gauge("headcount_worker_busy", "Units in hand.", registry=new)
-        self._ready = Gauge("headcount_worker_ready", "Whether models are loaded.", registry=new)
+        self._ready = Gauge(
+            "headcount_worker_ready",
+            "Whether models are loaded and the last unit was not refused.",
+            registry=new,
+        )
+        self._refusals = Counter(
+            "headcount_refusals",
+            "Units that this worker refused, by cause: another worker may do them.",
+            ["cause"],
+            registry=new,
+        )
+        self._foreign = Counter(
+            "headcount_foreign_messages",
+            "Messages in the queues that are not headcount's, set aside.",
+            ["kind"],
+            registry=new,
+        )
         self._begin_with_zero()
-        new.register(_Collector(lambda: _of_cards(cards())))
+        new.register(OnDemand(lambda: of_cards(cards())))
 
     def _begin_with_zero(self) -> None:
+        """Make every series that is known: a rate sees the first count of those that exist."""
+        for cause in CAUSES:
+            self._refusals.labels(cause)
+        for foreign in FOREIGN:
+            self._foreign.labels(foreign)
+        for kind in QUEUES:
+            self._seconds.labels(kind)
+            for end in ENDS:
+                self._units.labels(kind, end)
         for outcome in Outcome:
             self._photos.labels(outcome.value)
         for stage in SHARD_STAGES:
             self._stages.labels(stage)
-        for kind in QUEUES:
-            self._seconds.labels(kind)
-            for end in UNIT_ENDS:
-                self._units.labels(kind, end)
 
     def begins(self) -> None:
         """Count a unit that is in hand."""
         self._busy.inc()
 
-    def is_ready(self) -> None:
-        """Record that the models are loaded."""
-        self._ready.set(1)
+    def is_ready(self, ready: bool) -> None:
+        """Record whether units can be done."""
+        self._ready.set(ready)
+
+    def refused(self, cause: str) -> None:
+        """Count a unit that was refused."""
+        self._refusals.labels(cause).inc()
+
+    def foreign(self, kind: str) -> None:
+        """Count a message that is not headcount's."""
+        self._foreign.labels(kind).inc()
 
     def done(self, kind: str, marker: DoneMarker) -> None:
         """Count a unit that is done. Photos and faces are those of shards."""
@@ -143,7 +152,7 @@ class Board:
     def __init__(
         self,
         queues: Callable[[], dict[str, QueueState]],
-        workers: Callable[[], int],
+        workers: Callable[[], list[WorkerState]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queues = queues
@@ -163,7 +172,7 @@ class Board:
         )
         for end in JOB_ENDS:
             self._ended.labels(end)
-        self.registry.register(_Collector(self._collect))
+        self.registry.register(OnDemand(self._collect))
 
     def progress(self, snapshot: ProgressRecord) -> None:
         """Keep a job's latest snapshot."""
@@ -199,98 +208,26 @@ class Board:
             return list(self._jobs.values())
 
     def queues(self) -> dict[str, QueueState]:
-        """The state of each queue. Raises TransientError."""
-        return self._queues()
+        """The state of each queue, with units in flight. Raises TransientError."""
+        states = self._queues()
+        flights = dict.fromkeys(states, 0)
+        for job in self.jobs:
+            if (queue := QUEUES.get(job.stage)) in flights:
+                flights[queue] += job.shards_in_flight
+        return {name: state.with_flights(flights[name]) for name, state in states.items()}
 
-    def workers(self) -> int:
-        """The number of workers seen. Raises TransientError."""
+    def workers(self) -> list[WorkerState]:
+        """The workers seen. Raises TransientError."""
         return self._workers()
 
     def _collect(self) -> Iterator[Metric]:
         yield from _of_broker(self)
-        yield from _of_archive(self)
+        yield from of_archive(self.store_away_seconds, self.last_failed, self.nights)
         yield from _of_jobs(self.jobs)
 
     def text(self) -> bytes:
         """The metrics in Prometheus' text format."""
         return generate_latest(self.registry)
-
-
-class BeatMetrics:
-    """The metrics of a beat."""
-
-    def __init__(self, ticked: Callable[[], float | None]) -> None:
-        self._ticked = ticked
-        self.registry = process_registry()
-        self.registry.register(_Collector(self._collect))
-
-    def _collect(self) -> Iterator[Metric]:
-        ticked = GaugeMetricFamily(
-            "headcount_beat_ticked_timestamp_seconds",
-            "When beat last looked for what is due; none in reserve.",
-        )
-        if (moment := self._ticked()) is not None:
-            ticked.add_metric([], moment)
-        yield ticked
-
-    def text(self) -> bytes:
-        """The metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
-
-
-class _Collector(Collector):
-    """Metrics that are read at the moment they are asked for."""
-
-    def __init__(self, collect: Callable[[], Iterator[Metric]]) -> None:
-        self._collect = collect
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: the collector reads only when it is asked."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """Every metric, now."""
-        return self._collect()
-
-
-def _of_cards(cards: Iterable[CardMemory]) -> Iterator[Metric]:
-    used = GaugeMetricFamily(
-        "headcount_gpu_memory_used_bytes", "Memory in use on a GPU.", labels=["gpu"]
-    )
-    total = GaugeMetricFamily("headcount_gpu_memory_bytes", "Memory of a GPU.", labels=["gpu"])
-    for card in cards:
-        used.add_metric([card.gpu], card.used)
-        total.add_metric([card.gpu], card.total)
-    yield used
-    yield total
-
-
-def _of_archive(board: Board) -> Iterator[Metric]:
-    yield GaugeMetricFamily(
-        "headcount_store_away_seconds",
-        "Seconds since the archive's store was asked and has not answered; 0: it answers.",
-        value=board.store_away_seconds,
-    )
-    failed = board.last_failed
-    yield GaugeMetricFamily(
-        "headcount_last_failed_timestamp_seconds",
-        "When the last job failed, as the archive has it; 0: none has.",
-        value=failed.timestamp() if failed else 0,
-    )
-    due = GaugeMetricFamily(
-        "headcount_night_due_timestamp_seconds",
-        "When the next run of a schedule is due that has not begun.",
-        labels=["schedule"],
-    )
-    state = GaugeMetricFamily(
-        "headcount_night_failed", "Whether a schedule's latest run failed.", labels=["schedule"]
-    )
-    for schedule, night in board.nights.items():
-        if night.due is not None:
-            due.add_metric([schedule], night.due.timestamp())
-        state.add_metric([schedule], night.failed)
-    yield due
-    yield state
 
 
 def _of_broker(board: Board) -> Iterator[Metric]:
@@ -304,7 +241,12 @@ def _of_broker(board: Board) -> Iterator[Metric]:
     up.add_metric([], 1)
     yield up
     yield GaugeMetricFamily(
-        "headcount_workers", "Workers that show themselves to the broker.", value=workers
+        "headcount_workers", "Workers that show themselves to the broker.", value=len(workers)
+    )
+    yield GaugeMetricFamily(
+        "headcount_workers_refusing",
+        "Workers that refused their last unit: they cannot work.",
+        value=sum(worker.refusal is not None for worker in workers),
     )
     units = GaugeMetricFamily(
         "headcount_queue_units", "Units of work, waiting or in hand.", labels=["queue", "state"]

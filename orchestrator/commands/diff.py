@@ -23,6 +23,7 @@ from orchestrator.people.latest_assignments import (
     find_assignments,
     finished_jobs,
 )
+from orchestrator.people.photo_times import photo_times
 
 SHOWN = 20
 """Entries of each kind in the text, at most."""
@@ -46,6 +47,7 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
     diff = followed(store, one, other) or diff_assignments(before, after)
+    add_times(store, other, diff)
     absences = diff_absences(*(expectations_of(store, job) for job in (one, other)))
     counts = {**diff["counts"], **absences["counts"]}
     found = {**diff, **absences, "job_a": one, "job_b": other, "counts": counts}
@@ -70,6 +72,16 @@ def followed(store: Store, one: str, other: str) -> dict[str, Any] | None:
         return None
     reread = diff.get("reread", {}) if isinstance(diff, dict) else {}
     return diff if (reread.get("since"), reread.get("job_id")) == (one, other) else None
+
+
+def add_times(store: Store, job_id: str, diff: dict[str, Any]) -> None:
+    """Say of new faces and moved photos when they were taken, as ISO 8601; null: nobody knows."""
+    entries = [(f["photo"], f) for f in diff["new_faces"]]
+    entries += [(p["after"], p) for p in diff["moved_photos"]]
+    photos, keys = find_assignments(store, job_id)
+    times = photo_times(store, photos, keys, (photo for photo, _ in entries), load_s3())
+    for photo, entry in entries:
+        entry["taken"] = times[photo].isoformat() if photo in times else None
 
 
 def _jobs(store: Store, one: str | None, other: str | None) -> tuple[str, str]:
@@ -126,10 +138,10 @@ def lines(found: dict[str, Any]) -> list[str]:
         )
     if "reread" in found:
         text += reread_lines(found["reread"])
-    text += [f"new    {f['photo']}  {f['face_id']}" for f in found["new_faces"][:SHOWN]]
+    text += [f"new    {f['photo']}  {f['face_id']}{_taken(f)}" for f in found["new_faces"][:SHOWN]]
     text += [f"gone   {f['photo']}  {f['face_id']}" for f in found["gone_faces"][:SHOWN]]
     text += [
-        f"photo  {p['before']}  is now  {p['after']}  ({counted(p['faces'], 'face')})"
+        f"photo  {p['before']}  is now  {p['after']}  ({counted(p['faces'], 'face')}){_taken(p)}"
         for p in found["moved_photos"][:SHOWN]
     ]
     text += [
@@ -166,6 +178,11 @@ def reread_lines(reread: dict[str, Any]) -> list[str]:
             for f in reread[kind][:SHOWN]
         ]
     return text
+
+
+def _taken(entry: dict[str, Any]) -> str:
+    """The day on which an entry's photo was taken, where it is known."""
+    return f"  taken {entry['taken'][:10]}" if entry.get("taken") else ""
 
 
 def _absence(word: str, row: dict[str, str]) -> str:

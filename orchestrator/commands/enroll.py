@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from headcount.collections.leftovers import references_left_out_lines
 from headcount.contract.layout import PREPARE, JobKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker
@@ -71,21 +72,27 @@ def command(
         ).run()
     done = read_record(store, JobKeys(spec.job_id).done(PREPARE), DoneMarker)
     if as_json:
-        click.echo(done.model_dump_json(include={"references", "pack"}, indent=1))
+        click.echo(done.model_dump_json(include={"references", "pack", "left_out"}, indent=1))
     else:
-        _tell(done.references)
-        reread, older = (done.counts.get(f"{of}_references", 0) for of in ("reread", "older"))
-        for line in reference_lines(reread, older, done.reading):
-            click.echo(line)
-        if passed := done.counts.get("forgotten_references"):
-            click.echo(
-                f"{counted(passed, 'reference')} skipped: their people were forgotten "
-                "(`headcount forget --undo` lets them be enrolled again)"
-            )
+        _tell(done)
     return exit_code(finished)
 
 
-def _tell(references: tuple[ReferenceReport, ...]) -> None:
+def _tell(done: DoneMarker) -> None:
+    _tell_references(done.references)
+    reread, older = (done.counts.get(f"{of}_references", 0) for of in ("reread", "older"))
+    for line in reference_lines(reread, older, done.reading):
+        click.echo(line)
+    for line in references_left_out_lines(done.left_out):
+        click.echo(line)
+    if passed := done.counts.get("forgotten_references"):
+        click.echo(
+            f"{counted(passed, 'reference')} skipped: their people were forgotten "
+            "(`headcount forget --undo` lets them be enrolled again)"
+        )
+
+
+def _tell_references(references: tuple[ReferenceReport, ...]) -> None:
     good = [reference for reference in references if reference.good]
     for reference in references:
         if reference.good and reference.reason:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
+from headcount.collections.patterns import Patterns
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import TABLE_FORMATS
 from headcount.errors import FatalError
@@ -117,6 +118,38 @@ BUDGET_OPTIONS = (
     ),
 )
 """Limits of a job, after which it leaves the rest to the next one."""
+
+
+def check_globs(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return globs as they were given. Raises a usage error for one that is none."""
+    try:
+        Patterns.of_options(value)
+    except FatalError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+    return value
+
+
+SELECTION_OPTIONS = (
+    click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
+    click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too."),
+    click.option(
+        "--exclude",
+        metavar="GLOB",
+        multiple=True,
+        callback=check_globs,
+        help="Leave these photos out, as a line of .gitignore would; may be given again.",
+    ),
+    click.option(
+        "--include",
+        metavar="GLOB",
+        multiple=True,
+        callback=check_globs,
+        help="Let these in, whatever would leave them out; may be given again.",
+    ),
+)
+"""The choice of photos among the objects of a collection."""
 JOB_OPTIONS = (
     click.option("--people", metavar="PEOPLE", help="Reference photos: a folder per person."),
     keep_poor_option,
@@ -128,8 +161,7 @@ JOB_OPTIONS = (
         type=click.Choice(PROFILES),
         help="Thoroughness of the search for faces.  [default: balanced]",
     ),
-    click.option("--all-objects", is_flag=True, help="Treat every object as a photo."),
-    click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too."),
+    *SELECTION_OPTIONS,
     click.option(
         "--beside",
         is_flag=True,
@@ -180,6 +212,13 @@ JOB_OPTIONS = (
 def job_options(command: F) -> F:
     """Add the options of a job request to a command: people, profile, thresholds, formats."""
     for option in reversed(JOB_OPTIONS):
+        command = option(command)
+    return command
+
+
+def selection_options(command: F) -> F:
+    """Add the options that choose photos among objects to a command."""
+    for option in reversed(SELECTION_OPTIONS):
         command = option(command)
     return command
 

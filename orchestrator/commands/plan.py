@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from headcount.collections.leftovers import left_out_lines
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import JobSpec, ProgressRecord
 from headcount.s3_settings import S3Settings
@@ -26,6 +27,7 @@ from orchestrator.commands.options import (
     load_settings,
     model_options,
     reread_option,
+    selection_options,
 )
 from orchestrator.commands.run import crew
 from orchestrator.console.forecast import forecast
@@ -53,8 +55,7 @@ CLASSES = {
     metavar="URI",
     help="Leave out photos that this archive knows.",
 )
-@click.option("--all-objects", is_flag=True, help="Treat every object as a photo.")
-@click.option("--archives", is_flag=True, help="Read photos in tar and ZIP files too.")
+@selection_options
 @reread_option
 @click.option(
     "--sample",
@@ -167,6 +168,7 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
     lines = [
         f"{counted(found['photos'], 'photo')}, {size(found['bytes'])}: {formats or '-'}; "
         f"{counted(found['other_objects'], 'other object')} left alone",
+        *left_out_lines(found),
         f"to do: {counted(found['planned_photos'], 'photo')}, "
         f"{size(found['planned_bytes'])} ({found['new']:,} new, "
         f"{found['changed']:,} changed{_again(found)}); {found['known']:,} known, "

@@ -11,6 +11,7 @@ import click
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, ProgressRecord
+from headcount.contract.stored.workers import WorkerRefusal
 from headcount.errors import FatalError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
@@ -25,7 +26,7 @@ from orchestrator.commands.options import (
     load_s3,
 )
 from orchestrator.console.forecast import forecast
-from orchestrator.console.progress import STAGES, bound, rate
+from orchestrator.console.progress import STAGES, bound, rate, refusal_line, slow_line
 from orchestrator.console.summary import expected_line, left_line
 from orchestrator.jobs.budget import budget_of
 
@@ -123,7 +124,16 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             f"{record.shards_in_flight:,} shards in flight, {record.resent:,} sent again; "
             f"{rate(record)}"
         )
-    return lines + _budget_lines(status)
+        if record.slow:
+            lines.append(slow_line(record.slow))
+    return lines + _refusal_lines(status) + _budget_lines(status)
+
+
+def _refusal_lines(status: dict[str, Any]) -> list[str]:
+    """A line for each worker that cannot work, while the job is not done."""
+    if status["finished"] or not status["progress"]:
+        return []
+    return [refusal_line(WorkerRefusal(**r)) for r in status["progress"]["refusals"]]
 
 
 def _older(plan: dict[str, Any]) -> str:

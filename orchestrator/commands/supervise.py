@@ -140,14 +140,19 @@ def look_at_schedules(scheduler: Scheduler, watch: Watch) -> None:
         watch.metrics.nights = nights(scheduler.store)
 
 
-def open_broker(settings: Settings) -> Broker:
-    """The broker that is set. Raises FatalError where none is set or it does not answer."""
+def require_broker_url(settings: Settings) -> str:
+    """URL of the broker that is set. Raises FatalError where none is."""
     if settings.broker_url is None:
         raise FatalError(
             "no broker is set: HEADCOUNT_BROKER_URL=redis://host:6379/0 names the one that the "
             "workers listen to"
         )
-    broker = Broker(settings.broker_url.get_secret_value())
+    return settings.broker_url.get_secret_value()
+
+
+def open_broker(settings: Settings) -> Broker:
+    """The broker that is set. Raises FatalError where none is set or it does not answer."""
+    broker = Broker(require_broker_url(settings))
     broker.check()
     return broker
 

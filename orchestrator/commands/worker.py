@@ -15,7 +15,7 @@ import click
 from headcount.errors import FatalError
 from headcount.settings import Settings
 from orchestrator.commands.options import load_settings, metrics_option, model_options
-from orchestrator.commands.supervise import open_broker
+from orchestrator.commands.supervise import require_broker_url
 from orchestrator.local.servers import WORKER_ENVIRONMENT
 
 
@@ -30,12 +30,12 @@ def command(
     provider: str | None,
     threads: int | None,
 ) -> None:
-    """Work on a broker's queues until told to stop.
+    """Work on a broker's queues until told to stop; wait for a broker that is away.
 
     Needs the worker's libraries: pip install 'headcount[cpu]' or 'headcount[gpu]'.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
-    open_broker(settings)
+    require_broker_url(settings)
     require_worker_libraries()
     environment = WORKER_ENVIRONMENT | dict(os.environ) | environment_of(settings)
     arguments = [sys.executable, "-m", "workers", "--queues", queues]

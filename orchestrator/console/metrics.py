@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from headcount.broker.client import Broker
 from headcount.contract.stored.jobs import ProgressRecord
+from headcount.telemetry.collectors import BeatMetrics
 from headcount.telemetry.endpoint import Page, Pages, said
-from headcount.telemetry.metrics import BeatMetrics, Board
+from headcount.telemetry.metrics import Board
 from orchestrator.jobs.progress import Reporter
 
 STILL_SECONDS = 600.0
@@ -24,7 +25,7 @@ class Watch:
     """Metrics of a supervisor, and the time of its last progress."""
 
     def __init__(self, broker: Broker, clock: Callable[[], float] = time.monotonic) -> None:
-        self.metrics = Board(broker.queue_states, broker.worker_count)
+        self.metrics = Board(broker.queue_states, broker.workers)
         self._clock = clock
         self._moved = clock()
 

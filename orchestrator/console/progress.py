@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from headcount.contract.stored.jobs import ProgressRecord
+from headcount.contract.stored.workers import SlowPhoto, WorkerRefusal
 from orchestrator.jobs.progress import Reporter
 
 STAGES = {
@@ -91,6 +92,16 @@ def rate(record: ProgressRecord) -> str:
     return text
 
 
+def slow_line(slow: SlowPhoto) -> str:
+    """Line about a photo that takes long."""
+    return f"{slow.worker} is at the photo {slow.photo} for {duration(slow.seconds)}"
+
+
+def refusal_line(refusal: WorkerRefusal) -> str:
+    """Line about a worker that cannot work."""
+    return f"the worker {refusal.worker} cannot work: {refusal.cause}"
+
+
 def bound(stages: Mapping[str, float]) -> str:
     """Bottleneck of the embed stage and its share of the threads' time: ``decode-bound 71 %``.
 
@@ -141,7 +152,7 @@ class Bars:
                 self._task,
                 completed=snapshot.photos_done,
                 total=snapshot.photos_total,
-                rate=rate(snapshot),
+                rate=escape(slow_line(snapshot.slow)) if snapshot.slow else rate(snapshot),
             )
 
     def warn(self, text: str) -> None:
@@ -174,6 +185,8 @@ class Lines:
                 f"  {snapshot.photos_done:,} of {snapshot.photos_total:,} photos"
                 + (f", {text}" if (text := rate(snapshot)) else "")
             )
+            if snapshot.slow:
+                self._say(f"  {slow_line(snapshot.slow)}")
 
     def warn(self, text: str) -> None:
         """Write a warning."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from headcount.collections.leftovers import left_out_lines
 from headcount.contract import results
 from headcount.contract.reading import FIRST
 from headcount.contract.stored.jobs import FinishedRecord
@@ -136,6 +137,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         )
     if older := summary.get("older_reading"):
         lines.append(older_reading(older))
+    lines += left_out_lines(summary)
     more = (_change_lines, _unused_lines, _alike_lines, _ignored_lines, _removed_lines)
     lines += [line for told in more for line in told(summary)]
     return lines + reference_lines(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -69,7 +69,7 @@ def compare(
             continue
         same = have.settles(info, profile)
         if same:
-            settled(have)
+            settled(replace(have, info=info))  # which knows what a list says of it
         yield (State.KNOWN if same else State.CHANGED), info
         have = next(old, None)
     while have is not None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from itertools import islice
 
 from headcount.broker.client import Broker
+from headcount.broker.queues import QUEUES
 from headcount.contract.layout import JobKeys, is_shard
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import find_record, now, read_record
@@ -204,11 +205,14 @@ class Dispatcher:
             flight, moment = self._flights[unit], time.monotonic()
             if not flight.hear(heartbeats.get(unit), moment):
                 silent.append(unit)
-            elif flight.may_be_done(moment):
-                if self._settle(unit):
-                    done.append(unit)
-            elif flight.released:
+                continue
+            self._flights.refusals.hear(flight.heartbeat or {})
+            if flight.released:
                 self._send_released(unit)
+            elif flight.refused:
+                self._send_refused(unit)
+            elif flight.may_be_done(moment) and self._settle(unit):
+                done.append(unit)
         self._broker.forget_heartbeats(self._keys.job_id, done)
         self._look_for_lost(silent)
 
@@ -251,6 +255,27 @@ class Dispatcher:
 
     def _send_released(self, unit: str) -> None:
         """Send again a unit that its worker handed back: no attempt was spent on it."""
+        control.raise_if_stopped(self._store, self._keys.job_id)
+        self._broker.forget_heartbeats(self._keys.job_id, [unit])
+        self.send(unit)
+
+    def _send_refused(self, unit: str) -> None:
+        """Send a unit again that a worker cannot do. Raises FatalError where no worker can."""
+        refusals = self._flights.refusals
+        refusal = refusals.add(self._flights[unit].heartbeat or {})
+        if refusal is not None:
+            self._reporter.warn(
+                f"the worker {refusal.worker} cannot work: {refusal.cause}; "
+                "its units go to other workers"
+            )
+        live = self._broker.workers()
+        refusals.keep(worker.name for worker in live)
+        queue = QUEUES[unit.split("-", maxsplit=1)[0]]
+        if last := refusals.by_all(worker for worker in live if worker.serves(queue)):
+            raise FatalError(
+                f"no live worker can do {unit} of job {self._keys.job_id}: {last.cause}. "
+                "Mend it, then `headcount resume` goes on from here"
+            )
         control.raise_if_stopped(self._store, self._keys.job_id)
         self._broker.forget_heartbeats(self._keys.job_id, [unit])
         self.send(unit)

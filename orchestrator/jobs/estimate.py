@@ -13,7 +13,6 @@ from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
-    ManifestPhoto,
     PlanRecord,
     ShardManifest,
 )
@@ -21,7 +20,7 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from orchestrator.jobs.compare import State
 from orchestrator.jobs.first_look import Reservoir
-from orchestrator.jobs.plan import Tally, pack_id_of, states_of
+from orchestrator.jobs.plan import Tally, in_manifest, pack_id_of, states_of
 from orchestrator.jobs.reread import rereading
 
 
@@ -32,6 +31,8 @@ class Estimate:
     photos: int = 0
     bytes: int = 0
     other_objects: int = 0
+    other_suffixes: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
     new: int = 0
     changed: int = 0
     known: int = 0
@@ -113,7 +114,9 @@ def survey(
     estimate.older_reading = old.older
     estimate.older_by_class = {str(gain): count for gain, count in old.classes.items()}
     estimate.reread_by_class = old.chosen_by_class()
-    estimate.bytes, estimate.other_objects = tally.bytes, tally.others
+    estimate.bytes, estimate.other_objects = tally.bytes, tally.left_out.others
+    estimate.other_suffixes = dict(tally.left_out.suffixes.most_common())
+    estimate.left_out = dict(tally.left_out.by_rule.most_common())
     if spec.first is not None:
         estimate.first = _first_look(drawn.items)
     return estimate, sorted(chosen.items, key=lambda info: info.key)
@@ -146,7 +149,7 @@ def _write_plan(store: Store, spec: JobSpec, photos: list[ObjectInfo]) -> None:
     keys, unit = JobKeys(spec.job_id), shard_name(0)
     manifest = ShardManifest(
         unit=unit,
-        photos=tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in photos),
+        photos=tuple(map(in_manifest, photos)),
     )
     total = sum(photo.size for photo in photos)
     plan = PlanRecord(

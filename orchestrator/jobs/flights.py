@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from headcount.broker.client import RELEASED
+from headcount.broker.client import REFUSED, RELEASED
+from headcount.contract.stored.workers import SlowPhoto
+from orchestrator.jobs.refusals import Refusals
 
 MARKER_CHECK_SECONDS = 20.0
 """A unit's done marker is looked for this often without a heartbeat that tells of it."""
@@ -50,7 +52,7 @@ class Flight:
 
     @property
     def state(self) -> str:
-        """State in the last heartbeat: working, done, failed or released; empty before any."""
+        """State in the last heartbeat, such as working, done or refused; empty before any."""
         return str((self.heartbeat or {}).get("state", ""))
 
     @property
@@ -58,12 +60,18 @@ class Flight:
         """Whether the worker handed the unit back unfinished, on purpose."""
         return self.state == RELEASED
 
+    @property
+    def refused(self) -> bool:
+        """Whether a worker cannot do the unit, and another may."""
+        return self.state == REFUSED
+
 
 class Flights:
     """The units of one job in flight, and how many units were lost and sent again."""
 
     def __init__(self) -> None:
         self.resent = self.lost_in_hand = 0
+        self.refusals = Refusals()
         self._flights: dict[str, Flight] = {}
 
     def __len__(self) -> int:
@@ -79,6 +87,15 @@ class Flights:
     def photos(self) -> int:
         """Photos that workers have done of the units in flight."""
         return sum(flight.photos for flight in self._flights.values())
+
+    @property
+    def slow(self) -> SlowPhoto | None:
+        """The photo that workers tell they have in hand for long; of several, the longest."""
+        told = (
+            flight.heartbeat.get("slow") for flight in self._flights.values() if flight.heartbeat
+        )
+        slow = [SlowPhoto.model_validate(photo) for photo in told if photo]
+        return max(slow, key=lambda photo: photo.seconds, default=None)
 
     def worker_seconds(self, moment: float) -> float:
         """Seconds that workers have had units in hand that are in flight."""

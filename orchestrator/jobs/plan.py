@@ -5,15 +5,20 @@ Everything streams: the listing and the archive's photos, both in key order, are
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from urllib.parse import unquote
 
 import pyarrow as pa
 
 from headcount.collections import counts_as_photo, open_collection
+from headcount.collections.indexed import said_taken
+from headcount.collections.leftovers import left_out_line
 from headcount.collections.photos import collection_id
-from headcount.collections.places import is_container
+from headcount.collections.places import Kind, kind_of
+from headcount.collections.selection import LeftOut, Selection
 from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
 from headcount.contract.reading import FIRST
 from headcount.contract.record import find_record
@@ -54,14 +59,20 @@ def retried(
     outcomes: Collection[Outcome],
     tally: Tally,
     settled: Settled = ignore,
+    taken: Callable[[str], str] = lambda _: "",
 ) -> Iterator[tuple[State, ObjectInfo]]:
-    """Yield each photo of the archive: changed if it has one of ``outcomes``, else known."""
+    """Yield each photo of the archive: changed if it has one of ``outcomes``, else known.
+
+    ``taken`` gives what a list says of when the photo of a key was taken.
+    """
     for have in known:
         tally.bytes += have.info.size
         again = have.outcome in outcomes
         if not again:
             settled(have)
-        yield (State.CHANGED if again else State.KNOWN), have.info
+            yield State.KNOWN, have.info
+        else:
+            yield State.CHANGED, replace(have.info, taken=taken(have.info.key))
 
 
 def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
@@ -84,8 +95,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.states = dict.fromkeys(State, 0)
-        self.others = 0
-        self.containers = 0
+        self.left_out = LeftOut()
         self.bytes = 0
         self.reread = 0
         self.planned = 0
@@ -124,7 +134,7 @@ def plan_job(
             "`headcount resume` goes on with a job that did not end"
         )
     if not plan.photos:
-        raise FatalError(_nothing_found(spec.photos, plan.other_objects, tally.containers))
+        raise FatalError(_nothing_found(spec.photos, tally.left_out))
     if spec.expected is not None:
         check_roster(
             spec.expected,
@@ -147,10 +157,15 @@ def _write_shards(
     """Write the manifest of each shard."""
     for shard in shards:
         unit = shard_name(tally.shards)
-        photos = tuple(ManifestPhoto(key=p.key, etag=p.etag, size=p.size) for p in shard)
+        photos = tuple(map(in_manifest, shard))
         manifest = ShardManifest(unit=unit, photos=photos, reread=reread)
         store.put(keys.shard(unit), manifest.to_bytes())
         tally.shards += 1
+
+
+def in_manifest(info: ObjectInfo) -> ManifestPhoto:
+    """A photo as a shard's manifest has it."""
+    return ManifestPhoto(key=info.key, etag=info.etag, size=info.size, taken=info.taken)
 
 
 def _keys(states: Iterable[tuple[State, ObjectInfo]]) -> Iterator[pa.Array]:
@@ -171,37 +186,43 @@ def states_of(
 ) -> Iterator[tuple[State, ObjectInfo]]:
     """Yield each photo of the job's collection with its state; count other objects in ``tally``."""
     known = _known(store, spec, s3, pack_id or pack_id_of(store, spec))
-    if spec.retries:
-        return retried(known, spec.retries, tally, settled)
     collection = open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives)
+    if spec.retries:
+        return retried(known, spec.retries, tally, settled, partial(said_taken, collection))
     return compare(_photos_of(collection, spec, tally), known, spec.profile, settled)
 
 
-def _nothing_found(uri: str, others: int, containers: int) -> str:
+def _nothing_found(uri: str, found: LeftOut) -> str:
     hint = "check the path"
-    if containers:
+    if found.containers:
         hint = (
-            f"it holds {containers:,} tar or ZIP files; to take the photos in them, say --archives"
+            f"it holds {found.containers:,} tar or ZIP files; to take the photos in them, say "
+            "--archives"
         )
-    elif others:
+    elif found.by_rule:
+        hint = f"{left_out_line(found.by_rule)}; --include lets them in"
+    elif found.others:
         hint = (
-            f"it holds {others:,} other objects; if these are images without the usual suffix, "
-            "say --all-objects"
+            f"it holds {found.others:,} other objects; if these are images without the usual "
+            "suffix, say --all-objects"
         )
     return f"no photos found in {uri}: {hint}"
 
 
 def _photos_of(collection: Reader, spec: JobSpec, tally: Tally) -> Iterator[ObjectInfo]:
-    own = tuple(key for uri in (spec.out, spec.archive) if (key := _key_below(collection.uri, uri)))
-    for info in collection.list():
-        if own and info.key.startswith(own):
-            continue  # archive and results below the collection are no part of it
-        if not counts_as_photo(
-            info.key, spec.photos or "", archives=spec.archives, all_objects=spec.all_objects
-        ):
-            tally.others += 1
-            tally.containers += is_container(info.key)
-            continue
+    uri = spec.photos or ""
+    own = (_key_below(collection.uri, place) for place in (spec.out, spec.archive))
+    selection = Selection(
+        collection,
+        counts=lambda key: counts_as_photo(
+            key, uri, archives=spec.archives, all_objects=spec.all_objects
+        ),
+        include=spec.include,
+        exclude=spec.exclude,
+        never=tuple(filter(None, own)),
+        listed=kind_of(uri) is Kind.MANIFEST,
+    )
+    for info in selection.photos(tally.left_out):
         tally.bytes += info.size
         yield info
 
@@ -295,7 +316,9 @@ def _record(tally: Tally, old: Rereading, after: str) -> PlanRecord:
     return PlanRecord(
         photos=states[State.NEW] + states[State.CHANGED] + states[State.KNOWN],
         bytes=tally.bytes,
-        other_objects=tally.others,
+        other_objects=tally.left_out.others,
+        other_suffixes=dict(tally.left_out.suffixes.most_common()),
+        left_out=dict(tally.left_out.by_rule.most_common()),
         new=states[State.NEW],
         changed=states[State.CHANGED],
         known=states[State.KNOWN],

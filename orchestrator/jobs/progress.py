@@ -139,6 +139,8 @@ class Progress:
             worker_seconds=self.totals.seconds,
             photos_per_second=rate,
             seconds_left=(total - photos) / rate if rate and total else None,
+            slow=self._flights.slow,
+            refusals=self._flights.refusals.standing,
         )
 
 

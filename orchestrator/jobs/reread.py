@@ -86,7 +86,7 @@ class Rereading:
         gain, info = self._gain(known), known.info
         self.classes[gain] += 1
         if self.classes[gain] <= self._limit:
-            row = json.dumps([info.key, info.etag, info.size])
+            row = json.dumps([info.key, info.etag, info.size, info.taken])
             self._file(gain).write(row.encode() + b"\n")
 
     def chosen(self) -> Iterator[ObjectInfo]:

@@ -85,6 +85,7 @@ def spec_of(
             "limits": Limits(
                 max_bytes=settings.max_bytes,
                 max_pixels=settings.max_pixels,
+                max_faces=settings.max_faces,
                 shard_photos=settings.shard_photos,
                 shard_bytes=settings.shard_bytes,
             ),
@@ -146,7 +147,7 @@ def _check_people(spec: JobSpec, s3: S3Settings) -> None:
         return
     people = open_store(spec.people, s3)
     people.check()
-    if not list(islice(references_in(people.list()), 1)):
+    if not list(islice(references_in(people), 1)):
         raise FatalError(
             f"no people found in {people.uri}: expected one folder per person with photos in it, "
             "or photos named after the person (NAME.jpg)"

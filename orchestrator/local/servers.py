@@ -108,6 +108,7 @@ class WorkerPool:
             **os.environ,
             **environment,
             "HEADCOUNT_BROKER_URL": broker_url,
+            "HEADCOUNT_REFUSAL_SECONDS": "0",  # one run, one cause: nothing is gained by waiting
         }
         self._rapid = 0
         self.deaths = 0

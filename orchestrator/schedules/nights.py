@@ -6,7 +6,7 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import FinishedRecord, ScheduleRecord
 from headcount.storage import Store
-from headcount.telemetry.metrics import Night
+from headcount.telemetry.collectors import Night
 from orchestrator.schedules.schedule import cron_of, latest_run, schedules
 
 

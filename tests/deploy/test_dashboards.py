@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from headcount.broker.client import QueueState
+from headcount.broker.presence import WorkerState
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
-from headcount.telemetry.metrics import BeatMetrics, Board, CardMemory, Night, WorkerMetrics
+from headcount.telemetry.collectors import BeatMetrics, CardMemory, Night
+from headcount.telemetry.metrics import Board, WorkerMetrics
 
 yaml = pytest.importorskip("yaml")
 
@@ -43,7 +45,7 @@ def exposed() -> str:
         stages={"decode": 1.0},
     )
     worker.done("embed", marker)
-    board = Board(lambda: {"embed": QueueState(1, 1, 1.0)}, lambda: 1)
+    board = Board(lambda: {"embed": QueueState(1, 1, 1.0)}, lambda: [WorkerState("w")])
     board.progress(
         ProgressRecord(
             job_id="j1",
@@ -80,7 +82,7 @@ def test_every_label_of_dashboard_and_alerts_exists(exposed: str) -> None:
 def test_no_metric_has_a_label_whose_values_grow_with_the_photos(exposed: str) -> None:
     labels = set(re.findall(r'[{,]([a-z_]+)="', exposed))
     few = {"outcome", "stage", "unit", "end", "le", "queue", "state", "gpu", "schedule"}
-    assert labels == few | {"job_id"}
+    assert labels == few | {"cause", "kind", "job_id"}
 
 
 def test_the_dashboard_is_what_its_list_of_panels_makes() -> None:

@@ -1,6 +1,7 @@
 """Bad input: each a clear message that says what to do, no traceback, and the right exit code."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -155,6 +156,8 @@ def test_photos_that_cannot_be_read_are_outcomes_and_exit_code_3(
     whole = (samples / "photos" / "address.jpg").read_bytes()
     (photos / "whole.jpg").write_bytes(whole)
     (photos / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / "no-end.jpg").write_bytes(whole[:-2])
+    (photos / "nearly.jpg").write_bytes(whole[: len(whole) * 97 // 100])
     (photos / "empty.jpg").write_bytes(b"")
     (photos / "text.png").write_text("no image")
     (photos / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
@@ -163,6 +166,9 @@ def test_photos_that_cannot_be_read_are_outcomes_and_exit_code_3(
     rows = {r["photo"]: (r["outcome"], r["reason"]) for r in table(tmp_path / "out", "photos")}
     assert rows["whole.jpg"] == ("faces", None)
     assert rows["half.jpg"] == ("unreadable", "truncated file")
+    assert rows["no-end.jpg"] == ("faces", None)
+    assert rows["nearly.jpg"][0] == "faces"
+    assert re.fullmatch(r"the last \d+ rows are missing", rows["nearly.jpg"][1])
     assert rows["empty.jpg"] == ("unreadable", "empty file")
     assert rows["text.png"][0] == "unreadable"
     assert rows["gone.jpg"][0] == "missing"
@@ -174,6 +180,15 @@ def test_limits_are_kept_before_a_photo_is_read(samples: Path, tmp_path: Path) -
     rows = {r["photo"]: r["outcome"] for r in table(tmp_path / "out", "photos")}
     assert rows["blue-room.jpg"] == "too_large"
     assert rows["address.jpg"] == "faces"
+
+
+def test_most_faces_of_a_photo_are_kept_by_a_setting(samples: Path, tmp_path: Path) -> None:
+    ended = run(samples / "photos", tmp_path / "out", HEADCOUNT_MAX_FACES="2")
+    assert ended.returncode == 0, ended.stderr
+    rows = table(tmp_path / "out", "photos")
+    assert max(row["faces"] for row in rows) == 2
+    reasons = {row["photo"]: row["reason"] for row in rows if row["reason"]}
+    assert reasons["table.jpg"] == "only the best 2 of 6 faces were kept"
 
 
 def test_status_of_a_job_that_is_not_there(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def everything(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         yield str(path), path.read_bytes()
         if path.suffix == ".parquet":
-            yield str(path), json.dumps(pq.read_table(path).to_pylist()).encode()
+            yield str(path), json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
 
 
 def found_in(folder: Path, needles: list[bytes]) -> set[str]:

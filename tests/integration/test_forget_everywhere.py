@@ -17,13 +17,16 @@ import pytest
 
 from headcount.contract import inventory, results
 from headcount.contract.inventory import Place, place_of
-from headcount.contract.layout import JobKeys, ScheduleKeys
+from headcount.contract.layout import PACKS, JobKeys, PackKeys, ScheduleKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import FailedMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.decisions import FaceMark, decide
+from headcount.regions.carried import carried_json
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
+from headcount.tables.filters import quoted
+from headcount.tables.table import Table
 from orchestrator.people.forget.run import forget
 from tests.running import headcount, table
 
@@ -81,6 +84,9 @@ def plant(out: Path, store: Store) -> None:
     file = io.BytesIO()
     np.savez_compressed(file, descriptor=np.frombuffer(vector, np.float16))
     store.put(keys.matches(0), file.getvalue())
+    for keys_of_pack in map(PackKeys, store.folders(PACKS)):
+        photos = Table(store.uri, keys_of_pack.photos, S3Settings())
+        photos.update({"carried": quoted(carried_json({}, [NAME, "beach"]) or "")}, "true")
     told = json.loads((out / results.SUMMARY).read_text())
     pair = {"person_ids": ["b", person_id(NAME)], "names": ["B", NAME], "similarity": 0.6}
     told[results.LOOK_ALIKES] = [pair]
@@ -132,7 +138,7 @@ def contents(key: str, data: bytes) -> Iterator[bytes]:
     """The bytes of an object, and what is packed in there."""
     yield data
     if key.endswith(".parquet"):
-        yield json.dumps(pq.read_table(pa.BufferReader(data)).to_pylist()).encode()
+        yield json.dumps(pq.read_table(pa.BufferReader(data)).to_pylist(), default=str).encode()
     elif key.endswith(".npz"):
         for array in np.load(io.BytesIO(data)).values():
             yield array.tobytes()
@@ -200,6 +206,7 @@ def test_nothing_of_a_forgotten_person_is_left_in_any_place_of_the_list(
     assert receipt.unreached == ()
     assert found_in(out, needles) == {}
     assert pictures_of(out, photos) == {}
+    assert {row["carried"] for row in rows_of(out, "photos")} == {carried_json({}, ["beach"])}
     made |= {where for where, _, _ in all_objects(out)}
     assert set(every) - made == {("archive", pattern) for pattern in NOT_HERE}
 

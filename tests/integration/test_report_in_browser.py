@@ -135,6 +135,49 @@ def test_a_link_to_a_photo_that_the_filter_hides_shows_it(
     assert follow(page, f".drawn a[href='{hidden}']") == "there"
 
 
+ORDERED = """
+(() => {
+  const order = document.querySelector("#filter [name=order]");
+  order.value = "%s";
+  order.dispatchEvent(new Event("change", { bubbles: true }));
+  return [...document.querySelectorAll(".photo")].map(p => [p.id, p.dataset.taken ?? ""]);
+})()
+"""
+BETWEEN = """
+(() => {
+  const [from, to] = document.querySelectorAll("#filter input[type=date]");
+  [from.value, to.value] = ["%s", "%s"];
+  to.dispatchEvent(new Event("change", { bubbles: true }));
+  return [...document.querySelectorAll(".photo:not([hidden])")].map(p => p.dataset.taken ?? "");
+})()
+"""
+
+
+def test_photos_are_ordered_by_the_date_they_were_taken(page: Page, files: dict[str, Path]) -> None:
+    page.open(files["small"])
+    by_name = [f"photo-{n}" for n in range(1, 41)]
+    for order, backwards in (("oldest", False), ("newest", True)):
+        times = [taken for _, taken in page.run(ORDERED % order)]
+        dated = [taken for taken in times if taken]
+        assert dated == sorted(dated, reverse=backwards)
+        assert times == dated + [""] * (len(times) - len(dated))
+        assert 0 < len(dated) < len(times) == 40
+    assert [card for card, _ in page.run(ORDERED % "")] == by_name
+
+
+def test_photos_are_filtered_by_the_date_they_were_taken(
+    page: Page, files: dict[str, Path]
+) -> None:
+    page.open(files["small"])
+    every = page.run(BETWEEN % ("", ""))
+    some = sorted(taken for taken in every if "2019-02-01" <= taken[:10] <= "2019-04-30")
+    assert sorted(page.run(BETWEEN % ("2019-02-01", "2019-04-30"))) == some
+    assert 0 < len(some) < len(every) == 40
+    said = page.run("document.getElementById('filter-said').textContent")
+    assert said == f"{len(some)} of 40 photos"
+    assert all(page.run(BETWEEN % ("2019-02-01", "")))
+
+
 @pytest.mark.parametrize(("roll", "statuses"), [("missing", MISSING), ("untold", UNTOLD)])
 def test_every_name_is_reached_by_keyboard_alone(
     page: Page, files: dict[str, Path], report: Report, roll: str, statuses: tuple[str, ...]

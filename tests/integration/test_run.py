@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -46,6 +47,18 @@ def test_every_photo_has_one_row_and_one_outcome(samples: Path, done: Path) -> N
     )
     assert {row["outcome"] for row in rows} <= {"faces", "no_face"}
     assert summary(done)["photos"] == len(rows)
+
+
+def test_photos_tell_when_they_were_taken_in_the_table_and_in_the_report(done: Path) -> None:
+    rows = {row["photo"]: row for row in table(done, "photos") if row["taken"]}
+    told = {photo: (row["taken_source"], row["taken_offset"]) for photo, row in rows.items()}
+    assert told == {
+        "address.jpg": ("xmp", -300),
+        "blue-room.jpg": ("exif", None),
+        "vice-president.jpg": ("exif", None),
+    }
+    assert rows["blue-room.jpg"]["taken"] == datetime(2010, 5, 10, 10, 4, 1, 750_000)
+    assert 'data-taken="2009-09-09T12:18:46"' in (done / "report/index.html").read_text()
 
 
 def test_the_tables_are_those_of_the_contract(done: Path) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from headcount.settings import ProfileName
+from headcount.settings import MAX_FACES, ProfileName
 from workers.faces.detection import PROFILES, Profile, quarters_to_faces, search, search_image
 from workers.faces.merging import Found
 from workers.faces.quality import MINIMUM_HEIGHT, certainty, quality_of, quality_parts, usable
@@ -39,7 +39,8 @@ class Analysis:
     ``embeddings`` N x D of unit length; ``seconds`` by stage; ``numbers`` the faces' numbers
     in their ids, where some were left out; ``parts`` of the quality by name, N each in 0..1, and
     the share of each crop ``outside`` the photo; ``stored`` are width and height of the file,
-    before ``orientation`` was applied; ``note`` says what the file lacks, None of a whole one.
+    before ``orientation`` was applied; ``note`` says what the file or the
+    faces lack, None where nothing is missing.
     """
 
     width: int
@@ -98,6 +99,7 @@ def analyse(
     pack: ModelPack,
     *,
     max_pixels: int,
+    max_faces: int = MAX_FACES,
     profile: ProfileName = "balanced",
     rescue_tight: bool = False,
 ) -> Analysis:
@@ -105,6 +107,7 @@ def analyse(
 
     With ``rescue_tight`` a photo without a face is tried again with a border around it: a
     detector needs to see where a face ends, and crops made for enrolment often don't show it.
+    Of more than ``max_faces`` the best are kept, and the note says so.
     Raises PhotoError where the photo is at fault, and TransientError.
     """
     stages = _Stages()
@@ -113,6 +116,7 @@ def analyse(
         found = search(picture, pack.detector, PROFILES[profile])
         if rescue_tight and not len(found):
             found = _search_tight(picture, pack.detector, PROFILES[profile])
+    every, found = len(found), found.best(max_faces)
     with stages("align"):
         decoded = _decoded_for(picture, found)
         landmarks = rescaled(found.faces.landmarks, decoded.scale)
@@ -124,7 +128,14 @@ def analyse(
     sure = certainty(features, pack.record.feature_lengths)
     faces = found.faces
     parts = quality_parts(faces.boxes, faces.landmarks, faces.scores, crops, sure)
-    return _analysis(decoded, found, parts, unit_length(features), stages)
+    whole = _analysis(decoded, found, parts, unit_length(features), stages)
+    return whole if every == len(found) else replace(whole, note=_capped(whole, every))
+
+
+def _capped(kept: Analysis, every: int) -> str:
+    """The note of a photo of more faces than were kept."""
+    said = f"only the best {len(kept)} of {every} faces were kept"
+    return said if kept.note is None else f"{kept.note}; {said}"
 
 
 def _decoded_for(picture: Picture, found: Found) -> Decoded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,9 @@ AGREE = 0.4
 """Overlap from which detections of two passes are one face."""
 SAME_PLACE = 0.6
 """Overlap from which they agree on its place, so that landmarks of both count."""
+PAIRS = 1 << 22
+"""Most pairs of faces and detections compared at once, at 50 bytes each: crowds of up to some
+1,000 faces in one piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class Found:
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    def best(self, count: int) -> Found:
+        """The best faces, ``count`` at most."""
+        if len(self) <= count:
+            return self
+        return Found(self.faces.where(np.arange(count)), self.passes[:count])
 
     def moved(self, move: Callable[[Detections], Detections]) -> Found:
         """The same faces at other places."""
@@ -59,17 +68,65 @@ def merge(passes: Sequence[Pass], detector: Detector) -> Found:
     faces = valid_detections([seen.faces for seen in passes])
     if not len(faces.faces):
         return Found(Detections.none())
-    boxes, scores = faces.faces.boxes, faces.faces.scores
-    kept = suppress(boxes, scores, OVERLAP)
+    scales = np.array([seen.scale for seen in passes], np.float32)[faces.part]
+    seen = _Seen(faces.faces, faces.part, faces.faces.boxes[:, 3] * scales)
+    kept = suppress(faces.faces.boxes, faces.faces.scores, OVERLAP)
+    stay, marks = np.zeros(len(kept), bool), np.zeros((len(kept), 5, 2), np.float32)
+    for rows, near in _blocks(faces.faces.boxes, kept):
+        stay[rows], marks[rows] = _judged(
+            seen.where(near), np.searchsorted(near, kept[rows]), detector
+        )
+    kept = kept[stay]
+    found = replace(faces.faces.where(kept), landmarks=marks[stay])
+    return Found(found, tuple(passes[number].name for number in faces.part[kept]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """N detections of all passes, their passes' numbers, and heights in pixels of their passes."""
+
+    faces: Detections
+    part: NDArray[np.intp]
+    heights: Floats
+
+    def where(self, rows: NDArray[np.intp]) -> _Seen:
+        """Select detections by row."""
+        return _Seen(self.faces.where(rows), self.part[rows], self.heights[rows])
+
+
+def _blocks(
+    boxes: Floats, kept: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Cut the ``kept`` of N boxes into blocks: rows of ``kept``, and all boxes that may touch them.
+
+    Few are one block. Many are cut into bands from the top down, so that a block's boxes have few
+    that touch them, and pairs grow with the faces and not with their square.
+    """
+    if len(kept) * len(boxes) <= PAIRS:
+        yield np.arange(len(kept)), np.arange(len(boxes))
+        return
+    tops, bottoms = boxes[:, 1], boxes[:, 1] + boxes[:, 3]
+    order = np.argsort(tops[kept], kind="stable")
+    size = max(1, PAIRS // len(boxes))
+    for start in range(0, len(kept), size):
+        rows = order[start : start + size]
+        top, bottom = tops[kept[rows]].min(), bottoms[kept[rows]].max()
+        yield rows, np.flatnonzero((tops <= bottom) & (bottoms >= top))
+
+
+def _judged(
+    seen: _Seen, kept: NDArray[np.intp], detector: Detector
+) -> tuple[NDArray[np.bool_], Floats]:
+    """Whether each kept face stays, and its landmarks; of one that does not, zeros."""
+    boxes, scores = seen.faces.boxes, seen.faces.scores
     shared = overlaps(boxes[kept], boxes)
-    agreed = _passes_that_agree(shared >= AGREE, faces.part) > 1
+    agreed = _passes_that_agree(shared >= AGREE, seen.part) > 1
     enough = np.where(agreed, detector.scores.agreed, detector.scores.alone)
     stay = scores[kept] >= enough
-    kept, same = kept[stay], shared[stay] >= SAME_PLACE
-    scales = np.array([seen.scale for seen in passes], np.float32)[faces.part]
-    marks = _landmarks(faces.faces, boxes[:, 3] * scales, kept, same, detector)
-    found = replace(faces.faces.where(kept), landmarks=marks)
-    return Found(found, tuple(passes[number].name for number in faces.part[kept]))
+    marks = np.zeros((len(kept), 5, 2), np.float32)
+    same = shared[stay] >= SAME_PLACE
+    marks[stay] = _landmarks(seen.faces, seen.heights, kept[stay], same, detector)
+    return stay, marks
 
 
 def _passes_that_agree(same: NDArray[np.bool_], part: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -48,8 +48,10 @@ def crop_faces(image: Image, landmarks: Floats) -> Image:
     crop's size is halved first, by area averaging, as often as needed: sampling it directly
     would alias, and a photo decoded at a smaller scale would give another embedding.
     """
-    crops = [_crop(image, similarity_transform(points)) for points in landmarks]
-    return np.stack(crops) if crops else np.zeros((0, SIZE, SIZE, 3), np.uint8)
+    crops = np.empty((len(landmarks), SIZE, SIZE, 3), np.uint8)
+    for crop, points in zip(crops, landmarks, strict=True):
+        crop[:] = _crop(image, similarity_transform(points))
+    return crops
 
 
 def shares_outside(landmarks: Floats, width: int, height: int) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from workers.images.turns import turned_further
+from workers.images.unread import VIDEO_BRANDS
 
 MAX_STEPS = 200_000
 """Most numbers read of one file. A phone's file of 200 tiles has about 4,000, and libheif takes
@@ -58,7 +59,7 @@ class Boxes:
 
 def read_boxes(data: bytes) -> Boxes | None:
     """Read what the boxes say of the primary item; None of other files and unreadable boxes."""
-    if data[4:8] != b"ftyp" or data[8:12] in _SEQUENCES:
+    if data[4:8] != b"ftyp" or data[8:12] in _SEQUENCES or data[8:12].startswith(VIDEO_BRANDS):
         return None
     try:
         return _read(data)

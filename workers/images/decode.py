@@ -22,18 +22,22 @@ import numpy as np
 from cv2.typing import MatLike
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
 from workers.images.boxes import read_boxes
+from workers.images.cut_jpeg import find_ending
 from workers.images.heif import check_tiles_decoded, check_whole
 from workers.images.jpeg import decode_jpeg
-from workers.images.limits import check_headers, check_size, check_tiles
+from workers.images.lean import read_or_read_lean
+from workers.images.limits import check_headers, check_size
 from workers.images.orientation import left_orientation, settle_orientation
 from workers.images.pixels import to_rgb
 from workers.images.raw import find_preview
+from workers.images.tiff import check_page, pixels_of
+from workers.images.tiff_page import Page, main_page
 from workers.images.turns import quarters_between, rotated, turned_further
+from workers.images.unread import rare_kind, unread
 from workers.models.base import Image
 
 FORMATS = (
@@ -45,7 +49,6 @@ FORMATS = (
 _SCALABLE = ("JPEG", "MPO")
 """Formats that decode smaller; MPO is what Pillow calls a phone's JPEG with a second picture."""
 
-_TILE_SIDES = (0x0142, 0x0143)
 _UPRIGHT: dict[int, Callable[[Image], MatLike]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
     3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
@@ -176,35 +179,49 @@ def decode(data: bytes, *, max_pixels: int, min_long_side: int, whole_up_to: int
     """
     if not data:
         raise PhotoError(Outcome.UNREADABLE, "empty file")
+    page, shown = None, data
     try:
         preview = find_preview(data)
         shown = preview.data if preview else data
+        page = main_page(shown)
+        if page is not None:
+            check_page(page, max_pixels)
+            if not page.for_pillow:
+                return _of_page(page)
+            shown = page.alone()
         check_headers(shown, max_pixels)
         boxes = read_boxes(shown)
         check_whole(boxes)
+        inner = preview or page
         settle = partial(
-            settle_orientation, boxes=boxes, otherwise=preview.orientation if preview else None
+            settle_orientation, boxes=boxes, otherwise=inner.orientation if inner else None
         )
-        with Pillow.open(io.BytesIO(shown), formats=FORMATS) as picture:
-            small = picture.width * picture.height <= whole_up_to
-            found = _decoded(picture, shown, max_pixels, 0 if small else min_long_side, settle)
+
+        def read(file: bytes) -> Decoded:
+            with Pillow.open(io.BytesIO(file), formats=FORMATS) as picture:
+                small = picture.width * picture.height <= whole_up_to
+                return _decoded(picture, file, max_pixels, 0 if small else min_long_side, settle)
+
+        found = read_or_read_lean(shown, read)
         check_tiles_decoded(shown, boxes, found.image, found.orientation)
     except UnidentifiedImageError as error:
-        raise PhotoError(Outcome.UNREADABLE, "not an image that headcount reads") from error
+        raise unread(shown, page) from error
     except PhotoError:
         raise
     except MemoryError as error:
         raise PhotoError(Outcome.CRASHED, "too little memory to decode it") from error
     except Exception as error:  # struct.error, zlib.error, ...: decoders have no common error
-        raise PhotoError(Outcome.UNREADABLE, _reason(error)) from error
+        raise _fault(error, shown, page) from error
     return found
 
 
-def _reason(error: BaseException) -> str:
+def _fault(error: BaseException, data: bytes, page: Page | None) -> PhotoError:
     text = str(error).strip().split("\n")[0]
     if any(word in text.lower() for word in ("truncated", "premature", "end of file")):
-        return "truncated file"
-    return f"damaged: {text or type(error).__name__}"[:120]
+        return PhotoError(Outcome.UNREADABLE, "truncated file")
+    if rare_kind(data) if page is None else not page.known:
+        return unread(data, page)
+    return PhotoError(Outcome.UNREADABLE, f"damaged: {text or type(error).__name__}"[:120])
 
 
 def _decoded(
@@ -216,27 +233,39 @@ def _decoded(
 ) -> Decoded:
     width, height = picture.size
     check_size(width, height, max_pixels)
-    if isinstance(picture, TiffImageFile):
-        check_tiles(*(picture.tag_v2.get(tag) for tag in _TILE_SIDES))
-    with _memory_for(picture):
+    with _memory_for(width, height):
         return _upright(picture, data, min_long_side, settle(picture))
 
 
-def _memory_for(picture: Pillow.Image) -> AbstractContextManager[object]:
-    return _one_large if picture.width * picture.height > LARGE_PIXELS else nullcontext()
+def _of_page(page: Page) -> Decoded:
+    with _memory_for(page.width, page.height):
+        pixels = pixels_of(page)
+    turn = page.orientation
+    return _turned(pixels, (page.width, page.height), (turn, turn), "TIFF")
+
+
+def _memory_for(width: int, height: int) -> AbstractContextManager[object]:
+    return _one_large if width * height > LARGE_PIXELS else nullcontext()
 
 
 def _upright(picture: Pillow.Image, data: bytes, min_long_side: int, orientation: int) -> Decoded:
     width, height = picture.size
     kind = picture.format or "?"
+    note = None
     if kind in _SCALABLE:
-        pixels = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
+        pixels, note = _jpeg_pixels(picture, data, _factor(max(width, height), min_long_side))
     else:
         picture.load()
         width, height = picture.size  # a damaged HEIC may hold other pixels than its header said
         pixels = to_rgb(picture)
     left = left_orientation(picture)
     picture.close()  # its pixels are not needed any more
+    return replace(_turned(pixels, (width, height), (left, orientation), kind), note=note)
+
+
+def _turned(pixels: Image, size: tuple[int, int], turns: tuple[int, int], kind: str) -> Decoded:
+    """Turn pixels as the first of ``turns`` says; the second is the whole turn of the file."""
+    (width, height), (left, orientation) = size, turns
     scale = max(pixels.shape[:2]) / max(width, height)
     if left in _UPRIGHT:
         pixels = np.asarray(_UPRIGHT[left](pixels), np.uint8)
@@ -250,12 +279,25 @@ def _upright(picture: Pillow.Image, data: bytes, min_long_side: int, orientation
     )
 
 
-def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> Image:
-    """Decode a JPEG's stored pixels at 1 / ``factor``, by Pillow unless it is undamaged and RGB."""
-    if picture.mode in ("RGB", "L"):
-        pixels = decode_jpeg(data, picture.width, picture.height, factor)
+def _jpeg_pixels(picture: Pillow.Image, data: bytes, factor: int) -> tuple[Image, str | None]:
+    """Decode a JPEG's stored pixels at 1 / ``factor``, by Pillow unless it is undamaged and RGB.
+
+    Also tells what the file lacks. Raises PhotoError where that is too much.
+    """
+    colours, height = ("RGB" if picture.mode in ("RGB", "L") else "CMYK"), picture.height
+    if colours == "RGB":
+        pixels = decode_jpeg(data, picture.width, height, factor)
         if pixels is not None:
-            return pixels
+            return pixels, None
+    else:
+        with suppress(OSError):
+            return _pillows_pixels(picture, factor), None
+    ending = find_ending(data, colours)
+    with Pillow.open(io.BytesIO(ending.data), formats=_SCALABLE) as mended:
+        return ending.painted(_pillows_pixels(mended, factor), height), ending.note
+
+
+def _pillows_pixels(picture: Pillow.Image, factor: int) -> Image:
     if factor > 1:
         picture.draft(None, (max(1, picture.width // factor), max(1, picture.height // factor)))
     picture.load()

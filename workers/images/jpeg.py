@@ -62,3 +62,19 @@ def decode_jpeg(data: bytes, width: int, height: int, factor: int) -> Image | No
     except (ValueError, RuntimeError, MemoryError):
         return None
     return np.asarray(image, np.uint8) if image.shape == (*wanted, 3) else None
+
+
+def decode_leniently(data: bytes, height: int, factor: int, colours: str) -> Image | None:
+    """Decode a damaged JPEG of ``height`` rows at 1 / ``factor``; None where nothing can be.
+
+    ``colours`` are RGB, or CMYK for a file of four channels.
+    """
+    try:
+        return np.asarray(
+            simplejpeg.decode_jpeg(
+                data, colours, min_height=-(-height // factor), min_factor=factor, strict=False
+            ),
+            np.uint8,
+        )
+    except (ValueError, RuntimeError):
+        return None

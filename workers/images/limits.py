@@ -15,6 +15,9 @@ whole picture, however few bytes it has."""
 MAX_TILE_PIXELS = 1 << 24
 """Most pixels of one tile of a TIFF. Tiles have 256 to 1024 pixels a side; a tile is unpacked in
 whole, even where it reaches far beyond its picture."""
+MAX_CHUNKS = 250_000
+"""Most chunks of one PNG. Encoders write some kilobytes into each; of empty ones, a file of the
+largest size would have millions, each read in Python."""
 
 _SEQUENTIAL_FRAMES = frozenset((0xC0, 0xC1, 0xC9))
 
@@ -26,6 +29,8 @@ def check_headers(data: bytes, max_pixels: int) -> None:
         check_size(*canvas, max_pixels)
     if _has_many_scans(data) and data.count(b"\xff\xda") > MAX_SCANS:
         raise PhotoError(Outcome.UNREADABLE, f"a JPEG of more than {MAX_SCANS} scans")
+    if _has_many_chunks(data):
+        raise PhotoError(Outcome.UNREADABLE, f"a PNG of more than {MAX_CHUNKS:,} chunks")
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -72,3 +77,15 @@ def _has_many_scans(data: bytes) -> bool:
             return data[at + 4] < components or not components
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
     return True
+
+
+def _has_many_chunks(data: bytes) -> bool:
+    """Whether a PNG has more chunks than MAX_CHUNKS, by their lengths (PNG, 5.3)."""
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return False
+    at = 8
+    for _ in range(MAX_CHUNKS):
+        if at + 12 > len(data):
+            return False
+        at += 12 + int.from_bytes(data[at : at + 4])
+    return at < len(data)

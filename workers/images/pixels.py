@@ -30,11 +30,16 @@ def _conversion_of(picture: Pillow.Image) -> Callable[[Pillow.Image], Pillow.Ima
     if picture.mode.startswith("I;16"):
         return _high_bytes
     if picture.mode.startswith(("I", "F")):
-        low, high = _extremes(picture)
-        return lambda band: Pillow.fromarray(_scaled(_values(band), low, high)).convert("RGB")
-    if picture.has_transparency_data:
+        low, high = depth_of(*_extremes(picture))
+        return lambda band: Pillow.fromarray(scaled(_values(band), low, high)).convert("RGB")
+    if picture.has_transparency_data and not _is_unused(picture):
         return _on_white
     return lambda band: band if band.mode == "RGB" else band.convert("RGB")
+
+
+def _is_unused(picture: Pillow.Image) -> bool:
+    """Whether a BMP's fourth channel is empty: most writers mean no transparency by it."""
+    return picture.format in ("BMP", "DIB") and picture.getextrema()[-1] == (0, 0)
 
 
 def _bands(picture: Pillow.Image) -> Iterator[tuple[int, Pillow.Image]]:
@@ -54,21 +59,33 @@ def _on_white(band: Pillow.Image) -> Pillow.Image:
 
 
 def _values(band: Pillow.Image) -> NDArray[np.float64]:
-    return np.nan_to_num(np.asarray(band, np.float64))
+    return np.asarray(band, np.float64)
 
 
 def _extremes(picture: Pillow.Image) -> tuple[float, float]:
-    ends = [
-        (values.min(), values.max()) for _, band in _bands(picture) for values in [_values(band)]
-    ]
-    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+    ends = [(0.0, 0.0)]
+    for _, band in _bands(picture):
+        values = _values(band)
+        finite = values[np.isfinite(values)]
+        ends += [(finite.min(), finite.max())] if finite.size else []
+    found = ends[1:] or ends
+    return float(min(low for low, _ in found)), float(max(high for _, high in found))
 
 
-def _scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
-    """Scale deep greys to 0..255: by the depth that their extremes fit, or by these extremes."""
-    if low >= 0 and high <= 255:
-        top = 1.0 if 0 < high <= 1 else 255.0
-        return (values * (255.0 / top)).astype(np.uint8)
-    if low >= 0 and high <= 65535:
-        return (values / 257.0).astype(np.uint8)
-    return ((values - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)
+def depth_of(low: float, high: float) -> tuple[float, float]:
+    """Black and white of deep greys: of the depth that their extremes fit, or these extremes.
+
+    The depths are 0 to 1, to 255 and to 65535; numbers within none of them have no other meaning
+    that a file tells, so that their least is black and their largest white.
+    """
+    if low >= 0:
+        for top in (1.0, 255.0, 65535.0):
+            if high <= top:
+                return 0.0, top
+    return (low, high) if low <= high else (0.0, 1.0)
+
+
+def scaled(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    """Scale numbers to 0..255; those that are no numbers are black."""
+    known = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    return ((known - low) * (255.0 / max(high - low, 1e-12))).clip(0, 255).astype(np.uint8)

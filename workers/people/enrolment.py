@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from headcount import audit
 from headcount.collections.photos import Reference, references_in
+from headcount.collections.selection import LeftOut
 from headcount.contract import reading
 from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.forgotten import forgotten_people
@@ -50,16 +51,17 @@ def enrol_people(
     threads: int,
     confirm: Callable[[], None],
     progress: Callable[[], None],
+    left_out: LeftOut | None = None,
 ) -> tuple[tuple[ReferenceReport, ...], int]:
     """Bring the gallery in step with the people folder; references from elsewhere stay.
 
     New and changed references are embedded by ``enrol`` and pass the ``gate``, those gone from the
-    folder are withdrawn.
+    folder are withdrawn. What is no reference is counted in ``left_out``.
     Returns the report on each, and the number of references of forgotten people, which are passed
     over. Raises FatalError, and changes nothing, if no reference can be used. ``confirm`` raises
     if nothing may be written any more; ``progress`` is called after each embedded reference.
     """
-    references = list(references_in(source.list()))
+    references = list(references_in(source, left_out))
     if not references:
         raise FatalError(
             f"no people found in {source.uri}: expected one folder per person with photos in it, "

@@ -25,6 +25,7 @@ ROWS_OPEN = 12
 
 _FILTERS = (
     phrases.number,
+    phrases.moment,
     counted,
     phrases.score,
     phrases.percent,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import EXPECTED_HERE, NAMED_BY_PERSON, Decision
 from headcount.rosters.statuses import Status
@@ -70,6 +72,12 @@ EMPTY_FILE = "empty file"
 def number(value: int) -> str:
     """Format a number with thousands separators."""
     return f"{value:,}"
+
+
+def moment(at: datetime) -> str:
+    """Format a time by the clock on the wall; a midnight, which may be a date alone, as a date."""
+    day = f"{at.day} {at:%B} {at.year}"
+    return f"{day}, {at:%H:%M}" if (at.hour, at.minute, at.second) != (0, 0, 0) else day
 
 
 def score(value: float) -> str:

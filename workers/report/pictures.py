@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from headcount.contract.results import ANNOTATED_MARK, annotated_key
@@ -34,7 +35,8 @@ class PictureSources:
     """The job's photos, and by URI the stores of references that came from elsewhere.
 
     ``orientations`` gives the turns that were applied to photos of the job, as EXIF values, where
-    they are known. ``progress`` is called after each photo.
+    they are known, ``taken`` the times at which they were taken. ``progress`` is called after each
+    photo.
     """
 
     spec: JobSpec
@@ -43,6 +45,7 @@ class PictureSources:
     threads: int
     progress: Callable[[], None]
     orientations: Callable[[Collection[str]], Mapping[str, int]]
+    taken: Callable[[Collection[str]], Mapping[str, datetime]]
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from headcount.collections.leftovers import left_out_lines
 from headcount.contract import results
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.references import ReferenceReport
@@ -35,7 +36,14 @@ from workers.report.pictures import (
 )
 from workers.report.run_result import RunResult
 from workers.report.tags import cluster_tags
-from workers.report.view import Report, ShownCluster, ShownMissing, ShownPerson, ShownReference
+from workers.report.view import (
+    Report,
+    ShownCluster,
+    ShownMissing,
+    ShownPerson,
+    ShownPhoto,
+    ShownReference,
+)
 from workers.tables.columns import isin
 
 log = logging.getLogger(__name__)
@@ -62,8 +70,7 @@ def publish(
     chosen = choose_photos(result, sources.spec.annotate)
     clusters, unmet = choose_clusters(result), missing_view(result.expected)
     nearest = choose_nearest(unmet.rows) if unmet else []
-    crops = [face for cluster in clusters for face in cluster.faces]
-    crops += [(row["photo"], row["face_id"]) for row in nearest]
+    crops = _crops(clusters, nearest)
     tags = shown_tags(result, chosen, clusters)
     pictures = picture_photos(sources, out, photo_tasks(result, chosen, crops, tags))
     people, refused = shown_people(sources, result, references)
@@ -77,7 +84,7 @@ def publish(
         decisions=result.decisions,
         clusters_total=result.unnamed.num_rows,
         people=people,
-        shown=tuple(pictures[key].shown for key in sorted(chosen) if key in pictures),
+        shown=shown_photos(sources, chosen, pictures),
         clusters=tuple(shown_cluster(one, pictures, tags) for one in clusters),
         failures=failures_by_cause(rows_of(result.failures)),
         seconds=dict(seconds),
@@ -89,10 +96,28 @@ def publish(
         expected_forgotten=result.expected_forgotten,
         look_alikes=tuple(look_alikes),
         older_reading=result.older_reading,
+        left_out=tuple(left_out_lines(result.left_out)),
         left=result.left,
         sample_of=result.sample_of,
     )
     return _put(report, out)
+
+
+def _crops(
+    clusters: Iterable[ClusterFaces], nearest: Iterable[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """The faces to be cropped, by photo: those of clusters, and the nearest of who is missing."""
+    crops = [face for cluster in clusters for face in cluster.faces]
+    return crops + [(row["photo"], row["face_id"]) for row in nearest]
+
+
+def shown_photos(
+    sources: PictureSources, chosen: Collection[str], pictures: Mapping[str, PhotoPictures]
+) -> tuple[ShownPhoto, ...]:
+    """The chosen photos by key, with the times at which they were taken."""
+    taken = sources.taken(chosen)
+    found = (pictures[key].shown for key in sorted(chosen) if key in pictures)
+    return tuple(replace(photo, taken=taken.get(photo.key)) for photo in found)
 
 
 def _put(report: Report, out: Store) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,6 +40,8 @@ class RunResult:
     """Formats in which the run before wrote tables, and this one does not: they were removed."""
     older_reading: int = 0
     """Photos of the collection that were read by an older reading than this build's."""
+    left_out: dict[str, Any] = field(default_factory=dict)
+    """Numbers of objects that are no photos, and of those that are no references; see summary."""
     left: int = 0
     """Photos that the job leaves to the next one, since its budget was spent."""
 

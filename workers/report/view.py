@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -68,6 +69,8 @@ class ShownPhoto:
     """Link to the annotated photo, relative to the report page."""
     preview: bytes = field(default=b"", repr=False)
     """The annotated photo as a JPEG of at most 960 pixels."""
+    taken: datetime | None = None
+    """When it was taken, by the clock on the wall; None where nothing says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +180,17 @@ class Report:
     """Pairs of photo and person that were passed over for the same reason."""
     older_reading: int = 0
     """Photos of the collection of an older reading than this build's."""
+    left_out: tuple[str, ...] = ()
+    """Sentences about files that were left out, of the collection and of the people folder."""
     left: int = 0
     """Photos that the job leaves to the next one, since its budget was spent."""
     sample_of: int | None = None
     """Photos that those of a first look were drawn from; None of a run over all photos."""
+
+    @property
+    def dated(self) -> int:
+        """Number of shown photos that tell when they were taken."""
+        return sum(photo.taken is not None for photo in self.shown)
 
     @property
     def missing_total(self) -> int:

@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Iterator
 from functools import cache
 
-from headcount.telemetry.metrics import CardMemory
+from headcount.telemetry.collectors import CardMemory
 
 LIBRARY = "libnvidia-ml.so.1"
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from headcount.contract.layout import reduces
 from headcount.contract.stored.jobs import DoneMarker
-from headcount.errors import TransientError
+from headcount.contract.stored.workers import WorkerRefusal
+from headcount.errors import TransientError, WorkerUnfit
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import WorkerMetrics
@@ -54,11 +55,26 @@ class Health:
         self._now = now
         self._at_work: dict[int, _Progress] = {}
         self._ready = False
+        self.refusal: WorkerRefusal | None = None
+        """The refusal that the worker stands by."""
 
     def ready(self) -> None:
         """Record that the models are loaded."""
         self._ready = True
-        self.metrics.is_ready()
+        self.metrics.is_ready(True)
+
+    def refuses(self, refusal: WorkerRefusal | None) -> None:
+        """Record that a unit was refused, or that units are done again."""
+        self.refusal = refusal
+        self.metrics.is_ready(self._ready and refusal is None)
+        if refusal is not None:
+            self.metrics.refused(refusal.kind)
+
+    def readiness(self) -> Page:
+        """Answer 200 once models are loaded, and 503 with the cause while units are refused."""
+        if self.refusal is not None:
+            return said(False, f"cannot work: {self.refusal.cause}")
+        return said(self._ready, "ready" if self._ready else "loading models")
 
     @contextmanager
     def at_work(self, unit: Unit) -> Iterator[None]:
@@ -84,6 +100,9 @@ class Health:
             except TransientError:
                 self.metrics.ends(kind, "retried")
                 raise
+            except WorkerUnfit:
+                self.metrics.ends(kind, "refused")
+                raise
             except BaseException:
                 self.metrics.ends(kind, end)
                 raise
@@ -104,5 +123,5 @@ class Health:
         return {
             "/metrics": lambda: Page(200, self.metrics.text()),
             "/healthz": self.alive,
-            "/readyz": lambda: said(self._ready, "ready" if self._ready else "loading models"),
+            "/readyz": self.readiness,
         }

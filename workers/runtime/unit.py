@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +17,7 @@ from headcount.contract.messages import UnitMessage
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import DoneMarker, JobSpec
-from headcount.errors import FatalError, ObjectMissing
+from headcount.errors import FatalError, ObjectError, ObjectMissing, WorkerUnfit
 from headcount.jobs import control
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -50,8 +52,15 @@ class Context:
             if name not in self._packs:
                 if "/" in name and name != self.settings.model:
                     self._require_allowed(split_name(name)[0])
-                self._packs[name] = open_pack(name, self.settings, self.s3)
+                self._packs[name] = self._open_pack(name)
             return self._packs[name]
+
+    def _open_pack(self, name: str) -> ModelPack:
+        """Open a model pack. Raises WorkerUnfit: it may lie on another worker's machine."""
+        try:
+            return open_pack(name, self.settings, self.s3)
+        except (FatalError, ObjectError) as error:
+            raise WorkerUnfit(str(error), "pack") from error
 
     def drain(self) -> None:
         """Prepare the process to stop: units not finished within drain_seconds are released."""
@@ -60,17 +69,18 @@ class Context:
     def open(self, uri: str) -> Store:
         """A store, with connections enough for this worker's fetchers.
 
-        Raises FatalError for a place that this worker may not use.
+        Raises WorkerUnfit for a place that this worker may not use.
         """
         self._require_allowed(uri)
         return open_store(uri, self.s3, concurrency=self.settings.fetchers)
 
     def _require_allowed(self, uri: str) -> None:
-        """Raise FatalError where a message or spec names a place outside HEADCOUNT_ALLOWED_URIS."""
+        """Raise WorkerUnfit for a place outside HEADCOUNT_ALLOWED_URIS."""
         if not is_within(uri, self.settings.allowed_uris):
-            raise FatalError(
+            raise WorkerUnfit(
                 f"{uri} is outside the places that this worker may use: HEADCOUNT_ALLOWED_URIS "
-                "lists them"
+                "lists them",
+                "place",
             )
 
 
@@ -94,6 +104,8 @@ class Unit:
     """Photos done so far, which the heartbeat reports."""
     stop_requested: threading.Event = field(default_factory=threading.Event)
     """Set when the unit is to be released at the next photo: see UnitReleased."""
+    in_hand: dict[int, tuple[str, float]] = field(default_factory=dict)
+    """The photo that each thread is at, and the time.monotonic since when."""
     began_with: frozenset[tuple[str, str]] | None = None
     """The tombstones when the unit began."""
 
@@ -101,6 +113,18 @@ class Unit:
     def of(cls, message: UnitMessage, context: Context) -> Unit:
         """The unit that a message names."""
         return cls(context, context.open(message.archive), message.job_id, message.unit)
+
+    @classmethod
+    def accepted(cls, message: UnitMessage, context: Context) -> Unit:
+        """Like ``of``, once the job's spec was read. Raises WorkerUnfit where that is not to be."""
+        try:
+            unit = cls.of(message, context)
+            _ = unit.spec
+        except WorkerUnfit:
+            raise
+        except (FatalError, ObjectError) as error:
+            raise WorkerUnfit(str(error)) from error
+        return unit
 
     def done(self, **report: Any) -> DoneMarker:
         """The unit's done marker, with its report and this build's reading."""
@@ -115,6 +139,21 @@ class Unit:
     def count_photo(self) -> None:
         """Count one more photo, which shows that the unit makes progress."""
         self.photos += 1
+
+    @contextmanager
+    def at_photo(self, key: str) -> Iterator[None]:
+        """Note that this thread is at a photo."""
+        thread = threading.get_ident()
+        self.in_hand[thread] = (key, time.monotonic())
+        try:
+            yield
+        finally:
+            del self.in_hand[thread]
+
+    def longest_in_hand(self) -> tuple[str, float] | None:
+        """The photo that some thread has been at for longest, and for how many seconds."""
+        began = min(list(self.in_hand.values()), key=lambda item: item[1], default=None)
+        return None if began is None else (began[0], time.monotonic() - began[1])
 
     def raise_if_stopped(self) -> None:
         """Raise UnitReleased where the unit is to be released; called between two photos."""
@@ -152,7 +191,7 @@ class Unit:
         try:
             return read_record(self.store, self.keys.spec, JobSpec)
         except ObjectMissing as error:
-            raise FatalError(
+            raise WorkerUnfit(
                 f"there is no job {self.job_id} in {self.store.uri}: does this worker reach the "
                 "same storage as the one who submitted it?"
             ) from error

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from headcount.contract import reading
 from headcount.contract.stored.jobs import JobSpec, ManifestPhoto
-from headcount.contract.taken import Taken
 from headcount.contract.vocabulary import PROCESSED, Outcome, Photo
 from headcount.errors import TransientError
 from headcount.settings import PROFILES, ProfileName
@@ -25,7 +24,6 @@ from headcount.tables.table import Table
 COLUMNS = (
     *("collection", "job_id", "profile", "photo", "bytes", "width", "height", "orientation"),
     *("outcome", "reason", "faces", "content", "reading", "stored_width", "stored_height"),
-    *("taken", "taken_offset", "taken_source", "taken_reason", "carried"),
 )
 
 
@@ -76,7 +74,7 @@ def _rank(duplicate: Duplicate) -> tuple[int, int, str, str]:
 
 
 def _duplicate(row: Mapping[str, object]) -> Duplicate:
-    names = ("width", "height", "orientation", "faces", "content", "reason", "carried")
+    names = ("width", "height", "orientation", "faces", "content", "reason")
     photo = Photo(
         key=str(row["photo"]),
         etag="",
@@ -85,7 +83,6 @@ def _duplicate(row: Mapping[str, object]) -> Duplicate:
         reading=int(str(row["reading"] or reading.FIRST)),
         stored_width=int(str(row["stored_width"] or 0)),
         stored_height=int(str(row["stored_height"] or 0)),
-        taken=Taken(*(row[f"taken{part}"] for part in ("", "_offset", "_source", "_reason"))),  # type: ignore[arg-type]
         **{name: row[name] for name in names},  # type: ignore[arg-type]
     )
     collection, job_id = str(row["collection"]), str(row["job_id"])
@@ -93,7 +90,10 @@ def _duplicate(row: Mapping[str, object]) -> Duplicate:
 
 
 def as_photo(duplicate: Duplicate, photo: ManifestPhoto, etag: str) -> Photo:
-    """The duplicate's outcome, size and faces, as those of another photo."""
+    """The duplicate's outcome, size and faces, as those of another photo.
+
+    Without what the file says of itself, which is read anew: the name of a file may tell its time.
+    """
     return replace(duplicate.photo, key=photo.key, etag=etag)
 
 

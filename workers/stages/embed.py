@@ -16,13 +16,14 @@ import numpy as np
 import pyarrow as pa
 
 from headcount.contract import reading
-from headcount.contract.forgotten import Place, forgotten_places
+from headcount.contract.forgotten import Place, forgotten_people, forgotten_places
 from headcount.contract.newest_reading import require_no_newer_reading
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.errors import ObjectError, PhotoError, TransientError
 from headcount.jobs import attempts
+from headcount.regions.carried import without_people
 from headcount.settings import ProfileName
 from headcount.storage import Blob
 from headcount.storage.base import Reader
@@ -87,10 +88,14 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The archive's photos and forgotten places, by content, before a shard is begun."""
+    """The archive's photos and forgotten places, by content, before a shard is begun.
+
+    ``people`` are the ids of everybody who was forgotten.
+    """
 
     duplicates: Mapping[str, Duplicate]
     forgotten: Mapping[str, list[Place]]
+    people: frozenset[str] = frozenset()
 
 
 def embed_shard(unit: Unit) -> DoneMarker:
@@ -103,7 +108,9 @@ def embed_shard(unit: Unit) -> DoneMarker:
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     job_tables(unit).grow(unit.record.dimensions)
     begin_reading(unit)
-    known = Known(_duplicates(unit, manifest), forgotten_places(unit.store))
+    known = Known(
+        _duplicates(unit, manifest), forgotten_places(unit.store), forgotten_people(unit.store)
+    )
     shard = _collect(unit, _process(unit, manifest.photos, known))
     stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
@@ -244,28 +251,29 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
         return Done(_failed(fetched, error), None, seconds)
     if duplicate := known.duplicates.get(fetched.content):
         photo = as_photo(duplicate, fetched.photo, fetched.blob.etag)
-        return Done(photo, None, seconds, duplicate)
+        return Done(_described(photo, fetched, known), None, seconds, duplicate)
     try:
-        analysis = analyse(
-            fetched.blob.data,
-            unit.pack,
-            max_pixels=unit.spec.limits.max_pixels,
-            profile=unit.spec.profile,
-        )
+        with unit.at_photo(fetched.photo.key):
+            analysis = analyse(
+                fetched.blob.data,
+                unit.pack,
+                max_pixels=unit.spec.limits.max_pixels,
+                max_faces=unit.spec.limits.max_faces,
+                profile=unit.spec.profile,
+            )
     except MemoryError as error:
         raise TransientError("too little memory to work on it") from error
     except PhotoError as error:
         if error.outcome is Outcome.CRASHED:  # or those beside it took the memory: alone it shows
             raise TransientError(error.reason) from error
-        return Done(_failed(fetched, error), None, seconds)
+        return Done(_described(_failed(fetched, error), fetched, known), None, seconds)
     analysis = without_forgotten(analysis, known.forgotten.get(fetched.content, ()))
-    photo = _photo(fetched, fetched.blob, analysis)
+    photo = _described(_photo(fetched, fetched.blob, analysis), fetched, known)
     return Done(photo, analysis, seconds | analysis.seconds)
 
 
 def _photo(fetched: Fetched, blob: Blob, analysis: Analysis) -> Photo:
     faces = len(analysis)
-    said = read_metadata(blob.data, fetched.photo.key, fetched.photo.taken)
     return Photo(
         key=fetched.photo.key,
         etag=blob.etag,
@@ -280,23 +288,30 @@ def _photo(fetched: Fetched, blob: Blob, analysis: Analysis) -> Photo:
         reason=analysis.note,
         stored_width=analysis.stored[0],
         stored_height=analysis.stored[1],
-        taken=said.taken,
-        carried=said.carried,
     )
 
 
 def _failed(fetched: Fetched, error: PhotoError) -> Photo:
     if fetched.blob is None:
         return _unread(fetched.photo, error)
-    said = read_metadata(fetched.blob.data, fetched.photo.key, fetched.photo.taken)
     return replace(
         _unread(fetched.photo, error),
-        taken=said.taken,
-        carried=said.carried,
         etag=fetched.blob.etag,
         size=len(fetched.blob.data),
         content=fetched.content,
     )
+
+
+def _described(photo: Photo, fetched: Fetched, known: Known) -> Photo:
+    """The photo with what its file, its name and its list say of it, of nobody who was forgotten.
+
+    Copies too: their names are others, and the rows that are copied may be older than this.
+    """
+    if fetched.blob is None:
+        return photo
+    said = read_metadata(fetched.blob.data, fetched.photo.key, fetched.photo.taken)
+    carried = without_people(said.carried, known.people) if known.people else said.carried
+    return replace(photo, taken=said.taken, carried=carried)
 
 
 def _unread(photo: ManifestPhoto, error: PhotoError) -> Photo:

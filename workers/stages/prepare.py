@@ -7,6 +7,7 @@ from functools import partial
 
 from headcount import decisions
 from headcount.collections.photos import Reference
+from headcount.collections.selection import LeftOut
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import ARCHIVE
 from headcount.contract.newest_reading import require_no_newer_reading
@@ -50,17 +51,19 @@ def prepare_job(unit: Unit) -> DoneMarker:
     tables = job_tables(unit)
     tables.create(record.dimensions)
     begin_reading(unit)
-    references, passed_over = _enrol(unit) if unit.spec.people else ((), 0)
+    left_out = LeftOut()
+    references, passed_over = _enrol(unit, left_out) if unit.spec.people else ((), 0)
     reread = _reread(unit)
     return unit.done(
         seconds=time.monotonic() - began,
         pack=record,
         references=reread.told(references, _people(unit).uri) if references else (),
         counts={"forgotten_references": passed_over, **reread.counts},
+        left_out=dict(left_out.by_rule.most_common()),
     )
 
 
-def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
+def _enrol(unit: Unit, left_out: LeftOut) -> tuple[tuple[ReferenceReport, ...], int]:
     """Enrol the job's people; gives the reports, and the number of references passed over."""
     source = _people(unit)
     return enrol_people(
@@ -72,6 +75,7 @@ def _enrol(unit: Unit) -> tuple[tuple[ReferenceReport, ...], int]:
         threads=unit.context.settings.threads,
         confirm=unit.confirm,
         progress=unit.count_photo,
+        left_out=left_out,
     )
 
 

@@ -253,6 +253,7 @@ def _publish(
             context.settings.threads,
             unit.count_photo,
             job_tables(unit).orientations,
+            job_tables(unit).taken,
         ),
         out,
         run,

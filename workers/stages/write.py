@@ -19,8 +19,9 @@ from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
+from headcount.contract.layout import PREPARE
 from headcount.contract.record import find_record, now, read_record
-from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, TableFormat
+from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, PlanRecord, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
@@ -77,8 +78,20 @@ def write_run(
         run = _keep(unit, tables, before, assignments, run, look=look)
     cut = find_record(unit.store, unit.keys.cut, CutRecord)
     return replace(
-        run, formats_removed=tuple(sorted(tables.removed)), left=cut.photos if cut else 0
+        run,
+        formats_removed=tuple(sorted(tables.removed)),
+        left_out=_left_out(unit),
+        left=cut.photos if cut else 0,
     )
+
+
+def _left_out(unit: Unit) -> dict[str, Any]:
+    """What the job's planning and its first unit left out, and what planning let alone."""
+    told: dict[str, Any] = {"other_objects": 0, "other_suffixes": {}, "left_out": {}}
+    if plan := find_record(unit.store, unit.keys.plan, PlanRecord):
+        told = plan.model_dump(include=set(told))
+    prepared = find_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
+    return {**told, "references_left_out": prepared.left_out if prepared else {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +274,7 @@ def summary(
         **({} if run.sample_of is None else {"sample_of": run.sample_of}),
         "photos": run.photos,
         "left": run.left,
+        **run.left_out,
         "outcomes": run.outcomes,
         "older_reading": run.older_reading,
         "kept": kept,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -57,10 +59,18 @@ class PackTables:
 
     def orientations(self, photos: Iterable[str]) -> dict[str, int]:
         """The turns that were applied to photos of the collection, as EXIF values; 0: not read."""
-        found: dict[str, int] = {}
+        return self._by_photo("orientation", photos)
+
+    def taken(self, photos: Iterable[str]) -> dict[str, datetime]:
+        """When photos of the collection were taken, of those that tell it."""
+        return {photo: at for photo, at in self._by_photo("taken", photos).items() if at}
+
+    def _by_photo(self, column: str, photos: Iterable[str]) -> dict[str, Any]:
+        """The values of a column of the photos' rows, by key."""
+        found: dict[str, Any] = {}
         for part in parts(sorted(set(photos))):
             where = f"{self.of_collection} AND {any_of('photo', part)}"
-            rows = self.photos.read(["photo", "orientation"], where=where)
+            rows = self.photos.read(["photo", column], where=where)
             found.update(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True))
         return found
 

@@ -65,7 +65,7 @@ NO_FACES = Faces(np.zeros((0, SIZE, SIZE, 3), np.uint8), np.zeros(0, np.int64))
 
 def photos_of_people(source: Store) -> list[Labelled]:
     """List the photos of a folder of people. Raises FatalError where there are fewer than two."""
-    found = islice(references_in(source.list()), MOST_PHOTOS)
+    found = islice(references_in(source), MOST_PHOTOS)
     photos = [Labelled(source, each.photo.key, person=each.person) for each in found]
     if len({photo.person for photo in photos}) < 2:
         raise FatalError(

@@ -11,18 +11,20 @@ from headcount.contract.reading import FIRST
 from headcount.contract.record import Record
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.references import ReferenceReport
+from headcount.contract.stored.workers import SlowPhoto, WorkerRefusal
 from headcount.contract.vocabulary import Outcome
-from headcount.settings import ProfileName, Separator, Settings
+from headcount.settings import MAX_FACES, ProfileName, Separator, Settings
 
 TableFormat = Literal["parquet", "csv", "jsonl", "xlsx"]
 TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 
 class Limits(Record):
-    """The largest photo that is read, and the largest shard."""
+    """The largest photo that is read, the most faces kept of it, and the largest shard."""
 
     max_bytes: int
     max_pixels: int
+    max_faces: int = MAX_FACES
     shard_photos: int
     shard_bytes: int
 
@@ -220,6 +222,9 @@ class DoneMarker(Record):
         (), description="photos out of reach, whose rows in the archive stay as they are"
     )
     counts: dict[str, int] = Field({})
+    left_out: dict[str, int] = Field(
+        {}, description="image files of the people folder that are no references, by rule"
+    )
     reading: int = Field(FIRST, description="that of the worker's build")
 
 
@@ -265,6 +270,8 @@ class ProgressRecord(Record):
     worker_seconds: float = Field(0.0, description="that workers spent on the finished shards")
     photos_per_second: float | None = None
     seconds_left: float | None = None
+    slow: SlowPhoto | None = Field(None, description="the photo in hand for longest, if for long")
+    refusals: tuple[WorkerRefusal, ...] = Field((), description="workers that cannot work")
 
 
 class LeaseRecord(Record):

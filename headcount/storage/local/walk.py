@@ -28,9 +28,14 @@ _SYSTEM_FOLDERS = frozenset(
         ".TemporaryItems",
         ".Trashes",
         ".fseventsd",
+        "@eaDir",
+        "#recycle",
+        "#snapshot",
+        "@Recycle",
+        "@Recently-Snapshot",
     )
 )
-"""Made by operating systems at the top of a disk, often unreadable, and never holding photos."""
+"""Made by operating systems and NAS, often unreadable, and never holding photos."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from headcount.errors import (
     ObjectError,
     ObjectMissing,
     TransientError,
+    WorkerUnfit,
 )
 
 
@@ -111,6 +112,9 @@ ADVICE = {
 }
 """The text for each fault that stops a job."""
 
+OWN_FAULTS = (Fault.CREDENTIALS, Fault.CLOCK, Fault.TLS)
+"""Faults of the machine that asks: with other settings the same call succeeds."""
+
 ERRORS: dict[type[Exception], Fault] = {
     InvalidResponseError: Fault.TRANSIENT,  # announced as XML, and empty
     ParseError: Fault.TRANSIENT,
@@ -193,10 +197,11 @@ class Target:
             advice = ADVICE[fault].format(
                 uri=self.uri, bucket=self.bucket, endpoint=self.endpoint, verb=self.verb
             )
-            return FatalError(f"{advice} ({_detail(error)})")
+            kind = WorkerUnfit if fault in OWN_FAULTS else FatalError
+            return kind(f"{advice} ({_detail(error)})")
         cut_off = self.verb == "read" and isinstance(error, CUT_OFF)
-        kind = CutOffError if cut_off else TransientError
-        return kind(f"cannot {self.verb} {self.uri}: {_detail(error)}")
+        passing = CutOffError if cut_off else TransientError
+        return passing(f"cannot {self.verb} {self.uri}: {_detail(error)}")
 
 
 def _detail(error: Exception) -> str:

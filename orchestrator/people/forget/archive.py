@@ -20,6 +20,7 @@ from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, parts, quoted
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
+from orchestrator.people.forget.carried import forget_carried
 from orchestrator.people.forget.rows import without_kept, without_name, without_person
 from orchestrator.people.latest_assignments import pack_ids
 
@@ -55,19 +56,20 @@ def forget_answers(store: Store, stone: ForgottenRecord) -> int:
 def forget_rows(
     store: Store, keys: PackKeys, stone: ForgottenRecord, s3: S3Settings
 ) -> dict[str, int]:
-    """Delete faces and references from a pack's tables, with all versions that had them."""
+    """Delete faces, references and what photos carry, with all versions that had them."""
     gallery, faces, photos = (
         Table(store.uri, key, s3) for key in (keys.gallery, keys.faces, keys.photos)
     )
     if not (gallery.exists() and faces.exists() and photos.exists()):
         return {}
     mine = f"person_id = {quoted(stone.person_id)}"
-    removed = {"references": gallery.count(mine), "faces": 0}
+    removed = {"references": gallery.count(mine), "faces": 0, "photos that carry the name": 0}
     gallery.delete(mine)
     for part in parts(sorted(set(stone.faces))):
         removed["faces"] += faces.count(any_of("face_id", part))
         faces.delete(any_of("face_id", part))
     _count_again(faces, photos, stone)
+    removed["photos that carry the name"] = forget_carried(photos, stone.person_id)
     for table in (gallery, faces, photos):
         table.purge()
     return removed

@@ -29,6 +29,7 @@ from headcount.storage import Store
 from headcount.storage.uris import is_within
 from orchestrator.archive.catalogue import require_idle
 from orchestrator.people.forget.archive import remove_from_archive, search_again
+from orchestrator.people.forget.carried import find_anybody
 from orchestrator.people.forget.mark import (
     let_workers_leave,
     refuse_waiting_jobs,
@@ -37,7 +38,6 @@ from orchestrator.people.forget.mark import (
 )
 from orchestrator.people.forget.results import OutOfReach, places_of_results, remove_from_results
 from orchestrator.people.forget.trace import trace_faces
-from orchestrator.people.latest_assignments import find_person
 
 
 def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
@@ -104,7 +104,7 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
 
     A job that begins meanwhile sees the mark, or is seen here.
     """
-    known, name = find_person(store, person, s3)
+    known, name = find_anybody(store, person, s3)
     refuse_waiting_jobs(store, known)
     require_nothing_at_work(store)
     set_mark(store, known)

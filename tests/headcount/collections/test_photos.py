@@ -1,4 +1,5 @@
-from headcount.collections.photos import collection_id, is_photo, references_in
+from headcount.collections.photos import collection_id, references_in
+from headcount.collections.selection import LeftOut
 from headcount.contract.vocabulary import (
     NAME_LIMIT,
     face_id,
@@ -7,24 +8,19 @@ from headcount.contract.vocabulary import (
     person_id,
     person_name,
 )
-from headcount.storage import ObjectInfo
+from headcount.storage.memory import MemoryStore
 from headcount.text import printable
 
 
+def people(*keys: str) -> MemoryStore:
+    store = MemoryStore()
+    for key in keys:
+        store.put(key, b"x")
+    return store
+
+
 def references(*keys: str) -> list[tuple[str, str]]:
-    found = references_in(ObjectInfo(key, "e", 1) for key in keys)
-    return [(reference.person, reference.photo.key) for reference in found]
-
-
-def test_photos_are_told_by_their_suffix_in_any_case() -> None:
-    assert is_photo("a/b.JPG")
-    assert is_photo("x.heic")
-    assert not is_photo("notes.txt")
-    assert not is_photo("jpg")
-
-
-def test_hidden_files_are_no_photos() -> None:
-    assert not is_photo("a/._b.jpg")
+    return [(reference.person, reference.photo.key) for reference in references_in(people(*keys))]
 
 
 def test_a_folder_is_a_person_and_its_photos_lie_at_any_depth() -> None:
@@ -32,6 +28,29 @@ def test_a_folder_is_a_person_and_its_photos_lie_at_any_depth() -> None:
         ("Ada", "Ada/1.jpg"),
         ("Ada", "Ada/old/2.png"),
     ]
+
+
+def test_leftovers_of_other_programs_are_nobody_and_are_counted() -> None:
+    store = people(
+        "Ada/1.jpg",
+        "Ada/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "@eaDir/Ben.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "#recycle/Cy.jpg",
+        "Ben.jpg",
+        "._Ben.jpg",
+        ".private/1.jpg",
+        "notes.txt",
+    )
+    left_out = LeftOut()
+    assert [one.person for one in references_in(store, left_out)] == ["Ada", "Ben"]
+    assert left_out.by_rule == {"@eaDir": 2, "#recycle": 1, "._*": 1, "hidden folders": 1}
+
+
+def test_an_ignore_file_of_the_people_folder_lets_in_and_leaves_out() -> None:
+    store = people("Ada/1.jpg", "Ada/proofs/2.jpg", "#recycle/1.jpg")
+    store.put(".headcountignore", b"proofs/\n!#recycle/\n")
+    found = [(one.person, one.photo.key) for one in references_in(store)]
+    assert found == [("#recycle", "#recycle/1.jpg"), ("Ada", "Ada/1.jpg")]
 
 
 def test_a_photo_at_the_top_is_named_after_the_person() -> None:

@@ -60,6 +60,18 @@ def test_names_with_quotes_can_be_looked_for_and_deleted(table: Table) -> None:
     assert photos(table) == ["b.jpg"]
 
 
+def test_whole_rows_are_replaced_by_their_key_and_none_is_added(table: Table) -> None:
+    table.append(rows("j1", "a.jpg", "b.jpg"))
+    before = table.version
+    table.replace(rows("j2", "b.jpg", "c.jpg"), on=("collection", "photo"))
+    assert table.version == before + 1
+    assert sorted(table.read(["photo", "job_id"]).to_pylist(), key=str) == [
+        {"photo": "a.jpg", "job_id": "j1"},
+        {"photo": "b.jpg", "job_id": "j2"},
+    ]
+    assert table.columns == PHOTOS.names
+
+
 def test_compaction_changes_no_row(table: Table) -> None:
     names = [f"{n:03d}.jpg" for n in range(SMALL_FRAGMENTS + 2)]
     table.commit(f for name in names for f in table.stage(rows("j1", name)))

@@ -7,21 +7,16 @@ import urllib.request
 import pytest
 
 from headcount.broker.client import QueueState
+from headcount.broker.presence import WorkerState
 from headcount.broker.queues import QUEUES
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
+from headcount.contract.stored.workers import WorkerRefusal
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError, TransientError
+from headcount.telemetry.collectors import BeatMetrics, CardMemory, Night
 from headcount.telemetry.endpoint import Endpoint, Page, said
-from headcount.telemetry.metrics import (
-    JOB_ENDS,
-    UNIT_ENDS,
-    BeatMetrics,
-    Board,
-    CardMemory,
-    Night,
-    WorkerMetrics,
-)
+from headcount.telemetry.metrics import ENDS, JOB_ENDS, Board, WorkerMetrics
 
 MARKER = DoneMarker(
     unit="embed-0000000",
@@ -59,15 +54,48 @@ def test_a_worker_counts_what_its_markers_say() -> None:
     assert value(text, "headcount_worker_busy") == 0
 
 
+def test_series_that_are_known_are_there_before_the_first_count() -> None:
+    metrics = WorkerMetrics()
+    text = metrics.text()
+    for name in (
+        'headcount_units_total{end="done",unit="embed"}',
+        'headcount_photos_total{outcome="faces"}',
+        'headcount_refusals_total{cause="store"}',
+        'headcount_foreign_messages_total{kind="bytes"}',
+    ):
+        assert value(text, name) == 0
+    metrics.refused("store")
+    metrics.foreign("bytes")
+    assert value(metrics.text(), 'headcount_refusals_total{cause="store"}') == 1
+    assert value(metrics.text(), 'headcount_foreign_messages_total{kind="bytes"}') == 1
+
+
+def test_a_unit_counts_as_in_hand_while_it_is_in_flight_and_was_taken() -> None:
+    def in_hand(in_flight: int, state: QueueState) -> float:
+        board = Board(lambda: {"embed": state}, list)
+        board.progress(
+            ProgressRecord(job_id="j1", stage="embed", updated=now(), shards_in_flight=in_flight)
+        )
+        return value(board.text(), 'headcount_queue_units{queue="embed",state="in_hand"}')
+
+    killed = QueueState(waiting=0, in_hand=0, oldest_seconds=0.0, delivered=1)
+    assert in_hand(0, killed) == 0
+    assert in_hand(1, killed) == 1
+    assert in_hand(3, QueueState(waiting=2, in_hand=1, oldest_seconds=0.0, delivered=2)) == 1
+
+
 def test_a_supervisor_shows_the_jobs_it_drives_and_no_others() -> None:
-    board = board_of(QueueState(3, 2, 41.5))
+    refusal = WorkerRefusal(worker="b", cause="its key is wrong", kind="store")
+    workers = [WorkerState("a"), WorkerState("b", refusal=refusal)]
+    board = Board(lambda: {"embed": QueueState(3, 2, 41.5)}, lambda: workers)
     board.progress(
         ProgressRecord(job_id="j1", stage="embed", updated=now(), photos_total=10, photos_done=4)
     )
     text = board.text()
     assert value(text, 'headcount_queue_units{queue="embed",state="in_hand"}') == 2
     assert value(text, 'headcount_queue_oldest_seconds{queue="embed"}') == 41.5
-    assert value(text, "headcount_workers") == 4
+    assert value(text, "headcount_workers") == 2
+    assert value(text, "headcount_workers_refusing") == 1
     assert value(text, 'headcount_job_photos_done{job_id="j1"}') == 4
     board.end("j1", "done")
     assert b'job_id="j1"' not in board.text()
@@ -78,7 +106,7 @@ def test_a_broker_that_is_away_is_a_metric_not_an_error() -> None:
     def away() -> dict[str, QueueState]:
         raise TransientError("broker: refused")
 
-    assert value(Board(away, lambda: 0).text(), "headcount_broker_up") == 0
+    assert value(Board(away, list).text(), "headcount_broker_up") == 0
 
 
 def test_a_counter_is_there_with_zero_before_it_has_counted_anything() -> None:
@@ -86,7 +114,7 @@ def test_a_counter_is_there_with_zero_before_it_has_counted_anything() -> None:
     for outcome in Outcome:
         assert value(fresh, f'headcount_photos_total{{outcome="{outcome.value}"}}') == 0
     for kind in QUEUES:
-        for end in UNIT_ENDS:
+        for end in ENDS:
             assert value(fresh, f'headcount_units_total{{end="{end}",unit="{kind}"}}') == 0
         assert value(fresh, f'headcount_unit_seconds_count{{unit="{kind}"}}') == 0
     board = board_of(QueueState(0, 0, 0.0)).text()
@@ -115,7 +143,7 @@ def test_a_worker_shows_the_memory_of_its_gpu() -> None:
 
 def test_a_store_is_away_from_the_first_question_that_it_did_not_answer() -> None:
     moment = [100.0]
-    board = Board(lambda: {}, lambda: 0, clock=lambda: moment[0])
+    board = Board(lambda: {}, list, clock=lambda: moment[0])
     assert value(board.text(), "headcount_store_away_seconds") == 0
     for _ in range(2):
         with pytest.raises(TransientError), board.asking_store():
@@ -149,7 +177,7 @@ def test_a_beat_shows_when_it_last_looked_and_nothing_while_in_reserve() -> None
 
 
 def board_of(state: QueueState) -> Board:
-    return Board(lambda: {"embed": state}, lambda: 4)
+    return Board(lambda: {"embed": state}, list)
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -164,12 +192,15 @@ def test_the_endpoint_answers_its_pages() -> None:
     def trouble() -> Page:
         raise TransientError("broker: away")
 
-    endpoint = Endpoint(
-        "127.0.0.1", 0, {"/healthz": lambda: said(True, "fine"), "/readyz": trouble}
-    )
+    def defect() -> Page:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")
+
+    pages = {"/healthz": lambda: said(True, "fine"), "/readyz": trouble, "/metrics": defect}
+    endpoint = Endpoint("127.0.0.1", 0, pages)
     try:
         assert get(endpoint.port, "/healthz") == (200, "fine\n")
         assert get(endpoint.port, "/readyz?verbose") == (503, "broker: away\n")
+        assert get(endpoint.port, "/metrics")[0] == 500
         assert get(endpoint.port, "/../etc/passwd")[0] == 404
         with pytest.raises(FatalError, match="another --metrics-port"):
             Endpoint("127.0.0.1", endpoint.port, {})

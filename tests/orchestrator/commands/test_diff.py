@@ -6,6 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from headcount.contract import reading
+from headcount.contract.layout import PackKeys
+from headcount.s3_settings import S3Settings
+from headcount.tables.table import Table
 from orchestrator.commands.diff import command, lines
 from tests.at_once import add
 from tests.rereading import night, read_again
@@ -35,6 +38,7 @@ def test_faces_of_photos_that_were_read_anew_are_followed(archive: Path) -> None
     found: dict[str, Any] = json.loads(diff(archive, "--json"))
     assert (found["job_a"], found["job_b"]) == ("1", "2")
     assert (found["counts"]["new_faces"], found["counts"]["gone_faces"]) == (1, 1)
+    assert found["new_faces"][0]["taken"] is None
     told = diff(archive).splitlines()
     line = "2 photos read anew by reading 2: 1 face found, 1 lost; 0 faces named, 0 not named"
     assert any(said.startswith(line) for said in told)
@@ -54,3 +58,20 @@ def test_who_was_lost_is_said_by_name(archive: Path) -> None:
     ada = {"person_id": "p1", "person": "Ada", "decision": "matched"}
     found["reread"]["lost"] = [{"photo": "a.jpg", "face_id": "f1", "before": ada}]
     assert "lost   a.jpg  f1  Ada (matched)" in lines(found)
+
+
+def test_new_faces_and_moved_photos_have_the_day_they_were_taken(tmp_path: Path) -> None:
+    archive, folder = tmp_path / "archive", tmp_path / "photos"
+    night(add(folder, a="ada", b="bob"), archive, "1")
+    (folder / "b.jpg").rename(folder / "moved.jpg")
+    spec = night(add(folder, c="cleo"), archive, "2")
+    [pack] = (archive / "packs").iterdir()
+    table = Table(spec.archive, PackKeys(pack.name).photos, S3Settings())
+    assert "taken" not in diff(archive)
+    table.update({"taken": "TIMESTAMP '2019-07-04 15:30:12'"}, "true")
+    found = json.loads(diff(archive, "--json"))
+    [face], [photo] = found["new_faces"], found["moved_photos"]
+    assert face["taken"] == photo["taken"] == "2019-07-04T15:30:12"
+    told = diff(archive).splitlines()
+    assert f"new    c.jpg  {face['face_id']}  taken 2019-07-04" in told
+    assert "photo  b.jpg  is now  moved.jpg  (1 face)  taken 2019-07-04" in told

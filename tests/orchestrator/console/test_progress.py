@@ -66,3 +66,12 @@ def test_the_summary_names_what_was_not_processed() -> None:
     ]
     summary |= {"expected_forgotten": 2}
     assert summary_lines(summary)[-1] == "2 expectations skipped: their people were forgotten"
+
+
+def test_a_photo_that_takes_long_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.console.progress.LINE_SECONDS", -1.0)
+    stream = io.StringIO()
+    slow = {"worker": "host-1", "photo": "a/b.jpg", "seconds": 300}
+    Lines(stream).progress(record(photos_total=10, photos_done=5, slow=slow))
+    said = stream.getvalue().splitlines()
+    assert said == ["  5 of 10 photos", "  host-1 is at the photo a/b.jpg for 5 min"]

@@ -104,3 +104,11 @@ def test_references_that_were_read_anew_are_told() -> None:
     told = summary_lines(SUMMARY | {"references_reread": 12, "references_older": 1, "reading": 2})
     assert "12 references read anew by reading 2" in told
     assert any(line.startswith("1 reference could not be read anew by reading 2") for line in told)
+
+
+def test_what_was_left_out_is_told_by_rule_and_by_suffix() -> None:
+    summary = {**SUMMARY, "left_out": {"@eaDir": 2}, "other_suffixes": {"jxl": 1}}
+    assert summary_lines(summary)[-2:] == [
+        "2 files left out: 2 in @eaDir; --include lets them in",
+        "1 image file of a kind that headcount does not read: 1 .jxl; --all-objects tries them",
+    ]

@@ -57,3 +57,11 @@ def test_keys_are_merged_in_byte_order() -> None:
 def test_a_photo_searched_less_thoroughly_than_is_asked_for_is_searched_again() -> None:
     have = [Known(info("a"), Outcome.FACES, "fast"), Known(info("b"), Outcome.FACES, "thorough")]
     assert states([info("a"), info("b")], have) == {"a": "changed", "b": "known"}
+
+
+def test_a_known_photo_has_what_the_list_says_of_it_now_and_is_known_all_the_same() -> None:
+    listed = ObjectInfo("a", "e", 10, taken="2024-05-01")
+    told = list[Known]()
+    found = list(compare([listed], [known("a")], "balanced", told.append))
+    assert found == [(State.KNOWN, listed)]
+    assert [one.info.taken for one in told] == ["2024-05-01"]

@@ -64,3 +64,16 @@ def test_a_unit_that_no_worker_had_was_not_lost_with_one() -> None:
     for unit in list(flights):
         flights.lose(unit)
     assert (flights.resent, flights.lost_in_hand) == (2, 1)
+
+
+def test_of_the_photos_that_take_long_the_longest_is_told() -> None:
+    flights = Flights()
+    assert flights.slow is None
+    for number, seconds in enumerate((70, 300, 90)):
+        slow = {"worker": f"w{number}", "photo": f"{number}.jpg", "seconds": seconds}
+        flights.begin(f"embed-{number}", 0.0).hear(WORKING | {"slow": slow}, 1.0)
+    flights.begin("embed-3", 0.0).hear(WORKING, 1.0)
+    assert flights.slow is not None
+    assert (flights.slow.worker, flights.slow.photo, flights.slow.seconds) == ("w1", "1.jpg", 300)
+    flights.end("embed-1")
+    assert flights.slow.photo == "2.jpg"

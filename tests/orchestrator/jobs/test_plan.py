@@ -1,6 +1,22 @@
-from headcount.contract.stored.jobs import Limits
-from headcount.storage import ObjectInfo
-from orchestrator.jobs.plan import cut_shards
+import json
+from pathlib import Path
+
+from headcount.contract.layout import JobKeys, shard_name
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import (
+    JobRequest,
+    Limits,
+    ManifestPhoto,
+    PlanRecord,
+    ShardManifest,
+)
+from headcount.contract.vocabulary import Outcome
+from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
+from headcount.storage import ObjectInfo, open_store
+from orchestrator.jobs.compare import Known, State
+from orchestrator.jobs.plan import Tally, cut_shards, plan_job, retried
+from orchestrator.jobs.submit import make_spec
 
 
 def info(key: str, etag: str = "e", size: int = 10) -> ObjectInfo:
@@ -24,3 +40,40 @@ def test_shards_end_at_their_bytes_and_a_huge_photo_is_a_shard_of_its_own() -> N
 
 def test_no_photos_give_no_shards() -> None:
     assert list(cut_shards([], limits(3, 100))) == []
+
+
+def test_a_list_s_word_of_when_a_photo_was_taken_is_in_the_shard(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "list.csv").write_text("uri,taken\na.jpg,2024:05:01 10:00:00\n")
+    spec = make_spec(
+        photos=str(tmp_path / "list.csv"),
+        people=None,
+        archive=str(tmp_path / "archive"),
+        out=None,
+        settings=Settings(),
+    )
+    store = open_store(spec.archive)
+    plan_job(store, spec, S3Settings())
+    manifest = read_record(store, JobKeys(spec.job_id).shard(shard_name(0)), ShardManifest)
+    assert [photo.taken for photo in manifest.photos] == ["2024:05:01 10:00:00"]
+
+
+def test_a_retried_photo_has_what_its_list_says_of_it() -> None:
+    have = [Known(info("a"), Outcome.MISSING), Known(info("b"), Outcome.FACES)]
+    said = {"a": "2024-05-01", "b": "2024-05-02"}
+    found = list(retried(have, [Outcome.MISSING], Tally(), taken=said.__getitem__))
+    assert [(state, photo.key, photo.taken) for state, photo in found] == [
+        (State.CHANGED, "a", "2024-05-01"),
+        (State.KNOWN, "b", ""),
+    ]
+
+
+def test_plans_and_specs_of_an_earlier_build_say_that_nothing_was_left_out() -> None:
+    counts = dict.fromkeys(("photos", "bytes", "other_objects", "new", "changed", "known"), 1)
+    counts |= dict.fromkeys(("removed", "shards", "planned_photos", "planned_bytes"), 0)
+    plan = PlanRecord.model_validate_json(json.dumps(counts))
+    assert (plan.left_out, plan.other_suffixes) == ({}, {})
+    photo = ManifestPhoto.model_validate_json('{"key": "a", "etag": "e", "size": 1}')
+    assert photo.taken == ""
+    request = JobRequest.model_validate_json('{"photos": "s3://b/", "archive": "a", "model": "m"}')
+    assert (request.include, request.exclude) == ((), ())

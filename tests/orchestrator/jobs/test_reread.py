@@ -276,3 +276,9 @@ def test_shards_of_photos_that_are_read_anew_say_so(store: Store, spec: JobSpec)
         for n in range(made.shards)
     ]
     assert said == [False] + [True] * (made.shards - 1)
+
+
+def test_what_a_list_says_of_a_photo_that_is_read_anew_is_not_lost() -> None:
+    with Rereading(2, "balanced", iter(()), 10) as old:
+        old.offer(Known(ObjectInfo("a", "e", 1, taken="2024-05-01"), Outcome.NO_FACE))
+        assert [info.taken for info in old.chosen()] == ["2024-05-01"]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from headcount.telemetry.metrics import Night
+from headcount.telemetry.collectors import Night
 from orchestrator.schedules.nights import nights
 from orchestrator.schedules.schedule import remove_schedule
 from tests.orchestrator.schedules.test_schedule import DAY, Nightly

@@ -250,6 +250,28 @@ def test_a_face_that_was_found_needs_no_rescue() -> None:
     assert using.detector.seen == [(450, 300)]  # type: ignore[attr-defined]
 
 
+def test_of_very_many_faces_the_best_are_kept_and_the_photo_says_so() -> None:
+    squares = [(60 + 150 * n, 60, 40 + 4 * n) for n in range(6)]
+    data = encoded(photo(1000, 300, *squares), "PNG")
+    whole = analyse(data, pack(), max_pixels=PIXELS)
+    kept = analyse(data, pack(), max_pixels=PIXELS, max_faces=4)
+    assert (len(whole), whole.note) == (6, None)
+    assert (len(kept), kept.note) == (4, "only the best 4 of 6 faces were kept")
+    assert np.array_equal(kept.boxes, whole.boxes[:4])
+    assert np.array_equal(kept.embeddings, whole.embeddings[:4])
+    assert kept.passes == whole.passes[:4]
+    assert analyse(data, pack(), max_pixels=PIXELS, max_faces=6).note is None
+
+
+def test_a_photo_may_lack_rows_and_faces() -> None:
+    whole = jpeg(photo(1000, 600, *[(60 + 150 * n, 60, 60) for n in range(6)]))
+    cut = analyse(whole[:-40], pack(), max_pixels=PIXELS, max_faces=4)
+    assert cut.note is not None
+    rows, faces = cut.note.split("; ")
+    assert rows.endswith("rows are missing")
+    assert faces == "only the best 4 of 6 faces were kept"
+
+
 def test_the_time_of_every_stage_is_told() -> None:
     result = analysed(jpeg(photo(*WIDE, SMALL)))
     assert set(result.seconds) == {"decode", "detect", "align", "embed"}

@@ -72,10 +72,8 @@ def squeezed(megabytes: int) -> bytes:
     ("kind", "body"),
     [(b"zTXt", b"a\0\0"), (b"iCCP", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0")],
 )
-def test_a_text_or_profile_that_unpacks_to_a_gigabyte_is_refused(kind: bytes, body: bytes) -> None:
-    assert in_a_process_of_its_own(png_with(kind, body + squeezed(200)), 40).startswith(
-        "unreadable"
-    )
+def test_a_text_or_profile_is_never_unpacked_to_a_gigabyte(kind: bytes, body: bytes) -> None:
+    assert in_a_process_of_its_own(png_with(kind, body + squeezed(200)), 40) == "32 x 32"
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {

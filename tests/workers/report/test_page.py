@@ -380,6 +380,12 @@ def test_people_whose_references_are_alike_are_told_by_name() -> None:
     assert "as alike as two photos" not in render(FULL)
 
 
+def test_files_that_were_left_out_are_told() -> None:
+    assert "left out" not in words(render(FULL))
+    page = words(render(replace(FULL, left_out=("2 files left out: 2 in <eaDir>", "3 of a kind"))))
+    assert "2 files left out: 2 in <eaDir>. 3 of a kind." in page
+
+
 def test_photos_of_an_older_reading_are_told_with_the_option_that_mends_it() -> None:
     assert "older version" not in words(render(FULL))
     page = render(replace(FULL, older_reading=1_200))
@@ -391,3 +397,15 @@ def test_photos_of_an_older_reading_are_told_with_the_option_that_mends_it() -> 
     assert "1 photo was read by an older version: --reread all reads it anew." in words(
         render(replace(FULL, older_reading=1))
     )
+
+
+def test_photos_are_ordered_and_filtered_by_date_where_any_tells_it() -> None:
+    page = render(FULL)
+    assert 'data-taken="2019-07-04T15:30:12"' in page
+    assert 'taken <time datetime="2019-07-04T15:30:12">4 July 2019, 15:30</time>' in page
+    assert 'name="order"' in page
+    undated = render(replace(FULL, shown=(replace(PHOTO, taken=None),)))
+    assert "data-taken=" not in undated
+    assert 'name="order"' not in undated
+    some = render(replace(FULL, shown=(PHOTO, replace(PHOTO, taken=None))))
+    assert "1 of the photos shown tell when they were taken" in some

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -124,3 +125,9 @@ def test_numbers_have_separators_and_a_true_minus_sign() -> None:
     assert counted(31_000, "photo") == "31,000 photos"
     assert counted(1, "person", "people") == "1 person"
     assert phrases.score(-0.126) == "\N{MINUS SIGN}0.13"
+
+
+def test_a_midnight_is_told_as_a_date() -> None:
+    assert phrases.moment(datetime(2019, 7, 4)) == "4 July 2019"
+    assert phrases.moment(datetime(2019, 7, 4, 0, 0, 1)) == "4 July 2019, 00:00"
+    assert phrases.moment(datetime(1839, 8, 19, 9, 5)) == "19 August 1839, 09:05"

@@ -67,6 +67,7 @@ IGNORED = face(Decision.IGNORED)
 PHOTO = ShownPhoto(
     key="trip/day 1.jpg", width=4032, height=3024, faces=(MATCHED, UNKNOWN, IGNORED),
     missing=("Mary Anning",), annotated="../annotated/trip/day 1.jpg", preview=b"preview",
+    taken=datetime(2019, 7, 4, 15, 30, 12),
 )  # fmt: skip
 EMPTY = Report(
     spec=SPEC, pack=PACK, threshold=PACK.threshold,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from headcount.telemetry.metrics import CardMemory
+from headcount.telemetry.collectors import CardMemory
 from workers.runtime.gpu import cards
 
 NVML = """

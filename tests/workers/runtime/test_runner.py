@@ -15,7 +15,8 @@ from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from workers.models.providers import CPU, CUDA
 from workers.models.session import units_at_once
-from workers.runtime.runner import run_unit
+from workers.runtime import runner
+from workers.runtime.runner import Heartbeat, run_unit
 from workers.runtime.unit import Context, Unit
 
 
@@ -27,6 +28,16 @@ class Deaf(Broker):
 
     def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
         """Hears nothing."""
+
+
+class Hearing(Deaf):
+    """A broker that keeps heartbeats."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+
+    def send_heartbeat(self, job_id: str, unit: str, state: dict[str, Any]) -> None:
+        self.heard.append(state)
 
 
 class Work:
@@ -134,3 +145,32 @@ def test_a_gpu_has_two_shards_in_hand_unless_told_otherwise(
 ) -> None:
     monkeypatch.setattr("workers.models.session.available_providers", lambda: available)
     assert units_at_once(Settings(shards_at_once=told)) == expected
+
+
+def test_a_photo_that_takes_long_is_told_of_in_heartbeats_and_once_in_the_log(
+    context: Context,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker, shard = Hearing(), unit(context, tmp_path, "embed-0")
+    heartbeat = Heartbeat(shard, broker)
+    with shard.at_photo("quick.jpg"):
+        heartbeat.send("working")
+    monkeypatch.setattr(runner, "SLOW_PHOTO_SECONDS", 0.0)
+    with shard.at_photo("slow.jpg"), ThreadPoolExecutor(1) as beside:
+        beside.submit(_at, shard, "later.jpg").result(60)
+        heartbeat.send("working")
+        heartbeat.send("working")
+    heartbeat.send("working")
+    told = [beat.get("slow") for beat in broker.heard]
+    slow = {"worker": "w", "photo": "slow.jpg", "seconds": 0}
+    assert told == [None, slow, slow, None]
+    assert caplog.text.count("is at the photo slow.jpg for") == 1
+
+
+def _at(shard: Unit, key: str) -> None:
+    with shard.at_photo(key):
+        longest = shard.longest_in_hand()
+        assert longest is not None
+        assert longest[0] == "slow.jpg"

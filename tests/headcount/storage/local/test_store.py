@@ -301,6 +301,8 @@ def test_what_may_not_be_read_is_said_to_ordinary_users(tmp_path: Path) -> None:
         root = Path(sys.argv[1])
         store = DirectoryStore(root)
         store.put("closed/x", b""); store.put("denied", b""); store.put("lost+found/x", b"")
+        for name in ("@eaDir", "#recycle", "#snapshot", "@Recycle", "@Recently-Snapshot"):
+            store.put(f"nas/{name}/x", b""); (root / "nas" / name).chmod(0)
         for name in ("closed", "denied", "lost+found"):
             (root / name).chmod(0)
         for path in [root, *root.parents][:-2]:
@@ -309,6 +311,7 @@ def test_what_may_not_be_read_is_said_to_ordinary_users(tmp_path: Path) -> None:
         for call in (
             lambda: store.get("denied"), lambda: list(store.list()), lambda: store.put("new", b""),
             lambda: list(store.list("lost")), lambda: store.delete("denied"),
+            lambda: list(store.list("nas/")),
         ):
             try:
                 print(call())
@@ -328,6 +331,7 @@ def test_what_may_not_be_read_is_said_to_ordinary_users(tmp_path: Path) -> None:
     assert said[2].startswith("FatalError cannot write")
     assert said[3] == "[]"  # a system folder that may not be read is passed over
     assert said[4].startswith("FatalError cannot write")
+    assert said[5] == "[]"  # and so is one of a NAS
 
 
 def test_a_full_disk_is_fatal_and_leaves_the_old_object(store: DirectoryStore, root: Path) -> None:

@@ -129,7 +129,7 @@ def test_nothing_is_planned_committed_or_rolled_back_while_a_person_is_being_for
 
 
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forgetting, "find_person", lambda *_: (ADA, "Ada"))
+    monkeypatch.setattr(forgetting, "find_anybody", lambda *_: (ADA, "Ada"))
 
 
 def end(archive: Archive) -> None:
@@ -182,7 +182,7 @@ def test_a_forget_that_died_before_it_lifted_its_mark_is_ended_by_the_next(
     receipt = forgetting.forget(archive.store, "Ada", S3)
     archive.store.put(FORGETTING, kept[0])
     archive.store.put(JobKeys(archive.spec.job_id).spec, spec)  # a job that waits for it
-    monkeypatch.setattr(forgetting, "find_person", nobody)
+    monkeypatch.setattr(forgetting, "find_anybody", nobody)
     assert forgetting.forget(archive.store, ADA, S3) == receipt
     assert under_way(archive.store) is None
 
