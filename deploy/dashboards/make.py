@@ -56,6 +56,7 @@ PANELS: list[tuple[str, str, list[tuple[str, str]]]] = [
         "short",
         [
             ("max(headcount_workers)", "seen"),
+            ("max(headcount_workers_refusing)", "refusing"),
             ("sum(headcount_worker_busy > bool 0)", "busy"),
             ("sum(headcount_worker_ready)", "ready"),
         ],
@@ -84,6 +85,14 @@ PANELS: list[tuple[str, str, list[tuple[str, str]]]] = [
         ],
     ),
     ("Bytes per second", "Bps", [("sum(rate(headcount_photo_bytes_total[5m]))", "read")]),
+    (
+        "Refusals and foreign messages",
+        "short",
+        [
+            ("sum by (cause) (increase(headcount_refusals_total[5m]))", "refused, {{cause}}"),
+            ("sum by (kind) (increase(headcount_foreign_messages_total[5m]))", "foreign, {{kind}}"),
+        ],
+    ),
     (
         "Broker and store",
         "short",

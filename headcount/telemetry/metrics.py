@@ -1,5 +1,4 @@
-"""Metrics of workers and supervisors for Prometheus: with its collectors the door to
-prometheus_client.
+"""Metrics of workers and supervisors for Prometheus; with its collectors the door to its client.
 
 Labels are stages, outcomes, causes, queues and running jobs: never photos, people or shards.
 """

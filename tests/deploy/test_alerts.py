@@ -66,6 +66,10 @@ SPOILT = {
         "max_over_time(headcount_worker_ready[2m])",
         "headcount_worker_ready",
     ),
+    "a worker that refused one unit": (
+        "min_over_time(headcount_workers_refusing[5m])",
+        "max_over_time(headcount_workers_refusing[5m])",
+    ),
     "a failed scrape while a unit waits": (
         "max_over_time(headcount_queue_oldest_seconds[2m])",
         "headcount_queue_oldest_seconds",
