@@ -106,10 +106,12 @@ class Flights:
         flight = self._flights[unit] = Flight(last_heard=moment, last_check=moment)
         return flight
 
-    def lose(self, unit: str) -> None:
-        """Count a unit that was lost: with its worker, or with the broker before any had it."""
+    def lose(self, unit: str) -> bool:
+        """Count a lost unit. False where no worker had it in hand: it was lost with the broker."""
+        in_hand = self._flights[unit].began is not None
         self.resent += 1
-        self.lost_in_hand += self._flights[unit].began is not None
+        self.lost_in_hand += in_hand
+        return in_hand
 
     def end(self, unit: str) -> None:
         """Remove a unit that is done."""

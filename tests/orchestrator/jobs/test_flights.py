@@ -61,8 +61,7 @@ def test_a_unit_that_no_worker_had_was_not_lost_with_one() -> None:
     for unit in ("embed-0000000", "embed-0000001"):
         flights.begin(unit, 0.0)
     flights["embed-0000001"].hear({"state": "working", "count": 1}, 1.0)
-    for unit in list(flights):
-        flights.lose(unit)
+    assert [flights.lose(unit) for unit in list(flights)] == [False, True]
     assert (flights.resent, flights.lost_in_hand) == (2, 1)
 
 
