@@ -79,6 +79,16 @@ def test_every_label_of_dashboard_and_alerts_exists(exposed: str) -> None:
     assert (asked | grouped) - have - OF_PROMETHEUS == set()
 
 
+def test_a_supervisor_in_reserve_counts_nothing_twice(exposed: str) -> None:
+    """Both show the same gauges of broker and archive: a sum of them would be the double."""
+    gauges = set(re.findall(r"# TYPE (headcount_\w+) gauge", exposed))
+    own = {name for name in gauges if name.startswith(("headcount_worker_", "headcount_gpu_"))}
+    for query in queries():
+        if set(METRIC.findall(query)) & (gauges - own):
+            assert re.search(r"\b(max|min)( by \(|\()", query), query
+            assert "sum" not in query
+
+
 def test_no_metric_has_a_label_whose_values_grow_with_the_photos(exposed: str) -> None:
     labels = set(re.findall(r'[{,]([a-z_]+)="', exposed))
     few = {"outcome", "stage", "unit", "end", "le", "queue", "state", "gpu", "schedule"}
