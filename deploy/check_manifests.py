@@ -15,6 +15,7 @@ import helm_python
 import yaml
 from cloudcoil.models.keda import v1alpha1 as keda
 from cloudcoil.models.kubernetes.apps import v1 as apps
+from cloudcoil.models.kubernetes.batch import v1 as batch
 from cloudcoil.models.kubernetes.core import v1 as core
 from cloudcoil.models.kubernetes.networking import v1 as networking
 from cloudcoil.models.kubernetes.policy import v1 as policy
@@ -24,6 +25,7 @@ from pydantic import ValidationError
 HELM = Path(__file__).with_name("helm")
 KINDS: dict[str, Any] = {
     "Deployment": apps.Deployment,
+    "CronJob": batch.CronJob,
     "Service": core.Service,
     "ServiceAccount": core.ServiceAccount,
     "ConfigMap": core.ConfigMap,

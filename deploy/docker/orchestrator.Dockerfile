@@ -21,6 +21,6 @@ ENV PATH=/opt/headcount/bin:$PATH \
     HEADCOUNT_LOG_FORMAT=json \
     HEADCOUNT_METRICS_HOST=0.0.0.0
 USER 10001:10001
-EXPOSE 9108
+EXPOSE 9108 9110
 ENTRYPOINT ["headcount"]
 CMD ["supervise", "--metrics-port", "9108"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ class Beat:
         self.archive = archive
         self._app = make_app(url)
         self._app.conf.update(
-            beat_scheduler="redbeat.RedBeatScheduler",
+            beat_scheduler=_scheduler(self._note_tick),
             beat_max_loop_interval=BEAT_LOOP_SECONDS,
             result_expires=None,  # there are no results, and no nightly cleaning of them
             redbeat_redis_url=secured(url).replace("redis+socket://", "unix://"),
@@ -43,6 +43,14 @@ class Beat:
             redbeat_lock_timeout=10 * BEAT_LOOP_SECONDS,
         )
         self._set: dict[str, datetime] = {}
+        self._ticked: float | None = None
+
+    def ticked(self) -> float | None:
+        """When it last looked for what is due (Unix time); None while it waits in reserve."""
+        return self._ticked
+
+    def _note_tick(self) -> None:
+        self._ticked = time.time()
 
     def set(self, moments: dict[str, datetime]) -> None:
         """Set the moment of each of these schedules, and drop all others. Raises TransientError."""
@@ -61,8 +69,7 @@ class Beat:
         return self._set.get(name) == moment and self._entry(name, moment).rank is not None
 
     def _entry(self, name: str, moment: datetime) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             from redbeat import RedBeatSchedulerEntry
             from redbeat.schedules import rrule
         message = FireMessage(archive=self.archive, schedule=name)
@@ -77,6 +84,7 @@ class Beat:
     def run(self) -> None:
         """Send until a signal says stop; set everything again after the broker was emptied."""
         while True:
+            self._ticked = None
             try:
                 self._app.Beat(loglevel="INFO", quiet=True, pidfile=None).run()
             except redis.RedisError as error:
@@ -86,6 +94,28 @@ class Beat:
                     self.set(dict(self._set))
             else:
                 return
+
+
+def _scheduler(ticks: Callable[[], None]) -> type:
+    """Redbeat's scheduler, which calls ``ticks`` each time it has looked for what is due."""
+    with _quiet():
+        from redbeat import RedBeatScheduler
+
+    class Scheduler(RedBeatScheduler):  # type: ignore[misc]  # redbeat has no types
+        def tick(self, *args: Any, **kwargs: Any) -> Any:
+            pause = super().tick(*args, **kwargs)
+            ticks()
+            return pause
+
+    return Scheduler
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide the warnings that redbeat's import gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Metrics of workers and supervisors for Prometheus: the one door to prometheus_client.
+"""Metrics of workers and supervisors for Prometheus; with its collectors the door to its client.
 
 Labels are stages, outcomes, causes, queues and running jobs: never photos, people or shards.
 """
@@ -6,32 +6,49 @@ Labels are stages, outcomes, causes, queues and running jobs: never photos, peop
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from headcount.broker.client import QueueState
 from headcount.broker.envelopes import FOREIGN
 from headcount.broker.presence import WorkerState
 from headcount.broker.queues import QUEUES
+from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.contract.stored.workers import CAUSES
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import HeadcountError
+from headcount.telemetry.collectors import (
+    CardMemory,
+    Night,
+    OnDemand,
+    of_archive,
+    of_cards,
+    process_registry,
+)
 
 ENDS = ("done", "failed", "refused", "retried", "handed_back")
 """Ends of a unit of work."""
 UNIT_SECONDS = (1, 3, 10, 30, 60, 120, 180, 300, 600, 1800)
+JOB_ENDS = ("done", "failed", "cancelled", "paused")
+SHARD_STAGES = ("fetch", "decode", "detect", "align", "embed", "wait", "write")
+"""The stages of a shard. Those of the reduce stage show themselves with its first task."""
 
 
 class WorkerMetrics:
-    """The metrics of one worker process since it started."""
+    """The metrics of one worker process since it started.
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        new = self.registry
+    A counter is there with 0 from the start: Prometheus sees no increase in one that is born with
+    its first value.
+    """
+
+    def __init__(self, cards: Callable[[], Iterable[CardMemory]] = tuple) -> None:
+        new = self.registry = process_registry()
         self._photos = Counter("headcount_photos", "Photos done.", ["outcome"], registry=new)
         self._faces = Counter("headcount_faces", "Faces found.", registry=new)
         self._bytes = Counter("headcount_photo_bytes", "Bytes of photos done.", registry=new)
@@ -73,6 +90,7 @@ class WorkerMetrics:
             registry=new,
         )
         self._begin_with_zero()
+        new.register(OnDemand(lambda: of_cards(cards())))
 
     def _begin_with_zero(self) -> None:
         """Make every series that is known: a rate sees the first count of those that exist."""
@@ -81,10 +99,13 @@ class WorkerMetrics:
         for foreign in FOREIGN:
             self._foreign.labels(foreign)
         for kind in QUEUES:
+            self._seconds.labels(kind)
             for end in ENDS:
                 self._units.labels(kind, end)
         for outcome in Outcome:
-            self._photos.labels(outcome)
+            self._photos.labels(outcome.value)
+        for stage in SHARD_STAGES:
+            self._stages.labels(stage)
 
     def begins(self) -> None:
         """Count a unit that is in hand."""
@@ -128,17 +149,29 @@ class Board:
     """The metrics of a supervisor's jobs and broker, read when they are asked for."""
 
     def __init__(
-        self, queues: Callable[[], dict[str, QueueState]], workers: Callable[[], list[WorkerState]]
+        self,
+        queues: Callable[[], dict[str, QueueState]],
+        workers: Callable[[], list[WorkerState]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queues = queues
         self._workers = workers
+        self._clock = clock
         self._jobs: dict[str, ProgressRecord] = {}
+        self._asked_store: float | None = None
+        self.last_failed: datetime | None = None
+        self.nights: Mapping[str, Night] = {}
         self._lock = threading.Lock()
-        self.registry = CollectorRegistry()
+        self.registry = process_registry()
         self._ended = Counter(
-            "headcount_jobs", "Jobs by their end: done, failed.", ["end"], registry=self.registry
+            "headcount_jobs",
+            "Jobs by their end: done, failed, cancelled, paused.",
+            ["end"],
+            registry=self.registry,
         )
-        self.registry.register(_BoardCollector(self))
+        for end in JOB_ENDS:
+            self._ended.labels(end)
+        self.registry.register(OnDemand(self._collect))
 
     def progress(self, snapshot: ProgressRecord) -> None:
         """Keep a job's latest snapshot."""
@@ -149,7 +182,23 @@ class Board:
         """Drop the gauges of a job that is no longer driven."""
         with self._lock:
             self._jobs.pop(job_id, None)
+        if end == "failed":
+            self.last_failed = now()
         self._ended.labels(end).inc()
+
+    @contextmanager
+    def asking_store(self) -> Iterator[None]:
+        """Time the store while it is asked: it is away from the first question without answer."""
+        if self._asked_store is None:
+            self._asked_store = self._clock()
+        yield
+        self._asked_store = None
+
+    @property
+    def store_away_seconds(self) -> float:
+        """Seconds since the store was asked and has not answered; 0 where it has."""
+        asked = self._asked_store
+        return 0.0 if asked is None else self._clock() - asked
 
     @property
     def jobs(self) -> list[ProgressRecord]:
@@ -170,25 +219,14 @@ class Board:
         """The workers seen. Raises TransientError."""
         return self._workers()
 
+    def _collect(self) -> Iterator[Metric]:
+        yield from _of_broker(self)
+        yield from of_archive(self.store_away_seconds, self.last_failed, self.nights)
+        yield from _of_jobs(self.jobs)
+
     def text(self) -> bytes:
         """The metrics in Prometheus' text format."""
         return generate_latest(self.registry)
-
-
-class _BoardCollector(Collector):
-    """Turns a board into metrics at the moment they are asked for."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: the collector reads only when it is asked."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """Every metric, now."""
-        yield from _of_broker(self._board)
-        yield from _of_jobs(self._board.jobs)
 
 
 def _of_broker(board: Board) -> Iterator[Metric]:
@@ -237,7 +275,8 @@ def _of_jobs(jobs: list[ProgressRecord]) -> Iterator[Metric]:
     yield gauge("shards", "Shards of the job.", lambda job: job.shards_total)
     yield gauge("shards_done", "Shards done.", lambda job: job.shards_done)
     yield gauge("shards_in_flight", "Shards in flight.", lambda job: job.shards_in_flight)
-    yield gauge("resent", "Units sent again, lost with their worker.", lambda job: job.resent)
+    yield gauge("resent", "Units sent again: lost with worker or broker.", lambda job: job.resent)
+    yield gauge("lost_in_hand", "Of those, units a worker had.", lambda job: job.lost_in_hand)
     yield gauge("photos_per_second", "The job's rate.", lambda job: job.photos_per_second)
     yield gauge("seconds_left", "Time to the job's end.", lambda job: job.seconds_left)
     outcomes = GaugeMetricFamily(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from headcount.contract.forgotten import require_none_under_way
 from headcount.contract.layout import COMMITS, JOBS, ROLLBACKS, JobKeys
@@ -82,6 +83,12 @@ class JobQueue:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._done: set[str] = set()
+        self._failed: dict[str, datetime] = {}
+
+    @property
+    def last_failed(self) -> datetime | None:
+        """The end of the job that failed last, as of the last look; None where none has."""
+        return max(self._failed.values(), default=None)
 
     def next_jobs(self) -> list[str]:
         """Ids of the jobs to drive now: the first in turn of each collection.
@@ -89,14 +96,21 @@ class JobQueue:
         The more urgent come first, then the older.
         """
         chosen: dict[str, str] = {}
-        specs = _open_specs(self._store, self._done)
+        failed: dict[str, datetime] = {}
+        specs = list(_open_specs(self._store, self._done, failed))
+        self._failed = failed
         for spec in sorted(specs, key=lambda spec: (RANKS[spec.priority], spec.job_id)):
             chosen.setdefault(spec.photos or spec.job_id, spec.job_id)
         return list(chosen.values())
 
 
-def _open_specs(store: Store, done: set[str]) -> Iterator[JobSpec]:
-    """Yield the specs of open jobs, oldest first; skip ``done``, and add finished ids to it."""
+def _open_specs(
+    store: Store, done: set[str], failed: dict[str, datetime] | None = None
+) -> Iterator[JobSpec]:
+    """Yield the specs of open jobs, oldest first; skip ``done``, and add finished ids to it.
+
+    Those that failed and their ends are added to ``failed``.
+    """
     for job_id in job_ids(store):
         if job_id in done:
             continue
@@ -104,6 +118,8 @@ def _open_specs(store: Store, done: set[str]) -> Iterator[JobSpec]:
         finished = find_record(store, keys.finished, FinishedRecord)
         if finished is not None and finished.state == "done":
             done.add(job_id)  # for good: only what failed or was cancelled is resumed
+        if finished is not None and finished.state == "failed" and failed is not None:
+            failed[job_id] = finished.finished
         ended = finished or stopped(store, job_id)
         spec = None if ended else find_record(store, keys.spec, JobSpec)
         if spec is not None:

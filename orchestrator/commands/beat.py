@@ -13,8 +13,10 @@ from headcount.contract.record import now
 from headcount.errors import HeadcountError
 from headcount.storage import Store, canonical_uri
 from headcount.telemetry import logs
-from orchestrator.commands.options import archive_option, load_s3, load_settings
+from headcount.telemetry.endpoint import Endpoint
+from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
 from orchestrator.commands.supervise import open_broker
+from orchestrator.console.metrics import BeatWatch
 from orchestrator.jobs.submit import open_archive
 from orchestrator.schedules.schedule import moments
 
@@ -27,7 +29,8 @@ FIRING = timedelta(seconds=60)
 
 @click.command()
 @archive_option
-def command(archive: str) -> None:
+@metrics_option
+def command(archive: str, metrics_port: int | None) -> None:
     """Fire the archive's schedules: run it beside `headcount supervise`.
 
     The archive holds the schedules, so nothing is lost with the broker. Several may run for one
@@ -39,6 +42,8 @@ def command(archive: str) -> None:
     broker = open_broker(settings)
     store = open_archive(canonical_uri(archive), load_s3())
     beat = Beat(broker.url, store.uri)
+    if metrics_port is not None:
+        Endpoint(settings.metrics_host, metrics_port, BeatWatch(beat.ticked).pages())
     set_beat(beat, store)
     threading.Thread(target=_keep_set, args=(beat, store), daemon=True).start()
     beat.run()

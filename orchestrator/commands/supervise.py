@@ -29,6 +29,7 @@ from orchestrator.jobs.lease import LeaseLost
 from orchestrator.jobs.submit import open_archive
 from orchestrator.jobs.supervisor import Supervisor
 from orchestrator.jobs.window import Window
+from orchestrator.schedules.nights import nights
 from orchestrator.schedules.schedule import Scheduler
 from orchestrator.schedules.webhook import call_hook
 from orchestrator.terminal import say, say_text
@@ -72,7 +73,8 @@ def command(
     if not jobs:
         again_later(scheduler.look)
     if not (jobs or once):
-        threading.Thread(target=run_schedules, args=(scheduler, broker), daemon=True).start()
+        looks = (scheduler, broker, watch)
+        threading.Thread(target=run_schedules, args=looks, daemon=True).start()
     window = Window(settings.window)
     concurrent = ConcurrentJobs(
         lambda job_id, tick: drive(store, job_id, broker, settings, s3, watch, window, tick)
@@ -81,7 +83,7 @@ def command(
     try:
         while True:
             left = concurrent.begin(left)
-            seen = bool(jobs) or again_later(lambda: concurrent.begin(queue.next_jobs()))
+            seen = bool(jobs) or again_later(lambda: concurrent.begin(look_for_jobs(queue, watch)))
             watch.moves()
             if (once or jobs) and seen and not concurrent.running() and not left:
                 again_later(scheduler.tell)
@@ -106,18 +108,37 @@ def again_later(look: Callable[[], object]) -> bool:
     return True
 
 
-def run_schedules(scheduler: Scheduler, broker: Broker) -> None:
-    """Begin due runs when beat fires, and now and then without it; call the hook for ended runs."""
-    looked = time.monotonic()
+def look_for_jobs(queue: JobQueue, watch: Watch) -> list[str]:
+    """The jobs to drive now; the time of the last failure goes to the metrics."""
+    with watch.metrics.asking_store():
+        ids = queue.next_jobs()
+    watch.metrics.last_failed = queue.last_failed
+    return ids
+
+
+def run_schedules(scheduler: Scheduler, broker: Broker, watch: Watch) -> None:
+    """Begin due runs when beat fires, and now and then without it; call the hook for ended runs.
+
+    The metrics have the nights from the start on.
+    """
+    looked = -LOOK_SECONDS
     pause = threading.Event()
     while not pause.wait(FIRED_SECONDS):
         try:
             if broker.fired() or time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
-                scheduler.look()
+                look_at_schedules(scheduler, watch)
         except HeadcountError as error:
             log.warning("schedules: %s", error)
             pause.wait(TROUBLE_SECONDS)
+
+
+def look_at_schedules(scheduler: Scheduler, watch: Watch) -> None:
+    """Begin due runs; the nights go to the metrics, whether that went well or not."""
+    try:
+        scheduler.look()
+    finally:
+        watch.metrics.nights = nights(scheduler.store)
 
 
 def require_broker_url(settings: Settings) -> str:

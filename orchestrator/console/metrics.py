@@ -1,4 +1,4 @@
-"""The supervisor's endpoint: metrics of jobs and queues, liveness, and waiting work."""
+"""The endpoints of supervisor and beat: metrics, liveness, and waiting work."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Callable
 
 from headcount.broker.client import Broker
 from headcount.contract.stored.jobs import ProgressRecord
+from headcount.telemetry.collectors import BeatMetrics
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import Board
 from orchestrator.jobs.progress import Reporter
 
 STILL_SECONDS = 600.0
 """A supervisor without progress for this long is not alive."""
+TICK_SECONDS = 300.0
+"""A beat that has not looked for so long, once it has, is not alive: it looks every 5 s."""
 LONG_STAGES = ("plan", "commit")
 """Stages of a single step, which may be long: planning lists the whole collection."""
 
@@ -73,3 +76,30 @@ class Measured:
     def warn(self, text: str) -> None:
         """Show a warning."""
         self._reporter.warn(text)
+
+
+class BeatWatch:
+    """The endpoint of a beat. One in reserve is alive, though it does not look."""
+
+    def __init__(
+        self, ticked: Callable[[], float | None], clock: Callable[[], float] = time.time
+    ) -> None:
+        self.metrics = BeatMetrics(ticked)
+        self._ticked = ticked
+        self._clock = clock
+
+    def alive(self) -> Page:
+        """Page of /healthz: 503 where it no longer looks for what is due."""
+        ticked = self._ticked()
+        if ticked is None:
+            return said(True, "in reserve")
+        still = self._clock() - ticked
+        return said(still < TICK_SECONDS, f"last looked {still:.0f} s ago")
+
+    def pages(self) -> Pages:
+        """All pages of the endpoint, by path."""
+        return {
+            "/metrics": lambda: Page(200, self.metrics.text()),
+            "/healthz": self.alive,
+            "/readyz": self.alive,
+        }

@@ -281,15 +281,15 @@ class Dispatcher:
         self.send(unit)
 
     def _send_lost(self, unit: str) -> None:
-        """Send again a unit whose worker died. Raises FatalError after too many attempts."""
+        """Send again a unit that is gone. Raises FatalError after too many attempts."""
         made = attempts.count(self._store, self._keys, unit)
         if not attempts.allowed(self._store, self._keys, unit, made, self._settings.max_attempts):
             raise FatalError(
                 f"{unit} of job {self._keys.job_id} was tried {made} times and never finished. "
                 "The workers' logs say why; then `headcount resume` goes on from here"
             )
-        self._flights.resent += 1
-        self._reporter.warn(f"{unit} was lost with its worker; sending it again")
+        where = "with its worker" if self._flights.lose(unit) else "before a worker had it"
+        self._reporter.warn(f"{unit} was lost {where}; sending it again")
         self.send(unit)
 
     def _clear_failures(self) -> None:

@@ -71,7 +71,7 @@ class Flights:
     """The units of one job in flight, and how many units were lost and sent again."""
 
     def __init__(self) -> None:
-        self.resent = 0
+        self.resent = self.lost_in_hand = 0
         self.refusals = Refusals()
         self._flights: dict[str, Flight] = {}
 
@@ -121,6 +121,13 @@ class Flights:
         """Add a unit, or begin it anew, heard of at this moment."""
         flight = self._flights[unit] = Flight(last_heard=moment, last_check=moment)
         return flight
+
+    def lose(self, unit: str) -> bool:
+        """Count a lost unit. False where no worker had it in hand: it was lost with the broker."""
+        in_hand = self._flights[unit].began is not None
+        self.resent += 1
+        self.lost_in_hand += in_hand
+        return in_hand
 
     def end(self, unit: str) -> None:
         """Remove a unit that is done."""

@@ -135,6 +135,7 @@ class Progress:
             shards_done=self.totals.shards,
             shards_in_flight=len(self._flights),
             resent=self._flights.resent,
+            lost_in_hand=self._flights.lost_in_hand,
             worker_seconds=self.totals.seconds,
             photos_per_second=rate,
             seconds_left=(total - photos) / rate if rate and total else None,

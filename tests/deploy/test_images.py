@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from headcount.telemetry.endpoint import Endpoint, said
 from orchestrator.cli import COMMANDS, headcount
 
 yaml = pytest.importorskip("yaml")
@@ -85,6 +86,59 @@ def test_a_service_is_hardened_and_reached_from_this_machine_only(name: str) -> 
     assert service["cap_drop"] == ["ALL"]
     assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
     assert ":latest" not in service["image"]
+
+
+@pytest.mark.parametrize("name", sorted(COMPOSE["services"]))
+def test_a_service_is_bounded_and_says_how_it_is(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert service["logging"]["options"]["max-size"]
+    if name == "buckets":  # it ends
+        return
+    health = service["healthcheck"]
+    assert {"test", "interval", "timeout"} <= set(health)
+    if "--metrics-port" in service.get("command", ()):
+        port = service["command"][service["command"].index("--metrics-port") + 1]
+        assert f"http://127.0.0.1:{port}/healthz" in health["test"][-1]
+
+
+def test_the_check_of_a_container_tells_a_healthy_process_from_one_that_is_not() -> None:
+    test = COMPOSE["services"]["supervisor"]["healthcheck"]["test"][-1]
+    well = {True: 0, False: 1}
+    for ok, code in well.items():
+        endpoint = Endpoint("127.0.0.1", 0, {"/healthz": lambda ok=ok: said(ok, "so")})
+        try:
+            command = [sys.executable, "-c", test.replace("9108", str(endpoint.port))]
+            assert subprocess.run(command, capture_output=True, check=False).returncode == code
+        finally:
+            endpoint.close()
+
+
+def test_prometheus_scrapes_what_compose_runs_and_tells_the_alertmanager() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    scraped = {
+        (name, str(where["port"]))
+        for job in config["scrape_configs"]
+        for where in job["dns_sd_configs"]
+        for name in where["names"]
+    }
+    served = {
+        (name, service["command"][-1])
+        for name, service in COMPOSE["services"].items()
+        if "--metrics-port" in service.get("command", ())
+    }
+    assert scraped == served
+    (told,) = config["alerting"]["alertmanagers"]
+    assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert "alertmanager" in COMPOSE["services"]
+
+
+def test_the_example_of_a_receiver_is_what_alertmanager_reads() -> None:
+    config = str(DEPLOY / "prometheus" / "alertmanager.yml")
+    ended = subprocess.run(
+        [tool("amtool"), "check-config", config], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_the_commands_of_the_services_exist() -> None:

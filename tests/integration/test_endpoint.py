@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.test_dashboards import METRIC, queries
 from tests.running import headcount, start
 from tests.servers import free_ports
 
@@ -34,7 +35,7 @@ def eventually(what: Callable[[], bool]) -> None:
 def test_a_job_is_seen_in_the_metrics_of_worker_and_supervisor(
     samples: Path, tmp_path: Path, broker_url: str
 ) -> None:
-    of_worker, of_supervisor = free_ports(2)
+    of_worker, of_supervisor, of_beat = free_ports(3)
     archive = str(tmp_path / "archive")
     cluster = {
         "HEADCOUNT_BROKER_URL": broker_url,
@@ -43,6 +44,7 @@ def test_a_job_is_seen_in_the_metrics_of_worker_and_supervisor(
     }
     worker = start("worker", "--metrics-port", str(of_worker), **cluster)
     supervisor = start("supervise", "--metrics-port", str(of_supervisor), **cluster)
+    beat = start("beat", "--metrics-port", str(of_beat), **cluster)
     try:
         job = headcount("submit", str(samples / "photos"), **cluster).stdout.strip()
         eventually(lambda: get(of_worker, "/readyz") == "ready\n")
@@ -53,7 +55,14 @@ def test_a_job_is_seen_in_the_metrics_of_worker_and_supervisor(
         assert get(of_worker, "/healthz")
         assert get(of_supervisor, "/healthz")
         assert json.loads(get(of_supervisor, "/queues/embed"))["waiting"] == 0
+        eventually(lambda: "\nheadcount_beat_ticked" in get(of_beat, "/metrics"))
+        assert get(of_beat, "/healthz").startswith("last looked")
+        every = "".join(get(port, "/metrics") for port in (of_worker, of_supervisor, of_beat))
+        asked = {name for query in queries() for name in METRIC.findall(query)}
+        assert asked - set(METRIC.findall(every)) == set()
     finally:
+        beat.kill()
+        beat.communicate(timeout=60)
         supervisor.kill()
         worker.terminate()
         _, logged = worker.communicate(timeout=60)

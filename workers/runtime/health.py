@@ -14,6 +14,7 @@ from headcount.errors import TransientError, WorkerUnfit
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Page, Pages, said
 from headcount.telemetry.metrics import WorkerMetrics
+from workers.runtime.gpu import cards
 from workers.runtime.runner import STALL_SECONDS, Work
 from workers.runtime.unit import Unit, UnitReleased
 
@@ -50,7 +51,7 @@ class Health:
     """State of a worker process, as its endpoint shows it."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self.metrics = WorkerMetrics()
+        self.metrics = WorkerMetrics(cards)
         self._now = now
         self._at_work: dict[int, _Progress] = {}
         self._ready = False

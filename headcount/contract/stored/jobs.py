@@ -267,6 +267,7 @@ class ProgressRecord(Record):
     shards_done: int = 0
     shards_in_flight: int = 0
     resent: int = 0
+    lost_in_hand: int = Field(0, description="of those sent again, units that a worker had in hand")
     worker_seconds: float = Field(0.0, description="that workers spent on the finished shards")
     photos_per_second: float | None = None
     seconds_left: float | None = None

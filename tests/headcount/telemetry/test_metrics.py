@@ -1,5 +1,6 @@
 """Metrics: what a scrape says of a worker and of a supervisor."""
 
+import sys
 import urllib.error
 import urllib.request
 
@@ -7,12 +8,15 @@ import pytest
 
 from headcount.broker.client import QueueState
 from headcount.broker.presence import WorkerState
+from headcount.broker.queues import QUEUES
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import DoneMarker, ProgressRecord
 from headcount.contract.stored.workers import WorkerRefusal
+from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError, TransientError
+from headcount.telemetry.collectors import BeatMetrics, CardMemory, Night
 from headcount.telemetry.endpoint import Endpoint, Page, said
-from headcount.telemetry.metrics import Board, WorkerMetrics
+from headcount.telemetry.metrics import ENDS, JOB_ENDS, Board, WorkerMetrics
 
 MARKER = DoneMarker(
     unit="embed-0000000",
@@ -103,6 +107,77 @@ def test_a_broker_that_is_away_is_a_metric_not_an_error() -> None:
         raise TransientError("broker: refused")
 
     assert value(Board(away, list).text(), "headcount_broker_up") == 0
+
+
+def test_a_counter_is_there_with_zero_before_it_has_counted_anything() -> None:
+    fresh = WorkerMetrics().text()
+    for outcome in Outcome:
+        assert value(fresh, f'headcount_photos_total{{outcome="{outcome.value}"}}') == 0
+    for kind in QUEUES:
+        for end in ENDS:
+            assert value(fresh, f'headcount_units_total{{end="{end}",unit="{kind}"}}') == 0
+        assert value(fresh, f'headcount_unit_seconds_count{{unit="{kind}"}}') == 0
+    board = board_of(QueueState(0, 0, 0.0)).text()
+    for end in JOB_ENDS:
+        assert value(board, f'headcount_jobs_total{{end="{end}"}}') == 0
+    assert value(board, "headcount_last_failed_timestamp_seconds") == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_each_process_says_what_memory_and_cpu_it_takes() -> None:
+    for text in (
+        WorkerMetrics().text(),
+        board_of(QueueState(0, 0, 0.0)).text(),
+        BeatMetrics(lambda: None).text(),
+    ):
+        assert value(text, "process_resident_memory_bytes") > 1e6
+        assert value(text, "process_cpu_seconds_total") > 0
+        assert value(text, "process_open_fds") > 0
+
+
+def test_a_worker_shows_the_memory_of_its_gpu() -> None:
+    text = WorkerMetrics(lambda: [CardMemory("0", used=7, total=80)]).text()
+    assert value(text, 'headcount_gpu_memory_used_bytes{gpu="0"}') == 7
+    assert value(text, 'headcount_gpu_memory_bytes{gpu="0"}') == 80
+
+
+def test_a_store_is_away_from_the_first_question_that_it_did_not_answer() -> None:
+    moment = [100.0]
+    board = Board(lambda: {}, list, clock=lambda: moment[0])
+    assert value(board.text(), "headcount_store_away_seconds") == 0
+    for _ in range(2):
+        with pytest.raises(TransientError), board.asking_store():
+            moment[0] += 30
+            raise TransientError("store: refused")
+    assert value(board.text(), "headcount_store_away_seconds") == 60
+    with board.asking_store():
+        moment[0] += 5
+        assert value(board.text(), "headcount_store_away_seconds") == 65  # it may hang
+    moment[0] += 1000
+    assert value(board.text(), "headcount_store_away_seconds") == 0
+
+
+def test_a_supervisor_shows_when_a_job_failed_and_the_next_night_is_due() -> None:
+    board, moment = board_of(QueueState(0, 0, 0.0)), now()
+    board.last_failed = moment
+    board.nights = {"home": Night(moment, failed=True), "never": Night(None, failed=False)}
+    text = board.text()
+    stamp = pytest.approx(moment.timestamp())
+    assert value(text, "headcount_last_failed_timestamp_seconds") == stamp
+    assert value(text, 'headcount_night_due_timestamp_seconds{schedule="home"}') == stamp
+    assert value(text, 'headcount_night_failed{schedule="home"}') == 1
+    assert value(text, 'headcount_night_failed{schedule="never"}') == 0
+    board.end("j1", "failed")
+    assert value(board.text(), "headcount_last_failed_timestamp_seconds") > moment.timestamp()
+
+
+def test_a_beat_shows_when_it_last_looked_and_nothing_while_in_reserve() -> None:
+    assert value(BeatMetrics(lambda: 12.0).text(), "headcount_beat_ticked_timestamp_seconds") == 12
+    assert b"\nheadcount_beat_ticked" not in BeatMetrics(lambda: None).text()
+
+
+def board_of(state: QueueState) -> Board:
+    return Board(lambda: {"embed": state}, list)
 
 
 def get(port: int, path: str) -> tuple[int, str]:

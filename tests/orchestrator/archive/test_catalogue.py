@@ -64,6 +64,21 @@ def test_of_jobs_that_are_done_nothing_is_asked_again() -> None:
     assert queue.next_jobs() == ["b"]
 
 
+def test_the_last_failure_is_known_from_the_archive_until_its_job_is_resumed() -> None:
+    store, ends = MemoryStore(), [now() - timedelta(hours=hours) for hours in (3, 2, 1)]
+    queue = JobQueue(store)
+    assert queue.last_failed is None
+    for job_id, state, end in zip("abc", ("failed", "failed", "done"), ends, strict=True):
+        add(store, job_id)
+        record = FinishedRecord(job_id=job_id, state=state, finished=end, out="x")
+        store.put(JobKeys(job_id).finished, record.to_bytes())
+    queue.next_jobs()
+    assert queue.last_failed == ends[1]
+    store.delete(JobKeys("b").finished)
+    queue.next_jobs()
+    assert queue.last_failed == ends[0]
+
+
 def test_jobs_of_one_collection_take_turns_the_urgent_first() -> None:
     store = MemoryStore()
     add(store, "a", "s3://one/")

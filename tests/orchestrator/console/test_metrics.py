@@ -6,7 +6,7 @@ from headcount.broker.client import Broker
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import ProgressRecord
-from orchestrator.console.metrics import STILL_SECONDS, Measured, Watch
+from orchestrator.console.metrics import STILL_SECONDS, TICK_SECONDS, BeatWatch, Measured, Watch
 from orchestrator.jobs.progress import Silent
 
 
@@ -38,3 +38,14 @@ def test_the_work_of_a_queue_is_what_waits_and_what_is_in_hand(broker_url: str) 
     state = broker.queue_states()["embed"]
     assert 0 <= state.oldest_seconds < 60
     assert broker.queue_states()["reduce"].waiting == 0
+
+
+def test_a_beat_is_alive_in_reserve_and_while_it_looks_for_what_is_due() -> None:
+    moment, ticks = [1000.0], [None, 1000.0, 1000.0]
+    watch = BeatWatch(lambda: ticks[0], clock=lambda: moment[0])
+    assert watch.alive().status == 200
+    ticks.pop(0)
+    moment[0] += TICK_SECONDS - 1
+    assert watch.alive().status == 200
+    moment[0] += 2
+    assert watch.alive().status == 503

@@ -202,7 +202,9 @@ def test_a_lost_unit_is_sent_again_and_counted(job: Job) -> None:
     job.drive()
     assert job.workers.sent.count(UNITS[3]) == 3
     assert job.snapshot().resent == 2
-    assert job.reporter.said == [f"{UNITS[3]} was lost with its worker; sending it again"] * 2
+    assert (
+        job.reporter.said == [f"{UNITS[3]} was lost before a worker had it; sending it again"] * 2
+    )
 
 
 def test_a_unit_that_is_lost_too_often_ends_the_job() -> None:

@@ -56,6 +56,15 @@ def test_a_unit_is_overdue_after_its_patience_and_an_outage_counts_for_nobody_bu
     assert flights.overdue(["sent"], 170.1, patience=10.0) == ["sent"]
 
 
+def test_a_unit_that_no_worker_had_was_not_lost_with_one() -> None:
+    flights = Flights()
+    for unit in ("embed-0000000", "embed-0000001"):
+        flights.begin(unit, 0.0)
+    flights["embed-0000001"].hear({"state": "working", "count": 1}, 1.0)
+    assert [flights.lose(unit) for unit in list(flights)] == [False, True]
+    assert (flights.resent, flights.lost_in_hand) == (2, 1)
+
+
 def test_of_the_photos_that_take_long_the_longest_is_told() -> None:
     flights = Flights()
     assert flights.slow is None

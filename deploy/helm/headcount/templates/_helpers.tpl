@@ -84,19 +84,66 @@ capabilities: {drop: [ALL]}
 {{- $ports | uniq | toJson -}}
 {{- end }}
 
+{{- /* mounts of a container: dict "root" $ "part" (its values) */ -}}
 {{- define "headcount.mounts" -}}
 - {name: cache, mountPath: /var/cache/headcount}
 - {name: tmp, mountPath: /tmp}
-{{- if .Values.existingCASecret }}
+{{- if .root.Values.existingCASecret }}
 - {name: ca, mountPath: /etc/headcount/ca, readOnly: true}
+{{- end }}
+{{- with .part.extraVolumeMounts }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
-{{- /* volumes: dict "root" $ "cacheSize" "4Gi" */ -}}
+{{- /* volumes of a pod: dict "root" $ "part" (its values) "cacheSize" "4Gi" */ -}}
 {{- define "headcount.volumes" -}}
+{{- with .part.cacheClaim }}
+- {name: cache, persistentVolumeClaim: {claimName: {{ . }}}}
+{{- else }}
 - {name: cache, emptyDir: {sizeLimit: {{ .cacheSize }}}}
+{{- end }}
 - {name: tmp, emptyDir: {sizeLimit: {{ .cacheSize }}}}
 {{- with .root.Values.existingCASecret }}
 - {name: ca, secret: {secretName: {{ . }}}}
+{{- end }}
+{{- with .part.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- /* where a pod runs, and how: dict "root" $ "part" (its values) "component" "embed" */ -}}
+{{- define "headcount.placement" -}}
+{{- $own := merge (include "headcount.selector" .root | fromYaml) (dict "app.kubernetes.io/component" .component) }}
+{{- with .part.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- with .part.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .part.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .part.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .part.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .part.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  - {{- merge (deepCopy .) (dict "labelSelector" (dict "matchLabels" $own)) | toYaml | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Annotations of pods. A new secret begins new pods; where Helm cannot look at the cluster
+(`helm template`, as in Argo CD), the checksum is that of nothing, and stays. */ -}}
+{{- define "headcount.podAnnotations" -}}
+{{- $secret := lookup "v1" "Secret" .Release.Namespace .Values.existingSecret | default dict -}}
+checksum/secret: {{ get $secret "data" | toJson | sha256sum }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
