@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -17,10 +16,12 @@ import click
 from headcount import __version__
 from headcount.broker.app import redacted
 from headcount.broker.client import Broker
+from headcount.contract.layout import PROBES
 from headcount.errors import FatalError, HeadcountError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
+from headcount.storage.conditional import require_conditional_writes
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.worker import require_worker_libraries
 from orchestrator.local.servers import embedded_broker
@@ -95,22 +96,8 @@ def _archive(uri: str, s3: S3Settings) -> str:
     store = open_store(canonical_uri(uri), s3)
     if uri.startswith("s3://"):
         store.check()
-    key = f"doctor-{secrets.token_hex(4)}"
-    try:
-        store.put(key, b"headcount")
-        if not _refuses_overwrite(uri, s3, key):
-            raise FatalError(
-                f"{store.uri} does not support conditional writes (If-None-Match), which keep "
-                "two workers from overwriting each other: use a store that does"
-            )
-    finally:
-        store.delete(key)
+    require_conditional_writes(store, PROBES)
     return f"{store.uri} can be written, read and conditionally written"
-
-
-def _refuses_overwrite(uri: str, s3: S3Settings, key: str) -> bool:
-    store = open_store(canonical_uri(uri), s3)
-    return not store.put_new(key, b"other") and store.get(key).data == b"headcount"
 
 
 def _worker(settings: Settings) -> Iterator[Check]:

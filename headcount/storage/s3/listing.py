@@ -14,6 +14,7 @@ from minio import Minio
 from headcount.storage.base import ObjectInfo
 from headcount.storage.s3.client import PageCount, Pool
 from headcount.storage.s3.faults import Target
+from headcount.storage.s3.tags import tag_of_object
 
 LISTS_IN_ORDER = ("AmazonS3", "MinIO")
 """The names, in the header ``Server``, of servers that list in UTF-8 byte order."""
@@ -95,6 +96,6 @@ class Listing:
             for entry in found:
                 key = entry.object_name or ""
                 if not entry.is_dir:
-                    yield ObjectInfo(key, entry.etag or "", entry.size or 0)
+                    yield ObjectInfo(key, tag_of_object(entry), entry.size or 0)
                 elif not recursive and key != prefix:
                     yield key
