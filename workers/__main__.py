@@ -11,10 +11,13 @@ import os
 import sys
 import threading
 
+from headcount.storage.local.private import keep_others_out
+
 
 def main() -> None:
     """Serve until told to stop, or run one tool."""
     arguments = _parser().parse_args()
+    keep_others_out()
     if arguments.tool is not None:
         _run_tool(arguments)
         return

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from headcount.s3_settings import S3Settings
+from headcount.storage.uris import split_s3_uri
 
 
-def storage_options(settings: S3Settings) -> dict[str, str]:
-    """The address and credentials of S3 for Lance; the same values that minio gets."""
-    options = {"aws_region": settings.region, "aws_virtual_hosted_style_request": "false"}
+def storage_options(uri: str, settings: S3Settings) -> dict[str, str]:
+    """The address and credentials of S3 for Lance; the same values that minio gets for the URI."""
+    settings = settings.at(uri)
+    virtual = settings.addressing == "virtual"
+    if settings.addressing == "auto":
+        virtual = settings.endpoint_url is None
+    options = {
+        "aws_region": settings.region,
+        "aws_virtual_hosted_style_request": str(virtual).lower(),
+    }
     if settings.endpoint_url:
-        options["aws_endpoint"] = settings.endpoint_url
+        options["aws_endpoint"] = _endpoint(settings.endpoint_url, uri if virtual else None)
         options["allow_http"] = str(settings.endpoint_url.startswith("http://")).lower()
-    else:
-        options["aws_virtual_hosted_style_request"] = "true"
+    if settings.anonymous:
+        options["aws_skip_signature"] = "true"
+    if settings.requester_pays:
+        options["aws_request_payer"] = "true"
     if settings.sse:
         options["aws_server_side_encryption"] = settings.sse
     if settings.sse_kms_key:
@@ -24,3 +34,11 @@ def storage_options(settings: S3Settings) -> dict[str, str]:
     }
     options.update({k: v.get_secret_value() for k, v in secrets.items() if v is not None})
     return options
+
+
+def _endpoint(url: str, uri: str | None) -> str:
+    """The endpoint, with the bucket of ``uri`` in its host: Lance puts it into no address."""
+    if uri is None:
+        return url
+    scheme, _, host = url.partition("://")
+    return f"{scheme}://{split_s3_uri(uri)[0]}.{host}"

@@ -14,7 +14,7 @@ import click
 
 from headcount.errors import FatalError
 from headcount.settings import Settings
-from orchestrator.commands.options import load_settings, metrics_option, model_options
+from orchestrator.commands.options import load_s3, load_settings, metrics_option, model_options
 from orchestrator.commands.supervise import open_broker
 from orchestrator.local.servers import WORKER_ENVIRONMENT
 
@@ -35,6 +35,7 @@ def command(
     Needs the worker's libraries: pip install 'headcount[cpu]' or 'headcount[gpu]'.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
+    load_s3()
     open_broker(settings)
     require_worker_libraries()
     environment = WORKER_ENVIRONMENT | dict(os.environ) | environment_of(settings)

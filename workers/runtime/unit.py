@@ -21,7 +21,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
-from headcount.storage.uris import is_within
+from headcount.storage.uris import ALLOWED, is_within
 from workers.models.base import ModelPack
 from workers.models.packs.of_archive import BOTH_PACKS, figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
@@ -49,7 +49,7 @@ class Context:
         with self._lock:
             if name not in self._packs:
                 if "/" in name and name != self.settings.model:
-                    self._require_allowed(split_name(name)[0])
+                    _require_allowed(split_name(name)[0], self.s3.allowed_uris)
                 self._packs[name] = open_pack(name, self.settings, self.s3)
             return self._packs[name]
 
@@ -62,16 +62,13 @@ class Context:
 
         Raises FatalError for a place that this worker may not use.
         """
-        self._require_allowed(uri)
         return open_store(uri, self.s3, concurrency=self.settings.fetchers)
 
-    def _require_allowed(self, uri: str) -> None:
-        """Raise FatalError where a message or spec names a place outside HEADCOUNT_ALLOWED_URIS."""
-        if not is_within(uri, self.settings.allowed_uris):
-            raise FatalError(
-                f"{uri} is outside the places that this worker may use: HEADCOUNT_ALLOWED_URIS "
-                "lists them"
-            )
+
+def _require_allowed(model: str, places: tuple[str, ...]) -> None:
+    """Raise FatalError where a job names a model outside HEADCOUNT_ALLOWED_URIS."""
+    if not is_within(model, places):
+        raise FatalError(f"{model} is outside {ALLOWED}: HEADCOUNT_ALLOWED_URIS lists them")
 
 
 class UnitReleased(Exception):

@@ -36,6 +36,7 @@ from headcount.storage.s3.client import (
     endpoint_of,
     find_credentials,
     make_client,
+    payer_of,
 )
 from headcount.storage.s3.faults import CutOffError, Fault, Target, fault_of, status_of
 from headcount.storage.s3.listing import Listing
@@ -84,8 +85,11 @@ class S3Store:
             pool, credentials = Pool(concurrency), find_credentials(settings)
             connect = partial(make_client, settings, credentials)
             self._client, self._creator = connect(pool), connect(CreateOnly(pool))
-        self._listing = Listing(bucket, pool, connect, self._target(self._uri, "list"))
+        self._listing = Listing(
+            bucket, pool, connect, self._target(self._uri, "list"), payer_of(settings)
+        )
         self._sse = encryption_of(settings)
+        self._payer = payer_of(settings)
 
     @property
     def uri(self) -> str:
@@ -128,7 +132,9 @@ class S3Store:
         """One object's info. Raises ObjectMissing, ObjectDenied."""
         try:
             with self._reading(key):
-                found = self._client.stat_object(self._bucket, self._prefix + key)
+                found = self._client.stat_object(
+                    self._bucket, self._prefix + key, extra_headers=dict(self._payer)
+                )
         except ObjectDenied:
             self.get_range(key, 0, 1)  # a HEAD says only 403; this one says why
             raise
@@ -234,7 +240,9 @@ class S3Store:
 
     @contextmanager
     def _body(self, key: str, offset: int = 0, length: int = 0) -> Iterator[BaseHTTPResponse]:
-        response = self._client.get_object(self._bucket, self._prefix + key, offset, length)
+        response = self._client.get_object(
+            self._bucket, self._prefix + key, offset, length, request_headers=dict(self._payer)
+        )
         try:
             yield response
         except BaseException:
