@@ -147,6 +147,7 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
     try:
         broker = Broker(settings.broker_url.get_secret_value())
         broker.check()
+        broker.require_rights("worker")
         context, health = Context(settings, S3Settings(), worker_name()), Health()
         app = make_worker_app(context, broker, health)
         if metrics_port is not None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from headcount import __version__
-from headcount.broker.app import redacted
 from headcount.broker.client import Broker
+from headcount.broker.rights import ROLES, RoleName
 from headcount.contract.layout import PROBES
 from headcount.errors import FatalError, HeadcountError
 from headcount.s3_settings import S3Settings
@@ -41,10 +41,16 @@ class Check:
 
 @click.command()
 @click.option("--archive", envvar="HEADCOUNT_ARCHIVE", metavar="URI", help="An archive to try.")
+@click.option(
+    "--role",
+    type=click.Choice(list(ROLES)),
+    help="Whose rights the broker's user must have; without it one of these is enough.",
+)
 @model_options
 @json_option
 def command(
     archive: str | None,
+    role: RoleName | None,
     model: str | None,
     provider: str | None,
     threads: int | None,
@@ -52,7 +58,7 @@ def command(
 ) -> int:
     """Check broker, store, models and providers."""
     settings = load_settings(model=model, provider=provider, threads=threads)
-    checks = list(look(settings, load_s3(), archive))
+    checks = list(look(settings, load_s3(), archive, role))
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -63,10 +69,14 @@ def command(
     return 0 if all(check.ok for check in checks) else 1
 
 
-def look(settings: Settings, s3: S3Settings, archive: str | None) -> Iterator[Check]:
+def look(
+    settings: Settings, s3: S3Settings, archive: str | None, role: RoleName | None
+) -> Iterator[Check]:
     """Yield every check's result, in the order in which a run would fail."""
     yield Check("headcount", True, f"{__version__} on Python {sys.version.split()[0]}")
     yield _try("broker", lambda: _broker(settings))
+    if (rights := _rights(settings, role)) is not None:
+        yield rights
     if archive:
         yield _try("archive", lambda: _archive(archive, s3))
     yield from _worker(settings)
@@ -85,11 +95,33 @@ def _broker(settings: Settings) -> str:
         with embedded_broker() as url:
             Broker(url).check()
         return "HEADCOUNT_BROKER_URL is not set; the embedded Valkey starts and answers"
-    url = settings.broker_url.get_secret_value()
-    broker = Broker(url)
+    broker = Broker(settings.broker_url.get_secret_value())
     broker.check()
     waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
-    return f"{redacted(url)} answers; {broker.worker_count()} workers seen; waiting: {waiting}"
+    seen = broker.worker_count()
+    return f"{broker.address.shown} answers; {seen} workers seen; waiting: {waiting}"
+
+
+def _rights(settings: Settings, role: RoleName | None) -> Check | None:
+    """Result of trying the rights of the broker's user; None where no broker answers."""
+    if settings.broker_url is None:
+        return None
+    try:
+        broker = Broker(settings.broker_url.get_secret_value())
+        lacking = {name: broker.missing_rights(name) for name in ROLES}
+    except HeadcountError:
+        return None
+    user = broker.address.username or "default"
+    if role is not None:
+        wrong = lacking[role]
+        text = f"lacks {', '.join(wrong)}" if wrong else "has all rights"
+        return Check("broker rights", not wrong, f"as {role}, the user {user} {text}")
+    may = [name for name, wrong in lacking.items() if not wrong]
+    if may:
+        return Check("broker rights", True, f"the user {user} may act as {', '.join(may)}")
+    name, wrong = min(lacking.items(), key=lambda item: len(item[1]))
+    text = f"the user {user} may act as nobody; as {name} it lacks {', '.join(wrong)}"
+    return Check("broker rights", False, text)
 
 
 def _archive(uri: str, s3: S3Settings) -> str:

@@ -36,7 +36,7 @@ def command(
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     load_s3()
-    open_broker(settings)
+    open_broker(settings, "worker")
     require_worker_libraries()
     environment = WORKER_ENVIRONMENT | dict(os.environ) | environment_of(settings)
     arguments = [sys.executable, "-m", "workers", "--queues", queues]

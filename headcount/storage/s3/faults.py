@@ -105,7 +105,8 @@ ADVICE = {
     Fault.CREDENTIALS: "{endpoint} does not accept the credentials: check AWS_ACCESS_KEY_ID, "
     "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
     Fault.DENIED: "access to {uri} is denied at {endpoint}: these credentials need the right to "
-    "{verb} there; check AWS_ACCESS_KEY_ID and the bucket's policy",
+    "{verb} there; check AWS_ACCESS_KEY_ID and the bucket's policy; where the requester pays, set "
+    "HEADCOUNT_S3_REQUESTER_PAYS=1",
     Fault.ARCHIVED: "{uri} is archived at {endpoint} (Glacier): restore it, or delete it",
     Fault.REGION: "the bucket {bucket} is in another region: set AWS_REGION",
     Fault.CLOCK: "this machine's clock differs from that of {endpoint}: set the clock",
