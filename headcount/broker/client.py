@@ -66,7 +66,7 @@ class Broker:
     def check(self) -> None:
         """Raise FatalError unless the broker answers."""
         try:
-            self._redis.ping()
+            connect(self.address, once=True).ping()
         except (redis.RedisError, OSError) as error:
             fault = translate(self.address, error)
             if isinstance(fault, FatalError):

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from headcount.broker.address import Address
@@ -17,8 +19,11 @@ TIMEOUT_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 
 
-def connect(address: Address) -> redis.Redis:
-    """A client of the broker; behind Sentinels it follows the master. It contacts nobody yet."""
+def connect(address: Address, *, once: bool = False) -> redis.Redis:
+    """A client of the broker; behind Sentinels it follows the master. It contacts nobody yet.
+
+    With ``once`` a broker that does not answer is not asked again, ten times, as is redis-py's way.
+    """
     common: dict[str, Any] = {
         "username": address.username,
         "password": address.password,
@@ -27,6 +32,8 @@ def connect(address: Address) -> redis.Redis:
         "decode_responses": True,
         "encoding_errors": "surrogateescape",  # anybody's bytes may lie there
     }
+    if once:
+        common["retry"] = _never()
     if address.path:
         return redis.Redis(unix_socket_path=address.path, **common)
     common |= {"socket_connect_timeout": CONNECT_SECONDS, **address.tls_kwargs}
@@ -39,8 +46,12 @@ def connect(address: Address) -> redis.Redis:
 
 def _sentinel(address: Address, common: Mapping[str, Any]) -> Sentinel:
     limits = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
-    kwargs = {**limits, **address.sentinel_kwargs}
+    kwargs = {**limits, **address.sentinel_kwargs, "retry": _never()}  # they are asked in turn
     return Sentinel(list(address.nodes), sentinel_kwargs=kwargs, **common)
+
+
+def _never() -> Retry:
+    return Retry(NoBackoff(), 0)
 
 
 def translate(address: Address, error: Exception) -> HeadcountError:

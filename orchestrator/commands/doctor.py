@@ -97,8 +97,11 @@ def _broker(settings: Settings) -> str:
         return "HEADCOUNT_BROKER_URL is not set; the embedded Valkey starts and answers"
     broker = Broker(settings.broker_url.get_secret_value())
     broker.check()
-    waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
-    seen = broker.worker_count()
+    try:
+        waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
+        seen = broker.worker_count()
+    except FatalError:  # a right that no worker needs
+        return f"{broker.address.shown} answers; its user may not see who works"
     return f"{broker.address.shown} answers; {seen} workers seen; waiting: {waiting}"
 
 
