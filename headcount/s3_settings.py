@@ -50,7 +50,7 @@ Endpoint = Annotated[str | None, AfterValidator(_require_endpoint)]
 class S3Place(BaseModel):
     """The settings of one bucket or prefix; what is not set here is as it is for all others."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     uri: str = Field(pattern="^s3://[^/]+(/.*)?$")
     endpoint_url: Endpoint = None
@@ -129,7 +129,9 @@ def _place(name: str, given: dict[str, str]) -> S3Place:
 class S3Settings(BaseSettings):
     """The endpoint, the credentials and the encryption of S3, and the places that may be used."""
 
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True
+    )
 
     access_key_id: SecretStr | None = Field(None, validation_alias="AWS_ACCESS_KEY_ID")
     secret_access_key: SecretStr | None = Field(None, validation_alias="AWS_SECRET_ACCESS_KEY")
@@ -183,6 +185,14 @@ class S3Settings(BaseSettings):
         if (self.sse == "aws:kms") != (self.sse_kms_key is not None):
             raise ValueError("HEADCOUNT_S3_SSE=aws:kms and HEADCOUNT_S3_SSE_KMS_KEY go together")
         return self
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint's URL: the one that was set, or AWS of the region."""
+        if self.endpoint_url:
+            return self.endpoint_url
+        suffix = ".cn" if self.region.startswith("cn-") else ""
+        return f"https://s3.{self.region}.amazonaws.com{suffix}"
 
     def at(self, uri: str) -> S3Settings:
         """The settings of a bucket or prefix: of the longest place that it lies in."""

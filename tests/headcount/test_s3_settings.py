@@ -2,6 +2,7 @@
 
 import pytest
 
+from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.tables.options import storage_options
 from orchestrator.commands.options import load_s3
@@ -37,6 +38,9 @@ def test_a_prefix_has_its_own_endpoint_and_keys_and_the_common_rest(
     assert at.access_key_id is not None
     assert at.access_key_id.get_secret_value() == "theirs"
     assert (at.session_token, at.region) == (None, "eu-north-1")
+    with pytest.raises(FatalError, match="AWS_SESSION_TOKEN belongs to other keys"):
+        storage_options("s3://photos/nas/a/", S3Settings())
+    environment.delenv("AWS_SESSION_TOKEN")
     options = storage_options("s3://photos/nas/a/", S3Settings())
     assert (options["aws_endpoint"], options["aws_access_key_id"]) == ("http://nas:9000", "theirs")
 
@@ -106,3 +110,14 @@ def test_lance_is_told_where_the_name_of_the_bucket_stands(
     options = storage_options("s3://photos/a/", S3Settings())
     assert options.get("aws_endpoint") == endpoint
     assert options["aws_virtual_hosted_style_request"] == str(virtual).lower()
+
+
+def test_lance_takes_no_endpoint_of_the_environment_for_a_bucket_at_aws(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("AWS_ENDPOINT_URL_S3", "http://nas:9000")
+    environment.setenv("HEADCOUNT_S3_A_URI", "s3://archive/")
+    environment.setenv("HEADCOUNT_S3_A_ENDPOINT_URL", "")
+    options = storage_options("s3://archive/main/", S3Settings())
+    own = "https://archive.s3.eu-north-1.amazonaws.com"
+    assert options["aws_endpoint"] == options["aws_endpoint_url_s3"] == own

@@ -168,14 +168,6 @@ def _may_have_role(settings: S3Settings) -> bool:
     return settings.endpoint_url is None and not disabled
 
 
-def endpoint_of(settings: S3Settings) -> str:
-    """The endpoint's URL: the one that was set, or AWS of the region."""
-    if settings.endpoint_url:
-        return settings.endpoint_url.rstrip("/")
-    suffix = ".cn" if settings.region.startswith("cn-") else ""
-    return f"https://s3.{settings.region}.amazonaws.com{suffix}"
-
-
 def encryption_of(settings: S3Settings) -> Sse | None:
     """The encryption that writes ask S3 for; None leaves it to the bucket."""
     if settings.sse == "aws:kms":
@@ -192,7 +184,7 @@ def make_client(
     settings: S3Settings, credentials: Provider | None, pool: urllib3.PoolManager
 ) -> Minio:
     """A client for the endpoint. A bucket's name stands where ``addressing`` says."""
-    endpoint = urlsplit(endpoint_of(settings))
+    endpoint = urlsplit(settings.endpoint)
     client = Minio(
         endpoint.netloc,
         secure=endpoint.scheme == "https",

@@ -33,7 +33,6 @@ from headcount.storage.s3.client import (
     CreateOnly,
     Pool,
     encryption_of,
-    endpoint_of,
     find_credentials,
     make_client,
     payer_of,
@@ -80,7 +79,7 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._uri = f"s3://{bucket}/{prefix}"
-        self._endpoint = endpoint_of(settings)
+        self._endpoint = settings.endpoint
         with self._target(self._uri, "use").translated():
             pool, credentials = Pool(concurrency), find_credentials(settings)
             connect = partial(make_client, settings, credentials)
