@@ -1,6 +1,7 @@
 """Settings: read once from the environment in ``main``, then passed down.
 
-Every name starts with ``HEADCOUNT_``; for S3 see headcount.s3_settings.
+Every name starts with ``HEADCOUNT_``; for S3, and the places that may be used,
+see headcount.s3_settings.
 """
 
 from __future__ import annotations
@@ -147,15 +148,11 @@ class Settings(BaseSettings):
         None, description="URL or command of the supervisor's that is told of each night's end"
     )
     hook_token: SecretStr | None = Field(None, description="sent to that URL as a bearer token")
-    allowed_uris: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="places a worker may read and write, comma-separated; unset: anywhere",
-    )
     metrics_host: str = Field("127.0.0.1", description="where --metrics-port listens")
     log_level: str = Field("INFO", description="what is logged")
     log_format: Literal["text", "json"] = Field("text", description="how it is logged")
 
-    @field_validator("accept_licences", "allowed_uris", mode="before")
+    @field_validator("accept_licences", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

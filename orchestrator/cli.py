@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from headcount import __version__
+from headcount.storage.local.private import keep_others_out
 from orchestrator.local import interrupt
 from orchestrator.terminal import say_lines, say_text
 
@@ -110,6 +111,7 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command line; give its exit code."""
+    keep_others_out()
     interrupt.listen()
     try:
         code = headcount.main(standalone_mode=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import time
 from collections import Counter
@@ -14,7 +15,8 @@ from urllib.parse import urlsplit
 
 Fault = str
 """``unavailable``: 503 at once. ``lost``: it is done, and the answer is lost. ``cut``: half of
-the answer's body. ``slow``: half a second late. Anything else: as it should be."""
+the answer's body. ``slow``: half a second late. ``untagged``: without ETags, in headers and
+listings. Anything else: as it should be."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "lost":
             self.close_connection = True
             return
-        self._answer(answer.status, answer.getheaders(), data, cut=fault == "cut")
+        headers_back = answer.getheaders()
+        if fault == "untagged":
+            headers_back = [each for each in headers_back if each[0].lower() != "etag"]
+            data = re.sub(rb"<ETag>.*?</ETag>", b"", data) if b"<ListBucket" in data[:200] else data
+        self._answer(answer.status, headers_back, data, cut=fault == "cut")
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - http.server's names
 

@@ -11,10 +11,13 @@ import os
 import sys
 import threading
 
+from headcount.storage.local.private import keep_others_out
+
 
 def main() -> None:
     """Serve until told to stop, or run one tool."""
     arguments = _parser().parse_args()
+    keep_others_out()
     if arguments.tool is not None:
         _run_tool(arguments)
         return
@@ -152,6 +155,7 @@ def _serve(queues: list[str], metrics_port: int | None) -> None:
         if metrics_port is not None:
             Endpoint(settings.metrics_host, metrics_port, health.pages())
         broker.wait()
+        broker.require_rights("worker")
         if metrics_port is not None and "embed" in queues:
             context.pack(settings.model)  # whoever asks for readiness waits for the models
         health.ready()

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from celery import Celery
-from kombu.utils.url import maybe_sanitize_url
 
+from headcount.broker.address import Address, parse_address
+from headcount.broker.connect import CONNECT_SECONDS
 from headcount.broker.queues import EMBED_QUEUE, REDUCE_QUEUE, ROUTES, SCHEDULE_QUEUE
 from headcount.errors import TransientError
 
 
-def secured(broker_url: str) -> str:
-    """A ``rediss://`` URL with the authorities to trust: SSL_CERT_FILE, or the system's.
-
-    The broker's certificate is always verified; a URL that says otherwise is taken at its word.
-    """
-    if not broker_url.startswith("rediss://") or "ssl_cert_reqs" in broker_url:
-        return broker_url
-    options = {"ssl_cert_reqs": "required"}
-    if authority := os.environ.get("SSL_CERT_FILE"):
-        options["ssl_ca_certs"] = authority
-    return broker_url + ("&" if "?" in broker_url else "?") + urlencode(options)
-
-
-def redacted(broker_url: str) -> str:
-    """The URL without its password."""
-    return str(maybe_sanitize_url(broker_url))
-
-
 def make_app(broker_url: str) -> Celery:
-    """The Celery application, the same for senders and workers."""
-    app = Celery("headcount", broker=secured(broker_url), set_as_current=False)
+    """The Celery application, the same for senders and workers. Raises FatalError for a bad URL."""
+    address = parse_address(broker_url)
+    app = Celery("headcount", broker=address.url(), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -56,6 +38,7 @@ def make_app(broker_url: str) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a server's refusal, such as a replica's, is waited out
+        broker_use_ssl=None if address.tls is None else dict(address.tls),
         broker_transport_options={
             # Longer than any unit: redelivery by time is the last resort, not the first.
             "visibility_timeout": 6 * 3600,
@@ -63,9 +46,18 @@ def make_app(broker_url: str) -> Celery:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 25,
+            **_sentinel_options(address),
         },
     )
     return app
+
+
+def _sentinel_options(address: Address) -> dict[str, Any]:
+    """The options of kombu's transport for Sentinels; none without them."""
+    if not address.master:
+        return {}
+    limits = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    return {"master_name": address.master, "sentinel_kwargs": limits | address.sentinel_kwargs}
 
 
 def register(app: Celery, name: str, body: Callable[[dict[str, Any]], None]) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 
 import redis
 
-from headcount.broker.app import make_app, secured
+from headcount.broker.address import Address, parse_address
+from headcount.broker.app import make_app
+from headcount.broker.connect import translate
 from headcount.broker.queues import FIRE_TASK
 from headcount.contract.messages import FireMessage
 from headcount.errors import TransientError
@@ -32,13 +34,13 @@ class Beat:
 
     def __init__(self, url: str, archive: str) -> None:
         self.archive = archive
+        self._address = parse_address(url)
         self._app = make_app(url)
         self._app.conf.update(
             beat_scheduler=_scheduler(self._note_tick),
             beat_max_loop_interval=BEAT_LOOP_SECONDS,
             result_expires=None,  # there are no results, and no nightly cleaning of them
-            redbeat_redis_url=secured(url).replace("redis+socket://", "unix://"),
-            redbeat_redis_options={"retry_period": -1, "socket_timeout": 30},
+            **_redbeat_settings(self._address),
             redbeat_key_prefix=f"headcount:redbeat:{archive}:",
             redbeat_lock_timeout=10 * BEAT_LOOP_SECONDS,
         )
@@ -54,7 +56,7 @@ class Beat:
 
     def set(self, moments: dict[str, datetime]) -> None:
         """Set the moment of each of these schedules, and drop all others. Raises TransientError."""
-        with _foreign_beat():
+        with _foreign_beat(self._address):
             for name in self._set.keys() - moments.keys():
                 self._entry(name, self._set.pop(name)).delete()
             for name, moment in moments.items():
@@ -87,6 +89,8 @@ class Beat:
             self._ticked = None
             try:
                 self._app.Beat(loglevel="INFO", quiet=True, pidfile=None).run()
+            except redis.exceptions.NoPermissionError as error:
+                raise translate(self._address, error) from error
             except redis.RedisError as error:
                 log.warning("beat begins anew: %s", error)
                 time.sleep(1)
@@ -119,8 +123,36 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _foreign_beat() -> Iterator[None]:
+def _foreign_beat(address: Address) -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        raise TransientError(f"broker: {error}") from error
+        raise translate(address, error) from error
+
+
+def _redbeat_settings(address: Address) -> dict[str, Any]:
+    """The address in redbeat's own words, which takes nothing from the broker's settings."""
+    options: dict[str, Any] = {"retry_period": -1, "socket_timeout": 30}
+    if address.path:
+        return {"redbeat_redis_url": address.socket_url(), "redbeat_redis_options": options}
+    tls = None if address.tls is None else dict(address.tls)
+    if not address.master:
+        url = address.url("redis" if tls is None else "rediss")
+        return {
+            "redbeat_redis_url": url,
+            "redbeat_redis_options": options,
+            "redbeat_redis_use_ssl": tls,
+        }
+    options |= {
+        "sentinels": list(address.nodes),
+        "service_name": address.master,
+        "username": address.username,
+        "password": address.password,
+        "db": address.database,
+        "sentinel_kwargs": address.sentinel_kwargs,
+    }
+    return {
+        "redbeat_redis_url": "redis-sentinel://",
+        "redbeat_redis_options": options,
+        "redbeat_redis_use_ssl": tls,
+    }

@@ -14,7 +14,9 @@ from typing import Any
 import redis
 from kombu.exceptions import KombuError, OperationalError
 
-from headcount.broker.app import make_app, redacted, secured
+from headcount.broker.address import parse_address
+from headcount.broker.app import make_app
+from headcount.broker.connect import connect, translate, why_away
 from headcount.broker.envelopes import (
     UNREADABLE,
     age_of,
@@ -29,6 +31,7 @@ from headcount.broker.presence import (
     to_value,
 )
 from headcount.broker.queues import EMBED_QUEUE, QUEUES, REDUCE_QUEUE, SCHEDULE_QUEUE, TASKS
+from headcount.broker.rights import ROLES, RoleName, missing_rights
 from headcount.contract.layout import is_shard
 from headcount.contract.messages import FireMessage, UnitMessage
 from headcount.errors import FatalError, TransientError
@@ -43,8 +46,6 @@ WAIT_LINE_SECONDS = 60.0
 """Pause between two log lines about it."""
 UNACKED = "unacked"
 """The hash in which kombu keeps delivered messages until they are acknowledged."""
-TIMEOUT_SECONDS = 10.0
-"""A broker that is silent for so long counts as away."""
 HEARTBEAT_SECONDS = 1.5
 """Seconds between two heartbeats of a unit."""
 RELEASED = "left"
@@ -91,38 +92,49 @@ class Broker:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.address = parse_address(url)
         self._app = make_app(url)
-        self._redis = redis.Redis.from_url(
-            secured(url).replace("redis+socket://", "unix://"),
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=5,
-            decode_responses=True,
-            encoding_errors="surrogateescape",  # anybody's bytes may lie there
-        )
+        self._redis = connect(self.address)
 
     @contextmanager
     def _foreign(self) -> Iterator[None]:
         try:
             yield
-        except redis.AuthenticationError as error:
-            raise FatalError(
-                f"the broker {redacted(self.url)} refuses the password: check the URL "
-                "in HEADCOUNT_BROKER_URL"
-            ) from error
         except (redis.RedisError, OperationalError, KombuError, OSError) as error:
-            raise TransientError(f"broker {redacted(self.url)}: {error}") from error
+            raise translate(self.address, error) from error
 
     def check(self) -> None:
         """Raise FatalError unless the broker answers."""
         try:
-            with self._foreign():
-                self._redis.ping()
-        except TransientError as error:
+            connect(self.address, once=True).ping()
+        except (redis.RedisError, OSError) as error:
+            fault = translate(self.address, error)
+            if isinstance(fault, FatalError):
+                raise fault from error
+            guess = why_away(self.address, error)
             raise FatalError(
-                f"cannot reach the broker at {redacted(self.url)}. Start a Valkey or Redis "
-                "there, set HEADCOUNT_BROKER_URL to one that runs, or unset it to let "
-                "`headcount run` start its own."
+                f"cannot reach the broker at {self.address.shown}"
+                + (f": {guess}. " if guess else ". ")
+                + "Start a Valkey or Redis there, set HEADCOUNT_BROKER_URL to one that runs, or "
+                "unset it to let `headcount run` start its own."
             ) from error
+
+    def missing_rights(self, role: RoleName) -> list[str]:
+        """The rights of a role that the URL's user lacks; empty where it has them all."""
+        with self._foreign():
+            return missing_rights(self._redis, ROLES[role])
+
+    def require_rights(self, role: RoleName) -> None:
+        """Raise FatalError where the URL's user may not do all that a role needs.
+
+        Asked before any message is taken: one that was taken, and may not be noted, is lost.
+        """
+        if lacking := self.missing_rights(role):
+            user = self.address.username or "default"
+            raise FatalError(
+                f"the broker's user {user} has not all rights of a {role}: it lacks "
+                f"{', '.join(lacking)}. docs/security.md has the line that gives them"
+            )
 
     def send(self, message: UnitMessage) -> None:
         """Put one unit of work on its queue."""

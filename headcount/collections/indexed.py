@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from heapq import merge
@@ -14,6 +14,7 @@ from typing import Protocol
 from headcount.collections.entries import Entry
 from headcount.collections.index import LISTS, Index, open_index
 from headcount.collections.manifests import Manifest
+from headcount.collections.rows import Rows
 from headcount.errors import (
     FatalError,
     ObjectChanged,
@@ -162,13 +163,13 @@ class Listed:
         key: str,
         manifest: Manifest,
         indexes: Store,
-        open_reader: Callable[[str], Reader],
+        rows: Rows,
     ) -> None:
         self._reader = reader
         self._key = key
         self._manifest = manifest
         self._indexes = indexes
-        self._open_reader = open_reader
+        self._rows = rows
         self._readers: OrderedDict[str, Reader] = OrderedDict()
         self._index: Index | None = None
         self._lock = threading.Lock()
@@ -230,10 +231,10 @@ class Listed:
         if entry is None:
             raise ObjectMissing(self.uri + key)
         entry.require_readable(self.uri + key)
-        store, there = (str(part) for part in entry.place)
+        store, there = self._rows.place(*(str(part) for part in entry.place))
         with self._lock:
             if store not in self._readers:
-                self._readers[store] = self._open_reader(store)
+                self._readers[store] = self._rows.open(store)
             self._readers.move_to_end(store)
             if len(self._readers) > STORES_KEPT:
                 self._readers.popitem(last=False)

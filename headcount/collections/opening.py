@@ -37,11 +37,10 @@ def open_collection(
         return _container(store, key, indexes)
     from headcount.collections.indexed import Listed
     from headcount.collections.manifests import Manifest
+    from headcount.collections.rows import Rows
 
-    def open_reader(place: str) -> Reader:
-        return open_store(place, settings, concurrency=concurrency)
-
-    return Listed(store, key, Manifest(uri), indexes, open_reader)
+    rows = Rows(settings, concurrency)
+    return Listed(store, key, Manifest(uri), indexes, rows)
 
 
 def _looked_into(store: Reader, indexes: Store) -> Reader:

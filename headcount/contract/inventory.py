@@ -55,6 +55,8 @@ def _results_in(folder: str) -> tuple[Place, ...]:
 
 ARCHIVE = (
     Place("archive.json", "what this archive is, and the pack that it goes by"),
+    Place("conditional.json", "that its store was found to have conditional writes"),
+    Place("probes/<probe>", "left by a trial of the store that was killed"),
     Place("packs/<pack>/pack.json", "the model pack: digests, licence, thresholds"),
     Place("packs/<pack>/reading.json", "the newest reading of its rows"),
     Place("packs/<pack>/calibration.json", "thresholds measured on this archive"),

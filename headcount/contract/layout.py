@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ARCHIVE = "archive.json"
+CONDITIONAL = "conditional.json"
+PROBES = "probes/"
 JOBS = "jobs/"
 SCHEDULES = "schedules/"
 AUDIT = "audit/"

@@ -16,6 +16,8 @@ from headcount.errors import FatalError
 from headcount.storage.file_names import key_of
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+ALLOWED = "the places that may be used here"
+"""The bounds that HEADCOUNT_ALLOWED_URIS sets, in words."""
 _ACCEPTED = "a path, file:///dir/ or s3://bucket/prefix/"
 
 
@@ -37,14 +39,14 @@ def is_within(uri: str, places: tuple[str, ...]) -> bool:
     """
     if not places:
         return True
-    return any(_resolved(uri).startswith(_resolved(place)) for place in places)
+    own = _resolved(uri)
+    relative = own.startswith("s3://") and not {".", ".."}.isdisjoint(own.split("/"))
+    return not relative and any(own.startswith(_resolved(place)) for place in places)
 
 
 def _resolved(uri: str) -> str:
     canonical = canonical_uri(uri)
     if canonical.startswith("s3://"):
-        if any(part in (".", "..") for part in canonical.split("/")):
-            raise FatalError(f"{uri!r} holds a relative part, and is no place")
         return canonical if canonical.endswith("/") else canonical + "/"
     return directory_uri(local_path(canonical).resolve())
 

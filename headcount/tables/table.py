@@ -17,7 +17,7 @@ from headcount.contract import columns
 from headcount.contract.layout import PackKeys
 from headcount.errors import FatalError, TransientError
 from headcount.s3_settings import S3Settings
-from headcount.storage.uris import local_path
+from headcount.storage.uris import ALLOWED, is_within, local_path
 from headcount.tables import staging
 from headcount.tables.faults import translate, translated
 from headcount.tables.options import storage_options
@@ -49,9 +49,11 @@ class Table:
     def __init__(self, archive: str, key: str, settings: S3Settings) -> None:
         if archive.startswith("s3://"):
             self.uri = archive + key
-            self._options: dict[str, str] | None = storage_options(settings)
+            self._options: dict[str, str] | None = storage_options(self.uri, settings)
         else:
             self.uri = str(local_path(archive) / key)
+            if not is_within(self.uri, settings.allowed_uris):
+                raise FatalError(f"{self.uri} is outside {ALLOWED}: a link leads out of them")
             self._options = None
         self._fixed: int | None = None
 

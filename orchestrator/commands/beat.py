@@ -39,7 +39,7 @@ def command(archive: str, metrics_port: int | None) -> None:
     """
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
-    broker = open_broker(settings)
+    broker = open_broker(settings, "beat")
     store = open_archive(canonical_uri(archive), load_s3())
     beat = Beat(broker.url, store.uri)
     if metrics_port is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -15,12 +14,14 @@ from pathlib import Path
 import click
 
 from headcount import __version__
-from headcount.broker.app import redacted
 from headcount.broker.client import Broker
+from headcount.broker.rights import ROLES, RoleName
+from headcount.contract.layout import PROBES
 from headcount.errors import FatalError, HeadcountError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
+from headcount.storage.conditional import require_conditional_writes
 from orchestrator.commands.options import json_option, load_s3, load_settings, model_options
 from orchestrator.commands.worker import require_worker_libraries
 from orchestrator.local.servers import embedded_broker
@@ -41,10 +42,16 @@ class Check:
 
 @click.command()
 @click.option("--archive", envvar="HEADCOUNT_ARCHIVE", metavar="URI", help="An archive to try.")
+@click.option(
+    "--role",
+    type=click.Choice(list(ROLES)),
+    help="Whose rights the broker's user must have; without it one of these is enough.",
+)
 @model_options
 @json_option
 def command(
     archive: str | None,
+    role: RoleName | None,
     model: str | None,
     provider: str | None,
     threads: int | None,
@@ -52,7 +59,7 @@ def command(
 ) -> int:
     """Check broker, store, models and providers."""
     settings = load_settings(model=model, provider=provider, threads=threads)
-    checks = list(look(settings, load_s3(), archive))
+    checks = list(look(settings, load_s3(), archive, role))
     if as_json:
         say_json(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -63,10 +70,14 @@ def command(
     return 0 if all(check.ok for check in checks) else 1
 
 
-def look(settings: Settings, s3: S3Settings, archive: str | None) -> Iterator[Check]:
+def look(
+    settings: Settings, s3: S3Settings, archive: str | None, role: RoleName | None
+) -> Iterator[Check]:
     """Yield every check's result, in the order in which a run would fail."""
     yield Check("headcount", True, f"{__version__} on Python {sys.version.split()[0]}")
     yield _try("broker", lambda: _broker(settings))
+    if (rights := _rights(settings, role)) is not None:
+        yield rights
     if archive:
         yield _try("archive", lambda: _archive(archive, s3))
     yield from _worker(settings)
@@ -85,33 +96,44 @@ def _broker(settings: Settings) -> str:
         with embedded_broker() as url:
             Broker(url).check()
         return "HEADCOUNT_BROKER_URL is not set; the embedded Valkey starts and answers"
-    url = settings.broker_url.get_secret_value()
-    broker = Broker(url)
+    broker = Broker(settings.broker_url.get_secret_value())
     broker.check()
-    waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
-    return f"{redacted(url)} answers; {broker.worker_count()} workers seen; waiting: {waiting}"
+    try:
+        waiting = ", ".join(f"{n} in {queue}" for queue, n in broker.queue_lengths().items())
+        seen = broker.worker_count()
+    except FatalError:  # a right that no worker needs
+        return f"{broker.address.shown} answers; its user may not see who works"
+    return f"{broker.address.shown} answers; {seen} workers seen; waiting: {waiting}"
+
+
+def _rights(settings: Settings, role: RoleName | None) -> Check | None:
+    """Result of trying the rights of the broker's user; None where no broker answers."""
+    if settings.broker_url is None:
+        return None
+    try:
+        broker = Broker(settings.broker_url.get_secret_value())
+        lacking = {name: broker.missing_rights(name) for name in ROLES}
+    except HeadcountError:
+        return None
+    user = broker.address.username or "default"
+    if role is not None:
+        wrong = lacking[role]
+        text = f"lacks {', '.join(wrong)}" if wrong else "has all rights"
+        return Check("broker rights", not wrong, f"as {role}, the user {user} {text}")
+    may = [name for name, wrong in lacking.items() if not wrong]
+    if may:
+        return Check("broker rights", True, f"the user {user} may act as {', '.join(may)}")
+    name, wrong = min(lacking.items(), key=lambda item: len(item[1]))
+    text = f"the user {user} may act as nobody; as {name} it lacks {', '.join(wrong)}"
+    return Check("broker rights", False, text)
 
 
 def _archive(uri: str, s3: S3Settings) -> str:
     store = open_store(canonical_uri(uri), s3)
     if uri.startswith("s3://"):
         store.check()
-    key = f"doctor-{secrets.token_hex(4)}"
-    try:
-        store.put(key, b"headcount")
-        if not _refuses_overwrite(uri, s3, key):
-            raise FatalError(
-                f"{store.uri} does not support conditional writes (If-None-Match), which keep "
-                "two workers from overwriting each other: use a store that does"
-            )
-    finally:
-        store.delete(key)
+    require_conditional_writes(store, PROBES)
     return f"{store.uri} can be written, read and conditionally written"
-
-
-def _refuses_overwrite(uri: str, s3: S3Settings, key: str) -> bool:
-    store = open_store(canonical_uri(uri), s3)
-    return not store.put_new(key, b"other") and store.get(key).data == b"headcount"
 
 
 def _worker(settings: Settings) -> Iterator[Check]:

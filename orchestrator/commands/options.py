@@ -244,7 +244,12 @@ def load_s3() -> S3Settings:
     try:
         return S3Settings()
     except ValidationError as error:
-        raise FatalError(f"S3 settings: {error.errors()[0]['msg']}") from error
+        first = error.errors(include_input=False)[0]
+        names = [str(part) for part in first["loc"][:1]]
+        said = str(first["msg"]).removeprefix("Value error, ")
+        raise FatalError(": ".join(["S3 settings", *names, said])) from None
+    except ValueError as error:  # of a place with settings of its own
+        raise FatalError(f"S3 settings: {error}") from None
 
 
 def _settings_trouble(error: ValidationError) -> str:

@@ -105,6 +105,7 @@ def crew(settings: Settings, workers: int) -> Iterator[tuple[Broker, WorkerPool 
     if settings.broker_url is not None:
         broker = Broker(settings.broker_url.get_secret_value())
         broker.check()
+        broker.require_rights("supervisor")
         yield broker, None
         return
     environment = {

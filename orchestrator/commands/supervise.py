@@ -12,6 +12,7 @@ from functools import partial
 import click
 
 from headcount.broker.client import Broker
+from headcount.broker.rights import RoleName
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.jobs.control import JobStopped
 from headcount.s3_settings import S3Settings
@@ -62,7 +63,7 @@ def command(
     """
     settings, s3 = load_settings(), load_s3()
     logs.configure(settings.log_level, settings.log_format)
-    broker = open_broker(settings)
+    broker = open_broker(settings, "supervisor")
     watch = Watch(broker)
     if metrics_port is not None:
         Endpoint(settings.metrics_host, metrics_port, watch.pages())
@@ -151,10 +152,14 @@ def require_broker_url(settings: Settings) -> str:
     return settings.broker_url.get_secret_value()
 
 
-def open_broker(settings: Settings) -> Broker:
-    """The broker that is set. Raises FatalError where none is set or it does not answer."""
+def open_broker(settings: Settings, role: RoleName) -> Broker:
+    """The broker that is set. Raises FatalError where none is set, or it does not answer.
+
+    Also where its user lacks a right that the role needs.
+    """
     broker = Broker(require_broker_url(settings))
     broker.check()
+    broker.require_rights(role)
     return broker
 
 

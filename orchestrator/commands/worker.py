@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
+from headcount.broker.address import parse_address
 from headcount.errors import FatalError
 from headcount.settings import Settings
-from orchestrator.commands.options import load_settings, metrics_option, model_options
+from orchestrator.commands.options import load_s3, load_settings, metrics_option, model_options
 from orchestrator.commands.supervise import require_broker_url
 from orchestrator.local.servers import WORKER_ENVIRONMENT
 
@@ -35,7 +36,8 @@ def command(
     Needs the worker's libraries: pip install 'headcount[cpu]' or 'headcount[gpu]'.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
-    require_broker_url(settings)
+    load_s3()
+    parse_address(require_broker_url(settings))
     require_worker_libraries()
     environment = WORKER_ENVIRONMENT | dict(os.environ) | environment_of(settings)
     arguments = [sys.executable, "-m", "workers", "--queues", queues]

@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from headcount.collections import canonical_collection, open_collection
 from headcount.collections.photos import references_in
-from headcount.contract.layout import JobKeys
+from headcount.contract.layout import CONDITIONAL, PROBES, JobKeys
 from headcount.contract.record import find_record, now
+from headcount.contract.stored.archive import ConditionalRecord
 from headcount.contract.stored.jobs import (
     FinishedRecord,
     JobRequest,
@@ -24,6 +25,7 @@ from headcount.rosters.source import fetch_roster, require_apart
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri, open_store
+from headcount.storage.conditional import require_conditional_writes
 from headcount.storage.uris import split_object_uri
 from orchestrator.archive.catalogue import job_ids, rollback_since
 from orchestrator.jobs.until import end_of
@@ -108,8 +110,21 @@ def submit(spec: JobSpec, s3: S3Settings) -> Store:
     """Check the sources, write the spec, return the archive's store. Raises FatalError."""
     check_sources(spec, s3)
     store = open_archive(spec.archive, s3)
+    _try_conditional_writes(store, s3)
     store.put(JobKeys(spec.job_id).spec, spec.to_bytes())
     return store
+
+
+def _try_conditional_writes(store: Store, s3: S3Settings) -> None:
+    """Try them on a bucket where that was not done yet. Raises FatalError where it ignores them."""
+    if not store.uri.startswith("s3://"):
+        return
+    endpoint = s3.endpoint_url or f"AWS {s3.region}"
+    held = find_record(store, CONDITIONAL, ConditionalRecord)
+    if held is None or (held.uri, held.endpoint) != (store.uri, endpoint):
+        require_conditional_writes(store, PROBES)
+        record = ConditionalRecord(uri=store.uri, endpoint=endpoint, tried=now())
+        store.put(CONDITIONAL, record.to_bytes())
 
 
 def check_sources(spec: JobSpec, s3: S3Settings) -> None:

@@ -65,11 +65,11 @@ def test_a_key_of_kms_goes_to_store_and_tables() -> None:
     encryption = encryption_of(kms)
     assert encryption is not None
     assert encryption.headers()["X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id"] == "alias/faces"
-    options = storage_options(kms)
+    options = storage_options("s3://b/", kms)
     assert options["aws_server_side_encryption"] == "aws:kms"
     assert options["aws_sse_kms_key_id"] == "alias/faces"
     assert encryption_of(settings()) is None
-    assert "aws_server_side_encryption" not in storage_options(settings())
+    assert "aws_server_side_encryption" not in storage_options("s3://b/", settings())
 
 
 @pytest.mark.parametrize("wrong", [{"sse": "aws:kms"}, {"sse": "rot13"}, {"sse_kms_key": "k"}])

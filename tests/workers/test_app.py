@@ -39,7 +39,7 @@ def outcome(folder: Path, allowed: tuple[str, ...] = ()) -> tuple[Any, list[Work
     """The result of one task as Celery has it, and the refusals that were shown."""
     shown: list[WorkerRefusal | None] = []
     broker, health = Told(), Health()
-    context = Context(Settings(allowed_uris=allowed), S3Settings(), "w")
+    context = Context(Settings(), S3Settings(allowed_uris=allowed), "w")
     refusals = Refusals("w", broker, health, shown.append)
     tasks = make_worker_app(context, broker, health, refusals).tasks
     message = {"archive": canonical_uri(str(folder)), "job_id": "j1", "unit": "prepare"}

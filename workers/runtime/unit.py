@@ -23,7 +23,7 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
-from headcount.storage.uris import is_within
+from headcount.storage.uris import ALLOWED, is_within
 from workers.models.base import ModelPack
 from workers.models.packs.of_archive import BOTH_PACKS, figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
@@ -76,10 +76,9 @@ class Context:
 
     def _require_allowed(self, uri: str) -> None:
         """Raise WorkerUnfit for a place outside HEADCOUNT_ALLOWED_URIS."""
-        if not is_within(uri, self.settings.allowed_uris):
+        if not is_within(uri, self.s3.allowed_uris):
             raise WorkerUnfit(
-                f"{uri} is outside the places that this worker may use: HEADCOUNT_ALLOWED_URIS "
-                "lists them",
+                f"{uri} is outside {ALLOWED}: HEADCOUNT_ALLOWED_URIS of this worker lists them",
                 "place",
             )
 

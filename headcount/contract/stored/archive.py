@@ -25,6 +25,17 @@ class ArchiveRecord(Record):
     model: ModelChoice
 
 
+class ConditionalRecord(Record):
+    """``conditional.json``: the store that was found to have conditional writes.
+
+    An archive that was moved to another is tried again.
+    """
+
+    uri: str
+    endpoint: str
+    tried: datetime
+
+
 class ReadingRecord(Record):
     """``reading.json``: the newest reading of a pack's rows in the archive."""
 

@@ -39,6 +39,12 @@ def copy_synced(source: BinaryIO, path: bytes) -> None:
         os.fsync(handle)
 
 
+def keep_rights(old: bytes, new: bytes) -> None:
+    """Give a file the rights of the one that it replaces, where there is one."""
+    with suppress(OSError):
+        os.chmod(new, stat.S_IMODE(os.stat(old).st_mode))  # noqa: PTH101, PTH116 - bytes paths
+
+
 def sync_folder(folder: bytes) -> None:
     """Make a new name in a folder survive a power cut, where the file system can promise that."""
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

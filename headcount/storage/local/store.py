@@ -12,12 +12,26 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from headcount.errors import FatalError, ObjectChanged, ObjectMissing, ObjectTooLarge
+from headcount.errors import (
+    FatalError,
+    ObjectChanged,
+    ObjectDenied,
+    ObjectMissing,
+    ObjectTooLarge,
+)
 from headcount.storage.base import Blob, ObjectInfo
 from headcount.storage.file_names import name_of
 from headcount.storage.keys import require_key
+from headcount.storage.local.bounds import OUT, Bounds
 from headcount.storage.local.faults import MISSING, NO_LINKS, read_error, write_error
-from headcount.storage.local.files import TEMPORARY, copy_synced, etag_of, info_of, sync_folder
+from headcount.storage.local.files import (
+    TEMPORARY,
+    copy_synced,
+    etag_of,
+    info_of,
+    keep_rights,
+    sync_folder,
+)
 from headcount.storage.local.walk import Walk
 from headcount.storage.uris import directory_uri
 
@@ -28,14 +42,17 @@ CHANGE_PAUSES = (0.05, 0.5)
 class DirectoryStore:
     """The files below ``root``. Symbolic links are followed, except into a folder being walked.
 
+    With ``bounds`` no link leads out of these places.
+
     Fifos, sockets, devices and headcount's own temporary files are no objects. A root that is
     not there holds nothing (``check`` says so); the first write makes it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, bounds: tuple[str, ...] = ()) -> None:
         self._root = os.fsencode(root)
         self._uri = directory_uri(root)
-        self._walk = Walk(self._root, self._uri)
+        self._bounds = Bounds(bounds)
+        self._walk = Walk(self._root, self._uri, self._bounds)
 
     @property
     def uri(self) -> str:
@@ -71,7 +88,11 @@ class DirectoryStore:
     def stat(self, key: str) -> ObjectInfo:
         """One object's info. Raises ObjectMissing, ObjectDenied."""
         with self._reading(key):
-            return info_of(key, os.stat(self._path(key)), self._uri)  # noqa: PTH116 - bytes path
+            path = self._path(key)
+            found = os.stat(path)  # noqa: PTH116 - bytes path
+            if not self._bounds.has(path):
+                raise ObjectDenied(self._uri + key, OUT)
+            return info_of(key, found, self._uri)
 
     def get(self, key: str, *, limit: int | None = None) -> Blob:
         """The whole object. Raises ObjectMissing, ObjectDenied, ObjectTooLarge, ObjectChanged."""
@@ -136,6 +157,7 @@ class DirectoryStore:
         Nobody may write there meanwhile.
         """
         top = os.path.join(self._root, name_of(folder))  # noqa: PTH118 - bytes path
+        self._bounds.require_target(top, self._uri + folder)
         for path, folders, names in os.walk(top):
             for name in filter(TEMPORARY.fullmatch, names):
                 self._unlink(os.path.join(path, name), folder)  # noqa: PTH118 - bytes path
@@ -143,6 +165,7 @@ class DirectoryStore:
                 folders.clear()
 
     def _unlink(self, path: bytes, key: str) -> None:
+        self._bounds.require_target(path, self._uri + key)
         try:
             os.unlink(path)  # noqa: PTH108 - bytes path
         except OSError as error:
@@ -170,6 +193,7 @@ class DirectoryStore:
             # Without O_NONBLOCK, opening a fifo would wait for its writer.
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
+                self._bounds.require_file(handle, path, self._uri + key)
                 if not stat.S_ISREG(os.fstat(handle).st_mode):
                     raise ObjectMissing(self._uri + key, "not a file")
                 yield file
@@ -177,6 +201,7 @@ class DirectoryStore:
     def _write(self, key: str, source: BinaryIO) -> str:
         target = self._path(key)
         with self._temporary(key, target, source) as temporary:
+            keep_rights(target, temporary)
             etag = etag_of(os.stat(temporary))  # noqa: PTH116 - bytes path
             os.replace(temporary, target)  # noqa: PTH105 - bytes path
             sync_folder(os.path.dirname(target))  # noqa: PTH120 - bytes path
@@ -185,6 +210,7 @@ class DirectoryStore:
     @contextmanager
     def _temporary(self, key: str, target: bytes, source: BinaryIO) -> Iterator[bytes]:
         """A synced copy of ``source`` beside ``target``, gone afterwards; translates errors."""
+        self._bounds.require_target(target, self._uri + key)
         folder = os.path.dirname(target)  # noqa: PTH120 - bytes path
         path = folder + f"/.headcount-{secrets.token_hex(8)}.tmp".encode()
         try:

@@ -12,6 +12,7 @@ from headcount.errors import FatalError
 from headcount.storage.base import ObjectInfo
 from headcount.storage.file_names import key_of, name_of
 from headcount.storage.keys import is_portable
+from headcount.storage.local.bounds import OUT, Bounds
 from headcount.storage.local.faults import DENIED
 from headcount.storage.local.files import TEMPORARY, info_of
 
@@ -50,9 +51,10 @@ class _Folder:
 class Walk:
     """A walk below a root. Symbolic links are followed, except into a folder being walked."""
 
-    def __init__(self, root: bytes, uri: str) -> None:
+    def __init__(self, root: bytes, uri: str, bounds: Bounds) -> None:
         self._root = root
         self._uri = uri
+        self._bounds = bounds
 
     def objects(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
         """Every object, in order. Holds the names of one folder per level."""
@@ -82,6 +84,7 @@ class Walk:
         path = os.path.join(self._root, name_of(key))  # noqa: PTH118 - bytes path
         try:
             found = os.stat(path)  # noqa: PTH116 - bytes path
+            self._require_inside(path)
             identity = (found.st_dev, found.st_ino)
             if any(folder.identity == identity for folder in above):
                 return above  # a symbolic link to a folder that is being walked
@@ -98,6 +101,15 @@ class Walk:
                 f"read it, or move it out of {root}"
             ) from error
         return (*above, _Folder(key, identity, iter(names)))
+
+    def _require_inside(self, path: bytes) -> None:
+        """Raise FatalError where a folder is a link that leads out, rather than lose its photos."""
+        if not self._bounds.has(path):
+            shown = os.fsdecode(path).rstrip("/")
+            raise FatalError(
+                f"cannot list the folder {shown}: it is {OUT}. Add the place that it leads to, or "
+                f"move it out of {os.fsdecode(self._root)}"
+            )
 
     def _listed(self, key: str) -> ObjectInfo | None:
         path = os.path.join(self._root, name_of(key))  # noqa: PTH118 - bytes path

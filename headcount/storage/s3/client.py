@@ -136,6 +136,8 @@ class PageCount(_Shared):
 
 def find_credentials(settings: S3Settings) -> Provider | None:
     """Keys from the settings, else from AWS' profile file or role, else None: anonymous."""
+    if settings.anonymous:
+        return None
     key, secret, token = settings.access_key_id, settings.secret_access_key, settings.session_token
     if key and secret:
         return StaticProvider(
@@ -166,14 +168,6 @@ def _may_have_role(settings: S3Settings) -> bool:
     return settings.endpoint_url is None and not disabled
 
 
-def endpoint_of(settings: S3Settings) -> str:
-    """The endpoint's URL: the one that was set, or AWS of the region."""
-    if settings.endpoint_url:
-        return settings.endpoint_url.rstrip("/")
-    suffix = ".cn" if settings.region.startswith("cn-") else ""
-    return f"https://s3.{settings.region}.amazonaws.com{suffix}"
-
-
 def encryption_of(settings: S3Settings) -> Sse | None:
     """The encryption that writes ask S3 for; None leaves it to the bucket."""
     if settings.sse == "aws:kms":
@@ -181,16 +175,16 @@ def encryption_of(settings: S3Settings) -> Sse | None:
     return SseS3() if settings.sse else None
 
 
+def payer_of(settings: S3Settings) -> dict[str, str]:
+    """The header by which the reader says to pay; empty where nothing is said."""
+    return {"x-amz-request-payer": "requester"} if settings.requester_pays else {}
+
+
 def make_client(
     settings: S3Settings, credentials: Provider | None, pool: urllib3.PoolManager
 ) -> Minio:
-    """A client for the endpoint: by path where one was set, by host name at AWS."""
-    endpoint = urlsplit(endpoint_of(settings))
-    if endpoint.scheme not in ("http", "https") or endpoint.path:
-        raise FatalError(
-            f"AWS_ENDPOINT_URL_S3 is {settings.endpoint_url!r}: expected http://host:port or "
-            "https://host:port"
-        )
+    """A client for the endpoint. A bucket's name stands where ``addressing`` says."""
+    endpoint = urlsplit(settings.endpoint)
     client = Minio(
         endpoint.netloc,
         secure=endpoint.scheme == "https",
@@ -198,6 +192,8 @@ def make_client(
         credentials=credentials,
         http_client=pool,
     )
-    if settings.endpoint_url:
+    if settings.addressing == "virtual":
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+    elif settings.endpoint_url or settings.addressing == "path":
         client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
     return client

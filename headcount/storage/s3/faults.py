@@ -31,6 +31,7 @@ class Fault(Enum):
 
     MISSING = auto()
     DENIED = auto()
+    ARCHIVED = auto()
     RANGE = auto()
     EXISTS = auto()
     NO_BUCKET = auto()
@@ -39,6 +40,7 @@ class Fault(Enum):
     CLOCK = auto()
     FULL = auto()
     TLS = auto()
+    UNSUPPORTED = auto()
     TRANSIENT = auto()
     OTHER = auto()
 
@@ -49,7 +51,7 @@ FAULTS = {
     "ResourceNotFound": Fault.MISSING,
     "AccessDenied": Fault.DENIED,
     "AllAccessDisabled": Fault.DENIED,
-    "InvalidObjectState": Fault.DENIED,  # archived to Glacier: there, and not readable
+    "InvalidObjectState": Fault.ARCHIVED,
     "InvalidRange": Fault.RANGE,
     "PreconditionFailed": Fault.EXISTS,
     "NoSuchBucket": Fault.NO_BUCKET,
@@ -67,6 +69,7 @@ FAULTS = {
     "QuotaExceeded": Fault.FULL,
     "XMinioStorageFull": Fault.FULL,
     "InsufficientStorage": Fault.FULL,
+    "NotImplemented": Fault.UNSUPPORTED,
     "SlowDown": Fault.TRANSIENT,
     "SlowDownRead": Fault.TRANSIENT,
     "SlowDownWrite": Fault.TRANSIENT,
@@ -91,6 +94,7 @@ STATUSES = {
     404: Fault.MISSING,
     408: Fault.TRANSIENT,
     412: Fault.EXISTS,
+    501: Fault.UNSUPPORTED,
     416: Fault.RANGE,
     429: Fault.TRANSIENT,
     507: Fault.FULL,
@@ -102,18 +106,23 @@ ADVICE = {
     Fault.CREDENTIALS: "{endpoint} does not accept the credentials: check AWS_ACCESS_KEY_ID, "
     "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
     Fault.DENIED: "access to {uri} is denied at {endpoint}: these credentials need the right to "
-    "{verb} there; check AWS_ACCESS_KEY_ID and the bucket's policy",
+    "{verb} there; check AWS_ACCESS_KEY_ID and the bucket's policy; where the requester pays, set "
+    "HEADCOUNT_S3_REQUESTER_PAYS=1",
+    Fault.ARCHIVED: "{uri} is archived at {endpoint} (Glacier): restore it, or delete it",
     Fault.REGION: "the bucket {bucket} is in another region: set AWS_REGION",
     Fault.CLOCK: "this machine's clock differs from that of {endpoint}: set the clock",
     Fault.FULL: "disk full: {endpoint} has no room for {uri}; free some space there",
     Fault.TLS: "{endpoint} cannot prove who it is: check AWS_ENDPOINT_URL_S3, or name its "
     "certificate authority's file in SSL_CERT_FILE",
+    Fault.UNSUPPORTED: "{endpoint} has no way to {verb} {uri} as headcount asks it to",
     Fault.OTHER: "{endpoint} refuses {uri}",
 }
 """The text for each fault that stops a job."""
 
 OWN_FAULTS = (Fault.CREDENTIALS, Fault.CLOCK, Fault.TLS)
 """Faults of the machine that asks: with other settings the same call succeeds."""
+ARCHIVED = "archived (Glacier or the like): restore it first"
+"""The reason of a photo that lies in a storage class from which it cannot be read at once."""
 
 ERRORS: dict[type[Exception], Fault] = {
     InvalidResponseError: Fault.TRANSIENT,  # announced as XML, and empty
@@ -187,10 +196,12 @@ class Target:
     def translate(self, error: Exception) -> HeadcountError:
         """The error of headcount for one of minio's or urllib3's."""
         fault = fault_of(error)
-        if self.verb == "read" and fault is Fault.MISSING:
+        if self.verb in ("read", "delete") and fault is Fault.MISSING:
             return ObjectMissing(self.uri)
         if self.verb == "read" and fault is Fault.DENIED:
             return ObjectDenied(self.uri)
+        if self.verb == "read" and fault is Fault.ARCHIVED:
+            return ObjectDenied(self.uri, ARCHIVED)
         if self.verb == "read" and fault is Fault.OTHER and isinstance(error, S3Error):
             return ObjectError(self.uri, _detail(error))  # e.g. encrypted with another's key
         if fault in ADVICE:

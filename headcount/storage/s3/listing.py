@@ -6,7 +6,7 @@ known to list in the order of S3, headcount walks folder by folder and sorts eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, groupby
 
 from minio import Minio
@@ -14,6 +14,7 @@ from minio import Minio
 from headcount.storage.base import ObjectInfo
 from headcount.storage.s3.client import PageCount, Pool
 from headcount.storage.s3.faults import Target
+from headcount.storage.s3.tags import tag_of_object
 
 LISTS_IN_ORDER = ("AmazonS3", "MinIO")
 """The names, in the header ``Server``, of servers that list in UTF-8 byte order."""
@@ -22,17 +23,24 @@ LISTS_IN_ORDER = ("AmazonS3", "MinIO")
 class Listing:
     """The objects and folders of a bucket; keys are those of the bucket, whole.
 
-    ``connect`` makes a client that sends its requests through a given pool. Every method may raise
+    ``connect`` makes a client that sends its requests through a given pool, ``headers`` go with
+    each. Every method may raise
     what ``target`` makes of an error: FatalError, TransientError.
     """
 
     def __init__(
-        self, bucket: str, pool: Pool, connect: Callable[[PageCount], Minio], target: Target
+        self,
+        bucket: str,
+        pool: Pool,
+        connect: Callable[[PageCount], Minio],
+        target: Target,
+        headers: Mapping[str, str],
     ) -> None:
         self._bucket = bucket
         self._pool = pool
         self._connect = connect
         self._target = target
+        self._headers = headers
         self._walks = False
 
     def check(self, prefix: str) -> None:
@@ -90,11 +98,15 @@ class Listing:
         """Objects and, unless ``recursive``, folders: by page, in the server's order."""
         with self._target.translated():
             found = self._connect(count).list_objects(
-                self._bucket, prefix=prefix, recursive=recursive, start_after=after or None
+                self._bucket,
+                prefix=prefix,
+                recursive=recursive,
+                start_after=after or None,
+                extra_headers=dict(self._headers),
             )
             for entry in found:
                 key = entry.object_name or ""
                 if not entry.is_dir:
-                    yield ObjectInfo(key, entry.etag or "", entry.size or 0)
+                    yield ObjectInfo(key, tag_of_object(entry), entry.size or 0)
                 elif not recursive and key != prefix:
                     yield key

@@ -33,12 +33,13 @@ from headcount.storage.s3.client import (
     CreateOnly,
     Pool,
     encryption_of,
-    endpoint_of,
     find_credentials,
     make_client,
+    payer_of,
 )
 from headcount.storage.s3.faults import CutOffError, Fault, Target, fault_of, status_of
 from headcount.storage.s3.listing import Listing
+from headcount.storage.s3.tags import tag_of_answer, tag_of_object
 
 BROKEN_PAUSES = (0.0, 0.4)
 """Seconds before each further try of an answer that broke off."""
@@ -78,13 +79,16 @@ class S3Store:
         self._bucket = bucket
         self._prefix = prefix
         self._uri = f"s3://{bucket}/{prefix}"
-        self._endpoint = endpoint_of(settings)
+        self._endpoint = settings.endpoint
         with self._target(self._uri, "use").translated():
             pool, credentials = Pool(concurrency), find_credentials(settings)
             connect = partial(make_client, settings, credentials)
             self._client, self._creator = connect(pool), connect(CreateOnly(pool))
-        self._listing = Listing(bucket, pool, connect, self._target(self._uri, "list"))
+        self._listing = Listing(
+            bucket, pool, connect, self._target(self._uri, "list"), payer_of(settings)
+        )
         self._sse = encryption_of(settings)
+        self._payer = payer_of(settings)
 
     @property
     def uri(self) -> str:
@@ -127,11 +131,13 @@ class S3Store:
         """One object's info. Raises ObjectMissing, ObjectDenied."""
         try:
             with self._reading(key):
-                found = self._client.stat_object(self._bucket, self._prefix + key)
+                found = self._client.stat_object(
+                    self._bucket, self._prefix + key, extra_headers=dict(self._payer)
+                )
         except ObjectDenied:
             self.get_range(key, 0, 1)  # a HEAD says only 403; this one says why
             raise
-        return ObjectInfo(key, found.etag or "", found.size or 0)
+        return ObjectInfo(key, tag_of_object(found), found.size or 0)
 
     @_whole
     def get(self, key: str, *, limit: int | None = None) -> Blob:
@@ -141,7 +147,7 @@ class S3Store:
             if limit is not None and told is not None and int(told) > limit:
                 raise ObjectTooLarge(self._uri + key, f"{told} bytes, {limit} allowed")
             data = response.read(None if limit is None else limit + 1, decode_content=False)
-            etag = response.headers.get("ETag", "").strip('"')
+            etag = tag_of_answer(response.headers)
         if limit is not None and len(data) > limit:
             raise ObjectTooLarge(self._uri + key, f"more than {limit} bytes")
         if told is not None and len(data) != int(told):
@@ -155,7 +161,7 @@ class S3Store:
             return b""
         try:
             with self._reading(key), self._body(key, offset, length) as response:
-                if etag and etag != response.headers.get("ETag", "").strip('"'):
+                if etag and etag != tag_of_answer(response.headers):
                     raise ObjectChanged(self._uri + key)
                 return response.read(decode_content=False)
         except _BeyondEndError:
@@ -164,17 +170,15 @@ class S3Store:
     def put(self, key: str, data: bytes) -> str:
         """Write an object atomically; returns its etag."""
         with self._writing(key):
-            return self._etag(
-                key,
-                self._client.put_object(
-                    self._bucket,
-                    self._prefix + key,
-                    BytesIO(data),
-                    len(data),
-                    sse=self._sse,
-                    part_size=PART_BYTES,
-                ).etag,
+            written = self._client.put_object(
+                self._bucket,
+                self._prefix + key,
+                BytesIO(data),
+                len(data),
+                sse=self._sse,
+                part_size=PART_BYTES,
             )
+        return self._confirmed(key, written.etag, len(data))
 
     def put_file(self, key: str, path: Path) -> str:
         """Write an object from a local file, atomically; returns its etag."""
@@ -187,9 +191,10 @@ class S3Store:
                     sse=self._sse,
                     part_size=PART_BYTES,
                 )
-                return self._etag(key, written.etag)
+            size = path.stat().st_size
         except OSError as error:
             raise FatalError(f"cannot read {path}: {error.strerror or error}") from error
+        return self._confirmed(key, written.etag, size)
 
     def put_new(self, key: str, data: bytes) -> bool:
         """Write an object only if there is none; False if there was one. Atomic.
@@ -234,7 +239,9 @@ class S3Store:
 
     @contextmanager
     def _body(self, key: str, offset: int = 0, length: int = 0) -> Iterator[BaseHTTPResponse]:
-        response = self._client.get_object(self._bucket, self._prefix + key, offset, length)
+        response = self._client.get_object(
+            self._bucket, self._prefix + key, offset, length, request_headers=dict(self._payer)
+        )
         try:
             yield response
         except BaseException:
@@ -265,10 +272,16 @@ class S3Store:
         with self._target(self._uri + key, verb).translated():
             yield
 
-    def _etag(self, key: str, etag: str | None) -> str:
-        if not etag:  # S3 may say 200 and then, in the body, that joining the parts failed
+    def _confirmed(self, key: str, etag: str | None, size: int) -> str:
+        """The tag of what was written. Raises TransientError where S3 did not confirm it.
+
+        S3 may say 200 to the joining of parts, and then, in the body, that it failed.
+        """
+        if etag:
+            return etag
+        if size > PART_BYTES:
             raise TransientError(f"cannot write {self._uri}{key}: S3 did not confirm it")
-        return etag
+        return self.stat(key).etag
 
 
 class _BeyondEndError(Exception):

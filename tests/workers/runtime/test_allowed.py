@@ -14,7 +14,7 @@ from workers.runtime.unit import Context, Unit
 
 
 def context(*allowed: str) -> Context:
-    return Context(Settings(allowed_uris=allowed), S3Settings(), "w")
+    return Context(Settings(), S3Settings(allowed_uris=allowed), "w")
 
 
 def message(archive: str, unit: str = "prepare") -> UnitMessage:

@@ -180,7 +180,7 @@ def _insightface_folder(name: str, settings: Settings) -> Path:
 
 
 def _from_store(uri: str, s3: S3Settings) -> PackFiles:
-    store = open_store(uri, s3)
+    store = open_store(uri, s3.everywhere())  # a job's model was held against the bounds before
     store.check()
     try:
         files = [

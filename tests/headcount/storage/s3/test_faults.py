@@ -145,3 +145,19 @@ def test_a_signed_address_is_not_repeated() -> None:
     text = str(Target("s3://bucket/key", "bucket", "http://here").translate(error))
     assert "SECRET" not in text
     assert "refused" in text
+
+
+def test_an_archived_object_is_denied_and_said_to_be_archived() -> None:
+    target = Target("s3://bucket/key", "bucket", "http://here")
+    error = target.translate(s3_error("InvalidObjectState"))
+    assert isinstance(error, ObjectDenied)
+    assert "archived" in error.as_photo_error().reason
+
+
+def test_an_object_that_is_not_there_is_missing_also_for_delete() -> None:
+    assert kind(s3_error("NoSuchKey"), "delete") is ObjectMissing
+    assert kind(s3_error("NoSuchBucket"), "delete") is FatalError
+
+
+def test_what_a_server_cannot_do_is_not_tried_again() -> None:
+    assert kind(s3_error("NotImplemented"), "write") is FatalError
