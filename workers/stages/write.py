@@ -27,7 +27,7 @@ from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.identity.previous_run import previous_expectations, whole_job_before
+from workers.identity.previous_run import job_before, previous_expectations, whole_job_before
 from workers.identity.same_photos import reread_photos
 from workers.matching.look_alikes import LookAlike
 from workers.models.packs.of_archive import kept_by_cosine
@@ -155,7 +155,9 @@ def _keep(
         collection,
         unit.job_id,
         assignments,
+        before=job_before(archived, unit.job_id),
         needed=decisions.named_jobs(unit.store),
+        keep=unit.context.settings.assignments_kept(history.KEPT),
     )
     write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)
     return replace(run, absence_changes=absences["counts"] if before.num_rows else {})
