@@ -19,6 +19,8 @@ FORGOTTEN = "forgotten/"
 PACKS = "packs/"
 LEASES = "leases/"
 COMMITS = "commits/"
+PRUNING = "pruning.json"
+SUMS = "sums/"
 
 PREPARE = "prepare"
 SPLIT = "split"

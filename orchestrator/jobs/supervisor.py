@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from headcount.broker.client import Broker
 from headcount.collections.photos import collection_id
-from headcount.contract.layout import PREPARE, JobKeys
+from headcount.contract.layout import PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.errors import FatalError
@@ -17,6 +17,7 @@ from headcount.jobs import control
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store
+from headcount.tables.sums import record_sums
 from orchestrator.archive.cut import find_cut
 from orchestrator.jobs.dispatch import Dispatcher
 from orchestrator.jobs.finished import done_record, failed_record
@@ -43,7 +44,7 @@ class Supervisor:
         window: Window | None = None,
     ) -> None:
         reporter, window = reporter or Silent(), window or Window(settings.window)
-        self._store = store
+        self._store, self._s3 = store, s3
         self._keys = keys = JobKeys(job_id)
         flights = Flights()
         self._progress = progress = Progress(store, keys, reporter, flights)
@@ -114,6 +115,8 @@ class Supervisor:
 
     def _finish(self, spec: JobSpec, last: DoneMarker) -> FinishedRecord:
         prepared = read_record(self._store, self._keys.done(PREPARE), DoneMarker)
+        if prepared.pack is not None:
+            record_sums(self._store, PackKeys(prepared.pack.pack_id), self._s3)
         record = done_record(spec, prepared, last, find_cut(self._store, self._keys))
         self._end(record)
         self._clear_handed_on()

@@ -105,6 +105,24 @@ class RollbackRecord(Record):
     undone: tuple[str, ...] = Field((), description="the jobs that were committed after it")
 
 
+class PruningRecord(Record):
+    """``pruning.json``: a `prune` that is at work, or was interrupted."""
+
+    at: datetime
+    host: str
+    pid: int
+
+
+class SumsRecord(Record):
+    """Sums of files of the archive's tables, which are written once and never changed."""
+
+    at: datetime
+    files: dict[str, tuple[int, str]] = Field(description="size and SHA-256 by key")
+    versions: dict[str, int] = Field(
+        {}, description="the latest version of each table whose files all have sums, by its key"
+    )
+
+
 class AuditRecord(Record):
     """One line of the audit log: actor, action and subject. Names no person, only the id."""
 

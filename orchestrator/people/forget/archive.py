@@ -18,6 +18,7 @@ from headcount.decisions import DecisionRecord
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, parts, quoted
+from headcount.tables.sums import record_sums, unite
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.rows import without_kept, without_name, without_person
@@ -70,6 +71,8 @@ def forget_rows(
     _count_again(faces, photos, stone)
     for table in (gallery, faces, photos):
         table.purge()
+    record_sums(store, keys, s3)
+    unite(store)  # of files that are gone no sum is left
     return removed
 
 
