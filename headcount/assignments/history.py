@@ -34,6 +34,8 @@ KEPT = 30
 
 SAME_AS = pa.schema([("same_as", pa.string())])
 """The note of a job whose assignments are another job's: its one value is that job."""
+EARLIER = "0-earlier"
+"""In place of a job: the lineage of all jobs that were pruned; it sorts before them all."""
 NOTE_BYTES = 4096
 """More than a note has: a larger file is a table."""
 
@@ -186,6 +188,28 @@ def read_lineage(store: Store, keys: PackKeys, collection: str) -> pa.Table:
         for job_id in job_ids(store, folder)
     ]
     return pa.concat_tables(tables) if tables else results.LINEAGE.empty_table()
+
+
+def fold_lineage(store: Store, keys: PackKeys, collection: str, kept: Collection[str]) -> None:
+    """Put what other jobs did to clusters that people may know into one table, for good.
+
+    These are the clusters that were absorbed or split. The jobs' own tables then go. Doing it
+    again, also after it was cut off, changes nothing.
+    """
+    ids = job_ids(store, keys.lineages(collection))
+    old = [job_id for job_id in ids if job_id not in kept and job_id != EARLIER]
+    if not old:
+        return
+    folded = read_table(store, keys.lineage(collection, EARLIER), results.LINEAGE)
+    known = set(folded["job_id"].to_pylist())
+    parts = [folded]
+    for job_id in old:
+        table = read_table(store, keys.lineage(collection, job_id), results.LINEAGE)
+        if job_id not in known:
+            parts.append(table.filter(pc.is_in(table["change"], pa.array(["absorbed", "split"]))))
+    write_table(store, keys.lineage(collection, EARLIER), pa.concat_tables(parts))
+    for job_id in old:
+        store.delete(keys.lineage(collection, job_id))
 
 
 def heir(cluster_id: str, alive: set[str], lineage: pa.Table) -> str | None:

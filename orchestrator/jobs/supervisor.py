@@ -12,13 +12,15 @@ from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
-from headcount.errors import FatalError
+from headcount.errors import FatalError, HeadcountError
 from headcount.jobs import control
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store
 from headcount.tables.sums import record_sums
 from orchestrator.archive.cut import find_cut
+from orchestrator.archive.prune import prune
+from orchestrator.archive.retention import Retention
 from orchestrator.jobs.dispatch import Dispatcher
 from orchestrator.jobs.finished import done_record, failed_record
 from orchestrator.jobs.flights import Flights
@@ -47,6 +49,8 @@ class Supervisor:
         self._store, self._s3 = store, s3
         self._keys = keys = JobKeys(job_id)
         flights = Flights()
+        self._retention = Retention(settings.keep_jobs, settings.keep_days)
+        self._reporter = reporter
         self._progress = progress = Progress(store, keys, reporter, flights)
         self._guard = guard = JobGuard(
             store,
@@ -120,7 +124,15 @@ class Supervisor:
         record = done_record(spec, prepared, last, find_cut(self._store, self._keys))
         self._end(record)
         self._clear_handed_on()
+        self._prune()
         return record
+
+    def _prune(self) -> None:
+        """Remove what is outside the retention that is set; the job is done in any case."""
+        try:
+            prune(self._store, self._retention, self._s3)
+        except HeadcountError as error:
+            self._reporter.warn(f"the archive was not pruned: {error}")
 
     def _end(self, record: FinishedRecord) -> None:
         """Write the job's end, unless another supervisor has taken over."""

@@ -111,6 +111,8 @@ class PruningRecord(Record):
     at: datetime
     host: str
     pid: int
+    token: str = Field(description="by which a prune knows its own mark")
+    count: int = Field(description="grows while it is at work")
 
 
 class SumsRecord(Record):
@@ -144,6 +146,9 @@ class AuditRecord(Record):
         "uncalibrate",
         "use",
         "drop",
+        "prune",
+        "export",
+        "results",
     ]
     subject: str = Field(description="a person's or cluster's id, or what was searched by")
     detail: dict[str, str | int] = Field({})
