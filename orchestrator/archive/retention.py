@@ -42,7 +42,7 @@ class Retention:
             return None
         limits = [ends[0]]
         if self.jobs is not None:
-            if len(ends) <= self.jobs:
+            if len(ends) < self.jobs:
                 return None
             limits.append(ends[self.jobs - 1])
         if self.days is not None:

@@ -70,41 +70,41 @@ def versions(store: Store, name: str = "faces") -> int:
 def test_what_is_older_goes_and_what_is_kept_may_be_rolled_back_to(
     photos: Path, archive: Path, store: Store
 ) -> None:
-    nights(photos, archive, 6)
+    nights(photos, archive, 4)
     of, keys = collection_id(photos.as_uri() + "/"), pack_of(store)
-    before = {job: history.read_assignments(store, keys, of, job) for job in ("005", "006")}
+    before = {job: history.read_assignments(store, keys, of, job) for job in ("003", "004")}
     told = keep(store, 2, dry=True)
-    assert (versions(store), told["jobs"]) == (7, 4)
+    assert (versions(store), told["jobs"]) == (5, 2)
     removed = keep(store, 2)
     assert {name: removed[name] for name in ("jobs", "versions")} == {
         name: told[name] for name in ("jobs", "versions")
     }
     left = keys_of(store)
-    assert {key.split("/")[1] for key in left if key.startswith("jobs/")} == {"005", "006"}
-    assert {key.split("/")[2] for key in left if key.startswith("nights/")} == {"d005", "d006"}
-    assert history.job_ids(store, keys.assignment_folder(of)) == ["005", "006"]
+    assert {key.split("/")[1] for key in left if key.startswith("jobs/")} == {"003", "004"}
+    assert {key.split("/")[2] for key in left if key.startswith("nights/")} == {"d003", "d004"}
+    assert history.job_ids(store, keys.assignment_folder(of)) == ["003", "004"]
     assert [key for key in left if place_of(key, ARCHIVE) is None] == []
     assert PRUNING not in left
     assert versions(store) == 2
     assert keep(store, 2) == {}
     with pytest.raises(FatalError, match="no version"):
-        roll_back(store, "004", S3)
-    assert roll_back(store, "005", S3) == ["006"]
-    assert history.read_assignments(store, keys, of, "005") == before["005"]
-    night(photos, archive, 7)
-    assert len(history.read_assignments(store, keys, of, "007")) == len(before["006"])
+        roll_back(store, "002", S3)
+    assert roll_back(store, "003", S3) == ["004"]
+    assert history.read_assignments(store, keys, of, "003") == before["003"]
+    night(photos, archive, 5)
+    assert len(history.read_assignments(store, keys, of, "005")) == len(before["004"])
 
 
 def test_the_number_of_files_and_their_size_stop_growing(
     photos: Path, archive: Path, store: Store
 ) -> None:
-    nights(photos, archive, 4)
-    keep(store, 2)
+    nights(photos, archive, 2)
+    keep(store, 1)
     then = len(keys_of(store))
-    for number in range(5, 9):
+    for number in range(3, 6):
         night(photos, archive, number)  # nothing new
-        keep(store, 2)
-    assert len(keys_of(store)) <= then + 4  # lines of the audit log
+        keep(store, 1)
+    assert len(keys_of(store)) <= then + 3  # lines of the audit log
 
 
 def test_what_became_of_a_cluster_is_told_however_long_ago(
@@ -117,11 +117,11 @@ def test_what_became_of_a_cluster_is_told_however_long_ago(
     a, b = (marks(store, find_faces(store, cluster), S3, best=1) for cluster in (lost, other))
     sides = [a[0].model_copy(update={"side": 0}), b[0].model_copy(update={"side": 1})]
     decisions.decide(store, "same", tuple(sides))
-    for number in range(2, 6):
+    for number in range(2, 4):
         night(photos, archive, number)
         keep(store, 1)
     of = collection_id(photos.as_uri() + "/")
-    assert history.job_ids(store, pack_of(store).lineages(of)) == [history.EARLIER, "005"]
+    assert history.job_ids(store, pack_of(store).lineages(of)) == [history.EARLIER, "003"]
     alive = {c for one in read_latest(store) for c in one.assignments["cluster_id"].to_pylist()}
     gone = {lost, other} - alive
     assert len(gone) == 1
@@ -144,11 +144,11 @@ def test_a_cluster_that_was_named_keeps_the_job_that_says_who_is_in_it(
         cluster=cluster,
         job_id="001",
     )
-    for number in range(2, 6):
+    for number in range(2, 4):
         night(photos, archive, number, **{f"n{number}": "zoe"})
         keep(store, 1)
     of, keys = collection_id(photos.as_uri() + "/"), pack_of(store)
-    assert history.job_ids(store, keys.assignment_folder(of)) == ["001", "005"]
+    assert history.job_ids(store, keys.assignment_folder(of)) == ["001", "003"]
     receipt = forget(store, "Ada", S3)
     assert receipt.removed["faces"] == len(selected.face_ids) == 2
     for info in store.list():
@@ -251,21 +251,21 @@ def test_wherever_it_is_killed_the_archive_works_and_a_repeat_ends_it(
     photos: Path, archive: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PruningMark.take.__kwdefaults__, "patience", 0.05)
-    nights(photos, archive, 5)
+    nights(photos, archive, 3)
     of, keys = collection_id(photos.as_uri() + "/"), pack_of(store)
-    said = history.read_assignments(store, keys, of, "005")
-    for lives in (0, 1, 9, 17, 31, 3):
+    said = history.read_assignments(store, keys, of, "003")
+    for lives in (0, 1, 9, 17, 3):
         with pytest.raises(Killed):
             prune(Mortal(store, lives), Retention(jobs=1), S3, grace=NONE)  # type: ignore[arg-type]
         with pytest.raises(TransientError, match="headcount prune"):
-            roll_back(store, "005", S3)
-        assert [one.job_id for one in read_latest(store)] == ["005"]
-        assert history.read_assignments(store, keys, of, "005") == said
-    night(photos, archive, 6)
-    assert history.read_assignments(store, keys, of, "006") == said
+            roll_back(store, "003", S3)
+        assert [one.job_id for one in read_latest(store)] == ["003"]
+        assert history.read_assignments(store, keys, of, "003") == said
+    night(photos, archive, 4)
+    assert history.read_assignments(store, keys, of, "004") == said
     keep(store, 1)
     jobs = {key.split("/")[1] for key in keys_of(store) if key.startswith("jobs/")}
-    assert jobs == {"006"}
+    assert jobs == {"004"}
     assert keep(store, 1) == {}
 
 
@@ -273,6 +273,6 @@ def test_a_job_prunes_at_its_end_where_a_retention_is_set(
     photos: Path, archive: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEADCOUNT_KEEP_JOBS", "2")
-    nights(photos, archive, 4)
+    nights(photos, archive, 3)
     jobs = {key.split("/")[1] for key in keys_of(store) if key.startswith("jobs/")}
-    assert jobs == {"003", "004"}
+    assert jobs == {"002", "003"}
