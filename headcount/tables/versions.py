@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+import lance
 
 from headcount.tables.faults import translated
 from headcount.tables.table import Table
@@ -45,3 +48,25 @@ def remove_versions(table: Table, versions: Collection[int]) -> tuple[int, int]:
             versions=sorted(versions), error_if_tagged_old_versions=False
         )
     return int(stats.old_versions), int(stats.bytes_removed)
+
+
+def drop_files(table: Table, paths: Collection[str]) -> int:
+    """Take the fragments that have these data files out of the table; the number of fragments.
+
+    Nothing of them is read. Paths are those in the table's folder.
+    """
+    wanted = {PurePosixPath(path).name for path in paths}
+    with translated(table.uri):
+        dataset = table.opened()
+        bad = [
+            fragment.fragment_id
+            for fragment in dataset.get_fragments()
+            if wanted & {PurePosixPath(file.path).name for file in fragment.metadata.files}
+        ]
+        if bad:
+            lance.LanceDataset.commit(
+                dataset,
+                lance.LanceOperation.Delete([], bad, "damaged"),
+                read_version=dataset.version,
+            )
+    return len(bad)

@@ -149,6 +149,10 @@ class AuditRecord(Record):
         "prune",
         "export",
         "results",
+        "people",
     ]
     subject: str = Field(description="a person's or cluster's id, or what was searched by")
     detail: dict[str, str | int] = Field({})
+    chain: str = Field("", description="the process's lines; empty: of an earlier build")
+    number: int = Field(0, description="its place among them, from 1")
+    before: str = Field("", description="SHA-256 of the line before in the chain, or `first`")
