@@ -50,7 +50,7 @@ def prune(
     s3: S3Settings,
     *,
     dry: bool = False,
-    grace: timedelta = GRACE,
+    grace: timedelta | None = None,
 ) -> dict[str, int]:
     """Remove what is outside the retention; counts of what went, or of what would go if ``dry``.
 
@@ -59,6 +59,7 @@ def prune(
     """
     if not retention.is_set:
         return {}
+    grace = GRACE if grace is None else grace
     if dry:
         return _Pruning(store, retention, s3, None, grace).run()
     mark = PruningMark(store)

@@ -1,8 +1,10 @@
 """Nights that come and go: what stays, what may be undone, and who is still forgotten."""
 
+import io
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from headcount import decisions
@@ -152,7 +154,10 @@ def test_a_cluster_that_was_named_keeps_the_job_that_says_who_is_in_it(
     receipt = forget(store, "Ada", S3)
     assert receipt.removed["faces"] == len(selected.face_ids) == 2
     for info in store.list():
-        assert not any(face.encode() in store.get(info.key).data for face in selected.face_ids)
+        data = store.get(info.key).data
+        if info.key.endswith(".parquet"):  # its pages are packed
+            data += str(pq.read_table(io.BytesIO(data), use_threads=False).to_pylist()).encode()
+        assert not any(face.encode() in data for face in selected.face_ids), info.key
 
 
 def test_jobs_that_have_not_ended_and_failed_ones_of_late_are_left_alone(
