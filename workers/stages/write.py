@@ -22,6 +22,7 @@ from headcount.contract import results
 from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, TableFormat
 from headcount.contract.vocabulary import PROCESSED
+from headcount.errors import FatalError
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.rosters.read import Roster
@@ -64,6 +65,7 @@ def write_run(
     counts lines of the roster about people who were forgotten. The tables of a first ``look`` are
     of its photos; the assignments that are kept are of all.
     """
+    require_unique(faces)
     with scratch() as folder:
         tables = _Tables(out, unit.spec, folder)
         run = _write_tables(
@@ -78,6 +80,20 @@ def write_run(
     cut = find_record(unit.store, unit.keys.cut, CutRecord)
     return replace(
         run, formats_removed=tuple(sorted(tables.removed)), left=cut.photos if cut else 0
+    )
+
+
+def require_unique(faces: pa.Table) -> None:
+    """Raise FatalError where two rows are of one face: the pair of photo and face id names it."""
+    keys = history.face_keys(faces)
+    if pc.count_distinct(keys).as_py() == len(keys):
+        return
+    counts = keys.value_counts()
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    photo, face = twice[0].as_py().split("\0")
+    raise FatalError(
+        f"{len(twice):,} faces are in the archive more than once, such as {face} of {photo}: "
+        "`headcount rollback` to the last job before that, and run again"
     )
 
 
