@@ -50,9 +50,12 @@ def prune(
     s3: S3Settings,
     *,
     dry: bool = False,
+    by_hand: bool = False,
     grace: timedelta | None = None,
 ) -> dict[str, int]:
     """Remove what is outside the retention; counts of what went, or of what would go if ``dry``.
+
+    The audit log tells of a prune ``by_hand``, not of those that a setting asks for every night.
 
     Raises TransientError where another prune is at work or a person is being forgotten, and
     FatalError where a rollback is under way. Repeating it changes nothing.
@@ -61,11 +64,11 @@ def prune(
         return {}
     grace = GRACE if grace is None else grace
     if dry:
-        return _Pruning(store, retention, s3, None, grace).run()
+        return _Pruning(store, retention, s3, grace).run()
     mark = PruningMark(store)
     mark.take()
     try:
-        removed = _Pruning(store, retention, s3, mark, grace).run()
+        removed = _Pruning(store, retention, s3, grace, mark, by_hand=by_hand).run()
     finally:
         mark.release()
     return removed
@@ -79,8 +82,10 @@ class _Pruning:
         store: Store,
         retention: Retention,
         s3: S3Settings,
-        mark: PruningMark | None,
         grace: timedelta,
+        mark: PruningMark | None = None,
+        *,
+        by_hand: bool = False,
     ) -> None:
         self._store, self._s3, self._mark = store, s3, mark
         self._moment = now()
@@ -88,7 +93,7 @@ class _Pruning:
         self._facts = read_facts(store)
         self._gone = outside(self._facts, retention, self._moment)
         self._kept = [job for job in self._facts if job.job_id not in self._gone]
-        self._told = False
+        self._to_be_told = by_hand
         self._removed: Counter[str] = Counter()
 
     def run(self) -> dict[str, int]:
@@ -218,9 +223,9 @@ class _Pruning:
         """Confirm the mark before something is removed; the first time the audit log says so."""
         if self._mark is not None:
             self._mark.confirm()
-        if not self._told:
-            audit.record(self._store, "prune", "archive")
-        self._told = True
+        if self._to_be_told:
+            audit.record(self._store, "prune", "archive", jobs=len(self._gone))
+        self._to_be_told = False
 
     def _delete(self, what: str, infos: Iterable[ObjectInfo]) -> None:
         for info in list(infos):

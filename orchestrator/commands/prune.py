@@ -41,7 +41,7 @@ def command(archive: str, keep_jobs: int | None, keep_days: float | None, dry_ru
             "nothing says what to keep: --keep-jobs N, --keep-days D, or both; or set "
             "HEADCOUNT_KEEP_JOBS or HEADCOUNT_KEEP_DAYS"
         )
-    removed = prune(existing_archive(archive, s3), retention, s3, dry=dry_run)
+    removed = prune(existing_archive(archive, s3), retention, s3, dry=dry_run, by_hand=True)
     size = removed.pop("bytes", 0)
     for what, number in removed.items():
         click.echo(f"{number:>8,}  {what}")
