@@ -144,6 +144,12 @@ class Settings(BaseSettings):
         False, description="whether result tables as CSV or XLSX have the landmarks"
     )
 
+    keep_jobs: int | None = Field(
+        None, ge=1, description="jobs of each collection that `prune` and nights keep; unset: all"
+    )
+    keep_days: float | None = Field(
+        None, ge=0, description="days for which they keep a job, however many; unset: all"
+    )
     hook: SecretStr | None = Field(
         None, description="URL or command of the supervisor's that is told of each night's end"
     )
@@ -163,6 +169,10 @@ class Settings(BaseSettings):
     @classmethod
     def _name_separator(cls, value: object) -> object:
         return _SEPARATORS.get(value.lower(), value) if isinstance(value, str) else value
+
+    def assignments_kept(self, least: int) -> int | None:
+        """Jobs of a collection whose assignments stay at a job's end; None: all, until `prune`."""
+        return None if self.keep_days is not None else max(least, self.keep_jobs or 0)
 
     @classmethod
     def settings_names(cls) -> list[str]:

@@ -57,6 +57,8 @@ SECTIONS = {
     },
     "Archive": {
         "rollback": "restore the archive as it was after an earlier job",
+        "prune": "remove old jobs' results, records and versions",
+        "verify": "check every file of an archive; say what to do about damage",
         "packs": "list, use or drop the model packs of an archive",
         "models": "list, prepare or verify model packs",
         "calibrate": "measure each threshold's error rate on an archive's faces",

@@ -130,12 +130,12 @@ def embed_rate(archive: Path) -> float | None:
     starts = {}
     for key in keys:
         if "/attempts/" in key and key.endswith(".json"):
-            attempt = AttemptRecord.model_validate_json(store.get(key).data)
+            attempt = AttemptRecord.from_bytes(store.get(key).data)
             starts[attempt.unit, attempt.attempt] = attempt.started
     ended: list[tuple[datetime, int]] = []
     for key in keys:
         if "/done/" in key:
-            marker = DoneMarker.model_validate_json(store.get(key).data)
+            marker = DoneMarker.from_bytes(store.get(key).data)
             start = starts.get((marker.unit, marker.attempt))
             if marker.photos and start is not None:
                 ended.append((start + timedelta(seconds=marker.seconds), marker.photos))

@@ -79,10 +79,10 @@ def embed_rate(archive: str, server: S3Server) -> float:
     for info in store.list("jobs/"):
         if "/attempts/" not in info.key:
             continue
-        attempt = AttemptRecord.model_validate_json(store.get(info.key).data)
+        attempt = AttemptRecord.from_bytes(store.get(info.key).data)
         marker_key = f"{info.key.split('/attempts/')[0]}/done/{attempt.unit}.json"
         if marker_key in done and attempt.unit.startswith("embed-"):
-            marker = DoneMarker.model_validate_json(store.get(marker_key).data)
+            marker = DoneMarker.from_bytes(store.get(marker_key).data)
             if marker.photos:
                 end = attempt.started + timedelta(seconds=marker.seconds)
                 shards[marker.worker].append((end, marker.photos))

@@ -1,25 +1,25 @@
 """Assignments of every face, kept in the archive: one table per job, and the lineage of clusters.
 
 Each table is written under its own job and compared with that of the job before it. A job that is
-killed and begun again compares with the same table, and comes to the same differences.
+killed and begun again compares with the same table, and comes to the same differences. A job whose
+assignments are those of the job before keeps a note of that in place of a second copy.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from headcount.assignments.sealed import read_sealed, sealed_bytes
 from headcount.contract import results
 from headcount.contract.layout import JobKeys, PackKeys, commit_key
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord, LastCommitRecord
-from headcount.errors import ObjectMissing
+from headcount.errors import FatalError, ObjectMissing
 from headcount.storage import Store
 
 ASSIGNMENTS = pa.schema(
@@ -32,6 +32,13 @@ ASSIGNMENTS = pa.schema(
 KEPT = 30
 """Tables of one collection that are kept; older ones go as new ones come."""
 
+SAME_AS = pa.schema([("same_as", pa.string())])
+"""The note of a job whose assignments are another job's: its one value is that job."""
+EARLIER = "0-earlier"
+"""In place of a job: the lineage of all jobs that were pruned; it sorts before them all."""
+NOTE_BYTES = 4096
+"""More than a note has: a larger file is a table."""
+
 
 def face_keys(faces: pa.Table) -> pa.Array:
     """One text per row that identifies its face within a collection: photo and face id."""
@@ -40,23 +47,25 @@ def face_keys(faces: pa.Table) -> pa.Array:
 
 
 def read_table(store: Store, key: str, schema: pa.Schema) -> pa.Table:
-    """A small table; empty where there is none.
-
-    Read by one thread: pyarrow's own threads, beside Lance's, now and then abort a process that
-    is about to leave.
-    """
+    """A small table; empty where there is none. Raises FatalError where its bytes have changed."""
     try:
-        data = io.BytesIO(store.get(key).data)
-        return pq.read_table(data, use_threads=False, pre_buffer=False).cast(schema)
+        return _fetch(store, key).cast(schema)
     except ObjectMissing:
         return schema.empty_table()
 
 
+def _fetch(store: Store, key: str) -> pa.Table:
+    try:
+        return read_sealed(store.get(key).data)
+    except ValueError as error:
+        raise FatalError(
+            f"{store.uri}{key} is damaged ({error}): `headcount verify` says what to do"
+        ) from error
+
+
 def write_table(store: Store, key: str, table: pa.Table) -> None:
     """Write a small table; equal tables give equal bytes."""
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    store.put(key, buffer.getvalue())
+    store.put(key, sealed_bytes(table))
 
 
 def job_ids(store: Store, folder: str) -> list[str]:
@@ -101,7 +110,29 @@ def read_assignments(store: Store, keys: PackKeys, collection: str, job_id: str 
     """The assignments of a job; empty where there are none."""
     if job_id is None:
         return ASSIGNMENTS.empty_table()
-    return read_table(store, keys.assignments(collection, job_id), ASSIGNMENTS)
+    holder = holder_of(store, keys, collection, job_id)
+    try:
+        return _fetch(store, keys.assignments(collection, holder)).cast(ASSIGNMENTS)
+    except ObjectMissing:
+        if holder == job_id:
+            return ASSIGNMENTS.empty_table()
+    raise FatalError(
+        f"{store.uri}{keys.assignments(collection, holder)} is missing, and job {job_id} had the "
+        "same assignments: `headcount verify` says what to do"
+    )
+
+
+def holder_of(store: Store, keys: PackKeys, collection: str, job_id: str) -> str:
+    """The job whose table has a job's assignments: itself, or the one that its note names."""
+    key = keys.assignments(collection, job_id)
+    try:
+        small = store.stat(key).size <= NOTE_BYTES
+        table = _fetch(store, key) if small else None
+    except ObjectMissing:
+        return job_id
+    if table is None or table.schema.names != SAME_AS.names:
+        return job_id
+    return str(table["same_as"][0].as_py())
 
 
 def write_assignments(
@@ -111,20 +142,36 @@ def write_assignments(
     job_id: str,
     assignments: pa.Table,
     *,
+    before: str | None = None,
     needed: Collection[str] = (),
+    keep: int | None = KEPT,
 ) -> None:
-    """Keep the assignments of a job; the oldest of more than KEPT go, but those of ``needed`` jobs.
+    """Keep the assignments of a job; the oldest of more than ``keep`` go, but those needed.
 
-    Needed are those that say which faces an answer means.
+    ``before`` is the job that they are compared with: equal ones are kept once. Needed are those
+    of the jobs ``needed``, since they say which faces an answer means.
     """
-    write_table(
-        store,
-        keys.assignments(collection, job_id),
-        assignments.select(ASSIGNMENTS.names).cast(ASSIGNMENTS),
-    )
-    for old in job_ids(store, keys.assignment_folder(collection))[:-KEPT]:
-        if old not in needed:
-            store.delete(keys.assignments(collection, old))
+    assignments = assignments.select(ASSIGNMENTS.names).cast(ASSIGNMENTS)
+    if before is not None and read_assignments(store, keys, collection, before) == assignments:
+        holder = holder_of(store, keys, collection, before)
+        assignments = pa.table({"same_as": [holder]}, schema=SAME_AS)
+    write_table(store, keys.assignments(collection, job_id), assignments)
+    if keep is not None:
+        ids = job_ids(store, keys.assignment_folder(collection))
+        remove_assignments(store, keys, collection, {*ids[:-keep]} - {*needed})
+
+
+def remove_assignments(
+    store: Store, keys: PackKeys, collection: str, gone: Collection[str]
+) -> list[str]:
+    """Delete the assignments of jobs, but tables that other jobs' notes name; the jobs' ids."""
+    there = set(job_ids(store, keys.assignment_folder(collection))) if gone else set()
+    stay = there - set(gone)
+    held = {holder_of(store, keys, collection, job_id) for job_id in stay}
+    removed = sorted(there & set(gone) - held)
+    for job_id in removed:
+        store.delete(keys.assignments(collection, job_id))
+    return removed
 
 
 def collections_of(store: Store, keys: PackKeys) -> list[str]:
@@ -141,6 +188,28 @@ def read_lineage(store: Store, keys: PackKeys, collection: str) -> pa.Table:
         for job_id in job_ids(store, folder)
     ]
     return pa.concat_tables(tables) if tables else results.LINEAGE.empty_table()
+
+
+def fold_lineage(store: Store, keys: PackKeys, collection: str, kept: Collection[str]) -> None:
+    """Put what other jobs did to clusters that people may know into one table, for good.
+
+    These are the clusters that were absorbed or split. The jobs' own tables then go. Doing it
+    again, also after it was cut off, changes nothing.
+    """
+    ids = job_ids(store, keys.lineages(collection))
+    old = [job_id for job_id in ids if job_id not in kept and job_id != EARLIER]
+    if not old:
+        return
+    folded = read_table(store, keys.lineage(collection, EARLIER), results.LINEAGE)
+    known = set(folded["job_id"].to_pylist())
+    parts = [folded]
+    for job_id in old:
+        table = read_table(store, keys.lineage(collection, job_id), results.LINEAGE)
+        if job_id not in known:
+            parts.append(table.filter(pc.is_in(table["change"], pa.array(["absorbed", "split"]))))
+    write_table(store, keys.lineage(collection, EARLIER), pa.concat_tables(parts))
+    for job_id in old:
+        store.delete(keys.lineage(collection, job_id))
 
 
 def heir(cluster_id: str, alive: set[str], lineage: pa.Table) -> str | None:

@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from headcount.collections.entries import Entry
 from headcount.collections.sorting import in_key_order
 from headcount.contract.layout import index_folder
-from headcount.errors import ObjectMissing
+from headcount.contract.record import split_sum, with_sum
+from headcount.errors import FatalError, ObjectMissing
 from headcount.storage.base import ObjectInfo, Store
 
 PAGE = 4096
@@ -40,6 +41,8 @@ class IndexRecord(BaseModel):
     etag: str
     entries: int
     firsts: tuple[str, ...]
+    sums: tuple[str, ...] = ()
+    """SHA-256 of each page; none in indexes of earlier builds."""
 
 
 class Index:
@@ -81,7 +84,13 @@ class Index:
         return page
 
     def _read(self, number: int) -> dict[str, Entry]:
-        data = self._store.get(_page_key(self._folder, number)).data
+        key = _page_key(self._folder, number)
+        data = self._store.get(key).data
+        if self._record.sums and hashlib.sha256(data).hexdigest() != self._record.sums[number]:
+            raise FatalError(
+                f"{self._store.uri}{key} has changed since it was written: delete "
+                f"{self._store.uri}{self._folder}, and the next run makes this index anew"
+            )
         rows = json.loads(zlib.decompress(data))
         return {entry.key: entry for entry in map(Entry.from_row, rows)}
 
@@ -104,10 +113,16 @@ def open_index(
     """
     folder = index_folder(_name(source, container, form))
     try:
-        record = IndexRecord.model_validate_json(store.get(folder + "index.json").data)
+        record = read_index(store.get(folder + "index.json").data)
     except (ObjectMissing, ValidationError):
         record = _write(store, folder, source, container, scan())
     return Index(store, folder, record)
+
+
+def read_index(data: bytes) -> IndexRecord:
+    """The record of an index. Raises ValidationError for one that is none, or has changed."""
+    bare, right = split_sum(data)
+    return IndexRecord.model_validate_json(data if right is False else bare)
 
 
 def _name(source: str, container: ObjectInfo, form: str) -> str:
@@ -122,12 +137,20 @@ def _page_key(folder: str, number: int) -> str:
 def _write(
     store: Store, folder: str, source: str, container: ObjectInfo, entries: Iterable[Entry]
 ) -> IndexRecord:
-    ordered, firsts, total = in_key_order(entries), list[str](), 0
+    ordered, firsts, sums, total = in_key_order(entries), list[str](), list[str](), 0
     while page := list(islice(ordered, PAGE)):
         rows = json.dumps([entry.to_row() for entry in page])
-        store.put(_page_key(folder, len(firsts)), zlib.compress(rows.encode(), 1))
+        data = zlib.compress(rows.encode(), 1)
+        store.put(_page_key(folder, len(firsts)), data)
+        sums.append(hashlib.sha256(data).hexdigest())
         firsts.append(page[0].key)
         total += len(page)
-    record = IndexRecord(source=source, etag=container.etag, entries=total, firsts=tuple(firsts))
-    store.put(folder + "index.json", record.model_dump_json().encode())
+    record = IndexRecord(
+        source=source,
+        etag=container.etag,
+        entries=total,
+        firsts=tuple(firsts),
+        sums=tuple(sums),
+    )
+    store.put(folder + "index.json", with_sum(record.model_dump_json().encode()))
     return record

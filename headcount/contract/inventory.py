@@ -95,6 +95,8 @@ ARCHIVE = (
     *_results_in("nights/<schedule>/<date>/"),
     Place("rollback.json", "a rollback that is under way"),
     Place("rollbacks/<time>.json", "a rollback that was done"),
+    Place("pruning.json", "a `prune` that is under way"),
+    Place("sums/<record>.json", "SHA-256 of the tables' files"),
     Place("audit/<date>/<entry>.json", "who searched, named or forgot whom: ids, no names"),
 )
 """The places of an archive; their keys are made in layout.py."""

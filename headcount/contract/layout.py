@@ -21,6 +21,8 @@ FORGOTTEN = "forgotten/"
 PACKS = "packs/"
 LEASES = "leases/"
 COMMITS = "commits/"
+PRUNING = "pruning.json"
+SUMS = "sums/"
 
 PREPARE = "prepare"
 SPLIT = "split"

@@ -66,13 +66,14 @@ class Table:
     def _foreign(self) -> AbstractContextManager[None]:
         return translated(self.uri)
 
-    def _open(self) -> lance.LanceDataset:
+    def opened(self) -> lance.LanceDataset:
+        """The Lance dataset, for this room alone."""
         return lance.dataset(self.uri, version=self._fixed, storage_options=self._options)
 
     def exists(self) -> bool:
         """Whether the table was ever created."""
         try:
-            self._open()
+            self.opened()
         except ValueError as error:  # Lance's "Dataset at path ... was not found"
             if "not found" in str(error).lower():
                 return False
@@ -100,7 +101,7 @@ class Table:
         """
         for _ in range(GROWTH_TRIES):
             with self._foreign():
-                dataset = self._open()
+                dataset = self.opened()
             missing = staging.lacking(dataset.schema, schema, later=later, table=self.uri)
             if not missing:
                 return
@@ -116,7 +117,7 @@ class Table:
         if rows.num_rows == 0:
             return ()
         with self._foreign():
-            dataset = self._open()
+            dataset = self.opened()
             fragments = write_fragments(rows, dataset, storage_options=self._options)
             held = dict(staging.numbered(dataset.lance_schema.fields()))
             version = int(dataset.version)
@@ -132,7 +133,7 @@ class Table:
         if not staged:
             return
         with self._foreign():
-            dataset = self._open()
+            dataset = self.opened()
         if changed := self._changed_columns(dataset, staged):
             raise FatalError(
                 f"rows were staged for columns that table {self.uri} does not have any more: "
@@ -151,20 +152,20 @@ class Table:
     def misfits(self, shards: Iterable[Sequence[str]]) -> list[int]:
         """The shards, by place, whose staged fragments are for columns or a version now gone."""
         with self._foreign():
-            dataset = self._open()
+            dataset = self.opened()
         there = {int(dataset.version): True}
         bad = []
         for place, fragments in enumerate(shards):
             staged = [json.loads(fragment) for fragment in fragments]
             version = staging.staged_for(staged)
             if version is not None and version not in there:
-                there[version] = self._opens(version)
+                there[version] = self.has(version)
             if not there.get(version or 0, True) or self._changed_columns(dataset, staged):
                 bad.append(place)
         return bad
 
-    def _opens(self, version: int) -> bool:
-        """Whether a version is there, without a look at all the others."""
+    def has(self, version: int) -> bool:
+        """Whether a version is still there, without a look at all the others."""
         try:
             lance.dataset(self.uri, version=version, storage_options=self._options)
         except ValueError as error:
@@ -190,30 +191,25 @@ class Table:
     def columns(self) -> list[str]:
         """The names of the table's columns."""
         with self._foreign():
-            return list(self._open().schema.names)
+            return list(self.opened().schema.names)
 
     @property
     def version(self) -> int:
         """The number of the table's latest version."""
         with self._foreign():
-            return int(self._open().version)
-
-    def has(self, version: int) -> bool:
-        """Whether a version is still there."""
-        with self._foreign():
-            return version in {int(v["version"]) for v in self._open().versions()}
+            return int(self.opened().version)
 
     def restore(self, version: int) -> None:
         """Make an earlier version the latest again, as a version of its own."""
         with self._foreign():
-            dataset = self._open()
+            dataset = self.opened()
             if dataset.version != version:
                 dataset.checkout_version(version).restore()
 
     def update(self, columns: dict[str, str], where: str) -> None:
         """Set columns of the rows that match a filter to SQL expressions."""
         with self._foreign():
-            self._open().update(columns, where=where)
+            self.opened().update(columns, where=where)
 
     def replace(self, rows: pa.Table, on: Sequence[str]) -> None:
         """Put whole rows in the place of those with the same ``on``, as one new version.
@@ -221,7 +217,7 @@ class Table:
         ``rows`` have the table's columns. Rows that have no counterpart are left out.
         """
         with self._foreign():
-            self._open().merge_insert(list(on)).when_matched_update_all().execute(rows)
+            self.opened().merge_insert(list(on)).when_matched_update_all().execute(rows)
 
     def purge(self) -> None:
         """Rewrite the table without what was deleted, and remove all else: every earlier version.
@@ -229,36 +225,40 @@ class Table:
         Rows that were staged and not committed go too: no job may be at work.
         """
         with self._foreign():
-            dataset = self._open()
+            dataset = self.opened()
             for index in dataset.describe_indices():
                 dataset.drop_index(index.name)  # it holds codes of the rows
-            self._open().optimize.compact_files(
+            self.opened().optimize.compact_files(
                 materialize_deletions=True, materialize_deletions_threshold=0.0
             )
-            self._open().restore()  # the latest version may quote the filter of a deletion
-            self._open().cleanup_old_versions(timedelta(0), delete_unverified=True)
+            self.opened().restore()  # the latest version may quote the filter of a deletion
+            self.opened().cleanup_old_versions(timedelta(0), delete_unverified=True)
 
     def delete(self, where: str) -> None:
         """Remove the rows that match a filter."""
         with self._foreign():
-            self._open().delete(where)
+            self.opened().delete(where)
+
+    def is_cut_up(self) -> bool:
+        """Whether there are so many fragments that they are to be merged."""
+        with self._foreign():
+            return len(self.opened().get_fragments()) > SMALL_FRAGMENTS
 
     def compact(self) -> None:
         """Merge small fragments where there are many of them; the rows stay the same."""
-        with self._foreign():
-            dataset = self._open()
-            if len(dataset.get_fragments()) > SMALL_FRAGMENTS:
-                dataset.optimize.compact_files()
+        if self.is_cut_up():
+            with self._foreign():
+                self.opened().optimize.compact_files()
 
     def count(self, where: str | None = None) -> int:
         """The number of rows that match a filter."""
         with self._foreign():
-            return int(self._open().count_rows(where))
+            return int(self.opened().count_rows(where))
 
     def fragments(self) -> dict[int, int]:
         """The rows of each fragment, by its number; deleted rows are not counted."""
         with self._foreign():
-            return {f.fragment_id: int(f.count_rows()) for f in self._open().get_fragments()}
+            return {f.fragment_id: int(f.count_rows()) for f in self.opened().get_fragments()}
 
     def scan(
         self,
@@ -275,7 +275,7 @@ class Table:
         """
         wanted = columns if isinstance(columns, pa.Schema) else None
         with self._foreign():
-            dataset = self._open()
+            dataset = self.opened()
             names = list(columns if wanted is None else wanted.names)
             there = [n for n in names if wanted is None or n in dataset.schema.names]
             chosen = None if fragments is None else [dataset.get_fragment(n) for n in fragments]
@@ -312,7 +312,7 @@ class Table:
             "refine_factor": INDEX_REFINE,
         }
         with self._foreign():
-            return self._open().to_table(
+            return self.opened().to_table(
                 columns=[*columns, "_distance"], filter=where, prefilter=True, nearest=nearest
             )
 
@@ -322,7 +322,7 @@ class Table:
         Lance puts no row of fewer than 256 into a new index.
         """
         with self._foreign():
-            dataset = self._open()
+            dataset = self.opened()
             if list(dataset.describe_indices()):
                 dataset.optimize.optimize_indices()
             else:
@@ -330,12 +330,12 @@ class Table:
                 dataset.create_index(
                     column, "IVF_PQ", metric="cosine", num_partitions=cells, num_sub_vectors=16
                 )
-            return sum(int(i.num_rows_indexed) for i in self._open().describe_indices())
+            return sum(int(i.num_rows_indexed) for i in self.opened().describe_indices())
 
     def read(self, columns: Sequence[str], *, where: str | None = None) -> pa.Table:
         """The rows that match a filter, at once: for small tables."""
         with self._foreign():
-            return self._open().to_table(columns=list(columns), filter=where)
+            return self.opened().to_table(columns=list(columns), filter=where)
 
 
 def tables_of(

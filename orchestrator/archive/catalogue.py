@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from headcount.contract.forgotten import require_none_under_way
-from headcount.contract.layout import COMMITS, JOBS, ROLLBACKS, JobKeys
+from headcount.contract.layout import COMMITS, JOBS, PRUNING, ROLLBACKS, JobKeys
 from headcount.contract.record import find_record
-from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, RollbackRecord
+from headcount.contract.stored.archive import (
+    CommitRecord,
+    LastCommitRecord,
+    PruningRecord,
+    RollbackRecord,
+)
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec
-from headcount.errors import FatalError
+from headcount.errors import FatalError, TransientError
 from headcount.jobs.control import stopped
 from headcount.storage import Store
 
@@ -61,7 +66,15 @@ def require_idle(store: Store, *, purpose: str) -> None:
 
 
 def require_jobs_ended(store: Store, *, purpose: str) -> None:
-    """Raise FatalError where a job is not finished, even while a person is being forgotten."""
+    """Raise FatalError where a job is not finished, even while a person is being forgotten.
+
+    Raises TransientError where the archive is being pruned.
+    """
+    if find_record(store, PRUNING, PruningRecord):
+        raise TransientError(
+            "the archive is being pruned: repeat this in a minute; where a prune was killed, "
+            "`headcount prune` ends it"
+        )
     if jobs := unfinished_jobs(store):
         raise FatalError(f"job {jobs[0]} is not finished: wait for it, or cancel it, {purpose}")
 

@@ -19,6 +19,7 @@ from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, quoted
+from headcount.tables.sums import require_unchanged
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import rollback_since
 from orchestrator.archive.cut import CutPhotos
@@ -75,6 +76,8 @@ def commit_job(
             _require_fitting(table, store, spec, key, shards)
             require_ours()
             table.commit(fragment for fragments in shards for fragment in fragments)
+            if table.is_cut_up():  # a changed bit would be written anew
+                require_unchanged(store, [key], s3)
             table.compact()
     versions = CommitRecord(
         pack_id=pack.pack_id,

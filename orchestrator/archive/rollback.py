@@ -15,6 +15,7 @@ from headcount.contract.stored.archive import CommitRecord, LastCommitRecord, Ro
 from headcount.errors import FatalError, HeadcountError, TransientError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
+from headcount.tables.sums import record_sums
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, require_idle, undone_jobs
 
@@ -52,6 +53,7 @@ def roll_back(store: Store, job_id: str, s3: S3Settings) -> list[str]:
     ):
         Table(store.uri, key, s3).restore(version)
     _remove(store, keys, begun)
+    record_sums(store, keys, s3)
     store.put(f"{ROLLBACKS}{begun.at:%Y%m%d-%H%M%S.%f}.json", begun.to_bytes())
     store.delete(ROLLBACK)
     return list(begun.undone)

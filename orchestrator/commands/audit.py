@@ -14,8 +14,12 @@ from orchestrator.terminal import say, say_json
 @click.option("--since", default="", metavar="DATE", help="From this day on, such as 2026-11-25.")
 @json_option
 def command(archive: str, since: str, as_json: bool) -> int:
-    """Print the audit log of an archive, oldest first; --json prints JSON lines."""
-    for line in audit.read(existing_archive(archive, load_s3()), since):
+    """Print the audit log of an archive, oldest first; --json prints JSON lines.
+
+    Lines that were changed or removed are told at the end, and the exit code is then 1.
+    """
+    store = existing_archive(archive, load_s3())
+    for line in audit.read(store, since):
         if as_json:
             say_json(line.model_dump_json())
         else:
@@ -24,4 +28,7 @@ def command(archive: str, since: str, as_json: bool) -> int:
                 f"{line.at:%Y-%m-%d %H:%M:%S}  {line.actor}  {line.action}  "
                 f"{line.subject}  {detail}".rstrip()
             )
-    return 0
+    broken = audit.breaks(store)
+    for key in broken:
+        say(f"{key}: this line was changed, or one before it was changed or removed", err=True)
+    return 1 if broken else 0

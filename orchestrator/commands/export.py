@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 import pyarrow as pa
 
+from headcount import audit
 from headcount.contract.columns import RESULTS
 from headcount.contract.marks import contract_of, read_marks
 from headcount.contract.stored.jobs import TABLE_FORMATS, SheetForm
@@ -51,7 +52,9 @@ def command(
 ) -> int:
     """Write the result tables of JOB to --to; without JOB, those of the latest that is done."""
     s3, form = load_s3(), SheetForm.of(load_settings())
-    finished = finished_job(existing_archive(archive, s3), job)
+    store = existing_archive(archive, s3)
+    finished = finished_job(store, job)
+    audit.record_reading(store, "export", finished.job_id)
     read_summary(finished, s3)  # says so where another job's results are there by now
     source, target = open_store(finished.out, s3), open_store(canonical_uri(to), s3)
     for name in dict.fromkeys(tables):

@@ -13,6 +13,7 @@ from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRe
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
+from headcount.tables.sums import unite
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
@@ -121,6 +122,7 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     keys = PackKeys(record.pack_id)
     for info in sorted(store.list(keys.root), key=lambda info: info.key == keys.record):
         store.delete(info.key)  # the record last: until then the drop can be repeated
+    unite(store, without=keys.root)
     say(f"dropped {record.name} ({record.pack_id})")
     return 0
 

@@ -7,6 +7,7 @@ from collections import Counter
 
 import click
 
+from headcount import audit
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord
@@ -24,6 +25,7 @@ def command(archive: str, as_json: bool) -> int:
     """List the enrolled people and how many references each has."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
+    audit.record_reading(store, "people", "archive")
     record = find_record(store, ARCHIVE, ArchiveRecord)
     names: dict[str, str] = {}
     references: set[tuple[str, str, str]] = set()

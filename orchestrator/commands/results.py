@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from headcount import audit
 from headcount.contract import results
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import read_record
@@ -28,7 +29,9 @@ from orchestrator.terminal import say, say_json
 def command(job: str | None, archive: str, as_json: bool) -> int:
     """Show JOB's counts and where its results lie; without JOB, the latest that is done."""
     s3 = load_s3()
-    finished = finished_job(existing_archive(archive, s3), job)
+    store = existing_archive(archive, s3)
+    finished = finished_job(store, job)
+    audit.record_reading(store, "results", finished.job_id)
     summary = read_summary(finished, s3)
     if as_json:
         say_json(json.dumps({"out": finished.out, "summary": summary}, indent=1))

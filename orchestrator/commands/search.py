@@ -45,8 +45,8 @@ def command(
     """Find the photos with the person in PHOTO, the most similar first.
 
     Then come photos with faces that the latest runs put into the same cluster or gave the same
-    name. PHOTO is a path or an s3:// URI; it is not kept. Every search leaves a line in the audit
-    log.
+    name. PHOTO is a path or an s3:// URI; it is not kept. A search leaves a line in the audit log,
+    where it may write there.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
     uri = canonical_uri(archive)
@@ -61,7 +61,8 @@ def command(
         raise click.UsageError("give a photo of the person to search for")
     source = canonical_object(photo)
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    audit.record(store, "search", f"photo-{digest}")
+    if not audit.record_reading(store, "search", f"photo-{digest}"):
+        say("not in the audit log: this account may not write to the archive", err=True)
     more = [] if face is None else ["--face", str(face)]
     more += [] if at_least is None else ["--at-least", str(at_least)]
     found = run_tool("search", uri, source, *more, environment=environment_of(settings))

@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import require_none_under_way
-from headcount.contract.layout import PREPARE, JobKeys, commit_key
+from headcount.contract.layout import PREPARE, JobKeys, PackKeys, commit_key
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import LastCommitRecord, PackRecord
 from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
+from headcount.tables.sums import record_sums, require_unchanged
 from orchestrator.archive.catalogue import rollback_since
 from orchestrator.archive.commit import (
     commit_job,
@@ -47,6 +48,11 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
             f"another job has taken in {spec.photos} since job {spec.job_id} was planned: "
             "nothing is missing from the archive, start a new job for what is new"
         )
+    prepared = find_record(store, keys.done(PREPARE), DoneMarker)
+    if prepared is not None and prepared.pack is not None:
+        of_pack = PackKeys(prepared.pack.pack_id)
+        require_unchanged(store, [of_pack.photos], s3)
+        require_unchanged(store, [of_pack.faces], s3, data=False)
     if plan is not None:  # a cut named shards of that plan
         fence()
         store.delete(keys.cut)
@@ -70,6 +76,7 @@ def commit_in_turn(
     fence()
     store.put(key, LastCommitRecord(job_id=spec.job_id, made=False).to_bytes())
     commit_job(store, spec, plan, pack, s3, fence=fence, staged=staged)
+    record_sums(store, PackKeys(pack.pack_id), s3)
     store.put(key, LastCommitRecord(job_id=spec.job_id, made=True).to_bytes())
 
 

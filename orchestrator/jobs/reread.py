@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from headcount.assignments.history import latest_job
+from headcount.assignments.history import holder_of, latest_job
 from headcount.collections.photos import collection_id
 from headcount.collections.ranges import RangeFile
 from headcount.contract import reading
@@ -165,7 +165,8 @@ def named_photos(store: Store, spec: JobRequest, pack_id: str) -> Iterator[str]:
     if job_id is None:
         return
     try:
-        info = store.stat(keys.assignments(collection, job_id))
+        holder = holder_of(store, keys, collection, job_id)
+        info = store.stat(keys.assignments(collection, holder))
         file = pa.PythonFile(RangeFile(store, info), mode="r")
         with pq.ParquetFile(file, pre_buffer=False, buffer_size=IN_MEMORY) as table:
             for batch in table.iter_batches(columns=["photo", "decision"], use_threads=False):

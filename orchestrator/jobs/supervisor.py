@@ -9,15 +9,18 @@ from collections.abc import Callable
 
 from headcount.broker.client import Broker
 from headcount.collections.photos import collection_id
-from headcount.contract.layout import PREPARE, JobKeys
+from headcount.contract.layout import PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
-from headcount.errors import FatalError
+from headcount.errors import FatalError, HeadcountError
 from headcount.jobs import control
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store
+from headcount.tables.sums import record_sums
 from orchestrator.archive.cut import find_cut
+from orchestrator.archive.prune import prune
+from orchestrator.archive.retention import Retention
 from orchestrator.jobs.dispatch import Dispatcher
 from orchestrator.jobs.finished import done_record, failed_record
 from orchestrator.jobs.flights import Flights
@@ -43,9 +46,11 @@ class Supervisor:
         window: Window | None = None,
     ) -> None:
         reporter, window = reporter or Silent(), window or Window(settings.window)
-        self._store = store
+        self._store, self._s3 = store, s3
         self._keys = keys = JobKeys(job_id)
         flights = Flights()
+        self._retention = Retention(settings.keep_jobs, settings.keep_days)
+        self._reporter = reporter
         self._progress = progress = Progress(store, keys, reporter, flights)
         self._guard = guard = JobGuard(
             store,
@@ -114,10 +119,20 @@ class Supervisor:
 
     def _finish(self, spec: JobSpec, last: DoneMarker) -> FinishedRecord:
         prepared = read_record(self._store, self._keys.done(PREPARE), DoneMarker)
+        if prepared.pack is not None:
+            record_sums(self._store, PackKeys(prepared.pack.pack_id), self._s3)
         record = done_record(spec, prepared, last, find_cut(self._store, self._keys))
         self._end(record)
         self._clear_handed_on()
+        self._prune()
         return record
+
+    def _prune(self) -> None:
+        """Remove what is outside the retention that is set; the job is done in any case."""
+        try:
+            prune(self._store, self._retention, self._s3)
+        except HeadcountError as error:
+            self._reporter.warn(f"the archive was not pruned: {error}")
 
     def _end(self, record: FinishedRecord) -> None:
         """Write the job's end, unless another supervisor has taken over."""

@@ -44,6 +44,7 @@ NOT_HERE = {
     "schedules/<schedule>.json",
     "schedules/<schedule>/nights/<night>.json",
     "schedules/<schedule>/told/<night>",
+    "pruning.json",
     "rollback.json",
     "rollbacks/<time>.json",
 }

@@ -5,13 +5,14 @@ They are made from the photos themselves, fetched again; the archive holds no cr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from headcount.contract.results import ANNOTATED_MARK, annotated_key
+from headcount.contract.results import ANNOTATED_MARK, MARK_WITHIN, annotated_key
 from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import Box, Decision
@@ -173,11 +174,24 @@ def _picture(
 
 
 def _annotated(out: Store, shown: ShownPhoto, decoded: Decoded) -> ShownPhoto:
-    """Write the annotated copy of a photo; the photo with its link and preview."""
+    """Write the annotated copy of a photo, unless the very same lies there already.
+
+    Gives the photo with its link and preview. The copy's mark tells the pixels that it was made of.
+    """
     drawn = annotate(decoded.image, shown.faces, shown.missing, scale=decoded.scale)
     key = annotated_key(shown.key)
-    out.put(key, preview(drawn, ANNOTATED_LONG_SIDE, mark=ANNOTATED_MARK))
+    mark = ANNOTATED_MARK + b" " + hashlib.sha256(drawn.tobytes()).hexdigest().encode()
+    if not _is_there(out, key, mark):
+        out.put(key, preview(drawn, ANNOTATED_LONG_SIDE, mark=mark))
     return replace(shown, annotated="../" + key, preview=preview(drawn, PREVIEW_LONG_SIDE))
+
+
+def _is_there(out: Store, key: str, mark: bytes) -> bool:
+    """Whether the copy with this mark lies there; False where it may not be read."""
+    try:
+        return mark in out.get_range(key, 0, MARK_WITHIN)
+    except (ObjectError, FatalError):
+        return False
 
 
 def _scaled(box: Box, scale: float) -> Box:

@@ -17,6 +17,7 @@ from headcount.contract.stored.jobs import DoneMarker
 from headcount.contract.stored.references import ReferenceReport
 from headcount.rosters.source import require_apart
 from headcount.storage import Store
+from headcount.tables.sums import require_unchanged
 from workers.people.enrolment import enrol_people
 from workers.people.reference_gate import ReferenceGate
 from workers.people.reference_photo import Enrolled, enrol_one
@@ -50,6 +51,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
     keys = unit.pack_keys  # refuses an archive of another pack
     require_no_newer_reading(unit.store, keys)
     unit.store.put_new(keys.record, record.to_bytes())
+    require_unchanged(unit.store, [keys.gallery], unit.context.s3)
     tables = job_tables(unit)
     tables.create(record.dimensions)
     begin_reading(unit)

@@ -17,6 +17,7 @@ from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import PROCESSED
 from headcount.rosters.read import Roster
 from headcount.storage import Store
+from headcount.tables.sums import require_unchanged, tables_of_pack
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
 from workers.identity.hand_names import hand_names
@@ -130,6 +131,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
 def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
     """The collection's faces, their embeddings, and what they are compared with."""
     tables, split = job_tables(unit), find_record(unit.store, unit.keys.split, SplitRecord)
+    require_unchanged(unit.store, tables_of_pack(tables.keys), unit.context.s3)
     tables.grow(unit.record.dimensions)
     faces, embeddings = load_faces(
         tables, split, dimensions=unit.record.dimensions, progress=unit.count_photo

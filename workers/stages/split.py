@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from headcount.contract.columns import FACES, QUALITY_PARTS
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import DoneMarker, SplitRecord
+from headcount.tables.sums import require_unchanged, tables_of_pack
 from workers.clustering.cells import UNASSIGNED
 from workers.clustering.centroids import Centroids, sample_keys, sample_size
 from workers.clustering.knn import EXACT_LIMIT
@@ -44,7 +45,9 @@ def split_faces(unit: Unit) -> DoneMarker:
     The task that writes ``split.json`` first settles it. A task that is begun again, or comes
     second, uses the table versions and parts in that file, and so writes the same bytes.
     """
-    job_tables(unit).grow(unit.record.dimensions)
+    tables = job_tables(unit)
+    require_unchanged(unit.store, tables_of_pack(tables.keys), unit.context.s3)
+    tables.grow(unit.record.dimensions)
     done = _split(unit, find_record(unit.store, unit.keys.split, SplitRecord))
     while done is None:  # another task settled it first
         done = _split(unit, read_split(unit))

@@ -28,7 +28,7 @@ from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
-from workers.identity.previous_run import previous_expectations, whole_job_before
+from workers.identity.previous_run import job_before, previous_expectations, whole_job_before
 from workers.identity.same_photos import reread_photos
 from workers.matching.look_alikes import LookAlike
 from workers.models.packs.of_archive import kept_by_cosine
@@ -38,6 +38,7 @@ from workers.runtime.unit import Unit
 from workers.stages.assign import clusters_in, people_in
 from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
+from workers.stages.unique import require_unique
 from workers.tables.columns import one_array
 
 LINES_TOLD = 20
@@ -65,6 +66,7 @@ def write_run(
     counts lines of the roster about people who were forgotten. The tables of a first ``look`` are
     of its photos; the assignments that are kept are of all.
     """
+    require_unique(faces)
     with scratch() as folder:
         tables = _Tables(out, unit.spec, folder)
         run = _write_tables(
@@ -168,7 +170,9 @@ def _keep(
         collection,
         unit.job_id,
         assignments,
+        before=job_before(archived, unit.job_id),
         needed=decisions.named_jobs(unit.store),
+        keep=unit.context.settings.assignments_kept(history.KEPT),
     )
     write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)
     return replace(run, absence_changes=absences["counts"] if before.num_rows else {})

@@ -205,7 +205,7 @@ def _cached(path: Path) -> Found:
 
 def _read(path: Path) -> VariantRecord | None:
     try:
-        return VariantRecord.model_validate_json(path.read_bytes())
+        return VariantRecord.from_bytes(path.read_bytes())
     except (OSError, ValueError):
         return None
 

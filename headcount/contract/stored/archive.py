@@ -116,6 +116,26 @@ class RollbackRecord(Record):
     undone: tuple[str, ...] = Field((), description="the jobs that were committed after it")
 
 
+class PruningRecord(Record):
+    """``pruning.json``: a `prune` that is at work, or was interrupted."""
+
+    at: datetime
+    host: str
+    pid: int
+    token: str = Field(description="by which a prune knows its own mark")
+    count: int = Field(description="grows while it is at work")
+
+
+class SumsRecord(Record):
+    """Sums of files of the archive's tables, which are written once and never changed."""
+
+    at: datetime
+    files: dict[str, tuple[int, str]] = Field(description="size and SHA-256 by key")
+    versions: dict[str, int] = Field(
+        {}, description="the latest version of each table whose files all have sums, by its key"
+    )
+
+
 class AuditRecord(Record):
     """One line of the audit log: actor, action and subject. Names no person, only the id."""
 
@@ -137,6 +157,13 @@ class AuditRecord(Record):
         "uncalibrate",
         "use",
         "drop",
+        "prune",
+        "export",
+        "results",
+        "people",
     ]
     subject: str = Field(description="a person's or cluster's id, or what was searched by")
     detail: dict[str, str | int] = Field({})
+    chain: str = Field("", description="the process's lines; empty: of an earlier build")
+    number: int = Field(0, description="its place among them, from 1")
+    before: str = Field("", description="SHA-256 of the line before in the chain, or `first`")

@@ -18,6 +18,7 @@ from headcount.decisions import DecisionRecord
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, parts, quoted
+from headcount.tables.sums import record_sums, unite
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.carried import forget_carried
@@ -72,6 +73,8 @@ def forget_rows(
     removed["photos that carry the name"] = forget_carried(photos, stone.person_id)
     for table in (gallery, faces, photos):
         table.purge()
+    record_sums(store, keys, s3)
+    unite(store)  # of files that are gone no sum is left
     return removed
 
 

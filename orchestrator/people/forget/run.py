@@ -20,13 +20,14 @@ from headcount.contract.forgotten import (
     tombstone_key,
     under_way,
 )
-from headcount.contract.layout import FORGETTING
+from headcount.contract.layout import FORGETTING, PackKeys
 from headcount.contract.record import find_record, now
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.storage.uris import is_within
+from headcount.tables.sums import require_unchanged, tables_of_pack
 from orchestrator.archive.catalogue import require_idle
 from orchestrator.people.forget.archive import remove_from_archive, search_again
 from orchestrator.people.forget.carried import find_anybody
@@ -38,6 +39,7 @@ from orchestrator.people.forget.mark import (
 )
 from orchestrator.people.forget.results import OutOfReach, places_of_results, remove_from_results
 from orchestrator.people.forget.trace import trace_faces
+from orchestrator.people.latest_assignments import pack_ids
 
 
 def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
@@ -122,6 +124,8 @@ def _begin(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
 
 def _write_tombstone(store: Store, known: str, name: str | None, s3: S3Settings) -> ForgottenRecord:
     """Write the tombstone with all that is to be removed."""
+    for pack_id in pack_ids(store):  # what is changed now would be written anew as it is
+        require_unchanged(store, tables_of_pack(PackKeys(pack_id)), s3)
     traces = trace_faces(store, known, s3)
     before = find_record(store, tombstone_key(known), ForgottenRecord)
     stone = ForgottenRecord(

@@ -6,6 +6,7 @@ import pytest
 from headcount.collections.entries import Entry, unreadable
 from headcount.collections.index import PAGE, PAGES_KEPT, Index, open_index
 from headcount.collections.sorting import in_key_order
+from headcount.errors import FatalError
 from headcount.storage.base import ObjectInfo
 from headcount.storage.memory import MemoryStore
 
@@ -91,3 +92,19 @@ def test_an_index_that_was_not_finished_is_made_again(tmp_path: Path) -> None:
         open_index(store, "s3://b/c.tar/", CONTAINER, breaking)
     opened = open_index(store, "s3://b/c.tar/", CONTAINER, lambda: [Entry("a", "e", 1)])
     assert opened.find("a") is not None
+
+
+def test_an_index_whose_bytes_have_changed_is_made_anew_or_refused_in_words() -> None:
+    store = MemoryStore()
+    open_index(store, "s3://b/c.tar/", CONTAINER, lambda: shuffled(KEYS))
+    [record] = [info.key for info in store.list() if info.key.endswith("index.json")]
+    good, page = store.get(record).data, record.replace("index.json", "000001.json.z")
+    store.put(record, good.replace(b"c.tar", b"d.tar"))
+    open_index(store, "s3://b/c.tar/", CONTAINER, lambda: shuffled(KEYS))
+    assert store.get(record).data == good
+    data = bytearray(store.get(page).data)
+    data[1000] ^= 4
+    store.put(page, bytes(data))
+    index = open_index(store, "s3://b/c.tar/", CONTAINER, lambda: shuffled(KEYS))
+    with pytest.raises(FatalError, match="makes this index anew"):
+        list(index.entries())

@@ -2,16 +2,36 @@ import json
 
 import pytest
 
-from headcount.contract.record import find_record, read_record
+from headcount.contract.record import find_record, read_record, split_sum
 from headcount.contract.stored.jobs import FailedMarker
 from headcount.errors import FatalError, ObjectMissing
 from headcount.storage.memory import MemoryStore
 
+MARKER = FailedMarker(unit="reduce", message="no")
+
 
 def test_a_record_comes_back_as_it_was_written() -> None:
-    store, marker = MemoryStore(), FailedMarker(unit="reduce", message="no")
-    store.put("x.json", marker.to_bytes())
-    assert read_record(store, "x.json", FailedMarker) == marker
+    store = MemoryStore()
+    store.put("x.json", MARKER.to_bytes())
+    assert read_record(store, "x.json", FailedMarker) == MARKER
+    assert json.loads(MARKER.to_bytes())["unit"] == "reduce"
+
+
+def test_a_record_of_an_earlier_build_has_no_sum_and_is_read() -> None:
+    store, text = MemoryStore(), MARKER.model_dump_json(indent=1).encode()
+    store.put("x.json", text)
+    assert split_sum(text) == (text, None)
+    assert read_record(store, "x.json", FailedMarker) == MARKER
+
+
+def test_a_record_with_any_one_bit_changed_is_not_read() -> None:
+    good, store = MARKER.to_bytes(), MemoryStore()
+    for place in range(8 * len(good)):
+        bad = bytearray(good)
+        bad[place // 8] ^= 1 << place % 8
+        store.put("x.json", bytes(bad))
+        with pytest.raises(FatalError):
+            read_record(store, "x.json", FailedMarker)
 
 
 def test_a_record_of_a_later_version_is_not_guessed_at() -> None:

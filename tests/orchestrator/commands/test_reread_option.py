@@ -130,4 +130,4 @@ def test_a_request_may_wish_for_a_number_or_all(tmp_path: Path) -> None:
             settings=Settings(),
             reread=wish,
         )
-        assert JobSpec.model_validate_json(made.to_bytes()).reread == wish
+        assert JobSpec.from_bytes(made.to_bytes()).reread == wish

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import JobKeys, PackKeys
@@ -23,7 +21,7 @@ def of(store: Store, photos: Path, *, lineage: bool = False) -> list[str]:
 
 
 def test_the_last_job_is_the_one_that_was_committed_last_whatever_its_id(
-    tmp_path: Path, archive: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, archive: Path, store: Store
 ) -> None:
     photos = add(tmp_path / "photos", one="ada bob")
     paused = begin(photos, archive, "1")
@@ -34,8 +32,7 @@ def test_the_last_job_is_the_one_that_was_committed_last_whatever_its_id(
     assert finished_jobs(store) == ["2", "1"]
     [said] = read_latest(store)
     assert (said.job_id, len(said.assignments)) == ("1", 3)
-    monkeypatch.setattr(history, "KEPT", 1)
-    history.write_assignments(store, said.keys, said.collection, "1", said.assignments)
+    history.write_assignments(store, said.keys, said.collection, "1", said.assignments, keep=1)
     assert of(store, photos) == ["1"]
 
 

@@ -2,14 +2,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from headcount.contract.stored.jobs import DoneMarker
+from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
 from workers.people.gallery import Gallery
 from workers.runtime.unit import Context, Unit
+from workers.stages.unique import require_unique
 from workers.stages.write import embed_totals, people_table, write_json
 
 GALLERY = Gallery(
@@ -50,3 +53,10 @@ def test_json_is_readable_and_keeps_names_in_their_own_letters() -> None:
     store = MemoryStore()
     write_json(store, "a.json", {"person": "Zoë"})
     assert store.get("a.json").data.decode() == '{\n "person": "Zoë"\n}'
+
+
+def test_a_face_that_is_in_the_archive_twice_stops_the_run_in_words() -> None:
+    faces = pa.table({"photo": ["a.jpg", "b.jpg", "a.jpg"], "face_id": ["f1", "f1", "f2"]})
+    require_unique(faces)
+    with pytest.raises(FatalError, match=r"1 faces are .* f2 of a\.jpg.*rollback"):
+        require_unique(pa.concat_tables([faces, faces.slice(2)]))

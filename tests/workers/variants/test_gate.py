@@ -58,7 +58,7 @@ def test_the_record_says_how_the_variant_was_judged(passed: Variant) -> None:
     assert judgement.mean_cosine >= judgement.low_cosine > 0.95
     assert judgement.accuracy_fp32 > 0.99
     assert part.calibrated_on == 24
-    assert VariantRecord.model_validate_json(passed.record.to_bytes()) == passed.record
+    assert VariantRecord.from_bytes(passed.record.to_bytes()) == passed.record
 
 
 @pytest.mark.usefixtures("quick_gate")
@@ -314,7 +314,7 @@ def test_a_machine_on_which_the_detector_computes_otherwise_refuses_the_variant(
     pack = pack_with(made_network(), tmp_path / "mine")
     PackCache(settings, S3Settings()).gate(pack, "int8", people)
     (path,) = (settings.cache_dir / "models").glob("*.json")
-    record = VariantRecord.model_validate_json(path.read_bytes())
+    record = VariantRecord.from_bytes(path.read_bytes())
     part = record.detector.model_copy(update={"probe": record.detector.probe[::-1]})
     path.write_bytes(record.model_copy(update={"detector": part}).to_bytes())
     with pytest.raises(FatalError, match="gives something else on this machine"):

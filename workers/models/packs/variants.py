@@ -169,7 +169,7 @@ def read_record(cache: Path, key: str, variant: VariantName) -> VariantRecord | 
     """Read the gate's record of a variant; None where there is none. Raises FatalError."""
     path = record_path(cache, key, variant)
     try:
-        return VariantRecord.model_validate_json(path.read_bytes())
+        return VariantRecord.from_bytes(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
