@@ -70,7 +70,7 @@ WORKER = Role(
     "worker",
     ("embed*", "reduce*", "unacked*", "_kombu.binding*", "headcount:beat:*", "headcount:worker:*"),
     tuple(
-        f"{COMMON} watch unwatch brpop lpush rpush llen hset hget hdel zadd zrem zrange "
+        f"{COMMON} watch unwatch brpop lpush rpush llen hset hget hgetall hdel zadd zrem zrange "
         "zrevrangebyscore sadd smembers set get del evalsha script|load".split()
     ),
     (
@@ -84,6 +84,7 @@ WORKER = Role(
             )
         ),
         *_UNACKED,
+        ("hgetall", "unacked"),
         ("unwatch",),
         ("set", "headcount:beat:x", "x"),
         ("set", "headcount:worker:x", "x"),

@@ -91,7 +91,7 @@ class OwnResults:
     def _has_record(self, folder: str) -> bool:
         """Whether a folder is an archive."""
         try:
-            ArchiveRecord.model_validate_json(self._read(folder + layout.ARCHIVE))
+            ArchiveRecord.from_bytes(self._read(folder + layout.ARCHIVE))
         except (ObjectError, ValidationError):
             return False
         return True

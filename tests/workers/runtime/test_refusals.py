@@ -160,7 +160,7 @@ def test_a_unit_that_failed_is_an_error_for_whoever_watches_tasks(
     with pytest.raises(UnitFailed, match="job j1, reduce: the archive is damaged") as caught:
         run_unit(unit, fails, broker)
     assert (caught.value.job_id, caught.value.unit) == ("j1", "reduce")
-    marker = FailedMarker.model_validate_json(unit.store.get(unit.keys.failed("reduce")).data)
+    marker = FailedMarker.from_bytes(unit.store.get(unit.keys.failed("reduce")).data)
     assert marker.message == "the archive is damaged"
     assert broker.heard[-1]["state"] == "failed"
 
