@@ -195,5 +195,5 @@ def test_the_embedded_pack_gives_a_face_the_embedding_that_archives_hold() -> No
 def test_a_template_two_pixels_away_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     for shift in ([2, 0], [0, 2], [-2, 0], [0, -2]):
         with monkeypatch.context() as patched:
-            patched.setattr(align, "TEMPLATE", align.TEMPLATE + np.float32(shift))
+            patched.setattr(align, "_TEMPLATE_MIDDLE", align._TEMPLATE_MIDDLE + np.array(shift))
             assert cosine_to_golden() < 0.99
