@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from headcount.broker.client import TIMEOUT_SECONDS, Broker
+from headcount.broker.client import Broker
+from headcount.broker.connect import TIMEOUT_SECONDS
 from headcount.contract.layout import PREPARE, REDUCE, JobKeys, shard_name
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import read_record
