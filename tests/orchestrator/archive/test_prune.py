@@ -24,7 +24,7 @@ from headcount.storage import Store, open_store
 from headcount.tables.table import Table
 from orchestrator.archive.prune import prune
 from orchestrator.archive.pruning_mark import PruningMark
-from orchestrator.archive.retention import Retention
+from orchestrator.archive.retention import Retention, read_facts
 from orchestrator.archive.rollback import roll_back
 from orchestrator.people.forget.run import forget
 from orchestrator.people.latest_assignments import active_pack, find_faces, marks, read_latest
@@ -207,6 +207,23 @@ def test_it_waits_for_whoever_changes_the_archive(
     with pytest.raises((FatalError, TransientError), match=r"rollback|forgotten"):
         keep(store, 1)
     assert keys_of(store) == before
+
+
+def test_a_job_that_begins_and_ends_beside_it_loses_nothing(
+    photos: Path, archive: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights(photos, archive, 3)
+    facts = read_facts(store)
+    night(photos, archive, 4, n4="person4 ada")
+    monkeypatch.setattr("orchestrator.archive.prune.read_facts", lambda _: facts)
+    of, keys = collection_id(photos.as_uri() + "/"), pack_of(store)
+    lineages = history.job_ids(store, keys.lineages(of))
+    assert keep(store, 1)["jobs"] == 2
+    assert history.job_ids(store, keys.assignment_folder(of)) == ["003", "004"]
+    assert set(history.job_ids(store, keys.lineages(of))) - {history.EARLIER} == {
+        job_id for job_id in lineages if job_id in ("003", "004")
+    }
+    assert roll_back(store, "003", S3) == ["004"]
 
 
 def test_nobody_rolls_back_or_forgets_while_it_is_at_work(
