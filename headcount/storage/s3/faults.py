@@ -90,6 +90,7 @@ FAULTS = {
 """S3's error codes; a code that is not here is judged by its HTTP status."""
 
 STATUSES = {
+    401: Fault.CREDENTIALS,
     403: Fault.DENIED,
     404: Fault.MISSING,
     408: Fault.TRANSIENT,
