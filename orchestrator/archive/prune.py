@@ -31,6 +31,7 @@ from orchestrator.archive.retention import (
     RESUMABLE_DAYS,
     JobFacts,
     Retention,
+    jobs_of_schedules,
     last_specs,
     needed_since,
     outside,
@@ -92,7 +93,7 @@ class _Pruning:
         self._moment = now()
         self._grace = grace
         self._facts = read_facts(store)
-        self._gone = outside(self._facts, retention, self._moment)
+        self._gone = outside(self._facts, retention, self._moment) - jobs_of_schedules(store)
         self._kept = [job for job in self._facts if job.job_id not in self._gone]
         self._to_be_told = by_hand
         self._removed: Counter[str] = Counter()
