@@ -92,7 +92,7 @@ def test_what_is_older_goes_and_what_is_kept_may_be_rolled_back_to(
     assert PRUNING not in left
     assert versions(store) == 2
     assert keep(store, 2) == {}
-    with pytest.raises(FatalError, match="no version .*a `prune` or `forget` since"):
+    with pytest.raises(FatalError, match=r"no version .*a `prune` or `forget` since"):
         roll_back(store, "002", S3)
     assert roll_back(store, "003", S3) == ["004"]
     assert history.read_assignments(store, keys, of, "003") == before["003"]
