@@ -190,14 +190,13 @@ def read_lineage(store: Store, keys: PackKeys, collection: str) -> pa.Table:
     return pa.concat_tables(tables) if tables else results.LINEAGE.empty_table()
 
 
-def fold_lineage(store: Store, keys: PackKeys, collection: str, kept: Collection[str]) -> None:
-    """Put what other jobs did to clusters that people may know into one table, for good.
+def fold_lineage(store: Store, keys: PackKeys, collection: str, gone: Collection[str]) -> None:
+    """Put what these jobs did to clusters that people may know into one table, for good.
 
     These are the clusters that were absorbed or split. The jobs' own tables then go. Doing it
     again, also after it was cut off, changes nothing.
     """
-    ids = job_ids(store, keys.lineages(collection))
-    old = [job_id for job_id in ids if job_id not in kept and job_id != EARLIER]
+    old = sorted({*gone} - {EARLIER})
     if not old:
         return
     folded = read_table(store, keys.lineage(collection, EARLIER), results.LINEAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from headcount.errors import FatalError
+from headcount.errors import WorkerUnfit
 from headcount.storage.uris import ALLOWED, canonical_uri, is_within, local_path, split_s3_uri
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int
     """The store at ``uri``; it contacts and makes nothing before its first use.
 
     ``settings`` says how to reach S3 (default: from the environment), ``concurrency`` how many
-    connections to keep. Raises FatalError for a URI that no store understands, and for a place
-    that may not be used.
+    connections to keep. Raises FatalError for a URI that no store understands, and WorkerUnfit for
+    a place that may not be used here.
     """
     uri = canonical_uri(uri)
     if settings is None and (uri.startswith("s3://") or os.environ.get("HEADCOUNT_ALLOWED_URIS")):
@@ -27,7 +27,7 @@ def open_store(uri: str, settings: S3Settings | None = None, *, concurrency: int
         settings = S3Settings()
     bounds = settings.allowed_uris if settings else ()
     if not is_within(uri, bounds):
-        raise FatalError(f"{uri} is outside {ALLOWED}: HEADCOUNT_ALLOWED_URIS lists them")
+        raise WorkerUnfit(f"{uri} is outside {ALLOWED}: HEADCOUNT_ALLOWED_URIS lists them", "place")
     if settings is None or uri.startswith("file://"):
         from headcount.storage.local.store import DirectoryStore
 

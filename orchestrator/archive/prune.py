@@ -25,11 +25,13 @@ from headcount.storage import ObjectInfo, Store
 from headcount.tables.sums import record_sums, tables_of_pack, unite
 from headcount.tables.table import Table
 from headcount.tables.versions import remove_versions, version_times
+from orchestrator.archive.catalogue import job_ids
 from orchestrator.archive.pruning_mark import PruningMark
 from orchestrator.archive.retention import (
     RESUMABLE_DAYS,
     JobFacts,
     Retention,
+    jobs_of_schedules,
     last_specs,
     needed_since,
     outside,
@@ -91,7 +93,7 @@ class _Pruning:
         self._moment = now()
         self._grace = grace
         self._facts = read_facts(store)
-        self._gone = outside(self._facts, retention, self._moment)
+        self._gone = outside(self._facts, retention, self._moment) - jobs_of_schedules(store)
         self._kept = [job for job in self._facts if job.job_id not in self._gone]
         self._to_be_told = by_hand
         self._removed: Counter[str] = Counter()
@@ -179,11 +181,12 @@ class _Pruning:
         kept = {job.job_id for job in self._kept} | decisions.named_jobs(self._store)
         for collection in history.collections_of(self._store, keys):
             there = history.job_ids(self._store, keys.assignment_folder(collection))
-            old = set(there) - kept
-            expected = keys.expectation_folder(collection)
+            lineages = history.job_ids(self._store, keys.lineages(collection))
+            expected = list(self._store.list(keys.expectation_folder(collection)))
+            stay = kept | self._begun_meanwhile()  # these last: all above is older
+            old = set(there) - stay
             self._delete(
-                "expectations",
-                (i for i in self._store.list(expected) if PurePosixPath(i.key).stem not in kept),
+                "expectations", (i for i in expected if PurePosixPath(i.key).stem not in stay)
             )
             if self._mark is None:
                 self._removed["assignments"] += len(old)
@@ -192,7 +195,11 @@ class _Pruning:
                 self._confirm()
             gone = history.remove_assignments(self._store, keys, collection, old)
             self._removed["assignments"] += len(gone)
-            history.fold_lineage(self._store, keys, collection, kept)
+            history.fold_lineage(self._store, keys, collection, set(lineages) - stay)
+
+    def _begun_meanwhile(self) -> set[str]:
+        """Ids of the jobs that were submitted since the facts were read."""
+        return {*job_ids(self._store)} - {job.job_id for job in self._facts}
 
     def _runs(self) -> None:
         """Remove the records of scheduled runs whose jobs are outside, but each schedule's last."""

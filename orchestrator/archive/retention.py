@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from headcount.contract.layout import PREPARE, JobKeys
+from headcount.contract.layout import PREPARE, SCHEDULES, JobKeys, ScheduleKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
-from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
+from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec, ScheduledRunRecord
 from headcount.storage import Store
 from orchestrator.archive.catalogue import job_ids, undone_jobs
 
@@ -99,6 +99,17 @@ def read_facts(store: Store) -> list[JobFacts]:
     """The facts of all jobs, oldest first."""
     undone = undone_jobs(store)
     return [JobFacts.read(store, job_id, job_id in undone) for job_id in job_ids(store)]
+
+
+def jobs_of_schedules(store: Store) -> set[str]:
+    """Ids of the jobs of each schedule's latest run; without its job that would be begun again."""
+    latest: dict[str, str] = {}
+    for info in store.list(SCHEDULES):
+        name, _, rest = info.key.removeprefix(SCHEDULES).partition("/")
+        if info.key.startswith(ScheduleKeys(name).runs) and rest:
+            latest[name] = max(info.key, latest.get(name, ""))
+    runs = (find_record(store, key, ScheduledRunRecord) for key in latest.values())
+    return {run.job_id for run in runs if run is not None}
 
 
 def outside(facts: Iterable[JobFacts], retention: Retention, moment: datetime) -> set[str]:

@@ -77,7 +77,7 @@ def _versions(store: Store, job_id: str, s3: S3Settings) -> CommitRecord:
     if record is None:
         raise FatalError(
             f"no version of the archive was kept for job {job_id}: it took in no photos, its pack "
-            "was dropped, or a `forget` since has removed what was before it"
+            "was dropped, or a `prune` or `forget` since has removed it"
         )
     keys = PackKeys(record.pack_id)
     for key, version in (

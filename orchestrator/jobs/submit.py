@@ -119,7 +119,8 @@ def _try_conditional_writes(store: Store, s3: S3Settings) -> None:
     """Try them on a bucket where that was not done yet. Raises FatalError where it ignores them."""
     if not store.uri.startswith("s3://"):
         return
-    endpoint = s3.endpoint_url or f"AWS {s3.region}"
+    at = s3.at(store.uri)
+    endpoint = at.endpoint_url or f"AWS {at.region}"
     held = find_record(store, CONDITIONAL, ConditionalRecord)
     if held is None or (held.uri, held.endpoint) != (store.uri, endpoint):
         require_conditional_writes(store, PROBES)

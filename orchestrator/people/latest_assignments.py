@@ -74,8 +74,8 @@ def find_assignments(store: Store, job_id: str) -> tuple[str, PackKeys]:
         if job_id in history.job_ids(store, keys.assignment_folder(collection_id(spec.photos))):
             return spec.photos, keys
     raise FatalError(
-        f"job {job_id} has no assignments: it did not end, was rolled back, or is older than the "
-        f"last {history.KEPT} jobs of its collection"
+        f"job {job_id} has no assignments: it did not end, was rolled back, was pruned, or is "
+        f"older than the last {history.KEPT} jobs of its collection"
     )
 
 

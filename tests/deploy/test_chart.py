@@ -249,6 +249,15 @@ def test_an_archive_is_pruned_by_a_cron_job_where_that_is_wanted(
     assert pod["nodeSelector"] == {"disk": "slow"}
 
 
+def test_workers_keep_the_assignments_of_as_many_jobs_as_the_cron_job_does() -> None:
+    for enabled, expected in ((True, ["60"]), (False, [])):
+        manifests = rendered(FULL | {"prune": {"enabled": enabled, "keepJobs": 60}})
+        for component in ("embed", "reduce"):
+            [container] = pod_of(manifests, component)["containers"]
+            kept = [e["value"] for e in container["env"] if e["name"] == "HEADCOUNT_KEEP_JOBS"]
+            assert kept == expected
+
+
 def test_the_alerts_of_a_release_look_at_its_own_supervisor(full: list[dict[str, Any]]) -> None:
     rules = named(full, "PrometheusRule", "roll-headcount")["spec"]["groups"][0]["rules"]
     service = named(full, "Service", "roll-headcount-supervisor")["metadata"]["name"]

@@ -90,6 +90,7 @@ FAULTS = {
 """S3's error codes; a code that is not here is judged by its HTTP status."""
 
 STATUSES = {
+    401: Fault.CREDENTIALS,
     403: Fault.DENIED,
     404: Fault.MISSING,
     408: Fault.TRANSIENT,
@@ -104,7 +105,7 @@ ADVICE = {
     Fault.NO_BUCKET: "there is no bucket {bucket} at {endpoint}: check the URI and "
     "AWS_ENDPOINT_URL_S3, or make the bucket",
     Fault.CREDENTIALS: "{endpoint} does not accept the credentials: check AWS_ACCESS_KEY_ID, "
-    "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+    "AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the bucket's own HEADCOUNT_S3_NAME_...",
     Fault.DENIED: "access to {uri} is denied at {endpoint}: these credentials need the right to "
     "{verb} there; check AWS_ACCESS_KEY_ID and the bucket's policy; where the requester pays, set "
     "HEADCOUNT_S3_REQUESTER_PAYS=1",

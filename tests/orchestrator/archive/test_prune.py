@@ -12,22 +12,25 @@ from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import ForgettingRecord
 from headcount.contract.inventory import ARCHIVE, place_of
-from headcount.contract.layout import FORGETTING, PRUNING, ROLLBACK, JobKeys, PackKeys
-from headcount.contract.record import now
+from headcount.contract.layout import FORGETTING, PRUNING, ROLLBACK, JobKeys, PackKeys, ScheduleKeys
+from headcount.contract.record import now, read_record
 from headcount.contract.stored.archive import PruningRecord, RollbackRecord
-from headcount.contract.stored.jobs import JobSpec
+from headcount.contract.stored.jobs import JobSpec, ScheduledRunRecord, ScheduleRecord
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError, TransientError
 from headcount.jobs import control
 from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import Store, open_store
 from headcount.tables.table import Table
+from orchestrator.archive.catalogue import job_ids, unfinished_jobs
 from orchestrator.archive.prune import prune
 from orchestrator.archive.pruning_mark import PruningMark
-from orchestrator.archive.retention import Retention
+from orchestrator.archive.retention import Retention, read_facts
 from orchestrator.archive.rollback import roll_back
 from orchestrator.people.forget.run import forget
 from orchestrator.people.latest_assignments import active_pack, find_faces, marks, read_latest
+from orchestrator.schedules.schedule import Scheduler
 from tests.at_once import add, begin, end
 
 S3, NONE = S3Settings(), timedelta(0)
@@ -89,7 +92,7 @@ def test_what_is_older_goes_and_what_is_kept_may_be_rolled_back_to(
     assert PRUNING not in left
     assert versions(store) == 2
     assert keep(store, 2) == {}
-    with pytest.raises(FatalError, match="no version"):
+    with pytest.raises(FatalError, match=r"no version .*a `prune` or `forget` since"):
         roll_back(store, "002", S3)
     assert roll_back(store, "003", S3) == ["004"]
     assert history.read_assignments(store, keys, of, "003") == before["003"]
@@ -207,6 +210,50 @@ def test_it_waits_for_whoever_changes_the_archive(
     with pytest.raises((FatalError, TransientError), match=r"rollback|forgotten"):
         keep(store, 1)
     assert keys_of(store) == before
+
+
+def test_a_job_that_begins_and_ends_beside_it_loses_nothing(
+    photos: Path, archive: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights(photos, archive, 3)
+    facts = read_facts(store)
+    night(photos, archive, 4, n4="person4 ada")
+    monkeypatch.setattr("orchestrator.archive.prune.read_facts", lambda _: facts)
+    of, keys = collection_id(photos.as_uri() + "/"), pack_of(store)
+    lineages = history.job_ids(store, keys.lineages(of))
+    assert keep(store, 1)["jobs"] == 2
+    assert history.job_ids(store, keys.assignment_folder(of)) == ["003", "004"]
+    assert set(history.job_ids(store, keys.lineages(of))) - {history.EARLIER} == {
+        job_id for job_id in lineages if job_id in ("003", "004")
+    }
+    assert roll_back(store, "003", S3) == ["004"]
+
+
+def test_the_last_run_of_a_schedule_is_not_begun_again(
+    photos: Path, archive: Path, store: Store
+) -> None:
+    nights(photos, archive, 4)
+    spec = read_record(store, JobKeys("002").spec, JobSpec)
+    source = spec.model_dump(include={"photos", "people", "expected", "model", "archives"})
+    monthly = {"name": "monthly", "cron": "0 2 1 * *", "timezone": "UTC", "created": now()}
+    schedule = ScheduleRecord.model_validate(source | {"archive": store.uri} | monthly)
+    store.put(ScheduleKeys("monthly").record, schedule.to_bytes())
+    for number in (1, 2):
+        run = ScheduledRunRecord(
+            schedule="monthly",
+            number=number,
+            label=f"d{number}",
+            due=now(),
+            began=now(),
+            job_id=f"{number:03}",
+            out=spec.out,
+        )
+        store.put(ScheduleKeys("monthly").run(number), run.to_bytes())
+    assert keep(store, 1)["jobs"] == 2
+    assert job_ids(store) == ["002", "004"]
+    assert Scheduler(store, settings=Settings(), s3=S3).look() == []
+    assert job_ids(store) == ["002", "004"]
+    assert unfinished_jobs(store) == []
 
 
 def test_nobody_rolls_back_or_forgets_while_it_is_at_work(

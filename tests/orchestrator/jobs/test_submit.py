@@ -2,14 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from headcount.contract.layout import JobKeys
+from headcount.contract.layout import CONDITIONAL, JobKeys
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.errors import FatalError
-from headcount.s3_settings import S3Settings
+from headcount.s3_settings import S3Place, S3Settings
 from headcount.settings import Settings
 from headcount.storage import open_store
-from orchestrator.jobs.submit import interrupted_job, make_spec, submit
+from headcount.storage.memory import MemoryStore
+from orchestrator.jobs.submit import _try_conditional_writes, interrupted_job, make_spec, submit
 
 
 def spec(folder: Path, **more: object) -> JobSpec:
@@ -84,3 +85,21 @@ def test_a_night_of_rereading_that_was_cut_off_is_gone_on_with_and_the_next_is_a
     assert interrupted_job(store, spec(tmp_path)) is None
     finish(tmp_path, first, "done")
     assert interrupted_job(store, spec(tmp_path, reread=100)) is None
+
+
+def test_an_archive_that_moved_to_another_store_of_its_own_is_tried_again() -> None:
+    class Ignoring(MemoryStore):
+        def put_new(self, key: str, data: bytes) -> bool:
+            self.put(key, data)
+            return True
+
+    def at(url: str) -> S3Settings:
+        return S3Settings(places=(S3Place(uri="s3://nas/", endpoint_url=url),))
+
+    before = MemoryStore("s3://nas/main/")
+    _try_conditional_writes(before, at("http://here:1"))
+    moved = Ignoring("s3://nas/main/")
+    moved.put(CONDITIONAL, before.get(CONDITIONAL).data)
+    _try_conditional_writes(moved, at("http://here:1"))
+    with pytest.raises(FatalError, match="ignores the condition"):
+        _try_conditional_writes(moved, at("http://there:2"))

@@ -14,11 +14,13 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import canonical_uri, open_store
 from headcount.storage.memory import MemoryStore
+from orchestrator.jobs.submit import make_spec
 from tests.workers.runtime.test_runner import Hearing
 from workers.runtime.health import Health
 from workers.runtime.refusals import Refusals
 from workers.runtime.runner import UnitFailed, run_unit
 from workers.runtime.unit import Context, Unit
+from workers.stages.seen import require_seen
 
 MESSAGE = {"archive": "file:///a/", "job_id": "j1", "unit": "prepare", "version": 1}
 UNFIT = WorkerUnfit("the key is wrong", "store")
@@ -171,3 +173,24 @@ def test_a_job_that_is_not_in_the_archive_is_refused(context: Context, tmp_path:
     with pytest.raises(WorkerUnfit, match="there is no job j1"):
         Unit.accepted(message, context)
     assert not (tmp_path / "archive").exists()
+
+
+@pytest.mark.parametrize("photos", ["file:///elsewhere/", "s3://elsewhere/"])
+@pytest.mark.parametrize("name", ["prepare", "embed-0000001"])
+def test_photos_outside_the_places_of_one_worker_are_left_to_others(
+    photos: str, name: str, tmp_path: Path
+) -> None:
+    archive = canonical_uri(str(tmp_path / "archive"))
+    spec = make_spec(photos=photos, people=None, archive=archive, out=None, settings=Settings())
+    context = Context(Settings(), S3Settings(allowed_uris=(archive,)), "w")
+    unit = Unit(context, open_store(archive), spec.job_id, name)
+    unit.store.put(unit.keys.spec, spec.to_bytes())
+
+    def look(unit: Unit) -> DoneMarker:
+        require_seen(unit)
+        return unit.done(photos=len(list(unit.collection.list())))
+
+    with pytest.raises(WorkerUnfit, match="is outside the places") as caught:
+        run_unit(unit, look, Hearing())
+    assert caught.value.kind == "place"
+    assert attempts.count(unit.store, unit.keys, unit.name) == 0

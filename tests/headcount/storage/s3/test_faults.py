@@ -45,6 +45,7 @@ def kind(error: Exception, verb: str = "read") -> type[Exception]:
         ("InvalidAccessKeyId", 403, WorkerUnfit, WorkerUnfit, WorkerUnfit),
         ("SignatureDoesNotMatch", 403, WorkerUnfit, WorkerUnfit, WorkerUnfit),
         ("ExpiredToken", 400, WorkerUnfit, WorkerUnfit, WorkerUnfit),
+        ("Unauthorized", 401, WorkerUnfit, WorkerUnfit, WorkerUnfit),
         ("PermanentRedirect", 301, FatalError, FatalError, FatalError),
         ("RequestTimeTooSkewed", 403, WorkerUnfit, WorkerUnfit, WorkerUnfit),
         ("XMinioStorageFull", 507, FatalError, FatalError, FatalError),
