@@ -14,8 +14,9 @@ from headcount.tables.table import Table
 from orchestrator.jobs.supervisor import Supervisor
 from tests.integration.graves import die_once
 
-VARYING = re.compile(r"\d{8}-\d{6}-\w{6}|(?<=/)\d{10}(?=\.)")
-"""What differs between two supervisors of one job: its id, and the term of their lease."""
+VARYING = re.compile(r"\d{8}-\d{6}-\w{6}|(?<=/)\d{10}(?=\.)|(?<=sums/)[\w.-]+(?=\.json)")
+"""What differs between two supervisors of one job: its id, the term of their lease, the names of
+the sums of tables that they write."""
 
 
 def drive(

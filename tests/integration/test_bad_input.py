@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from headcount.contract.stored.archive import ArchiveRecord
 from tests import running
 from tests.running import headcount, table
 from tests.servers import S3Server, small_disk
@@ -122,9 +123,9 @@ def test_an_archive_of_another_pack(samples: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(samples / "photos", out).returncode == 0
     record = out / "archive" / "archive.json"
-    text = record.read_text()
-    pack_id = text.split('"pack_id":')[1].split('"')[1]
-    record.write_text(text.replace(pack_id, "0123456789abcdef"))
+    known = ArchiveRecord.from_bytes(record.read_bytes())
+    other = known.model.model_copy(update={"pack_id": "0123456789abcdef"})
+    record.write_bytes(known.model_copy(update={"model": other}).to_bytes())
     refused(run(samples / "photos", out), "0123456789abcdef", "another archive")
 
 

@@ -36,6 +36,8 @@ NAME = "Barack Obama"
 RUN = ("--format", "csv", "--format", "jsonl", "--format", "xlsx", "--annotate", "40")
 NOT_HERE = {
     "packs/<pack>/calibration.json",
+    "conditional.json",
+    "probes/<probe>",
     "indexes/<index>/**",
     "jobs/<job>/suspects/<unit>/<attempt>.json",
     "jobs/<job>/replaced/<list>.json",
