@@ -30,7 +30,7 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from headcount.collections.photos import is_photo
+from headcount.collections.suffixes import is_photo
 
 Pillow.MAX_IMAGE_PIXELS = None
 pillow_heif.register_heif_opener()  # for the encoder
