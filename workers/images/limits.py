@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
+from workers.images.jpeg_header import START_OF_IMAGE, START_OF_SCAN, header_segments
 
 MAX_SCANS = 256
 """Most scans of one JPEG. Cameras and encoders write about ten; each costs a walk over the
@@ -63,20 +64,15 @@ def _has_many_scans(data: bytes) -> bool:
     Not so where the first scan of a sequential one holds all its components, as cameras write it:
     to count the scans of those would take a tenth of the time that decoding takes.
     """
-    at, components = 2, 0
-    if not data.startswith(b"\xff\xd8"):
-        return False
-    while at + 10 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
+    components = 0
+    for marker, start, _ in header_segments(data):
+        if start + 6 > len(data):
+            break
         if marker in _SEQUENTIAL_FRAMES:
-            components = data[at + 9]
-        elif marker == 0xDA:
-            return data[at + 4] < components or not components
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    return True
+            components = data[start + 5]
+        elif marker == START_OF_SCAN:
+            return data[start] < components or not components
+    return data.startswith(START_OF_IMAGE)
 
 
 def _has_many_chunks(data: bytes) -> bool:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from workers.images.iim import iptc_resource
+from workers.images.jpeg_header import header_segments
 from workers.images.part import LARGEST, Part
 
 _MOST = 4_096
@@ -15,15 +16,13 @@ _EXIF, _XMP = b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _HAS_EXTENSION = re.compile(rb"HasExtendedXMP\s*(?:=\s*[\"']|>\s*)([0-9A-Fa-f]{32})")
-_PIXELS = frozenset({0xD9, 0xDA})
-"""Segments after which there is no more: the end, and the first scan."""
 
 
 def jpeg_parts(data: bytes) -> Iterator[Part]:
     """Yield the metadata of a JPEG, up to its pixels."""
     photoshop: list[bytes] = []
     packet, pieces = b"", defaultdict[bytes, dict[int, bytes]](dict)
-    for kind, start, end in _segments(data):
+    for kind, start, end in header_segments(data, _MOST):
         if kind == 0xED and data.startswith(_PHOTOSHOP, start):
             photoshop.append(data[start + len(_PHOTOSHOP) : end])
         elif kind != 0xE1:
@@ -39,21 +38,6 @@ def jpeg_parts(data: bytes) -> Iterator[Part]:
         yield "iptc", iptc_resource(b"".join(photoshop))
     if pieces and (said := _HAS_EXTENSION.search(packet)):
         yield "xmp", _joined(pieces.get(said[1], {}))
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield each segment's marker and the span of its content."""
-    at = 2
-    for _ in range(_MOST):
-        head = data[at : at + 4]
-        if head[:2] == b"\xff\xff":  # any number of them may fill
-            at += 1
-            continue
-        if len(head) < 4 or head[0] != 0xFF or head[1] in _PIXELS:
-            return
-        size = int.from_bytes(head[2:])
-        yield head[1], at + 4, at + 2 + size
-        at += 2 + size
 
 
 def _add_piece(pieces: dict[bytes, dict[int, bytes]], segment: bytes) -> None:

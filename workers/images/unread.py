@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError
 from workers.images.directories import is_tiff
+from workers.images.jpeg_header import header_segments
 from workers.images.tiff_page import Page, unsupported
 
 _STARTS = (
@@ -84,19 +83,12 @@ def rare_kind(data: bytes) -> str | None:
 
 def _rare_jpeg(data: bytes) -> str | None:
     """Name a JPEG's process or depth, unless it is that of ordinary ones."""
-    at = 2
-    if not data.startswith(b"\xff\xd8"):
-        return None
-    while at + 10 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-            continue
+    for marker, start, _ in header_segments(data):
+        if start + 6 > len(data):
+            return None
         if marker in _JPEG_PROCESSES or 0xC0 <= marker <= 0xC2:
-            process = _JPEG_PROCESSES.get(marker, "JPEG")
-            depth = data[at + 4]
+            process, depth = _JPEG_PROCESSES.get(marker, "JPEG"), data[start]
             if depth != 8:
                 return f"{depth}-bit {process}" if depth in _DEPTHS else None
             return process if marker in _JPEG_PROCESSES else None
-        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
     return None
