@@ -345,7 +345,8 @@ def test_a_supervisor_that_could_not_write_a_failure_down_goes_on_once_the_disk_
             ballast.unlink()
             if cluster.state() == "failed":  # a worker cleared so much away that it was written
                 assert cluster.run("resume", cluster.job).returncode == 0
-            until(lambda: cluster.state() == "done")
+            # A worker that could write nothing takes one message a minute.
+            until(lambda: cluster.state() == "done", 180)
             service.send_signal(signal.SIGTERM)
             _, errors = service.communicate(timeout=60)
         assert service.returncode == 0, errors
