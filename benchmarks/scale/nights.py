@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 import pyarrow.parquet as pq
 
-from headcount import decisions
+from headcount.answers.kept import record_answer
 from headcount.contract.vocabulary import person_id
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -100,7 +100,7 @@ def check(work: Path, arguments: argparse.Namespace) -> None:
     cluster = latest.assignments["cluster_id"][0].as_py()
     selected = find_faces(store, cluster)
     named = marks(store, selected, S3, best=5)
-    decisions.decide(
+    record_answer(
         store,
         "name",
         named,

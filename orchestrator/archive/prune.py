@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from headcount import audit, decisions
+from headcount import audit
+from headcount.answers.kept import named_jobs
 from headcount.assignments import history
 from headcount.contract.inventory import ARCHIVE as PLACES
 from headcount.contract.inventory import place_of
@@ -178,7 +179,7 @@ class _Pruning:
 
     def _assignments(self, keys: PackKeys) -> None:
         """Remove assignments and expectations of jobs outside, and fold up their lineage."""
-        kept = {job.job_id for job in self._kept} | decisions.named_jobs(self._store)
+        kept = {job.job_id for job in self._kept} | named_jobs(self._store)
         for collection in history.collections_of(self._store, keys):
             there = history.job_ids(self._store, keys.assignment_folder(collection))
             lineages = history.job_ids(self._store, keys.lineages(collection))

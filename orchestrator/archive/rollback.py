@@ -6,7 +6,9 @@ again completes it; no job is committed before that.
 
 from __future__ import annotations
 
-from headcount import audit, decisions
+from headcount import audit
+from headcount.answers.kept import read_objects, replace_object
+from headcount.answers.record import with_faces
 from headcount.assignments import history
 from headcount.assignments.moment import cluster_faces
 from headcount.contract.layout import COMMITS, ROLLBACK, ROLLBACKS, JobKeys, PackKeys
@@ -100,12 +102,12 @@ def _write_out(store: Store, keys: PackKeys, jobs: set[str]) -> None:
 
     Their assignments are about to go. Doing it again changes nothing.
     """
-    meant = [(key, one) for key, one in decisions.read(store) if one.job_id in jobs]
-    faces = cluster_faces(store, keys, [record.moment for _, record in meant])
-    for (key, record), ids in zip(meant, faces, strict=True):
-        more = decisions.with_faces(record, ids)
-        if more != record:
-            store.put(key, more.to_bytes())
+    for key, answers in read_objects(store):
+        moments = [one.moment if one.job_id in jobs else None for one in answers]
+        faces = cluster_faces(store, keys, moments)
+        more = tuple(with_faces(one, ids) for one, ids in zip(answers, faces, strict=True))
+        if more != answers:
+            replace_object(store, key, more)
 
 
 def _remove(store: Store, keys: PackKeys, begun: RollbackRecord) -> None:

@@ -8,10 +8,11 @@ import click
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount import audit, decisions
+from headcount import audit
+from headcount.answers.kept import record_answer
+from headcount.answers.record import FaceMark
 from headcount.contract.forgotten import require_not_forgotten
 from headcount.contract.vocabulary import name_fault, names_alike, person_id, person_name
-from headcount.decisions import FaceMark
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
@@ -56,7 +57,7 @@ def command(cluster: str, name: str, archive: str) -> int:
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
     audit.record(store, "name", person, cluster=selected.cluster_id or "")
     whole = cluster not in selected.face_ids
-    decisions.decide(
+    record_answer(
         store,
         "name",
         chosen,

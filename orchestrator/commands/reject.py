@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from headcount import audit, decisions
+from headcount import audit
+from headcount.answers.kept import record_answer
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
 from orchestrator.people.latest_assignments import find_faces, find_person, marks
@@ -26,7 +27,7 @@ def command(what: str, person: str, archive: str) -> int:
     selected = find_faces(store, what)
     rejected = marks(store, selected, s3)
     audit.record(store, "reject", found[0], faces=len(rejected))
-    decisions.decide(store, "reject", rejected, person=found, source=selected.latest.uri)
+    record_answer(store, "not", rejected, person=found, source=selected.latest.uri)
     say(
         f"{counted(len(rejected), 'face')} will not be {found[1]} ({found[0]}) from the next run on"
     )

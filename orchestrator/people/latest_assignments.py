@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount import decisions
+from headcount.answers.kept import holding, read_answers
+from headcount.answers.record import Answer, FaceMark, with_faces
 from headcount.assignments import history
 from headcount.assignments.expectations import read_expectations
 from headcount.assignments.moment import cluster_faces
@@ -22,7 +23,6 @@ from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import DoneMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
-from headcount.decisions import DecisionRecord, FaceMark
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
@@ -118,7 +118,7 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
     """Names by person id of everybody in an archive's answers, galleries and assignments."""
     known = {
         answer.person_id: answer.person
-        for _, answer in decisions.read(store)
+        for answer in read_answers(store)
         if answer.person_id and answer.person
     }
     for pack_id in pack_ids(store):
@@ -136,29 +136,29 @@ def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
     standing: dict[str, FaceMark] = {}
     single: set[str] = set()
     for answer in _with_clusters(store):
-        if answer.action == "name" and answer.person_id == person and answer.job_id is None:
+        if answer.what == "name" and answer.person_id == person and answer.job_id is None:
             # an answer of an earlier build: one face of a photo
             photos = {mark.content for mark in answer.faces} - {""}
             gone = {f for f in single & standing.keys() if standing[f].content in photos}
             standing = {f: mark for f, mark in standing.items() if f not in gone}
             single |= {mark.face_id for mark in answer.faces}
         for mark in answer.faces:
-            if answer.action == "name" and answer.person_id == person:
+            if answer.what == "name" and answer.person_id == person:
                 standing[mark.face_id] = mark
-            elif answer.action == "name" or answer.person_id == person:
+            elif answer.what == "name" or answer.person_id == person:
                 standing.pop(mark.face_id, None)
     return standing
 
 
-def _with_clusters(store: Store) -> Iterator[DecisionRecord]:
+def _with_clusters(store: Store) -> Iterator[Answer]:
     """Yield all answers, oldest first, with marks by id of all faces that named clusters had."""
-    answers = [answer for _, answer in decisions.read(store)]
+    answers = holding(read_answers(store))
     record = find_record(store, ARCHIVE, ArchiveRecord)
     if record is None:
         yield from answers
         return
     clusters = cluster_faces(store, PackKeys(record.model.pack_id), [a.moment for a in answers])
-    yield from map(decisions.with_faces, answers, clusters)
+    yield from map(with_faces, answers, clusters)
 
 
 def _names(rows: pa.Table) -> dict[str, str]:

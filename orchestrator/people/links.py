@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from headcount import audit, decisions
-from headcount.decisions import Action, DecisionRecord, FaceMark
+from headcount import audit
+from headcount.answers.kept import holding, read_answers, record_answer
+from headcount.answers.record import Answer, FaceMark, What
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
@@ -34,7 +35,7 @@ SHOWN = 20
 """Bad lines of a file named in a message, at most."""
 
 Marks = tuple[FaceMark, ...]
-Saying = tuple[Action, frozenset[str]]
+Saying = tuple[What, frozenset[str]]
 """An answer's action and its faces."""
 
 
@@ -50,13 +51,13 @@ class Link:
     source: str
 
     @property
-    def action(self) -> Action:
-        """Action of the answer: same or different."""
-        return "different" if self.apart else "same"
+    def action(self) -> What:
+        """What of the answer: same or different."""
+        return "apart" if self.apart else "same"
 
     @property
     def saying(self) -> Saying:
-        """Action and faces of the answer."""
+        """What and faces of the answer."""
         return self.action, _ids(self.one) | _ids(self.other)
 
     @property
@@ -128,8 +129,8 @@ def _sides(
 def _once_linked(store: Store, what: tuple[str, str], *, apart: bool) -> tuple[Marks, Marks]:
     """Sides of the link that merged these clusters. Raises FatalError where there is none."""
     if apart:
-        for _, decision in reversed(list(decisions.read(store))):
-            if decision.action == "same" and set(decision.clusters) == set(what):
+        for decision in reversed(holding(read_answers(store))):
+            if decision.what == "same" and set(decision.clusters) == set(what):
                 one, other = (
                     tuple(m for m in decision.faces if m.side == side)[:PARTED] for side in (0, 1)
                 )
@@ -156,7 +157,7 @@ def keep_link(store: Store, link: Link) -> None:
         for side, marked in enumerate((link.one, link.other))
         for mark in marked
     ]
-    decisions.decide(
+    record_answer(
         store,
         link.action,
         tuple(sides),
@@ -173,7 +174,7 @@ def check_file(store: Store, path: Path, s3: S3Settings) -> tuple[list[Link], in
 
     Raises FatalError that names each bad line.
     """
-    among, kept = list(read_latest(store)), [decision for _, decision in decisions.read(store)]
+    among, kept = list(read_latest(store)), holding(read_answers(store))
     links, joined, bad = [], 0, []
     for number, row in _lines(path):
         try:
@@ -215,7 +216,7 @@ def _check_line(
     return check_link(store, row["one"], row["other"], s3, apart=apart, among=among)
 
 
-def unsaid(links: Sequence[Link], kept: Iterable[DecisionRecord]) -> list[Link]:
+def unsaid(links: Sequence[Link], kept: Iterable[Answer]) -> list[Link]:
     """Links of a file that do not hold yet, in order.
 
     Where lines contradict each other the last holds, however often the file is given: a later
@@ -233,13 +234,13 @@ def unsaid(links: Sequence[Link], kept: Iterable[DecisionRecord]) -> list[Link]:
 class _Told:
     """Recorded links in order, by face, and the last line of each link in a file."""
 
-    def __init__(self, kept: Iterable[DecisionRecord], links: Sequence[Link]) -> None:
+    def __init__(self, kept: Iterable[Answer], links: Sequence[Link]) -> None:
         self._all: list[Saying] = []
         self._of: defaultdict[str, list[int]] = defaultdict(list)
         self._last = {link.saying: line for line, link in enumerate(links)}
         for decision in kept:
-            if decision.action in ("same", "different"):
-                self.add((decision.action, _ids(decision.faces)))
+            if decision.what in ("same", "apart"):
+                self.add((decision.what, _ids(decision.faces)))
 
     def add(self, saying: Saying) -> None:
         """Add a link as the latest."""

@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headcount.answers.kept import record_answer
+from headcount.answers.record import FaceMark
 from headcount.contract import inventory, results
 from headcount.contract.inventory import Place, place_of
 from headcount.contract.layout import PACKS, JobKeys, PackKeys, ScheduleKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import FailedMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
-from headcount.decisions import FaceMark, decide
 from headcount.regions.carried import carried_json
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
@@ -77,7 +78,7 @@ def plant(out: Path, store: Store) -> None:
     """Leave the person where only some runs do: a failed job, a split stage, nights, decisions."""
     [*_, job] = sorted(path.name for path in (out / "archive/jobs").iterdir())
     keys, [(face, vector), *_] = JobKeys(job), traces(out)[1].items()
-    decide(
+    record_answer(
         store,
         "name",
         (FaceMark(face_id=face, content="c", box=(0, 0, 1, 1)),),

@@ -11,8 +11,8 @@ from operator import add
 import numpy as np
 import pyarrow as pa
 
-from headcount import decisions
-from headcount.decisions import DecisionRecord, FaceMark
+from headcount.answers.kept import holding, read_answers
+from headcount.answers.record import Answer, FaceMark
 from workers.clustering.cluster import Pairs
 from workers.identity.find_marks import faces_of_clusters, find_marks
 from workers.tables.columns import Numbers, isin
@@ -27,7 +27,7 @@ class Answers:
     ``references`` are those faces of a name that become references; without them, all do.
     """
 
-    records: tuple[DecisionRecord, ...] = ()
+    records: tuple[Answer, ...] = ()
     faces: tuple[tuple[str, ...], ...] = ()
     others: tuple[tuple[str, ...], ...] = ()
     references: tuple[tuple[str, ...], ...] = ()
@@ -43,9 +43,9 @@ class Answers:
         pairs: set[tuple[str, str]] = set()
         for record, faces in zip(self.records, self.faces, strict=True):
             for face in faces:
-                if record.action == "reject":
+                if record.what == "not":
                     pairs.add((face, record.person_id or ""))
-                elif record.action == "name":
+                elif record.what == "name":
                     pairs.discard((face, record.person_id or ""))
         return frozenset(pairs)
 
@@ -55,7 +55,7 @@ class Answers:
         return {
             face
             for record, faces in zip(self.records, self.faces, strict=True)
-            if record.action == "name"
+            if record.what == "name"
             for face in faces
         }
 
@@ -66,7 +66,7 @@ class Answers:
         """
         apart: defaultdict[str, set[str]] = defaultdict(set)
         for record, *sides in zip(self.records, self.faces, self.sides, strict=True):
-            if record.action == "different":
+            if record.what == "apart":
                 for one, other in (sides, sides[::-1]):
                     for face in one:
                         apart[face].update(other)
@@ -87,7 +87,7 @@ class Answers:
         pairs: set[tuple[str, str]] = set()
         latest: dict[str, str] = {}
         for record, faces in zip(self.records, self.faces, strict=True):
-            if record.action == "name":
+            if record.what == "name":
                 for face in faces:
                     pairs.add((face, latest.get(face, "")))
                     latest[face] = record.person_id or ""
@@ -107,13 +107,13 @@ class Answers:
         for record, *faces in reversed(list(sides_of)):
             one, other = (sorted({positions[f] for f in some if f in positions}) for some in faces)
             sides = set(one), set(other)
-            if record.action == "same" and record.clusters:
+            if record.what == "same" and record.clusters:
                 if not any(_divide(later, sides) for later in apart):
                     links.join_clusters([*one, *other])
-            elif record.action == "same":
+            elif record.what == "same":
                 for first, second in pairwise([*one, *other]):
                     links.join(first, second)
-            elif record.action == "different":
+            elif record.what == "apart":
                 apart += [sides] if record.clusters else []
                 for first, second in product(one, other):
                     links.part(first, second)
@@ -189,7 +189,7 @@ def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
 
 def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
     """The archive's answers; those about other collections mean no face here."""
-    records = tuple(record for _, record in decisions.read(tables.store))
+    records = tuple(holding(read_answers(tables.store)))
     marks = {mark.face_id: mark for record in records for mark in record.faces}
     meant = find_marks(tables, faces, list(marks.values()))
     more = faces_of_clusters(tables, faces, records)

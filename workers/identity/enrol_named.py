@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
+from headcount.answers.record import Answer
 from headcount.contract.forgotten import forgotten_people
-from headcount.decisions import DecisionRecord
 from headcount.tables.filters import quoted
 from headcount.tables.schemas import gallery_schema
 from workers.identity.apply_answers import Answers
@@ -66,14 +66,14 @@ def enrol_named(
     append_references(tables, people, faces, rows, embeddings, confirm=confirm)
 
 
-def named_references(answers: Answers, faces: pa.Table) -> list[tuple[DecisionRecord, str]]:
+def named_references(answers: Answers, faces: pa.Table) -> list[tuple[Answer, str]]:
     """Names that hold, oldest first, each with a face that it makes a reference."""
     names = hand_names(answers, faces)
     chosen = answers.references or answers.faces
     return [
         (record, face)
         for record, some in zip(answers.records, chosen, strict=True)
-        if record.action == "name"
+        if record.what == "name"
         for face in some
         if names.get(face) == record.person_id
     ]

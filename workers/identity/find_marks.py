@@ -9,10 +9,10 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.answers.record import SAME_PLACE, Answer, FaceMark, overlap
 from headcount.assignments.moment import cluster_faces
 from headcount.contract.frames import UNKNOWN, Box4, Frame, moved_box
 from headcount.contract.reading import FIRST
-from headcount.decisions import SAME_PLACE, DecisionRecord, FaceMark, overlap
 from headcount.tables.filters import any_of, parts
 from headcount.tables.schemas import PHOTOS
 from workers.identity.previous_run import base_tables, map_to_pack
@@ -55,7 +55,7 @@ def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -
 
 
 def faces_of_clusters(
-    tables: PackTables, faces: pa.Table, records: Sequence[DecisionRecord]
+    tables: PackTables, faces: pa.Table, records: Sequence[Answer]
 ) -> list[tuple[str, ...]]:
     """Ids in this run of all faces of the cluster that each answer names.
 

@@ -27,12 +27,12 @@ def hand_names(answers: Answers, faces: pa.Table) -> dict[str, str]:
     sides_of = zip(answers.records, answers.faces, answers.sides, strict=True)
     for record, one, other in sides_of:
         person = record.person_id or ""
-        if record.action == "different":
+        if record.what == "apart":
             _part(names, one, other, marked)
-        for face in one if record.action in ("name", "reject") else ():
+        for face in one if record.what in ("name", "not") else ():
             if names.get(face) == person:
                 del names[face]
-            if record.action == "reject" or face not in at:
+            if record.what == "not" or face not in at:
                 continue
             if record.job_id is None:
                 before = alone.get((person, photos[face]), face)

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.answers.record import SAME_PLACE, overlap
 from headcount.assignments import history
 from headcount.assignments.expectations import read_expectations
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.archive import ArchiveRecord
 from headcount.contract.stored.jobs import JobSpec, PlanRecord
-from headcount.decisions import SAME_PLACE, overlap
 from headcount.rosters.changes import EXPECTATIONS
 from headcount.tables.schemas import PHOTOS
 from workers.identity.same_photos import PHOTO_COLUMNS, in_present_frames, same_photos

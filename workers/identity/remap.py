@@ -5,7 +5,7 @@ The version of the table of faces that the run used tells where they were and ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount import decisions
+from headcount.answers.kept import read_objects, replace_object
+from headcount.answers.record import Answer, FaceMark
 from headcount.assignments.history import face_keys
 from headcount.assignments.moment import cluster_faces
 from headcount.contract.frames import UNKNOWN, Frame
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import CommitRecord
-from headcount.decisions import DecisionRecord, FaceMark
 from headcount.tables.filters import any_of, parts
 from workers.identity.find_marks import photos_by_content
 from workers.identity.previous_run import (
@@ -160,19 +160,22 @@ def remap_answers(
     ids, places = remapped.ids, Places.of(turned, faces, frames)
     if not (ids.num_rows or places.contents):
         return
-    answers = list(decisions.read(tables.store))
+    objects = list(read_objects(tables.store))
     keys = (base_tables(tables) or tables).keys
-    clusters = cluster_faces(tables.store, keys, [record.moment for _, record in answers])
-    for (key, record), more_faces in zip(answers, clusters, strict=True):
-        meant = [*(mark.face_id for mark in record.faces), *more_faces]
-        marked = pa.array(meant, pa.string())
-        about = ids.filter(pc.is_in(ids["face_id"], value_set=marked))
-        more = places.applied(record)
-        if about.num_rows:
-            more = with_marks(more, about, _marks(tables, faces, about))
-        if more != record:
+    moments = [answer.moment for _, answers in objects for answer in answers]
+    clusters = iter(cluster_faces(tables.store, keys, moments))
+
+    def remapped_answer(answer: Answer, more_faces: Iterable[str]) -> Answer:
+        meant = pa.array([*(mark.face_id for mark in answer.faces), *more_faces], pa.string())
+        about = ids.filter(pc.is_in(ids["face_id"], value_set=meant))
+        placed = places.applied(answer)
+        return with_marks(placed, about, _marks(tables, faces, about)) if len(about) else placed
+
+    for key, answers in objects:
+        more = tuple(remapped_answer(answer, next(clusters)) for answer in answers)
+        if more != answers:
             confirm()
-            tables.store.put(key, more.to_bytes())
+            replace_object(tables.store, key, more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,7 @@ class Places:
         here = faces["face_id"].filter(inside).to_pylist() if rows else ()
         return cls(boxes, {row["content"] for row in rows}, frozenset(here), frames)
 
-    def applied(self, record: DecisionRecord) -> DecisionRecord:
+    def applied(self, record: Answer) -> Answer:
         """An answer whose marks in the turned photos are where their faces are now.
 
         Marks of faces that were gone before the photo was turned are known by their id alone:
@@ -216,9 +219,7 @@ class Places:
         return {} if mark.face_id in self.here else {"content": ""}
 
 
-def with_marks(
-    record: DecisionRecord, about: pa.Table, marks: dict[tuple[str, str], FaceMark]
-) -> DecisionRecord:
+def with_marks(record: Answer, about: pa.Table, marks: dict[tuple[str, str], FaceMark]) -> Answer:
     """An answer that also marks the faces ``about`` (FACE_ID_MAP) by their new ids.
 
     ``marks`` are the marks of the new faces, by photo and face id. Faces that the answer does not

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from headcount.answers.record import SAME_PLACE, overlap
 from headcount.contract.forgotten import ForgottenRecord, Place
 from headcount.contract.frames import UNKNOWN, Frame
 from headcount.contract.layout import FORGOTTEN
 from headcount.contract.reading import FIRST
 from headcount.contract.record import find_record
-from headcount.decisions import SAME_PLACE, overlap
 from headcount.storage import Store
 from headcount.tables.filters import READING, any_of, parts
 from headcount.tables.table import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from headcount import decisions
+from headcount.answers.kept import read_answers
 from headcount.collections.photos import Reference
 from headcount.collections.selection import LeftOut
 from headcount.contract.forgotten import forgotten_people
@@ -38,8 +38,7 @@ def prepare_job(unit: Unit) -> DoneMarker:
     """
     began = time.monotonic()
     require_seen(unit)
-    for _ in decisions.read(unit.store):
-        pass
+    read_answers(unit.store)
     if unit.spec.expected is not None:
         require_apart(unit.spec.expected, unit.spec.out)
     read_expected(unit.spec.expected, unit.context.open)

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount import __version__, decisions
+from headcount import __version__
+from headcount.answers.kept import named_jobs
 from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
@@ -171,7 +172,7 @@ def _keep(
         unit.job_id,
         assignments,
         before=job_before(archived, unit.job_id),
-        needed=decisions.named_jobs(unit.store),
+        needed=named_jobs(unit.store),
         keep=unit.context.settings.assignments_kept(history.KEPT),
     )
     write_expectations(unit.fenced, archived.keys, collection, unit.job_id, kept)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from headcount import decisions
+from headcount.answers.kept import read_objects, replace_object
+from headcount.answers.record import Answer
 from headcount.assignments import history
 from headcount.assignments.expectations import read_expectations, write_expectations
 from headcount.contract import results
@@ -14,7 +15,6 @@ from headcount.contract.layout import PREPARE, JobKeys, PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import DoneMarker, FailedMarker, FinishedRecord
 from headcount.contract.vocabulary import Outcome, person_id
-from headcount.decisions import DecisionRecord
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, parts, quoted
@@ -39,19 +39,23 @@ def remove_from_archive(
 
 def forget_answers(store: Store, stone: ForgottenRecord) -> int:
     """Delete answers about the person; take the forgotten faces out of the others."""
-    gone, faces = 0, set(stone.faces)
-    for key, decision in list(decisions.read(store)):
-        left = tuple(mark for mark in decision.faces if mark.face_id not in faces)
-        empty = not left and decision.cluster is None
-        if decision.person_id == stone.person_id or empty:
-            store.delete(key)
-        elif len(left) < len(decision.faces):
-            rest: DecisionRecord = decision.model_copy(update={"faces": left})
-            store.put(key, rest.to_bytes())
-        else:
-            continue
-        gone += 1
-    return gone
+    changed, faces = 0, set(stone.faces)
+    for key, answers in list(read_objects(store)):
+        left = tuple(_without(answer, stone.person_id, faces) for answer in answers)
+        if left != answers:
+            replace_object(store, key, [answer for answer in left if answer is not None])
+            changed += sum(one != other for one, other in zip(left, answers, strict=True))
+    return changed
+
+
+def _without(answer: Answer, person: str, faces: Container[str]) -> Answer | None:
+    """An answer without forgotten faces; None where it is about the person or about nothing."""
+    left = tuple(mark for mark in answer.faces if mark.face_id not in faces)
+    if person in (answer.person_id, answer.new_person_id):
+        return None
+    if len(left) == len(answer.faces):
+        return answer
+    return answer.model_copy(update={"faces": left}) if left or answer.cluster else None
 
 
 def forget_rows(

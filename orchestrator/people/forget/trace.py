@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from headcount.answers.record import SAME_PLACE, overlap
 from headcount.contract.forgotten import Place
 from headcount.contract.frames import UNKNOWN, Box4, Frame
 from headcount.contract.layout import PackKeys
-from headcount.decisions import SAME_PLACE, overlap
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables.filters import any_of, parts

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from headcount import decisions
+from headcount.answers.kept import record_answer
 from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import ForgettingRecord
@@ -121,7 +121,7 @@ def test_what_became_of_a_cluster_is_told_however_long_ago(
     lost, other = latest.assignments["cluster_id"].to_pylist()
     a, b = (marks(store, find_faces(store, cluster), S3, best=1) for cluster in (lost, other))
     sides = [a[0].model_copy(update={"side": 0}), b[0].model_copy(update={"side": 1})]
-    decisions.decide(store, "same", tuple(sides))
+    record_answer(store, "same", tuple(sides))
     for number in range(2, 4):
         night(photos, archive, number)
         keep(store, 1)
@@ -140,7 +140,7 @@ def test_a_cluster_that_was_named_keeps_the_job_that_says_who_is_in_it(
     [latest] = read_latest(store)
     cluster = latest.assignments["cluster_id"][0].as_py()
     selected = find_faces(store, cluster)
-    decisions.decide(
+    record_answer(
         store,
         "name",
         marks(store, selected, S3, best=1),
@@ -274,7 +274,7 @@ def forget_somebody(store: Store) -> None:
     [latest] = read_latest(store)
     face = latest.assignments["face_id"][0].as_py()
     found = marks(store, find_faces(store, face), S3)
-    decisions.decide(store, "name", found, person=(person_id("Ada"), "Ada"))
+    record_answer(store, "name", found, person=(person_id("Ada"), "Ada"))
     forget(store, "Ada", S3)
 
 

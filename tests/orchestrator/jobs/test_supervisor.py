@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from headcount.broker.client import Broker
-from headcount.contract.layout import DECISIONS, JobKeys
+from headcount.contract.layout import ANSWERS, JobKeys
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import FinishedRecord
 from headcount.errors import FatalError
@@ -37,7 +37,7 @@ def test_a_decision_that_is_damaged_fails_a_job_before_any_photo_is_embedded(
     tmp_path: Path,
 ) -> None:
     spec, broker = begin(add(tmp_path / "photos", one="ada"), tmp_path / "archive", "1"), AtOnce()
-    DirectoryStore(tmp_path / "archive").put(f"{DECISIONS}1.json", b"{damaged")
+    DirectoryStore(tmp_path / "archive").put(f"{ANSWERS}1.json", b"{damaged")
     with pytest.raises(FatalError, match=r"decisions/1\.json is damaged"):
         end(spec, broker)
     assert broker.sent == ["prepare"]

@@ -1,5 +1,5 @@
+from headcount.answers.record import Answer, FaceMark
 from headcount.contract.record import now
-from headcount.decisions import DecisionRecord, FaceMark
 from orchestrator.people.links import Link, Marks, unsaid
 
 
@@ -12,8 +12,8 @@ def link(one: Marks, other: Marks, *, apart: bool = False) -> Link:
     return Link(apart, one, other, ("k1", "k2"), "file:///photos/")
 
 
-def said(what: Link) -> DecisionRecord:
-    return DecisionRecord(at=now(), action=what.action, faces=(*what.one, *what.other))
+def said(what: Link) -> Answer:
+    return Answer(at=now(), what=what.action, faces=(*what.one, *what.other))
 
 
 def test_clusters_that_are_always_in_one_photo_are_not_joined() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from headcount.answers.record import Answer, What
 from headcount.contract.layout import PackKeys
 from headcount.contract.record import now
-from headcount.decisions import Action, DecisionRecord
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.tables.schemas import PHOTOS, gallery_schema
@@ -19,14 +19,11 @@ from workers.tables.pack_tables import PackTables
 POSITIONS = {face: n for n, face in enumerate("abcd")}
 
 
-def answers(*said: tuple[Action, str, str | None]) -> Answers:
+def answers(*said: tuple[What, str, str | None]) -> Answers:
     records = tuple(
-        DecisionRecord(at=now(), action=action, faces=(), person_id=person)
-        for action, _, person in said
+        Answer(at=now(), what=action, faces=(), person_id=person) for action, _, person in said
     )
-    sides = [
-        (faces[:1], faces[1:]) if act == "different" else (faces, "") for act, faces, _ in said
-    ]
+    sides = [(faces[:1], faces[1:]) if act == "apart" else (faces, "") for act, faces, _ in said]
     return Answers(
         records, tuple(tuple(one) for one, _ in sides), tuple(tuple(other) for _, other in sides)
     )
@@ -47,29 +44,28 @@ def always() -> None:
 
 
 def test_links_are_pairs_of_the_faces_that_are_here() -> None:
-    must, cannot = answers(("same", "abx", None), ("different", "bcdx", None)).links(POSITIONS)
+    must, cannot = answers(("same", "abx", None), ("apart", "bcdx", None)).links(POSITIONS)
     assert must.tolist() == [[0, 1]]
     assert cannot.tolist() == [[1, 2], [1, 3]], "c and d are one face under two ids"
 
 
 def test_of_links_that_contradict_each_other_the_latest_holds() -> None:
-    must, cannot = answers(("different", "ac", None), ("same", "abc", None)).links(POSITIONS)
+    must, cannot = answers(("apart", "ac", None), ("same", "abc", None)).links(POSITIONS)
     assert (len(must), len(cannot)) == (2, 0)
-    must, cannot = answers(("same", "ab", None), ("different", "ab", None)).links(POSITIONS)
+    must, cannot = answers(("same", "ab", None), ("apart", "ab", None)).links(POSITIONS)
     assert (len(must), len(cannot)) == (0, 1)
 
 
 def test_no_link_joins_two_that_are_apart_by_way_of_a_third() -> None:
-    said = answers(("same", "ab", None), ("same", "bc", None), ("different", "ac", None))
+    said = answers(("same", "ab", None), ("same", "bc", None), ("apart", "ac", None))
     must, cannot = said.links(POSITIONS)
     assert len(must) == 1
     assert cannot.tolist() == [[0, 2]]
 
 
-def of_clusters(*said: tuple[Action, str, str]) -> Answers:
+def of_clusters(*said: tuple[What, str, str]) -> Answers:
     records = tuple(
-        DecisionRecord(at=now(), action=action, faces=(), clusters=("k1", "k2"))
-        for action, _, _ in said
+        Answer(at=now(), what=action, faces=(), clusters=("k1", "k2")) for action, _, _ in said
     )
     return Answers(records, tuple(tuple(o) for _, o, _ in said), tuple(tuple(o) for *_, o in said))
 
@@ -81,13 +77,13 @@ def test_all_faces_of_two_linked_clusters_are_one_person() -> None:
 
 
 def test_of_two_clusters_that_are_kept_apart_each_may_still_fall_into_parts() -> None:
-    must, cannot = of_clusters(("different", "ab", "cd")).links(POSITIONS)
+    must, cannot = of_clusters(("apart", "ab", "cd")).links(POSITIONS)
     assert len(must) == 0
     assert cannot.tolist() == [[0, 2], [0, 3], [1, 2], [1, 3]]
 
 
 def test_a_link_of_clusters_is_taken_back_whole_and_may_be_made_again() -> None:
-    apart: tuple[Action, str, str] = ("different", "cd", "a")
+    apart: tuple[What, str, str] = ("apart", "cd", "a")
     must, cannot = of_clusters(("same", "ab", "cd"), apart).links(POSITIONS)
     assert (len(must), len(cannot)) == (0, 2)
     must, cannot = of_clusters(("same", "ab", "cd"), apart, ("same", "ab", "cd")).links(POSITIONS)
@@ -96,7 +92,7 @@ def test_a_link_of_clusters_is_taken_back_whole_and_may_be_made_again() -> None:
 
 def test_a_face_that_was_parted_later_stays_out_of_the_linked_clusters() -> None:
     clusters = of_clusters(("same", "ab", "cd"))
-    faces = answers(("different", "ad", None))
+    faces = answers(("apart", "ad", None))
     both = Answers(
         clusters.records + faces.records,
         clusters.faces + faces.faces,
@@ -115,17 +111,17 @@ def test_linked_clusters_do_not_put_two_faces_of_one_photo_together() -> None:
 
 
 def test_a_rejection_holds_until_the_face_is_given_that_name() -> None:
-    assert answers(("reject", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
-    assert answers(("reject", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
-    assert answers(("name", "a", "p1"), ("reject", "a", "p1")).rejected == {("a", "p1")}
+    assert answers(("not", "ab", "p1")).rejected == {("a", "p1"), ("b", "p1")}
+    assert answers(("not", "ab", "p1"), ("name", "a", "p1")).rejected == {("b", "p1")}
+    assert answers(("name", "a", "p1"), ("not", "a", "p1")).rejected == {("a", "p1")}
 
 
 def test_a_face_cannot_be_whom_it_was_rejected_for_renamed_from_or_kept_apart_from() -> None:
     said = answers(
-        ("reject", "a", "ada"),
+        ("not", "a", "ada"),
         ("name", "b", "ada"),
         ("name", "b", "ben"),
-        ("different", "cd", None),
+        ("apart", "cd", None),
     )
     faces = pa.table({"face_id": ["a", "b", "c", "d"], "person_id": [None, "ben", "cy", None]})
     assert said.against(faces) == {("a", "ada"), ("b", "ada"), ("d", "cy")}
@@ -203,5 +199,5 @@ def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo
         tables = replace(tables, source=source)
         enrol_named(tables, faces, vectors, answers(named), confirm=always)
     assert gallery.count() == 2
-    enrol_named(tables, faces, vectors, answers(named, ("reject", "a", "p1")), confirm=always)
+    enrol_named(tables, faces, vectors, answers(named, ("not", "a", "p1")), confirm=always)
     assert gallery.count() == 0

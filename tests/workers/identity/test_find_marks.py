@@ -3,11 +3,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from headcount.answers.record import Answer, FaceMark, overlap
 from headcount.assignments import history
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
-from headcount.decisions import DecisionRecord, FaceMark, overlap
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from headcount.tables.schemas import PHOTOS, faces_schema
@@ -99,7 +99,7 @@ def test_a_named_cluster_s_faces_are_found_by_their_job_and_by_place_under_a_pac
     said = [{"photo": "a.jpg", "face_id": "f1", "cluster_id": "k1"}]
     assigned = pa.Table.from_pylist(said, schema=history.ASSIGNMENTS)
     history.write_assignments(base.store, base.keys, base.collection, "j1", assigned)
-    record = DecisionRecord(at=now(), action="name", faces=(), cluster="k1", job_id="j1")
+    record = Answer(at=now(), what="name", faces=(), cluster="k1", job_id="j1")
     other = record.model_copy(update={"cluster": "k2"})
     here = faces(g1=(10, 10), g2=(810, 510))
     assert faces_of_clusters(base, faces(f1=(10, 10)), [record, other]) == [("f1",), ()]

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from headcount import decisions
+from headcount.answers.kept import read_answers
+from headcount.answers.record import Answer, What
 from headcount.assignments import history
 from headcount.contract.layout import PackKeys
 from headcount.contract.record import now
 from headcount.contract.vocabulary import person_id
-from headcount.decisions import Action, DecisionRecord
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables.table import Table
@@ -72,7 +72,7 @@ def test_all_faces_that_a_named_cluster_has_get_the_name_and_the_best_five_are_r
     told = place.say(name, place.cluster, "Ada")
     assert "5 of its 6 faces" in told
     assert "all 6 will have the name" in told
-    [record] = [record for _, record in decisions.read(place.store) if record.action == "name"]
+    [record] = [record for record in read_answers(place.store) if record.what == "name"]
     assert record.moment == ("2", place.cluster)
     assert len(record.faces) == 5, "the others are known by cluster and job"
     later = place.run()
@@ -103,7 +103,7 @@ def test_the_name_follows_a_face_whose_photo_was_edited(place: Place) -> None:
     assert later["z.jpg"]["face_id"] != place.faces["z.jpg"]["face_id"]
     assert later["z.jpg"]["person"] == "Ada"
     assert place.run()["z.jpg"]["person"] == "Ada"
-    [record] = [record for _, record in decisions.read(place.store) if record.action == "name"]
+    [record] = [record for record in read_answers(place.store) if record.what == "name"]
     assert [mark.reference for mark in record.faces] == [True] * 5 + [False]
 
 
@@ -143,7 +143,7 @@ def test_who_is_forgotten_is_forgotten_with_all_faces_of_the_named_cluster(place
     forget(place.store, "Ada", S3)
     keys = PackKeys(active_pack(place.store).pack_id)
     assert Table(place.store.uri, keys.faces, S3).count() == 0
-    assert not [one for _, one in decisions.read(place.store) if one.action == "name"]
+    assert not [one for one in read_answers(place.store) if one.what == "name"]
 
 
 def test_two_faces_of_one_photo_that_were_given_a_name_both_keep_it(tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_two_faces_of_one_photo_that_were_given_a_name_both_keep_it(tmp_path: Pa
     assert set(named_by_hand(open_store(str(archive)), ADA)) == {one, other}
 
 
-def answers(*said: tuple[Action, str, str, str], job_id: str | None = "j") -> Answers:
+def answers(*said: tuple[What, str, str, str], job_id: str | None = "j") -> Answers:
     """Answers of an action, a person, and the faces of either side; capital ones are references."""
     records = tuple(
-        DecisionRecord(at=now(), action=action, faces=(), person_id=person, job_id=job_id)
+        Answer(at=now(), what=action, faces=(), person_id=person, job_id=job_id)
         for action, person, _, _ in said
     )
     return Answers(
@@ -181,21 +181,19 @@ FACES = pa.table({"face_id": list("abcd"), "photo": ["1", "1", "2", "3"]})
 def test_names_hold_until_a_face_is_renamed_or_rejected() -> None:
     named = ("name", "p", "Abcd", "")
     assert hand_names(answers(named), FACES) == dict.fromkeys("abcd", "p")
-    said = answers(
-        named, ("name", "q", "b", ""), ("reject", "p", "c", ""), ("reject", "q", "d", "")
-    )
+    said = answers(named, ("name", "q", "b", ""), ("not", "p", "c", ""), ("not", "q", "d", ""))
     assert hand_names(said, FACES) == {"a": "p", "b": "q", "d": "p"}
 
 
 def test_of_faces_that_are_apart_those_with_the_references_keep_the_name() -> None:
     named = ("name", "p", "Abcd", "")
-    said = answers(named, ("different", "", "d", "abc"))
+    said = answers(named, ("apart", "", "d", "abc"))
     assert hand_names(said, FACES) == {"a": "p", "b": "p", "c": "p"}
-    said = answers(named, ("different", "", "ab", "cd"))
+    said = answers(named, ("apart", "", "ab", "cd"))
     assert hand_names(said, FACES) == {"a": "p", "b": "p"}
-    said = answers(named, ("different", "", "bc", "d"))
+    said = answers(named, ("apart", "", "bc", "d"))
     assert hand_names(said, FACES) == dict.fromkeys("abc", "p"), "more faces without a reference"
-    said = answers(("different", "", "d", "abc"), named)
+    said = answers(("apart", "", "d", "abc"), named)
     assert hand_names(said, FACES) == dict.fromkeys("abcd", "p"), "the name came later"
 
 

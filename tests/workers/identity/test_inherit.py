@@ -1,8 +1,8 @@
 import pyarrow as pa
 
+from headcount.answers.record import Answer
 from headcount.assignments.history import ASSIGNMENTS
 from headcount.contract.record import now
-from headcount.decisions import DecisionRecord
 from workers.identity.apply_answers import Answers
 from workers.identity.inherit import BEST, best_matched
 
@@ -38,7 +38,7 @@ def test_the_best_faces_that_the_other_pack_matched_become_references() -> None:
     )
     here = faces(("d", 0.9, True), ("c", 0.9, True), ("b", 0.8, True), ("a", 0.7, True))
     assert inherited(said, here, Answers(), "p") == [("p", "b"), ("p", "a")]
-    rejected = DecisionRecord(at=now(), action="reject", faces=(), person_id="p")
+    rejected = Answer(at=now(), what="not", faces=(), person_id="p")
     assert inherited(said, here, Answers((rejected,), (("b",),)), "p") == [("p", "a")]
 
 

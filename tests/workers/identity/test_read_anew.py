@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from headcount import decisions
+from headcount.answers.kept import read_answers, record_answer
+from headcount.answers.record import What
 from headcount.contract import reading
 from headcount.contract.forgotten import ForgottenRecord, Place, tombstone_key
 from headcount.contract.record import read_record
@@ -33,10 +34,10 @@ def newer(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def say(archive: Path, action: decisions.Action, face: str, who: str) -> None:
+def say(archive: Path, action: What, face: str, who: str) -> None:
     store = open_store(str(archive))
     found = marks(store, find_faces(store, face), S3, best=5)
-    decisions.decide(
+    record_answer(
         store,
         action,
         found,
@@ -67,7 +68,7 @@ def test_names_answers_and_clusters_follow_faces_whose_photo_is_turned(
     first = faces(tmp_path / "out-1")
     ids = {key: row["face_id"] for key, row in first.items()}
     say(archive, "name", ids["a.jpg", 10], "Ada")
-    say(archive, "reject", ids["a.jpg", 210], "Eve")
+    say(archive, "not", ids["a.jpg", 210], "Eve")
     store = open_store(str(archive))
     keep_link(store, check_link(store, ids["a.jpg", 110], ids["c.jpg", 10], S3, apart=False))
     spec = night(photos, archive, "2")
@@ -88,8 +89,8 @@ def test_names_answers_and_clusters_follow_faces_whose_photo_is_turned(
     assert (ada["etag"], ada["x"], ada["reading"]) == (third["a.jpg", 810]["face_id"], 810, 2)
     assert ada["quality"] == pytest.approx(0.82)
     assert third["b.jpg", 10]["person"] == "Ada", "the new embedding knows her elsewhere too"
-    meant = {record.action: record.faces for _, record in decisions.read(store)}
-    assert third["a.jpg", 610]["face_id"] in {mark.face_id for mark in meant["reject"]}
+    meant = {record.what: record.faces for record in read_answers(store)}
+    assert third["a.jpg", 610]["face_id"] in {mark.face_id for mark in meant["not"]}
     assert third["a.jpg", 710]["face_id"] in {mark.face_id for mark in meant["same"]}
     assert all(mark.box[0] == 810 for mark in meant["name"]), "the old mark went along"
     night(photos, archive, "4")
@@ -107,7 +108,7 @@ def test_nobody_gets_the_answers_about_a_face_that_a_turned_photo_has_no_more(
     night(photos, archive, "1")
     first = faces(tmp_path / "out-1")
     say(archive, "name", first["a.jpg", 10]["face_id"], "Ada")
-    say(archive, "reject", first["a.jpg", 10]["face_id"], "Bob")
+    say(archive, "not", first["a.jpg", 10]["face_id"], "Bob")
     say(archive, "name", first["c.jpg", 10]["face_id"], "Bob")
     spec = night(photos, archive, "2")
     newer.setattr(reading, "READING", 2)
@@ -161,12 +162,12 @@ def test_an_answer_that_was_brought_up_twice_is_as_after_once(
     def twice(*arguments: Any, **more: Any) -> None:
         for _ in range(2):
             remap_answers(*arguments, **more)
-            asked.append(list(decisions.read(open_store(str(archive)))))
+            asked.append(list(read_answers(open_store(str(archive)))))
 
     newer.setattr("workers.identity.update.remap_answers", twice)
     night(photos, archive, "3")
     assert asked[0] == asked[1]
-    assert len(asked[0][0][1].faces) == 2
+    assert len(asked[0][0].faces) == 2
 
 
 def test_who_is_forgotten_goes_from_the_rows_of_every_reading_and_stays_away(

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from headcount.answers.record import Answer, FaceMark
 from headcount.contract.record import now
-from headcount.decisions import DecisionRecord, FaceMark
 from headcount.s3_settings import S3Settings
 from headcount.storage import open_store
 from orchestrator.people.links import check_link, keep_link
@@ -27,7 +27,7 @@ def test_likeness_is_of_rows_side_by_side_whatever_their_length() -> None:
 def test_a_decision_holds_for_the_ids_of_then_and_of_now_on_the_same_side() -> None:
     old = FaceMark(face_id="old", content="c1", box=BOX, side=1)
     new = FaceMark(face_id="new", content="c2", box=BOX)
-    record = DecisionRecord(at=now(), action="same", faces=(old,), clusters=("k1", "k2"))
+    record = Answer(at=now(), what="same", faces=(old,), clusters=("k1", "k2"))
     rows = [{"photo": "a.jpg", "face_id": "old", "new_face_id": "new"}]
     about, marks = pa.Table.from_pylist(rows, schema=FACE_ID_MAP), {("a.jpg", "new"): new}
     found = with_marks(record, about, marks)

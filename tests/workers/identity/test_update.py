@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from headcount import decisions
+from headcount.answers.kept import record_answer
+from headcount.answers.record import FaceMark
 from headcount.contract.layout import JobKeys
 from headcount.contract.vocabulary import person_id
-from headcount.decisions import FaceMark
 from headcount.s3_settings import S3Settings
 from headcount.tables.schemas import PHOTOS
 from tests.workers import archives
@@ -24,7 +24,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackTables:
     monkeypatch.setattr(archives, "COLLECTION", named.collection)
     archive = made_up(tmp_path, {"a.jpg": random_embeddings(2, 0)})
     mark = FaceMark(face_id="a.jpg/0", content="", box=(10, 10, 10, 10))
-    decisions.decide(archive.store, "name", (mark,), person=(ADA, "Ada"))
+    record_answer(archive.store, "name", (mark,), person=(ADA, "Ada"))
     tables = PackTables(archive.store, archive.keys, named.source, S3Settings())
     tables.photos.create(PHOTOS)
     return tables

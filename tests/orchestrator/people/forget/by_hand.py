@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from headcount import decisions
+from headcount.answers.kept import record_answer
+from headcount.answers.record import FaceMark, What
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, Limits
 from headcount.contract.vocabulary import person_id
-from headcount.decisions import FaceMark
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.tables.schemas import PHOTOS, faces_schema, gallery_schema
@@ -45,9 +45,9 @@ def face(face_id: str, x: float = 10.0) -> dict[str, Any]:
     return {"collection": "c", "photo": "a.jpg", "face_id": face_id, **box}
 
 
-def name(store: Store, who: str, *faces: str, action: decisions.Action = "name") -> None:
+def name(store: Store, who: str, *faces: str, what: What = "name") -> None:
     marks = tuple(FaceMark(face_id=one, content="c1", box=BOX) for one in faces)
-    decisions.decide(store, action, marks, person=(person_id(who), who))
+    record_answer(store, what, marks, person=(person_id(who), who))
 
 
 def ended(store: Store, job_id: str, out: str, *, expected: str | None = None) -> None:

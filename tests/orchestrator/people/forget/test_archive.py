@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from headcount import decisions
+from headcount.answers.kept import read_answers
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.layout import JobKeys, PackKeys
 from headcount.contract.record import find_record, now
@@ -34,7 +34,7 @@ def test_answers_about_the_person_go_and_others_lose_the_forgotten_faces(tmp_pat
     name(store, "Ben", "f1", "f2")
     name(store, "Cy", "f3")
     assert forget_answers(store, STONE) == 2
-    kept = {said.person: [mark.face_id for mark in said.faces] for _, said in decisions.read(store)}
+    kept = {said.person: [mark.face_id for mark in said.faces] for said in read_answers(store)}
     assert kept == {"Ben": ["f2"], "Cy": ["f3"]}
 
 

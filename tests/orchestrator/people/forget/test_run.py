@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from headcount import decisions
+from headcount.answers.kept import read_answers
 from headcount.contract import results
 from headcount.contract.forgotten import ForgettingRecord
 from headcount.contract.layout import FORGETTING, PackKeys
@@ -29,7 +29,7 @@ def test_who_was_named_since_the_last_run_is_forgotten_with_the_named_faces(
     assert people_of(store, S3) == {person_id("Alice"): "Alice"}
     forget(store, "Alice", S3)
     assert left(store, "p1") == ["f2"]
-    assert list(decisions.read(store)) == []
+    assert list(read_answers(store)) == []
 
 
 def test_what_killed_processes_left_half_written_in_the_archive_goes_too(tmp_path: Path) -> None:
@@ -46,10 +46,10 @@ def test_a_face_that_was_given_another_name_since_is_kept(tmp_path: Path) -> Non
     name(store, "Alice", "f1")
     name(store, "Alice", "f2")
     name(store, "Ben", "f1")
-    name(store, "Alice", "f2", action="reject")
+    name(store, "Alice", "f2", what="not")
     forget(store, "Alice", S3)
     assert left(store, "p1") == ["f1", "f2"], "f2 is not Alice after all"
-    [(_, decision)] = decisions.read(store)
+    [decision] = read_answers(store)
     assert decision.person == "Ben"
 
 
@@ -172,8 +172,8 @@ def test_nothing_is_said_of_faces_while_a_person_is_being_forgotten_nor_of_who_w
     name(store, "Alice", "f1")
     forget(store, "Alice", S3)
     with pytest.raises(FatalError, match="was forgotten"):
-        name(store, "Alice", "f1", action="reject")
-    assert list(decisions.read(store)) == []
+        name(store, "Alice", "f1", what="not")
+    assert list(read_answers(store)) == []
 
 
 def test_a_person_who_may_be_found_again_has_the_photos_searched_again(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Answers: what people say of faces, kept in the archive, and as a file."""
