@@ -35,6 +35,7 @@ from headcount.contract.stored.jobs import (
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
+from headcount.settings import ProfileName
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
 from headcount.tables.filters import in_collection
@@ -42,6 +43,7 @@ from headcount.tables.schemas import PHOTOS
 from headcount.tables.table import Table
 from orchestrator.jobs.compare import Known, Settled, State, compare, ignore
 from orchestrator.jobs.first_look import draw
+from orchestrator.jobs.hand_drawn import Redrawing, pending_photos
 from orchestrator.jobs.reread import Rereading, rereading
 from orchestrator.jobs.roster import check_roster
 
@@ -98,6 +100,7 @@ class Tally:
         self.left_out = LeftOut()
         self.bytes = 0
         self.reread = 0
+        self.hand_drawn = 0
         self.planned = 0
         self.planned_bytes = 0
         self.shards = 0
@@ -119,13 +122,15 @@ def plan_job(
     after = last_commit(store, spec)
     pack_id = pack_id or pack_id_of(store, spec)
     with rereading(store, spec, pack_id) as old:
-        states = states_of(store, spec, s3, tally, pack_id=pack_id, settled=old.offer)
+        drawn = Redrawing(pending_photos(store, spec, s3, pack_id), old.offer)
+        states = states_of(store, spec, s3, tally, pack_id=pack_id, settled=drawn.offer)
         states = _counted(states, tally)
         if spec.first is not None:
             states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
         planned = _changed(states, store, keys, tally)
-        again = _reread(old.chosen(), store, keys, tally)
         _write_shards(cut_shards(planned, spec.limits), store, keys, tally)
+        write_pending(drawn.chosen(), spec, store, keys, tally)
+        again = _reread(old.chosen(), store, keys, tally)
         _write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
     plan = _record(tally, old, after)
     if not plan.photos and spec.retries:
@@ -146,6 +151,21 @@ def plan_job(
     return plan
 
 
+def write_pending(
+    pending: Iterable[tuple[ProfileName, list[ObjectInfo]]],
+    spec: JobSpec,
+    store: Store,
+    keys: JobKeys,
+    tally: Tally,
+) -> None:
+    """Write the shards of known photos that are embedded again for faces drawn by hand."""
+    for profile, photos in pending:
+        tally.hand_drawn += len(photos)
+        again = _embedded_again(iter(photos), store, keys, tally)
+        shards = cut_shards(again, spec.limits)
+        _write_shards(shards, store, keys, tally, reread=True, profile=profile)
+
+
 def _write_shards(
     shards: Iterable[tuple[ObjectInfo, ...]],
     store: Store,
@@ -153,12 +173,13 @@ def _write_shards(
     tally: Tally,
     *,
     reread: bool = False,
+    profile: ProfileName | None = None,
 ) -> None:
     """Write the manifest of each shard."""
     for shard in shards:
         unit = shard_name(tally.shards)
         photos = tuple(map(in_manifest, shard))
-        manifest = ShardManifest(unit=unit, photos=photos, reread=reread)
+        manifest = ShardManifest(unit=unit, photos=photos, reread=reread, profile=profile)
         store.put(keys.shard(unit), manifest.to_bytes())
         tally.shards += 1
 
@@ -290,10 +311,18 @@ def _changed(
 def _reread(
     photos: Iterator[ObjectInfo], store: Store, keys: JobKeys, tally: Tally
 ) -> Iterator[ObjectInfo]:
-    """Yield known photos to embed anew; list them as those whose old rows must be deleted."""
+    """Yield known photos of an older reading to embed anew."""
+    for info in _embedded_again(photos, store, keys, tally):
+        tally.reread += 1
+        yield info
+
+
+def _embedded_again(
+    photos: Iterator[ObjectInfo], store: Store, keys: JobKeys, tally: Tally
+) -> Iterator[ObjectInfo]:
+    """Yield known photos to embed again; list them as those whose old rows must be deleted."""
     while some := list(islice(photos, REPLACED_CHUNK)):
         _write_replaced(store, keys, [info.key for info in some], tally)
-        tally.reread += len(some)
         tally.planned += len(some)
         tally.planned_bytes += sum(info.size for info in some)
         yield from some
@@ -330,4 +359,5 @@ def _record(tally: Tally, old: Rereading, after: str) -> PlanRecord:
         planned_bytes=tally.planned_bytes,
         older_reading=old.older,
         reread=tally.reread,
+        hand_drawn=tally.hand_drawn,
     )

@@ -124,6 +124,9 @@ class ShardManifest(Record):
     unit: str
     photos: tuple[ManifestPhoto, ...]
     reread: bool = Field(False, description="whether they are known photos, read anew")
+    profile: ProfileName | None = Field(
+        None, description="how hard they are searched, as they were before; None: as the job says"
+    )
 
     @property
     def bytes(self) -> int:
@@ -154,6 +157,10 @@ class PlanRecord(Record):
     planned_bytes: int
     older_reading: int = Field(0, description="known photos of an older reading than the job's")
     reread: int = Field(0, description="those of them that the job reads anew")
+    hand_drawn: int = Field(
+        0,
+        description="known photos embedded again: a face in them was drawn by hand, or taken back",
+    )
 
 
 class FirstLookRecord(Record):
