@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from pathlib import PurePosixPath
 
 from headcount.contract.layout import JobKeys, shard_name
@@ -22,8 +21,9 @@ from headcount.storage.local.scratch import scratch_folder
 from orchestrator.jobs.compare import State
 from orchestrator.jobs.first_look import Reservoir
 from orchestrator.jobs.hand_drawn import Redrawing, pending_photos
-from orchestrator.jobs.plan import Tally, in_manifest, pack_id_of, states_of
+from orchestrator.jobs.plan import pack_id_of, states_of
 from orchestrator.jobs.reread import rereading
+from orchestrator.jobs.shards import Tally, in_manifest
 
 
 @dataclass(slots=True)
@@ -117,9 +117,9 @@ def survey(
                 drawn.offer((state, info))
             if state in (State.NEW, State.CHANGED):
                 chosen.offer(info)
-        for info in chain.from_iterable(photos for _, photos in hand.chosen()):
-            estimate.add_hand_drawn(info)
-            chosen.offer(info)
+        for pending in hand.found:
+            estimate.add_hand_drawn(pending.info)
+            chosen.offer(pending.info)
         for info in old.chosen():
             estimate.add_reread(info)
             chosen.offer(info)

@@ -7,13 +7,13 @@ neither takes any.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from headcount.answers.drawn import HandDrawn
-from headcount.answers.drawn_rows import PhotoFrame, PhotoKey, out_of_date
+from headcount.answers.drawn_rows import FACE_COLUMNS, PhotoFrame, out_of_date
 from headcount.answers.kept import read_answers
 from headcount.collections.photos import collection_id
 from headcount.contract.frames import Frame
@@ -24,6 +24,7 @@ from headcount.contract.vocabulary import PROCESSED
 from headcount.s3_settings import S3Settings
 from headcount.settings import ProfileName
 from headcount.storage import ObjectInfo, Store
+from headcount.tables.by_photo import read_by_photo
 from headcount.tables.filters import any_of, in_collection, parts
 from headcount.tables.table import Table
 from orchestrator.jobs.compare import Known, Settled
@@ -56,12 +57,11 @@ def pending_photos(
     if not drawn.contents or not (photos.exists() and faces.exists()):
         return {}
     collection = collection_id(spec.photos)
-    rows = {
-        PhotoKey(collection, row["photo"]): row
-        for row in _processed(photos, collection, drawn.contents)
-    }
+    processed = _processed(photos, collection, drawn.contents)
+    rows = {(collection, row["photo"]): row for row in processed}
     frames = {key: PhotoFrame(row["content"], Frame.of(row)) for key, row in rows.items()}
-    old = [rows[key] for key in sorted(out_of_date(store, faces, pack_id, drawn, frames))]
+    read = partial(read_by_photo, faces, FACE_COLUMNS)
+    old = [rows[key] for key in sorted(out_of_date(store, read, pack_id, drawn, frames))]
     newest, follow = reading_of(store, spec), can_follow(store, spec, pack_id)
     return {
         row["photo"]: PendingPhoto(
@@ -84,22 +84,16 @@ def _processed(photos: Table, collection: str, contents: Iterable[str]) -> Itera
 class Redrawing:
     """The pending photos of a job, picked from those that need not be searched again otherwise.
 
-    All others are offered to ``otherwise``.
+    They are ``found`` in the order of their keys. All others are offered to ``otherwise``.
     """
 
     pending: Mapping[str, PendingPhoto]
     otherwise: Settled
-    _found: defaultdict[ProfileName, list[ObjectInfo]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    found: list[PendingPhoto] = field(default_factory=list)
 
     def offer(self, known: Known) -> None:
-        """Take the photo if it is pending: as it is listed."""
+        """Take the photo if it is pending, as it is listed."""
         if pending := self.pending.get(known.info.key):
-            self._found[pending.profile].append(known.info)
+            self.found.append(replace(pending, info=known.info))
         else:
             self.otherwise(known)
-
-    def chosen(self) -> Iterator[tuple[ProfileName, list[ObjectInfo]]]:
-        """Yield the photos, once all were offered, by how hard they are searched."""
-        yield from sorted(self._found.items())

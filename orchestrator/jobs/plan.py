@@ -19,23 +19,18 @@ from headcount.collections.leftovers import left_out_line
 from headcount.collections.photos import collection_id
 from headcount.collections.places import Kind, kind_of
 from headcount.collections.selection import LeftOut, Selection
-from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
+from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key
 from headcount.contract.reading import FIRST
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord, LastCommitRecord
 from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
-    Limits,
-    ManifestPhoto,
     PlanRecord,
-    ReplacedRecord,
-    ShardManifest,
 )
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
-from headcount.settings import ProfileName
 from headcount.storage import ObjectInfo, Store
 from headcount.storage.base import Reader
 from headcount.tables.filters import in_collection
@@ -46,11 +41,18 @@ from orchestrator.jobs.first_look import draw
 from orchestrator.jobs.hand_drawn import Redrawing, pending_photos
 from orchestrator.jobs.reread import Rereading, rereading
 from orchestrator.jobs.roster import check_roster
+from orchestrator.jobs.shards import (
+    REPLACED_CHUNK,
+    Tally,
+    cut_shards,
+    reread,
+    write_pending,
+    write_replaced,
+    write_shards,
+)
 
 KEYS_AT_ONCE = 1 << 16
 """Keys that are held against a roster at a time."""
-REPLACED_CHUNK = 2_000
-"""Keys per object that lists photos whose old rows are to be deleted."""
 _KNOWN = pa.schema(
     [PHOTOS.field(name) for name in ("photo", "etag", "bytes", "outcome", "profile", "reading")]
 )
@@ -77,36 +79,6 @@ def retried(
             yield State.CHANGED, replace(have.info, taken=taken(have.info.key))
 
 
-def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
-    """Cut photos into shards of at most ``shard_photos`` and, beyond one, ``shard_bytes``."""
-    shard: list[ObjectInfo] = []
-    size = 0
-    for photo in photos:
-        full = len(shard) >= limits.shard_photos or size + photo.size > limits.shard_bytes
-        if shard and full:
-            yield tuple(shard)
-            shard, size = [], 0
-        shard.append(photo)
-        size += photo.size
-    if shard:
-        yield tuple(shard)
-
-
-class Tally:
-    """Counts of a plan, kept while its photos stream by."""
-
-    def __init__(self) -> None:
-        self.states = dict.fromkeys(State, 0)
-        self.left_out = LeftOut()
-        self.bytes = 0
-        self.reread = 0
-        self.hand_drawn = 0
-        self.planned = 0
-        self.planned_bytes = 0
-        self.shards = 0
-        self.replaced_lists = 0
-
-
 def plan_job(
     store: Store, spec: JobSpec, s3: S3Settings, *, pack_id: str | None = None
 ) -> PlanRecord:
@@ -128,10 +100,10 @@ def plan_job(
         if spec.first is not None:
             states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
         planned = _changed(states, store, keys, tally)
-        _write_shards(cut_shards(planned, spec.limits), store, keys, tally)
-        write_pending(drawn.chosen(), spec, store, keys, tally)
-        again = _reread(old.chosen(), store, keys, tally)
-        _write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
+        write_shards(cut_shards(planned, spec.limits), store, keys, tally)
+        write_pending(drawn.found, spec, store, keys, tally)
+        again = reread(old.chosen(), store, keys, tally)
+        write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
     plan = _record(tally, old, after)
     if not plan.photos and spec.retries:
         raise FatalError(
@@ -149,44 +121,6 @@ def plan_job(
         )
     store.put(keys.plan, plan.to_bytes())
     return plan
-
-
-def write_pending(
-    pending: Iterable[tuple[ProfileName, list[ObjectInfo]]],
-    spec: JobSpec,
-    store: Store,
-    keys: JobKeys,
-    tally: Tally,
-) -> None:
-    """Write the shards of known photos that are embedded again for faces drawn by hand."""
-    for profile, photos in pending:
-        tally.hand_drawn += len(photos)
-        again = _embedded_again(iter(photos), store, keys, tally)
-        shards = cut_shards(again, spec.limits)
-        _write_shards(shards, store, keys, tally, reread=True, profile=profile)
-
-
-def _write_shards(
-    shards: Iterable[tuple[ObjectInfo, ...]],
-    store: Store,
-    keys: JobKeys,
-    tally: Tally,
-    *,
-    reread: bool = False,
-    profile: ProfileName | None = None,
-) -> None:
-    """Write the manifest of each shard."""
-    for shard in shards:
-        unit = shard_name(tally.shards)
-        photos = tuple(map(in_manifest, shard))
-        manifest = ShardManifest(unit=unit, photos=photos, reread=reread, profile=profile)
-        store.put(keys.shard(unit), manifest.to_bytes())
-        tally.shards += 1
-
-
-def in_manifest(info: ObjectInfo) -> ManifestPhoto:
-    """A photo as a shard's manifest has it."""
-    return ManifestPhoto(key=info.key, etag=info.etag, size=info.size, taken=info.taken)
 
 
 def _keys(states: Iterable[tuple[State, ObjectInfo]]) -> Iterator[pa.Array]:
@@ -298,40 +232,14 @@ def _changed(
         if state in (State.CHANGED, State.REMOVED):
             replaced.append(info.key)
             if len(replaced) == REPLACED_CHUNK:
-                _write_replaced(store, keys, replaced, tally)
+                write_replaced(store, keys, replaced, tally)
                 replaced = []
         if state in (State.NEW, State.CHANGED):
             tally.planned += 1
             tally.planned_bytes += info.size
             yield info
     if replaced:
-        _write_replaced(store, keys, replaced, tally)
-
-
-def _reread(
-    photos: Iterator[ObjectInfo], store: Store, keys: JobKeys, tally: Tally
-) -> Iterator[ObjectInfo]:
-    """Yield known photos of an older reading to embed anew."""
-    for info in _embedded_again(photos, store, keys, tally):
-        tally.reread += 1
-        yield info
-
-
-def _embedded_again(
-    photos: Iterator[ObjectInfo], store: Store, keys: JobKeys, tally: Tally
-) -> Iterator[ObjectInfo]:
-    """Yield known photos to embed again; list them as those whose old rows must be deleted."""
-    while some := list(islice(photos, REPLACED_CHUNK)):
-        _write_replaced(store, keys, [info.key for info in some], tally)
-        tally.planned += len(some)
-        tally.planned_bytes += sum(info.size for info in some)
-        yield from some
-
-
-def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally) -> None:
-    record = ReplacedRecord(photos=tuple(photos))
-    store.put(keys.replaced(tally.replaced_lists), record.to_bytes())
-    tally.replaced_lists += 1
+        write_replaced(store, keys, replaced, tally)
 
 
 def last_commit(store: Store, spec: JobSpec) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from headcount.answers.drawn import DrawnFace, HandDrawn
-from headcount.answers.drawn_rows import PhotoFrame, PhotoKey, boxes_of, out_of_date
+from headcount.answers.drawn_rows import FACE_COLUMNS, PhotoFrame, PhotoKey, boxes_of, out_of_date
 from headcount.answers.kept import read_answers
 from headcount.contract.forgotten import Place, forgotten_people, forgotten_places
 from headcount.contract.frames import Box4, Frame
 from headcount.contract.stored.jobs import ShardManifest
 from headcount.contract.vocabulary import Photo
 from headcount.settings import ProfileName
+from headcount.tables.by_photo import read_by_photo
 from workers.runtime.unit import Unit
 from workers.stages.duplicates import Duplicate, find_duplicates
 from workers.stages.job_tables import job_tables
@@ -68,12 +70,13 @@ def _duplicates(
     tables = job_tables(unit)
     found = find_duplicates(tables.photos, manifest.photos, profile, reread=manifest.reread)
     photos = {_key(one): PhotoFrame(content, _frame(one.photo)) for content, one in found.items()}
-    old = out_of_date(unit.store, tables.faces, tables.keys.pack_id, drawn, photos)
+    faces = partial(read_by_photo, tables.faces, FACE_COLUMNS)
+    old = out_of_date(unit.store, faces, tables.keys.pack_id, drawn, photos)
     return {content: one for content, one in found.items() if _key(one) not in old}
 
 
 def _key(duplicate: Duplicate) -> PhotoKey:
-    return PhotoKey(duplicate.collection, duplicate.photo.key)
+    return duplicate.collection, duplicate.photo.key
 
 
 def _frame(photo: Photo) -> Frame:
