@@ -14,6 +14,7 @@ import pytest
 from headcount.answers.kept import read_answers, record_answer
 from headcount.answers.record import Answer, FaceMark, What
 from headcount.contract.frames import Frame, moved_box, turned_frame
+from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.tables.filters import quoted
@@ -207,6 +208,23 @@ def test_a_rollback_takes_the_row_and_the_next_run_plans_it_again(place: Path) -
     assert back.returncode == 0, back.stderr
     assert take(place)["hand_drawn"] == 1
     assert by_hand(place)["far.jpg"] == row
+
+
+def test_a_forgotten_face_is_gone_and_cannot_be_drawn_again(place: Path) -> None:
+    say(place)
+    take(place)
+    uri = ("--archive", str(place / "out/archive"))
+    (place / "roster.csv").unlink()
+    (place / "roster.csv").write_text("photo,person\nfar.jpg,Joe Biden\n")
+    gone = headcount("forget", NAME, "--yes", *uri)
+    assert gone.returncode == 0, gone.stderr
+    assert by_hand(place) == {}
+    assert outcome(place) == ("no_face", 0)
+    assert read_answers(archive_of(place)) == []
+    with pytest.raises(FatalError, match="the face at this place was forgotten"):
+        say(place)
+    assert take(place)["planned_photos"] == 0
+    assert by_hand(place) == {}
 
 
 def test_another_pack_profile_and_reading_have_the_face_too(place: Path, tmp_path: Path) -> None:
