@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from headcount.answers.kept import holding
 from headcount.answers.record import SAME_PLACE, Answer, FaceMark, overlap
-from headcount.contract.frames import UNKNOWN, Box4, Frame, moved_box, turned_frame
+from headcount.contract.frames import Box4, Frame, moved_box
 from headcount.contract.vocabulary import BY_HAND, DrawnBox, drawn_face_id
 
 SMALLEST_SIDE = 8.0
@@ -88,7 +88,7 @@ class HandDrawn:
         """
         seen = [box for box in found if not _is_at(box, forgotten)]
         return [
-            DrawnFace(box, _stored(mark))
+            DrawnFace(box, _stored(mark, frame))
             for mark in self.marks.get(content, ())
             if not box_fault(box := _box_in(mark, frame), frame)
             and not _is_at(box, forgotten)
@@ -118,7 +118,10 @@ class HandDrawn:
 
 
 def box_fault(box: Box4, frame: Frame) -> str | None:
-    """The reason why a box cannot be that of a face drawn in a photo, in words; None if it can."""
+    """The reason why a box cannot be that of a face drawn in a photo, in words; None if it can.
+
+    ``frame`` is the photo's under the orientation that the box was drawn under.
+    """
     x, y, w, h = box
     if not all(map(math.isfinite, box)):
         return "the box has a number that is none"
@@ -127,8 +130,8 @@ def box_fault(box: Box4, frame: Frame) -> str | None:
             f"the box is {w:.0f} x {h:.0f} pixels: draw a face at least {SMALLEST_SIDE:.0f} pixels "
             "wide and high"
         )
-    if frame == UNKNOWN or 0 in frame[:2]:
-        return None
+    if 0 in frame[:2]:
+        return None  # nobody knows yet how large the photo is
     over = max(-x, -y, x + w - frame.width, y + h - frame.height)
     if round(over, 3) > EDGE:
         return (
@@ -149,8 +152,9 @@ def _after(places: Sequence[_Place], answer: Answer, mark: FaceMark) -> list[_Pl
 
 
 def _is_same(place: _Place, mark: FaceMark) -> bool:
-    box = _box_in(mark, Frame(*place.mark.frame))
-    return overlap(place.mark.box, box) >= SAME_PLACE
+    frames = [Frame(*place.mark.frame), Frame(*mark.frame)]
+    frame = next((known for known in frames if 0 not in known[:2]), frames[0])
+    return overlap(_box_in(place.mark, frame), _box_in(mark, frame)) >= SAME_PLACE
 
 
 def _is_at(box: Box4, others: Iterable[Box4]) -> bool:
@@ -158,11 +162,24 @@ def _is_at(box: Box4, others: Iterable[Box4]) -> bool:
 
 
 def _box_in(mark: FaceMark, frame: Frame) -> Box4:
-    return moved_box(mark.box, Frame(*mark.frame), frame)
+    """The box of a mark in the frame of its photo."""
+    return moved_box(mark.box, _drawn_in(mark, frame), frame)
 
 
-def _stored(mark: FaceMark) -> DrawnBox:
+def _stored(mark: FaceMark, frame: Frame) -> DrawnBox:
     """The box of a mark in the pixels of the file as they are stored, rounded."""
-    frame = Frame(*mark.frame)
-    x, y, w, h = moved_box(mark.box, frame, turned_frame(frame, 1))
+    drawn_in = _drawn_in(mark, frame)
+    x, y, w, h = moved_box(mark.box, drawn_in, drawn_in.turned(1))
     return round(x), round(y), round(w), round(h)
+
+
+def _drawn_in(mark: FaceMark, frame: Frame) -> Frame:
+    """The frame that a mark's box was drawn in.
+
+    A mark that was made before its photo was known has no size: that of the photo's ``frame``. One
+    without an orientation either was drawn in that frame.
+    """
+    known = Frame(*mark.frame)
+    if 0 not in known[:2]:
+        return known
+    return frame.turned(known.orientation) if known.orientation else frame

@@ -15,9 +15,6 @@ _TURNS = (
 """From places in the stored pixels, seen from their middle (x to the right, y down), to those in
 the upright ones, for each EXIF orientation: a matrix, row by row; 0 is taken for 1."""
 
-_SIDEWAYS = 5
-"""EXIF orientations from here on swap width and height."""
-
 
 class Frame(NamedTuple):
     """The size of an upright photo, and the EXIF orientation by which it was turned."""
@@ -31,17 +28,17 @@ class Frame(NamedTuple):
         """The frame in a row of the table of photos; 0 for what is not known."""
         return cls(*(row[name] or 0 for name in cls._fields))
 
+    def turned(self, orientation: int) -> Frame:
+        """The frame of the same photo, turned by another orientation."""
+        across = (orientation > _LAST_UPRIGHT) != (self.orientation > _LAST_UPRIGHT)
+        sides = self[1::-1] if across else self[:2]
+        return Frame(*sides, orientation)
+
+
+_LAST_UPRIGHT = 4
+"""Orientations above it turn a photo on its side."""
 
 UNKNOWN = Frame(0, 0, 0)
-
-
-def turned_frame(frame: Frame, orientation: int) -> Frame:
-    """The frame of the same photo, were it turned by another EXIF orientation; 0 is taken for 1."""
-    if frame == UNKNOWN:
-        return UNKNOWN
-    lying, lies = frame.orientation >= _SIDEWAYS, orientation >= _SIDEWAYS
-    width, height = frame[:2] if lying == lies else (frame.height, frame.width)
-    return Frame(width, height, orientation)
 
 
 def moved_box(box: Box4, before: Frame, after: Frame) -> Box4:

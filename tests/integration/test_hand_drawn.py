@@ -13,7 +13,7 @@ import pytest
 
 from headcount.answers.kept import read_answers, record_answer
 from headcount.answers.record import Answer, FaceMark, What
-from headcount.contract.frames import Frame, moved_box, turned_frame
+from headcount.contract.frames import Frame, moved_box
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
@@ -184,7 +184,7 @@ def test_what_is_found_by_itself_or_cannot_be_done_is_not_planned_again(place: P
 def test_it_stays_where_the_photo_is_moved_copied_or_turned(
     place: Path, samples: Path, tmp_path: Path
 ) -> None:
-    turned = turned_frame(Frame(*SIDES, 1), 6)
+    turned = Frame(*SIDES, 1).turned(6)
     say(place, box=moved_box(PLACE, Frame(*SIDES, 1), turned), frame=turned)
     take(place)
     row = by_hand(place)["far.jpg"]
