@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +32,10 @@ USUAL = np.array(
 (deviation 0.03 down, 0.1 across), with their mirror images."""
 QUARTERS = (0, 1, 3, 2)
 """Turns of the views, in quarters: upright first."""
-HEIGHTS = (1.0, 0.5, 2.0)
+HEIGHTS = (1.0, 1.5, 2.0, 0.5)
 """Heights of the box in a view, in units of those at which the detector's landmarks get exact.
-Blurred faces are seen when small, and faces behind something when large."""
+Blurred faces are seen when small, and faces behind something when large. The more views, the more
+exact their mean: docs/finding.md."""
 ROOM, STEP = 3.0, 32
 """Side of a view, in heights of the box, and what it is a multiple of: detectors pad to that."""
 SHARED = 0.3
@@ -45,10 +45,11 @@ hair, where detectors draw faces; somebody beside them shares less."""
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Landmarks (5 x 2) in pixels of the image, and the detector's score."""
+    """Landmarks (5 x 2) in pixels of the image, their exactness in 0..1, the detector's score."""
 
     landmarks: Floats
     score: float
+    exact: float = 0.0
 
 
 def locate(image: Image, boxes: Floats, detector: Detector) -> Found:
@@ -79,18 +80,31 @@ def usual_landmarks(box: Floats, quarters: int = 0) -> Floats:
 
 
 def _locate(image: Image, box: Floats, detector: Detector) -> _Seen:
+    """The face in a box by the turn in which the detector is surest of it."""
     best = _Seen(usual_landmarks(box), 0.0)
-    for seen in _views(image, box, detector):
-        if seen.score > best.score:
-            best = seen
+    for quarters in QUARTERS:
+        seen = list(_views(image, box, quarters, detector))
+        if seen and max(one.score for one in seen) > best.score:
+            best = _merged(seen, detector)
         if best.score >= detector.scores.sure:
             break
     return best
 
 
-def _views(image: Image, box: Floats, detector: Detector) -> Iterator[_Seen]:
-    """Yield the best face that each view shows in the box."""
-    for quarters, height in product(QUARTERS, HEIGHTS):
+def _merged(seen: Sequence[_Seen], detector: Detector) -> _Seen:
+    """One face of several views: the mean of the landmarks of which the detector is sure enough.
+
+    Errors of views differ, so that their mean is nearer to the truth than the best of them.
+    """
+    best = max(seen, key=lambda one: one.score)
+    sure = [one for one in seen if one.score >= detector.scores.agreed] or [best]
+    marks = np.average([one.landmarks for one in sure], axis=0, weights=[one.exact for one in sure])
+    return _Seen(np.asarray(marks, np.float32), best.score)
+
+
+def _views(image: Image, box: Floats, quarters: int, detector: Detector) -> Iterator[_Seen]:
+    """Yield the best face that each view in one turn shows in the box."""
+    for height in HEIGHTS:
         high = detector.scores.exact_from * height
         side = STEP * round(ROOM * high / STEP)
         view, transform = level_view(image, usual_landmarks(box, quarters), side, high)
@@ -102,7 +116,8 @@ def _views(image: Image, box: Floats, detector: Detector) -> Iterator[_Seen]:
             row = inside[0]  # they come best first
             back = inverted(transform[:, :2]).T
             points = (faces.landmarks[row] - transform[:, 2]) @ back
-            yield _Seen(np.asarray(points, np.float32), float(faces.scores[row]))
+            exact = min(1.0, height) ** 2  # as in the mean over a search's passes
+            yield _Seen(np.asarray(points, np.float32), float(faces.scores[row]), exact)
 
 
 def _box_in_view(box: Floats, transform: NDArray[np.float64]) -> Box4:
