@@ -24,7 +24,7 @@ from orchestrator.people.forget.run import forget
 from tests.at_once import AtOnce, add, begin
 from tests.drawing import PLACE, draw, drawing, night
 from tests.rereading import SIZE, read_again
-from tests.running import table
+from tests.running import headcount, table
 from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
 from workers.tables.pack_tables import PackTables
@@ -135,6 +135,8 @@ def test_retries_and_first_looks_take_none_and_a_photo_that_failed_is_none(
     assert pending_photos(store, spec, S3, None) == {}
     estimate, _ = survey(store, spec, S3, 1)
     assert (estimate.hand_drawn, estimate.planned_photos) == (1, 1)
+    told = headcount("plan", str(photos), "--archive", str(archive), "--sample", "0")
+    assert "1 again for faces drawn by hand" in told.stdout, told.stderr
     tables_of(spec).photos.update({"outcome": "'unreadable'"}, "photo = 'a.jpg'")
     assert pending(store, spec) == []
 
