@@ -25,6 +25,7 @@ from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import ALLOWED, is_within
 from workers.models.base import ModelPack
+from workers.models.packs.files import UnknownPack
 from workers.models.packs.of_archive import BOTH_PACKS, figures_in_use, require_same_pack
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import split_name
@@ -56,9 +57,14 @@ class Context:
             return self._packs[name]
 
     def _open_pack(self, name: str) -> ModelPack:
-        """Open a model pack. Raises WorkerUnfit: it may lie on another worker's machine."""
+        """Open a model pack. Raises WorkerUnfit: it may lie on another worker's machine.
+
+        Raises UnknownPack for a name that no worker knows: the job is at fault.
+        """
         try:
             return open_pack(name, self.settings, self.s3)
+        except UnknownPack:
+            raise
         except (FatalError, ObjectError) as error:
             raise WorkerUnfit(str(error), "pack") from error
 
