@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from pathlib import Path
 
 import pytest
@@ -77,8 +76,7 @@ def test_an_interrupt_ends_the_program_too(tmp_path: Path) -> None:
     (waits / "cli.py").write_text(
         "import os, time\n"
         "def main():\n"
-        "    print(os.getpid(), flush=True)\n"
-        "    try:\n        time.sleep(60)\n"
+        "    try:\n        print(os.getpid(), flush=True)\n        time.sleep(60)\n"
         f"    except KeyboardInterrupt:\n        open({str(tmp_path / 'said')!r}, 'w').close()\n"
     )
     with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -115,4 +113,3 @@ def test_a_large_input_is_given_whole(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "orchestrator" / "cli.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert start(["apply"], text="y" * 1_000_000).output.endswith("1000000\n")
-    assert threading.active_count() >= 1
