@@ -148,7 +148,9 @@ class Archive:
         record, parts = self._parts(collection, pack, job)
         tables = []
         for part in parts:
-            faces = _whole(self._faces_of(part, record), schema_of(columns.FACES))
+            found = _whole(self._faces_of(part, record), schema_of(columns.FACES))
+            unsaid = pa.nulls(len(found), pa.string())  # the archive does not keep it
+            faces = found.append_column("evidence", unsaid)
             table = results.clusters_table(faces, rows.cluster_people(faces))
             tables.append(_with_constants(table, collection=part.uri))
         return _whole(tables, schema_of(columns.CLUSTERS))

@@ -101,7 +101,10 @@ ASSIGNMENTS = Columns(
 CLUSTERS = Columns(
     "clusters",
     contract.CLUSTERS.rows,
-    (_COLLECTION, *_of(contract.CLUSTERS, *contract.CLUSTERS.shown().names)),
+    (
+        _COLLECTION,
+        *_of(contract.CLUSTERS, "cluster_id", "faces", "photos", "person_id", "exemplar_face_id"),
+    ),
 )
 EXPECTED = Columns(
     "expected",
