@@ -19,7 +19,7 @@ RIDDLES = {"What", "Which", "Whose", "Of", "Where", "By", "How"}
 MOST_RIDDLES = 0.03
 MOST_LINES_OF_A_FUNCTION = 50
 MOST_LINES_OF_A_MODULE = 350
-MOST_ENTRIES = {"headcount": 17, "orchestrator": 9, "workers": 16}
+MOST_ENTRIES = {"headcount": 18, "orchestrator": 9, "workers": 16}
 UNCOUNTED = {"__init__.py", "py.typed", "__pycache__"}
 
 ACROSS = {
