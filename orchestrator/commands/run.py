@@ -75,6 +75,13 @@ def command(
 def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> int:
     """Run a job in the foreground and print its summary; return the exit code."""
     store, job_id = _begin(spec, s3)
+    return drive_here(store, job_id, settings, s3, workers)
+
+
+def drive_here(
+    store: Store, job_id: str, settings: Settings, s3: S3Settings, workers: int = 1
+) -> int:
+    """Drive a job in the foreground to its end and print its summary; return the exit code."""
     with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
         finished: FinishedRecord = Supervisor(
             store,
