@@ -124,7 +124,7 @@ def begin_rematch(
     active = active_pack(store).pack_id
     pack_id = find_pack(store, model).pack_id if model else active
     latest = latest_of(store, pack_id, photos)
-    spec = rematch_spec(latest, pack_id, beside=pack_id != active, **wishes)
+    spec = rematch_spec(store, latest, pack_id, beside=pack_id != active, **wishes)
     if earlier := interrupted_rematch(store, spec):
         return spec.model_copy(update={"job_id": earlier}), True
     submit_rematch(store, spec, latest, s3)

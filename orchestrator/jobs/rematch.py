@@ -55,6 +55,7 @@ def latest_of(store: Store, pack_id: str, photos: str | None) -> JobSpec:
 
 
 def rematch_spec(
+    store: Store,
     latest: JobSpec,
     pack_id: str,
     *,
@@ -64,6 +65,8 @@ def rematch_spec(
     **wishes: Any,
 ) -> JobSpec:
     """Spec of a rematch: the request of a collection's ``latest`` job, but what is said here.
+
+    The archive is where it lies now: it may have been moved since.
 
     ``wishes`` are other fields of a JobRequest; those that are None are not said. An empty
     ``expected`` leaves the roster of the latest job away.
@@ -82,7 +85,8 @@ def rematch_spec(
         | {
             "job_id": job_id,
             "created": created,
-            "out": canonical_uri(out) if out else latest.archive + JobKeys(job_id).results,
+            "archive": store.uri,
+            "out": canonical_uri(out) if out else store.uri + JobKeys(job_id).results,
             "rematch": pack_id,
             "retries": (),
             "annotate": 0,
