@@ -108,7 +108,8 @@ def interrupted_rematch(store: Store, spec: JobSpec) -> str | None:
     None where it has begun to match: it would not have the answers that were given since.
     """
     specs = (find_record(store, JobKeys(job_id).spec, JobSpec) for job_id in job_ids(store))
-    latest = next((s for s in reversed([*specs]) if s and s.photos == spec.photos), None)
+    mine = [other for other in specs if other and other.photos == spec.photos]
+    latest = max(mine, key=lambda other: other.created, default=None)
     if latest is None or not _is_same(latest, spec) or rollback_since(store, latest):
         return None
     keys = JobKeys(latest.job_id)

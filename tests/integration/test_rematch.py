@@ -10,7 +10,9 @@ import pytest
 from headcount.contract.layout import PREPARE
 from headcount.storage import open_store
 from tests.clusters import until
+from tests.made_up import made_up_archive
 from tests.running import headcount, said, start, summary, table
+from tests.running import headcount as plain_headcount
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
@@ -224,3 +226,21 @@ def test_an_archive_without_results_and_collections_it_lacks_are_told_in_words(
     assert len(several.stderr.strip().splitlines()) == 3
     say(out, "rematch", str(tmp_path / "second"))
     assert len(list(open_store(str(out / "archive")).list("commits/"))) == 2
+
+
+def test_a_large_archive_is_matched_anew_in_several_tasks_by_workers_without_any_model(
+    tmp_path: Path,
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    made_up_archive(photos, out / "archive", 3000, fragments=4)
+    run(tmp_path, out)
+    say(out, "name", largest(out), "Ada")
+    twin = Path(shutil.copytree(out, tmp_path / "twin"))
+    shutil.rmtree(photos)
+    whole = said(rematch(out))
+    where = ("--archive", str(twin / "archive"), "--workers", "2")
+    broken = {"HEADCOUNT_MODEL": str(tmp_path / "nowhere"), "HEADCOUNT_REDUCE_FACES": "1000"}
+    ended = plain_headcount("rematch", *where, **broken)  # with a broker and workers of its own
+    assert ended.returncode == 0, ended.stderr
+    assert len(list((latest(twin) / "done").glob("match-*.json"))) > 1
+    assert said(latest(twin) / "results") == whole
