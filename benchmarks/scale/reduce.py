@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from benchmarks.scale.neighbours import people
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
+from headcount.contract.reading import READING
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import JobSpec, SplitRecord
 from headcount.contract.vocabulary import Outcome, Photo, person_id
@@ -148,6 +149,7 @@ def references(embeddings: NDArray[np.float32]) -> pa.Table:
         "content": [digest(number) for number in range(count)],
         **{name: np.full(count, 100, np.float32) for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(embeddings),
+        "reading": [READING] * count,
     }
     return table_of(columns, gallery_schema(embeddings.shape[1]))
 

@@ -31,6 +31,7 @@ from benchmarks.scale.neighbours import people
 from benchmarks.scale.reduce import BLOCK, OF_PHOTO, PEOPLE, faces, key, references, unit_of
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import JobKeys
+from headcount.contract.reading import READING
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.settings import Settings
 from headcount.storage import ObjectInfo, open_store
@@ -82,9 +83,11 @@ def make_photos(folder: Path, count: int) -> None:
 
 
 def as_photo(info: ObjectInfo) -> Photo:
+    of_object = (info.key, info.etag, info.size)
     if info.key.endswith(".png"):
-        return Photo(info.key, info.etag, info.size, Outcome.UNREADABLE, "truncated file")
-    return Photo(info.key, info.etag, info.size, Outcome.FACES, None, 4000, 3000, 1, OF_PHOTO)
+        return Photo(*of_object, Outcome.UNREADABLE, "truncated file", reading=READING)
+    found = (Outcome.FACES, None, 4000, 3000, 1, OF_PHOTO)
+    return Photo(*of_object, *found, reading=READING)
 
 
 def timed(*arguments: str) -> tuple[float, float]:

@@ -98,7 +98,7 @@ def command(
         return 0
     if begun:
         say(f"going on with job {spec.job_id}, which was interrupted", err=True)
-    return drive_here(store, spec.job_id, settings, s3, workers)
+    return drive_here(store, spec.job_id, settings, s3, workers, rematch=True)
 
 
 def rematch_now(
@@ -109,7 +109,7 @@ def rematch_now(
     ``wishes`` are the arguments of rematch_spec.
     """
     spec, _ = begin_rematch(store, s3, photos=photos, **wishes)
-    return drive_here(store, spec.job_id, settings, s3)
+    return drive_here(store, spec.job_id, settings, s3, rematch=True)
 
 
 def begin_rematch(

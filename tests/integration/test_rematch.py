@@ -244,3 +244,17 @@ def test_a_large_archive_is_matched_anew_in_several_tasks_by_workers_without_any
     assert ended.returncode == 0, ended.stderr
     assert len(list((latest(twin) / "done").glob("match-*.json"))) > 1
     assert said(latest(twin) / "results") == whole
+
+
+def test_in_a_run_s_own_folder_no_picture_with_names_of_before_stays(
+    samples: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(samples / "photos", tmp_path / "photos")
+    where = ("run", str(tmp_path / "photos"), "--out", str(tmp_path / "shown"))
+    assert headcount(*where).returncode == 0
+    shown = tmp_path / "shown"
+    assert list(shown.glob("annotated/*"))
+    say(shown, "rematch", "--out", str(shown))
+    assert not list(shown.glob("annotated/*"))
+    assert "no pictures" in (shown / "report/index.html").read_text()
+    assert summary(shown)["spec"]["rematch"]
