@@ -1,6 +1,6 @@
 """`headcount rematch` as a command beside a whole run over the same archive with nothing new.
 
-    python -m benchmarks.scale.rematch 100000 [--rounds 3] [--cores 2] [--stages]
+    python -m benchmarks.scale.rematch 100000 [--rounds 3] [--cores 2] [--stages] [--width 512]
 
 The archive is that of benchmarks/scale/reduce.py: so many faces, three to a photo, 1,000 people of
 one reference each. Its photos are files of one byte, so that a run lists and compares them as it
@@ -8,6 +8,9 @@ would any others, and has no picture to draw. A first run makes the results that
 themselves with. Then both are run in turns, each as a user starts it, with its broker and its
 worker. Told are the medians of the seconds and of the processor seconds of all processes together,
 and, with --stages, the seconds of each step of the reduce stage.
+
+With --width the embeddings have so many values, and are those of a made-up pack. Nobody can run
+such a pack: only the rematch is measured, which opens none.
 """
 
 from __future__ import annotations
@@ -27,25 +30,34 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import processor
-from benchmarks.scale.neighbours import people
+from benchmarks.scale.neighbours import WIDTH, people
 from benchmarks.scale.reduce import BLOCK, OF_PHOTO, PEOPLE, faces, key, references, unit_of
+from headcount.assignments import history
 from headcount.collections.photos import collection_id
-from headcount.contract.layout import JobKeys
+from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.reading import READING
+from headcount.contract.record import now
+from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
+from headcount.contract.stored.jobs import DoneMarker
 from headcount.contract.vocabulary import Outcome, Photo
 from headcount.settings import Settings
 from headcount.storage import ObjectInfo, open_store
 from orchestrator.jobs.submit import make_spec
+from workers.runtime.unit import Unit
 from workers.stages.job_tables import job_tables
 from workers.stages.prepare import prepare_job
+from workers.tables.pack_tables import PackTables
 from workers.tables.rows import photo_rows
 
 MADE = "0-made"
 """The job that the tables come with."""
 
 
-def make_archive(folder: Path, count: int) -> None:
-    """Photos of one byte, and an archive with the tables that so many faces in them make."""
+def make_archive(folder: Path, count: int, width: int | None = None) -> None:
+    """Photos of one byte, and an archive with the tables that so many faces in them make.
+
+    With ``width`` it has results, too: of a job under a made-up pack that found nobody.
+    """
     for place in ("photos", "archive"):
         (folder / place).mkdir()
     unit = unit_of(folder, MADE)
@@ -58,8 +70,9 @@ def make_archive(folder: Path, count: int) -> None:
     ).model_copy(update={"job_id": MADE})
     unit.store.put(JobKeys(MADE).spec, spec.to_bytes())
     make_photos(folder / "photos", -(-count // OF_PHOTO))
-    prepare_job(unit)
-    tables, (rows, whose) = job_tables(unit), people(count)
+    prepared = prepare_job(unit)
+    tables = job_tables(unit) if width is None else made_up_pack(unit, prepared, width)
+    rows, whose = people(count, width or WIDTH)
     for start in range(0, count, BLOCK):
         numbers = np.arange(start, min(start + BLOCK, count))
         tables.faces.append(faces(spec, numbers, rows[numbers]))
@@ -68,8 +81,24 @@ def make_archive(folder: Path, count: int) -> None:
     tables.photos.append(photo_rows(found, collection_id(spec.photos or ""), spec, profiles))
     _, enrolled = np.unique(whose, return_index=True)
     tables.gallery.append(references(rows[enrolled[:PEOPLE]]))
-    for info in list(unit.store.list(JobKeys(MADE).root)):
-        unit.store.delete(info.key)  # it was no job of a user's
+    if width is None:
+        for info in list(unit.store.list(JobKeys(MADE).root)):
+            unit.store.delete(info.key)  # it was no job of a user's
+
+
+def made_up_pack(unit: Unit, prepared: DoneMarker, width: int) -> PackTables:
+    """The tables of a pack of this width, as the archive's own, and the assignments of its job."""
+    assert prepared.pack is not None
+    record = prepared.pack.model_copy(update={"pack_id": "made-up", "dimensions": width})
+    keys = PackKeys(record.pack_id)
+    choice = ModelChoice(name=record.name, pack_id=record.pack_id)
+    unit.store.put(ARCHIVE, ArchiveRecord(created=now(), model=choice).to_bytes())
+    unit.store.put(keys.record, record.to_bytes())
+    tables = job_tables(unit).of_pack(keys)
+    tables.create(width)
+    key = keys.assignments(tables.collection, MADE)
+    history.write_table(unit.store, key, history.ASSIGNMENTS.empty_table())
+    return tables
 
 
 def make_photos(folder: Path, count: int) -> None:
@@ -120,7 +149,9 @@ def measure(folder: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
     archive, out = folder / "archive", ("--out", str(folder / "out"))
     run = ("run", str(folder / "photos"), "--archive", str(archive), *out, "--annotate", "0")
     commands = {"run": run, "rematch": ("rematch", "--archive", str(archive))}
-    timed(*run)
+    if (archive / "packs/made-up").exists():
+        del commands["run"]
+    timed(*next(iter(commands.values())))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, arguments in commands.items():
@@ -147,11 +178,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--stages", action="store_true")
+    parser.add_argument("--width", type=int)
     options = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     for count in options.counts:
         with tempfile.TemporaryDirectory() as name:
-            make_archive(Path(name), count)
+            make_archive(Path(name), count, options.width)
             say(count, measure(Path(name), options.rounds), stages=options.stages)
 
 
