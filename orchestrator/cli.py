@@ -47,6 +47,7 @@ SECTIONS = {
         "cancel": "end a job; what is done is kept",
         "resume": "go on with a job that is paused, cancelled, failed or cut off",
         "retry": "begin a new job over the photos that failed",
+        "rematch": "match and cluster an archive's faces anew; no photo is read",
         "jobs": "list the jobs of an archive",
     },
     "Cluster": {

@@ -21,7 +21,7 @@ from orchestrator.commands.options import (
     load_settings,
     model_options,
 )
-from orchestrator.console.progress import make_reporter
+from orchestrator.console.progress import Rematching, make_reporter
 from orchestrator.console.summary import print_summary
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
@@ -75,6 +75,19 @@ def command(
 def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> int:
     """Run a job in the foreground and print its summary; return the exit code."""
     store, job_id = _begin(spec, s3)
+    return drive_here(store, job_id, settings, s3, workers)
+
+
+def drive_here(
+    store: Store,
+    job_id: str,
+    settings: Settings,
+    s3: S3Settings,
+    workers: int = 1,
+    *,
+    rematch: bool = False,
+) -> int:
+    """Drive a job in the foreground to its end and print its summary; return the exit code."""
     with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
         finished: FinishedRecord = Supervisor(
             store,
@@ -82,7 +95,7 @@ def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> 
             broker=broker,
             settings=settings if pool is None else _quicker(settings),
             s3=s3,
-            reporter=reporter,
+            reporter=Rematching(reporter) if rematch else reporter,
             tick=pool.check if pool else lambda: None,
         ).run()
     return print_summary(finished, s3)

@@ -102,6 +102,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     outcomes, decisions = summary["outcomes"], summary["decisions"]
     bad = {o: n for o, n in outcomes.items() if o not in PROCESSED}
     lines = [
+        *_rematch_lines(summary),
         *_first_look_lines(summary),
         f"{counted(summary['photos'], 'photo')}: {outcomes.get('faces', 0):,} with faces, "
         f"{outcomes.get('no_face', 0):,} without"
@@ -157,6 +158,13 @@ def reference_lines(reread: int, older: int, reading: int) -> list[str]:
             "is out of reach, was changed, or shows no face that is good enough): as it was before"
         )
     return lines
+
+
+def _rematch_lines(summary: dict[str, Any]) -> list[str]:
+    """The line about a rematch."""
+    if not summary.get("spec", {}).get("rematch"):
+        return []
+    return ["matched and clustered anew: no photo was read, and the report has no pictures"]
 
 
 def _first_look_lines(summary: dict[str, Any]) -> list[str]:

@@ -124,9 +124,9 @@ def plan_job(
         if spec.first is not None:
             states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
         planned = _changed(states, store, keys, tally)
-        again = _reread(old.chosen(), store, keys, tally)
-        _write_shards(cut_shards(planned, spec.limits), store, keys, tally)
-        _write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
+        again = reread(old.chosen(), store, keys, tally)
+        write_shards(cut_shards(planned, spec.limits), store, keys, tally)
+        write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
     plan = _record(tally, old, after)
     if not plan.photos and spec.retries:
         raise FatalError(
@@ -146,7 +146,7 @@ def plan_job(
     return plan
 
 
-def _write_shards(
+def write_shards(
     shards: Iterable[tuple[ObjectInfo, ...]],
     store: Store,
     keys: JobKeys,
@@ -287,7 +287,7 @@ def _changed(
         _write_replaced(store, keys, replaced, tally)
 
 
-def _reread(
+def reread(
     photos: Iterator[ObjectInfo], store: Store, keys: JobKeys, tally: Tally
 ) -> Iterator[ObjectInfo]:
     """Yield known photos to embed anew; list them as those whose old rows must be deleted."""

@@ -17,6 +17,7 @@ from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import PROCESSED
 from headcount.rosters.read import Roster
 from headcount.storage import Store
+from headcount.storage.memory import MemoryStore
 from headcount.tables.sums import require_unchanged, tables_of_pack
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
@@ -241,17 +242,20 @@ def _call_roll(
 def _publish(
     unit: Unit, out: Store, run: RunResult, inputs: _Inputs, seconds: Mapping[str, float]
 ) -> dict[str, int]:
-    """Draw the photos and write the report; gives the number of photos, clusters, people shown."""
+    """Draw the photos and write the report; gives the number of photos, clusters, people shown.
+
+    A rematch looks at no photo: its report is without pictures.
+    """
     # pictures and templates: only where they are made
     from workers.report.pictures import PictureSources
     from workers.report.publish import publish
 
-    context = unit.context
+    context, nothing = unit.context, MemoryStore()
     return publish(
         PictureSources(
             unit.spec,
-            unit.collection,
-            context.open,
+            nothing if unit.spec.rematch else unit.collection,
+            (lambda _: nothing) if unit.spec.rematch else context.open,
             context.settings.threads,
             unit.count_photo,
             job_tables(unit).orientations,

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.contract.record import find_record, read_record
-from headcount.contract.stored.jobs import CutRecord, ShardManifest
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import ShardManifest
 from headcount.rosters.read import Roster
 from headcount.rosters.statuses import LEFT
 from workers.identity.apply_answers import Answers
@@ -23,6 +23,7 @@ from workers.people.gallery import Gallery
 from workers.runtime.unit import Unit
 from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
+from workers.stages.left import find_left
 from workers.tables.columns import one_array
 
 _PHOTOS = ("photo", "outcome", "reason")
@@ -69,13 +70,14 @@ def call_roll(
 
 def _with_left(unit: Unit, photos: pa.Table) -> pa.Table:
     """The photos, with those that a budget left to the next job: nothing is said of them yet."""
-    cut = find_record(unit.store, unit.keys.cut, CutRecord)
-    if cut is None:
+    found = find_left(unit.store, unit.job_id)
+    if found is None:
         return photos
+    keys, cut = found
     left = [
         photo.key
         for name in cut.units
-        for photo in read_record(unit.store, unit.keys.shard(name), ShardManifest).photos
+        for photo in read_record(unit.store, keys.shard(name), ShardManifest).photos
     ]
     fresh = pa.array(left, pa.string())
     fresh = fresh.filter(pc.invert(pc.is_in(fresh, value_set=one_array(photos["photo"]))))

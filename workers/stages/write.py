@@ -22,7 +22,7 @@ from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
 from headcount.contract.layout import PREPARE
 from headcount.contract.record import find_record, now, read_record
-from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, PlanRecord, TableFormat
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
@@ -39,6 +39,7 @@ from workers.runtime.unit import Unit
 from workers.stages.assign import clusters_in, people_in
 from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
+from workers.stages.left import find_left
 from workers.stages.unique import require_unique
 from workers.tables.columns import one_array
 
@@ -79,12 +80,12 @@ def write_run(
         _write_lineage(unit, tables, previous, told, assignments, look=look)
         before = previous if told is None else told
         run = _keep(unit, tables, before, assignments, run, look=look)
-    cut = find_record(unit.store, unit.keys.cut, CutRecord)
+    left = find_left(unit.store, unit.job_id)
     return replace(
         run,
         formats_removed=tuple(sorted(tables.removed)),
         left_out=_left_out(unit),
-        left=cut.photos if cut else 0,
+        left=left[1].photos if left else 0,
     )
 
 

@@ -105,6 +105,9 @@ class JobSpec(JobRequest):
     retries: tuple[Outcome, ...] = Field(
         (), description="only photos that the archive knows with one of these outcomes; empty: all"
     )
+    rematch: str | None = Field(
+        None, description="the pack whose faces are matched anew, without photos; None: a run"
+    )
 
 
 class ManifestPhoto(BaseModel):
