@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from headcount.answers.forgotten_marks import require_no_forgotten_face
 from headcount.answers.record import Answer, AnswersRecord, EarlierRecord, FaceMark, What
 from headcount.contract.forgotten import require_none_under_way, require_not_forgotten
 from headcount.contract.layout import ANSWERS
@@ -24,13 +25,14 @@ def record_answers(store: Store, answers: Sequence[Answer]) -> None:
     """Record answers together, in one object. Their order holds where they were said at one time.
 
     Raises TransientError where somebody is being forgotten, who may be in these faces; and
-    FatalError where a person was forgotten since this was begun. Nothing is recorded then.
+    FatalError where a person, or the face at a place, was forgotten. Nothing is recorded then.
     """
     require_none_under_way(store)
     people = {(one.person_id, one.person) for one in answers if one.person_id}
     people |= {(one.new_person_id, one.new_person) for one in answers if one.new_person_id}
     for person, name in sorted(people, key=str):
         require_not_forgotten(store, person or "", name)
+    require_no_forgotten_face(store, (mark for answer in answers for mark in answer.faces))
     if answers:
         key = f"{ANSWERS}{now():%Y%m%d-%H%M%S.%f}-{secrets.token_hex(4)}.json"
         store.put(key, AnswersRecord(answers=tuple(answers)).to_bytes())

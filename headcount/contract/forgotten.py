@@ -61,8 +61,21 @@ class Unreached(BaseModel):
     reason: str
 
 
+class OtherName(BaseModel):
+    """An earlier or later name of a person who was renamed; the name itself goes when done."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    person_id: str
+    person: str | None = None
+
+
 class ForgottenRecord(Record):
-    """``forgotten/<person_id>.json``: the tombstone and, when all is removed, the receipt."""
+    """``forgotten/<person_id>.json``: the tombstone and, when all is removed, the receipt.
+
+    A person who was renamed has one tombstone with all names, and for each other name one that
+    only points to it.
+    """
 
     person_id: str
     at: datetime
@@ -73,10 +86,19 @@ class ForgottenRecord(Record):
         (), description="collection and key of their photos; none when done"
     )
     places: tuple[Place, ...] = ()
+    others: tuple[OtherName, ...] = ()
+    same_as: str | None = Field(None, description="the person's id whose tombstone says all")
     removed: dict[str, int] = Field({}, description="the receipt: what was removed, and how many")
     unreached: tuple[Unreached, ...] = Field(
         (), description="results that the person may still be in, since they were out of reach"
     )
+
+    def by_each_name(self) -> tuple[ForgottenRecord, ...]:
+        """The tombstone as that of each of the person's names, this one first."""
+        return (
+            self,
+            *(self.model_copy(update=dict(other)) for other in self.others),
+        )
 
 
 class ForgettingRecord(Record):

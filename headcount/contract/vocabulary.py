@@ -79,6 +79,12 @@ ANOTHER_FACE = "another face of the photo has the name"
 REJECTED = "rejected by a person"
 """The evidence that leaves a face without the name of the person that it was most like."""
 
+BY_HAND = "by hand"
+"""The pass of a face that nobody detected: a person drew its box."""
+
+DrawnBox = tuple[int, int, int, int]
+"""Left, top, width and height of a box drawn by hand, in the pixels of the file as stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -169,6 +175,16 @@ def face_id(content: str, pack_id: str, profile: str, number: int, reading: int 
     parts = [content, pack_id, profile, str(number)]
     if reading != FIRST:
         parts.append(str(reading))
+    return "f" + hashlib.sha256("/".join(parts).encode()).hexdigest()[:23]
+
+
+def drawn_face_id(content: str, pack_id: str, box: DrawnBox) -> str:
+    """The id of a face drawn by hand: by photo content, pack and box, whatever else is found there.
+
+    It needs no number among the photo's faces, so that it shifts no other id, and neither profile
+    nor reading: a person looked, and looks the same with each.
+    """
+    parts = [content, pack_id, BY_HAND, *map(str, box)]
     return "f" + hashlib.sha256("/".join(parts).encode()).hexdigest()[:23]
 
 

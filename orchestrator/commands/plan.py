@@ -194,7 +194,9 @@ def lines_of(found: dict[str, Any], workers: int) -> list[str]:
 
 
 def _again(found: dict[str, Any]) -> str:
-    return f", {found['reread']:,} read anew" if found["reread"] else ""
+    drawn = f", {found['hand_drawn']:,} again for faces drawn by hand"
+    anew = f", {found['reread']:,} read anew" if found["reread"] else ""
+    return anew + (drawn if found["hand_drawn"] else "")
 
 
 def _older_lines(found: dict[str, Any]) -> list[str]:

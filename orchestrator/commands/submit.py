@@ -54,6 +54,7 @@ def command(
     say(
         f"{looked_at(spec.first, plan.photos)}, {fresh:,} of them new or changed, "
         + (f"{plan.reread:,} read anew, " if plan.reread else "")
+        + (f"{plan.hand_drawn:,} again for faces drawn by hand, " if plan.hand_drawn else "")
         + f"in {plan.shards:,} shards",
         err=True,
     )

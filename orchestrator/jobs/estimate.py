@@ -20,8 +20,10 @@ from headcount.storage import ObjectInfo, Store, canonical_uri, open_store
 from headcount.storage.local.scratch import scratch_folder
 from orchestrator.jobs.compare import State
 from orchestrator.jobs.first_look import Reservoir
-from orchestrator.jobs.plan import Tally, in_manifest, pack_id_of, states_of
+from orchestrator.jobs.hand_drawn import Redrawing, pending_photos
+from orchestrator.jobs.plan import pack_id_of, states_of
 from orchestrator.jobs.reread import rereading
+from orchestrator.jobs.shards import Tally, in_manifest
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Estimate:
     older_by_class: dict[str, int] = field(default_factory=dict)
     reread: int = 0
     reread_by_class: dict[str, int] = field(default_factory=dict)
+    hand_drawn: int = 0
     first: dict[str, int] | None = None
     """Photos of a first look, and how many of them it would plan, with their bytes."""
     formats: Counter[str] = field(default_factory=Counter)
@@ -60,6 +63,11 @@ class Estimate:
     def add_reread(self, info: ObjectInfo) -> None:
         """Count one known photo that is to be read anew."""
         self.reread += 1
+        self._add_planned(info)
+
+    def add_hand_drawn(self, info: ObjectInfo) -> None:
+        """Count one known photo that is embedded again for a face drawn by hand."""
+        self.hand_drawn += 1
         self._add_planned(info)
 
     def _add_planned(self, info: ObjectInfo) -> None:
@@ -102,12 +110,16 @@ def survey(
     drawn: Reservoir[tuple[State, ObjectInfo]] = Reservoir(spec.first or 0, spec.job_id)
     pack_id = pack_id_of(store, spec)
     with rereading(store, spec, pack_id, survey=True) as old:
-        for state, info in states_of(store, spec, s3, tally, pack_id=pack_id, settled=old.offer):
+        hand = Redrawing(pending_photos(store, spec, s3, pack_id), old.offer)
+        for state, info in states_of(store, spec, s3, tally, pack_id=pack_id, settled=hand.offer):
             estimate.add(state, info)
             if state is not State.REMOVED:
                 drawn.offer((state, info))
             if state in (State.NEW, State.CHANGED):
                 chosen.offer(info)
+        for pending in hand.found:
+            estimate.add_hand_drawn(pending.info)
+            chosen.offer(pending.info)
         for info in old.chosen():
             estimate.add_reread(info)
             chosen.offer(info)

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from headcount.contract.layout import LeaseKeys
 from headcount.contract.record import find_record, now
-from headcount.contract.stored.jobs import LeaseHeartbeat, LeaseRecord
+from headcount.contract.stored.leases import LeaseHeartbeat, LeaseRecord
 from headcount.errors import HeadcountError
 from headcount.storage import Store
 

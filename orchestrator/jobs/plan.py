@@ -19,18 +19,14 @@ from headcount.collections.leftovers import left_out_line
 from headcount.collections.photos import collection_id
 from headcount.collections.places import Kind, kind_of
 from headcount.collections.selection import LeftOut, Selection
-from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key, shard_name
+from headcount.contract.layout import ARCHIVE, PREPARE, JobKeys, PackKeys, commit_key
 from headcount.contract.reading import FIRST
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord, LastCommitRecord
 from headcount.contract.stored.jobs import (
     DoneMarker,
     JobSpec,
-    Limits,
-    ManifestPhoto,
     PlanRecord,
-    ReplacedRecord,
-    ShardManifest,
 )
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import FatalError
@@ -42,13 +38,21 @@ from headcount.tables.schemas import PHOTOS
 from headcount.tables.table import Table
 from orchestrator.jobs.compare import Known, Settled, State, compare, ignore
 from orchestrator.jobs.first_look import draw
+from orchestrator.jobs.hand_drawn import Redrawing, pending_photos
 from orchestrator.jobs.reread import Rereading, rereading
 from orchestrator.jobs.roster import check_roster
+from orchestrator.jobs.shards import (
+    REPLACED_CHUNK,
+    Tally,
+    cut_shards,
+    reread,
+    write_pending,
+    write_replaced,
+    write_shards,
+)
 
 KEYS_AT_ONCE = 1 << 16
 """Keys that are held against a roster at a time."""
-REPLACED_CHUNK = 2_000
-"""Keys per object that lists photos whose old rows are to be deleted."""
 _KNOWN = pa.schema(
     [PHOTOS.field(name) for name in ("photo", "etag", "bytes", "outcome", "profile", "reading")]
 )
@@ -75,35 +79,6 @@ def retried(
             yield State.CHANGED, replace(have.info, taken=taken(have.info.key))
 
 
-def cut_shards(photos: Iterable[ObjectInfo], limits: Limits) -> Iterator[tuple[ObjectInfo, ...]]:
-    """Cut photos into shards of at most ``shard_photos`` and, beyond one, ``shard_bytes``."""
-    shard: list[ObjectInfo] = []
-    size = 0
-    for photo in photos:
-        full = len(shard) >= limits.shard_photos or size + photo.size > limits.shard_bytes
-        if shard and full:
-            yield tuple(shard)
-            shard, size = [], 0
-        shard.append(photo)
-        size += photo.size
-    if shard:
-        yield tuple(shard)
-
-
-class Tally:
-    """Counts of a plan, kept while its photos stream by."""
-
-    def __init__(self) -> None:
-        self.states = dict.fromkeys(State, 0)
-        self.left_out = LeftOut()
-        self.bytes = 0
-        self.reread = 0
-        self.planned = 0
-        self.planned_bytes = 0
-        self.shards = 0
-        self.replaced_lists = 0
-
-
 def plan_job(
     store: Store, spec: JobSpec, s3: S3Settings, *, pack_id: str | None = None
 ) -> PlanRecord:
@@ -119,13 +94,15 @@ def plan_job(
     after = last_commit(store, spec)
     pack_id = pack_id or pack_id_of(store, spec)
     with rereading(store, spec, pack_id) as old:
-        states = states_of(store, spec, s3, tally, pack_id=pack_id, settled=old.offer)
+        drawn = Redrawing(pending_photos(store, spec, s3, pack_id), old.offer)
+        states = states_of(store, spec, s3, tally, pack_id=pack_id, settled=drawn.offer)
         states = _counted(states, tally)
         if spec.first is not None:
             states = draw(store, spec, s3, (one for one in states if one[0] is not State.REMOVED))
         planned = _changed(states, store, keys, tally)
-        again = reread(old.chosen(), store, keys, tally)
         write_shards(cut_shards(planned, spec.limits), store, keys, tally)
+        write_pending(drawn.found, spec, store, keys, tally)
+        again = reread(old.chosen(), store, keys, tally)
         write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
     plan = _record(tally, old, after)
     if not plan.photos and spec.retries:
@@ -144,28 +121,6 @@ def plan_job(
         )
     store.put(keys.plan, plan.to_bytes())
     return plan
-
-
-def write_shards(
-    shards: Iterable[tuple[ObjectInfo, ...]],
-    store: Store,
-    keys: JobKeys,
-    tally: Tally,
-    *,
-    reread: bool = False,
-) -> None:
-    """Write the manifest of each shard."""
-    for shard in shards:
-        unit = shard_name(tally.shards)
-        photos = tuple(map(in_manifest, shard))
-        manifest = ShardManifest(unit=unit, photos=photos, reread=reread)
-        store.put(keys.shard(unit), manifest.to_bytes())
-        tally.shards += 1
-
-
-def in_manifest(info: ObjectInfo) -> ManifestPhoto:
-    """A photo as a shard's manifest has it."""
-    return ManifestPhoto(key=info.key, etag=info.etag, size=info.size, taken=info.taken)
 
 
 def _keys(states: Iterable[tuple[State, ObjectInfo]]) -> Iterator[pa.Array]:
@@ -277,32 +232,14 @@ def _changed(
         if state in (State.CHANGED, State.REMOVED):
             replaced.append(info.key)
             if len(replaced) == REPLACED_CHUNK:
-                _write_replaced(store, keys, replaced, tally)
+                write_replaced(store, keys, replaced, tally)
                 replaced = []
         if state in (State.NEW, State.CHANGED):
             tally.planned += 1
             tally.planned_bytes += info.size
             yield info
     if replaced:
-        _write_replaced(store, keys, replaced, tally)
-
-
-def reread(
-    photos: Iterator[ObjectInfo], store: Store, keys: JobKeys, tally: Tally
-) -> Iterator[ObjectInfo]:
-    """Yield known photos to embed anew; list them as those whose old rows must be deleted."""
-    while some := list(islice(photos, REPLACED_CHUNK)):
-        _write_replaced(store, keys, [info.key for info in some], tally)
-        tally.reread += len(some)
-        tally.planned += len(some)
-        tally.planned_bytes += sum(info.size for info in some)
-        yield from some
-
-
-def _write_replaced(store: Store, keys: JobKeys, photos: list[str], tally: Tally) -> None:
-    record = ReplacedRecord(photos=tuple(photos))
-    store.put(keys.replaced(tally.replaced_lists), record.to_bytes())
-    tally.replaced_lists += 1
+        write_replaced(store, keys, replaced, tally)
 
 
 def last_commit(store: Store, spec: JobSpec) -> str:
@@ -330,4 +267,5 @@ def _record(tally: Tally, old: Rereading, after: str) -> PlanRecord:
         planned_bytes=tally.planned_bytes,
         older_reading=old.older,
         reread=tally.reread,
+        hand_drawn=tally.hand_drawn,
     )

@@ -1,4 +1,7 @@
-"""Planning of a rematch: the photos are those that the archive has; nothing is listed."""
+"""Planning of a rematch: the photos are those that the archive has; nothing is listed.
+
+Only photos with faces that were drawn by hand since, or are drawn no more, are embedded.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,15 @@ from headcount.contract.layout import JobKeys, PackKeys
 from headcount.contract.stored.jobs import JobSpec, PlanRecord
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
-from headcount.storage import ObjectInfo, Store
+from headcount.storage import Store
 from headcount.tables.filters import READING, in_collection
 from headcount.tables.schemas import PHOTOS
 from headcount.tables.table import Table
-from orchestrator.jobs.plan import Tally, cut_shards, last_commit, reread, write_shards
+from orchestrator.jobs.hand_drawn import pending_photos
+from orchestrator.jobs.plan import last_commit
 from orchestrator.jobs.reread import reading_of
 from orchestrator.jobs.roster import check_roster
+from orchestrator.jobs.shards import Tally, write_pending
 
 _SIZES = pa.schema([PHOTOS.field("bytes")])
 
@@ -38,8 +43,8 @@ def plan_rematch(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
     if spec.expected is not None:
         check_roster(spec.expected, s3, count, lambda: _keys(photos, mine))
     after = last_commit(store, spec)
-    again = reread(pending_photos(store, spec, s3), store, keys, tally)
-    write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
+    pending = pending_photos(store, spec, s3, spec.rematch)
+    write_pending(pending.values(), spec, store, keys, tally)
     plan = PlanRecord(
         photos=count,
         bytes=sum(sizes),
@@ -55,18 +60,10 @@ def plan_rematch(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         planned_bytes=tally.planned_bytes,
         older_reading=photos.count(f"{mine} AND {READING} < {reading_of(store, spec)}"),
         reread=tally.reread,
+        hand_drawn=tally.hand_drawn,
     )
     store.put(keys.plan, plan.to_bytes())
     return plan
-
-
-def pending_photos(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[ObjectInfo]:  # noqa: ARG001
-    """Yield the known photos that a rematch embeds all the same, in the order of their keys.
-
-    There are none yet. Photos with faces that were drawn by hand, and that have no row so far, are
-    to be among them.
-    """
-    return iter(())
 
 
 def _keys(photos: Table, mine: str) -> Iterator[pa.Array]:

@@ -133,13 +133,13 @@ def rereading(
     """
     wanted = None if spec.retries or (spec.first and not survey) else spec.reread
     limit = sys.maxsize if wanted == "all" else wanted or 0
-    if limit and pack_id and not _can_follow(store, spec, pack_id):
+    if limit and pack_id and not can_follow(store, spec, pack_id):
         limit = 0
     named = named_photos(store, spec, pack_id) if pack_id and (limit or survey) else iter(())
     return Rereading(reading_of(store, spec), spec.profile, named, limit)
 
 
-def _can_follow(store: Store, spec: JobRequest, pack_id: str) -> bool:
+def can_follow(store: Store, spec: JobRequest, pack_id: str) -> bool:
     """Whether the latest job's version of the tables is there, by which faces are followed.
 
     A `forget` takes it away. The next job commits a new one, and the job after it rereads.

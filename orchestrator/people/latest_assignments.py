@@ -116,11 +116,9 @@ def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | N
 
 def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
     """Names by person id of everybody in an archive's answers, galleries and assignments."""
-    known = {
-        answer.person_id: answer.person
-        for answer in read_answers(store)
-        if answer.person_id and answer.person
-    }
+    answers = read_answers(store)
+    known = {a.person_id: a.person for a in answers if a.person_id and a.person}
+    known |= {a.new_person_id: a.new_person for a in answers if a.new_person_id and a.new_person}
     for pack_id in pack_ids(store):
         keys = PackKeys(pack_id)
         gallery = Table(store.uri, keys.gallery, s3)
@@ -133,21 +131,39 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
 
 def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
     """Faces that people's answers say are this person, by id; the last answer on a face counts."""
-    standing: dict[str, FaceMark] = {}
-    single: set[str] = set()
+    return {mark.face_id: mark for mark in marks_by_hand(store, person) if mark.face_id}
+
+
+def marks_by_hand(store: Store, person: str) -> list[FaceMark]:
+    """Marks of the faces that people's answers say are this person; the last answer counts.
+
+    Faces that are known by their places alone are among them, such as those drawn by hand.
+    """
+    standing: dict[_Face, FaceMark] = {}
+    single: set[_Face] = set()
     for answer in _with_clusters(store):
-        if answer.what == "name" and answer.person_id == person and answer.job_id is None:
+        mine = answer.person_id == person
+        names = answer.what in ("name", "confirm") or (answer.what == "face" and mine)
+        if answer.what == "name" and mine and answer.job_id is None:
             # an answer of an earlier build: one face of a photo
             photos = {mark.content for mark in answer.faces} - {""}
             gone = {f for f in single & standing.keys() if standing[f].content in photos}
             standing = {f: mark for f, mark in standing.items() if f not in gone}
-            single |= {mark.face_id for mark in answer.faces}
+            single |= {_face(mark) for mark in answer.faces}
         for mark in answer.faces:
-            if answer.what == "name" and answer.person_id == person:
-                standing[mark.face_id] = mark
-            elif answer.what == "name" or answer.person_id == person:
-                standing.pop(mark.face_id, None)
-    return standing
+            if names and mine:
+                standing[_face(mark)] = mark
+            elif names or (mine and answer.what == "not"):
+                standing.pop(_face(mark), None)
+    return list(standing.values())
+
+
+_Face = tuple[str, str, tuple[float, ...]]
+"""A face by its id, or without one by content and box."""
+
+
+def _face(mark: FaceMark) -> _Face:
+    return (mark.face_id, "", ()) if mark.face_id else ("", mark.content, mark.box)
 
 
 def _with_clusters(store: Store) -> Iterator[Answer]:

@@ -15,25 +15,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headcount.answers.kept import record_answer
-from headcount.answers.record import FaceMark
+from headcount.answers.kept import read_answers, record_answer
+from headcount.answers.record import Answer, FaceMark, What
 from headcount.contract import inventory, results
 from headcount.contract.inventory import Place, place_of
 from headcount.contract.layout import PACKS, JobKeys, PackKeys, ScheduleKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import FailedMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
+from headcount.errors import FatalError
 from headcount.regions.carried import carried_json
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, canonical_uri, open_store
 from headcount.tables.filters import quoted
 from headcount.tables.table import Table
-from orchestrator.people.forget.run import forget
+from orchestrator.people.forget.run import forget, remember
 from tests.running import headcount, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 
-NAME = "Barack Obama"
+NAME, EARLIER, OTHER = "Barack Obama", "Barry from Honolulu", "Somebody else"
 RUN = ("--format", "csv", "--format", "jsonl", "--format", "xlsx", "--annotate", "40")
 NOT_HERE = {
     "packs/<pack>/calibration.json",
@@ -78,12 +79,7 @@ def plant(out: Path, store: Store) -> None:
     """Leave the person where only some runs do: a failed job, a split stage, nights, decisions."""
     [*_, job] = sorted(path.name for path in (out / "archive/jobs").iterdir())
     keys, [(face, vector), *_] = JobKeys(job), traces(out)[1].items()
-    record_answer(
-        store,
-        "name",
-        (FaceMark(face_id=face, content="c", box=(0, 0, 1, 1)),),
-        person=(person_id(NAME), NAME),
-    )
+    plant_answers(store, face)
     store.put(keys.failed("reduce"), FailedMarker(unit="reduce", message=NAME).to_bytes())
     file = io.BytesIO()
     np.savez_compressed(file, descriptor=np.frombuffer(vector, np.float16))
@@ -99,6 +95,35 @@ def plant(out: Path, store: Store) -> None:
     copy_results(out, store, keys, "20250102-000000-aaaaaa", "nightly")
     finished = read_record(store, keys.finished, FinishedRecord)
     store.put(keys.finished, finished.model_copy(update={"message": f"of {NAME}"}).to_bytes())
+
+
+def plant_drawn(store: Store, **about: Any) -> Answer:
+    """Draw a face by hand that no run has seen yet."""
+    mark = FaceMark(face_id="", content="c", box=(70, 80, 90, 95), frame=(640, 480, 1))
+    return record_answer(store, "face", (mark,), photo="table.jpg", **about)
+
+
+def plant_answers(store: Store, face: str) -> None:
+    """Leave answers of every word about the person, and of others about the person's face."""
+    mark = (0.0, 0.0, 1.0, 1.0)
+    mine = FaceMark(face_id=face, content="c", box=mark)
+    theirs = FaceMark(face_id="f" + "0" * 23, content="d", box=mark)
+    me, other = (person_id(NAME), NAME), (person_id(OTHER), OTHER)
+    about: tuple[What, ...] = ("name", "confirm", "not", "reference", "no_reference")
+    for what in about:
+        record_answer(store, what, (mine,), person=me)
+    without: tuple[What, ...] = ("dismiss", "not_a_face", "same", "apart")
+    for what in without:
+        record_answer(store, what, (mine, theirs) if what in ("same", "apart") else (mine,))
+    record_answer(store, "accept_absent", (), person=me, photo="table.jpg")
+    drawn_here = plant_drawn(store, person=me)
+    plant_drawn(store)
+    record_answer(store, "dismiss", drawn_here.faces)
+    undone = record_answer(store, "undo", (), undoes=drawn_here.id)
+    record_answer(store, "undo", (), undoes=undone.id)
+    ids = {"new_person_id": me[0], "new_person": me[1]}
+    record_answer(store, "rename", (), person=(person_id(EARLIER), EARLIER), **ids)
+    record_answer(store, "name", (theirs,), person=other, by=NAME)
 
 
 def copy_results(out: Path, store: Store, keys: JobKeys, job: str, schedule: str = "") -> None:
@@ -135,7 +160,8 @@ def traces(out: Path) -> tuple[set[bytes], dict[str, bytes], set[bytes]]:
     }
     assert len(mine) == len(faces) > 1
     assert references
-    return {NAME.encode(), *(face.encode() for face in mine)}, faces, references
+    names = {name.encode() for name in (NAME, EARLIER)}
+    return {*names, *(face.encode() for face in mine)}, faces, references
 
 
 def contents(key: str, data: bytes) -> Iterator[bytes]:
@@ -210,6 +236,21 @@ def test_nothing_of_a_forgotten_person_is_left_in_any_place_of_the_list(
     assert receipt.unreached == ()
     assert found_in(out, needles) == {}
     assert pictures_of(out, photos) == {}
+    left = read_answers(archive_of(out))
+    assert [(a.what, a.person, a.by, len(a.faces)) for a in left] == [
+        ("same", None, None, 1),
+        ("apart", None, None, 1),
+        ("name", OTHER, None, 1),
+    ], "nothing but what was said of others"
+    for name in (NAME, EARLIER):
+        with pytest.raises(FatalError, match=f"{name} was forgotten"):
+            record_answer(archive_of(out), "accept_absent", (), person=(person_id(name), name))
+    with pytest.raises(FatalError, match="the face at this place was forgotten"):
+        plant_drawn(archive_of(out))
+    assert remember(archive_of(out), EARLIER, S3Settings()) == person_id(NAME)
+    for name in (NAME, EARLIER):
+        record_answer(archive_of(out), "accept_absent", (), person=(person_id(name), name))
+    plant_drawn(archive_of(out))
     assert {row["carried"] for row in rows_of(out, "photos")} == {carried_json({}, ["beach"])}
     made |= {where for where, _, _ in all_objects(out)}
     assert set(every) - made == {("archive", pattern) for pattern in NOT_HERE}

@@ -44,6 +44,16 @@ class Found:
         faces = self.faces.where(np.arange(count))
         return Found(faces, self.passes[:count], self.sure[:count])
 
+    def joined(self, other: Found) -> Found:
+        """Add further faces of the photo after these."""
+        one, two = self.faces, other.faces
+        faces = Detections(
+            np.concatenate([one.boxes, two.boxes]),
+            np.concatenate([one.landmarks, two.landmarks]),
+            np.concatenate([one.scores, two.scores]),
+        )
+        return Found(faces, (*self.passes, *other.passes), np.concatenate([self.sure, other.sure]))
+
     def moved(self, move: Callable[[Detections], Detections]) -> Found:
         """The same faces at other places."""
         return replace(self, faces=move(self.faces))

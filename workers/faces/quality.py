@@ -8,7 +8,7 @@ part is:
   enlarged face has no fine structure; https://doi.org/10.1109/ICPR.2000.903548);
 - pose: how far the nose stands between the eyes, 1 from the front, PROFILE where it leaves
   them (a profile is hard to compare and still worth a try);
-- the detection score;
+- the detection score; it is left out for a face drawn by hand, which the detector passed over;
 - certainty: the length of the recogniser's features before they are made an embedding. Networks
   trained by softmax give long ones to faces they can tell apart
   (https://arxiv.org/abs/2103.06627, https://arxiv.org/abs/2204.00964). It is left out for a
@@ -64,6 +64,14 @@ def quality_of(parts: Mapping[str, Floats]) -> Floats:
     total = sum(WEIGHTS[name] for name in parts)
     weighted = [part ** (WEIGHTS[name] / total) for name, part in parts.items()]
     return np.asarray(np.prod(weighted, axis=0), np.float32)
+
+
+def quality_of_drawn(parts: Mapping[str, Floats]) -> Floats:
+    """Qualities of N faces drawn by hand: without the detection score.
+
+    The detector passed them over, and a person knows better.
+    """
+    return quality_of({name: part for name, part in parts.items() if name != "score"})
 
 
 def lowered(quality: Floats, outside: Floats) -> Floats:

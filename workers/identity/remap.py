@@ -213,6 +213,8 @@ class Places:
         return record.model_copy(update={"faces": marks}) if marks != record.faces else record
 
     def _change(self, mark: FaceMark) -> dict[str, object]:
+        if not mark.face_id:
+            return {}  # a place: it is kept in the frame that it was drawn in
         if mark.face_id in self.boxes:
             frame = self.frames.get(mark.content, UNKNOWN)
             return {"box": self.boxes[mark.face_id], "frame": frame}

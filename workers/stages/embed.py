@@ -11,12 +11,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from headcount.contract import reading
-from headcount.contract.forgotten import Place, forgotten_people, forgotten_places
+from headcount.contract.frames import Frame
 from headcount.contract.newest_reading import require_no_newer_reading
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import DoneMarker, ManifestPhoto, ShardManifest, SuspectRecord
@@ -33,9 +34,10 @@ from workers.images.metadata import read_metadata
 from workers.people.forgotten_faces import without_forgotten
 from workers.runtime.threads import ordered_map
 from workers.runtime.unit import Unit
-from workers.stages.duplicates import Duplicate, as_photo, copied_faces, find_duplicates
+from workers.stages.duplicates import Duplicate, as_photo, copied_faces
 from workers.stages.job_tables import job_tables
 from workers.stages.kept import keep_known
+from workers.stages.known import Known, read_known
 from workers.stages.new_reading import begin_reading
 from workers.stages.seen import require_seen
 from workers.tables.rows import face_rows, photo_rows
@@ -87,18 +89,6 @@ class Shard:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The archive's photos and forgotten places, by content, before a shard is begun.
-
-    ``people`` are the ids of everybody who was forgotten.
-    """
-
-    duplicates: Mapping[str, Duplicate]
-    forgotten: Mapping[str, list[Place]]
-    people: frozenset[str] = frozenset()
-
-
 def embed_shard(unit: Unit) -> DoneMarker:
     """Process the photos of one shard and stage their rows.
 
@@ -111,15 +101,13 @@ def embed_shard(unit: Unit) -> DoneMarker:
     manifest = read_record(unit.store, unit.keys.shard(unit.name), ShardManifest)
     job_tables(unit).grow(unit.record.dimensions)
     begin_reading(unit)
-    known = Known(
-        _duplicates(unit, manifest), forgotten_places(unit.store), forgotten_people(unit.store)
-    )
-    shard = _collect(unit, _process(unit, manifest.photos, known))
+    known = read_known(unit, manifest)
+    shard = _collect(unit, _process(unit, manifest.photos, known), known.profile)
     stages, photos = shard.stages, shard.photos
     stages["wait"] = idle(stages, time.monotonic() - began, _threads(unit))
     write_began = time.monotonic()
     kept = keep_known(job_tables(unit), photos)
-    photo_fragments, face_fragments = _stage(unit, shard.without(kept))
+    photo_fragments, face_fragments = _stage(unit, shard.without(kept), known.profile)
     stages["write"] = time.monotonic() - write_began
     return unit.done(
         seconds=time.monotonic() - began,
@@ -135,36 +123,27 @@ def embed_shard(unit: Unit) -> DoneMarker:
     )
 
 
-def _duplicates(unit: Unit, manifest: ShardManifest) -> dict[str, Duplicate]:
-    """The archive's photos by content; none where a shard is done again: they may change then."""
-    if unit.attempt > 1:
-        return {}
-    return find_duplicates(
-        job_tables(unit).photos, manifest.photos, unit.spec.profile, reread=manifest.reread
-    )
-
-
-def _stage(unit: Unit, shard: Shard) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _stage(
+    unit: Unit, shard: Shard, profile: ProfileName
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the shard's rows where no reader sees them yet; gives the fragments of both tables."""
     tables, record = job_tables(unit), unit.pack.record
-    collection = tables.collection
-    photo_table = photo_rows(shard.photos, collection, unit.spec, shard.profiles)
-    found = face_rows(zip(shard.photos, shard.analyses, strict=True), record, collection, unit.spec)
-    copied = copied_faces(
-        tables.faces, shard.copies, collection, unit.spec, width=record.dimensions
-    )
+    collection, spec = tables.collection, unit.spec.model_copy(update={"profile": profile})
+    photo_table = photo_rows(shard.photos, collection, spec, shard.profiles)
+    found = face_rows(zip(shard.photos, shard.analyses, strict=True), record, collection, spec)
+    copied = copied_faces(tables.faces, shard.copies, collection, spec, width=record.dimensions)
     return (
         tables.photos.stage(photo_table),
         tables.faces.stage(pa.concat_tables([found, copied])),
     )
 
 
-def _collect(unit: Unit, stream: Iterable[Done]) -> Shard:
+def _collect(unit: Unit, stream: Iterable[Done], profile: ProfileName) -> Shard:
     shard = Shard()
     for done in stream:
         shard.photos.append(done.photo)
         shard.analyses.append(done.analysis)
-        shard.profiles.append(done.duplicate.profile if done.duplicate else unit.spec.profile)
+        shard.profiles.append(done.duplicate.profile if done.duplicate else profile)
         if done.duplicate is not None:
             shard.copies.append((done.photo, done.duplicate))
         for stage, seconds in done.seconds.items():
@@ -262,7 +241,8 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
                 unit.pack,
                 max_pixels=unit.spec.limits.max_pixels,
                 max_faces=unit.spec.limits.max_faces,
-                profile=unit.spec.profile,
+                profile=known.profile,
+                drawn=partial(known.to_add, fetched.content),
             )
     except MemoryError as error:
         raise TransientError("too little memory to work on it") from error
@@ -271,6 +251,9 @@ def _embed(unit: Unit, fetched: Fetched, known: Known) -> Done:
             raise TransientError(error.reason) from error
         return Done(_described(_failed(fetched, error), fetched, known), None, seconds)
     analysis = without_forgotten(analysis, known.forgotten.get(fetched.content, ()))
+    frame = Frame(analysis.width, analysis.height, analysis.orientation)
+    if note := known.note(fetched.content, frame):
+        analysis = analysis.noting(note)
     photo = _described(_photo(fetched, fetched.blob, analysis), fetched, known)
     return Done(photo, analysis, seconds | analysis.seconds)
 

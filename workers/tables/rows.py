@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import JobSpec
-from headcount.contract.vocabulary import Photo, face_id
+from headcount.contract.vocabulary import DrawnBox, Photo, drawn_face_id, face_id
 from headcount.settings import ProfileName
 from headcount.tables.schemas import PHOTOS, faces_schema
 from workers.faces.analysis import Analysis
@@ -67,7 +67,7 @@ def face_rows(
         "job_id": [spec.job_id] * len(photos),
         "photo": photos,
         "face_id": [
-            face_id(photo.content, pack.pack_id, spec.profile, number, photo.reading)
+            _face_id(photo, pack.pack_id, spec.profile, number)
             for photo, analysis in found
             for number in analysis.numbers or range(len(analysis))
         ],
@@ -83,6 +83,12 @@ def face_rows(
         **{name: _part([analysis for _, analysis in found], name) for name in QUALITY_PARTS},
     }
     return pa.table(columns, schema=schema)
+
+
+def _face_id(photo: Photo, pack_id: str, profile: str, number: int | DrawnBox) -> str:
+    if isinstance(number, tuple):
+        return drawn_face_id(photo.content, pack_id, number)
+    return face_id(photo.content, pack_id, profile, number, photo.reading)
 
 
 def stored_parts(rows: pa.Table) -> dict[str, pa.ChunkedArray | pa.Array]:

@@ -127,6 +127,9 @@ class ShardManifest(Record):
     unit: str
     photos: tuple[ManifestPhoto, ...]
     reread: bool = Field(False, description="whether they are known photos, read anew")
+    profile: ProfileName | None = Field(
+        None, description="how hard they are searched, as they were before; None: as the job says"
+    )
 
     @property
     def bytes(self) -> int:
@@ -157,6 +160,10 @@ class PlanRecord(Record):
     planned_bytes: int
     older_reading: int = Field(0, description="known photos of an older reading than the job's")
     reread: int = Field(0, description="those of them that the job reads anew")
+    hand_drawn: int = Field(
+        0,
+        description="known photos embedded again: a face in them was drawn by hand, or taken back",
+    )
 
 
 class FirstLookRecord(Record):
@@ -277,24 +284,6 @@ class ProgressRecord(Record):
     slow: SlowPhoto | None = Field(None, description="the photo in hand for longest, if for long")
     in_hand: tuple[HeldUnit, ...] = Field((), description="units of which a worker was heard")
     refusals: tuple[WorkerRefusal, ...] = Field((), description="workers that cannot work")
-
-
-class LeaseRecord(Record):
-    """One term of a lease and its holder. Written once, and only if nobody else did."""
-
-    term: int = Field(ge=1)
-    job_id: str
-    host: str
-    pid: int
-    realm: str = Field(description="within which the pid means something; empty: unknown")
-    taken: datetime = Field(description="for people to read: nothing is decided by it")
-
-
-class LeaseHeartbeat(Record):
-    """The heartbeat of a lease's holder: only its changes count, no clock is compared."""
-
-    count: int
-    released: bool = False
 
 
 class ControlRecord(Record):

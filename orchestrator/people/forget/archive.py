@@ -1,12 +1,10 @@
-"""Removal of a forgotten person from an archive: answers, tables, assignments, records of jobs."""
+"""Removal of a forgotten person from an archive: tables, assignments, records of jobs."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
-from headcount.answers.kept import read_objects, replace_object
-from headcount.answers.record import Answer
 from headcount.assignments import history
 from headcount.assignments.expectations import read_expectations, write_expectations
 from headcount.contract import results
@@ -21,6 +19,7 @@ from headcount.tables.filters import any_of, in_collection, parts, quoted
 from headcount.tables.sums import record_sums, unite
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
+from orchestrator.people.forget.answers import forget_answers
 from orchestrator.people.forget.carried import forget_carried
 from orchestrator.people.forget.rows import without_kept, without_name, without_person
 from orchestrator.people.latest_assignments import pack_ids
@@ -31,31 +30,11 @@ def remove_from_archive(
 ) -> Iterator[dict[str, int]]:
     """Remove a person step by step; yield the counts of each step when it is done."""
     yield {"decisions": forget_answers(store, stone)}
-    for pack_id in pack_ids(store):
-        yield forget_rows(store, PackKeys(pack_id), stone, s3)
-        yield forget_assignments(store, PackKeys(pack_id), stone)
-    yield forget_jobs(store, stone)
-
-
-def forget_answers(store: Store, stone: ForgottenRecord) -> int:
-    """Delete answers about the person; take the forgotten faces out of the others."""
-    changed, faces = 0, set(stone.faces)
-    for key, answers in list(read_objects(store)):
-        left = tuple(_without(answer, stone.person_id, faces) for answer in answers)
-        if left != answers:
-            replace_object(store, key, [answer for answer in left if answer is not None])
-            changed += sum(one != other for one, other in zip(left, answers, strict=True))
-    return changed
-
-
-def _without(answer: Answer, person: str, faces: Container[str]) -> Answer | None:
-    """An answer without forgotten faces; None where it is about the person or about nothing."""
-    left = tuple(mark for mark in answer.faces if mark.face_id not in faces)
-    if person in (answer.person_id, answer.new_person_id):
-        return None
-    if len(left) == len(answer.faces):
-        return answer
-    return answer.model_copy(update={"faces": left}) if left or answer.cluster else None
+    for one in stone.by_each_name():
+        for pack_id in pack_ids(store):
+            yield forget_rows(store, PackKeys(pack_id), one, s3)
+            yield forget_assignments(store, PackKeys(pack_id), one)
+        yield forget_jobs(store, one)
 
 
 def forget_rows(

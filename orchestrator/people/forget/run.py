@@ -16,6 +16,7 @@ from headcount import audit
 from headcount.contract.forgotten import (
     CONFIRMED_SECONDS,
     ForgottenRecord,
+    OtherName,
     Unreached,
     tombstone_key,
     under_way,
@@ -29,6 +30,7 @@ from headcount.storage import Store
 from headcount.storage.uris import is_within
 from headcount.tables.sums import require_unchanged, tables_of_pack
 from orchestrator.archive.catalogue import require_idle
+from orchestrator.people.forget.answers import other_names
 from orchestrator.people.forget.archive import remove_from_archive, search_again
 from orchestrator.people.forget.carried import find_anybody
 from orchestrator.people.forget.mark import (
@@ -56,6 +58,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
         set_mark(store, stone.person_id)  # even if jobs wait for it
     else:
         stone = _begin(store, person, s3)
+    _point_other_names(store, stone)
     store.clear_leftovers()
     for gone in remove_from_archive(store, stone, s3):
         stone = _with_removed(stone, gone)
@@ -66,6 +69,7 @@ def forget(store: Store, person: str, s3: S3Settings) -> ForgottenRecord:
             "state": "done",
             "at": now(),
             "person": None,
+            "others": tuple(OtherName(person_id=one.person_id) for one in stone.others),
             "faces": (),
             "photos": (),
             "unreached": unreached,
@@ -82,15 +86,17 @@ def _remove_from_results(
     """Remove the person from all jobs' results; return the counts, and results out of reach."""
     unreached = []
     for spec, expected in places_of_results(store):
-        try:
-            stone = _with_removed(stone, remove_from_results(spec, stone, s3, expected=expected))
-        except OutOfReach as error:
-            stone = _with_removed(stone, error.removed)
-            # Results in the archive may be cleared away, as those of old scheduled runs are.
-            cleared = error.gone and is_within(spec.out, (store.uri,))
-            if not cleared:
-                unreached.append(Unreached(uri=spec.out, reason=str(error)))
-    return stone, tuple(unreached)
+        for one in stone.by_each_name():
+            gone: Mapping[str, int]
+            try:
+                gone = remove_from_results(spec, one, s3, expected=expected)
+            except OutOfReach as error:
+                gone = error.removed
+                # Results in the archive may be cleared away, as those of old scheduled runs are.
+                if not (error.gone and is_within(spec.out, (store.uri,))):
+                    unreached.append(Unreached(uri=spec.out, reason=str(error)))
+            stone = _with_removed(stone, gone)
+    return stone, tuple(dict.fromkeys(unreached))
 
 
 def _with_removed(stone: ForgottenRecord, gone: Mapping[str, int]) -> ForgottenRecord:
@@ -126,7 +132,8 @@ def _write_tombstone(store: Store, known: str, name: str | None, s3: S3Settings)
     """Write the tombstone with all that is to be removed."""
     for pack_id in pack_ids(store):  # what is changed now would be written anew as it is
         require_unchanged(store, tables_of_pack(PackKeys(pack_id)), s3)
-    traces = trace_faces(store, known, s3)
+    others = other_names(store, known)
+    traces = trace_faces(store, (known, *(one.person_id for one in others)), s3)
     before = find_record(store, tombstone_key(known), ForgottenRecord)
     stone = ForgottenRecord(
         person_id=known,
@@ -135,6 +142,7 @@ def _write_tombstone(store: Store, known: str, name: str | None, s3: S3Settings)
         person=name,
         faces=tuple(sorted(traces.faces)),
         photos=tuple(sorted(traces.photos)),
+        others=others,
         places=(*(before.places if before else ()), *traces.places.values()),
     )
     audit.record(store, "forget", known)
@@ -142,11 +150,26 @@ def _write_tombstone(store: Store, known: str, name: str | None, s3: S3Settings)
     return stone
 
 
+def _point_other_names(store: Store, stone: ForgottenRecord) -> None:
+    """Write a tombstone for each other name of the person, unless that has one of its own."""
+    for other in stone.others:
+        key = tombstone_key(other.person_id)
+        pointer = ForgottenRecord(
+            person_id=other.person_id, at=stone.at, state="done", same_as=stone.person_id
+        )
+        store.put_new(key, pointer.to_bytes())
+
+
 def _earlier(store: Store, person: str) -> ForgottenRecord | None:
-    """The tombstone of an earlier `forget` of the person, whether that was completed or not."""
+    """The tombstone of an earlier `forget` of the person, whether that was completed or not.
+
+    Where that of a name only points to the person's, the latter.
+    """
     for wanted in (person, person_id(person)):
         if stone := find_record(store, tombstone_key(wanted), ForgottenRecord):
-            return stone
+            if stone.same_as is None:
+                return stone
+            return find_record(store, tombstone_key(stone.same_as), ForgottenRecord) or stone
     return None
 
 
@@ -159,18 +182,22 @@ def _only_the_mark_is_left(store: Store, stone: ForgottenRecord) -> bool:
 
 
 def remember(store: Store, person: str, s3: S3Settings) -> str:
-    """Delete a tombstone, so that the person may be enrolled again; return the person's id.
+    """Delete the tombstones of a person, who may then be enrolled again; return the person's id.
 
     The next run searches the photos of forgotten faces again. Raises FatalError where no such
     person was forgotten or jobs are not finished.
     """
     require_idle(store, purpose="first")
-    for wanted in (person, person_id(person)):
-        if stone := find_record(store, tombstone_key(wanted), ForgottenRecord):
-            if stone.state == "removing":
-                raise FatalError(f"{person} is being forgotten: `headcount forget` ends that first")
-            audit.record(store, "remember", wanted)
-            search_again(store, stone, s3)
-            store.delete(tombstone_key(wanted))
-            return wanted
-    raise FatalError(f"nobody called {person} was forgotten in {store.uri}")
+    stone = _earlier(store, person)
+    if stone is None:
+        raise FatalError(f"nobody called {person} was forgotten in {store.uri}")
+    if stone.state == "removing":
+        raise FatalError(f"{person} is being forgotten: `headcount forget` ends that first")
+    audit.record(store, "remember", stone.person_id)
+    search_again(store, stone, s3)
+    for other in stone.others:
+        pointer = find_record(store, tombstone_key(other.person_id), ForgottenRecord)
+        if pointer is not None and pointer.same_as == stone.person_id:
+            store.delete(tombstone_key(other.person_id))
+    store.delete(tombstone_key(stone.person_id))
+    return stone.person_id

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.answers.record import SAME_PLACE, overlap
@@ -17,7 +18,7 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables.filters import any_of, parts
 from headcount.tables.table import Table
-from orchestrator.people.latest_assignments import named_by_hand, pack_ids, read_latest
+from orchestrator.people.latest_assignments import marks_by_hand, pack_ids, read_latest
 
 _PLACE = ("collection", "photo", "x", "y", "w", "h")
 
@@ -40,23 +41,23 @@ class FaceTraces:
             self.places[content, box] = Place.of(content, box, frame)
 
 
-def trace_faces(store: Store, person: str, s3: S3Settings) -> FaceTraces:
-    """All faces of a person (by id), under whatever pack."""
+def trace_faces(store: Store, people: Collection[str], s3: S3Settings) -> FaceTraces:
+    """All faces of a person, given by the ids of all names, under whatever pack."""
     traces = FaceTraces()
-    named = named_by_hand(store, person)
-    traces.faces.update(named)
+    named = [mark for person in people for mark in marks_by_hand(store, person)]
+    traces.faces.update(mark.face_id for mark in named if mark.face_id)
     for pack_id in pack_ids(store):
-        _trace_names(store, PackKeys(pack_id), person, traces, s3)
-    for face, mark in named.items():
-        if face not in traces.seen:  # else its row tells the frame of its box too
-            traces.add_place(mark.content, mark.box)
+        _trace_names(store, PackKeys(pack_id), people, traces, s3)
+    for mark in named:
+        if mark.face_id not in traces.seen:  # else its row tells the frame of its box too
+            traces.add_place(mark.content, mark.box, Frame(*mark.frame))
     for pack_id in pack_ids(store):
         _trace_places(store, PackKeys(pack_id), traces, s3)
     return traces
 
 
 def _trace_names(
-    store: Store, keys: PackKeys, person: str, traces: FaceTraces, s3: S3Settings
+    store: Store, keys: PackKeys, people: Collection[str], traces: FaceTraces, s3: S3Settings
 ) -> None:
     """Add the faces that a pack's latest assignments give the person, and where they are.
 
@@ -66,7 +67,8 @@ def _trace_names(
     if not table.exists():
         return
     for latest in read_latest(store, keys):
-        mine = latest.assignments.filter(pc.equal(latest.assignments["person_id"], person))
+        ids = latest.assignments["person_id"]
+        mine = latest.assignments.filter(pc.is_in(ids, pa.array(sorted(people), pa.string())))
         traces.faces.update(mine["face_id"].to_pylist())
     faces = _rows(table, [*_PLACE, "face_id"], "face_id", traces.faces)
     photos = {(row["collection"], row["photo"]) for row in faces}

@@ -8,7 +8,7 @@ import pytest
 
 from headcount.contract.layout import LeaseKeys
 from headcount.contract.record import now
-from headcount.contract.stored.jobs import LeaseRecord
+from headcount.contract.stored.leases import LeaseRecord
 from headcount.storage.memory import MemoryStore
 from orchestrator.jobs.lease import Lease, LeaseLost, has_ended, realm
 

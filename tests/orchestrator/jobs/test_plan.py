@@ -15,7 +15,8 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import ObjectInfo, open_store
 from orchestrator.jobs.compare import Known, State
-from orchestrator.jobs.plan import Tally, cut_shards, plan_job, retried
+from orchestrator.jobs.plan import plan_job, retried
+from orchestrator.jobs.shards import Tally, cut_shards
 from orchestrator.jobs.submit import make_spec
 
 
