@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.collections import open_collection
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import JobKeys, PackKeys
 from headcount.contract.stored.jobs import JobSpec, PlanRecord
-from headcount.errors import FatalError
+from headcount.errors import FatalError, HeadcountError
 from headcount.s3_settings import S3Settings
 from headcount.storage import ObjectInfo, Store
 from headcount.tables.filters import READING, in_collection
@@ -19,6 +21,8 @@ from headcount.tables.table import Table
 from orchestrator.jobs.plan import Tally, cut_shards, last_commit, reread, write_shards
 from orchestrator.jobs.reread import reading_of
 from orchestrator.jobs.roster import check_roster
+
+log = logging.getLogger(__name__)
 
 _SIZES = pa.schema([PHOTOS.field("bytes")])
 
@@ -38,7 +42,9 @@ def plan_rematch(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
     if spec.expected is not None:
         check_roster(spec.expected, s3, count, lambda: _keys(photos, mine))
     after = last_commit(store, spec)
-    again = reread(pending_photos(store, spec, s3), store, keys, tally)
+    again = reread(
+        _within_reach(pending_photos(store, spec, s3), store, spec, s3), store, keys, tally
+    )
     write_shards(cut_shards(again, spec.limits), store, keys, tally, reread=True)
     plan = PlanRecord(
         photos=count,
@@ -67,6 +73,22 @@ def pending_photos(store: Store, spec: JobSpec, s3: S3Settings) -> Iterator[Obje
     to be among them.
     """
     return iter(())
+
+
+def _within_reach(
+    photos: Iterator[ObjectInfo], store: Store, spec: JobSpec, s3: S3Settings
+) -> Iterator[ObjectInfo]:
+    """Yield the photos; none where the collection cannot be reached: they stay pending."""
+    first = next(photos, None)
+    if first is None:
+        return
+    try:
+        open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives).check()
+    except HeadcountError as error:
+        log.warning("photos of %s are left to a later job: %s", spec.photos, error)
+        return
+    yield first
+    yield from photos
 
 
 def _keys(photos: Table, mine: str) -> Iterator[pa.Array]:

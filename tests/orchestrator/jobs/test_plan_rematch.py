@@ -69,12 +69,22 @@ def test_a_roster_that_expects_too_much_is_refused_before_anything_is_matched(
         plan_rematch(store, asked, S3)
 
 
-def test_pending_photos_make_shards_and_their_old_rows_go(
+def pending(*_: object) -> Iterator[ObjectInfo]:
+    yield ObjectInfo("a.jpg", "e", 1)
+
+
+def test_pending_photos_out_of_reach_stay_pending(
     store: Store, spec: JobSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pending(*_: object) -> Iterator[ObjectInfo]:
-        yield ObjectInfo("a.jpg", "e", 1)
+    monkeypatch.setattr(planning, "pending_photos", pending)
+    plan = plan_rematch(store, spec, S3)
+    assert (plan.shards, plan.planned_photos, plan.replaced_lists) == (0, 0, 0)
 
+
+def test_pending_photos_make_shards_and_their_old_rows_go(
+    store: Store, spec: JobSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
     monkeypatch.setattr(planning, "pending_photos", pending)
     plan, keys = plan_rematch(store, spec, S3), JobKeys(spec.job_id)
     assert (plan.known, plan.shards, plan.planned_photos) == (len(OUTCOMES), 1, 1)
