@@ -21,6 +21,7 @@ from orchestrator.commands.run import drive_here
 from orchestrator.jobs.rematch import (
     interrupted_rematch,
     latest_of,
+    matched_collections,
     rematch_spec,
     submit_rematch,
 )
@@ -101,15 +102,20 @@ def command(
     return drive_here(store, spec.job_id, settings, s3, workers, rematch=True)
 
 
-def rematch_now(
-    store: Store, settings: Settings, s3: S3Settings, *, photos: str | None = None, **wishes: Any
-) -> int:
-    """Rematch a collection in this process, as `run` does; print the summary, return the exit code.
+def rematch_all(store: Store, settings: Settings, s3: S3Settings, **wishes: Any) -> int:
+    """Rematch every collection of an archive in this process, as `run` does; print the summaries.
 
-    ``wishes`` are the arguments of rematch_spec.
+    They share the gallery: a name given in one may be found in all. ``wishes`` are the arguments
+    of rematch_spec. Returns the exit code, 3 where that of any collection is.
     """
-    spec, _ = begin_rematch(store, s3, photos=photos, **wishes)
-    return drive_here(store, spec.job_id, settings, s3, rematch=True)
+    found: list[str | None] = [*sorted(matched_collections(store, active_pack(store).pack_id))]
+    codes = []
+    for photos in found or [None]:  # without any it is said that there is none
+        if len(found) > 1:
+            say(f"{photos}:")
+        spec, _ = begin_rematch(store, s3, photos=photos, **wishes)
+        codes.append(drive_here(store, spec.job_id, settings, s3, rematch=True))
+    return max(codes)
 
 
 def begin_rematch(

@@ -5,15 +5,17 @@ Only photos with faces that were drawn by hand since, or are drawn no more, are 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.collections import open_collection
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import JobKeys, PackKeys
 from headcount.contract.stored.jobs import JobSpec, PlanRecord
-from headcount.errors import FatalError
+from headcount.errors import FatalError, HeadcountError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
 from headcount.tables.filters import READING, in_collection
@@ -24,6 +26,8 @@ from orchestrator.jobs.plan import last_commit
 from orchestrator.jobs.reread import reading_of
 from orchestrator.jobs.roster import check_roster
 from orchestrator.jobs.shards import Tally, write_pending
+
+log = logging.getLogger(__name__)
 
 _SIZES = pa.schema([PHOTOS.field("bytes")])
 
@@ -44,7 +48,8 @@ def plan_rematch(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
         check_roster(spec.expected, s3, count, lambda: _keys(photos, mine))
     after = last_commit(store, spec)
     pending = pending_photos(store, spec, s3, spec.rematch)
-    write_pending(pending.values(), spec, store, keys, tally)
+    if pending and _within_reach(store, spec, s3):
+        write_pending(pending.values(), spec, store, keys, tally)
     plan = PlanRecord(
         photos=count,
         bytes=sum(sizes),
@@ -64,6 +69,16 @@ def plan_rematch(store: Store, spec: JobSpec, s3: S3Settings) -> PlanRecord:
     )
     store.put(keys.plan, plan.to_bytes())
     return plan
+
+
+def _within_reach(store: Store, spec: JobSpec, s3: S3Settings) -> bool:
+    """Whether the collection can be reached; its photos stay pending if not."""
+    try:
+        open_collection(spec.photos or "", s3, indexes=store, archives=spec.archives).check()
+    except HeadcountError as error:
+        log.warning("photos of %s are left to a later job: %s", spec.photos, error)
+        return False
+    return True
 
 
 def _keys(photos: Table, mine: str) -> Iterator[pa.Array]:

@@ -1,19 +1,17 @@
 """Plans of rematches: the archive's photos, none of which is looked at."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from headcount.contract import reading
-from headcount.contract.layout import JobKeys, shard_name
+from headcount.contract.layout import JobKeys
 from headcount.contract.record import read_record
-from headcount.contract.stored.jobs import JobSpec, PlanRecord, ReplacedRecord, ShardManifest
+from headcount.contract.stored.jobs import JobSpec, PlanRecord
 from headcount.errors import FatalError
 from headcount.rosters import scopes
-from headcount.storage import ObjectInfo, Store, open_store
-from orchestrator.jobs import plan_rematch as planning
+from headcount.storage import Store, open_store
 from orchestrator.jobs import roster
 from orchestrator.jobs.commit_in_turn import current_plan
 from orchestrator.jobs.plan_rematch import plan_rematch
@@ -67,17 +65,3 @@ def test_a_roster_that_expects_too_much_is_refused_before_anything_is_matched(
     monkeypatch.setattr(scopes.check_rows, "__defaults__", (3,))
     with pytest.raises(FatalError, match="expects people in 9 photos"):
         plan_rematch(store, asked, S3)
-
-
-def test_pending_photos_make_shards_and_their_old_rows_go(
-    store: Store, spec: JobSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def pending(*_: object) -> Iterator[ObjectInfo]:
-        yield ObjectInfo("a.jpg", "e", 1)
-
-    monkeypatch.setattr(planning, "pending_photos", pending)
-    plan, keys = plan_rematch(store, spec, S3), JobKeys(spec.job_id)
-    assert (plan.known, plan.shards, plan.planned_photos) == (len(OUTCOMES), 1, 1)
-    manifest = read_record(store, keys.shard(shard_name(0)), ShardManifest)
-    assert [photo.key for photo in manifest.photos] == ["a.jpg"]
-    assert read_record(store, keys.replaced(0), ReplacedRecord).photos == ("a.jpg",)
