@@ -147,3 +147,23 @@ def test_prune_and_verify_work_on_s3_as_on_disk(s3: S3Server, samples: Path) -> 
     damaged = headcount("verify", *there, **s3.env())
     assert damaged.returncode == 1
     assert rotten in damaged.stdout + damaged.stderr
+def test_an_archive_on_s3_is_matched_anew_when_photos_and_people_are_gone(
+    s3: S3Server, samples: Path
+) -> None:
+    bucket = s3.make_bucket()
+    place = f"s3://{bucket}/"
+    upload(s3, samples / "photos", f"{place}photos/")
+    upload(s3, samples / "people", f"{place}people/")
+    where = ("--archive", f"{place}archive/", "--out", f"{place}out/")
+    people = ("--people", f"{place}people/", "--annotate", "0")
+    ended = headcount("run", f"{place}photos/", *people, *where, **s3.env())
+    assert ended.returncode == 0, ended.stderr
+    store = open_store(place, s3.settings())
+    for info in [*store.list("photos/"), *store.list("people/")]:
+        store.delete(info.key)
+    before = {name: store.get(f"out/{name}.parquet").data for name in TABLES}
+    again = headcount("rematch", *where[:2], "--out", f"{place}again/", **s3.env())
+    assert again.returncode == 0, again.stderr
+    for name, data in before.items():
+        now = pq.read_table(io.BytesIO(store.get(f"again/{name}.parquet").data))
+        assert now.equals(pq.read_table(io.BytesIO(data))), name
