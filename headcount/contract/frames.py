@@ -28,6 +28,15 @@ class Frame(NamedTuple):
         """The frame in a row of the table of photos; 0 for what is not known."""
         return cls(*(row[name] or 0 for name in cls._fields))
 
+    def turned(self, orientation: int) -> Frame:
+        """The frame of the same photo, turned by another orientation."""
+        across = (orientation > _LAST_UPRIGHT) != (self.orientation > _LAST_UPRIGHT)
+        sides = self[1::-1] if across else self[:2]
+        return Frame(*sides, orientation)
+
+
+_LAST_UPRIGHT = 4
+"""Orientations above it turn a photo on its side."""
 
 UNKNOWN = Frame(0, 0, 0)
 
