@@ -23,6 +23,10 @@ CANDIDATES = 5
 """Ids that a short one may mean which are named."""
 
 
+InCollection = tuple[LatestAssignments, str | None]
+"""A collection that a face is in, and its cluster there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A cluster that is alive, and the ids of its faces, sorted."""
@@ -36,12 +40,12 @@ class Cluster:
 class FacesHere:
     """Faces, clusters and photos that were looked up, by their ids, keys and contents.
 
-    ``known`` are ids of faces in the latest results, ``within`` the cluster and collection of each.
+    ``known`` are the faces in the latest results, with the collections that each is in.
     ``clusters`` are also by the ids of clusters that were absorbed; ``short`` are the ids that a
     shorter one may mean.
     """
 
-    known: Mapping[str, tuple[str | None, LatestAssignments]]
+    known: Mapping[str, tuple[InCollection, ...]]
     clusters: Mapping[str, Cluster]
     short: Mapping[str, tuple[str, ...]]
     faces: Mapping[str, Face]
@@ -148,15 +152,15 @@ def look_up(
 
 def _known(
     among: Iterable[LatestAssignments], wanted: Collection[str]
-) -> dict[str, tuple[str | None, LatestAssignments]]:
-    """The cluster and the collection of each wanted face; of copies the first."""
-    found: dict[str, tuple[str | None, LatestAssignments]] = {}
+) -> dict[str, tuple[InCollection, ...]]:
+    """The collections of each wanted face that is there; copies may be in several."""
+    found: defaultdict[str, dict[str, InCollection]] = defaultdict(dict)
     for latest in among:
         rows = rows_in(latest.assignments, "face_id", wanted)
         pairs = zip(rows["face_id"].to_pylist(), rows["cluster_id"].to_pylist(), strict=True)
         for face, cluster in pairs:
-            found.setdefault(face, (cluster, latest))
-    return found
+            found[face].setdefault(latest.collection, (latest, cluster))
+    return {face: tuple(some.values()) for face, some in found.items()}
 
 
 def _clusters(

@@ -1,4 +1,4 @@
-"""Photos and faces of an archive's tables, with their places: many at once, each table read once."""
+"""Photos and faces of an archive's tables with their places, many at once."""
 
 from __future__ import annotations
 
