@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from headcount.answers.lines import BETWEEN_SIDES, COLUMNS, BadLine, Line, read_line, shortened
+from headcount.answers.lines import (
+    BETWEEN_SIDES,
+    COLUMNS,
+    NO_ID,
+    BadLine,
+    Line,
+    read_line,
+    shortened,
+)
 from headcount.errors import FatalError
 from headcount.rosters.delimited import SEPARATORS, decode
 from headcount.text import DEFUSED, counted, undefused
@@ -30,6 +38,7 @@ SHOWN = 20
 
 _TEXTS = ("person", "photo", "said_by", "ids")
 """Columns with text that a spreadsheet might run; `ids` of `rename` is a name."""
+_WITHOUT_IDS = frozenset({"face", "accept_absent"})
 _SUFFIXES = (".jsonl", ".ndjson")
 
 Row = tuple[int, Mapping[str, str] | BadLine]
@@ -216,26 +225,28 @@ class WrittenLine:
     photo: str = ""
     subject: str = ""
     sides: tuple[tuple[str, ...], ...] = ((),)
-    """Ids of faces; of places without an id none."""
+    """Ids of faces, empty where one has none."""
     contents: tuple[str, ...] = ()
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     orientations: tuple[int, ...] = ()
+    """The turn of each box; 0: not known."""
     said_at: str = ""
     said_by: str = ""
 
     def texts(self) -> dict[str, str]:
         """The texts of its columns."""
-        ids = f" {BETWEEN_SIDES} ".join(" ".join(side) for side in self.sides)
-        turns = {str(turn) if turn else "" for turn in self.orientations}
-        several = " ".join(str(turn) for turn in self.orientations)
+        ids = f" {BETWEEN_SIDES} ".join(" ".join(i or NO_ID for i in side) for side in self.sides)
+        turns = set(self.orientations) - {0}
+        one = str(turns.pop()) if len(turns) == 1 and 0 not in self.orientations else ""
+        each = " ".join(str(turn or 1) for turn in self.orientations) if turns else ""
         return {
             "what": self.what,
-            "ids": self.subject or ids,
+            "ids": self.subject or ("" if self.what in _WITHOUT_IDS else ids),
             "person": self.person,
             "photo": self.photo,
             "photo_sha256": " ".join(self.contents),
             "box": " ".join(number_text(number) for box in self.boxes for number in box),
-            "orientation": turns.pop() if len(turns) == 1 else several,
+            "orientation": one or each,
             "said_at": self.said_at,
             "said_by": self.said_by,
         }

@@ -26,6 +26,8 @@ COLUMNS = (
 """The columns of a file of answers, in the order in which they are written."""
 BETWEEN_SIDES = "|"
 """Stands between the two sides of `same` and `apart` among the ids."""
+NO_ID = "-"
+"""Stands for the id of a face that has a place alone, beside others with ids."""
 AHEAD = timedelta(days=1)
 """Time by which a clock may be ahead: what is said later than that was not said yet."""
 MAX_PHOTO = 4096
@@ -174,8 +176,10 @@ def _sides(texts: Mapping[str, str], what: What) -> tuple[tuple[Target, ...], ..
         if ids or len(spots) != 1:
             raise BadLine("face needs one box and its photo or photo_sha256, and no ids")
         return ((Target(spot=spots[0]),),)
+    if NO_ID in ids and not spots:
+        raise BadLine(f"the id {NO_ID} stands for a face that has none, and needs its box")
     targets = [
-        Target(ids[n] if ids else "", spots[n] if spots else None)
+        Target(ids[n].removeprefix(NO_ID) if ids else "", spots[n] if spots else None)
         for n in range(len(ids) or len(spots))
     ]
     if not targets:

@@ -17,11 +17,8 @@ from headcount.storage import Store
 from orchestrator.people.latest_assignments import LatestAssignments
 from orchestrator.people.stored_faces import Face, Photo, Source, rows_in
 
-FULL_FACE, FULL_CLUSTER = 24, 14
-"""Characters of a face's id, and of a cluster's: no such id is the beginning of another."""
-CANDIDATES = 5
-"""Ids that a short one may mean which are named."""
-
+FULL = 24
+"""Characters of a face's id: what has as many is no short id."""
 
 InCollection = tuple[LatestAssignments, str | None]
 """A collection that a face is in, and its cluster there."""
@@ -111,27 +108,27 @@ def look_up(
     *,
     ids: Collection[str],
     spots: Iterable[Spot] = (),
+    keys: Iterable[str] = (),
     marks: Iterable[FaceMark] = (),
-    faces: Collection[str] = (),
 ) -> FacesHere:
-    """Look up ``ids`` of faces or clusters, full or short, spots, marks, and ids of ``faces``.
+    """Look up ``ids`` of faces or clusters, full or short, spots, ``keys`` of photos, and marks.
 
     The tables are read once, whatever there is to look up; of the marks' faces no more than their
     ids, and of those that are not here the places.
     """
     spots, marks, among = list(spots), list(marks), source.among
-    wanted = {*ids, *faces, *(mark.face_id for mark in marks)}
+    wanted = {*ids, *(mark.face_id for mark in marks)}
     known = _known(among, wanted)
     clusters = _clusters(source.store, among, set(ids) - known.keys())
     short = _short(among, set(ids) - known.keys() - clusters.keys())
     meant = {found[0] for found in short.values() if len(found) == 1}
     known |= _known(among, meant)
     clusters |= _clusters(source.store, among, meant - known.keys())
-    full = {i for i in {*ids, *faces, *meant} if i in known}
+    full = {i for i in {*ids, *meant} if i in known}
     full.update(face for cluster in clusters.values() for face in cluster.face_ids)
     contents = {spot.content for spot in spots}
     contents |= {m.content for m in marks if m.face_id not in known} - {""}
-    photos = source.photos(contents, {spot.photo for spot in spots}, full)
+    photos = source.photos(contents, {*keys, *(spot.photo for spot in spots)}, full)
     by_content, by_key = _indexed(photos)
     contents |= {photo.content for spot in spots for photo in by_key.get(spot.photo, ())}
     found = source.faces(photos, full, contents - {""})
@@ -203,7 +200,7 @@ def _short(among: Iterable[LatestAssignments], wanted: set[str]) -> dict[str, tu
     """The ids of faces and clusters that begin with each of the wanted ones, sorted."""
     by_length: defaultdict[int, set[str]] = defaultdict(set)
     for text in wanted:
-        if text and len(text) < FULL_FACE:
+        if text and len(text) < FULL:
             by_length[len(text)].add(text)
     found: defaultdict[str, set[str]] = defaultdict(set)
     for latest in among if by_length else ():
