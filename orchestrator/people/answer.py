@@ -27,7 +27,7 @@ from orchestrator.people.latest_assignments import (
     people_of,
     read_latest,
 )
-from orchestrator.people.line_answers import Drafts
+from orchestrator.people.line_answers import Drafts, is_person_id
 from orchestrator.people.repeats import Said, fresh
 from orchestrator.people.said import Kept, said_of
 from orchestrator.people.similar_names import similar_names
@@ -146,7 +146,7 @@ def _drafts(
     named = {
         person_id(line.person): line.person
         for line in lines
-        if line.person and line.what in _NEW_NAMES and line.person not in people
+        if line.person and line.what in _NEW_NAMES and not is_person_id(line.person)
     }
     return Drafts(
         targets,

@@ -117,9 +117,13 @@ def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | N
 def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
     """Names by person id of everybody in an archive's answers, galleries and assignments."""
     known = {
-        answer.person_id: answer.person
+        person: name
         for answer in read_answers(store)
-        if answer.person_id and answer.person
+        for person, name in (
+            (answer.person_id, answer.person),
+            (answer.new_person_id, answer.new_person),
+        )
+        if person and name
     }
     for pack_id in pack_ids(store):
         keys = PackKeys(pack_id)

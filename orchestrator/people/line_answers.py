@@ -93,7 +93,7 @@ class Drafts:
             raise BadLine(
                 f"{text} was forgotten: `headcount forget --undo` first, if that is to end"
             )
-        if found not in self.people and _PERSON_ID.fullmatch(text):
+        if found not in self.people and is_person_id(text):
             raise BadLine(f"nobody has the id {text}: `headcount people` lists everybody")
         return found, name
 
@@ -219,3 +219,8 @@ class Drafts:
                 for n, mark in enumerate(places)
             ),
         ]
+
+
+def is_person_id(text: str) -> bool:
+    """Whether a text is the id of a person, and no name."""
+    return _PERSON_ID.fullmatch(text) is not None
