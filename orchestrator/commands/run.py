@@ -15,6 +15,8 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import (
+    BESIDE_RESULTS,
+    archive_in,
     first_option,
     job_options,
     load_s3,
@@ -62,14 +64,15 @@ def command(
     workers of that broker do the work. Photos that the archive knows are not embedded again.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
+    s3 = load_s3()
     spec = make_spec(
         photos=photos,
-        archive=archive or canonical_uri(out) + "archive",
+        archive=archive_in(archive, s3) if archive else canonical_uri(out) + BESIDE_RESULTS,
         out=out,
         settings=settings,
         **wishes,
     )
-    return run_job(spec, settings, load_s3(), workers)
+    return run_job(spec, settings, s3, workers)
 
 
 def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> int:

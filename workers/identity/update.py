@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from headcount.answers.taken import note_taken
 from workers.identity.apply_answers import Answers, load_answers
 from workers.identity.enrol_named import enrol_named
 from workers.identity.inherit import inherit_names
@@ -37,6 +38,8 @@ def bring_up_to_date(
 
     ``confirm`` raises where nothing may be written any more. Doing it again changes nothing.
     """
+    if enrol:
+        note_taken(tables.store, job_id, confirm)
     remapped = find_remapped(tables, job_id, faces, embeddings)
     remap_answers(tables, faces, remapped, confirm=confirm)
     remap_references(tables, faces, embeddings, remapped.ids, confirm=confirm)
