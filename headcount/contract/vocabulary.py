@@ -79,6 +79,12 @@ ANOTHER_FACE = "another face of the photo has the name"
 REJECTED = "rejected by a person"
 """The evidence that leaves a face without the name of the person that it was most like."""
 
+DISMISSED = "dismissed by a person"
+"""The evidence of an unknown face that somebody wants to be left alone."""
+
+NOT_A_FACE = "no face, said a person"
+"""The evidence of a face that is ignored since somebody said that it is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
