@@ -106,9 +106,15 @@ class _Wanted:
         return person in self._people and not self._is_taken_back(person, face)
 
     def _is_taken_back(self, person: str, face: str) -> bool:
-        """Whether an answer made the reference, or one says that it is none."""
-        gone = self.claims.not_faces | self.claims.unreferenced
-        return (face, person) in self._made or (face, person) in self._over or face in gone
+        """Whether an answer made the reference, or one says that it is none, or somebody else."""
+        pair = face, person
+        return (
+            pair in self._made
+            or pair in self._over
+            or self.claims.names.get(face, person) != person
+            or face in self.claims.not_faces
+            or face in self.claims.unreferenced
+        )
 
 
 def append_references(

@@ -14,6 +14,7 @@ from workers.identity.inherit import inherit_names
 from workers.identity.load_answers import load_answers
 from workers.identity.remap import find_remapped, remap_answers
 from workers.identity.remap_references import remap_references
+from workers.identity.settle_marks import settle_marks
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 
@@ -47,6 +48,7 @@ def bring_up_to_date(
     remap_references(tables, faces, embeddings, remapped.ids, confirm=confirm)
     answers = load_answers(tables, faces, renames)
     if enrol:
+        settle_marks(tables, faces, answers.records, confirm=confirm)
         enrol_named(tables, faces, embeddings, answers, confirm=confirm)
         inherit_names(tables, job_id, faces, embeddings, answers, confirm=confirm)
     return Known(answers, remapped.ids)
