@@ -24,6 +24,7 @@ DONE, FAILED, WITH_FAILURES = 0, 1, 3
 _STATUS_WORDS = {
     Status.PRESENT: "present",
     Status.INFERRED: "inferred",
+    Status.ACCEPTED: "absent, which is fine",
     Status.NEAR_MISS: "nearly recognised",
     Status.TOO_POOR_TO_SAY: "too poor to say",
     Status.ABSENT: "absent",
@@ -118,7 +119,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         f"{counted(summary['people'], 'enrolled person', 'enrolled people')}, "
         + (f"{decisions['inferred']:,} inferred, " if decisions.get("inferred") else "")
         + f"{decisions.get('unknown', 0):,} unknown in {counted(summary['clusters'], 'cluster')}, "
-        f"{decisions.get('ignored', 0):,} too poor to judge",
+        + (f"{alone:,} more dismissed, " if (alone := summary.get("clusters_dismissed")) else "")
+        + f"{decisions.get('ignored', 0):,} too poor to judge",
     ]
     statuses, forgotten = summary.get("expected_statuses"), summary.get("expected_forgotten", 0)
     if statuses:

@@ -147,6 +147,8 @@ def test_prune_and_verify_work_on_s3_as_on_disk(s3: S3Server, samples: Path) -> 
     damaged = headcount("verify", *there, **s3.env())
     assert damaged.returncode == 1
     assert rotten in damaged.stdout + damaged.stderr
+
+
 def test_an_archive_on_s3_is_matched_anew_when_photos_and_people_are_gone(
     s3: S3Server, samples: Path
 ) -> None:

@@ -196,6 +196,9 @@ class SplitRecord(Record):
     groups: tuple[tuple[int, int], ...] = Field(
         description="cells, from the first up to the last: those of each task that joins cells"
     )
+    renames: tuple[tuple[str, str, str], ...] = Field(
+        (), description="earlier ids of people, with the id and name that the tasks know them by"
+    )
 
 
 class CutRecord(Record):
