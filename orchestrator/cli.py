@@ -36,8 +36,8 @@ SECTIONS = {
     },
     "Answers": {
         "name": "say who a cluster or a face is",
-        "reject": "say who a face is not",
-        "link": "say that two faces or clusters are one person, or two",
+        "apply": "record answers from a file: names, not, same, apart and more",
+        "answers": "list, write or undo what people said of faces",
     },
     "Jobs": {
         "submit": "hand a job to a cluster; prints the job id",
@@ -47,6 +47,7 @@ SECTIONS = {
         "cancel": "end a job; what is done is kept",
         "resume": "go on with a job that is paused, cancelled, failed or cut off",
         "retry": "begin a new job over the photos that failed",
+        "rematch": "match and cluster an archive's faces anew; no photo is read",
         "jobs": "list the jobs of an archive",
     },
     "Cluster": {
@@ -66,6 +67,11 @@ SECTIONS = {
     },
 }
 """The commands in the sections of ``--help``, each with its line there."""
+GONE = {
+    "reject": "write a line `not,FACE_OR_CLUSTER,PERSON` for `headcount apply`",
+    "link": "write a line `same,ONE OTHER` or `apart,ONE OTHER` for `headcount apply`",
+}
+"""Commands of earlier builds, and what is in their place."""
 COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
 
 
@@ -78,6 +84,8 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a sub-command; None for an unknown name."""
+        if cmd_name in GONE:
+            raise click.UsageError(f"there is no `{cmd_name}` any more: {GONE[cmd_name]}")
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"orchestrator.commands.{cmd_name}")

@@ -164,7 +164,11 @@ def crew_facts(folder: Path) -> Iterator[Facts]:
         server("s3", folder.parent) as facts,
         embedded_broker() as url,
         fake_worker(
-            url, log, module="workers", HEADCOUNT_THREADS=threads, **S3Server(**facts).env()
+            *(url, log),
+            module="workers",
+            HEADCOUNT_THREADS=threads,
+            HEADCOUNT_REFUSAL_SECONDS="0",  # else a test of a bad pack would have others wait
+            **S3Server(**facts).env(),
         ) as worker,
     ):
         yield {"HEADCOUNT_BROKER_URL": url, "HEADCOUNT_POLL_SECONDS": "0.1"}

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from benchmarks.scale.neighbours import people
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import PREPARE, JobKeys, join_name, match_name
+from headcount.contract.reading import READING
 from headcount.contract.record import read_record
 from headcount.contract.stored.jobs import JobSpec, SplitRecord
 from headcount.contract.vocabulary import Outcome, Photo, person_id
@@ -63,7 +64,8 @@ Figures = dict[str, tuple[float, int]]
 def make_archive(folder: Path, count: int) -> None:
     """An archive with the tables that so many faces make, and the specs of two jobs."""
     archive = folder / "archive"
-    archive.mkdir()
+    for place in (archive, folder / "photos"):
+        place.mkdir()
     for job_id in (*JOBS, SHARED):
         unit = unit_of(folder, job_id)
         spec = make_spec(
@@ -114,11 +116,12 @@ def faces(spec: JobSpec, numbers: NDArray[np.int64], embeddings: NDArray[np.floa
         "landmarks": fixed_lists(random.uniform(20, 900, (count, 10)).astype(np.float32)),
         "detection_score": random.uniform(0.6, 1, count).astype(np.float32),
         "quality": random.uniform(0, 1, count).astype(np.float32),
+        "sharpness": random.uniform(0.1, 1, count).astype(np.float32),
         "pass": ["whole"] * count,
         "usable": random.uniform(0, 1, count) > 0.05,
         "descriptor": fixed_lists(embeddings.astype(np.float16)),
     }
-    return pa.table(columns, schema=faces_schema(embeddings.shape[1]))
+    return table_of(columns, faces_schema(embeddings.shape[1]))
 
 
 def photos(spec: JobSpec, numbers: NDArray[np.int64]) -> pa.Table:
@@ -146,8 +149,16 @@ def references(embeddings: NDArray[np.float32]) -> pa.Table:
         "content": [digest(number) for number in range(count)],
         **{name: np.full(count, 100, np.float32) for name in ("x", "y", "w", "h", "quality")},
         "descriptor": fixed_lists(embeddings),
+        "reading": [READING] * count,
     }
-    return pa.table(columns, schema=gallery_schema(embeddings.shape[1]))
+    return table_of(columns, gallery_schema(embeddings.shape[1]))
+
+
+def table_of(columns: dict[str, Any], schema: pa.Schema) -> pa.Table:
+    """The columns as a table; others of the schema are null."""
+    count = len(columns["photo"])
+    missing = {f.name: pa.nulls(count, f.type) for f in schema if f.name not in columns}
+    return pa.table({**columns, **missing}, schema=schema)
 
 
 class Meter:

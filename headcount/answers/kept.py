@@ -11,7 +11,11 @@ from pydantic import ValidationError
 
 from headcount.answers.forgotten_marks import require_no_forgotten_face
 from headcount.answers.record import Answer, AnswersRecord, EarlierRecord, FaceMark, What
-from headcount.contract.forgotten import require_none_under_way, require_not_forgotten
+from headcount.contract.forgotten import (
+    forgotten_people,
+    require_none_under_way,
+    require_not_forgotten,
+)
 from headcount.contract.layout import ANSWERS
 from headcount.contract.record import now, read_record
 from headcount.errors import ObjectMissing
@@ -30,8 +34,10 @@ def record_answers(store: Store, answers: Sequence[Answer]) -> None:
     require_none_under_way(store)
     people = {(one.person_id, one.person) for one in answers if one.person_id}
     people |= {(one.new_person_id, one.new_person) for one in answers if one.new_person_id}
+    forgotten = forgotten_people(store)
     for person, name in sorted(people, key=str):
-        require_not_forgotten(store, person or "", name)
+        if person in forgotten:
+            require_not_forgotten(store, person or "", name)
     require_no_forgotten_face(store, (mark for answer in answers for mark in answer.faces))
     if answers:
         key = f"{ANSWERS}{now():%Y%m%d-%H%M%S.%f}-{secrets.token_hex(4)}.json"
@@ -92,11 +98,17 @@ def holding(answers: Sequence[Answer]) -> list[Answer]:
 
     ``answers`` are in order. An undo that was itself undone takes nothing back.
     """
+    gone = undone(answers)
+    return [one for one in answers if one.what != "undo" and one.id not in gone]
+
+
+def undone(answers: Sequence[Answer]) -> set[str]:
+    """The ids of the answers, undos among them, that others take back; ``answers`` are in order."""
     gone: set[str] = set()
     for answer in reversed(answers):
         if answer.what == "undo" and answer.id not in gone and answer.undoes:
             gone.add(answer.undoes)
-    return [one for one in answers if one.what != "undo" and one.id not in gone]
+    return gone
 
 
 def named_jobs(store: Store) -> set[str]:

@@ -35,6 +35,22 @@ class Renames:
         """The id and name that the person of an id and name has now."""
         return self._now.get(person_id, (person_id, person))
 
+    def applied(self, answer: Answer) -> Answer:
+        """An answer about the person as that one is called now; a rename stays as it is."""
+        if answer.what == "rename" or (answer.person_id or "") not in self._now:
+            return answer
+        person, name = self._now[answer.person_id or ""]
+        return answer.model_copy(update={"person_id": person, "person": name})
+
+    @classmethod
+    def from_items(cls, items: Iterable[tuple[str, str, str]]) -> Renames:
+        """Renames as `items` gives them."""
+        return cls({earlier: (person_id, name) for earlier, person_id, name in items})
+
+    def items(self) -> tuple[tuple[str, str, str], ...]:
+        """The id of each earlier name, sorted, with the id and name that the person has now."""
+        return tuple((earlier, *now) for earlier, now in sorted(self._now.items()))
+
     def earlier(self, person_id: str) -> frozenset[str]:
         """The ids of the earlier names of a person."""
         return frozenset(old for old, (now, _) in self._now.items() if now == person_id)

@@ -224,6 +224,14 @@ CLUSTERS = Columns(
         Column("photos", _INT, "photos they are in", shown=True),
         Column("person_id", _TEXT, "id of the person", null=True, shown=True, names="id"),
         Column("exemplar_face_id", _TEXT, "face of best quality", shown=True),
+        Column(
+            "dismissed",
+            pa.bool_(),
+            "whether a person said to leave this stranger alone; null: not known",
+            null=True,
+            shown=True,
+            since=5,
+        ),
     ),
     key=("cluster_id",),
 )

@@ -182,6 +182,11 @@ class JobKeys:
         return f"{self.root}cut.json"
 
     @property
+    def answers(self) -> str:
+        """The keys of the answers that the reduce stage read."""
+        return f"{self.root}answers.json"
+
+    @property
     def commit(self) -> str:
         """The versions of the tables after the job's commit."""
         return f"{self.root}commit.json"

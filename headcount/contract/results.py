@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.contract import columns
+from headcount.contract.vocabulary import DISMISSED
 from headcount.errors import ObjectError
 from headcount.storage.base import Reader
 from headcount.storage.keys import is_portable
@@ -31,6 +32,10 @@ ANNOTATED_MARK = b"annotated by headcount"
 MARK_WITHIN = 1024
 """The comment is in the first bytes of the file."""
 
+DISMISSED_SHARE = 0.2
+"""A cluster is dismissed where at least this share of its faces was: a stranger goes on being left
+alone while further photos come, and a few faces hide no crowd. The same share names a cluster."""
+
 PART_SHOWN, PARTS_SHOWN = 50, 4
 """Limits of an annotated copy's name, where the photo's key cannot name a file: characters of each
 part (of up to four bytes), and parts."""
@@ -39,7 +44,8 @@ part (of up to four bytes), and parts."""
 def clusters_table(faces: pa.Table, people: pa.Table) -> pa.Table:
     """One row per cluster, the largest first; its exemplar is the face of best quality.
 
-    ``people`` maps ``cluster_id`` to ``person_id``.
+    ``people`` maps ``cluster_id`` to ``person_id``. A cluster without a name is dismissed where
+    enough of its faces say so as their ``evidence``.
     """
     wanted = ["cluster_id", "quality", "face_id", "photo"]
     members = faces.select(wanted).filter(pc.is_valid(faces["cluster_id"]))
@@ -51,16 +57,31 @@ def clusters_table(faces: pa.Table, people: pa.Table) -> pa.Table:
     best = groups["quality_max"].take(pc.index_in(members["cluster_id"], value_set=ids))
     exemplars = members.filter(pc.equal(members["quality"], best)).group_by("cluster_id")
     exemplars = exemplars.aggregate([("face_id", "min")])
+    named = _found(people, "cluster_id", ids, "person_id")
+    left_alone = pc.greater_equal(_dismissed(faces, ids), _shares(groups["photo_count"]))
     return pa.table(
         {
             "cluster_id": ids,
             "faces": groups["photo_count"].cast(pa.int32()),
             "photos": groups["photo_count_distinct"].cast(pa.int32()),
-            "person_id": _found(people, "cluster_id", ids, "person_id"),
+            "person_id": named,
             "exemplar_face_id": _found(exemplars, "cluster_id", ids, "face_id_min"),
+            "dismissed": pc.and_(pc.is_null(named), left_alone),
         },
         schema=CLUSTERS,
     )
+
+
+def _dismissed(faces: pa.Table, clusters: pa.Array) -> pa.ChunkedArray:
+    """The number of dismissed faces of each cluster."""
+    alone = faces.filter(pc.fill_null(pc.equal(faces["evidence"], DISMISSED), False))
+    counts = alone.group_by("cluster_id").aggregate([("evidence", "count")])
+    return pc.fill_null(_found(counts, "cluster_id", clusters, "evidence_count"), 0)
+
+
+def _shares(faces: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The least number of dismissed faces by which a cluster of so many is dismissed."""
+    return pc.max_element_wise(pc.multiply(pc.cast(faces, pa.float64()), DISMISSED_SHARE), 1.0)
 
 
 def _found(table: pa.Table, key: str, keys: pa.Array, column: str) -> pa.ChunkedArray:

@@ -85,6 +85,12 @@ BY_HAND = "by hand"
 DrawnBox = tuple[int, int, int, int]
 """Left, top, width and height of a box drawn by hand, in the pixels of the file as stored."""
 
+DISMISSED = "dismissed by a person"
+"""The evidence of an unknown face that somebody wants to be left alone."""
+
+NOT_A_FACE = "no face, said a person"
+"""The evidence of a face that is ignored since somebody said that it is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from headcount.contract.vocabulary import person_id
 from headcount.rosters.read import EVERY
-from headcount.rosters.statuses import MET, MISSING
+from headcount.rosters.statuses import MISSING, SETTLED
 
 EXPECTATIONS = pa.schema(
     [(name, pa.string()) for name in ("scope", "needed", "photo", "person_id", "person", "status")]
@@ -39,12 +39,13 @@ def diff_absences(before: pa.Table, after: pa.Table) -> dict[str, Any]:
 
     Both tables are EXPECTATIONS. An absence is known by its person and its photo, or its scope
     where some photo is enough. It is new where it was none before, and has ended where the person
-    was found: not where a photo cannot be read any more, or nobody is expected there now.
+    was found or the absence was accepted: not where a photo cannot be read any more, or nobody is
+    expected there now.
     """
-    was, now, met = _of(before, MISSING), _of(after, MISSING), _of(after, MET)
+    was, now, settled = _of(before, MISSING), _of(after, MISSING), _of(after, SETTLED)
     lists = {
         "new_absences": now.filter(pc.invert(pc.is_in(now["key"], _keys(was)))),
-        "ended_absences": was.filter(pc.is_in(was["key"], _keys(met))),
+        "ended_absences": was.filter(pc.is_in(was["key"], _keys(settled))),
     }
     return {
         "counts": {name: found.num_rows for name, found in lists.items()},

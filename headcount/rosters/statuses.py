@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +27,9 @@ EXPECTED = results.EXPECTED
 class Status(StrEnum):
     """What became of an expectation: the first that applies, in this order.
 
+    ``accepted`` takes the place of those that come after it, where somebody said that the absence
+    is fine, but for ``photo_unreadable``.
+
     With ``some``, ``photo_unreadable`` comes last but for ``absent``.
     """
 
@@ -34,6 +38,7 @@ class Status(StrEnum):
     PHOTO_UNREADABLE = "photo_unreadable"
     PRESENT = "present"
     INFERRED = "inferred"
+    ACCEPTED = "accepted"
     NEAR_MISS = "near_miss"
     TOO_POOR_TO_SAY = "too_poor_to_say"
     ABSENT = "absent"
@@ -41,6 +46,8 @@ class Status(StrEnum):
 
 MET = (Status.PRESENT, Status.INFERRED)
 """The statuses of people who were found."""
+SETTLED = (*MET, Status.ACCEPTED)
+"""The statuses that end an absence: the person was found, or it is fine that nobody was."""
 MISSING = (Status.NEAR_MISS, Status.TOO_POOR_TO_SAY, Status.ABSENT)
 """The statuses of people who were looked for and not found: their absences. Of the others, those in
 photos that could not be read too, nobody can say so."""
@@ -75,6 +82,28 @@ def statuses(expectations: pa.Table, scopes: Scopes, found: Findings) -> pa.Tabl
     other = _by_scope(expectations.filter(rest), by_text, found)
     back = pc.sort_indices(pa.chunked_array([at.filter(every), at.filter(rest)]))
     return pa.concat_tables([one, other]).take(back).combine_chunks()
+
+
+def with_accepted(expected: pa.Table, accepted: Collection[tuple[str, str]]) -> pa.Table:
+    """The table of EXPECTED, in which absences that somebody said are fine are `accepted`.
+
+    ``accepted`` are pairs of a person's id and a photo, or the text of a scope.
+    """
+    if not accepted or not expected.num_rows:
+        return expected
+    pairs = pa.array([f"{person}\0{place}" for person, place in accepted], pa.string())
+
+    def here(place: str) -> pa.Array:
+        both = pc.binary_join_element_wise(expected["person_id"], expected[place], "\0")
+        return pc.fill_null(pc.is_in(both, value_set=pairs), False)
+
+    of_photo = pc.and_(pc.equal(expected["needed"], EVERY), here("photo"))
+    fine = pc.and_(pc.is_in(expected["status"], pa.array(MISSING)), pc.or_(of_photo, here("scope")))
+    reason = _joined("a person said that this is fine: ", one_array(expected["reason"]))
+    for name, value in (("status", str(Status.ACCEPTED)), ("reason", reason)):
+        column = pc.if_else(fine, value, expected[name])
+        expected = expected.set_column(expected.schema.get_field_index(name), name, column)
+    return expected.cast(EXPECTED)
 
 
 def count_statuses(expected: pa.Table) -> dict[str, int]:

@@ -30,7 +30,7 @@ _BY_PLACE = {
     "indexes/": "delete its folder: the next run makes the index anew",
     SUMS: "delete it, then `headcount verify --record`",
     AUDIT: f"{BACKUP}: a line was changed, or lines are missing; nothing else depends on it",
-    ANSWERS: f"{BACKUP}, or delete it and say again who that was (`headcount name`, `reject`)",
+    ANSWERS: f"{BACKUP}, or delete it and say again who that was (`headcount name`, `apply`)",
     SCHEDULES: f"{BACKUP}, or remove the schedule and add it again",
     FORGOTTEN: f"{BACKUP}: without it runs may bring a forgotten person back",
     "pruning.json": "`headcount prune` again",

@@ -11,10 +11,16 @@ import click
 from headcount.broker.beat import Beat
 from headcount.contract.record import now
 from headcount.errors import HeadcountError
-from headcount.storage import Store, canonical_uri
+from headcount.storage import Store
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Endpoint
-from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
+from orchestrator.commands.options import (
+    archive_in,
+    archive_option,
+    load_s3,
+    load_settings,
+    metrics_option,
+)
 from orchestrator.commands.supervise import open_broker
 from orchestrator.console.metrics import BeatWatch
 from orchestrator.jobs.submit import open_archive
@@ -40,7 +46,8 @@ def command(archive: str, metrics_port: int | None) -> None:
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
     broker = open_broker(settings, "beat")
-    store = open_archive(canonical_uri(archive), load_s3())
+    s3 = load_s3()
+    store = open_archive(archive_in(archive, s3), s3)
     beat = Beat(broker.url, store.uri)
     if metrics_port is not None:
         Endpoint(settings.metrics_host, metrics_port, BeatWatch(beat.ticked).pages())

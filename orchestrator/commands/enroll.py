@@ -14,6 +14,7 @@ from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import names_alike
 from headcount.text import counted
 from orchestrator.commands.options import (
+    archive_in,
     archive_option,
     json_option,
     keep_poor_option,
@@ -54,7 +55,7 @@ def command(
     spec = make_spec(
         photos=None,
         people=people,
-        archive=archive,
+        archive=archive_in(archive, s3),
         out=None,
         settings=settings,
         keep_poor=keep_poor,

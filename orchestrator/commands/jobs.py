@@ -26,7 +26,8 @@ def command(archive: str, as_json: bool) -> int:
         say_json(json.dumps(statuses, indent=1))
         return 0
     for status in statuses:
-        say(f"{status['job_id']}  {status['state']:<10}  {status['photos'] or 'enrolment'}")
+        kind = "  (rematch)" if status["rematch"] else ""
+        say(f"{status['job_id']}  {status['state']:<10}  {status['photos'] or 'enrolment'}{kind}")
     if not statuses:
         say(f"no jobs in {store.uri}", err=True)
     return 0

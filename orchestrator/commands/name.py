@@ -6,13 +6,11 @@ from collections.abc import Iterable
 
 import click
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from headcount import audit
-from headcount.answers.kept import record_answer
-from headcount.answers.record import FaceMark
-from headcount.contract.forgotten import require_not_forgotten
-from headcount.contract.vocabulary import name_fault, names_alike, person_id, person_name
+from headcount.answers.lines import Line, Target
+from headcount.answers.record import Answer
+from headcount.contract.layout import PackKeys
+from headcount.contract.vocabulary import name_fault, person_name
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
@@ -20,11 +18,11 @@ from headcount.tables.filters import quoted
 from headcount.tables.table import Table
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
-from orchestrator.people.latest_assignments import Selection, find_faces, marks, people_of
-from orchestrator.terminal import say
-
-BEST = 5
-"""Faces of a cluster that become references."""
+from orchestrator.people.answer import Checked, check_lines, record_checked
+from orchestrator.people.contradictions import ALONE
+from orchestrator.people.latest_assignments import LatestAssignments, active_pack, read_latest
+from orchestrator.people.stored_faces import rows_in
+from orchestrator.terminal import say, say_lines
 
 
 def faces_phrase(chosen: int, faces: int) -> str:
@@ -43,58 +41,62 @@ def command(cluster: str, name: str, archive: str) -> int:
 
     All faces that the cluster has now get the name, whatever they look like. Its best faces become
     references of that person, with the embeddings that the archive has: the next run matches anew
-    and embeds no photo again.
+    and embeds no photo again. `apply` takes many such answers from a file.
     """
     name, s3 = person_name(name), load_s3()
     if fault := name_fault(name):
         raise FatalError(fault)
     store = existing_archive(archive, s3)
-    person = person_id(name)
-    require_not_forgotten(store, person, name)
-    selected = find_faces(store, cluster)
-    chosen = marks(store, selected, s3, best=BEST)
-    if not chosen:
+    among = list(read_latest(store))
+    line = Line(ALONE, "name", ((Target(cluster),),), person=name)
+    checked = check_lines(store, [line], s3, among=among)
+    if not checked.answers:
+        say(f"{cluster} has the name {name} already")
+        return 0
+    [answer] = checked.answers
+    if not any(mark.reference for mark in answer.faces):
         raise FatalError(f"no face of {cluster} is good enough to be a reference")
-    audit.record(store, "name", person, cluster=selected.cluster_id or "")
-    whole = cluster not in selected.face_ids
-    record_answer(
-        store,
-        "name",
-        chosen,
-        person=(person, name),
-        source=selected.latest.uri,
-        cluster=selected.cluster_id if whole else None,
-        job_id=selected.latest.job_id,
-    )
-    for rival in _rivals(store, selected, chosen, person, s3):
-        say(
-            f"its faces were matched to {rival} so far, who keeps other references: if that is "
-            f'wrong, run `headcount reject {cluster} "{rival}"` too, or correct the people folder',
-            err=True,
-        )
-    for alike in names_alike([name, *people_of(store, s3).values()]):
-        if name in alike:
-            say(f"these names differ by case only: {', '.join(alike)}", err=True)
-    faces = len(selected.face_ids)
-    also = f", and all {faces:,} will have the name" if len(chosen) < faces else ""
-    say(
-        f"{faces_phrase(len(chosen), faces)} will be "
-        f"references of {name} ({person}) from the next run on{also}"
-    )
+    rows = _rows(answer, among)
+    rivals = _rivals(store, answer, rows, s3)
+    record_checked(store, checked)
+    _tell(cluster, answer, checked, rivals, len(set(rows["face_id"].to_pylist())))
     return 0
 
 
-def _rivals(
-    store: Store, selected: Selection, chosen: Iterable[FaceMark], person: str, s3: S3Settings
-) -> list[str]:
-    """Names of the other people these faces are assigned to now who keep further references."""
-    inside = selected.latest.assignments.filter(
-        pc.is_in(selected.latest.assignments["face_id"], pa.array(selected.face_ids, pa.string()))
+def _tell(
+    cluster: str, answer: Answer, checked: Checked, rivals: Iterable[str], faces: int
+) -> None:
+    """Say what was recorded, and what there is to look at."""
+    for rival in rivals:
+        say(
+            f"its faces were matched to {rival} so far, who keeps other references: if that is "
+            f"wrong, say so with a line `not,{cluster},{rival}` of `headcount apply`, or correct "
+            "the people folder",
+            err=True,
+        )
+    say_lines([*(note.words for note in checked.warnings), *checked.contradictions], err=True)
+    chosen = len(answer.faces)
+    also = f", and all {faces:,} will have the name" if chosen < faces else ""
+    say(
+        f"{faces_phrase(chosen, faces)} will be references of {answer.person} "
+        f"({answer.person_id}) from the next run on{also}"
     )
-    names = dict(zip(*(inside[c].to_pylist() for c in ("person_id", "person")), strict=True))
-    taken = {mark.face_id for mark in chosen}
-    gallery = Table(store.uri, selected.latest.keys.gallery, s3)
-    others = sorted(known for known in names if known not in (None, person))
+
+
+def _rows(answer: Answer, among: Iterable[LatestAssignments]) -> pa.Table:
+    """The latest assignments of the faces that an answer means."""
+    latest = next(one for one in among if one.uri == answer.source)
+    if answer.cluster:
+        return rows_in(latest.assignments, "cluster_id", [answer.cluster])
+    return rows_in(latest.assignments, "face_id", [mark.face_id for mark in answer.faces])
+
+
+def _rivals(store: Store, answer: Answer, rows: pa.Table, s3: S3Settings) -> list[str]:
+    """Names of the other people these faces are assigned to now who keep further references."""
+    names = dict(zip(*(rows[c].to_pylist() for c in ("person_id", "person")), strict=True))
+    taken = {mark.face_id for mark in answer.faces}
+    gallery = Table(store.uri, PackKeys(active_pack(store).pack_id).gallery, s3)
+    others = sorted(known for known in names if known not in (None, answer.person_id))
     return [
         names[known]
         for known in others

@@ -9,6 +9,7 @@ import click
 from pydantic import ValidationError
 
 from headcount.collections.patterns import Patterns
+from headcount.contract.layout import ARCHIVE, JOBS, PACKS
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import TABLE_FORMATS
 from headcount.errors import FatalError
@@ -18,6 +19,9 @@ from headcount.storage import Store, canonical_uri
 from orchestrator.jobs.submit import open_archive
 from orchestrator.jobs.until import end_of
 
+BESIDE_RESULTS = "archive/"
+"""The archive that a run without --archive makes in its --out."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 archive_option = click.option(
@@ -25,7 +29,7 @@ archive_option = click.option(
     envvar="HEADCOUNT_ARCHIVE",
     required=True,
     metavar="URI",
-    help="The archive: a folder or s3:// URI (or HEADCOUNT_ARCHIVE).",
+    help="The archive, or the --out of a run: a folder or s3:// URI (or HEADCOUNT_ARCHIVE).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 metrics_option = click.option(
@@ -258,9 +262,24 @@ def _settings_trouble(error: ValidationError) -> str:
     return f"setting HEADCOUNT_{name.upper()}: {first['msg']}"
 
 
-def existing_archive(uri: str, s3: S3Settings) -> Store:
-    """The store of an archive that exists. Raises a usage error where the place is empty."""
+def archive_in(uri: str, s3: S3Settings) -> str:
+    """The URI of the archive that a place is or, of a folder of results, that it holds."""
     store = open_archive(canonical_uri(uri), s3)
+    held = not _is_archive(store, "") and _is_archive(store, BESIDE_RESULTS)
+    return store.uri + BESIDE_RESULTS if held else store.uri
+
+
+def _is_archive(store: Store, below: str) -> bool:
+    """Whether the first things that any archive gets are below a folder."""
+    return any(next(iter(store.list(below + key)), None) for key in (ARCHIVE, JOBS, PACKS))
+
+
+def existing_archive(uri: str, s3: S3Settings) -> Store:
+    """The store of an archive that exists, also given as the --out of a run that made it there.
+
+    Raises a usage error where the place is empty.
+    """
+    store = open_archive(archive_in(uri, s3), s3)
     if next(iter(store.list()), None) is None:
         raise click.UsageError(
             f"there is no archive in {store.uri}: check the path; `headcount run` makes one"

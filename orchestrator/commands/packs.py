@@ -79,7 +79,7 @@ def use(pack: str, lose_names: bool, archive: str) -> int:
     """Make PACK (an id or a name) the archive's pack in use: runs need no --beside for it."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
-    record = _find(store, pack)
+    record = find_pack(store, pack)
     require_idle(store, purpose="first")
     if not Table(store.uri, PackKeys(record.pack_id).photos, s3).count():
         raise FatalError(f"{record.name} has no photos in {store.uri}: run with --beside first")
@@ -102,7 +102,7 @@ def drop(pack: str, yes: bool, lose_names: bool, archive: str) -> int:
     """Remove everything that PACK made: its faces, vectors, references and assignments."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
-    record = _find(store, pack)
+    record = find_pack(store, pack)
     active = active_pack(store).pack_id
     if record.pack_id == active:
         raise FatalError(f"{record.name} is the pack in use: `headcount packs use` another first")
@@ -153,7 +153,7 @@ def _enrolled(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str]:
     return {row["person_id"]: row["person"] for row in rows}
 
 
-def _find(store: Store, pack: str) -> PackRecord:
+def find_pack(store: Store, pack: str) -> PackRecord:
     """The pack with this id or name. Raises FatalError unless there is exactly one."""
     records = [read_record(store, PackKeys(p).record, PackRecord) for p in pack_ids(store)]
     meant = [r for r in records if pack in (r.pack_id, r.name)]

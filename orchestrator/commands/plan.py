@@ -20,6 +20,7 @@ from headcount.storage import Store, open_store
 from headcount.storage.local.scratch import scratch_folder
 from headcount.text import counted, older_reading
 from orchestrator.commands.options import (
+    archive_in,
     budget_options,
     first_option,
     json_option,
@@ -93,7 +94,7 @@ def command(
         spec = make_spec(
             photos=photos,
             people=None,
-            archive=archive or str(nowhere),
+            archive=archive_in(archive, s3) if archive else str(nowhere),
             out=None,
             settings=settings,
             **wishes,

@@ -81,6 +81,7 @@ def command(
         "created": created,
         "retries": outcomes,
         "reread": None,
+        "rematch": None,
         **dict.fromkeys(("until", "worker_hours", "ends")),  # the budget was JOB's own
         "out": canonical_uri(out) if out else earlier.out,
     }

@@ -15,13 +15,15 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import Store, canonical_uri
 from orchestrator.commands.options import (
+    BESIDE_RESULTS,
+    archive_in,
     first_option,
     job_options,
     load_s3,
     load_settings,
     model_options,
 )
-from orchestrator.console.progress import make_reporter
+from orchestrator.console.progress import Rematching, make_reporter
 from orchestrator.console.summary import print_summary
 from orchestrator.jobs.submit import interrupted_job, make_spec, submit
 from orchestrator.jobs.supervisor import Supervisor
@@ -62,19 +64,33 @@ def command(
     workers of that broker do the work. Photos that the archive knows are not embedded again.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
+    s3 = load_s3()
     spec = make_spec(
         photos=photos,
-        archive=archive or canonical_uri(out) + "archive",
+        archive=archive_in(archive, s3) if archive else canonical_uri(out) + BESIDE_RESULTS,
         out=out,
         settings=settings,
         **wishes,
     )
-    return run_job(spec, settings, load_s3(), workers)
+    return run_job(spec, settings, s3, workers)
 
 
 def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> int:
     """Run a job in the foreground and print its summary; return the exit code."""
     store, job_id = _begin(spec, s3)
+    return drive_here(store, job_id, settings, s3, workers)
+
+
+def drive_here(
+    store: Store,
+    job_id: str,
+    settings: Settings,
+    s3: S3Settings,
+    workers: int = 1,
+    *,
+    rematch: bool = False,
+) -> int:
+    """Drive a job in the foreground to its end and print its summary; return the exit code."""
     with make_reporter(sys.stderr) as reporter, crew(settings, workers) as (broker, pool):
         finished: FinishedRecord = Supervisor(
             store,
@@ -82,7 +98,7 @@ def run_job(spec: JobSpec, settings: Settings, s3: S3Settings, workers: int) -> 
             broker=broker,
             settings=settings if pool is None else _quicker(settings),
             s3=s3,
-            reporter=reporter,
+            reporter=Rematching(reporter) if rematch else reporter,
             tick=pool.check if pool else lambda: None,
         ).run()
     return print_summary(finished, s3)

@@ -12,6 +12,7 @@ from headcount.contract.record import now
 from headcount.contract.stored.jobs import ScheduleRecord
 from headcount.errors import FatalError
 from orchestrator.commands.options import (
+    archive_in,
     archive_option,
     existing_archive,
     job_options,
@@ -55,8 +56,9 @@ def add(
     when = Cron.parse(cron, timezone)
     if wishes["until"] and clock_of(wishes["until"]) is None:
         raise click.BadParameter("every run is to end by it: give a time such as 06:00", None, None)
-    settings = load_settings(model=model)
-    request = make_request(photos=photos, archive=archive, settings=settings, **wishes)
+    settings, s3 = load_settings(model=model), load_s3()
+    place = archive_in(archive, s3)
+    request = make_request(photos=photos, archive=place, settings=settings, **wishes)
     record = request.model_dump() | {
         "name": name,
         "created": now(),
@@ -68,7 +70,6 @@ def add(
     except ValidationError as error:
         first = error.errors()[0]
         raise FatalError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    s3 = load_s3()
     check_expected(schedule, s3)
     add_schedule(open_archive(schedule.archive, s3), schedule)
     say(f"{name}: due next at {_local(when)}", err=True)

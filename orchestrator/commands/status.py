@@ -91,6 +91,7 @@ def find_status(
         "state": state,
         "photos": spec.photos,
         "first": spec.first,
+        "rematch": spec.rematch is not None,
         "plan": plan.model_dump(mode="json") if plan else None,
         "progress": progress.model_dump(mode="json") if progress else None,
         "finished": finished.model_dump(mode="json") if finished else None,
@@ -113,6 +114,8 @@ def lines_of(status: dict[str, Any]) -> list[str]:
         if status["first"] is not None:
             drawn = min(status["first"], plan["photos"])
             lines.append(f"a first look: {drawn:,} of them, drawn at random")
+        if status["rematch"]:
+            lines.append("a rematch: their faces are matched and clustered anew, no photo is read")
     if status["finished"]:
         finished = status["finished"]
         first, *more = (finished["message"] or f"results: {finished['out']}").split("\n")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from orchestrator.commands.options import (
+    archive_in,
     archive_option,
     first_option,
     job_options,
@@ -41,7 +42,8 @@ def command(
     `headcount supervise` drives it, on whatever machine that runs.
     """
     settings, s3 = load_settings(model=model), load_s3()
-    spec = make_spec(photos=photos, archive=archive, out=out, settings=settings, **wishes)
+    place = archive_in(archive, s3)
+    spec = make_spec(photos=photos, archive=place, out=out, settings=settings, **wishes)
     store = submit(spec, s3)
     if spec.beside:  # planned later: the first worker finds which pack this is
         say_json(json.dumps({"job_id": spec.job_id}) if as_json else spec.job_id)

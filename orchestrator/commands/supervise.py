@@ -21,7 +21,13 @@ from headcount.storage import Store
 from headcount.telemetry import logs
 from headcount.telemetry.endpoint import Endpoint
 from orchestrator.archive.catalogue import JobQueue
-from orchestrator.commands.options import archive_option, load_s3, load_settings, metrics_option
+from orchestrator.commands.options import (
+    archive_in,
+    archive_option,
+    load_s3,
+    load_settings,
+    metrics_option,
+)
 from orchestrator.console.metrics import Measured, Watch
 from orchestrator.console.progress import Lines
 from orchestrator.console.summary import exit_code, left_line
@@ -67,9 +73,7 @@ def command(
     watch = Watch(broker)
     if metrics_port is not None:
         Endpoint(settings.metrics_host, metrics_port, watch.pages())
-    from headcount.storage import canonical_uri
-
-    store = open_archive(canonical_uri(archive), s3)
+    store = open_archive(archive_in(archive, s3), s3)
     scheduler = Scheduler(store, settings=settings, s3=s3, hook=partial(call_hook, settings))
     if not jobs:
         again_later(scheduler.look)

@@ -134,6 +134,19 @@ def bound(stages: Mapping[str, float]) -> str:
     return f"{BOUNDS[stage]}-bound {100 * spent[stage] / total:.0f} %"
 
 
+class Rematching:
+    """Reporter of a rematch: the same stages in the words that are true of it."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.progress, self.warn = reporter.progress, reporter.warn
+
+    def stage(self, name: str) -> None:
+        """Show the stage; planning, which only counts, is left out."""
+        if name != "plan":
+            self._reporter.stage("reading the archive" if name == "prepare" else name)
+
+
 class Counted(MofNCompleteColumn):
     """Column with the photos done and in all, on bars that count photos."""
 

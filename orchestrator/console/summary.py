@@ -24,6 +24,7 @@ DONE, FAILED, WITH_FAILURES = 0, 1, 3
 _STATUS_WORDS = {
     Status.PRESENT: "present",
     Status.INFERRED: "inferred",
+    Status.ACCEPTED: "absent, which is fine",
     Status.NEAR_MISS: "nearly recognised",
     Status.TOO_POOR_TO_SAY: "too poor to say",
     Status.ABSENT: "absent",
@@ -102,6 +103,7 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     outcomes, decisions = summary["outcomes"], summary["decisions"]
     bad = {o: n for o, n in outcomes.items() if o not in PROCESSED}
     lines = [
+        *_rematch_lines(summary),
         *_first_look_lines(summary),
         f"{counted(summary['photos'], 'photo')}: {outcomes.get('faces', 0):,} with faces, "
         f"{outcomes.get('no_face', 0):,} without"
@@ -117,7 +119,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
         f"{counted(summary['people'], 'enrolled person', 'enrolled people')}, "
         + (f"{decisions['inferred']:,} inferred, " if decisions.get("inferred") else "")
         + f"{decisions.get('unknown', 0):,} unknown in {counted(summary['clusters'], 'cluster')}, "
-        f"{decisions.get('ignored', 0):,} too poor to judge",
+        + (f"{alone:,} more dismissed, " if (alone := summary.get("clusters_dismissed")) else "")
+        + f"{decisions.get('ignored', 0):,} too poor to judge",
     ]
     statuses, forgotten = summary.get("expected_statuses"), summary.get("expected_forgotten", 0)
     if statuses:
@@ -157,6 +160,13 @@ def reference_lines(reread: int, older: int, reading: int) -> list[str]:
             "is out of reach, was changed, or shows no face that is good enough): as it was before"
         )
     return lines
+
+
+def _rematch_lines(summary: dict[str, Any]) -> list[str]:
+    """The line about a rematch."""
+    if not summary.get("spec", {}).get("rematch"):
+        return []
+    return ["matched and clustered anew: no photo was read, and the report has no pictures"]
 
 
 def _first_look_lines(summary: dict[str, Any]) -> list[str]:

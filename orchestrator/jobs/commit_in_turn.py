@@ -25,6 +25,7 @@ from orchestrator.archive.commit import (
     require_staged,
 )
 from orchestrator.jobs.plan import plan_job
+from orchestrator.jobs.plan_rematch import plan_rematch
 
 Fence = Callable[[], None]
 """Raises where another supervisor has taken over; called before each write that counts."""
@@ -43,6 +44,11 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
     plan = find_record(store, keys.plan, PlanRecord)
     if plan is not None and last in (plan.after, spec.job_id):
         return plan
+    if plan is not None and not spec.rematch and _only_rematched(store, last, plan.after):
+        fence()
+        plan = plan.model_copy(update={"after": last})
+        store.put(keys.plan, plan.to_bytes())
+        return plan
     if plan is not None and _was_begun(store, keys):
         raise FatalError(
             f"another job has taken in {spec.photos} since job {spec.job_id} was planned: "
@@ -56,7 +62,7 @@ def current_plan(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> P
     if plan is not None:  # a cut named shards of that plan
         fence()
         store.delete(keys.cut)
-    return plan_job(store, spec, s3)
+    return plan_rematch(store, spec, s3) if spec.rematch else plan_job(store, spec, s3)
 
 
 def commit_in_turn(
@@ -107,6 +113,17 @@ def _completed(store: Store, spec: JobSpec, s3: S3Settings, fence: Fence) -> str
         pack = pack_of(read_record(store, keys.done(PREPARE), DoneMarker))
         commit_in_turn(store, other, plan, pack, s3, fence=fence)
     return last.job_id
+
+
+def _only_rematched(store: Store, last: str, after: str) -> bool:
+    """Whether the jobs from ``after`` up to ``last`` are rematches that took in no photo."""
+    while last and last != after:
+        spec = find_record(store, JobKeys(last).spec, JobSpec)
+        plan = find_record(store, JobKeys(last).plan, PlanRecord)
+        if spec is None or plan is None or not spec.rematch or plan.shards:
+            return False
+        last = plan.after
+    return last == after
 
 
 def _was_begun(store: Store, keys: JobKeys) -> bool:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import pyarrow as pa
 
 from headcount.contract.layout import JobKeys
-from headcount.contract.record import find_record
+from headcount.contract.record import find_record, read_record
 from headcount.contract.stored.jobs import FinishedRecord, FirstLookRecord, JobSpec
 from headcount.rosters.scopes import Kind, resolve
 from headcount.rosters.source import fetch_roster
@@ -91,6 +91,18 @@ def _scope_sizes(spec: JobSpec, s3: S3Settings, keys: Iterator[str]) -> dict[str
 def _arrays(keys: Iterator[str]) -> Iterator[pa.Array]:
     while some := list(islice(keys, KEYS_AT_ONCE)):
         yield pa.array(some, pa.string())
+
+
+def keep_first_look(store: Store, spec: JobSpec, earlier: JobSpec, s3: S3Settings) -> None:
+    """Keep the photos of an ``earlier`` first look as those of a job that draws none.
+
+    Scopes that only this job's roster has count as drawn in part: nothing is listed anew.
+    """
+    drawn = read_record(store, JobKeys(earlier.job_id).first_look, FirstLookRecord)
+    keys = pa.array(drawn.photos, pa.string())
+    scopes = dict.fromkeys(_scope_sizes(spec, s3, iter(keys.to_pylist())), drawn.total)
+    record = drawn.model_copy(update={"scopes": scopes | drawn.scopes})
+    store.put(JobKeys(spec.job_id).first_look, record.to_bytes())
 
 
 def ended_first_look(store: Store, spec: JobSpec) -> bool:

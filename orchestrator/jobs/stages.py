@@ -63,7 +63,8 @@ class Stages:
         self._progress.enter("plan")
         self._guard.wait_for_forget()
         plan = current_plan(self._store, spec, self._s3, fence)
-        self.embed(spec, plan)
+        if plan.shards or not spec.rematch:
+            self.embed(spec, plan)
         missing = self._progress.totals.outcomes.get(Outcome.MISSING.value, 0)
         require_seen_by_workers(self._store, self._keys, spec, missing, self._s3)
         self._progress.enter("commit")

@@ -147,7 +147,7 @@ def open_archive(uri: str, s3: S3Settings) -> Store:
 
 
 def _check_photos(spec: JobSpec, s3: S3Settings) -> None:
-    if spec.photos is None:
+    if spec.photos is None or spec.rematch:
         return
     archive = open_store(spec.archive, s3)
     open_collection(spec.photos, s3, indexes=archive, archives=spec.archives).check()
@@ -179,12 +179,13 @@ def check_expected(spec: JobRequest, s3: S3Settings) -> None:
 def interrupted_job(store: Store, spec: JobSpec) -> str | None:
     """Id of the collection's latest job, if it has the same request and did not end well.
 
-    None where the archive was rolled back since: that job cannot be completed any more.
+    Rematches are passed over. None where the archive was rolled back since: that job cannot be
+    completed any more.
     """
     latest: JobSpec | None = None
     for job_id in job_ids(store):
         other = find_record(store, JobKeys(job_id).spec, JobSpec)
-        if other and other.photos == spec.photos:
+        if other and other.photos == spec.photos and not other.rematch:
             latest = other  # job ids sort by time
     if latest is None or not same_request(latest, spec) or rollback_since(store, latest):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.answers.claims import Claims, Said
 from headcount.answers.kept import holding, read_answers
+from headcount.answers.places import MarkIds
 from headcount.answers.record import Answer, FaceMark, with_faces
+from headcount.answers.renames import Renames
 from headcount.assignments import history
 from headcount.assignments.expectations import read_expectations
 from headcount.assignments.moment import cluster_faces
@@ -130,40 +133,42 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
 
 
 def named_by_hand(store: Store, person: str) -> dict[str, FaceMark]:
-    """Faces that people's answers say are this person, by id; the last answer on a face counts."""
+    """Faces that people's answers say are this person, by id, whatever the person was called."""
     return {mark.face_id: mark for mark in marks_by_hand(store, person) if mark.face_id}
 
 
 def marks_by_hand(store: Store, person: str) -> list[FaceMark]:
-    """Marks of the faces that people's answers say are this person; the last answer counts.
+    """Marks of the faces that people's answers say are this person, whatever they were called.
 
-    Faces that are known by their places alone are among them, such as those drawn by hand.
+    They are those that a run names by the same answers. Faces that are known by their places alone
+    are among them, such as those drawn by hand.
     """
-    standing: dict[_Face, FaceMark] = {}
-    single: set[_Face] = set()
-    for answer in _with_clusters(store):
-        mine = answer.person_id == person
-        names = answer.what in ("name", "confirm") or (answer.what == "face" and mine)
-        if answer.what == "name" and mine and answer.job_id is None:
-            # an answer of an earlier build: one face of a photo
-            photos = {mark.content for mark in answer.faces} - {""}
-            gone = {f for f in single & standing.keys() if standing[f].content in photos}
-            standing = {f: mark for f, mark in standing.items() if f not in gone}
-            single |= {_face(mark) for mark in answer.faces}
+    answers = list(_with_clusters(store))
+    renames = Renames.of(answers)
+    ids = MarkIds(mark for answer in answers for mark in answer.faces)
+    marked: dict[str, FaceMark] = {}
+    for answer in answers:
         for mark in answer.faces:
-            if names and mine:
-                standing[_face(mark)] = mark
-            elif names or (mine and answer.what == "not"):
-                standing.pop(_face(mark), None)
-    return list(standing.values())
+            face = ids.of(mark)
+            if mark.content or face not in marked:
+                marked[face] = mark
+    said = [_said(renames.applied(answer), ids) for answer in answers]
+    photo_of = {face: mark.content for face, mark in marked.items() if mark.content}
+    wanted, _ = renames.now(person, None)
+    names = Claims.of(said, photo_of).names
+    return [marked[face] for face, named in names.items() if named == wanted]
 
 
-_Face = tuple[str, str, tuple[float, ...]]
-"""A face by its id, or without one by content and box."""
+def _said(answer: Answer, ids: MarkIds) -> Said:
+    def faces(chosen: Callable[[FaceMark], bool]) -> list[str]:
+        return list(dict.fromkeys(ids.of(mark) for mark in answer.faces if chosen(mark)))
 
-
-def _face(mark: FaceMark) -> _Face:
-    return (mark.face_id, "", ()) if mark.face_id else ("", mark.content, mark.box)
+    return Said(
+        answer,
+        faces(lambda mark: mark.side != 1),
+        faces(lambda mark: mark.side == 1),
+        faces(lambda mark: mark.side != 1 and mark.reference),
+    )
 
 
 def _with_clusters(store: Store) -> Iterator[Answer]:

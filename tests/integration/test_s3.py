@@ -119,3 +119,53 @@ def test_rollback_search_and_forget_work_on_s3_as_on_disk(s3: S3Server, samples:
         for info in store.list():
             data = store.get(info.key).data
             assert not [w for w in (b"Barack Obama", *ids) if w in data], info.key
+
+
+def test_prune_and_verify_work_on_s3_as_on_disk(s3: S3Server, samples: Path) -> None:
+    s3.make_bucket("museum")
+    photos = open_store("s3://museum/photos/", s3.settings())
+    there = ("--archive", "s3://museum/archive/")
+    for night, path in zip("123", sorted((samples / "photos").glob("*.jpg")), strict=False):
+        photos.put(path.name, path.read_bytes())
+        place = ("--out", f"s3://museum/out-{night}/", *there)
+        ended = headcount("run", "s3://museum/photos/", *place, **s3.env())
+        assert ended.returncode == 0, ended.stderr
+    archive = open_store("s3://museum/archive/", s3.settings())
+    jobs = sorted({info.key.split("/")[1] for info in archive.list("jobs/")})
+    pruned = headcount("prune", "--keep-jobs", "2", *there, **s3.env())
+    assert pruned.returncode == 0, pruned.stderr
+    left = {info.key.rsplit("/", 1)[1] for info in archive.list("packs/") if "/rolls/" in info.key}
+    assert left == {f"{job}.parquet" for job in jobs[1:]}
+    sound = headcount("verify", *there, **s3.env())
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    back = headcount("rollback", jobs[1], *there, **s3.env())
+    assert back.returncode == 0, back.stderr
+    rotten = next(info.key for info in archive.list("packs/") if "faces.lance/data/" in info.key)
+    data = bytearray(archive.get(rotten).data)
+    data[len(data) // 2] ^= 1
+    archive.put(rotten, bytes(data))
+    damaged = headcount("verify", *there, **s3.env())
+    assert damaged.returncode == 1
+    assert rotten in damaged.stdout + damaged.stderr
+
+
+def test_an_archive_on_s3_is_matched_anew_when_photos_and_people_are_gone(
+    s3: S3Server, samples: Path
+) -> None:
+    bucket = s3.make_bucket()
+    place = f"s3://{bucket}/"
+    upload(s3, samples / "photos", f"{place}photos/")
+    upload(s3, samples / "people", f"{place}people/")
+    where = ("--archive", f"{place}archive/", "--out", f"{place}out/")
+    people = ("--people", f"{place}people/", "--annotate", "0")
+    ended = headcount("run", f"{place}photos/", *people, *where, **s3.env())
+    assert ended.returncode == 0, ended.stderr
+    store = open_store(place, s3.settings())
+    for info in [*store.list("photos/"), *store.list("people/")]:
+        store.delete(info.key)
+    before = {name: store.get(f"out/{name}.parquet").data for name in TABLES}
+    again = headcount("rematch", *where[:2], "--out", f"{place}again/", **s3.env())
+    assert again.returncode == 0, again.stderr
+    for name, data in before.items():
+        now = pq.read_table(io.BytesIO(store.get(f"again/{name}.parquet").data))
+        assert now.equals(pq.read_table(io.BytesIO(data))), name

@@ -53,6 +53,12 @@ class Edges:
         """The higher vector of each pair."""
         return higher(self.keys)
 
+    def among(self, kept: NDArray[np.bool_]) -> Edges:
+        """The pairs of two kept vectors, which are numbered anew."""
+        both = self.keys[kept[self.first] & kept[self.second]]
+        number = np.cumsum(kept) - 1
+        return Edges(keyed(number[lower(both)], number[higher(both)]))
+
 
 def knn_graph(
     vectors: NDArray[np.float32],

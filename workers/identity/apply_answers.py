@@ -1,36 +1,54 @@
-"""People's answers as the faces of a run: names, rejections and links."""
+"""People's answers as the faces of a run: names, rejections, links, and all else they say."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise, product
-from operator import add
 
 import numpy as np
 import pyarrow as pa
 
-from headcount.answers.kept import holding, read_answers
-from headcount.answers.record import Answer, FaceMark
+from headcount.answers.claims import Claims, Said
+from headcount.answers.record import Answer
+from headcount.answers.renames import Renames
 from workers.clustering.cluster import Pairs
-from workers.identity.find_marks import faces_of_clusters, find_marks
 from workers.tables.columns import Numbers, isin
-from workers.tables.pack_tables import PackTables
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answers:
     """People's answers, oldest first, with the ids of the faces that each means in this run.
 
-    ``others`` are the faces of the second side, where an answer is about two faces or clusters.
-    ``references`` are those faces of a name that become references; without them, all do.
+    People in ``records`` are those that they are now, after ``renames``; ``as_said`` has the id and
+    name that was said, by the id of an answer. ``others`` are the faces of the second side, where
+    an answer is about two faces or clusters. ``references`` are those faces of a name that become
+    references; without them, all do. ``anywhere`` are the same answers with all their faces, also
+    those that are not in this run. ``made`` are pairs of a face and a person of whom some answer,
+    taken back or not, made a reference.
     """
 
     records: tuple[Answer, ...] = ()
     faces: tuple[tuple[str, ...], ...] = ()
     others: tuple[tuple[str, ...], ...] = ()
     references: tuple[tuple[str, ...], ...] = ()
+    anywhere: tuple[Said, ...] = ()
+    made: frozenset[tuple[str, str]] = frozenset()
+    renames: Renames = field(default_factory=Renames)
+    as_said: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """The answers with their faces of this run."""
+        chosen = self.references or self.faces
+        return tuple(map(Said, self.records, self.faces, self.sides, chosen))
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The claims that hold, but for names of earlier builds that others of a photo overrule."""
+        return Claims.of(self.said)
 
     @property
     def mentioned(self) -> set[str]:
@@ -40,24 +58,26 @@ class Answers:
     @property
     def rejected(self) -> frozenset[tuple[str, str]]:
         """Pairs of a face and a person it is not, unless it was given that name later."""
-        pairs: set[tuple[str, str]] = set()
-        for record, faces in zip(self.records, self.faces, strict=True):
-            for face in faces:
-                if record.what == "not":
-                    pairs.add((face, record.person_id or ""))
-                elif record.what == "name":
-                    pairs.discard((face, record.person_id or ""))
-        return frozenset(pairs)
+        return self.claims.barred
 
     @property
     def named(self) -> set[str]:
         """The faces that somebody named, whoever that is."""
-        return {
-            face
-            for record, faces in zip(self.records, self.faces, strict=True)
-            if record.what == "name"
-            for face in faces
-        }
+        return {face for one in self.said if one.names for face in one.faces}
+
+    @property
+    def accepted(self) -> frozenset[tuple[str, str]]:
+        """Pairs of a person and a photo or scope: the person's absence from it is fine."""
+        return frozenset(
+            (record.person_id or "", record.photo or "")
+            for record in self.records
+            if record.what == "accept_absent"
+        )
+
+    def person_said(self, record: Answer) -> tuple[str, str]:
+        """The id and name that an answer was given with, whatever the person is called now."""
+        person, name = self.as_said.get(record.id, (record.person_id or "", record.person))
+        return person, name or ""
 
     def against(self, faces: pa.Table) -> frozenset[tuple[str, str]]:
         """Pairs of a face and a person that it cannot be: rejected, renamed, or kept apart from.
@@ -84,14 +104,7 @@ class Answers:
     @property
     def renamed(self) -> frozenset[tuple[str, str]]:
         """Pairs of a face and a person whose name it had before its present one."""
-        pairs: set[tuple[str, str]] = set()
-        latest: dict[str, str] = {}
-        for record, faces in zip(self.records, self.faces, strict=True):
-            if record.what == "name":
-                for face in faces:
-                    pairs.add((face, latest.get(face, "")))
-                    latest[face] = record.person_id or ""
-        return frozenset(pair for pair in pairs if pair[1] not in ("", latest[pair[0]]))
+        return self.claims.renamed
 
     def links(
         self, positions: Mapping[str, int], photos: Sequence[int] | Numbers = ()
@@ -185,23 +198,3 @@ class _Links:
 
 def _pairs(pairs: Iterable[tuple[int, int]]) -> Pairs:
     return np.array(list(pairs), np.int64).reshape(-1, 2)
-
-
-def load_answers(tables: PackTables, faces: pa.Table) -> Answers:
-    """The archive's answers; those about other collections mean no face here."""
-    records = tuple(holding(read_answers(tables.store)))
-    marks = {mark.face_id: mark for record in records for mark in record.faces}
-    meant = find_marks(tables, faces, list(marks.values()))
-    more = faces_of_clusters(tables, faces, records)
-
-    def of_marks(chosen: Callable[[FaceMark], bool]) -> tuple[tuple[str, ...], ...]:
-        sides = [[m for m in r.faces if chosen(m)] for r in records]
-        return tuple(tuple(meant[m.face_id] for m in s if m.face_id in meant) for s in sides)
-
-    first = of_marks(lambda mark: mark.side != 1)
-    return Answers(
-        records,
-        tuple(tuple(dict.fromkeys(both)) for both in map(add, first, more)),
-        of_marks(lambda mark: mark.side == 1),
-        of_marks(lambda mark: mark.reference and mark.side != 1),
-    )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from headcount.answers.record import Answer
+from headcount.answers.claims import Claims, Said, references_made
 from headcount.contract.forgotten import forgotten_people
+from headcount.contract.vocabulary import is_face_id
 from headcount.tables.filters import quoted
 from headcount.tables.schemas import gallery_schema
 from workers.identity.apply_answers import Answers
-from workers.identity.hand_names import first_rows, hand_names
+from workers.identity.hand_names import first_rows
 from workers.tables.columns import Numbers
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
@@ -31,52 +32,89 @@ def enrol_named(
     """Bring the gallery up to people's answers: named faces become references.
 
     Of a cluster that was named, these are its best faces; of several faces of one photo, the one
-    that was named last. A reference is removed where its face was rejected or named otherwise
-    since, or another face of its photo is one. Doing it again changes nothing. ``confirm`` raises
-    where nothing may be written any more.
+    that was named last. A reference goes where the answer that made it was taken back or does not
+    hold, or another face of its photo is one; those that another pack left stay as long as anybody
+    says that the person is there. Doing it again changes nothing. ``confirm`` raises where nothing
+    may be written any more.
     """
-    table = tables.gallery
-    columns = ["person_id", "photo", "etag"]
-    held = table.read(columns, where=f"source = {quoted(tables.source)}").to_pylist()
-    named = named_references(answers, faces)
-    at = first_rows(faces, {face for _, face in named} | {row["etag"] for row in held})
-    photo_of = {face: faces["photo"][row].as_py() for face, row in at.items()}
-    latest = {(record.person_id or "", photo_of[face]): (record, face) for record, face in named}
-    over = answers.rejected | answers.renamed
+    held = _held(tables)
+    said = answers.anywhere or answers.said
+    marked = {face for one in said if one.names for face in one.faces}
+    at = first_rows(faces, marked | {row["etag"] for row in held})
+    photo_of = {row["etag"]: row["photo"] for row in held if row["source"] == tables.source}
+    photo_of |= {face: faces["photo"][row].as_py() for face, row in at.items()}
+    wanted = _Wanted(said, answers.made, at, photo_of)
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
     for row in held:
-        key = row["person_id"], photo_of.get(row["etag"], row["photo"])
-        another = key in latest and row["etag"] in at and latest[key][1] != row["etag"]
-        if another or (row["etag"], row["person_id"]) in over:
-            mine = f"etag = {quoted(row['etag'])} AND person_id = {quoted(row['person_id'])}"
+        person, face = answers.renames.now(row["person_id"], None)[0], row["etag"]
+        if not wanted.keeps(person, face):
+            mine = f"etag = {quoted(face)} AND person_id = {quoted(row['person_id'])}"
             confirm()
-            table.delete(mine)  # of copies in other collections, too
-        else:
-            have.add(key)
-            known.add((row["person_id"], row["etag"]))
+            tables.gallery.delete(mine)  # of copies in other collections, too
+        elif row["source"] == tables.source:
+            have.add((person, photo_of.get(face, row["photo"])))
+            known.add((person, face))
     forgotten = forgotten_people(tables.store)
     fresh = {
-        key: (record, at[face])
-        for key, (record, face) in latest.items()
-        if key not in have and (key[0], face) not in known and key[0] not in forgotten
+        at[face]: person_said
+        for key, face in wanted.latest.items()
+        if key not in have
+        and (key[0], face) not in known
+        and forgotten.isdisjoint(
+            (key[0], (person_said := answers.person_said(wanted.claims.references[face]))[0])
+        )
     }
-    people = [(person, record.person or "") for (person, _), (record, _) in fresh.items()]
-    rows = np.array([row for _, row in fresh.values()], np.int64)
-    append_references(tables, people, faces, rows, embeddings, confirm=confirm)
+    rows = np.array(list(fresh), np.int64)
+    append_references(tables, list(fresh.values()), faces, rows, embeddings, confirm=confirm)
 
 
-def named_references(answers: Answers, faces: pa.Table) -> list[tuple[Answer, str]]:
-    """Names that hold, oldest first, each with a face that it makes a reference."""
-    names = hand_names(answers, faces)
-    chosen = answers.references or answers.faces
-    return [
-        (record, face)
-        for record, some in zip(answers.records, chosen, strict=True)
-        if record.what == "name"
-        for face in some
-        if names.get(face) == record.person_id
-    ]
+def _held(tables: PackTables) -> list[dict[str, str]]:
+    """The references that are named faces: of this collection, and of others."""
+    columns = ["person_id", "source", "photo", "etag"]
+    rows = tables.gallery.read(columns, where="content = ''").to_pylist()
+    return [row for row in rows if row["source"] == tables.source or is_face_id(row["etag"])]
+
+
+class _Wanted:
+    """The references that answers ask for.
+
+    ``latest`` has the face of each person and photo, of those that are in this run: nobody is in a
+    photo twice.
+    """
+
+    def __init__(
+        self,
+        said: Sequence[Said],
+        made: frozenset[tuple[str, str]],
+        at: Mapping[str, int],
+        photo_of: Mapping[str, str],
+    ) -> None:
+        self.claims = claims = Claims.of(said, photo_of)
+        self._at, self._photo_of = at, photo_of
+        self._made = made | references_made(said)
+        names = {face: claims.names[face] for face in claims.references}
+        self._people = frozenset(names.values())
+        self._over = claims.barred | claims.renamed
+        self.latest = {(p, photo_of[face]): face for face, p in names.items() if face in at}
+
+    def keeps(self, person: str, face: str) -> bool:
+        """Whether a face stays the reference of a person."""
+        if self.claims.names.get(face) == person and face in self.claims.references:
+            latest = self.latest.get((person, self._photo_of.get(face, "")), face)
+            return face not in self._at or latest == face
+        return person in self._people and not self._is_taken_back(person, face)
+
+    def _is_taken_back(self, person: str, face: str) -> bool:
+        """Whether an answer made the reference, or one says that it is none, or somebody else."""
+        pair = face, person
+        return (
+            pair in self._made
+            or pair in self._over
+            or self.claims.names.get(face, person) != person
+            or face in self.claims.not_faces
+            or face in self.claims.unreferenced
+        )
 
 
 def append_references(

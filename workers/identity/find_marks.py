@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -22,24 +22,41 @@ from workers.tables.pack_tables import PackTables
 _PHOTO = pa.schema([PHOTOS.field(n) for n in ("photo", "content", "reading", *Frame._fields)])
 
 
-def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> dict[str, str]:
-    """The face of this run that each mark means, by the mark's face id.
+def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -> list[str | None]:
+    """The face of this run that each mark means; None where it is not here.
 
-    Found by that id; for faces of another pack, profile or reading by place: the best overlap of
-    boxes in a photo of the same content. Beside the archive's pack, whose jobs keep the marks'
+    Found by the mark's id; for faces of another pack, profile or reading, and for marks without an
+    id, by place: the best overlap of boxes in a photo of the same content. Of several marks with
+    one id the last that has a place tells it. Beside the archive's pack, whose jobs keep the marks'
     places, the photo may be turned otherwise.
     """
-    ids = {mark.face_id for mark in marks}
-    here = _ids_here(faces, ids)
-    meant = {face: face for face in ids & here}
-    others = [mark for mark in marks if mark.face_id not in here and mark.content]
-    if not others:
-        return meant
-    contents = {mark.content for mark in others}
+    here = _ids_here(faces, {mark.face_id for mark in marks})
+    places = {_key(mark): mark for mark in marks if mark.content and mark.face_id not in here}
+    found: dict[_Key, str] = {face: face for face in here}
+    found |= _by_place(tables, faces, places)
+    return [found.get(_key(mark)) for mark in marks]
+
+
+_Key = str | tuple[str, Box4, tuple[int, int, int]]
+"""The id of a mark; of one without, its content, box and frame."""
+
+
+def _key(mark: FaceMark) -> _Key:
+    return mark.face_id or (mark.content, mark.box, mark.frame)
+
+
+def _by_place(
+    tables: PackTables, faces: pa.Table, marks: Mapping[_Key, FaceMark]
+) -> dict[_Key, str]:
+    """The face at the place of each mark, by the mark's key."""
+    if not marks:
+        return {}
+    contents = {mark.content for mark in marks.values()}
     photos, base = photos_by_content(tables, contents), base_tables(tables)
     marked = {} if base is None else photos_by_content(base, contents)
     placed = _faces_in(faces, {photo.key for photo in photos.values()})
-    for mark in others:
+    found: dict[_Key, str] = {}
+    for key, mark in marks.items():
         photo = photos.get(mark.content)
         if photo is None:
             continue
@@ -50,8 +67,8 @@ def find_marks(tables: PackTables, faces: pa.Table, marks: Sequence[FaceMark]) -
             continue  # nobody knows how the photo lay then: somebody else may be at that place
         face = nearest_place(moved_box(mark.box, before, photo.frame), placed.get(photo.key, ()))
         if face is not None:
-            meant[mark.face_id] = face
-    return meant
+            found[key] = face
+    return found
 
 
 def faces_of_clusters(
@@ -61,15 +78,26 @@ def faces_of_clusters(
 
     They are the faces that the answer's job put there; under another pack, those at their places.
     """
+    return faces_here(tables, faces, faces_then(tables, records))
+
+
+def faces_here(
+    tables: PackTables, faces: pa.Table, found: Sequence[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    """Ids in this run of faces that jobs of the archive's pack had; those that are gone are not."""
     base = base_tables(tables)
-    keys = tables.keys if base is None else base.keys
-    found = cluster_faces(tables.store, keys, [record.moment for record in records])
     if base is None or not any(found):
         here = _ids_here(faces, {face for some in found for face in some})
         return [tuple(face for face in some if face in here) for some in found]
     ids = map_to_pack(tables, base, faces)
     moved = dict(zip(ids["face_id"].to_pylist(), ids["new_face_id"].to_pylist(), strict=True))
     return [tuple(moved[face] for face in some if face in moved) for some in found]
+
+
+def faces_then(tables: PackTables, records: Sequence[Answer]) -> list[tuple[str, ...]]:
+    """Ids of all faces of the cluster that each answer names, as its job put them there."""
+    keys = (base_tables(tables) or tables).keys
+    return cluster_faces(tables.store, keys, [record.moment for record in records])
 
 
 def _ids_here(faces: pa.Table, wanted: set[str]) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.answers.claims import Claims
 from headcount.assignments.history import face_keys
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.vocabulary import Decision
@@ -17,6 +18,7 @@ from workers.identity.previous_run import base_assignments, base_tables
 from workers.tables.columns import index_of
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
+from workers.tables.present_names import with_present_names
 
 BEST = 5
 """Faces of each person that become references: as many as `headcount name` takes."""
@@ -40,25 +42,35 @@ def inherit_names(
     base = base_tables(tables)
     if base is None:
         return
-    missing = _missing(tables, base)
+    missing = _missing(tables, base, answers)
     if not missing:
         return
     assignments = base_assignments(tables, base, job_id, faces)
     if assignments is None:
         return
+    assignments = with_present_names(assignments, answers.renames)
     found = best_matched(assignments, faces, answers, set(missing))
-    people = [(person, missing[person]) for person in found["person_id"].to_pylist()]
+    people = [missing[person] for person in found["person_id"].to_pylist()]
     append_references(tables, people, faces, found["row"].to_numpy(), embeddings, confirm=confirm)
 
 
-def _missing(tables: PackTables, base: PackTables) -> dict[str, str]:
-    """The names, by id, of people who were named under ``base`` and have no reference here."""
+def _missing(tables: PackTables, base: PackTables, answers: Answers) -> dict[str, tuple[str, str]]:
+    """People who were named under ``base`` and have no reference here, by their present ids.
+
+    Each has the id and name that the other gallery has. A name that was taken back since the other
+    pack's last run does not count.
+    """
+    renames = answers.renames
     columns = ["person_id", "person"]
-    named = f"source = {quoted(tables.source)}"
-    there = base.gallery.read(columns, where=named).to_pylist()
+    of_here = f"source = {quoted(tables.source)}"
+    there = base.gallery.read(columns, where=of_here).to_pylist()
     here = tables.gallery.read(columns)["person_id"].to_pylist()
-    known = {*here, *forgotten_people(tables.store)}
-    return {r["person_id"]: r["person"] for r in there if r["person_id"] not in known}
+    forgotten = forgotten_people(tables.store)
+    known = {renames.now(person, None)[0] for person in {*here, *forgotten}} | forgotten
+    now = [(renames.now(r["person_id"], None)[0], (r["person_id"], r["person"])) for r in there]
+    claims = Claims.of(answers.anywhere)
+    named = {claims.names[face] for face in claims.references} - known
+    return {person: earlier for person, earlier in now if person in named}
 
 
 def best_matched(
@@ -81,12 +93,14 @@ def best_matched(
     best = matched.filter(matched["usable"]).sort_by(
         [("person_id", "ascending"), ("quality", "descending"), ("face_id", "ascending")]
     )
-    barred = set(answers.rejected)
+    claims = answers.claims
+    barred = set(claims.barred)
+    none = claims.unreferenced | claims.not_faces
     taken: dict[str, dict[str, int]] = {}
     for row in best.to_pylist():
         of_person = taken.setdefault(row["person_id"], {})
         pair = row["face_id"], row["person_id"]
-        if len(of_person) < BEST and pair not in barred:
+        if len(of_person) < BEST and pair not in barred and pair[0] not in none:
             barred.add(pair)  # copies of its photo have the same face
             of_person.setdefault(row["photo"], row["row"])
     pairs = [(person, row) for person, rows in taken.items() for row in rows.values()]

@@ -218,7 +218,8 @@ class Places:
         if mark.face_id in self.boxes:
             frame = self.frames.get(mark.content, UNKNOWN)
             return {"box": self.boxes[mark.face_id], "frame": frame}
-        return {} if mark.face_id in self.here else {"content": ""}
+        known = mark.face_id in self.here or not mark.face_id  # a place has its own frame
+        return {} if known else {"content": ""}
 
 
 def with_marks(record: Answer, about: pa.Table, marks: dict[tuple[str, str], FaceMark]) -> Answer:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from workers.identity.apply_answers import Answers, load_answers
+from headcount.answers.renames import Renames
+from headcount.answers.taken import note_taken
+from workers.identity.apply_answers import Answers
 from workers.identity.enrol_named import enrol_named
 from workers.identity.inherit import inherit_names
+from workers.identity.load_answers import load_answers
 from workers.identity.remap import find_remapped, remap_answers
 from workers.identity.remap_references import remap_references
+from workers.identity.settle_marks import settle_marks
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 
@@ -32,16 +36,22 @@ def bring_up_to_date(
     *,
     enrol: bool,
     confirm: Callable[[], None],
+    renames: Renames | None = None,
 ) -> Known:
     """Apply people's answers to the faces of this run; with ``enrol``, names become references.
 
-    ``confirm`` raises where nothing may be written any more. Doing it again changes nothing.
+    ``renames`` are those that the gallery is read with, where that is settled already; else they
+    are those of the answers. ``confirm`` raises where nothing may be written any more. Doing it
+    again changes nothing.
     """
+    if enrol:
+        note_taken(tables.store, job_id, confirm)
     remapped = find_remapped(tables, job_id, faces, embeddings)
     remap_answers(tables, faces, remapped, confirm=confirm)
     remap_references(tables, faces, embeddings, remapped.ids, confirm=confirm)
-    answers = load_answers(tables, faces)
+    answers = load_answers(tables, faces, renames)
     if enrol:
+        settle_marks(tables, faces, answers.records, confirm=confirm)
         enrol_named(tables, faces, embeddings, answers, confirm=confirm)
         inherit_names(tables, job_id, faces, embeddings, answers, confirm=confirm)
     return Known(answers, remapped.ids)

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from headcount.answers.renames import Renames
 from headcount.contract.columns import GALLERY
 from headcount.tables.filters import any_of
 from headcount.tables.table import Table
 from workers.faces.evidence import PARTS, no_weaknesses
-from workers.tables.columns import factorize, first_of_each
+from workers.tables.columns import factorize, first_of_each, isin
 from workers.tables.faces import weaknesses_of
+from workers.tables.present_names import with_present_names
 from workers.tables.rows import matrix
 
 
@@ -77,15 +80,23 @@ COLUMNS = (
 
 
 def load_gallery(
-    table: Table, *, cosine_per_decade: float, forgotten: Collection[str] = ()
+    table: Table,
+    *,
+    cosine_per_decade: float,
+    forgotten: Collection[str] = (),
+    renames: Renames | None = None,
 ) -> Gallery:
     """Read the gallery, sorted by person; a reference that was written twice counts once.
 
     References of ``forgotten`` people are left out, even if a late worker has written some.
+    People have the names that ``renames`` give them: the table has those they were enrolled under.
     ``cosine_per_decade`` is the pack's, by which the weaknesses of references are scaled.
     """
     where = f"NOT ({any_of('person_id', sorted(forgotten))})" if forgotten else None
     read = read_references(table, (*COLUMNS, *PARTS), where)
+    if renames is not None:
+        read = with_present_names(read, renames)
+        read = read.filter(pc.invert(isin(read["person_id"], forgotten)))
     if not read.num_rows:
         return NOBODY_ENROLLED
     keys = ["person_id", "source", "photo"]

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.rosters.statuses import MET, MISSING, Status, count_statuses
+from headcount.rosters.statuses import MISSING, SETTLED, Status, count_statuses
 from workers.report.view import ShownMissing
 from workers.tables.columns import isin
 
@@ -16,10 +16,10 @@ PICTURES_SHOWN = 200
 
 
 def missing_view(expected: pa.Table) -> ShownMissing | None:
-    """The rows of EXPECTED that are not met, still without pictures; None without a roster."""
+    """The rows of EXPECTED that nothing settles, still without pictures; None without a roster."""
     if not expected.num_rows:
         return None
-    unmet = expected.filter(pc.invert(isin(expected["status"], MET)))
+    unmet = expected.filter(pc.invert(isin(expected["status"], SETTLED)))
     return ShownMissing(unmet.combine_chunks(), count_statuses(expected))
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from headcount.contract.stored.references import ReferenceReport
-from headcount.contract.vocabulary import EXPECTED_HERE, NAMED_BY_PERSON, Decision
+from headcount.contract.vocabulary import (
+    DISMISSED,
+    EXPECTED_HERE,
+    NAMED_BY_PERSON,
+    NOT_A_FACE,
+    Decision,
+)
 from headcount.rosters.statuses import Status
 from headcount.text import counted
 from workers.report.reasons import too_poor_to_tell, unnamed_because
@@ -64,6 +70,11 @@ STATUSES = {
 
 IN_SOME = "in some photo of"
 """Words before a scope that expects somebody in at least one of its photos."""
+
+_SAID = {
+    NOT_A_FACE: "No face, said a person",
+    DISMISSED: "A person said to leave this one alone",
+}
 
 EMPTY_FILE = "empty file"
 """Reason of a photo of no bytes, which no picture program opens."""
@@ -138,6 +149,8 @@ def why(face: ShownFace, threshold: float, margin: float) -> str:
     A match needs the similarity ``threshold``, less the discount of two poor pictures, and the lead
     ``margin`` over the runner-up.
     """
+    if face.evidence in _SAID:
+        return _SAID[face.evidence]
     if face.decision is Decision.IGNORED:
         return f"Too poor to judge: quality {score(face.quality)}"
     if face.decision is Decision.INFERRED:

@@ -67,12 +67,11 @@ def publish(
 
     ``references`` are this job's reports, ``references_forgotten`` were passed over.
     """
-    chosen = choose_photos(result, sources.spec.annotate)
-    clusters, unmet = choose_clusters(result), missing_view(result.expected)
-    nearest = choose_nearest(unmet.rows) if unmet else []
-    crops = _crops(clusters, nearest)
+    chosen, clusters = choose_photos(result, sources.spec.annotate), choose_clusters(result)
+    unmet, nearest = _unmet(result)
     tags = shown_tags(result, chosen, clusters)
-    pictures = picture_photos(sources, out, photo_tasks(result, chosen, crops, tags))
+    tasks = photo_tasks(result, chosen, _crops(clusters, nearest), tags)
+    pictures = picture_photos(sources, out, tasks)
     people, refused = shown_people(sources, result, references)
     report = Report(
         spec=sources.spec,
@@ -83,6 +82,7 @@ def publish(
         faces=result.faces.num_rows,
         decisions=result.decisions,
         clusters_total=result.unnamed.num_rows,
+        clusters_dismissed=result.dismissed,
         people=people,
         shown=shown_photos(sources, chosen, pictures),
         clusters=tuple(shown_cluster(one, pictures, tags) for one in clusters),
@@ -101,6 +101,12 @@ def publish(
         sample_of=result.sample_of,
     )
     return _put(report, out)
+
+
+def _unmet(result: RunResult) -> tuple[ShownMissing | None, list[dict[str, Any]]]:
+    """Everybody who is not met, and the rows whose nearest face is shown."""
+    unmet = missing_view(result.expected)
+    return unmet, choose_nearest(unmet.rows) if unmet else []
 
 
 def _crops(

@@ -52,8 +52,18 @@ class RunResult:
 
     @property
     def unnamed(self) -> pa.Table:
-        """The clusters without a name."""
-        return self.clusters.filter(pc.is_null(self.clusters["person_id"]))
+        """The clusters without a name, but for those that people want to be left alone."""
+        nameless = pc.is_null(self.clusters["person_id"])
+        return self.clusters.filter(pc.and_not(nameless, self._left_alone))
+
+    @property
+    def dismissed(self) -> int:
+        """Number of clusters that people want to be left alone."""
+        return int(pc.sum(self._left_alone).as_py() or 0)
+
+    @property
+    def _left_alone(self) -> pa.ChunkedArray:
+        return pc.fill_null(self.clusters["dismissed"], False)
 
     @property
     def decisions(self) -> dict[str, int]:

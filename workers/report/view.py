@@ -121,7 +121,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ShownMissing:
-    """Expectations that are not met, as ``rows`` of EXPECTED, all of them.
+    """Expectations that are not met or accepted, as ``rows`` of EXPECTED, all of them.
 
     ``statuses`` counts all expectations. ``crops`` has the nearest face of some rows, by photo and
     face id, ``references`` a reference of the people of these rows, by name: JPEGs.
@@ -143,6 +143,11 @@ class ShownMissing:
         return sum(self.statuses.get(status, 0) for status in MISSING)
 
     @property
+    def accepted(self) -> int:
+        """Number of absences that somebody said are fine."""
+        return self.statuses.get(Status.ACCEPTED, 0)
+
+    @property
     def untold(self) -> int:
         """Number of expectations that could not be checked."""
         return sum(self.statuses.get(status, 0) for status in UNTOLD)
@@ -161,6 +166,7 @@ class Report:
     faces: int
     decisions: dict[str, int]
     clusters_total: int
+    """Clusters without a name, but for those that people want to be left alone."""
     people: tuple[ShownPerson, ...]
     shown: tuple[ShownPhoto, ...]
     clusters: tuple[ShownCluster, ...]
@@ -186,6 +192,8 @@ class Report:
     """Sentences about files that were left out, of the collection and of the people folder."""
     left: int = 0
     """Photos that the job leaves to the next one, since its budget was spent."""
+    clusters_dismissed: int = 0
+    """Clusters that people want to be left alone."""
     sample_of: int | None = None
     """Photos that those of a first look were drawn from; None of a run over all photos."""
 

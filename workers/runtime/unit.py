@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from headcount.collections import open_collection
+from headcount.collections.photos import collection_id
 from headcount.contract import forgotten, reading
 from headcount.contract.layout import PREPARE, JobKeys, PackKeys, reduces
 from headcount.contract.messages import UnitMessage
@@ -25,7 +26,14 @@ from headcount.storage import Store, open_store
 from headcount.storage.base import Reader
 from headcount.storage.uris import ALLOWED, is_within
 from workers.models.base import ModelPack
-from workers.models.packs.of_archive import BOTH_PACKS, figures_in_use, require_same_pack
+from workers.models.packs.files import UnknownPack
+from workers.models.packs.of_archive import (
+    BOTH_PACKS,
+    figures_in_use,
+    kept_pack,
+    require_pack,
+    require_same_pack,
+)
 from workers.models.packs.open import open_pack
 from workers.models.packs.variants import split_name
 from workers.runtime.exclusive import SharedExclusiveLock
@@ -56,9 +64,14 @@ class Context:
             return self._packs[name]
 
     def _open_pack(self, name: str) -> ModelPack:
-        """Open a model pack. Raises WorkerUnfit: it may lie on another worker's machine."""
+        """Open a model pack. Raises WorkerUnfit: it may lie on another worker's machine.
+
+        Raises UnknownPack for a name that no worker knows: the job is at fault.
+        """
         try:
             return open_pack(name, self.settings, self.s3)
+        except UnknownPack:
+            raise
         except (FatalError, ObjectError) as error:
             raise WorkerUnfit(str(error), "pack") from error
 
@@ -202,17 +215,21 @@ class Unit:
         A job that is to embed with its pack beside that one may.
         """
         pack = self.context.pack(self.spec.model)
-        if not self.spec.beside:
+        if self.spec.rematch:
+            require_pack(pack, self.record)
+        elif not self.spec.beside:
             require_same_pack(self.store, pack, otherwise=BOTH_PACKS)
         return pack
 
     @cached_property
     def record(self) -> PackRecord:
-        """The record of the job's pack; the reduce stage loads no model for it."""
-        if reduces(self.name):
+        """The record of the job's pack; the reduce stage and a rematch load no model for it."""
+        if reduces(self.name) or self.spec.rematch:
             prepared = find_record(self.store, self.keys.done(PREPARE), DoneMarker)
             if prepared is not None and prepared.pack is not None:
                 return prepared.pack
+        if self.spec.rematch:
+            return kept_pack(self.store, self.spec.rematch, collection_id(self.spec.photos or ""))
         return self.pack.record
 
     @cached_property

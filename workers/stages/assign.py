@@ -12,7 +12,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount.contract.stored.archive import PackRecord
-from headcount.contract.vocabulary import ANOTHER_FACE, NAMED_BY_PERSON, REJECTED, Decision
+from headcount.contract.vocabulary import (
+    ANOTHER_FACE,
+    DISMISSED,
+    NAMED_BY_PERSON,
+    NOT_A_FACE,
+    REJECTED,
+    Decision,
+)
 from workers.clustering.cluster import cluster, join_rule
 from workers.clustering.knn import Edges
 from workers.clustering.linkage import LinkageRule
@@ -38,7 +45,7 @@ from workers.tables.columns import (
 from workers.tables.embeddings import EmbeddingMatrix
 
 DECISIONS = (Decision.MATCHED, Decision.UNKNOWN, Decision.IGNORED)
-REASONS = (NAMED_BY_PERSON, ANOTHER_FACE, REJECTED)
+REASONS = (NAMED_BY_PERSON, ANOTHER_FACE, REJECTED, NOT_A_FACE)
 """Reasons of a name, or of none, that are written beside it."""
 
 
@@ -66,46 +73,59 @@ def assign(
     threshold: float,
     rejected: Collection[tuple[str, str]] = (),
     by_hand: Mapping[str, str] | None = None,
+    not_faces: Collection[str] = (),
     matches: Matches | None = None,
 ) -> pa.Table:
     """Add the decision of each face, with the person, cosine and evidence that it rests on.
 
     ``rejected`` are pairs of a face and a person that it is never matched to; ``by_hand`` are the
-    people that faces were named, by face id, whatever they are like; ``matches`` are those of the
-    faces, where another task has compared them.
+    people that faces were named, by face id, whatever they are like; ``not_faces`` are no faces,
+    as people said: they are ignored; ``matches`` are those of the faces, where another task has
+    compared them.
     """
     matches = match(embeddings, gallery, weaknesses) if matches is None else matches
     barred = _match_rejected(
         matches, faces, embeddings, weaknesses, gallery, rejected=rejected, threshold=threshold
     )
-    usable = as_bool(faces["usable"])
+    none = as_bool(isin(faces["face_id"], not_faces))
+    usable = as_bool(faces["usable"]) & ~none
     good = alike_enough(matches, usable, threshold=threshold, margin=pack.margin)
     named = _named_by_hand(faces, by_hand or {}, gallery)
     matched, reasons = _settle(
         faces, embeddings, matches, good, named=named, barred=barred & usable
     )
+    reasons[none] = REASONS.index(NOT_A_FACE)
     decision = np.where(matched != NONE, 0, np.where(usable, 1, 2))
-    alike = (matches.person != NOBODY) & (np.nan_to_num(matches.evidence, nan=-1) >= threshold)
     ids, names = (pa.array(texts, pa.string()) for texts in (gallery.person_ids, gallery.names))
-    references = pa.array(map(add, gallery.sources, gallery.photos), pa.string())
+    chances = _chances(matches, faces, weaknesses, gallery, pack=pack, usable=usable)
     return _with_columns(
         faces,
         {
             "decision": take_or_null(DECISIONS, decision),
             "person_id": take_or_null(ids, matched),
             "person": take_or_null(names, matched),
-            "nearest": take_or_null(names, matches.person),
-            "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
-            "similarity": _numbers(np.minimum(matches.similarity, np.float32(1))),
-            "probability": _numbers(_chances(matches, faces, weaknesses, gallery, pack)),
-            "runner_up": take_or_null(names, matches.runner_up),
-            "margin": _numbers(matches.margin),
-            "nearest_person_id": take_or_null(ids, matches.person),
-            "reference": take_or_null(references, matches.reference),
-            "discount": _numbers(np.maximum(matches.discount, np.float32(0))),
+            "probability": _numbers(chances),
             "evidence": take_or_null(REASONS, reasons),
+            **_figures(matches, gallery, threshold),
         },
     )
+
+
+def _figures(matches: Matches, gallery: Gallery, threshold: float) -> dict[str, pa.Array]:
+    """The columns that say whom each face is like, and how much."""
+    ids, names = (pa.array(texts, pa.string()) for texts in (gallery.person_ids, gallery.names))
+    references = pa.array(map(add, gallery.sources, gallery.photos), pa.string())
+    alike = (matches.person != NOBODY) & (np.nan_to_num(matches.evidence, nan=-1) >= threshold)
+    return {
+        "nearest": take_or_null(names, matches.person),
+        "alike": take_or_null(ids, np.where(alike, matches.person, NONE)),
+        "similarity": _numbers(np.minimum(matches.similarity, np.float32(1))),
+        "runner_up": take_or_null(names, matches.runner_up),
+        "margin": _numbers(matches.margin),
+        "nearest_person_id": take_or_null(ids, matches.person),
+        "reference": take_or_null(references, matches.reference),
+        "discount": _numbers(np.maximum(matches.discount, np.float32(0))),
+    }
 
 
 def _chances(
@@ -113,7 +133,9 @@ def _chances(
     faces: pa.Table,
     weaknesses: NDArray[np.float32],
     gallery: Gallery,
+    *,
     pack: PackRecord,
+    usable: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """The chance of each usable face that its nearest person is right; NaN where it is unknown."""
     return nearest_is_right(
@@ -121,7 +143,7 @@ def _chances(
         Pictures.of(faces["quality"].to_numpy(), weaknesses, pack.cosine_per_decade),
         np.diff(gallery.starts, append=len(gallery.embeddings)),
         Likeness.of(pack.fmr, pack.calibration),
-        as_bool(faces["usable"]),
+        usable,
     )
 
 
@@ -216,6 +238,18 @@ def to_cluster(faces: pa.Table) -> tuple[Numbers, pa.Array]:
     return rows[first_of_each(number)], face_ids
 
 
+def without(
+    not_faces: Collection[str], rows: Numbers, face_ids: pa.Array, edges: Edges | None
+) -> tuple[Numbers, pa.Array, Edges | None]:
+    """The rows and ids of faces to cluster, and their neighbour graph, without what is no face."""
+    if not not_faces:
+        return rows, face_ids, edges
+    kept = ~as_bool(isin(face_ids, not_faces))
+    if edges is not None:
+        edges = edges.among(kept)
+    return rows[kept], face_ids.filter(pa.array(kept)), edges
+
+
 def linkage_rule(pack: PackRecord, faces: int, purity: float) -> LinkageRule:
     """Linkage rule for a collection of ``faces`` faces; a higher ``purity`` joins fewer."""
     return join_rule(
@@ -287,6 +321,16 @@ def add_inferred_names(
     at = faces.schema.get_field_index("evidence")
     why = pc.coalesce(take_or_null(evidence(names), naming), one_array(faces["evidence"]))
     return faces.set_column(at, "evidence", why), names
+
+
+def with_dismissed(faces: pa.Table, dismissed: Collection[str]) -> pa.Table:
+    """The faces; those of the ``dismissed`` that stay unknown have that as their evidence."""
+    if not dismissed:
+        return faces
+    unknown = pc.equal(faces["decision"], Decision.UNKNOWN.value)
+    told = pc.and_(unknown, isin(faces["face_id"], dismissed))
+    column = pc.if_else(told, DISMISSED, faces["evidence"])
+    return faces.set_column(faces.schema.get_field_index("evidence"), "evidence", column)
 
 
 def clusters_in(assignments: pa.Table) -> pa.Table:

@@ -37,11 +37,10 @@ def prepare_job(unit: Unit) -> DoneMarker:
     has a newer reading than this build, or where this worker does not see the photos.
     """
     began = time.monotonic()
+    if unit.spec.rematch:
+        return _prepare_rematch(unit)
     require_seen(unit)
-    read_answers(unit.store)
-    if unit.spec.expected is not None:
-        require_apart(unit.spec.expected, unit.spec.out)
-    read_expected(unit.spec.expected, unit.context.open)
+    _require_readable(unit)
     record = unit.context.pack(unit.spec.model).record
     first = ArchiveRecord(
         created=now(), model=ModelChoice(name=record.name, pack_id=record.pack_id)
@@ -64,6 +63,23 @@ def prepare_job(unit: Unit) -> DoneMarker:
         counts={"forgotten_references": passed_over, **reread.counts},
         left_out=dict(left_out.by_rule.most_common()),
     )
+
+
+def _prepare_rematch(unit: Unit) -> DoneMarker:
+    """Check what a rematch goes by. No model is opened, and the gallery stays as it is."""
+    began = time.monotonic()
+    _require_readable(unit)
+    require_no_newer_reading(unit.store, unit.pack_keys)
+    require_unchanged(unit.store, [unit.pack_keys.gallery], unit.context.s3)
+    return unit.done(seconds=time.monotonic() - began, pack=unit.record)
+
+
+def _require_readable(unit: Unit) -> None:
+    """Raise FatalError where the archive's answers or the roster cannot be read."""
+    read_answers(unit.store)
+    if unit.spec.expected is not None:
+        require_apart(unit.spec.expected, unit.spec.out)
+    read_expected(unit.spec.expected, unit.context.open)
 
 
 def _enrol(unit: Unit, left_out: LeftOut) -> tuple[tuple[ReferenceReport, ...], int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.answers.renames import Renames
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.layout import PREPARE
@@ -17,6 +18,7 @@ from headcount.contract.stored.jobs import DoneMarker, SplitRecord
 from headcount.contract.vocabulary import PROCESSED
 from headcount.rosters.read import Roster
 from headcount.storage import Store
+from headcount.storage.memory import MemoryStore
 from headcount.tables.sums import require_unchanged, tables_of_pack
 from workers.identity.apply_answers import Answers
 from workers.identity.cluster_ids import name_clusters
@@ -41,14 +43,18 @@ from workers.stages.assign import (
     find_clusters,
     linkage_rule,
     to_cluster,
+    with_dismissed,
+    without,
 )
 from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
 from workers.stages.roll import call_roll
 from workers.stages.split_tasks import exchanged_edges, exchanged_matches
-from workers.stages.write import summary, write_json, write_run
+from workers.stages.summary import summary
+from workers.stages.write import write_json, write_run
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import load_faces, weaknesses_of
+from workers.tables.present_names import with_present_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
     faces, names = _name(faces, face_ids, labels, previous, inputs.answers)
     watch.lap("cluster")
     faces, expected = _call_roll(unit, faces, likeness, inputs)
+    faces = with_dismissed(faces, inputs.answers.claims.dismissed)
     del likeness
     watch.lap("roll")
     run = write_run(
@@ -110,6 +117,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         gallery=inputs.gallery,
         expected=expected,
         expected_forgotten=inputs.expected_forgotten,
+        renames=inputs.answers.renames,
     )
     watch.lap("write")
     shown = _publish(unit, out, run, inputs, watch.seconds)
@@ -137,17 +145,25 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         tables, split, dimensions=unit.record.dimensions, progress=unit.count_photo
     )
     known = bring_up_to_date(
-        tables, unit.job_id, faces, embeddings, enrol=split is None, confirm=unit.confirm
+        tables,
+        unit.job_id,
+        faces,
+        embeddings,
+        enrol=split is None,
+        confirm=unit.confirm,
+        renames=None if split is None else Renames.from_items(split.renames),
     )
     gallery = load_gallery(
         tables.gallery if split is None else tables.gallery.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
         cosine_per_decade=unit.record.cosine_per_decade,
+        renames=known.answers.renames,
     )
     threshold = applied_threshold(gallery, unit.figures, unit.spec.false_positives)
     prepared = read_record(unit.store, unit.keys.done(PREPARE), DoneMarker)
     roster, passed_over = without_forgotten(
-        read_expected(unit.spec.expected, unit.context.open), forgotten_people(unit.store)
+        _as_called_now(read_expected(unit.spec.expected, unit.context.open), known.answers),
+        forgotten_people(unit.store),
     )
     inputs = _Inputs(
         split=split,
@@ -163,6 +179,10 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         told=last_whole_assignments(tables, unit.job_id, faces, embeddings),
     )
     return faces, embeddings, inputs
+
+
+def _as_called_now(roster: Roster, answers: Answers) -> Roster:
+    return replace(roster, lines=with_present_names(roster.lines, answers.renames))
 
 
 def _match(
@@ -183,6 +203,7 @@ def _match(
         threshold=inputs.threshold,
         rejected=inputs.answers.rejected,
         by_hand=hand_names(inputs.answers, faces),
+        not_faces=inputs.answers.claims.not_faces,
         matches=None if split is None else exchanged_matches(unit, split).at(embeddings.order),
     )
 
@@ -195,8 +216,10 @@ def _cluster(
     inputs: _Inputs,
 ) -> tuple[NDArray[np.int32], pa.Array]:
     """The number of each usable face's cluster, and these faces' ids."""
-    rows, face_ids = to_cluster(faces)
     split = inputs.split
+    edges = exchanged_edges(unit, split) if split is not None and split.groups else None
+    rows, face_ids = to_cluster(faces)
+    rows, face_ids, edges = without(inputs.answers.claims.not_faces, rows, face_ids, edges)
     labels = find_clusters(
         faces["photo"].take(rows),
         face_ids,
@@ -204,7 +227,7 @@ def _cluster(
         weaknesses[rows],
         inputs.answers,
         rule=linkage_rule(unit.record, len(face_ids), unit.spec.purity),
-        edges=exchanged_edges(unit, split) if split is not None and split.groups else None,
+        edges=edges,
     )
     return labels, face_ids
 
@@ -241,17 +264,20 @@ def _call_roll(
 def _publish(
     unit: Unit, out: Store, run: RunResult, inputs: _Inputs, seconds: Mapping[str, float]
 ) -> dict[str, int]:
-    """Draw the photos and write the report; gives the number of photos, clusters, people shown."""
+    """Draw the photos and write the report; gives the number of photos, clusters, people shown.
+
+    A rematch looks at no photo: its report is without pictures.
+    """
     # pictures and templates: only where they are made
     from workers.report.pictures import PictureSources
     from workers.report.publish import publish
 
-    context = unit.context
+    context, nothing = unit.context, MemoryStore()
     return publish(
         PictureSources(
             unit.spec,
-            unit.collection,
-            context.open,
+            nothing if unit.spec.rematch else unit.collection,
+            (lambda _: nothing) if unit.spec.rematch else context.open,
             context.settings.threads,
             unit.count_photo,
             job_tables(unit).orientations,

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from headcount.contract.record import find_record, read_record
-from headcount.contract.stored.jobs import CutRecord, ShardManifest
+from headcount.contract.record import read_record
+from headcount.contract.stored.jobs import ShardManifest
 from headcount.rosters.read import Roster
-from headcount.rosters.statuses import LEFT
+from headcount.rosters.statuses import LEFT, with_accepted
 from workers.identity.apply_answers import Answers
 from workers.identity.candidates import Search, UnclaimedFaces
 from workers.identity.roll_call import RollCall
@@ -23,7 +23,8 @@ from workers.people.gallery import Gallery
 from workers.runtime.unit import Unit
 from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
-from workers.tables.columns import one_array
+from workers.stages.left import find_left
+from workers.tables.columns import as_bool, isin, one_array
 
 _PHOTOS = ("photo", "outcome", "reason")
 
@@ -50,9 +51,12 @@ def call_roll(
     source = unit.spec.expected or "the roster"
     roll = RollCall.of(roster.lines, photos, source)
 
+    is_face = ~as_bool(isin(faces["face_id"], answers.claims.not_faces))
+
     def search(inside: NDArray[np.bool_] | None = None) -> Search:
         ids = pa.array(gallery.person_ids, pa.string())
-        unclaimed = UnclaimedFaces.of(faces, ids, answers.against(faces), inside)
+        judged = is_face if inside is None else is_face & inside
+        unclaimed = UnclaimedFaces.of(faces, ids, answers.against(faces), judged)
         return Search(unclaimed, likeness, ids, threshold, unit.figures.margin)
 
     rule = roster_rule(unit, threshold)
@@ -60,22 +64,26 @@ def call_roll(
         faces = _with_expected_names(faces, roll, search(), rule, gallery=gallery, answers=answers)
     enrolled = dict(zip(gallery.person_ids, gallery.names, strict=True))
     if look is None:
-        return faces, roll.table(photos, faces, search(), enrolled)
+        real = faces.filter(pa.array(is_face))
+        expected = roll.table(photos, real, search(), enrolled)
+        return faces, with_accepted(expected, answers.accepted)
     drawn = look.of_drawn(photos)
     roll = RollCall.of(roster.lines, drawn, source)
-    expected = roll.table(drawn, look.of_drawn(faces), search(look.mask(faces)), enrolled)
-    return faces, look.sayable(expected, roll.scopes)
+    real = look.of_drawn(faces.filter(pa.array(is_face)))
+    expected = roll.table(drawn, real, search(look.mask(faces)), enrolled)
+    return faces, with_accepted(look.sayable(expected, roll.scopes), answers.accepted)
 
 
 def _with_left(unit: Unit, photos: pa.Table) -> pa.Table:
     """The photos, with those that a budget left to the next job: nothing is said of them yet."""
-    cut = find_record(unit.store, unit.keys.cut, CutRecord)
-    if cut is None:
+    found = find_left(unit.store, unit.job_id)
+    if found is None:
         return photos
+    keys, cut = found
     left = [
         photo.key
         for name in cut.units
-        for photo in read_record(unit.store, unit.keys.shard(name), ShardManifest).photos
+        for photo in read_record(unit.store, keys.shard(name), ShardManifest).photos
     ]
     fresh = pa.array(left, pa.string())
     fresh = fresh.filter(pc.invert(pc.is_in(fresh, value_set=one_array(photos["photo"]))))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.answers.renames import Renames
 from headcount.contract.columns import FACES, QUALITY_PARTS
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import DoneMarker, SplitRecord
@@ -59,13 +60,12 @@ def _split(unit: Unit, settled: SplitRecord | None) -> DoneMarker | None:
     watch = Stopwatch()
     source = _open(unit, settled)
     faces = _read(source, unit.raise_if_stopped)
-    if settled is None:
-        _bring_up_to_date(unit, source, faces)
+    renames = _bring_up_to_date(unit, source, faces) if settled is None else Renames()
     watch.lap("load")
     rows, face_ids = to_cluster(faces.table)
     chosen = faces.order[rows]
     centroids = _centroids(source, faces.sample_keys, chosen)
-    split = settled or _settle(unit, source, len(face_ids), centroids)
+    split = settled or _settle(unit, source, len(face_ids), centroids, renames)
     if settled is None and not unit.fenced.put_new(unit.keys.split, split.to_bytes()):
         return None
     _write_numbers(unit, faces, chosen)
@@ -129,8 +129,9 @@ def _read(source: FacesVersion, raise_if_stopped: Callable[[], None]) -> _Faces:
     return _Faces(faces, order, np.concatenate(keys), counts)
 
 
-def _bring_up_to_date(unit: Unit, source: FacesVersion, faces: _Faces) -> None:
-    bring_up_to_date(
+def _bring_up_to_date(unit: Unit, source: FacesVersion, faces: _Faces) -> Renames:
+    """Apply people's answers to the gallery; gives the renames that it is to be read with."""
+    known = bring_up_to_date(
         source.tables,
         unit.job_id,
         faces.table,
@@ -138,6 +139,7 @@ def _bring_up_to_date(unit: Unit, source: FacesVersion, faces: _Faces) -> None:
         enrol=True,
         confirm=unit.confirm,
     )
+    return known.answers.renames
 
 
 def _centroids(source: FacesVersion, keys: NDArray[np.uint64], chosen: Numbers) -> Centroids | None:
@@ -151,7 +153,7 @@ def _centroids(source: FacesVersion, keys: NDArray[np.uint64], chosen: Numbers) 
 
 
 def _settle(
-    unit: Unit, source: FacesVersion, count: int, centroids: Centroids | None
+    unit: Unit, source: FacesVersion, count: int, centroids: Centroids | None, renames: Renames
 ) -> SplitRecord:
     """A record of how the stage is split, with ``count`` faces to cluster."""
     return SplitRecord(
@@ -160,6 +162,7 @@ def _settle(
         parts=source.parts,
         faces=count,
         groups=cut_cells(0 if centroids is None else len(centroids), len(source.parts)),
+        renames=renames.items(),
     )
 
 

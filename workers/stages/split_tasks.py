@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.answers.renames import Renames
 from headcount.contract.columns import FACES
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.record import read_record
@@ -63,6 +64,7 @@ def _load_part(
         tables.gallery.at(split.gallery_version),
         forgotten=forgotten_people(unit.store),
         cosine_per_decade=decade,
+        renames=Renames.from_items(split.renames),
     )
     stored = FACES.stored(unit.record.dimensions)
     columns = pa.schema([stored.field(name) for name in (DESCRIPTOR, *PARTS)])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +13,33 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount import __version__
 from headcount.answers.kept import named_jobs
+from headcount.answers.renames import Renames
 from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments, diff_reread
 from headcount.assignments.expectations import write_expectations
 from headcount.contract import results
 from headcount.contract.layout import PREPARE
-from headcount.contract.record import find_record, now, read_record
-from headcount.contract.stored.jobs import CutRecord, DoneMarker, JobSpec, PlanRecord, TableFormat
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import DoneMarker, JobSpec, PlanRecord, TableFormat
 from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
-from headcount.rosters.read import Roster
 from headcount.storage import Store
 from workers.identity.cluster_ids import changes
 from workers.identity.previous_run import job_before, previous_expectations, whole_job_before
 from workers.identity.same_photos import reread_photos
-from workers.matching.look_alikes import LookAlike
-from workers.models.packs.of_archive import kept_by_cosine
 from workers.people.gallery import Gallery
 from workers.report.run_result import RunResult, counted
 from workers.runtime.unit import Unit
 from workers.stages.assign import clusters_in, people_in
 from workers.stages.first_look import FirstLook
 from workers.stages.job_tables import job_tables
+from workers.stages.left import find_left
 from workers.stages.unique import require_unique
 from workers.tables.columns import one_array
+from workers.tables.present_names import with_present_names
 
-LINES_TOLD = 20
-"""Numbers of lines that expect nobody, at most."""
 _FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
 
 
@@ -59,13 +55,15 @@ def write_run(
     expected_forgotten: int = 0,
     told: pa.Table | None = None,
     look: FirstLook | None = None,
+    renames: Renames | None = None,
 ) -> RunResult:
     """Write the tables of a run, and keep its assignments and expectations for the next run.
 
     ``names`` are the NAMINGS of the clusters, ``previous`` the assignments of the run before, and
     ``told`` those that changes are told since, where these are others. ``expected_forgotten``
     counts lines of the roster about people who were forgotten. The tables of a first ``look`` are
-    of its photos; the assignments that are kept are of all.
+    of its photos; the assignments that are kept are of all. People who have another name since the
+    run before, by ``renames``, are the same in the diff; the lineage says so.
     """
     require_unique(faces)
     with scratch() as folder:
@@ -78,13 +76,13 @@ def write_run(
         assignments = faces.select(history.ASSIGNMENTS.names)
         _write_lineage(unit, tables, previous, told, assignments, look=look)
         before = previous if told is None else told
-        run = _keep(unit, tables, before, assignments, run, look=look)
-    cut = find_record(unit.store, unit.keys.cut, CutRecord)
+        run = _keep(unit, tables, before, assignments, run, look=look, renames=renames or Renames())
+    left = find_left(unit.store, unit.job_id)
     return replace(
         run,
         formats_removed=tuple(sorted(tables.removed)),
         left_out=_left_out(unit),
-        left=cut.photos if cut else 0,
+        left=left[1].photos if left else 0,
     )
 
 
@@ -151,6 +149,7 @@ def _keep(
     run: RunResult,
     *,
     look: FirstLook | None,
+    renames: Renames,
 ) -> RunResult:
     """Keep this job's assignments and expectations, and write how they differ from the run before.
 
@@ -158,10 +157,12 @@ def _keep(
     """
     archived = job_tables(unit)
     collection = archived.collection
+    previous = with_present_names(previous, renames)
     both = (previous, assignments) if look is None else map(look.of_drawn, (previous, assignments))
     before_it, after_it = both
     diff = diff_assignments(before_it, after_it) | _reread(unit, before_it, after_it)
-    before, kept = previous_expectations(archived, unit.job_id), kept_expectations(run.expected)
+    before = with_present_names(previous_expectations(archived, unit.job_id), renames)
+    kept = kept_expectations(run.expected)
     absences = diff_absences(before, kept)
     counts = {**diff["counts"], **absences["counts"]}
     write_json(tables.out, results.DIFF, {**diff, **absences, "counts": counts})
@@ -257,82 +258,3 @@ def people_table(faces: pa.Table, gallery: Gallery) -> pa.Table:
 def write_json(out: Store, key: str, content: Mapping[str, Any]) -> None:
     """Write an object for people and programs to read."""
     out.put(key, json.dumps(content, indent=1, ensure_ascii=False).encode())
-
-
-def summary(
-    unit: Unit,
-    run: RunResult,
-    *,
-    seconds: Mapping[str, float],
-    shown: Mapping[str, int],
-    threshold: float,
-    prepared: DoneMarker,
-    roster: Roster,
-    look_alikes: Sequence[LookAlike] = (),
-) -> dict[str, Any]:
-    """Counts, seconds, versions, pack and spec of a run; ``prepared`` is its first marker."""
-    embedding, kept = embed_totals(unit)
-    return {
-        "job_id": unit.job_id,
-        "finished": now().isoformat(),
-        "sample": run.sample_of is not None,
-        **({} if run.sample_of is None else {"sample_of": run.sample_of}),
-        "photos": run.photos,
-        "left": run.left,
-        **run.left_out,
-        "outcomes": run.outcomes,
-        "older_reading": run.older_reading,
-        "kept": kept,
-        "faces": run.faces.num_rows,
-        "decisions": run.decisions,
-        "people": run.people.num_rows,
-        "people_found": run.people_found,
-        "clusters": run.unnamed.num_rows,
-        "expected": run.expected.num_rows,
-        "expected_missing": run.absences.num_rows,
-        "expected_statuses": run.expected_statuses,
-        "expected_changes": run.absence_changes,
-        "expected_forgotten": run.expected_forgotten,
-        "expected_lines_without_person": _lines(roster.nobody),
-        "expected_lines_without_scope": _lines(roster.nowhere),
-        **_of_references(prepared),
-        "formats_removed": list(run.formats_removed),
-        "calibration_ignored": kept_by_cosine(unit.store, unit.pack_keys),
-        results.LOOK_ALIKES: [asdict(pair) for pair in look_alikes],
-        "shown": dict(shown),
-        "threshold": round(threshold, 4),
-        "seconds": {
-            "embed": embedding,
-            "reduce": {stage: round(value, 3) for stage, value in seconds.items()},
-        },
-        "model": unit.record.model_dump(mode="json"),
-        "versions": {"headcount": __version__, "python": platform.python_version()},
-        "spec": unit.spec.model_dump(mode="json"),
-    }
-
-
-def _of_references(prepared: DoneMarker) -> dict[str, Any]:
-    """What became of references, and the reading that they were read with."""
-    return {
-        "references_forgotten": prepared.counts.get("forgotten_references", 0),
-        "references_reread": prepared.counts.get("reread_references", 0),
-        "references_older": prepared.counts.get("older_references", 0),
-        "reading": prepared.reading,
-    }
-
-
-def _lines(numbers: Sequence[int]) -> dict[str, Any]:
-    """How many lines of a roster there are of a kind, and the numbers of the first of them."""
-    return {"count": len(numbers), "first": list(numbers[:LINES_TOLD])}
-
-
-def embed_totals(unit: Unit) -> tuple[dict[str, float], int]:
-    """Totals over the shards of this job: seconds per stage, of all threads; photos kept as is."""
-    seconds: Counter[str] = Counter()
-    kept = 0
-    for info in unit.store.list(unit.keys.done_folder):
-        if "/embed-" in info.key:
-            marker = read_record(unit.store, info.key, DoneMarker)
-            seconds.update(marker.stages)
-            kept += len(marker.kept)
-    return {stage: round(value, 3) for stage, value in seconds.items()}, kept

@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.answers.kept import holding, read_answers
+from headcount.answers.renames import Renames
 from headcount.assignments import history
 from headcount.contract.columns import FACES
 from headcount.contract.forgotten import forgotten_people
@@ -97,6 +99,7 @@ def measure(archive: str) -> Measured:
         Table(store.uri, keys.gallery, s3),
         forgotten=forgotten_people(store),
         cosine_per_decade=pack.cosine_per_decade,
+        renames=Renames.of(holding(read_answers(store))),
     )
     counts = np.diff(gallery.starts, append=len(gallery.embeddings))
     people = np.repeat(np.arange(len(gallery)), counts).astype(np.int64)

@@ -161,8 +161,21 @@ class AuditRecord(Record):
         "export",
         "results",
         "people",
+        "not",
+        "same",
+        "apart",
+        "confirm",
+        "dismiss",
+        "not_a_face",
+        "reference",
+        "no_reference",
+        "accept_absent",
+        "face",
+        "undo",
     ]
-    subject: str = Field(description="a person's or cluster's id, or what was searched by")
+    subject: str = Field(
+        description="ids of people or clusters, of a face or an answer, or what was searched by"
+    )
     detail: dict[str, str | int] = Field({})
     chain: str = Field("", description="the process's lines; empty: of an earlier build")
     number: int = Field(0, description="its place among them, from 1")

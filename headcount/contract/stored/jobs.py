@@ -105,6 +105,9 @@ class JobSpec(JobRequest):
     retries: tuple[Outcome, ...] = Field(
         (), description="only photos that the archive knows with one of these outcomes; empty: all"
     )
+    rematch: str | None = Field(
+        None, description="the pack whose faces are matched anew, without photos; None: a run"
+    )
 
 
 class ManifestPhoto(BaseModel):
@@ -192,6 +195,9 @@ class SplitRecord(Record):
     faces: int = Field(description="those to be clustered")
     groups: tuple[tuple[int, int], ...] = Field(
         description="cells, from the first up to the last: those of each task that joins cells"
+    )
+    renames: tuple[tuple[str, str, str], ...] = Field(
+        (), description="earlier ids of people, with the id and name that the tasks know them by"
     )
 
 

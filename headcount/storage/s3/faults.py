@@ -122,6 +122,11 @@ ADVICE = {
 
 OWN_FAULTS = (Fault.CREDENTIALS, Fault.CLOCK, Fault.TLS)
 """Faults of the machine that asks: with other settings the same call succeeds."""
+DENIED = (
+    "access denied: these credentials may not read it; where the bucket's requester pays, set "
+    "HEADCOUNT_S3_REQUESTER_PAYS=1"
+)
+"""The reason of a photo that may be listed, and not read."""
 ARCHIVED = "archived (Glacier or the like): restore it first"
 """The reason of a photo that lies in a storage class from which it cannot be read at once."""
 
@@ -200,7 +205,7 @@ class Target:
         if self.verb in ("read", "delete") and fault is Fault.MISSING:
             return ObjectMissing(self.uri)
         if self.verb == "read" and fault is Fault.DENIED:
-            return ObjectDenied(self.uri)
+            return ObjectDenied(self.uri, DENIED)
         if self.verb == "read" and fault is Fault.ARCHIVED:
             return ObjectDenied(self.uri, ARCHIVED)
         if self.verb == "read" and fault is Fault.OTHER and isinstance(error, S3Error):

@@ -103,8 +103,10 @@ def clusters_of(clusters: pa.Table, left: pa.Table | None, stone: ForgottenRecor
     if left is None:
         return _without_exemplars(people, stone)
     made = results.clusters_table(left, people)
+    known = [name for name in made.schema.names if name in people.schema.names]
+    made = made.select(known)
     at = pc.index_in(made["cluster_id"], value_set=people["cluster_id"].combine_chunks())
-    for name in people.schema.names[len(made.schema.names) :]:
+    for name in people.schema.names[len(known) :]:
         made = made.append_column(name, people[name].take(at))
     return made
 

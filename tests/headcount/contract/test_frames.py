@@ -38,3 +38,10 @@ def test_a_photo_that_is_read_larger_has_larger_faces() -> None:
 def test_a_frame_that_is_not_known_moves_nothing() -> None:
     box = (1.0, 2.0, 3.0, 4.0)
     assert moved_box(box, UNKNOWN, frame(3)) == box == moved_box(box, frame(3), UNKNOWN)
+
+
+def test_a_frame_turned_on_its_side_changes_width_and_height() -> None:
+    upright = Frame(400, 200, 1)
+    assert upright.turned(6) == Frame(200, 400, 6)
+    assert upright.turned(6).turned(8) == Frame(200, 400, 8)
+    assert upright.turned(6).turned(3) == Frame(400, 200, 3)

@@ -2,15 +2,17 @@ import pyarrow as pa
 import pytest
 
 from headcount.contract.results import annotated_key, clusters_table
+from headcount.contract.vocabulary import DISMISSED
 from headcount.storage.keys import is_portable
 
-Row = tuple[str | None, float, str, str]
+Row = tuple[str | None, float, str, str] | tuple[str | None, float, str, str, str]
 
 
 def clusters(*rows: Row, **people: str) -> list[tuple[object, ...]]:
     """The table of faces given as cluster, quality, face id and photo."""
-    names = ("cluster_id", "quality", "face_id", "photo")
-    types = (pa.string(), pa.float32(), pa.string(), pa.string())
+    names = ("cluster_id", "quality", "face_id", "photo", "evidence")
+    types = (pa.string(), pa.float32(), pa.string(), pa.string(), pa.string())
+    rows = tuple((*row[:4], row[4] if len(row) == 5 else "") for row in rows)
     faces = pa.table(
         {
             name: pa.array([row[at] for row in rows], kind)
@@ -32,7 +34,22 @@ def test_the_largest_cluster_comes_first_and_shows_its_best_face() -> None:
         ("k0", 0.1, "f6", "c.jpg"),
         k2="p2",
         k9="p9",
-    ) == [("k2", 3, 2, "p2", "f4"), ("k0", 1, 1, None, "f6"), ("k1", 1, 1, None, "f1")]
+    ) == [
+        ("k2", 3, 2, "p2", "f4", False),
+        ("k0", 1, 1, None, "f6", False),
+        ("k1", 1, 1, None, "f1", False),
+    ]
+
+
+def test_a_cluster_is_dismissed_where_a_fifth_of_its_faces_are_and_it_has_no_name() -> None:
+    def dismissed(some: int, others: int, **people: str) -> list[object]:
+        said = [DISMISSED] * some + [""] * others
+        rows = [("k", 0.5, f"f{n}", f"{n}.jpg", one) for n, one in enumerate(said)]
+        return [row[-1] for row in clusters(*rows, **people)]
+
+    assert dismissed(1, 4) == [True]
+    assert dismissed(1, 5) == [False]
+    assert dismissed(1, 0, k="p") == [False]
 
 
 def test_without_clusters_the_table_is_empty() -> None:

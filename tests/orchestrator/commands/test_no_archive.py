@@ -11,12 +11,13 @@ from orchestrator.cli import COMMANDS
 JOB = "20260101-000000-abcdef"
 READING = {
     **dict.fromkeys(("status", "watch", "pause", "cancel", "resume", "retry", "rollback"), (JOB,)),
-    **dict.fromkeys(("jobs", "results", "people", "diff", "calibrate", "audit", "verify"), ()),
+    **dict.fromkeys(("jobs", "results", "people", "diff", "rematch"), ()),
+    **dict.fromkeys(("calibrate", "audit", "verify"), ()),
     "prune": ("--keep-jobs", "1"),
     "export": ("--to", "out"),
     "name": ("k1", "Ada"),
-    "reject": ("k1", "Ada"),
-    "link": ("k1", "k2"),
+    "apply": ("answers.csv",),
+    "answers": (),
     "search": ("photo.jpg",),
     "forget": ("Ada", "--yes"),
     "packs": ("list",),

@@ -100,6 +100,14 @@ def test_a_retry_is_not_held_to_the_time_that_its_job_had(store: Store, spec: Jo
     assert (again.until, again.ends, again.worker_hours) == (None, None, None)
 
 
+def test_the_retry_of_a_rematch_is_a_run(store: Store, spec: JobSpec) -> None:
+    rematch = spec.model_copy(update={"job_id": "rematch", "rematch": "m-1"})
+    store.put(JobKeys("rematch").spec, rematch.to_bytes())
+    said = CliRunner().invoke(command, ["rematch", "--archive", spec.archive])
+    assert said.exit_code == 0, said.output
+    assert read_record(store, JobKeys(said.stdout.strip()).spec, JobSpec).rematch is None
+
+
 def test_with_nothing_to_retry_no_job_is_made(store: Store, spec: JobSpec) -> None:
     before = list(job_ids(store))
     asked = [spec.job_id, "--archive", spec.archive, "--outcome", "too_large"]

@@ -5,7 +5,7 @@ import pytest
 from headcount.contract.record import now
 from headcount.contract.stored.jobs import ProgressRecord
 from headcount.text import counted
-from orchestrator.console.progress import Lines, bound, duration, held_lines, rate
+from orchestrator.console.progress import Lines, Rematching, bound, duration, held_lines, rate
 from orchestrator.console.summary import summary_lines
 
 
@@ -86,3 +86,18 @@ def test_units_in_hand_are_told_with_their_workers_and_of_very_many_the_first() 
         "gpu-2-78 has embed-0000002: 0 photos done in 3 min, silent for 20 s",
     ]
     assert held_lines(held * 40)[64:] == ["and 16 more units in hand (--json has all)"]
+
+
+def test_a_rematch_says_of_no_stage_what_it_does_not_do() -> None:
+    stream = io.StringIO()
+    reporter = Rematching(Lines(stream))
+    for stage in ("prepare", "plan", "commit", "reduce", "done"):
+        reporter.stage(stage)
+    reporter.warn("look out")
+    assert stream.getvalue().splitlines() == [
+        "reading the archive",
+        "committing to the archive",
+        "matching, clustering, writing results",
+        "done",
+        "warning: look out",
+    ]

@@ -4,9 +4,9 @@ import pytest
 
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ROLLBACKS, JobKeys, commit_key, shard_name
-from headcount.contract.record import find_record, now
+from headcount.contract.record import find_record, now, read_record
 from headcount.contract.stored.archive import LastCommitRecord, PackRecord, RollbackRecord
-from headcount.contract.stored.jobs import CutRecord, JobSpec
+from headcount.contract.stored.jobs import CutRecord, JobSpec, PlanRecord
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -117,3 +117,50 @@ def test_half_a_commit_that_was_rolled_back_is_dropped_by_the_next_job(
     new = spec.model_copy(update={"job_id": "new", "created": now()})
     assert current(store, new) == 1
     assert find_record(store, last_of(spec), LastCommitRecord) is None
+
+
+def test_a_plan_that_was_begun_stands_after_rematches_and_goes_on_from_the_last(
+    store: Store, spec: JobSpec
+) -> None:
+    plan_job(store, spec, S3Settings())
+    begin(store, spec)
+    for job_id, after in (("r1", ""), ("r2", "r1")):
+        rematched(store, spec, job_id, after=after)
+    add_photo(spec)
+    assert current(store, spec) == 1
+    plan = read_record(store, JobKeys(spec.job_id).plan, PlanRecord)
+    assert (plan.after, plan.new) == ("r2", 1)
+
+
+def test_a_plan_that_was_begun_does_not_stand_after_a_rematch_that_took_in_photos(
+    store: Store, spec: JobSpec
+) -> None:
+    plan_job(store, spec, S3Settings())
+    begin(store, spec)
+    rematched(store, spec, "r1", after="", shards=1)
+    with pytest.raises(FatalError, match="start a new job"):
+        current(store, spec)
+
+
+def test_a_plan_that_was_begun_does_not_stand_where_a_run_came_before_the_rematch(
+    store: Store, spec: JobSpec
+) -> None:
+    plan_job(store, spec, S3Settings())
+    begin(store, spec)
+    rematched(store, spec, "r1", after="a-run")
+    with pytest.raises(FatalError, match="start a new job"):
+        current(store, spec)
+
+
+def begin(store: Store, spec: JobSpec) -> None:
+    store.put(JobKeys(spec.job_id).attempt(shard_name(0), 1), b"{}")
+
+
+def rematched(store: Store, spec: JobSpec, job_id: str, *, after: str, shards: int = 0) -> None:
+    """A rematch that was committed as the collection's last job."""
+    made = spec.model_copy(update={"job_id": job_id, "rematch": "p1"})
+    plan = read_record(store, JobKeys(spec.job_id).plan, PlanRecord)
+    plan = plan.model_copy(update={"after": after, "shards": shards})
+    store.put(JobKeys(job_id).spec, made.to_bytes())
+    store.put(JobKeys(job_id).plan, plan.to_bytes())
+    committed(store, spec, job_id)

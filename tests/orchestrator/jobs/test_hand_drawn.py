@@ -20,12 +20,15 @@ from orchestrator.archive.rollback import roll_back
 from orchestrator.jobs.estimate import survey
 from orchestrator.jobs.hand_drawn import pending_photos
 from orchestrator.jobs.plan import pack_id_of
+from orchestrator.jobs.rematch import latest_of, rematch_spec, submit_rematch
 from orchestrator.people.forget.run import forget
-from tests.at_once import AtOnce, add, begin
+from orchestrator.people.latest_assignments import active_pack
+from tests.at_once import AtOnce, add, begin, end
 from tests.drawing import PLACE, draw, drawing, night
 from tests.rereading import SIZE, read_again
 from tests.running import headcount, table
 from workers.runtime.unit import Unit
+from workers.stages.embed import embed_shard
 from workers.stages.job_tables import job_tables
 from workers.tables.pack_tables import PackTables
 
@@ -227,3 +230,31 @@ def test_a_rollback_plans_it_again_and_a_forgotten_one_is_never_added(
     spec = night(photos, archive, "4")
     assert plan_of(spec).planned_photos == 0
     assert drawn(spec) == {}
+
+
+def rematch(archive: Path) -> JobSpec:
+    """Match an archive anew, to the end."""
+    store = open_store(str(archive))
+    pack_id = active_pack(store).pack_id
+    latest = latest_of(store, pack_id, None)
+    spec = rematch_spec(store, latest, pack_id)
+    submit_rematch(store, spec, latest, S3)
+    assert end(spec, AtOnce(embed=embed_shard)).state == "done"
+    return spec
+
+
+def test_a_rematch_embeds_such_photos_alone_and_leaves_them_while_they_are_out_of_reach(
+    photos: Path, archive: Path
+) -> None:
+    before = plan_of(rematch(archive))
+    assert (before.photos, before.planned_photos, before.hand_drawn) == (3, 0, 0)
+    draw(archive, photos / "a.jpg")
+    away = photos.rename(photos.with_name("away"))
+    left = rematch(archive)
+    assert (plan_of(left).planned_photos, drawn(left)) == (0, {})
+    away.rename(photos)
+    add(photos, d="dora")  # a new photo is no matter of a rematch
+    spec = rematch(archive)
+    assert (plan_of(spec).planned_photos, plan_of(spec).hand_drawn) == (1, 1)
+    assert drawn(spec).keys() == {"a.jpg"}
+    assert plan_of(rematch(archive)).planned_photos == 0

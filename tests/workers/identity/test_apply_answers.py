@@ -12,7 +12,7 @@ from headcount.storage import open_store
 from headcount.tables.schemas import PHOTOS, gallery_schema
 from headcount.tables.table import Table
 from workers.identity.apply_answers import Answers
-from workers.identity.enrol_named import enrol_named
+from workers.identity.enrol_named import append_references, enrol_named
 from workers.tables.embeddings import Embeddings
 from workers.tables.pack_tables import PackTables
 
@@ -201,3 +201,39 @@ def test_a_reference_that_was_rejected_goes_from_every_collection_that_its_photo
     assert gallery.count() == 2
     enrol_named(tables, faces, vectors, answers(named, ("not", "a", "p1")), confirm=always)
     assert gallery.count() == 0
+
+
+class Inherited:
+    """References of Ada, `a` and `b`, that another pack left: no answer marks their faces."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tables, self.gallery = naming(folder)
+        names = ["a", "b"]
+        self.faces = pa.table(
+            {"face_id": names, "photo": names, "quality": [1.0, 1.0]}
+            | {name: [0.0, 0.0] for name in "xywh"}
+        )
+        self.vectors = Embeddings.as_stored(np.eye(2, 4, dtype=np.float16))
+        people = [("ada", "Ada")] * 2
+        rows = np.arange(2)
+        append_references(self.tables, people, self.faces, rows, self.vectors, confirm=always)
+
+    def left(self, *said: tuple[What, str, str | None], gone: str = "ada") -> list[str]:
+        """Ada's references that are left after she was named elsewhere, and these answers."""
+        base = answers(("name", "x", gone), *said)
+        enrol_named(self.tables, self.faces, self.vectors, base, confirm=always)
+        rows = self.gallery.read(["etag"], where="person_id = 'ada'").to_pylist()
+        return sorted(row["etag"] for row in rows)
+
+
+def test_references_that_another_pack_left_stay_as_long_as_the_person_has_a_name(
+    tmp_path: Path,
+) -> None:
+    kept = Inherited(tmp_path / "kept")
+    assert kept.left() == ["a", "b"]
+    assert kept.left(("confirm", "a", "ada")) == ["a", "b"]
+    assert Inherited(tmp_path / "not").left(("not", "a", "ada")) == ["b"]
+    assert Inherited(tmp_path / "other").left(("name", "a", "ben")) == ["b"]
+    assert Inherited(tmp_path / "none").left(("no_reference", "a", None)) == ["b"]
+    assert Inherited(tmp_path / "no face").left(("not_a_face", "b", None)) == ["a"]
+    assert Inherited(tmp_path / "undone").left(gone="ben") == []

@@ -17,10 +17,10 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.tables.table import Table
 from orchestrator.archive.rollback import roll_back
-from orchestrator.commands import name, reject
+from orchestrator.commands import name
 from orchestrator.people.forget.run import forget
 from orchestrator.people.latest_assignments import active_pack, named_by_hand
-from orchestrator.people.links import check_link, keep_link
+from tests.answered import answer
 from tests.at_once import add, begin, end
 from tests.running import table
 from workers.identity.apply_answers import Answers
@@ -41,7 +41,7 @@ class Place:
         faces = self.run()
         self.store: Store = open_store(str(self.archive))
         clusters = (faces[photo]["cluster_id"] for photo in ("a.jpg", "z.jpg"))
-        keep_link(self.store, check_link(self.store, *clusters, S3, apart=False))
+        answer(self.archive, f"same,{' '.join(clusters)}")
         self.faces = self.run()
         self.cluster: str = self.faces["z.jpg"]["cluster_id"]
         assert self.cluster == self.faces["a.jpg"]["cluster_id"]
@@ -87,7 +87,7 @@ def test_all_faces_that_a_named_cluster_has_get_the_name_and_the_best_five_are_r
 
 def test_a_later_answer_takes_the_name_of_one_face_back(place: Place) -> None:
     place.say(name, place.cluster, "Ada")
-    place.say(reject, place.faces["z.jpg"]["face_id"], "Ada")
+    answer(place.archive, f"not,{place.faces['z.jpg']['face_id']},Ada")
     later = place.run()
     assert later["z.jpg"]["person"] is None
     assert later["a.jpg"]["person"] == "Ada"

@@ -17,7 +17,7 @@ from headcount.storage import open_store
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.run import forget
 from orchestrator.people.latest_assignments import find_faces, marks
-from orchestrator.people.links import check_link, keep_link
+from tests.answered import answer
 from tests.at_once import AtOnce, add
 from tests.rereading import night, read_again
 from tests.running import table
@@ -70,7 +70,7 @@ def test_names_answers_and_clusters_follow_faces_whose_photo_is_turned(
     say(archive, "name", ids["a.jpg", 10], "Ada")
     say(archive, "not", ids["a.jpg", 210], "Eve")
     store = open_store(str(archive))
-    keep_link(store, check_link(store, ids["a.jpg", 110], ids["c.jpg", 10], S3, apart=False))
+    answer(archive, f"same,{ids['a.jpg', 110]} {ids['c.jpg', 10]}")
     spec = night(photos, archive, "2")
     second = faces(tmp_path / "out-2")
     assert second["a.jpg", 10]["person"] == "Ada"

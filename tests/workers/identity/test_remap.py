@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from headcount.answers.record import Answer, FaceMark
 from headcount.contract.record import now
-from headcount.s3_settings import S3Settings
-from headcount.storage import open_store
-from orchestrator.people.links import check_link, keep_link
+from tests.answered import answer
 from tests.at_once import add, begin, end
 from tests.running import table
 from workers.identity import remap as remapped
@@ -41,8 +39,7 @@ def test_who_is_kept_apart_from_another_stays_one_with_the_copy_of_a_photo_that_
     photos, archive = add(tmp_path / "photos", a="ada", b="ada", c="bob"), tmp_path / "archive"
     end(begin(photos, archive, "1"))
     ids = {row["photo"]: row["face_id"] for row in table(tmp_path / "out-1", "faces")}
-    store, s3 = open_store(str(archive)), S3Settings()
-    keep_link(store, check_link(store, ids["a.jpg"], ids["c.jpg"], s3, apart=True))
+    answer(archive, f"apart,{ids['a.jpg']} {ids['c.jpg']}")
     add(photos, a="ada ")
     end(begin(photos, archive, "2"))
     now_in = {row["photo"]: row["cluster_id"] for row in table(tmp_path / "out-2", "faces")}

@@ -1,6 +1,6 @@
 import pyarrow as pa
 
-from headcount.rosters.statuses import EXPECTED, MISSING, Status
+from headcount.rosters.statuses import EXPECTED, MISSING, SETTLED, Status
 from tests.workers.report.views import unmet
 from workers.report.missing import choose_nearest, missing_view
 from workers.report.view import UNTOLD
@@ -11,19 +11,20 @@ def table(*rows: dict[str, object]) -> pa.Table:
 
 
 def test_every_status_is_met_an_absence_or_untold() -> None:
-    assert {*MISSING, *UNTOLD, Status.PRESENT, Status.INFERRED} == set(Status)
+    assert {*SETTLED, *MISSING, *UNTOLD} == set(Status)
 
 
 def test_without_a_roster_there_is_nothing_to_show() -> None:
     assert missing_view(EXPECTED.empty_table()) is None
 
 
-def test_whoever_is_met_is_left_out_and_counted() -> None:
+def test_whoever_is_met_or_absent_and_fine_is_left_out_and_counted() -> None:
     view = missing_view(table(*(unmet("Ada", status) for status in Status)))
     assert view is not None
-    left = [status for status in Status if status not in (Status.PRESENT, Status.INFERRED)]
+    left = [status for status in Status if status not in SETTLED]
     assert view.rows["status"].to_pylist() == left
-    assert (view.expected, view.absences, view.untold) == (8, 3, 3)
+    assert (view.expected, view.absences, view.untold) == (9, 3, 3)
+    assert view.accepted == 1
 
 
 def test_nearest_faces_are_shown_of_near_misses_first_then_of_the_most_similar() -> None:

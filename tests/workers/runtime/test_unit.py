@@ -6,7 +6,7 @@ from headcount.contract.layout import PREPARE
 from headcount.contract.messages import UnitMessage
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import DoneMarker
-from headcount.errors import FatalError
+from headcount.errors import FatalError, WorkerUnfit
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from headcount.storage import open_store
@@ -64,3 +64,13 @@ def test_the_reduce_stage_knows_its_pack_by_the_first_unit_and_loads_no_model(
     assert unit.record == prepared.pack
     with pytest.raises(AssertionError, match="was loaded"):
         _ = Unit(context, store, spec.job_id, "embed-0000000").record
+
+
+def test_a_pack_that_may_be_elsewhere_is_the_workers_fault_and_a_mistyped_name_the_jobs(
+    unit: Unit, tmp_path: Path
+) -> None:
+    with pytest.raises(WorkerUnfit, match="there is no model pack"):
+        unit.context.pack(str(tmp_path / "packs"))
+    with pytest.raises(FatalError, match="there is no model pack bufalo") as error:
+        unit.context.pack("bufalo")
+    assert not isinstance(error.value, WorkerUnfit)

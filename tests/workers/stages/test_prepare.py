@@ -6,9 +6,9 @@ import pytest
 
 from headcount.collections.photos import Reference
 from headcount.contract import reading
-from headcount.contract.layout import PREPARE
+from headcount.contract.layout import PREPARE, PackKeys, commit_key
 from headcount.contract.record import read_record
-from headcount.contract.stored.archive import ReadingRecord
+from headcount.contract.stored.archive import LastCommitRecord, ReadingRecord
 from headcount.contract.stored.jobs import ManifestPhoto, ShardManifest
 from headcount.contract.stored.references import ReferenceReport
 from headcount.errors import FatalError
@@ -102,3 +102,63 @@ def test_a_job_without_a_people_folder_reads_references_anew_too(
     prepare_job(unit_of(tmp_path, add(tmp_path / "people", ada="ada")))
     monkeypatch.setattr(reading, "READING", 2)
     assert prepare_job(unit_of(tmp_path)).counts["reread_references"] == 1
+
+
+def test_a_rematch_is_prepared_without_models_photos_or_people(tmp_path: Path) -> None:
+    run = unit_of(tmp_path)
+    prepared = prepare_job(run)
+    run.store.put(run.keys.done(PREPARE), prepared.to_bytes())
+    (tmp_path / "photos/a.jpg").unlink()
+    (tmp_path / "photos").rmdir()
+    unit = rematch_of(run)
+    tables = job_tables(unit)
+    before = tables.gallery.version, tables.faces.version, tables.photos.version
+    assert prepare_job(unit).pack == prepared.pack
+    assert (tables.gallery.version, tables.faces.version, tables.photos.version) == before
+
+
+def test_a_rematch_goes_by_the_pack_as_the_collection_s_last_job_had_it(tmp_path: Path) -> None:
+    run = unit_of(tmp_path)
+    prepared = prepare_job(run)
+    assert prepared.pack is not None
+    raised = prepared.pack.model_copy(update={"threshold": 0.9})  # as another build would say
+    marker = prepared.model_copy(update={"pack": raised})
+    run.store.put(run.keys.done(PREPARE), marker.to_bytes())
+    assert prepare_job(rematch_of(run)).pack == prepared.pack, "nothing was committed"
+    last = LastCommitRecord(job_id=run.job_id, made=True)
+    run.store.put(commit_key(job_tables(run).collection), last.to_bytes())
+    assert prepare_job(rematch_of(run)).pack == raised
+
+
+def test_a_rematch_of_a_pack_that_was_dropped_is_refused_in_words(tmp_path: Path) -> None:
+    run = unit_of(tmp_path)
+    prepare_job(run)
+    run.store.delete(run.pack_keys.record)
+    with pytest.raises(FatalError, match="has no model pack"):
+        prepare_job(rematch_of(run))
+
+
+def test_a_rematch_embeds_with_the_pack_that_it_goes_by_and_no_other(tmp_path: Path) -> None:
+    run = unit_of(tmp_path)
+    record = prepare_job(run).pack
+    assert record is not None
+    unit = rematch_of(run)
+    unit.context._packs[unit.spec.model] = run.pack
+    assert unit.pack is run.pack
+    other = record.model_copy(update={"pack_id": "other"})
+    run.store.put(PackKeys("other").record, other.to_bytes())
+    unit = rematch_of(run, "other")
+    unit.context._packs[unit.spec.model] = run.pack
+    with pytest.raises(FatalError, match="use the same model files"):
+        _ = unit.pack
+
+
+def rematch_of(run: Unit, pack_id: str | None = None) -> Unit:
+    """The first unit of a rematch, on a worker that cannot open any model."""
+    rematch = run.spec.model_copy(
+        update={"job_id": "rematch", "rematch": pack_id or run.record.pack_id, "model": "nowhere"}
+    )
+    unit = Unit(AtOnce().context, run.store, rematch.job_id, PREPARE)
+    unit.store.put(unit.keys.spec, rematch.to_bytes())
+    unit.store.delete(unit.keys.done(PREPARE))
+    return unit

@@ -1,58 +1,25 @@
 """The roll call of whole jobs, over made-up faces: every status, and who is named by the roster."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headcount.contract.columns import QUALITY_PARTS
 from headcount.contract.layout import JobKeys
-from headcount.contract.stored.jobs import DoneMarker, FinishedRecord
+from headcount.contract.stored.jobs import FinishedRecord
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
 from headcount.rosters.statuses import Status
 from headcount.storage import open_store
-from headcount.tables.schemas import gallery_schema
-from tests.at_once import WIDTH, AtOnce, add, begin, end, vector_of
-from workers.runtime.unit import Unit
-from workers.stages.job_tables import job_tables
-from workers.stages.prepare import prepare_job
-from workers.tables.rows import fixed_lists
+from tests.at_once import AtOnce, add, begin, end
+from tests.enrolled import enrol
 
 Row = dict[str, Any]
 OTHERS = " ".join(f"guest{n}" for n in range(12))
 """Enough faces of nobody that somebody who is only a little alike is not named by the roster."""
-
-
-def enrol(*names: str) -> Callable[[Unit], DoneMarker]:
-    """A first unit that also enrols these people, each with one reference."""
-
-    def prepare(unit: Unit) -> DoneMarker:
-        marker, count = prepare_job(unit), len(names)
-        gallery = job_tables(unit).gallery
-        if not gallery.count():
-            columns = {
-                "person_id": [person_id(name) for name in names],
-                "person": list(names),
-                "source": ["file:///people/"] * count,
-                "photo": [f"{name}/1.jpg" for name in names],
-                "etag": [""] * count,
-                "content": [""] * count,
-                **{c: np.full(count, 10, np.float32) for c in ("x", "y", "w", "h", "quality")},
-                "descriptor": fixed_lists(np.array([vector_of(n) for n in names], np.float32)),
-                "reading": [None] * count,
-                "orientation": [None] * count,
-                **dict.fromkeys(QUALITY_PARTS, [None] * count),
-            }
-            gallery.append(pa.table(columns, schema=gallery_schema(WIDTH)))
-        return marker
-
-    return prepare
 
 
 class Runs:
@@ -123,10 +90,11 @@ def test_every_status_of_a_photo(run: Runs) -> None:
         ("empty.jpg", "bob"): "absent",
         ("there.jpg", "cy"): "inferred",
     }
-    assert summary(out)["expected_statuses"] == dict.fromkeys(Status, 1)
+    each = dict.fromkeys(Status, 1) | {Status.ACCEPTED: 0}
+    assert summary(out)["expected_statuses"] == each
     assert summary(out)["expected_missing"] == 3
     assert run.finished is not None
-    assert run.finished.expected == dict.fromkeys(Status, 1)
+    assert run.finished.expected == each
 
 
 def test_a_near_miss_and_an_absence_name_the_nearest_unclaimed_face(run: Runs) -> None:

@@ -12,8 +12,9 @@ from headcount.storage import open_store
 from headcount.storage.memory import MemoryStore
 from workers.people.gallery import Gallery
 from workers.runtime.unit import Context, Unit
+from workers.stages.summary import embed_totals
 from workers.stages.unique import require_unique
-from workers.stages.write import embed_totals, people_table, write_json
+from workers.stages.write import people_table, write_json
 
 GALLERY = Gallery(
     person_ids=("p1", "p2"),

@@ -43,6 +43,10 @@ INSIGHTFACE_LICENCE = "InsightFace model licence: non-commercial research purpos
 PACK_FILE = "pack.json"
 
 
+class UnknownPack(FatalError):
+    """A name that is no pack's and no path's: no machine has such a pack."""
+
+
 @dataclass(frozen=True, slots=True)
 class PackFiles:
     """The two models of a pack, and their licence.
@@ -98,7 +102,8 @@ def resolve_pack(name: str, settings: Settings, s3: S3Settings) -> PackFiles:
         return _from_store(name, s3)
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        raise FatalError(
+        fault = FatalError if "/" in name else UnknownPack
+        raise fault(
             f"there is no model pack {name}: give {EMBEDDED!r}, one of "
             f"{', '.join(INSIGHTFACE_PACKS)}, a folder with ONNX files, or an s3:// URI"
         )

@@ -155,6 +155,12 @@ def test_an_archived_object_is_denied_and_said_to_be_archived() -> None:
     assert "archived" in error.as_photo_error().reason
 
 
+def test_a_denied_object_says_which_setting_may_be_missing() -> None:
+    error = Target("s3://bucket/key", "bucket", "http://here").translate(s3_error("AccessDenied"))
+    assert isinstance(error, ObjectDenied)
+    assert "HEADCOUNT_S3_REQUESTER_PAYS" in error.as_photo_error().reason
+
+
 def test_an_object_that_is_not_there_is_missing_also_for_delete() -> None:
     assert kind(s3_error("NoSuchKey"), "delete") is ObjectMissing
     assert kind(s3_error("NoSuchBucket"), "delete") is FatalError
