@@ -12,7 +12,7 @@ from headcount.answers.file import raise_bad
 from headcount.answers.kept import read_answers, record_answers
 from headcount.answers.lines import BadLine, Line
 from headcount.answers.record import WHATS, Answer, FaceMark, What
-from headcount.contract.forgotten import forgotten_people
+from headcount.contract.forgotten import forgotten_people, forgotten_places
 from headcount.contract.record import now
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
@@ -153,6 +153,7 @@ def _drafts(
         people,
         {**named, **people},
         forgotten_people(store),
+        forgotten_places(store),
         {answer.id: answer for answer in known.answers},
         known.holding,
         frozenset(known.undone),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from headcount.answers.drawn import box_fault
+from headcount.answers.forgotten_marks import Places, forgotten_fault
 from headcount.answers.lines import BadLine, Line
 from headcount.answers.record import Answer, FaceMark
 from headcount.contract.vocabulary import person_id
@@ -42,13 +44,15 @@ class Drafts:
 
     ``known`` are people's names by id, ``people`` those of the file with them. ``recorded`` are all
     answers by id, ``holding`` those that hold, ``undone`` the ids of those that others took back;
-    ``at`` is the time of lines that tell none.
+    ``at`` is the time of lines that tell none. ``forgotten`` are people by id, ``places`` those of
+    forgotten faces.
     """
 
     targets: Targets
     known: Mapping[str, str]
     people: Mapping[str, str]
     forgotten: frozenset[str]
+    places: Places
     recorded: Mapping[str, Answer]
     holding: Sequence[Answer]
     undone: frozenset[str]
@@ -71,12 +75,16 @@ class Drafts:
         return [self._drawn(line)] if line.what == "face" else self._of_faces(line)
 
     def _answer(self, line: Line, faces: Iterable[FaceMark] = (), **fields: Any) -> Answer:
+        """An answer on faces. Raises BadLine where one of them was forgotten."""
+        faces = tuple(faces)
+        for fault in filter(None, (forgotten_fault(mark, self.places) for mark in faces)):
+            raise BadLine(fault)
         return Answer(
             what=line.what,
             at=line.said_at or self.at,
             recorded=self.at,
             by=line.said_by,
-            faces=tuple(faces),
+            faces=faces,
             **fields,
         )
 
@@ -159,6 +167,8 @@ class Drafts:
         if target.spot is None:
             raise BadLine("face needs a box")
         frame = here.frame_of(content, target.spot.orientation)
+        if fault := box_fault(target.spot.box, frame):
+            raise BadLine(fault)
         mark = FaceMark(face_id="", content=content, box=target.spot.box, frame=frame)
         photo = here.photos.get(content)
         if here.at(content, mark.box, frame):

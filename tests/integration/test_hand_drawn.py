@@ -210,6 +210,45 @@ def test_a_rollback_takes_the_row_and_the_next_run_plans_it_again(place: Path) -
     assert by_hand(place)["far.jpg"] == row
 
 
+def test_a_line_of_a_file_draws_and_names_a_face_that_is_forgotten_by_that_name(
+    place: Path, tmp_path: Path
+) -> None:
+    lines, uri = tmp_path / "lines.csv", ("--archive", str(place / "out/archive"))
+    (place / "roster.csv").unlink()
+    (place / "roster.csv").write_text("photo,person\nfar.jpg,The Lecturer\n")
+    x, y, w, h = moved_box(PLACE, Frame(*SIDES, 1), Frame(*SIDES, 1).turned(6))
+    row = f"face,The Lecturer,far.jpg,{far(place)},{x} {y} {w} {h},6"
+    lines.write_text(f"what,person,photo,photo_sha256,box,orientation\n{row}\n")
+    applied = headcount("apply", str(lines), *uri)
+    assert applied.returncode == 0, applied.stderr
+    assert take(place)["hand_drawn"] == 1
+    found = by_hand(place)["far.jpg"]
+    assert (found["person"], statuses(place)) == ("The Lecturer", {"far.jpg": "present"})
+    assert [found[side] for side in "xywh"] == pytest.approx(PLACE, abs=0.01)
+    written = headcount("answers", "--out", str(tmp_path / "again.csv"), *uri)
+    assert written.returncode == 0, written.stderr
+    again = headcount("apply", str(tmp_path / "again.csv"), *uri)
+    assert again.returncode == 0, again.stderr
+    assert len(read_answers(archive_of(place))) == 1, "said before"
+    assert take(place)["planned_photos"] == 0
+    gone = headcount("forget", "The Lecturer", "--yes", *uri)
+    assert gone.returncode == 0, gone.stderr
+    assert read_answers(archive_of(place)) == []
+    for file in (lines, tmp_path / "again.csv"):
+        assert headcount("apply", str(file), *uri).returncode == 1
+    lines.write_text(
+        f"what,photo,photo_sha256,box,orientation\n{row.replace(',The Lecturer', '')}\n"
+    )
+    refused = headcount("apply", str(lines), *uri)
+    assert refused.returncode == 1
+    assert "line 2: the face at this place was forgotten" in refused.stderr
+    lines.write_text(f"what,photo,photo_sha256,box\nface,far.jpg,{far(place)},4790 10 60 60\n")
+    outside = headcount("apply", str(lines), *uri)
+    assert outside.returncode == 1
+    assert "line 2: the box is not inside the photo, which has 4800 x 3200" in outside.stderr
+    assert by_hand(place) == {}
+
+
 def test_a_forgotten_face_is_gone_and_cannot_be_drawn_again(place: Path) -> None:
     say(place)
     take(place)
