@@ -69,8 +69,9 @@ def draw(
     what: What = "face",
     box: tuple[float, float, float, float] = PLACE,
     frame: Frame = Frame(*SIZE, 1),  # noqa: B008 - a value
+    **about: Any,
 ) -> Answer:
     """Draw a face by hand in a photo, or say something else of a place in it."""
     content = hashlib.sha256(photo.read_bytes()).hexdigest()
     mark = FaceMark(face_id="", content=content, box=box, frame=frame)
-    return record_answer(open_store(str(archive)), what, (mark,), photo=photo.name)
+    return record_answer(open_store(str(archive)), what, (mark,), photo=photo.name, **about)

@@ -163,23 +163,11 @@ def _is_at(box: Box4, others: Iterable[Box4]) -> bool:
 
 def _box_in(mark: FaceMark, frame: Frame) -> Box4:
     """The box of a mark in the frame of its photo."""
-    return moved_box(mark.box, _drawn_in(mark, frame), frame)
+    return moved_box(mark.box, Frame(*mark.frame).sized(frame), frame)
 
 
 def _stored(mark: FaceMark, frame: Frame) -> DrawnBox:
     """The box of a mark in the pixels of the file as they are stored, rounded."""
-    drawn_in = _drawn_in(mark, frame)
+    drawn_in = Frame(*mark.frame).sized(frame)
     x, y, w, h = moved_box(mark.box, drawn_in, drawn_in.turned(1))
     return round(x), round(y), round(w), round(h)
-
-
-def _drawn_in(mark: FaceMark, frame: Frame) -> Frame:
-    """The frame that a mark's box was drawn in.
-
-    A mark that was made before its photo was known has no size: that of the photo's ``frame``. One
-    without an orientation either was drawn in that frame.
-    """
-    known = Frame(*mark.frame)
-    if 0 not in known[:2]:
-        return known
-    return frame.turned(known.orientation) if known.orientation else frame

@@ -40,7 +40,9 @@ class MarkIds:
 
 def _overlap(one: FaceMark, other: FaceMark) -> float:
     """Intersection over union of two marks' boxes, as the photo is turned for the other."""
-    return overlap(moved_box(one.box, Frame(*one.frame), Frame(*other.frame)), other.box)
+    frames = Frame(*one.frame), Frame(*other.frame)
+    here, there = frames[0].sized(frames[1]), frames[1].sized(frames[0])
+    return overlap(moved_box(one.box, here, there), other.box)
 
 
 def _place(mark: FaceMark) -> str:

@@ -34,6 +34,16 @@ class Frame(NamedTuple):
         sides = self[1::-1] if across else self[:2]
         return Frame(*sides, orientation)
 
+    def sized(self, photo: Frame) -> Frame:
+        """The same turn with the size of the photo, whose frame is ``photo``, where it has none.
+
+        A box that was drawn before its photo was known has an orientation at most; without one it
+        was drawn in the photo's own frame.
+        """
+        if 0 not in self[:2]:
+            return self
+        return photo.turned(self.orientation) if self.orientation else photo
+
 
 _LAST_UPRIGHT = 4
 """Orientations above it turn a photo on its side."""

@@ -65,7 +65,8 @@ def _by_place(
             before = marked[mark.content].frame
         if before == UNKNOWN and photo.turned:
             continue  # nobody knows how the photo lay then: somebody else may be at that place
-        face = nearest_place(moved_box(mark.box, before, photo.frame), placed.get(photo.key, ()))
+        moved = moved_box(mark.box, before.sized(photo.frame), photo.frame)
+        face = nearest_place(moved, placed.get(photo.key, ()))
         if face is not None:
             found[key] = face
     return found

@@ -199,6 +199,20 @@ def test_it_follows_a_photo_that_a_newer_reading_turns(
     assert {"x": 800.0, "y": 500.0} in [{"x": row["x"], "y": row["y"]} for row in found]
 
 
+def test_what_was_drawn_under_a_turn_before_the_photo_was_known_is_named_where_it_is(
+    tmp_path: Path, archive: Path
+) -> None:
+    photos = add(tmp_path / "photos", a="ada bob")
+    x, y, w, h = PLACE
+    there = (SIZE[0] - x - w, SIZE[1] - y - h, w, h)
+    dora = (person_id("Dora"), "Dora")
+    draw(archive, photos / "a.jpg", box=there, frame=Frame(0, 0, 3), person=dora, job_id="")
+    night(photos, archive, "1")
+    found = {(r["x"], r["y"]): r["person"] for r in table(archive.parent / "out-1", "faces")}
+    assert found[x, y] == "Dora"
+    assert sorted(map(str, found.values())) == ["Dora", "None", "None"]
+
+
 def test_a_photo_of_an_older_reading_waits_for_a_job_that_can_follow_its_faces(
     photos: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
