@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -35,6 +35,7 @@ def command(file: str, archive: str, dry_run: bool, strict: bool, at_once: bool)
     """
     if at_once and dry_run:
         raise click.UsageError("--now cannot be combined with --dry-run")
+    rematch = _rematch() if at_once else None
     s3 = load_s3()
     store = existing_archive(archive, s3)
     source = "standard input" if file == STANDARD_INPUT else file
@@ -46,7 +47,7 @@ def command(file: str, archive: str, dry_run: bool, strict: bool, at_once: bool)
     if not dry_run:
         record_checked(store, checked)
     say(_summary(checked, dry_run=dry_run))
-    return _rematch(store) if at_once else 0
+    return rematch(store) if rematch else 0
 
 
 def _bytes(file: str) -> bytes:
@@ -69,8 +70,9 @@ def _summary(checked: Checked, *, dry_run: bool) -> str:
     )
 
 
-def _rematch(store: Store) -> NoReturn:
-    """Match and cluster the archive's faces anew. Wire ``orchestrator.jobs.rematch`` in here."""
-    raise click.UsageError(
-        f"--now is not built yet; the answers are recorded in {store.uri}: run the collection again"
-    )
+def _rematch() -> Callable[[Store], int]:
+    """The rematch that --now does once answers are recorded; gives the exit code.
+
+    To be wired here, with ``orchestrator.jobs.rematch``.
+    """
+    raise click.UsageError("--now is not there yet: run the collection again")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.test_identities import other_pack
 from tests.running import headcount, table
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
@@ -15,8 +16,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("crew")]
 HEADER = "what,ids,person,photo,photo_sha256,box,orientation,said_at,said_by"
 
 
-def run(photos: Path, out: Path) -> None:
-    ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0")
+def run(photos: Path, out: Path, *more: str) -> None:
+    ended = headcount("run", str(photos), "--out", str(out), "--annotate", "0", *more)
     assert ended.returncode == 0, ended.stderr
 
 
@@ -42,6 +43,10 @@ def copied(first: Path, folder: Path) -> Path:
 
 def people(out: Path) -> set[tuple[str, str, str | None]]:
     return {(r["face_id"], r["decision"], r["person"]) for r in table(out, "faces")}
+
+
+def named_at(out: Path) -> set[tuple[str, float, str]]:
+    return {(r["photo"], r["x"], r["person"]) for r in table(out, "faces") if r["person"]}
 
 
 def clusters(out: Path) -> dict[str, list[dict[str, Any]]]:
@@ -78,6 +83,24 @@ def test_a_file_from_one_archive_gives_another_the_same_people_and_names(
         assert people(there) == people(one)
         assert "nothing new" in do(there, "apply", str(written))
         assert "nothing new" in do(one, "apply", str(written))
+
+
+def test_a_file_written_for_one_pack_gives_another_the_same_people(
+    first: Path, tmp_path: Path
+) -> None:
+    one, other, file = copied(first, tmp_path / "one"), tmp_path / "other", tmp_path / "a.csv"
+    several, single, *_ = clusters(one)
+    do(one, "name", several, "Barack Obama")
+    do(one, "name", single, "Eve")
+    run(first / "photos", one)
+    do(one, "answers", "--out", str(file))
+    pack = ("--model", str(other_pack(tmp_path / "club")))
+    run(first / "photos", other, *pack)
+    assert not {face for face, *_ in people(other)} & {face for face, *_ in people(one)}
+    do(other, "apply", str(file), "--strict")
+    run(first / "photos", other, *pack)
+    assert named_at(other) == named_at(one)
+    assert "nothing new" in do(other, "apply", str(file))
 
 
 def test_of_two_merged_files_the_later_answer_holds_whatever_its_line(
