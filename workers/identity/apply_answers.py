@@ -36,6 +36,7 @@ class Answers:
     references: tuple[tuple[str, ...], ...] = ()
     anywhere: tuple[Said, ...] = ()
     made: frozenset[tuple[str, str]] = frozenset()
+    people: frozenset[str] = frozenset()
     renames: Renames = field(default_factory=Renames)
     as_said: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 

@@ -33,9 +33,9 @@ def enrol_named(
 
     Of a cluster that was named, these are its best faces; of several faces of one photo, the one
     that was named last. A reference goes where the answer that made it was taken back or does not
-    hold, or another face of its photo is one; those that another pack left stay as long as anybody
-    says that the person is there. Doing it again changes nothing. ``confirm`` raises where nothing
-    may be written any more.
+    hold, or another face of its photo is one; those that no answer made, as another pack leaves
+    them, go with the last name of their person. Doing it again changes nothing. ``confirm`` raises
+    where nothing may be written any more.
     """
     held = _held(tables)
     said = answers.anywhere or answers.said
@@ -43,7 +43,7 @@ def enrol_named(
     at = first_rows(faces, marked | {row["etag"] for row in held})
     photo_of = {row["etag"]: row["photo"] for row in held if row["source"] == tables.source}
     photo_of |= {face: faces["photo"][row].as_py() for face, row in at.items()}
-    wanted = _Wanted(said, answers.made, at, photo_of)
+    wanted = _Wanted(said, answers, at, photo_of)
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
     for row in held:
@@ -86,15 +86,16 @@ class _Wanted:
     def __init__(
         self,
         said: Sequence[Said],
-        made: frozenset[tuple[str, str]],
+        answers: Answers,
         at: Mapping[str, int],
         photo_of: Mapping[str, str],
     ) -> None:
         self.claims = claims = Claims.of(said, photo_of)
         self._at, self._photo_of = at, photo_of
-        self._made = made | references_made(said)
+        self._made = answers.made | references_made(said)
+        taken_back = answers.people | {one.answer.person_id or "" for one in said if one.names}
         names = {face: claims.names[face] for face in claims.references}
-        self._people = frozenset(names.values())
+        self._gone = taken_back - set(names.values())
         self._over = claims.barred | claims.renamed
         self.latest = {(p, photo_of[face]): face for face, p in names.items() if face in at}
 
@@ -103,7 +104,7 @@ class _Wanted:
         if self.claims.names.get(face) == person and face in self.claims.references:
             latest = self.latest.get((person, self._photo_of.get(face, "")), face)
             return face not in self._at or latest == face
-        return person in self._people and not self._is_taken_back(person, face)
+        return person not in self._gone and not self._is_taken_back(person, face)
 
     def _is_taken_back(self, person: str, face: str) -> bool:
         """Whether an answer made the reference, or one says that it is none, or somebody else."""
