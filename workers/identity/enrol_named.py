@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +10,18 @@ import pyarrow as pa
 from headcount.answers.claims import Claims, Said, references_made
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.vocabulary import is_face_id
-from headcount.tables.filters import quoted
+from headcount.tables.filters import parts, quoted
 from headcount.tables.schemas import gallery_schema
 from workers.identity.apply_answers import Answers
-from workers.identity.hand_names import first_rows
+from workers.identity.hand_names import first_rows, photos_at
 from workers.tables.columns import Numbers
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 from workers.tables.photos import readings_of
 from workers.tables.rows import fixed_lists, stored_parts
+
+DELETED = 100
+"""References that are deleted at a time: each is a condition of its own in the filter."""
 
 
 def enrol_named(
@@ -42,31 +45,37 @@ def enrol_named(
     marked = {face for one in said if one.names for face in one.faces}
     at = first_rows(faces, marked | {row["etag"] for row in held})
     photo_of = {row["etag"]: row["photo"] for row in held if row["source"] == tables.source}
-    photo_of |= {face: faces["photo"][row].as_py() for face, row in at.items()}
+    photo_of |= photos_at(faces, at)
     wanted = _Wanted(said, answers, at, photo_of)
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
+    gone: set[tuple[str, str]] = set()
     for row in held:
         person, face = answers.renames.now(row["person_id"], None)[0], row["etag"]
         if not wanted.keeps(person, face):
-            mine = f"etag = {quoted(face)} AND person_id = {quoted(row['person_id'])}"
-            confirm()
-            tables.gallery.delete(mine)  # of copies in other collections, too
+            gone.add((row["person_id"], face))
         elif row["source"] == tables.source:
             have.add((person, photo_of.get(face, row["photo"])))
             known.add((person, face))
-    forgotten = forgotten_people(tables.store)
-    fresh = {
-        at[face]: person_said
-        for key, face in wanted.latest.items()
-        if key not in have
-        and (key[0], face) not in known
-        and forgotten.isdisjoint(
-            (key[0], (person_said := answers.person_said(wanted.claims.references[face]))[0])
-        )
-    }
+    _delete(tables, gone, confirm)
+    forgotten, fresh = forgotten_people(tables.store), {}
+    for (person, photo), face in wanted.latest.items():
+        said_as = answers.person_said(wanted.claims.references[face])
+        lacks = (person, photo) not in have and (person, face) not in known
+        if lacks and forgotten.isdisjoint((person, said_as[0])):
+            fresh[at[face]] = said_as
     rows = np.array(list(fresh), np.int64)
     append_references(tables, list(fresh.values()), faces, rows, embeddings, confirm=confirm)
+
+
+def _delete(
+    tables: PackTables, gone: Iterable[tuple[str, str]], confirm: Callable[[], None]
+) -> None:
+    """Delete references, by person and face, of this collection and of copies in others."""
+    for part in parts(sorted(gone), DELETED):
+        each = (f"(etag = {quoted(face)} AND person_id = {quoted(p)})" for p, face in part)
+        confirm()
+        tables.gallery.delete(" OR ".join(each))
 
 
 def _held(tables: PackTables) -> list[dict[str, str]]:
