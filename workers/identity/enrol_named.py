@@ -52,7 +52,7 @@ def enrol_named(
     gone: set[tuple[str, str]] = set()
     for row in held:
         person, face = answers.renames.now(row["person_id"], None)[0], row["etag"]
-        if not wanted.keeps(person, face):
+        if not wanted.keeps(person, face) or wanted.renames(row["person_id"], face):
             gone.add((row["person_id"], face))
         elif row["source"] == tables.source:
             have.add((person, photo_of.get(face, row["photo"])))
@@ -100,7 +100,7 @@ class _Wanted:
         photo_of: Mapping[str, str],
     ) -> None:
         self.claims = claims = Claims.of(said, photo_of)
-        self._at, self._photo_of = at, photo_of
+        self._at, self._photo_of, self._said = at, photo_of, answers.person_said
         self._made = answers.made | references_made(said)
         taken_back = answers.people | {one.answer.person_id or "" for one in said if one.names}
         names = {face: claims.names[face] for face in claims.references}
@@ -114,6 +114,14 @@ class _Wanted:
             latest = self.latest.get((person, self._photo_of.get(face, "")), face)
             return face not in self._at or latest == face
         return person not in self._gone and not self._is_taken_back(person, face)
+
+    def renames(self, said: str, face: str) -> bool:
+        """Whether a face that is here is a reference by an answer with another name than before.
+
+        Both names are those of one person as long as a rename holds.
+        """
+        answer = self.claims.references.get(face)
+        return answer is not None and face in self._at and self._said(answer)[0] != said
 
     def _is_taken_back(self, person: str, face: str) -> bool:
         """Whether an answer made the reference, or one says that it is none, or somebody else."""
