@@ -23,7 +23,7 @@ from orchestrator.people.answer import check_lines, record_checked
 from orchestrator.people.contradictions import ALONE, saying
 from orchestrator.people.listed import Listed, list_answers, present_ids
 from orchestrator.people.written import written
-from orchestrator.terminal import say, say_json
+from orchestrator.terminal import say, say_json, say_lines
 
 STANDARD_OUTPUT = "-"
 
@@ -133,7 +133,10 @@ def _write(
             err=True,
         )
     if out == STANDARD_OUTPUT:
-        sys.stdout.buffer.write(data)
+        if sys.stdout.isatty():
+            say_lines(data.decode().splitlines())  # harmless there, whatever names hold
+        else:
+            sys.stdout.buffer.write(data)
         return 0
     try:
         Path(out).write_bytes(data)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from headcount.answers.file import read_lines
 from headcount.contract.record import now
 from headcount.errors import FatalError
-from headcount.storage import Store
 from headcount.text import counted
-from orchestrator.commands.options import archive_option, existing_archive, load_s3
+from orchestrator.commands.options import (
+    archive_option,
+    existing_archive,
+    load_s3,
+    load_settings,
+)
+from orchestrator.commands.rematch import rematch_all
 from orchestrator.people.answer import Checked, check_lines, record_checked, summary_text
 from orchestrator.terminal import say, say_lines
 
@@ -26,15 +30,23 @@ STANDARD_INPUT = "-"
 @click.option("--dry-run", is_flag=True, help="Check all lines; record nothing.")
 @click.option("--strict", is_flag=True, help="Take warnings, such as look-alike names, for errors.")
 @click.option("--now", "at_once", is_flag=True, help="Match and cluster anew, at once.")
-def command(file: str, archive: str, dry_run: bool, strict: bool, at_once: bool) -> int:
+@click.option(
+    "--expected", metavar="FILE", help="With --now: a roster, CSV or XLSX, as `rematch` takes it."
+)
+def command(
+    file: str, archive: str, dry_run: bool, strict: bool, at_once: bool, expected: str | None
+) -> int:
     """Record the answers in FILE, CSV or JSON Lines (`-`: standard input), for every later run.
 
     All lines are checked before any is recorded; each bad one is named by its number. What holds
-    already is not recorded again. It never asks. Columns: what, ids, person, photo, photo_sha256,
+    already is not recorded again. It never asks. With --now every collection of the archive is
+    matched anew, as `headcount rematch` does. Columns: what, ids, person, photo, photo_sha256,
     box, orientation, said_at, said_by; docs/answers.md has the words.
     """
     if at_once and dry_run:
         raise click.UsageError("--now cannot be combined with --dry-run")
+    if expected and not at_once:
+        raise click.UsageError("--expected needs --now")
     s3 = load_s3()
     store = existing_archive(archive, s3)
     source = "standard input" if file == STANDARD_INPUT else file
@@ -46,7 +58,7 @@ def command(file: str, archive: str, dry_run: bool, strict: bool, at_once: bool)
     if not dry_run:
         record_checked(store, checked)
     say(_summary(checked, dry_run=dry_run))
-    return _rematch(store) if at_once else 0
+    return rematch_all(store, load_settings(), s3, expected=expected) if at_once else 0
 
 
 def _bytes(file: str) -> bytes:
@@ -66,11 +78,4 @@ def _summary(checked: Checked, *, dry_run: bool) -> str:
         f"{summary_text(checked)}{warned}: {done}"
         if checked.answers
         else (f"nothing new to record: {summary_text(checked)}{warned}")
-    )
-
-
-def _rematch(store: Store) -> NoReturn:
-    """Match and cluster the archive's faces anew. Wire ``orchestrator.jobs.rematch`` in here."""
-    raise click.UsageError(
-        f"--now is not built yet; the answers are recorded in {store.uri}: run the collection again"
     )

@@ -17,7 +17,7 @@ def command(job: str, archive: str) -> int:
     """Restore the archive as it was when JOB was done.
 
     Photos, faces, gallery and cluster ids go back to that state. Results that were written stay,
-    and so do people's answers: names, rejections, links. The next run takes in again what has
+    and so do people's answers. The next run takes in again what has
     changed since.
     """
     s3 = load_s3()

@@ -177,6 +177,7 @@ def _clusters(
             members[cluster].add(face)
         for one, cluster in meant.items():
             found[one] = Cluster(latest, cluster, tuple(sorted(members[cluster])))
+            found.setdefault(cluster, found[one])
     return found
 
 

@@ -1,4 +1,4 @@
-"""Names, rejections, links and diffs over several runs of one archive."""
+"""Names and other answers, and diffs, over several runs of one archive."""
 
 import json
 import shutil
@@ -48,6 +48,12 @@ def say(out: Path, *arguments: str) -> str:
     return ended.stdout
 
 
+def answer(out: Path, file: Path, *lines: str) -> str:
+    """Apply lines of a file, such as ``same,k1 k2``."""
+    file.write_text("\n".join(["what,ids,person", *lines]) + "\n")
+    return say(out, "apply", str(file))
+
+
 def gallery(out: Path) -> list[dict[str, Any]]:
     [path] = (out / "archive/packs").glob("*/gallery.lance")
     rows: list[dict[str, Any]] = lance.dataset(str(path)).to_table(["etag"]).to_pylist()
@@ -84,12 +90,14 @@ def test_a_cluster_that_is_named_is_matched_from_then_on_and_nothing_is_embedded
     assert "renamed" in say(archive, "diff")
 
 
-def test_a_rejected_face_is_never_given_that_name_again(first: Path, archive: Path) -> None:
+def test_a_rejected_face_is_never_given_that_name_again(
+    first: Path, archive: Path, tmp_path: Path
+) -> None:
     photos, cluster = first / "photos", obama(archive)
     say(archive, "name", cluster, "Barack Obama")
     run(photos, archive)
     face = next(r["face_id"] for r in table(archive, "faces") if r["person"] == "Barack Obama")
-    say(archive, "reject", face, "Barack Obama")
+    answer(archive, tmp_path / "a.csv", f"not,{face},Barack Obama")
     for _ in range(2):
         run(photos, archive)
         [row] = [r for r in table(archive, "faces") if r["face_id"] == face]
@@ -99,12 +107,12 @@ def test_a_rejected_face_is_never_given_that_name_again(first: Path, archive: Pa
 
 
 def test_links_hold_on_every_run_and_absorbed_ids_still_lead_to_their_faces(
-    first: Path, archive: Path
+    first: Path, archive: Path, tmp_path: Path
 ) -> None:
     photos = first / "photos"
     at_table = [r for r in table(archive, "faces") if r["photo"] == "table.jpg"]
     kept, gone = sorted({r["cluster_id"] for r in at_table})[:2]
-    say(archive, "link", kept, gone)
+    answer(archive, tmp_path / "a.csv", f"same,{kept} {gone}")
     run(photos, archive)
     alive = {r["cluster_id"] for r in table(archive, "clusters")}
     assert len({kept, gone} & alive) == 1
@@ -113,34 +121,32 @@ def test_links_hold_on_every_run_and_absorbed_ids_still_lead_to_their_faces(
     assert "references of Somebody" in say(archive, "name", absorbed["earlier_id"], "Somebody")
     cluster = obama(archive)
     one, other = [r["face_id"] for r in table(archive, "faces") if r["cluster_id"] == cluster][:2]
-    say(archive, "link", one, other, "--apart")
+    answer(archive, tmp_path / "a.csv", f"apart,{one} {other}")
     run(photos, archive)
     clusters = {r["face_id"]: r["cluster_id"] for r in table(archive, "faces")}
     assert clusters[one] != clusters[other]
 
 
-def test_clusters_that_were_linked_from_a_file_are_taken_apart_by_their_two_ids(
+def test_clusters_that_were_linked_are_taken_apart_by_their_two_ids(
     first: Path, archive: Path, tmp_path: Path
 ) -> None:
-    photos, pairs, uri = first / "photos", tmp_path / "pairs.csv", str(archive / "archive")
+    photos, file = first / "photos", tmp_path / "a.csv"
     faces = [r for r in table(archive, "faces") if r["cluster_id"]]
     before, one = {r["face_id"]: r["cluster_id"] for r in faces}, obama(archive)
     with_one = {r["photo"] for r in faces if r["cluster_id"] == one}
     other = min(r["cluster_id"] for r in faces if r["photo"] not in with_one)
-    good = f"one,other,decision\n{one},{other},together\n"
-    pairs.write_text(f"{good}{one},nobody,apart\n{one},{other},perhaps\n")
-    refused = headcount("link", "--file", str(pairs), "--archive", uri)
+    file.write_text(f"what,ids\nsame,{one} {other}\napart,{one} nobody\nperhaps,{one}\n")
+    refused = headcount("apply", str(file), "--archive", str(archive))
     assert refused.returncode == 1
     assert "line 3: no face and no cluster nobody" in refused.stderr
-    assert "line 4: the decision is perhaps: write together or apart" in refused.stderr
+    assert "line 4: perhaps is no answer: write one of name, " in refused.stderr
     assert not list((archive / "archive").glob("decisions/*")), "nothing, unless all is good"
-    pairs.write_text(good)
-    assert say(archive, "link", "--file", str(pairs)).startswith("1 pair will be one person")
+    assert answer(archive, file, f"same,{one} {other}").startswith("1 answer (1 same): recorded")
     run(photos, archive)
     clusters = {r["face_id"]: r["cluster_id"] for r in table(archive, "faces")}
     assert len({clusters[face] for face, was in before.items() if was in (one, other)}) == 1
-    assert "1 were known already" in say(archive, "link", "--file", str(pairs))
-    say(archive, "link", one, other, "--apart")
+    assert "1 line held already" in answer(archive, file, f"same,{one} {other}")
+    answer(archive, file, f"apart,{one} {other}")
     run(photos, archive)
     after = [r for r in table(archive, "faces") if r["cluster_id"]]
     assert {r["face_id"]: r["cluster_id"] for r in after} == before
@@ -196,7 +202,7 @@ def test_names_and_clusters_stay_with_photos_that_get_other_bytes_or_are_searche
         assert not json.loads((archive / "diff.json").read_text())["counts"]["gone_faces"]
         named = {r["cluster_id"] for r in table(archive, "faces") if r["person"]}
         assert named == {cluster}
-    say(archive, "reject", cluster, "Barack Obama")
+    answer(archive, tmp_path / "a.csv", f"not,{cluster},Barack Obama")
     run(photos, archive)
     assert not [r for r in table(archive, "faces") if r["person"]]
     assert gallery(archive) == [], "references go with the faces that they became"
@@ -226,7 +232,7 @@ def test_a_search_finds_every_photo_of_the_person_and_says_who_was_found(
 
 def test_what_nobody_knows_is_an_error_in_words(archive: Path) -> None:
     uri = ("--archive", str(archive / "archive"))
-    for arguments in (("name", "kx", "Ada"), ("reject", obama(archive), "Ada"), ("diff",)):
+    for arguments in (("name", "kx", "Ada"), ("apply", "nowhere.csv"), ("diff",)):
         ended = headcount(*arguments, *uri)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr.startswith("headcount: ")

@@ -55,7 +55,10 @@ def told(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
         do("diff", *where, *more)
         do("plan", str(photos), *where, *more)
     do("name", cluster, PERSON, *where)
-    do("reject", cluster, PERSON, *where)
+    answers = root / "answers.jsonl"
+    answers.write_text(json.dumps({"what": "not", "ids": cluster, "person": PERSON}) + "\n")
+    do("apply", str(answers), *where)
+    do("answers", *where)
     do("audit", *where)
     do("export", job, str(root / "exported"), *where)
     do("forget", PERSON, *where, "--yes")
@@ -66,7 +69,9 @@ def told(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 PRINTING = ["run", "status", "results", "people", "jobs", "diff", "search", "enroll", "plan"]
 
 
-@pytest.mark.parametrize("command", [*PRINTING, "retry", "name", "reject", "audit", "forget"])
+@pytest.mark.parametrize(
+    "command", [*PRINTING, "retry", "name", "apply", "answers", "audit", "forget"]
+)
 def test_a_command_prints_nothing_that_a_terminal_obeys(told: dict[str, str], command: str) -> None:
     text = told[command]
     assert text

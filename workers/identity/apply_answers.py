@@ -27,7 +27,7 @@ class Answers:
     an answer is about two faces or clusters. ``references`` are those faces of a name that become
     references; without them, all do. ``anywhere`` are the same answers with all their faces, also
     those that are not in this run. ``made`` are pairs of a face and a person of whom some answer,
-    taken back or not, made a reference.
+    taken back or not, made a reference, and ``people`` all whom such answers name.
     """
 
     records: tuple[Answer, ...] = ()
@@ -36,6 +36,7 @@ class Answers:
     references: tuple[tuple[str, ...], ...] = ()
     anywhere: tuple[Said, ...] = ()
     made: frozenset[tuple[str, str]] = frozenset()
+    people: frozenset[str] = frozenset()
     renames: Renames = field(default_factory=Renames)
     as_said: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +10,18 @@ import pyarrow as pa
 from headcount.answers.claims import Claims, Said, references_made
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.vocabulary import is_face_id
-from headcount.tables.filters import quoted
+from headcount.tables.filters import parts, quoted
 from headcount.tables.schemas import gallery_schema
 from workers.identity.apply_answers import Answers
-from workers.identity.hand_names import first_rows
+from workers.identity.hand_names import first_rows, photos_at
 from workers.tables.columns import Numbers
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 from workers.tables.photos import readings_of
 from workers.tables.rows import fixed_lists, stored_parts
+
+DELETED = 100
+"""References that are deleted at a time: each is a condition of its own in the filter."""
 
 
 def enrol_named(
@@ -33,40 +36,46 @@ def enrol_named(
 
     Of a cluster that was named, these are its best faces; of several faces of one photo, the one
     that was named last. A reference goes where the answer that made it was taken back or does not
-    hold, or another face of its photo is one; those that another pack left stay as long as anybody
-    says that the person is there. Doing it again changes nothing. ``confirm`` raises where nothing
-    may be written any more.
+    hold, or another face of its photo is one; those that no answer made, as another pack leaves
+    them, go with the last name of their person. Doing it again changes nothing. ``confirm`` raises
+    where nothing may be written any more.
     """
     held = _held(tables)
     said = answers.anywhere or answers.said
     marked = {face for one in said if one.names for face in one.faces}
     at = first_rows(faces, marked | {row["etag"] for row in held})
     photo_of = {row["etag"]: row["photo"] for row in held if row["source"] == tables.source}
-    photo_of |= {face: faces["photo"][row].as_py() for face, row in at.items()}
-    wanted = _Wanted(said, answers.made, at, photo_of)
+    photo_of |= photos_at(faces, at)
+    wanted = _Wanted(said, answers, at, photo_of)
     have: set[tuple[str, str]] = set()
     known: set[tuple[str, str]] = set()
+    gone: set[tuple[str, str]] = set()
     for row in held:
         person, face = answers.renames.now(row["person_id"], None)[0], row["etag"]
-        if not wanted.keeps(person, face):
-            mine = f"etag = {quoted(face)} AND person_id = {quoted(row['person_id'])}"
-            confirm()
-            tables.gallery.delete(mine)  # of copies in other collections, too
+        if not wanted.keeps(person, face) or wanted.renames(row["person_id"], face):
+            gone.add((row["person_id"], face))
         elif row["source"] == tables.source:
             have.add((person, photo_of.get(face, row["photo"])))
             known.add((person, face))
-    forgotten = forgotten_people(tables.store)
-    fresh = {
-        at[face]: person_said
-        for key, face in wanted.latest.items()
-        if key not in have
-        and (key[0], face) not in known
-        and forgotten.isdisjoint(
-            (key[0], (person_said := answers.person_said(wanted.claims.references[face]))[0])
-        )
-    }
+    _delete(tables, gone, confirm)
+    forgotten, fresh = forgotten_people(tables.store), {}
+    for (person, photo), face in wanted.latest.items():
+        said_as = answers.person_said(wanted.claims.references[face])
+        lacks = (person, photo) not in have and (person, face) not in known
+        if lacks and forgotten.isdisjoint((person, said_as[0])):
+            fresh[at[face]] = said_as
     rows = np.array(list(fresh), np.int64)
     append_references(tables, list(fresh.values()), faces, rows, embeddings, confirm=confirm)
+
+
+def _delete(
+    tables: PackTables, gone: Iterable[tuple[str, str]], confirm: Callable[[], None]
+) -> None:
+    """Delete references, by person and face, of this collection and of copies in others."""
+    for part in parts(sorted(gone), DELETED):
+        each = (f"(etag = {quoted(face)} AND person_id = {quoted(p)})" for p, face in part)
+        confirm()
+        tables.gallery.delete(" OR ".join(each))
 
 
 def _held(tables: PackTables) -> list[dict[str, str]]:
@@ -86,15 +95,16 @@ class _Wanted:
     def __init__(
         self,
         said: Sequence[Said],
-        made: frozenset[tuple[str, str]],
+        answers: Answers,
         at: Mapping[str, int],
         photo_of: Mapping[str, str],
     ) -> None:
         self.claims = claims = Claims.of(said, photo_of)
-        self._at, self._photo_of = at, photo_of
-        self._made = made | references_made(said)
+        self._at, self._photo_of, self._said = at, photo_of, answers.person_said
+        self._made = answers.made | references_made(said)
+        taken_back = answers.people | {one.answer.person_id or "" for one in said if one.names}
         names = {face: claims.names[face] for face in claims.references}
-        self._people = frozenset(names.values())
+        self._gone = taken_back - set(names.values())
         self._over = claims.barred | claims.renamed
         self.latest = {(p, photo_of[face]): face for face, p in names.items() if face in at}
 
@@ -103,7 +113,15 @@ class _Wanted:
         if self.claims.names.get(face) == person and face in self.claims.references:
             latest = self.latest.get((person, self._photo_of.get(face, "")), face)
             return face not in self._at or latest == face
-        return person in self._people and not self._is_taken_back(person, face)
+        return person not in self._gone and not self._is_taken_back(person, face)
+
+    def renames(self, said: str, face: str) -> bool:
+        """Whether a face that is here is a reference by an answer with another name than before.
+
+        Both names are those of one person as long as a rename holds.
+        """
+        answer = self.claims.references.get(face)
+        return answer is not None and face in self._at and self._said(answer)[0] != said
 
     def _is_taken_back(self, person: str, face: str) -> bool:
         """Whether an answer made the reference, or one says that it is none, or somebody else."""

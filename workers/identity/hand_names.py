@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 
@@ -19,9 +21,14 @@ def hand_names(answers: Answers, faces: pa.Table) -> dict[str, str]:
     holds.
     """
     at = first_rows(faces, answers.named)
-    photos = {face: faces["photo"][row].as_py() for face, row in at.items()}
-    names = Claims.of(answers.said, photos).names
+    names = Claims.of(answers.said, photos_at(faces, at)).names
     return {face: person for face, person in names.items() if face in at}
+
+
+def photos_at(faces: pa.Table, at: Mapping[str, int]) -> dict[str, str]:
+    """The photo of each face, given by its row."""
+    photos = faces["photo"].take(pa.array(list(at.values()), pa.int64())).to_pylist()
+    return dict(zip(at, photos, strict=True))
 
 
 def first_rows(faces: pa.Table, wanted: set[str]) -> dict[str, int]:

@@ -69,8 +69,8 @@ def _missing(tables: PackTables, base: PackTables, answers: Answers) -> dict[str
     known = {renames.now(person, None)[0] for person in {*here, *forgotten}} | forgotten
     now = [(renames.now(r["person_id"], None)[0], (r["person_id"], r["person"])) for r in there]
     claims = Claims.of(answers.anywhere)
-    named = {claims.names[face] for face in claims.references} - known
-    return {person: earlier for person, earlier in now if person in named}
+    taken_back = answers.people - {claims.names[face] for face in claims.references}
+    return {person: earlier for person, earlier in now if person not in known | taken_back}
 
 
 def best_matched(

@@ -34,6 +34,7 @@ def load_answers(tables: PackTables, faces: pa.Table, renames: Renames | None = 
         tuple(one.of_marks(_is_reference) for one in chosen),
         anywhere=tuple(one.anywhere for one in chosen),
         made=references_made([one.anywhere for one in resolved]),
+        people=frozenset(one.answer.person_id or "" for one in resolved if one.anywhere.names),
         renames=names,
         as_said={a.id: (a.person_id, a.person) for a in held if a.person_id},
     )

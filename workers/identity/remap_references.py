@@ -9,15 +9,13 @@ import pyarrow as pa
 
 from headcount.assignments.history import face_keys
 from headcount.tables.filters import parts, quoted
-from workers.identity.enrol_named import append_references
+from workers.identity.enrol_named import DELETED, append_references
 from workers.identity.previous_run import FACE_ID_MAP
 from workers.tables.columns import index_of
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
 
 _COLUMNS = ("person_id", "person", "photo", "etag")
-DELETED = 100
-"""References that are deleted at a time: each is a condition of its own in the filter."""
 
 
 def remap_references(

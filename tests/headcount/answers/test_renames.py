@@ -37,3 +37,20 @@ def test_a_rename_by_an_earlier_name_renames_the_person() -> None:
 def test_two_people_given_one_name_are_one() -> None:
     renames = Renames.of([rename("Ada", "Zoe"), rename("Eve", "Zoe")])
     assert renames.earlier("pZoe") == {"pAda", "pEve"}
+
+
+def test_renames_are_written_as_items_and_read_back() -> None:
+    renames = Renames.of([rename("Ada", "Zoe"), rename("Eve", "Zoe")])
+    assert renames.items() == (("pAda", "pZoe", "Zoe"), ("pEve", "pZoe", "Zoe"))
+    assert Renames.from_items(renames.items()) == renames
+
+
+def test_an_answer_about_an_earlier_name_is_about_the_person() -> None:
+    renames = Renames.of([rename("Ada", "Zoe")])
+    said = Answer(what="name", at=now(), person_id="pAda", person="Ada")
+    applied = renames.applied(said)
+    assert (applied.person_id, applied.person, applied.id) == ("pZoe", "Zoe", said.id)
+    other = said.model_copy(update={"person_id": "pBen"})
+    assert renames.applied(other) is other
+    again = rename("Ada", "Zoe")
+    assert renames.applied(again) is again, "a rename stays as it was said"

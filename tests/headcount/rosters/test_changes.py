@@ -60,3 +60,10 @@ def test_people_who_are_not_enrolled_are_kept_with_their_ids() -> None:
     kept = kept_expectations(pa.Table.from_pylist([row], EXPECTED))
     assert kept.schema == EXPECTATIONS
     assert kept["person_id"].to_pylist() == [person_id("Ada")]
+
+
+def test_an_absence_ends_where_it_is_accepted_and_begins_where_that_is_taken_back() -> None:
+    absent = expectations(("a", "every", "a", "Ada", "absent"))
+    fine = expectations(("a", "every", "a", "Ada", "accepted"))
+    assert diff_absences(absent, fine)["counts"] == {"new_absences": 0, "ended_absences": 1}
+    assert diff_absences(fine, absent)["counts"] == {"new_absences": 1, "ended_absences": 0}

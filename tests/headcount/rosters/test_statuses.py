@@ -9,7 +9,7 @@ from headcount.contract.vocabulary import person_id
 from headcount.rosters.findings import Findings, find
 from headcount.rosters.read import LINES
 from headcount.rosters.scopes import expand, in_memory, resolve
-from headcount.rosters.statuses import EXPECTED, Status, count_statuses, statuses
+from headcount.rosters.statuses import EXPECTED, Status, count_statuses, statuses, with_accepted
 
 PHOTOS = pa.schema([(c, pa.string()) for c in ("photo", "outcome", "reason")])
 FACES = pa.schema(
@@ -359,3 +359,33 @@ def test_a_similarity_to_somebody_else_is_not_the_expected_persons() -> None:
         (row,) = statuses(next(expand(lines, scopes, keys)), scopes, found).to_pylist()
         assert (row["status"], row["face_id"]) == (Status.INFERRED, "f2")
         assert row["similarity"] == similarity
+
+
+def test_an_absence_that_is_fine_is_accepted_and_nothing_else_is() -> None:
+    lines = [("a.jpg", "Ada", "every"), ("b.jpg", "Ada", "every"), ("?.jpg", "Ben", "some")]
+    lines += [("a.jpg", "Di", "every"), ("a.jpg", "Nobody", "every")]
+    photos = [("a.jpg", "faces", None), ("b.jpg", "unreadable", "torn")]
+    found = expected(lines, photos, [UNKNOWN, ("a.jpg", "f5", "matched", "Di", 0.6, 0.9)], [NEAR])
+    before = found["status"].to_pylist()
+    people = ("Ada", "Ben", "Di", "Nobody")
+    places = ("a.jpg", "b.jpg", "?.jpg")
+    every = {(person_id(name), place) for name in people for place in places}
+    after = with_accepted(found, every).to_pylist()
+    changed = {
+        (row["person"], row["scope"]): row["status"]
+        for row, was in zip(after, before, strict=True)
+        if row["status"] != was
+    }
+    assert changed == {("Ada", "a.jpg"): "accepted"}, "with some, a photo that failed hides Ben"
+    [near] = [row for row in after if (row["person"], row["scope"]) == ("Ada", "a.jpg")]
+    assert near["face_id"] == "f3"
+    assert near["reason"].startswith("a person said that this is fine: the nearest face has")
+    assert with_accepted(found, ()) is found
+
+
+def test_the_absence_from_some_photo_is_not_accepted_by_the_photo_of_its_nearest_face() -> None:
+    found = expected([("*", "Ada", "some")], GOOD, [UNKNOWN], [NEAR])
+    assert found["photo"].to_pylist() == ["a.jpg"]
+    ada = person_id("Ada")
+    assert with_accepted(found, {(ada, "a.jpg")})["status"].to_pylist() == ["near_miss"]
+    assert with_accepted(found, {(ada, "*")})["status"].to_pylist() == ["accepted"]

@@ -108,3 +108,12 @@ def test_a_sorted_bucket_goes_by_query_and_then_from_the_nearest_on() -> None:
     first, last = bucket_by_query((query, neighbour, cosine), second + 1)
     assert (np.sort(first) & np.uint64(0xFFFFFFFF)).tolist() == [9, 5, 6, 7]
     assert (last & np.uint64(0xFFFFFFFF)).tolist() == [3]
+
+
+def test_pairs_among_kept_vectors_are_those_that_they_have_alone() -> None:
+    wide = VECTORS[:60]
+    kept = np.arange(60) % 3 != 1
+    among = knn_graph(wide, neighbours=60, threshold=0.5).among(kept)
+    alone = knn_graph(wide[kept], neighbours=60, threshold=0.5)
+    assert len(alone) > 20
+    assert among.keys.tolist() == alone.keys.tolist()

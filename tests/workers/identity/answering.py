@@ -54,6 +54,11 @@ class Answering:
         self.faces = {f"{r['photo'][:-4]}{int(r['x']) // 100}": r for r in rows}
         return self
 
+    def remove(self, *photos: str) -> Answering:
+        for photo in photos:
+            (self.photos / f"{photo}.jpg").unlink()
+        return self
+
     def table(self, name: str) -> list[Row]:
         return table(self.out, name)
 

@@ -218,9 +218,11 @@ class Inherited:
         rows = np.arange(2)
         append_references(self.tables, people, self.faces, rows, self.vectors, confirm=always)
 
-    def left(self, *said: tuple[What, str, str | None], gone: str = "ada") -> list[str]:
+    def left(
+        self, *said: tuple[What, str, str | None], named: str = "ada", taken_back: str = ""
+    ) -> list[str]:
         """Ada's references that are left after she was named elsewhere, and these answers."""
-        base = answers(("name", "x", gone), *said)
+        base = replace(answers(("name", "x", named), *said), people=frozenset({taken_back}))
         enrol_named(self.tables, self.faces, self.vectors, base, confirm=always)
         rows = self.gallery.read(["etag"], where="person_id = 'ada'").to_pylist()
         return sorted(row["etag"] for row in rows)
@@ -236,4 +238,5 @@ def test_references_that_another_pack_left_stay_as_long_as_the_person_has_a_name
     assert Inherited(tmp_path / "other").left(("name", "a", "ben")) == ["b"]
     assert Inherited(tmp_path / "none").left(("no_reference", "a", None)) == ["b"]
     assert Inherited(tmp_path / "no face").left(("not_a_face", "b", None)) == ["a"]
-    assert Inherited(tmp_path / "undone").left(gone="ben") == []
+    assert Inherited(tmp_path / "undone").left(named="ben", taken_back="ada") == []
+    assert Inherited(tmp_path / "else").left(named="ben") == ["a", "b"], "nobody ever named her"

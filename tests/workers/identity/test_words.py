@@ -277,3 +277,13 @@ def test_a_name_that_was_given_to_a_place_follows_the_face_when_its_photo_is_edi
     assert archive["c0"]["face_id"] != before
     assert archive["c0"]["evidence"] == "named by a person"
     assert [etag for _, _, etag in archive.gallery()] == [archive["c0"]["face_id"]]
+
+
+def test_faces_that_are_kept_apart_from_the_references_lose_the_name(archive: Answering) -> None:
+    named = archive.marks(["a0", "b0"]) + archive.marks(["e0", "f0"], reference=False)
+    archive.say("name", named, "Ada", job_id="1")
+    archive.apart("e0", "a0 b0")
+    archive.apart("a0 b0", "f0")
+    archive.run()
+    assert names(archive)["a0"] == names(archive)["b0"] == "Ada"
+    assert names(archive)["e0"] == names(archive)["f0"] is None

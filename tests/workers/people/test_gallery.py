@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from headcount.answers.renames import Renames
 from headcount.contract.columns import QUALITY_PARTS
 from headcount.s3_settings import S3Settings
 from headcount.tables.schemas import gallery_schema
@@ -65,3 +66,18 @@ def test_a_forgotten_person_is_not_read(tmp_path: Path) -> None:
     table = gallery_of(made_up(tmp_path, {}))
     enrol(table, ("grace", "g.jpg", 0), ("ada", "a.jpg", 1))
     assert load_gallery(table, cosine_per_decade=0.05, forgotten={"ada"}).names == ("Grace",)
+
+
+def test_people_who_were_renamed_have_their_new_names_and_those_of_one_name_are_one(
+    tmp_path: Path,
+) -> None:
+    table = gallery_of(made_up(tmp_path, {}))
+    enrol(table, ("ada", "a.jpg", 0), ("bea", "b.jpg", 1), ("grace", "g.jpg", 2))
+    renames = Renames({"ada": ("zoe", "Zoe"), "bea": ("zoe", "Zoe")})
+    gallery = load_gallery(table, cosine_per_decade=0.05, renames=renames)
+    assert gallery.person_ids == ("grace", "zoe")
+    assert gallery.names == ("Grace", "Zoe")
+    assert gallery.photos == ("g.jpg", "a.jpg", "b.jpg")
+    for forgotten in ({"zoe"}, {"ada", "bea"}):
+        left = load_gallery(table, cosine_per_decade=0.05, renames=renames, forgotten=forgotten)
+        assert left.names == ("Grace",)
