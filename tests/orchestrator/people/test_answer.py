@@ -201,8 +201,11 @@ def test_a_drawn_face_is_kept_by_its_place_alone(store: Store) -> None:
     assert not checked.warnings
     [there] = check(store, "face,,,0000001.jpg,,12 11 80 80").warnings
     assert "a face was found at that place already" in there.words
-    [warning] = check(store, f"face,,,gone.jpg,{'e' * 64},1 2 3 4").warnings
+    [warning] = check(store, f"face,,,gone.jpg,{'e' * 64},1 2 30 40").warnings
     assert "no face is here" in warning.words
+    for box, said in (("1 2 3 4", "3 x 4 pixels"), ("390 100 40 40", "not inside the photo")):
+        with pytest.raises(FatalError, match=f"line 2: the box is {said}"):
+            check(store, f"face,,,0000001.jpg,,{box}")
 
 
 def test_the_audit_log_has_ids_and_no_names(store: Store) -> None:

@@ -24,7 +24,7 @@ LINES = (
     f"dismiss,{face_of(30)} {face_of(33)}",
     f"not_a_face,,,,{content_of(1)},300 150 20 20,6",
     f"face,,Eve,0000002.jpg,{content_of(2)},5.5 100 40 40",
-    f"face,,,gone.jpg,{'e' * 64},1 2 3 4,8",
+    f"face,,,gone.jpg,{'e' * 64},10 20 30 40,8",
     f"no_reference,{face_of(0)}",
     "rename,Ada,=Ada L,,,,,2026-11-27T10:00:00Z,somebody",
     "accept_absent,,Eve,2026/*",
