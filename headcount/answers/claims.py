@@ -33,6 +33,14 @@ class Said:
         return what in ("name", "confirm") or (what == "face" and bool(self.answer.person_id))
 
     @property
+    def drops_flags(self) -> bool:
+        """Whether a face that was taken from the person comes back without being a reference.
+
+        A name of an earlier build brings it back as it was.
+        """
+        return self.answer.what == "confirm" or self.answer.recorded is not None
+
+    @property
     def one_of_photo(self) -> bool:
         """Whether an earlier build recorded it, for one face of a photo: the last name holds."""
         answer = self.answer
@@ -155,7 +163,7 @@ class _Ledger:
         for face in said.faces:
             if said.one_of_photo:
                 self._leave_alone(face, person)
-            if said.answer.what == "confirm" and self._names.get(face) != person:
+            if said.drops_flags and self._names.get(face) != person:
                 self._flags.get(face, {}).pop(person, None)
             self._had[face].add(person)
             self._last[face] = self._names[face] = person

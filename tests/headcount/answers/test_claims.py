@@ -60,7 +60,9 @@ def test_flags_of_references_follow_the_last_word() -> None:
     assert list(claims(name, no, name).references) == ["a"]
     assert list(claims(said("confirm", "a", "p"), yes).references) == ["a"]
     assert list(claims(yes).references) == [], "nobody has named it"
-    assert list(claims(name, said("not", "a", "p"), said("confirm", "a", "p")).references) == []
+    bar = said("not", "a", "p")
+    assert list(claims(name, bar, said("confirm", "a", "p")).references) == []
+    assert list(claims(name, bar, again).references) == [], "as the same answers in a file"
 
 
 def test_the_reference_that_was_named_last_comes_last() -> None:
