@@ -140,10 +140,6 @@ def test_a_bad_line_and_nothing_is_recorded(first: Path, tmp_path: Path) -> None
     assert not list((out / "archive").glob("decisions/*"))
 
 
-@pytest.mark.xfail(
-    reason="the gallery keeps the references of undone names: to be enabled with workers/identity",
-    strict=True,
-)
 def test_after_answers_are_undone_in_any_order_the_names_are_as_if_they_never_were(
     first: Path, tmp_path: Path
 ) -> None:
