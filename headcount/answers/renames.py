@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from headcount.answers.kept import holding, read_answers
 from headcount.answers.record import Answer
+from headcount.storage.base import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class Renames:
                 now |= {before: person, answer.person_id: person}
                 now.pop(person[0], None)
         return cls(now)
+
+    @classmethod
+    def of_archive(cls, store: Store) -> Renames:
+        """The renames among the answers of an archive."""
+        return cls.of(holding(read_answers(store)))
 
     def now(self, person_id: str, person: str | None) -> tuple[str, str | None]:
         """The id and name that the person of an id and name has now."""

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from headcount.answers.kept import holding, read_answers
+from headcount.answers.present_names import with_present_names
+from headcount.answers.renames import Renames
 from headcount.archive import columns, rows
 from headcount.archive.columns import schema_of
 from headcount.archive.programs import Ended, Option, Told, command_line, start
@@ -123,13 +125,18 @@ class Archive:
         )
 
     def people(self, collection: Chosen = None, *, pack: str | None = None) -> pa.Table:
-        """One row per enrolled person: references, and the photos and faces with the name."""
+        """One row per enrolled person: references, and the photos and faces with the name.
+
+        People who were renamed have the name that they have now.
+        """
         record, parts = self._parts(collection, pack)
         enrolled = self._gallery(record, ["person_id", "person", "source", "photo"])
-        named = [
-            self._assigned(part).select(["collection", "photo", "person_id"]) for part in parts
-        ]
-        people = rows.people_table(enrolled, pa.concat_tables(named))
+        assigned = pa.concat_tables(
+            self._assigned(part).select(["collection", "photo", "person_id", "person"])
+            for part in parts
+        )
+        named = with_present_names(assigned, Renames.of_archive(self._store))
+        people = rows.people_table(enrolled, named)
         return people.cast(schema_of(columns.PEOPLE))
 
     def references(self, *, pack: str | None = None) -> pa.Table:
@@ -240,7 +247,8 @@ class Archive:
             yield pa.Table.from_batches([batch])
 
     def _gallery(self, record: PackRecord, names: Sequence[str]) -> pa.Table:
-        return Table(self.uri, PackKeys(record.pack_id).gallery, self._s3).read(names)
+        table = Table(self.uri, PackKeys(record.pack_id).gallery, self._s3).read(names)
+        return with_present_names(table, Renames.of_archive(self._store))
 
     def _assigned(self, part: Part) -> pa.Table:
         """The assignments of a part's job, with the collection and the job beside them."""

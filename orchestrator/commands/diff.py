@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from headcount.answers.present_names import with_present_names
+from headcount.answers.renames import Renames
 from headcount.assignments.diff import diff_assignments
 from headcount.contract import results
 from headcount.contract.layout import JobKeys, PackKeys
@@ -40,16 +42,19 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
 
     Shows new and gone faces, moved photos, faces in other clusters, changed names, merged and split
     clusters, and expected people who are newly absent or were found again. Where JOB_B read photos
-    anew, also the faces that were found and lost there.
+    anew, also the faces that were found and lost there. A person who was renamed is the same one.
     """
     store = existing_archive(archive, load_s3())
+    renames = Renames.of_archive(store)
     one, other = _jobs(store, job_a, job_b)
     (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
+    before, after = (with_present_names(one, renames) for one in (before, after))
     diff = followed(store, one, other) or diff_assignments(before, after)
     add_times(store, other, diff)
-    absences = diff_absences(*(expectations_of(store, job) for job in (one, other)))
+    expected = (expectations_of(store, job) for job in (one, other))
+    absences = diff_absences(*(with_present_names(table, renames) for table in expected))
     counts = {**diff["counts"], **absences["counts"]}
     found = {**diff, **absences, "job_a": one, "job_b": other, "counts": counts}
     if as_json:

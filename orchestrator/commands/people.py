@@ -8,6 +8,8 @@ from collections import Counter
 import click
 
 from headcount import audit
+from headcount.answers.present_names import with_present_names
+from headcount.answers.renames import Renames
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.archive import ArchiveRecord
@@ -32,7 +34,10 @@ def command(archive: str, as_json: bool) -> int:
     if record is not None:
         table = Table(store.uri, PackKeys(record.model.pack_id).gallery, s3)
         columns = ["person_id", "person", "source", "photo"]
-        rows = table.read(columns).to_pylist() if table.exists() else []
+        renames = Renames.of_archive(store)
+        rows = []
+        if table.exists():
+            rows = with_present_names(table.read(columns), renames).to_pylist()
         names = {row["person_id"]: row["person"] for row in rows}
         references = {(row["person_id"], row["source"], row["photo"]) for row in rows}
     counts = Counter(person for person, _, _ in references)

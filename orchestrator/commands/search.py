@@ -8,7 +8,6 @@ import json
 import click
 
 from headcount import audit
-from headcount.storage import canonical_uri
 from headcount.text import counted
 from orchestrator.commands.options import (
     archive_option,
@@ -49,10 +48,9 @@ def command(
     where it may write there.
     """
     settings = load_settings(model=model, provider=provider, threads=threads)
-    uri = canonical_uri(archive)
-    store = existing_archive(uri, load_s3())
+    store = existing_archive(archive, load_s3())
     if build_index:
-        done = run_tool("index", uri, environment=environment_of(settings))
+        done = run_tool("index", store.uri, environment=environment_of(settings))
         faces = counted(done["faces"], "face")
         say(f"{done['indexed']:,} of {faces} are in the index", err=True)
     if photo is None:
@@ -65,7 +63,7 @@ def command(
         say("not in the audit log: this account may not write to the archive", err=True)
     more = [] if face is None else ["--face", str(face)]
     more += [] if at_least is None else ["--at-least", str(at_least)]
-    found = run_tool("search", uri, source, *more, environment=environment_of(settings))
+    found = run_tool("search", store.uri, source, *more, environment=environment_of(settings))
     if as_json:
         say_json(json.dumps(found, indent=1, ensure_ascii=False))
         return 0

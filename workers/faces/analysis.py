@@ -98,16 +98,17 @@ class Analysis:
 
 
 class _Stages:
-    """Seconds by stage."""
+    """Seconds by stage; those of decoding a picture are none of the stage that it happens in."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Picture) -> None:
         self.seconds: dict[str, float] = {}
+        self._picture = picture
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
+        began, decoding = time.perf_counter(), self._picture.seconds
         yield
-        spent = time.perf_counter() - began
+        spent = time.perf_counter() - began - (self._picture.seconds - decoding)
         self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
 
 
@@ -129,8 +130,8 @@ def analyse(
     on top of them.
     Raises PhotoError where the photo is at fault, and TransientError.
     """
-    stages = _Stages()
     picture = Picture(data, max_pixels=max_pixels)
+    stages = _Stages(picture)
     with stages("detect"):
         found = search(picture, pack.detector, PROFILES[profile])
         if rescue_tight and not len(found):
@@ -143,7 +144,6 @@ def analyse(
         crops = np.concatenate([crops, hand.crops])
         found = found.joined(hand.found)
     stages.seconds["decode"] = picture.seconds
-    stages.seconds["detect"] -= picture.seconds
     with stages("embed"):
         features = pack.recogniser.features(crops)
     sure = certainty(features, pack.record.feature_lengths)

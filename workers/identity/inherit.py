@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.answers.claims import Claims
+from headcount.answers.present_names import with_present_names
 from headcount.assignments.history import face_keys
 from headcount.contract.forgotten import forgotten_people
 from headcount.contract.vocabulary import Decision
@@ -18,7 +19,6 @@ from workers.identity.previous_run import base_assignments, base_tables
 from workers.tables.columns import index_of
 from workers.tables.embeddings import EmbeddingLookup
 from workers.tables.pack_tables import PackTables
-from workers.tables.present_names import with_present_names
 
 BEST = 5
 """Faces of each person that become references: as many as `headcount name` takes."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from headcount.answers.present_names import with_present_names
 from headcount.answers.renames import Renames
 from headcount.contract.columns import GALLERY
 from headcount.tables.filters import any_of
@@ -17,7 +18,6 @@ from headcount.tables.table import Table
 from workers.faces.evidence import PARTS, no_weaknesses
 from workers.tables.columns import factorize, first_of_each, isin
 from workers.tables.faces import weaknesses_of
-from workers.tables.present_names import with_present_names
 from workers.tables.rows import matrix
 
 

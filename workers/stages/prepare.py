@@ -66,11 +66,15 @@ def prepare_job(unit: Unit) -> DoneMarker:
 
 
 def _prepare_rematch(unit: Unit) -> DoneMarker:
-    """Check what a rematch goes by. No model is opened, and the gallery stays as it is."""
+    """Check what a rematch goes by. No model is opened, and the gallery stays as it is.
+
+    Tables of earlier builds get the columns that they lack.
+    """
     began = time.monotonic()
     _require_readable(unit)
     require_no_newer_reading(unit.store, unit.pack_keys)
     require_unchanged(unit.store, [unit.pack_keys.gallery], unit.context.s3)
+    job_tables(unit).create(unit.record.dimensions)
     return unit.done(seconds=time.monotonic() - began, pack=unit.record)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.answers.present_names import with_present_names
 from headcount.answers.renames import Renames
 from headcount.contract import results
 from headcount.contract.forgotten import forgotten_people
@@ -54,7 +55,6 @@ from workers.stages.summary import summary
 from workers.stages.write import write_json, write_run
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import load_faces, weaknesses_of
-from workers.tables.present_names import with_present_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.answers.kept import named_jobs
+from headcount.answers.present_names import with_present_names
 from headcount.answers.renames import Renames
 from headcount.assignments import history
 from headcount.assignments.diff import diff_assignments, diff_reread
@@ -38,7 +39,6 @@ from workers.stages.job_tables import job_tables
 from workers.stages.left import find_left
 from workers.stages.unique import require_unique
 from workers.tables.columns import one_array
-from workers.tables.present_names import with_present_names
 
 _FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
 

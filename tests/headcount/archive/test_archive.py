@@ -162,6 +162,18 @@ def test_people_are_counted_over_the_collections_that_are_asked_for(archive: Arc
     assert archive.people(NIGHTS)["faces"].to_pylist() == [1, 0]
 
 
+def test_people_who_were_renamed_have_the_name_that_they_have_now(
+    archive: Archive, store: Store
+) -> None:
+    zoe = {"new_person_id": person_id("Zoe"), "new_person": "Zoe"}
+    record_answer(store, "rename", (), person=(person_id(ADA), ADA), **zoe)
+    rows = [tuple(row.values()) for row in archive.people().to_pylist()]
+    assert sorted(rows) == sorted(
+        [(person_id("Zoe"), "Zoe", 2, 3, 3), (person_id(BEN), BEN, 1, 0, 0)]
+    )
+    assert archive.references()["person"].to_pylist() == ["Zoe", "Zoe", BEN]
+
+
 def test_clusters_have_the_person_of_their_matched_faces(archive: Archive) -> None:
     rows = [tuple(row.values()) for row in archive.clusters(DAYS).to_pylist()]
     ada = person_id(ADA)

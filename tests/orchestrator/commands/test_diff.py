@@ -2,12 +2,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from headcount.answers.kept import record_answer
+from headcount.answers.record import FaceMark
 from headcount.contract import reading
 from headcount.contract.layout import PackKeys
+from headcount.contract.vocabulary import person_id
 from headcount.s3_settings import S3Settings
+from headcount.storage import open_store
 from headcount.tables.table import Table
 from orchestrator.commands.diff import command, lines
 from tests.at_once import add
@@ -75,3 +80,25 @@ def test_new_faces_and_moved_photos_have_the_day_they_were_taken(tmp_path: Path)
     told = diff(archive).splitlines()
     assert f"new    c.jpg  {face['face_id']}  taken 2019-07-04" in told
     assert "photo  b.jpg  is now  moved.jpg  (1 face)  taken 2019-07-04" in told
+
+
+def test_whoever_was_renamed_is_the_same_person_in_both_jobs(tmp_path: Path) -> None:
+    archive, folder = tmp_path / "archive", tmp_path / "photos"
+    (tmp_path / "roster.csv").write_text("photo,person\na.jpg,Ada\nb.jpg,Ada\n")
+    expected = str(tmp_path / "roster.csv")
+    night(add(folder, a="ada", b="bob"), archive, "1")
+    [face] = [
+        row["face_id"]
+        for row in pq.read_table(tmp_path / "out-1" / "faces.parquet").to_pylist()
+        if row["photo"] == "a.jpg"
+    ]
+    store, mark = open_store(str(archive)), FaceMark(face_id=face, content="", box=(0, 0, 9, 9))
+    ada, zoe = ((person_id(name), name) for name in ("Ada", "Zoe"))
+    record_answer(store, "name", (mark,), person=ada, job_id="1")
+    night(folder, archive, "2", expected=expected)
+    renamed = {"new_person_id": zoe[0], "new_person": zoe[1]}
+    record_answer(store, "rename", (), person=ada, **renamed)
+    night(folder, archive, "3", expected=expected)
+    found = json.loads(diff(archive, "2", "3", "--json"))
+    assert set(found["counts"].values()) == {0}
+    assert json.loads(diff(archive, "1", "3", "--json"))["counts"]["new_absences"] == 1

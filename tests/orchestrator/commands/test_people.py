@@ -1,12 +1,15 @@
 """Who is enrolled, as it is listed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from headcount.answers.kept import record_answer
 from headcount.contract.layout import ARCHIVE, PackKeys
 from headcount.contract.record import now
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice
@@ -82,3 +85,33 @@ def test_nobody_is_enrolled_where_the_first_job_died_before_it_had_a_gallery(
     asked = ["--archive", store.uri, "--json"]
     told = CliRunner().invoke(command, asked, standalone_mode=False)
     assert (told.exception, json.loads(told.stdout)) == (None, [])
+
+
+def test_people_who_were_renamed_are_listed_by_the_name_that_they_have_now(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = enrolled(tmp_path, "Ada Byron", "Ada Lovelace", "Ben")
+    lovelace = {"new_person_id": person_id("Ada Lovelace"), "new_person": "Ada Lovelace"}
+    store = open_store(canonical_uri(archive))
+    record_answer(store, "rename", (), person=(person_id("Ada Byron"), "Ada Byron"), **lovelace)
+    command.main(["--archive", archive, "--json"], standalone_mode=False)
+    listed = [
+        (row["person"], row["reference_count"]) for row in json.loads(capsys.readouterr().out)
+    ]
+    assert listed == [("Ada Lovelace", 2), ("Ben", 1)]
+
+
+def test_a_search_looks_into_the_archive_in_a_runs_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolled(tmp_path / "archive", "Ada")
+    asked: list[str] = []
+
+    def tool(name: str, archive: str, *more: str, environment: Mapping[str, str]) -> Any:
+        asked.append(archive)
+        return {"found": [], "threshold": 0.4}
+
+    monkeypatch.setattr(search, "run_tool", tool)
+    arguments = [str(tmp_path / "a.jpg"), "--archive", str(tmp_path)]
+    assert CliRunner().invoke(search.command, arguments).exit_code == 0
+    assert asked == [canonical_uri(str(tmp_path / "archive"))]

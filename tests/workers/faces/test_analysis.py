@@ -1,3 +1,4 @@
+import time
 from dataclasses import dataclass, field
 
 import cv2
@@ -8,9 +9,11 @@ from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import Outcome
 from headcount.errors import PhotoError, TransientError
 from tests.workers.pictures import encoded, jpeg, stored_turned
+from workers.faces import analysis
 from workers.faces.analysis import SMALL_FACE, Analysis, analyse
 from workers.faces.scales import scaled
 from workers.images.align import SIZE, TEMPLATE
+from workers.images.decode import Decoded, Picture
 from workers.models.base import Detections, Floats, Image, ModelPack, Scores
 from workers.models.recognisers.arcface import unit_length
 
@@ -278,6 +281,21 @@ def test_the_time_of_every_stage_is_told() -> None:
     result = analysed(jpeg(photo(*WIDE, SMALL)))
     assert set(result.seconds) == {"decode", "detect", "align", "embed"}
     assert all(seconds > 0 for seconds in result.seconds.values())
+
+
+def test_decoding_a_photo_again_for_a_small_face_is_no_part_of_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded_for = analysis._decoded_for
+
+    def slow(picture: Picture, boxes: Floats) -> Decoded:
+        time.sleep(1)
+        picture.seconds += 1
+        return decoded_for(picture, boxes)
+
+    monkeypatch.setattr(analysis, "_decoded_for", slow)
+    result = analysed(jpeg(photo(*WIDE, SMALL)))
+    assert all(seconds >= 0 for seconds in result.seconds.values())
 
 
 def test_a_broken_photo_is_blamed_and_no_model_runs() -> None:

@@ -1,6 +1,7 @@
 import hashlib
 from pathlib import Path
 
+import lance
 import numpy as np
 import pytest
 
@@ -115,6 +116,18 @@ def test_a_rematch_is_prepared_without_models_photos_or_people(tmp_path: Path) -
     before = tables.gallery.version, tables.faces.version, tables.photos.version
     assert prepare_job(unit).pack == prepared.pack
     assert (tables.gallery.version, tables.faces.version, tables.photos.version) == before
+
+
+def test_a_rematch_gives_tables_of_an_earlier_build_the_columns_that_they_lack(
+    tmp_path: Path,
+) -> None:
+    run = unit_of(tmp_path)
+    run.store.put(run.keys.done(PREPARE), prepare_job(run).to_bytes())
+    photos = job_tables(run).photos
+    lance.dataset(photos.uri).drop_columns(["reading"])
+    assert "reading" not in lance.dataset(photos.uri).schema.names
+    prepare_job(rematch_of(run))
+    assert "reading" in lance.dataset(photos.uri).schema.names
 
 
 def test_a_rematch_goes_by_the_pack_as_the_collection_s_last_job_had_it(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import pyarrow as pa
 
+from headcount.answers.present_names import with_present_names
 from headcount.answers.renames import Renames
-from workers.tables.present_names import with_present_names
 
 TABLE = pa.table({"person_id": ["ada", None, "ben"], "face": [1, 2, 3], "person": ["A", None, "B"]})
 

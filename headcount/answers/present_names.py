@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headcount.answers.renames import Renames
-from workers.tables.columns import index_of, one_array, take_or_null
 
 
 def with_present_names(table: pa.Table, renames: Renames) -> pa.Table:
@@ -14,9 +13,9 @@ def with_present_names(table: pa.Table, renames: Renames) -> pa.Table:
     items = renames.items()
     if not items:
         return table
-    earlier, ids, names = zip(*items, strict=True)
-    at = index_of(table["person_id"], pa.array(earlier, pa.string()))
+    earlier, ids, names = (pa.array(texts, pa.string()) for texts in zip(*items, strict=True))
+    at = pc.index_in(table["person_id"].combine_chunks(), value_set=earlier)
     for name, now in (("person_id", ids), ("person", names)):
-        column = pc.coalesce(take_or_null(now, at), one_array(table[name]))
+        column = pc.coalesce(now.take(at), table[name].combine_chunks())
         table = table.set_column(table.schema.get_field_index(name), table.field(name), column)
     return table
