@@ -211,6 +211,13 @@ class Moment:
         kept = read_expectations(self.store, self.tables.keys, self.tables.collection, self.job_id)
         return kept.drop_columns(["status"])
 
+    def has_faces(self, person_id: str) -> bool:
+        """Whether the job gave a person's name to any face."""
+        said = history.read_assignments(
+            self.store, self.tables.keys, self.tables.collection, self.job_id
+        )
+        return bool(pc.any(pc.equal(said["person_id"], person_id)).as_py())
+
     # -- rows --------------------------------------------------------------------------------------
 
     def read(self, photos: Collection[str]) -> tuple[pa.Table, Embeddings]:
