@@ -5,9 +5,12 @@ The document that it gives, and its versions, are described in docs/explain.md.
 
 from __future__ import annotations
 
+import json
+
 from headcount.archive.selection import select_pack, select_parts
 from headcount.errors import FatalError
-from headcount.storage import Store
+from headcount.s3_settings import S3Settings
+from headcount.storage import Store, open_store
 from headcount.text import counted
 from workers.tools.explain.case import Row
 from workers.tools.explain.face import explain_face
@@ -85,3 +88,31 @@ def _nothing(store: Store, moments: list[Moment], what: str) -> str:
         f"{store.uri} has no face, photo or person {what!r} in the latest results of {looked}"
         + (f". Most like it are{told}" if like else "")
     )
+
+
+def report(
+    archive: str,
+    what: str,
+    *,
+    kind: Kind | None,
+    photo: str | None,
+    collection: str | None,
+    page: bool,
+) -> str:
+    """The explanation of what a text means in an archive, as JSON.
+
+    With ``page``, the document is under ``document``, and ``page`` is the HTML with its pictures.
+    Raises FatalError.
+    """
+    store = open_store(archive, S3Settings())
+    moments = moments_of(store, collection)
+    document = explain(store, what, kind=kind, photo=photo, moments=moments)
+    if not page:
+        return json.dumps({"document": document})
+    from workers.tools.explain.page import render
+    from workers.tools.explain.pictures import with_pictures
+
+    if document["kind"] == "choice":
+        return json.dumps({"document": document})
+    moment = next(m for m in moments if m.job_id == document["job"]["job_id"])
+    return json.dumps({"document": document, "page": render(with_pictures(moment, document))})

@@ -175,8 +175,16 @@ def _lacks(case: Case) -> Iterator[Change]:
             )
     if not case.clear:
         lead, least = against(row["margin"], moment.figures.margin)
-        yield Change(
-            f"A margin of {least} (has {lead}): a further reference of {row['nearest']}, or an "
-            f"answer that it is not {row['runner_up']}.",
-            line("not", [row["face_id"]], row["runner_up"]),
-        )
+        text = f"A margin of {least} (has {lead}): a further reference of {row['nearest']}"
+        if _leads_over_third(case):
+            text += f", or an answer that it is not {row['runner_up']}"
+            yield Change(f"{text}.", line("not", [row["face_id"]], row["runner_up"]))
+        else:
+            yield Change(f"{text}.")
+
+
+def _leads_over_third(case: Case) -> bool:
+    """Whether the face would be clear without the runner-up."""
+    others = [p for p in case.nearest if not p["not_this_person"]][2:3]
+    margin = case.moment.figures.margin
+    return not others or (case.worth or 0.0) - float(others[0]["worth"]) >= margin

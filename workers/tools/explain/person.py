@@ -18,11 +18,12 @@ from workers.tables.columns import isin
 from workers.tables.embeddings import Embeddings
 from workers.tables.faces import DESCRIPTOR, weaknesses_of
 from workers.tables.rows import stored_matrix
-from workers.tools.explain.case import Row
+from workers.tools.explain.case import Case, Row
 from workers.tools.explain.face import about_job, brief, said_briefly
 from workers.tools.explain.moment import READ, Moment
 from workers.tools.explain.people_alike import PEOPLE, reference
 from workers.tools.explain.recompute import decide
+from workers.tools.explain.rules import because
 
 NEAR = 10
 """Near misses that are told, at most."""
@@ -132,10 +133,13 @@ def _near_misses(moment: Moment, at: int) -> list[Row]:
     found = sorted(_candidates(moment, at), reverse=True)[:NEAR]
     if not found:
         return []
-    faces = decide(moment, {photo for _, photo, _ in found}).faces.to_pylist()
-    rows = {(row["photo"], row["face_id"]): row for row in faces}
-    chosen = [(worth, rows[photo, face]) for worth, photo, face in found if (photo, face) in rows]
-    return [{**brief(row), "worth": worth} for worth, row in chosen if row["person_id"] is None]
+    decided = decide(moment, {photo for _, photo, _ in found})
+    cases = [(worth, Case.of(moment, decided, photo, face)) for worth, photo, face in found]
+    return [
+        {**brief(case.row), "worth": worth, "because": because(case)}
+        for worth, case in cases
+        if case.row["person_id"] is None
+    ]
 
 
 def _candidates(moment: Moment, at: int) -> Iterator[tuple[float, str, str]]:

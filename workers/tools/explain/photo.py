@@ -11,7 +11,7 @@ from workers.tools.explain.case import Case, Row
 from workers.tools.explain.face import about_job, brief, said_briefly
 from workers.tools.explain.moment import Moment
 from workers.tools.explain.recompute import decide
-from workers.tools.explain.rules import rules
+from workers.tools.explain.rules import because
 
 
 def explain_photo(moment: Moment, key: str) -> Row:
@@ -28,7 +28,7 @@ def explain_photo(moment: Moment, key: str) -> Row:
         "photo": {**photo, "taken": photo["taken"] and str(photo["taken"])},
         "passes": dict(Counter(row["pass"] for row in faces)),
         "decisions": dict(Counter(row["decision"] for row in faces)),
-        "faces": [{**brief(case.row), "because": _because(case)} for case in cases],
+        "faces": [{**brief(case.row), "because": because(case)} for case in cases],
         "expected": decided.roll_of(moment, photo).to_pylist(),
         "answers": [
             said_briefly(one)
@@ -37,7 +37,3 @@ def explain_photo(moment: Moment, key: str) -> Row:
         ],
         "notes": list(moment.notes()),
     }
-
-
-def _because(case: Case) -> str:
-    return next((rule.text for rule in rules(case) if rule.settled), "")

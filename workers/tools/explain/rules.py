@@ -39,6 +39,11 @@ def rules(case: Case) -> list[Rule]:
     ]
 
 
+def because(case: Case) -> str:
+    """The rule that settled a face's decision, in a sentence."""
+    return next((rule.text for rule in rules(case) if rule.settled), "")
+
+
 def _settled_by(case: Case) -> str:
     """The name of the rule that settled the decision."""
     row, decision = case.row, case.row["decision"]
