@@ -41,13 +41,7 @@ def _face(document: Row) -> Iterator[str]:
     yield from _section("Rules", (_rule(rule) for rule in document["rules"]))
     limit = document["thresholds"][0]["value"]
     yield from _section("Nearest", (t for p in document["nearest"] for t in _nearest(p, limit)))
-    yield from _section(
-        "Thresholds",
-        (
-            f"{_spaced(one['name']):<16} {one['value']:>6.{1 if one['value'] > 1 else 3}f}  {one['from']}"
-            for one in document["thresholds"]
-        ),
-    )
+    yield from _section("Thresholds", map(_threshold, document["thresholds"]))
     yield from _cluster(document["cluster"])
     yield from _expected(document["expected"])
     yield from _answers(document["answers"])
@@ -93,6 +87,11 @@ def _nearest(person: Row, limit: float) -> Iterator[str]:
     for reference in person["references"][:3]:
         worth = _apart(reference["worth"], limit)
         yield f"      {worth}  {reference['source']}{reference['photo']}"
+
+
+def _threshold(one: Row) -> str:
+    value = f"{one['value']:.{1 if one['value'] > 1 else 3}f}"
+    return f"{_spaced(one['name']):<16} {value:>6}  {one['from']}"
 
 
 def _cluster(cluster: Row | None) -> Iterator[str]:

@@ -14,6 +14,8 @@ from workers.tools.explain.quality_parts import pulled_down_by
 
 SOMEBODY = "NAME"
 """Stands for a name in a line that is to be completed."""
+NEARLY = 0.15
+"""Evidence below the threshold, at most, for the nearest person to be proposed as the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,12 @@ def _unknown(case: Case) -> Iterator[Change]:
     yield from _lacks(case)
     if row["nearest"] is None:
         yield Change("People enrolled: `headcount run --people FOLDER`, or a name.")
-    else:
+    elif (case.worth or 0.0) >= case.moment.threshold - NEARLY:
         yield Change(
             f"An answer that it is {row['nearest']}; it becomes a reference.",
             line("name", [face], row["nearest"]),
         )
-    yield Change("Another name.", line("name", [face], SOMEBODY))
+    yield Change("A name; the face becomes a reference.", line("name", [face], SOMEBODY))
 
 
 def _lacks(case: Case) -> Iterator[Change]:
