@@ -6,7 +6,7 @@ FOLDER holds one folder per person, or labels.csv and images (lfw_dev). The run 
 given, of group photos put together of them (also with one person twice), of small and of blurred
 copies, and of plain copies. Every second person with three photos or more is enrolled by one; a
 roster expects everybody who is enrolled in the photos of that one, and some who are not there.
-Answers of every word are then recorded, and the archive is matched anew. From a copy of the archive
+Answers of every word are then recorded, some of them taken back, and the photos run again. From a copy of the archive
 without results and without the decisions and names of its assignments, ``explain`` makes random
 decisions again: they are compared with those of the run, and so are the rules that are said to have
 settled them. ``--recluster`` also makes the clusters anew, from the embeddings alone.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image, ImageFilter
 
+from headcount.answers.kept import read_answers, record_answer
 from headcount.assignments import history
 from headcount.contract.layout import JOBS
 from headcount.storage import Store, open_store
@@ -176,9 +178,23 @@ def answers(faces: list[Row], rng: np.random.Generator) -> Iterator[list[str]]:
         yield ["not_a_face", row["face_id"], ""]
     for row in unknown[:3]:
         yield ["no_reference", row["face_id"], ""]
+    for row in unknown[:1]:
+        yield ["reference", row["face_id"], ""]
     people = sorted({row["person"] for row in matched})
     for name in people[:3]:
         yield ["rename", name, f"{name} the Second"]
+    for row in unknown[140:150]:
+        yield ["accept_absent", "", people[5], row["photo"]]
+    for n, row in enumerate(unknown[150:160]):
+        box = " ".join(str(round(row[name])) for name in ("x", "y", "w", "h"))
+        moved = f"{round(row['x']) // 3} 5 60 60"
+        yield ["face", "", people[6] if n % 2 else "", row["photo"], moved if n < 5 else box]
+
+
+def undo_some(store: Store) -> None:
+    """Take every tenth answer back."""
+    for answer in read_answers(store)[::10]:
+        record_answer(store, "undo", (), undoes=answer.id)
 
 
 def hidden_copy(archive: Path, to: Path) -> Store:
@@ -280,29 +296,21 @@ def main() -> None:
     arguments = parser.parse_args()
     work = arguments.work or Path(tempfile.mkdtemp(prefix="explain-"))
     archive, out = work / "archive", work / "out"
+    run = ["run", str(work / "photos"), "--people", str(work / "people"), "--annotate", "0"]
+    run += ["--expected", str(work / "roster.csv"), "--archive", str(archive)]
     if not (out / "summary.json").exists():
         build(labelled(arguments.folder), work, arguments.photos)
-        headcount(
-            "run",
-            str(work / "photos"),
-            "--people",
-            str(work / "people"),
-            "--expected",
-            str(work / "roster.csv"),
-            "--archive",
-            str(archive),
-            "--out",
-            str(out),
-            "--annotate",
-            "0",
-        )
+        headcount(*run, "--out", str(out))
     again = work / "again"
     if not (again / "summary.json").exists():
         faces = pq.read_table(out / "faces.parquet").to_pylist()
-        lines = [",".join(line) for line in answers(faces, np.random.default_rng(SEED))]
-        given = "\n".join(["what,ids,person", *lines])
-        headcount("apply", "-", "--archive", str(archive), given=given)
-        headcount("rematch", "--archive", str(archive), "--out", str(again))
+        given = io.StringIO()
+        writer = csv.writer(given)
+        writer.writerow(["what", "ids", "person", "photo", "box"])
+        writer.writerows(answers(faces, np.random.default_rng(SEED)))
+        headcount("apply", "-", "--archive", str(archive), given=given.getvalue())
+        undo_some(open_store(str(archive)))
+        headcount(*run, "--out", str(again))  # not a rematch: faces were drawn
     results = pq.read_table(again / "faces.parquet").to_pylist()
     shutil.rmtree(work / "hidden", ignore_errors=True)
     [moment] = moments_of(hidden_copy(archive, work / "hidden"))

@@ -96,7 +96,7 @@ def pasted(archive: Answering, text: str) -> None:
         ("y0", "zed~0.93", "zed"),
         ("h1", "ada", None),
         ("e0", "NAME", "Eve"),
-        ("l0", "ada", "ada"),
+        ("m0", "bob", "bob"),
         ("a0", "ada", None),
     ],
 )
