@@ -35,6 +35,7 @@ from PIL import Image, ImageFilter
 
 from headcount.answers.kept import read_answers, record_answer
 from headcount.assignments import history
+from headcount.assignments.sealed import read_sealed
 from headcount.contract.layout import JOBS
 from headcount.storage import Store, open_store
 from workers.stages.assign import find_clusters, linkage_rule, to_cluster, without
@@ -156,7 +157,7 @@ def headcount(*arguments: str, given: str | None = None) -> None:
 
 
 def answers(faces: list[Row], rng: np.random.Generator) -> Iterator[list[str]]:
-    """Lines of answers of every word, right and wrong ones, on random faces."""
+    """Lines of answers, right and wrong ones, on random faces."""
     by_decision: defaultdict[str, list[Row]] = defaultdict(list)
     for n in rng.permutation(len(faces)).tolist():
         by_decision[faces[n]["decision"]].append(faces[n])
@@ -176,6 +177,11 @@ def answers(faces: list[Row], rng: np.random.Generator) -> Iterator[list[str]]:
         yield ["dismiss", row["face_id"], ""]
     for row in [*unknown[130:140], *matched[60:70], *ignored[10:20]]:
         yield ["not_a_face", row["face_id"], ""]
+    yield from answers_about_people(unknown, matched)
+
+
+def answers_about_people(unknown: list[Row], matched: list[Row]) -> Iterator[list[str]]:
+    """Lines on references, people and photos, and of faces that are drawn."""
     for row in unknown[:3]:
         yield ["no_reference", row["face_id"], ""]
     for row in unknown[:1]:
@@ -205,7 +211,7 @@ def hidden_copy(archive: Path, to: Path) -> Store:
     store = open_store(str(to))
     for path in to.glob("packs/*/rolls/*/*.parquet"):
         key = path.relative_to(to).as_posix()
-        table = history.read_sealed(store.get(key).data)
+        table = read_sealed(store.get(key).data)
         for name in ("decision", "person_id", "person"):
             if name in table.schema.names:
                 at = table.schema.get_field_index(name)
