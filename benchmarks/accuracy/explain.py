@@ -6,10 +6,11 @@ FOLDER holds one folder per person, or labels.csv and images (lfw_dev). The run 
 given, of group photos put together of them (also with one person twice), of small and of blurred
 copies, and of plain copies. Every second person with three photos or more is enrolled by one; a
 roster expects everybody who is enrolled in the photos of that one, and some who are not there.
-Answers of every word are then recorded, some of them taken back, and the photos run again. From a copy of the archive
-without results and without the decisions and names of its assignments, ``explain`` makes random
-decisions again: they are compared with those of the run, and so are the rules that are said to have
-settled them. ``--recluster`` also makes the clusters anew, from the embeddings alone.
+Answers of every word are then recorded, some of them taken back, and the photos run again. From a
+copy of the archive without results and without the decisions and names of its assignments,
+``explain`` decides random faces again. They are compared with those of the run, and it is counted
+which rule is said to have settled each. ``--recluster`` also makes the clusters anew, from the
+embeddings alone.
 """
 
 from __future__ import annotations
