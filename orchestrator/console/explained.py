@@ -99,7 +99,8 @@ def _cluster(cluster: Row | None) -> Iterator[str]:
         return
     named = f", named {cluster['person']} by {cluster['matched']}" if cluster["person"] else ""
     faces = counted(cluster["faces"], "face")
-    yield f"Cluster {cluster['cluster_id']}: {faces}{named}. Most like it:"
+    like = ". Most like it:" if cluster["most_like"] else ""
+    yield f"Cluster {cluster['cluster_id']}: {faces}{named}{like}"
     for face in cluster["most_like"]:
         yield f"  {face['likeness']:.2f}  {face['face_id']}  {face['photo']}  {_who(face)}"
 

@@ -42,7 +42,7 @@ def face(archive: Answering, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "decision", "rule"),
     [
-        ("a0", "matched", "nobody_twice"),
+        ("a0", "matched", "threshold"),
         ("e0", "unknown", "threshold"),
         ("h1", "unknown", "nobody_twice"),
         ("i0", "ignored", "quality"),

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from headcount.answers.claims import Said
 from headcount.answers.lines import COLUMNS
 from headcount.contract.vocabulary import BY_HAND, EXPECTED_HERE, NAMED_BY_PERSON, Decision
+from headcount.rosters.read import EVERY
+from workers.stages.roll import rule_of_pack
 from workers.tables.columns import isin
 from workers.tools.explain.moment import Moment
 from workers.tools.explain.people_alike import people_alike
@@ -127,11 +129,49 @@ class Case:
         mine = names.filter(isin(names["cluster_id"], [self.row["cluster_id"] or ""]))
         return next(iter(mine.to_pylist()), None)
 
+    @cached_property
+    def roster_cut(self) -> Cut | None:
+        """The least evidence for a name that only the roster gives; None where nobody is missing.
+
+        As roster_names has it: the more people are expected and not found, and the more faces have
+        no name, the more is needed.
+        """
+        moment = self.moment
+        rule = rule_of_pack(moment.figures, moment.spec.false_positives, moment.threshold)
+        expected = moment.expectations
+        here = expected.filter(isin(expected["photo"], [self.row["photo"]]))
+        people = set(here.filter(pc.equal(here["needed"], EVERY))["person_id"].to_pylist())
+        rest = [row for row in self.beside if row["evidence"] != EXPECTED_HERE]
+        people -= {row["person_id"] for row in rest}
+        gallery = moment.gallery
+        references = [
+            len(gallery.references(n)) for n, p in enumerate(gallery.person_ids) if p in people
+        ]
+        if rule is None or not references or not self._is_open(self.row):
+            return None
+        faces = 1 + sum(map(self._is_open, self.beside))
+        return Cut(rule.cut(sum(references), faces), len(references), sum(references), faces)
+
+    def _is_open(self, row: Row) -> bool:
+        """Whether a roster may name a face: judged, named by nobody, and by no match."""
+        free = row["decision"] == Decision.UNKNOWN or row["evidence"] == EXPECTED_HERE
+        return free and row["face_id"] not in self.moment.answers.named
+
     def name_of(self, person_id: str | None) -> str:
         """A person's name, as enrolled; the id where nobody is enrolled under it."""
         gallery = self.moment.gallery
         names = dict(zip(gallery.person_ids, gallery.names, strict=True))
         return names.get(person_id or "", person_id or "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The evidence from which a roster gives a name in a photo, and what it follows from."""
+
+    value: float
+    people: int
+    references: int
+    faces: int
 
 
 def line(what: str, ids: Iterable[str], person: str = "") -> str:

@@ -118,7 +118,8 @@ def _without_best_reference(case: Case) -> Iterator[Change]:
 
 def _inferred(case: Case) -> Iterator[Change]:
     row, naming = case.row, case.naming
-    yield from _lacks(case)
+    if row["nearest_person_id"] == row["person_id"]:
+        yield from _lacks(case)
     if naming is not None and not case.by_roster:
         least = max(1, -int(-MIN_MATCHED_SHARE * naming["faces"] // 1))
         spare = naming["matched"] - least
@@ -175,7 +176,7 @@ def _lacks(case: Case) -> Iterator[Change]:
                 f"A better picture of it or a better reference: its similarity of "
                 f"{number(row['similarity'])} would do, but both pictures are poor."
             )
-    if not case.clear:
+    if not case.clear and case.worth >= moment.threshold - NEARLY:
         lead, least = against(row["margin"], moment.figures.margin)
         text = f"A margin of {least} (has {lead}): a further reference of {row['nearest']}"
         if _leads_over_third(case):

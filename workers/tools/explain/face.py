@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from headcount.answers.claims import Said
 from headcount.rosters.statuses import NEAR_MISS
+from headcount.text import counted
 from workers.faces.evidence import evidence_of_pairs
 from workers.stages.assign import linkage_rule
-from workers.stages.roll import rule_of_pack
 from workers.tables.columns import as_bool, isin
 from workers.tools.explain.case import HEADER, Case, Row
 from workers.tools.explain.changes import changes
@@ -172,27 +172,15 @@ def _source_of_threshold(moment: Moment) -> str:
 
 
 def _roster_threshold(case: Case) -> list[Row]:
-    """The least evidence for a name that only a roster gives, where somebody is expected."""
-    moment, key = case.moment, case.row["photo"]
-    rule = rule_of_pack(moment.figures, moment.spec.false_positives, moment.threshold)
-    expected = moment.expectations
-    people = set(expected.filter(isin(expected["photo"], [key]))["person_id"].to_pylist())
-    taken = {row["person_id"] for row in case.beside}
-    gallery = moment.gallery
-    counts = {
-        person: len(gallery.references(n))
-        for n, person in enumerate(gallery.person_ids)
-        if person in people - taken
-    }
-    free = 1 + sum(row["decision"] == "unknown" for row in case.beside)
-    if rule is None or not counts or case.ignored:
+    """The least evidence for a name that only a roster gives, where somebody is missing."""
+    cut = case.roster_cut
+    if cut is None:
         return []
-    value = rule.cut(sum(counts.values()), free)
     why = (
-        f"for {len(counts)} expected and not found, with {sum(counts.values())} references, "
-        f"and {free} faces of this photo without a name"
+        f"for {cut.people} expected and not found, with {counted(cut.references, 'reference')}, "
+        f"and {counted(cut.faces, 'face')} of this photo without a name"
     )
-    return [_threshold("expected_here", value, why)]
+    return [_threshold("expected_here", cut.value, why)]
 
 
 def _cluster(case: Case) -> Row | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from headcount.answers.claims import Said
-from headcount.contract.vocabulary import REJECTED, Decision
+from headcount.contract.vocabulary import NAMED_BY_PERSON, REJECTED, Decision
 from headcount.text import counted
 from workers.identity.cluster_ids import MIN_MATCHED_SHARE
-from workers.tools.explain.case import Case
+from workers.tools.explain.case import Case, Row
 from workers.tools.explain.numbers import against
 from workers.tools.explain.quality_parts import pulled_down_by
 
@@ -58,6 +58,7 @@ def _settled_by(case: Case) -> str:
         (row["evidence"] == REJECTED, "not_this_person"),
         (not case.enough, "threshold"),
         (not case.clear, "margin"),
+        (decision == Decision.MATCHED, "threshold"),
     ]
     return next((rule for holds, rule in order if holds), "nobody_twice")
 
@@ -192,12 +193,7 @@ def _by_others(case: Case) -> Iterator[Rule]:
         yield _nobody_twice(case, holder)
     yield from _of_cluster(case)
     if case.by_roster:
-        yield Rule(
-            "expected_here",
-            "for",
-            f"{row['person']} is expected in this photo, and no "
-            "other face of it is: less likeness is enough.",
-        )
+        yield _expected_here(case)
     if row["face_id"] in case.moment.answers.claims.dismissed:
         yield _told(
             "dismissed",
@@ -207,26 +203,31 @@ def _by_others(case: Case) -> Iterator[Rule]:
         )
 
 
-def _nobody_twice(case: Case, holder: dict[str, object] | None) -> Rule:
+def _expected_here(case: Case) -> Rule:
+    """The rule of a name that only the roster gives."""
+    row, cut = case.row, case.roster_cut
+    text = f"{row['person']} is expected in this photo and was not found in it otherwise"
+    if cut is not None and row["nearest_person_id"] == row["person_id"] and case.worth is not None:
+        have, least = against(case.worth, cut.value)
+        text += f": {least} is enough here, and it has {have}"
+    return Rule("expected_here", "for", f"{text}.")
+
+
+def _nobody_twice(case: Case, holder: Row | None) -> Rule:
     row = case.row
-    if row["decision"] == Decision.UNKNOWN:
-        other = f" ({holder['face_id']})" if holder else ""
-        return Rule(
-            "nobody_twice",
-            "against",
-            "Nobody is in a photo twice: another face of this "
-            f"photo{other} is nearer to {row['nearest']}, or a person named it so.",
-        )
-    if holder and row["decision"] == Decision.MATCHED:
-        return Rule(
-            "nobody_twice",
-            "for",
-            f"Another face of this photo is {row['nearest']} too: "
-            "both are the same picture, as in a mirror.",
-        )
-    return Rule(
-        "nobody_twice", "for", f"No other face of this photo is nearer to {row['nearest']}."
-    )
+    if row["decision"] != Decision.UNKNOWN:
+        same = holder is not None and row["decision"] == Decision.MATCHED
+        text = f"No other face of this photo is nearer to {row['nearest']}."
+        if same:
+            text = (
+                f"Another face of this photo is {row['nearest']} too: both are the same picture, "
+                "as in a mirror."
+            )
+        return Rule("nobody_twice", "for", text)
+    other = "another face of this photo" + (f" ({holder['face_id']})" if holder else "")
+    by_hand = holder is not None and holder["evidence"] == NAMED_BY_PERSON
+    why = f"a person named {other}" if by_hand else f"{other} is nearer to"
+    return Rule("nobody_twice", "against", f"Nobody is in a photo twice: {why} {row['nearest']}.")
 
 
 def _of_cluster(case: Case) -> Iterator[Rule]:
