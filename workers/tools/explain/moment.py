@@ -96,10 +96,14 @@ class Moment:
     @cached_property
     def clusters(self) -> pa.Table:
         """The cluster of each face, null for those in none: CLUSTERED."""
-        found = history.read_assignments(
+        return self.assignments.select(CLUSTERED)
+
+    @cached_property
+    def assignments(self) -> pa.Table:
+        """The job's assignments. No decision is explained by them; they list a person's faces."""
+        return history.read_assignments(
             self.store, self.tables.keys, self.tables.collection, self.job_id
         )
-        return found.select(CLUSTERED)
 
     @cached_property
     def faces(self) -> Table:
@@ -211,12 +215,9 @@ class Moment:
         kept = read_expectations(self.store, self.tables.keys, self.tables.collection, self.job_id)
         return kept.drop_columns(["status"])
 
-    def has_faces(self, person_id: str) -> bool:
-        """Whether the job gave a person's name to any face."""
-        said = history.read_assignments(
-            self.store, self.tables.keys, self.tables.collection, self.job_id
-        )
-        return bool(pc.any(pc.equal(said["person_id"], person_id)).as_py())
+    def faces_of(self, person_id: str) -> pa.Table:
+        """The assignments of the faces that the job gave a person's name."""
+        return self.assignments.filter(pc.equal(self.assignments["person_id"], person_id))
 
     # -- rows --------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.assignments import history
 from headcount.contract.columns import FACES, GALLERY
 from headcount.tables.filters import any_of
 from workers.faces.evidence import widened
@@ -38,7 +37,7 @@ def explain_person(moment: Moment, person_id: str, name: str) -> Row:
     """Everything about a person: one who is enrolled, or expected, or whom answers name."""
     gallery = moment.gallery
     at = gallery.person_ids.index(person_id) if person_id in gallery.person_ids else None
-    faces = _faces(moment, person_id)
+    faces = moment.faces_of(person_id).sort_by("photo")
     return {
         "kind": "person",
         "job": about_job(moment),
@@ -71,14 +70,6 @@ def _people(moment: Moment, answer: Any) -> set[str]:
     """The people, as they are called now, whom an answer is about."""
     ids = {answer.person_id, answer.new_person_id} - {None}
     return {moment.answers.renames.now(one, None)[0] for one in ids}
-
-
-def _faces(moment: Moment, person_id: str) -> pa.Table:
-    """The faces with a person's name, as the job said."""
-    said = history.read_assignments(
-        moment.store, moment.tables.keys, moment.tables.collection, moment.job_id
-    )
-    return said.filter(pc.equal(said["person_id"], person_id)).sort_by("photo")
 
 
 def _references(moment: Moment, at: int) -> list[Row]:
@@ -162,13 +153,8 @@ def _candidates(moment: Moment, at: int) -> Iterator[tuple[float, str, str]]:
 
 
 def _named(moment: Moment) -> set[tuple[str, str]]:
-    said = history.read_assignments(
-        moment.store, moment.tables.keys, moment.tables.collection, moment.job_id
-    )
-    said = said.filter(pc.is_valid(said["person_id"]))
-    rows: set[tuple[str, str]] = set()
-    rows.update(zip(said["photo"].to_pylist(), said["face_id"].to_pylist(), strict=True))
-    return rows
+    said = moment.assignments.filter(pc.is_valid(moment.assignments["person_id"]))
+    return set(zip(said["photo"].to_pylist(), said["face_id"].to_pylist(), strict=True))
 
 
 def _expected(moment: Moment, person_id: str) -> list[Row]:

@@ -22,7 +22,7 @@ KINDS: tuple[Kind, ...] = ("face", "photo", "person")
 
 LISTED = 20
 """Candidates that are told, at most."""
-NEAR, LIKE, SEARCHED = 5, 0.6, 100_000
+NEAR, LIKE, SEARCHED = 5, 0.6, 20_000
 """Texts that are suggested, at most; their likeness (difflib), at least; texts looked through."""
 _FACE, _CLUSTER, _PERSON = (
     re.compile(pattern)
@@ -159,7 +159,7 @@ def _is_here(person: Candidate) -> bool:
     """Whether somebody is expected in the collection, or has faces there by answers or matches."""
     moment = person.moment
     expected = isin(moment.expectations["person_id"], [person.key])
-    return bool(pc.any(expected).as_py()) or moment.has_faces(person.key)
+    return bool(pc.any(expected).as_py()) or moment.faces_of(person.key).num_rows > 0
 
 
 def near(moments: Sequence[Moment], text: str) -> list[str]:
