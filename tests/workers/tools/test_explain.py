@@ -235,3 +235,26 @@ def test_hostile_names_do_nothing_but_show(archive: Answering) -> None:
     assert "&lt;script&gt;" in found["page"]
     line = next(c["line"] for c in found["document"]["would_change"] if c["line"])
     assert next(csv.reader([line]))[2] == HOSTILE
+
+
+def test_a_photo_that_could_not_be_read_says_why(tmp_path: Path) -> None:
+    archive = Answering(tmp_path, "ada", photos={"a": "ada", "u": "?", "n": ""})
+    archive.run("u.jpg,ada,every", "n.jpg,ada,every", "n.jpg,Nobody,every")
+    torn = explain(archive.store, "u.jpg")
+    assert (torn["photo"]["outcome"], torn["photo"]["reason"]) == ("unreadable", "torn")
+    assert [row["status"] for row in torn["expected"]] == ["photo_unreadable"]
+    empty = explain(archive.store, "n.jpg")
+    assert (empty["photo"]["outcome"], empty["faces"]) == ("no_face", [])
+    statuses = {row["person"]: row["status"] for row in empty["expected"]}
+    assert statuses == {"ada": "absent", "Nobody": "not_enrolled"}
+    nobody = explain(archive.store, "Nobody")
+    assert nobody["person"]["enrolled"] is False
+    assert nobody["expected"] == [{"scope": "n.jpg", "needed": "every", "photo": "n.jpg"}]
+
+
+def test_where_nobody_is_enrolled_that_is_the_reason(tmp_path: Path) -> None:
+    archive = Answering(tmp_path, photos={"a": "ada", "b": "ada~0.8"}).run()
+    found = explain(archive.store, archive["a0"]["face_id"])
+    assert found["decision"]["settled_by"] == "nearest_person"
+    assert found["nearest"] == []
+    assert "nobody is enrolled" in found["decision"]["because"]
