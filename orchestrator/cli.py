@@ -31,6 +31,7 @@ SECTIONS = {
     "Results": {
         "results": "show a job's counts and where its results lie",
         "search": "find every photo with the person in a photo",
+        "explain": "show why a face has its name, or none, and what would change it",
         "diff": "compare the results of two jobs",
         "export": "write a job's result tables in other formats",
     },

@@ -1,7 +1,7 @@
 """``python -m workers``: one worker process on the given queues, or one tool and then the end.
 
-A tool (``doctor``, ``calibrate``, ``search``, ``index``, ``models``) prints JSON for the program
-that started it.
+A tool (``doctor``, ``calibrate``, ``search``, ``index``, ``explain``, ``models``) prints JSON for
+the program that started it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ def _parser() -> argparse.ArgumentParser:
     index = tools.add_parser("index")
     index.add_argument("archive")
     index.set_defaults(run=_index)
+    explain = tools.add_parser("explain")
+    explain.add_argument("archive")
+    explain.add_argument("what")
+    explain.add_argument("--as", dest="kind", choices=["face", "photo", "person"])
+    explain.add_argument("--photo")
+    explain.add_argument("--collection")
+    explain.add_argument("--page", action="store_true")
+    explain.set_defaults(run=_explain)
     models = tools.add_parser("models")
     models.add_argument("action", choices=["list", "prepare", "verify"])
     models.add_argument("--model")
@@ -91,6 +99,19 @@ def _index(arguments: argparse.Namespace) -> str:
     from workers.tools.search import build_index
 
     return build_index(arguments.archive)
+
+
+def _explain(arguments: argparse.Namespace) -> str:
+    from workers.tools.explain import report
+
+    return report(
+        arguments.archive,
+        arguments.what,
+        kind=arguments.kind,
+        photo=arguments.photo,
+        collection=arguments.collection,
+        page=arguments.page,
+    )
 
 
 def _models(arguments: argparse.Namespace) -> str:

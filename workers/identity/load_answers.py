@@ -16,12 +16,19 @@ from workers.identity.find_marks import faces_here, faces_then, find_marks
 from workers.tables.pack_tables import PackTables
 
 
-def load_answers(tables: PackTables, faces: pa.Table, renames: Renames | None = None) -> Answers:
+def load_answers(
+    tables: PackTables,
+    faces: pa.Table,
+    renames: Renames | None = None,
+    every: Sequence[Answer] | None = None,
+) -> Answers:
     """The archive's answers; those about other collections mean no face here.
 
     ``renames`` are those of the answers themselves, unless the gallery goes by earlier ones.
+    ``every`` are the answers that are meant, in order, undone ones too; without it, all that the
+    archive has.
     """
-    every = read_answers(tables.store)
+    every = read_answers(tables.store) if every is None else every
     held = holding(every)
     names = Renames.of(held) if renames is None else renames
     resolved = _resolve(tables, faces, [names.applied(answer) for answer in every])

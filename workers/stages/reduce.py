@@ -69,6 +69,7 @@ class _Inputs:
     split: SplitRecord | None
     prepared: DoneMarker
     gallery: Gallery
+    gallery_version: int
     threshold: float
     answers: Answers
     remapped: pa.Table
@@ -133,7 +134,7 @@ def reduce_job(unit: Unit) -> DoneMarker:
         look_alikes=inputs.look_alikes,
     )
     write_json(out, results.SUMMARY, found)
-    return _done(unit, run, watch)
+    return _done(unit, run, watch, inputs.gallery_version)
 
 
 def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
@@ -153,8 +154,9 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         confirm=unit.confirm,
         renames=None if split is None else Renames.from_items(split.renames),
     )
+    version = tables.gallery.version if split is None else split.gallery_version
     gallery = load_gallery(
-        tables.gallery if split is None else tables.gallery.at(split.gallery_version),
+        tables.gallery.at(version),
         forgotten=forgotten_people(unit.store),
         cosine_per_decade=unit.record.cosine_per_decade,
         renames=known.answers.renames,
@@ -169,6 +171,7 @@ def _load(unit: Unit) -> tuple[pa.Table, Embeddings, _Inputs]:
         split=split,
         prepared=prepared,
         gallery=gallery,
+        gallery_version=version,
         threshold=threshold,
         answers=known.answers,
         remapped=known.remapped,
@@ -295,9 +298,10 @@ def _publish(
     )
 
 
-def _done(unit: Unit, run: RunResult, watch: Stopwatch) -> DoneMarker:
+def _done(unit: Unit, run: RunResult, watch: Stopwatch, gallery_version: int) -> DoneMarker:
     return unit.done(
         **watch.report(),
+        gallery_version=gallery_version,
         photos=run.photos,
         faces=run.faces.num_rows,
         outcomes=run.outcomes,

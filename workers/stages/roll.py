@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headcount.contract.record import read_record
+from headcount.contract.stored.archive import PackRecord
 from headcount.contract.stored.jobs import ShardManifest
 from headcount.rosters.read import Roster
 from headcount.rosters.statuses import LEFT, with_accepted
@@ -93,12 +94,16 @@ def _with_left(unit: Unit, photos: pa.Table) -> pa.Table:
 
 def roster_rule(unit: Unit, threshold: float) -> RosterRule | None:
     """The rule for names that only a roster gives; None where the pack was never measured."""
-    pack = unit.figures
+    return rule_of_pack(unit.figures, unit.spec.false_positives, threshold)
+
+
+def rule_of_pack(pack: PackRecord, false_positives: float, threshold: float) -> RosterRule | None:
+    """The same by a pack's figures, and by the share of strangers who may be given a name."""
     if not pack.fmr:
         return None
     return RosterRule(
         partial(evidence_at, points=pack.fmr, cosine_per_decade=pack.cosine_per_decade),
-        unit.spec.false_positives,
+        false_positives,
         threshold,
         pack.margin,
         pack.calibration,

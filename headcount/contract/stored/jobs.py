@@ -240,6 +240,9 @@ class DoneMarker(Record):
         {}, description="image files of the people folder that are no references, by rule"
     )
     reading: int = Field(FIRST, description="that of the worker's build")
+    gallery_version: int | None = Field(
+        None, description="of the table of references that the reduce stage matched with"
+    )
 
 
 class FailedMarker(Record):

@@ -19,6 +19,7 @@ READING = {
     "apply": ("answers.csv",),
     "answers": (),
     "search": ("photo.jpg",),
+    "explain": ("photo.jpg",),
     "forget": ("Ada", "--yes"),
     "packs": ("list",),
     "schedule": ("list",),
