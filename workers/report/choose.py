@@ -69,7 +69,7 @@ def _absent(result: RunResult, limit: int) -> list[str]:
     """Photos in which somebody is missing: near misses, then some evenly spaced over the others."""
     absent = result.absent_by_photo
     near = absent["photo"].filter(pc.equal(absent["status"], Status.NEAR_MISS))
-    first = near.unique().sort()[:limit].to_pylist()
+    first: list[str] = near.unique().sort()[:limit].to_pylist()
     return first + _evenly(absent["photo"], limit - len(first), first)
 
 
