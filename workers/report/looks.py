@@ -12,7 +12,7 @@ from headcount.answers.record import What
 from headcount.contract.vocabulary import Decision
 from headcount.storage.uris import local_path
 from headcount.text import counted
-from workers.report.phrases import score, why
+from workers.report.phrases import why
 from workers.report.view import ShownLook
 from workers.report.worth_a_look import Kind
 
@@ -32,17 +32,17 @@ def reason(shown: ShownLook, threshold: float, margin: float) -> str:
     """Reason why a face is worth a look, in one clause."""
     face, kind = shown.face, shown.look.kind
     if kind is Kind.NEAR_MISS and face.weight is not None:
-        return f"Lacks {score_of_gap(threshold - face.weight)} of the similarity that a name needs"
+        return f"Lacks {gap(threshold - face.weight)} of the similarity that a name needs"
     if kind is Kind.SMALL_MARGIN and face.decision is Decision.MATCHED and face.margin is not None:
-        return f"{face.runner_up} is just {score_of_gap(face.margin)} behind"
+        return f"{face.runner_up} is just {gap(face.margin)} behind"
     if kind is Kind.INFERRED and face.nearest not in (None, face.person):
         return f"{why(face, threshold, margin)}; by itself nearest to {face.nearest}"
     return why(face, threshold, margin)
 
 
-def score_of_gap(value: float) -> str:
-    """Format a small difference of similarities: with three decimals where two would be 0.00."""
-    return score(value, 0.0)
+def gap(value: float) -> str:
+    """Format a small difference of similarities, with three decimals."""
+    return f"{value:.3f}"
 
 
 def alike(shown: ShownLook) -> str:
