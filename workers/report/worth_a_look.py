@@ -19,7 +19,7 @@ from workers.tables.columns import Numbers, as_bool, factorize, isin
 SMALL_LEAD = 0.05
 """Lead over the runner-up, beyond the margin that a match needs, below which two people are close.
 As many cosine points as a near miss lacks."""
-LEAST_SHARE = 0.5
+LEAST_SHARE = 0.75
 """Evidence for somebody, as a share of the threshold, below which an unknown face is a stranger."""
 ROUNDING = 1e-6
 """What float32 makes of 0.05 is a little more than it."""

@@ -83,7 +83,7 @@ def test_each_kind_is_told_by_its_columns() -> None:
         matched(3, decision="inferred", similarity=0.2),
         matched(4, margin=0.06),
         face(5, similarity=0.5, margin=0.01),
-        face(6, similarity=0.25, nearest="Ben", nearest_person_id="ben"),
+        face(6, similarity=0.28, nearest="Ben", nearest_person_id="ben"),
     )
     assert {(look.face_id, look.kind) for look in looks} == {
         ("f1", Kind.NEAR_MISS),
