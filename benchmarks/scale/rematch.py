@@ -29,9 +29,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import processor
 from benchmarks.scale.neighbours import WIDTH, people
 from benchmarks.scale.reduce import BLOCK, OF_PHOTO, PEOPLE, faces, key, references, unit_of
+from benchmarks.speed.report import processor
 from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys

@@ -51,13 +51,15 @@ class Said:
 class Claims:
     """The claims that hold.
 
-    ``names`` is the person of each named face. ``barred`` are pairs of a face and a person that it
-    is not, ``renamed`` pairs of a face and a person whose name it had before its last one.
-    ``references`` are the named faces that are references, each with the answer that gave the name;
-    the one that was named last comes last. ``unreferenced`` are faces that were said to be none.
+    ``names`` is the person of each named face, ``named_by`` the answer that gave the name.
+    ``barred`` are pairs of a face and a person that it is not, ``renamed`` pairs of a face and a
+    person whose name it had before its last one. ``references`` are the named faces that are
+    references, each with the answer that gave the name; the one that was named last comes last.
+    ``unreferenced`` are faces that were said to be none.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
+    named_by: Mapping[str, Answer] = field(default_factory=dict)
     barred: frozenset[tuple[str, str]] = frozenset()
     renamed: frozenset[tuple[str, str]] = frozenset()
     references: Mapping[str, Answer] = field(default_factory=dict)
@@ -146,6 +148,7 @@ class _Ledger:
         ]
         return Claims(
             names=self._names,
+            named_by={face: self._named_by[face] for face in self._names},
             barred=frozenset(self._barred),
             renamed=frozenset(
                 (face, person)

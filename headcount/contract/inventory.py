@@ -45,6 +45,7 @@ RESULTS = (
     Place("summary.json", "counts, the job's spec, who looks like whom", people=True),
     Place("annotated/**", "photos with boxes and names", people=True),
     Place("report/index.html", "the report, with crops and names", people=True),
+    Place("report/photos-<n>.html", "further photos of a large report", people=True),
 )
 """The places of a job's results, below its ``--out``."""
 

@@ -26,6 +26,8 @@ SUMMARY = "summary.json"
 LOOK_ALIKES = "look_alikes"
 """Where the summary tells of people whose references are alike: their ids and names."""
 REPORT = "report/index.html"
+REPORT_PAGE = "report/photos-{number}.html"
+"""A further page of a report that is too large for one, from 2 on."""
 ANNOTATED = "annotated/"
 ANNOTATED_MARK = b"annotated by headcount"
 """The JPEG comment of an annotated copy, by which it is told from a picture of the user's own."""
@@ -87,6 +89,15 @@ def _shares(faces: pa.ChunkedArray) -> pa.ChunkedArray:
 def _found(table: pa.Table, key: str, keys: pa.Array, column: str) -> pa.ChunkedArray:
     """The values of a column in the row of each key, null where there is none."""
     return table[column].take(pc.index_in(keys, value_set=table[key].combine_chunks()))
+
+
+def report_pages(out: Reader) -> Iterator[str]:
+    """The keys of further pages of a report in a place of results, whichever run wrote them."""
+    before, after = REPORT_PAGE.split("{number}")
+    for info in out.list(REPORT.rpartition("/")[0] + "/"):
+        number = info.key.removeprefix(before).removesuffix(after)
+        if info.key == f"{before}{number}{after}" and number.isascii() and number.isdigit():
+            yield info.key
 
 
 def annotated_key(photo: str) -> str:

@@ -24,6 +24,13 @@ Pixels = NDArray[np.uint8]
 SURROUNDINGS = 0.3
 """Margin of a crop on each side of the face, as a share of the box's longer side."""
 
+SEEN_SHARE = 0.3
+"""Share of another face's box from which on somebody may take it for the one that is meant."""
+AROUND = 0.06
+"""Margin of a face that is left light, as a share of the box's longer side."""
+DARKENED = 0.35
+"""Share of its brightness that is left to what is not meant."""
+
 BANNER_LINES = 6
 """Lines with names of missing people; further names are only counted."""
 
@@ -63,17 +70,43 @@ def outline(image: Pixels, box: Box, *, scale: float) -> Pixels:
     return np.array(canvas)
 
 
-def crop(image: Pixels, box: Box, size: int = 96) -> bytes:
+def crop(image: Pixels, box: Box, size: int = 96, *, others: Sequence[Box] = ()) -> bytes:
     """Cut out the face at ``box`` (pixels of ``image``) with a margin, as a square JPEG.
 
-    The square is moved, and if need be made smaller, to stay within the image.
+    The square is moved, and if need be made smaller, to stay within the image. Where one of the
+    ``others``, the boxes of further faces, shows in it, all around the face is darkened.
     """
     height, width = image.shape[:2]
     side = max(1, min(round(max(box.w, box.h) * (1 + 2 * SURROUNDINGS)), width, height))
     left = min(max(0, round(box.x + box.w / 2 - side / 2)), width - side)
     top = min(max(0, round(box.y + box.h / 2 - side / 2)), height - side)
-    square = Image.fromarray(image[top : top + side, left : left + side])
-    return _jpeg(square.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0), 85)
+    pixels = image[top : top + side, left : left + side]
+    square = Rect(left, top, left + side, top + side)
+    if any(_shows(square, other) for other in others):
+        pixels = _darkened_around(pixels, box, square)
+    made = Image.fromarray(pixels)
+    return _jpeg(made.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0), 85)
+
+
+def _shows(square: Rect, box: Box) -> bool:
+    """Whether so much of a box is in a square that it may be taken for the one that is meant."""
+    across = min(square.right, box.x + box.w) - max(square.left, box.x)
+    down = min(square.bottom, box.y + box.h) - max(square.top, box.y)
+    return across > 0 and down > 0 and across * down >= SEEN_SHARE * box.area
+
+
+def _darkened_around(pixels: Pixels, box: Box, square: Rect) -> Pixels:
+    """The pixels of a square, dark outside of the box and a little around it."""
+    around = AROUND * max(box.w, box.h)
+    left, top = round(box.x - around) - square.left, round(box.y - around) - square.top
+    right, bottom = (
+        round(box.x + box.w + around) - square.left,
+        round(box.y + box.h + around) - square.top,
+    )
+    inside = np.s_[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    dark = (pixels * DARKENED).astype(np.uint8)
+    dark[inside] = pixels[inside]
+    return dark
 
 
 def preview(image: Pixels, long_side: int = 960, *, mark: bytes = b"") -> bytes:

@@ -49,12 +49,12 @@ class PlainRow:
 
 
 def embedded_rows(
-    missing: ShownMissing, cards: Mapping[str, int], portraits: Mapping[str, int]
+    missing: ShownMissing, cards: Mapping[str, str], portraits: Mapping[str, int]
 ) -> str:
     """JSON of all rows, which may stand in a script element.
 
-    ``cards`` are the numbers of the photos that the page shows, ``portraits`` those of the CSS
-    classes with a reference, by name.
+    ``cards`` are links to the photos that the report shows, by key; ``portraits`` are the numbers
+    of the CSS classes with a reference, by name.
     """
     rows = _by_person(missing.rows)
     person, people = _names(rows["person"])
@@ -66,7 +66,7 @@ def embedded_rows(
         "people": people,
         "portraits": [portraits.get(name, 0) for name in people],
         "photos": photos.to_pylist(),
-        "cards": [cards.get(key, 0) for key in photos.to_pylist()],
+        "cards": [cards.get(key, "") for key in photos.to_pylist()],
         "scopes": scopes,
         "statuses": [[status, phrases.STATUSES[status]] for status in _ORDER],
         "absences": len(MISSING),

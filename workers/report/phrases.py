@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from headcount.answers.record import Answer
 from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import (
     DISMISSED,
@@ -87,13 +88,27 @@ def number(value: int) -> str:
 
 def moment(at: datetime) -> str:
     """Format a time by the clock on the wall; a midnight, which may be a date alone, as a date."""
-    day = f"{at.day} {at:%B} {at.year}"
-    return f"{day}, {at:%H:%M}" if (at.hour, at.minute, at.second) != (0, 0, 0) else day
+    clock = f", {at:%H:%M}" if (at.hour, at.minute, at.second) != (0, 0, 0) else ""
+    return f"{day(at)}{clock}"
 
 
-def score(value: float) -> str:
-    """Format a similarity or a margin with two decimals and a true minus sign."""
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+def score(value: float, beside: float | None = None) -> str:
+    """Format a similarity or a margin with two decimals and a true minus sign.
+
+    Three where it would read like the number ``beside`` it, and is another one.
+    """
+    alike = beside is not None and value != beside and f"{value:.2f}" == f"{beside:.2f}"
+    return f"{value:.{3 if alike else 2}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def day(at: datetime) -> str:
+    """Format a date."""
+    return f"{at.day} {at:%B} {at.year}"
+
+
+def named_by_whom(answer: Answer) -> str:
+    """Who named a face and when, in words; an answer that tells nobody is the reader's own."""
+    return f"Named by {answer.by or 'you'}, {day(answer.at)}"
 
 
 def percent(value: float) -> str:
@@ -160,7 +175,8 @@ def why(face: ShownFace, threshold: float, margin: float) -> str:
         alone = "Too poor a picture to tell by itself" if poor else "Not similar enough by itself"
         return f"{alone}; {basis}"
     if face.decision is Decision.MATCHED:
-        return "Named by a person" if face.evidence == NAMED_BY_PERSON else ""
+        by_hand = face.evidence == NAMED_BY_PERSON
+        return (face.said or "Named by a person") if by_hand else ""
     return unnamed_because(face, threshold, margin)
 
 

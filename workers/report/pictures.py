@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from headcount.answers.record import Answer
 from headcount.contract.results import ANNOTATED_MARK, MARK_WITHIN, annotated_key
 from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.stored.references import ReferenceReport
@@ -21,6 +22,7 @@ from headcount.storage import Store
 from headcount.storage.base import Reader
 from workers.images.decode import Decoded, decode
 from workers.report.annotate import annotate, crop, outline, preview
+from workers.report.phrases import named_by_whom
 from workers.report.run_result import RunResult
 from workers.report.view import ShownFace, ShownPhoto, ShownReference
 from workers.runtime.threads import ordered_map
@@ -28,7 +30,7 @@ from workers.tables.columns import isin
 
 ANNOTATED_LONG_SIDE = 2048
 PREVIEW_LONG_SIDE = 720
-REFERENCE_LONG_SIDE = 320
+REFERENCE_LONG_SIDE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,12 @@ def photo_tasks(
     chosen: Iterable[str],
     crops: Iterable[tuple[str, str]],
     tags: Mapping[str, str] | None = None,
+    named_by: Mapping[str, Answer] | None = None,
 ) -> list[PhotoTask]:
     """Tasks for the chosen photos and for the photos of further ``crops``, sorted by key.
 
-    A crop is named by photo and face id. ``tags`` are those of clusters.
+    A crop is named by photo and face id. ``tags`` are those of clusters, ``named_by`` the answers
+    that gave faces their names, by face id.
     """
     chosen = list(chosen)
     missing = missing_people(result, chosen)
@@ -86,7 +90,7 @@ def photo_tasks(
         tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
     needed = isin(result.faces["photo"], tasks)
     for row in result.faces.filter(needed).to_pylist():
-        tasks[row["photo"]].faces.append(_face(row, tags or {}))
+        tasks[row["photo"]].faces.append(_face(row, tags or {}, named_by or {}))
     return [tasks[key] for key in sorted(tasks)]
 
 
@@ -135,7 +139,10 @@ def picture_reference(
     )
 
 
-def _face(row: Mapping[str, Any], tags: Mapping[str, str]) -> ShownFace:
+def _face(
+    row: Mapping[str, Any], tags: Mapping[str, str], named_by: Mapping[str, Answer]
+) -> ShownFace:
+    answer = named_by.get(row["face_id"])
     return ShownFace(
         face_id=row["face_id"],
         box=Box(row["x"], row["y"], row["w"], row["h"]),
@@ -151,6 +158,7 @@ def _face(row: Mapping[str, Any], tags: Mapping[str, str]) -> ShownFace:
         evidence=row["evidence"],
         discount=row.get("discount") or 0.0,
         tag=tags.get(row["cluster_id"], ""),
+        said=named_by_whom(answer) if answer else "",
     )
 
 
@@ -161,10 +169,11 @@ def _picture(
     if decoded is None:
         bare = ShownPhoto(task.key, 0, 0, tuple(task.faces), task.missing)
         return PhotoPictures(bare, {})
+    boxes = {face.face_id: _scaled(face.box, decoded.scale) for face in task.faces}
     crops = {
-        face.face_id: crop(decoded.image, _scaled(face.box, decoded.scale))
-        for face in task.faces
-        if task.show or face.face_id in task.crops
+        face: crop(decoded.image, box, others=[b for other, b in boxes.items() if other != face])
+        for face, box in boxes.items()
+        if task.show or face in task.crops
     }
     faces = tuple(replace(face, crop=crops.get(face.face_id, b"")) for face in task.faces)
     shown = ShownPhoto(task.key, decoded.width, decoded.height, faces, task.missing)

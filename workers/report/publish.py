@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from headcount.answers.record import Answer
 from headcount.collections.leftovers import left_out_lines
 from headcount.contract import results
 from headcount.contract.stored.archive import PackRecord
@@ -15,40 +16,39 @@ from headcount.contract.stored.references import ReferenceReport
 from headcount.errors import FatalError, ObjectDenied
 from headcount.storage import Store
 from workers.report.choose import (
-    REFERENCES_SHOWN,
     ClusterFaces,
     choose_clusters,
-    choose_people,
     choose_photos,
-    failed_references,
     failures_by_cause,
     notes,
     rows_of,
 )
 from workers.report.missing import choose_nearest, missing_view
-from workers.report.page import render
+from workers.report.page import render_pages
+from workers.report.people import shown_people, with_found
 from workers.report.pictures import (
     PhotoPictures,
     PictureSources,
     photo_tasks,
     picture_photos,
-    picture_reference,
 )
+from workers.report.references import References
 from workers.report.run_result import RunResult
 from workers.report.tags import cluster_tags
 from workers.report.view import (
     Report,
     ShownCluster,
+    ShownLook,
     ShownMissing,
-    ShownPerson,
     ShownPhoto,
-    ShownReference,
 )
+from workers.report.worth_a_look import Look, worth_a_look
 from workers.tables.columns import isin
 
 log = logging.getLogger(__name__)
 
-PEOPLE_SHOWN = 100
+LOOKS_SHOWN = 100
+"""Faces that are worth a look, at most: what somebody goes through in a quarter of an hour."""
 
 
 def publish(
@@ -62,45 +62,71 @@ def publish(
     references: Iterable[ReferenceReport],
     references_forgotten: int,
     look_alikes: Iterable[tuple[str, str, float]] = (),  # names, and their cosine
+    named_by: Mapping[str, Answer] = MappingProxyType({}),
+    checked: Iterable[str] = (),
 ) -> dict[str, int]:
     """Write the annotated photos and the report; the numbers of photos, clusters, people shown.
 
-    ``references`` are this job's reports, ``references_forgotten`` were passed over.
+    ``references`` are this job's reports, ``references_forgotten`` were passed over. ``named_by``
+    are the answers that named faces, by face id. ``checked`` are sentences about the error rate.
     """
-    chosen, clusters = choose_photos(result, sources.spec.annotate), choose_clusters(result)
-    unmet, nearest = _unmet(result)
+    reports = tuple(references)
+    pictured = References(sources, result.gallery, notes(reports))
+    looks = _looks(result, threshold, pack.margin)
+    chosen = choose_photos(result, sources.spec.annotate, looks, sources.taken)
+    clusters, (unmet, nearest) = choose_clusters(result), _unmet(result)
     tags = shown_tags(result, chosen, clusters)
-    tasks = photo_tasks(result, chosen, _crops(clusters, nearest), tags)
+    tasks = photo_tasks(result, chosen, _crops(clusters, nearest, looks), tags, named_by)
     pictures = picture_photos(sources, out, tasks)
-    people, refused = shown_people(sources, result, references)
+    shown = shown_photos(sources, chosen, pictures)
+    people, refused = shown_people(result, pictured, reports)
     report = Report(
+        **_totals(result),
         spec=sources.spec,
         pack=pack,
         threshold=threshold,
-        photos=result.photos,
-        outcomes=result.outcomes,
-        faces=result.faces.num_rows,
-        decisions=result.decisions,
-        clusters_total=result.unnamed.num_rows,
-        clusters_dismissed=result.dismissed,
-        people=people,
-        shown=shown_photos(sources, chosen, pictures),
+        people=with_found(people, shown),
+        shown=shown,
         clusters=tuple(shown_cluster(one, pictures, tags) for one in clusters),
-        failures=failures_by_cause(rows_of(result.failures)),
         seconds=dict(seconds),
-        missing=unmet and shown_missing(sources, result, unmet, nearest, pictures),
-        people_total=result.people.num_rows,
-        people_found=result.people_found,
+        missing=unmet and shown_missing(pictured, unmet, nearest, pictures),
+        looks=shown_looks(pictured, looks, pictures),
         people_refused=refused,
         references_forgotten=references_forgotten,
-        expected_forgotten=result.expected_forgotten,
         look_alikes=tuple(look_alikes),
-        older_reading=result.older_reading,
-        left_out=tuple(left_out_lines(result.left_out)),
-        left=result.left,
-        sample_of=result.sample_of,
+        checked=tuple(checked),
     )
     return _put(report, out)
+
+
+def _looks(result: RunResult, threshold: float, margin: float) -> list[Look]:
+    return worth_a_look(
+        result.faces,
+        threshold=threshold,
+        margin=margin,
+        dismissed=result.dismissed_ids,
+        limit=LOOKS_SHOWN,
+    )
+
+
+def _totals(result: RunResult) -> dict[str, Any]:
+    """The numbers of a report that are those of the whole run."""
+    return {
+        "photos": result.photos,
+        "outcomes": result.outcomes,
+        "faces": result.faces.num_rows,
+        "decisions": result.decisions,
+        "clusters_total": result.unnamed.num_rows,
+        "clusters_dismissed": result.dismissed,
+        "failures": failures_by_cause(rows_of(result.failures)),
+        "people_total": result.people.num_rows,
+        "people_found": result.people_found,
+        "expected_forgotten": result.expected_forgotten,
+        "older_reading": result.older_reading,
+        "left_out": tuple(left_out_lines(result.left_out)),
+        "left": result.left,
+        "sample_of": result.sample_of,
+    }
 
 
 def _unmet(result: RunResult) -> tuple[ShownMissing | None, list[dict[str, Any]]]:
@@ -110,10 +136,13 @@ def _unmet(result: RunResult) -> tuple[ShownMissing | None, list[dict[str, Any]]
 
 
 def _crops(
-    clusters: Iterable[ClusterFaces], nearest: Iterable[Mapping[str, Any]]
+    clusters: Iterable[ClusterFaces],
+    nearest: Iterable[Mapping[str, Any]],
+    looks: Iterable[Look],
 ) -> list[tuple[str, str]]:
-    """The faces to be cropped, by photo: those of clusters, and the nearest of who is missing."""
+    """The faces to be cropped, by photo: of clusters, nearest to the missing, worth a look."""
     crops = [face for cluster in clusters for face in cluster.faces]
+    crops += [(look.photo, look.face_id) for look in looks]
     return crops + [(row["photo"], row["face_id"]) for row in nearest]
 
 
@@ -129,23 +158,30 @@ def shown_photos(
 
 
 def _put(report: Report, out: Store) -> dict[str, int]:
-    """Write the report, and remove what an earlier one drew; numbers of what is shown."""
-    shown = report.shown
-    out.put(results.REPORT, render(report).encode())
-    clear_annotated(out, {results.annotated_key(photo.key) for photo in shown if photo.annotated})
+    """Write the report, and remove what an earlier one drew; numbers of what is shown.
+
+    The first page comes last, so that all are there to which it links.
+    """
+    shown, pages = report.shown, render_pages(report)
+    for key in sorted(pages, key=lambda key: key == results.REPORT):
+        out.put(key, pages[key].encode())
+    drawn = {results.annotated_key(photo.key) for photo in shown if photo.annotated}
+    clear_leftovers(out, {*drawn, *pages})
     return {"photos": len(shown), "clusters": len(report.clusters), "people": len(report.people)}
 
 
-def clear_annotated(out: Store, drawn: Collection[str]) -> None:
-    """Remove the annotated copies that earlier runs drew and this one did not.
+def clear_leftovers(out: Store, written: Collection[str]) -> None:
+    """Remove annotated copies and pages of the report that earlier runs wrote and this did not.
 
     Where this process may write but neither list nor remove, they stay, and the log says so.
     """
     try:
-        for key in list(results.annotated_copies(out, besides=drawn)):
+        leftovers = list(results.annotated_copies(out, besides=written))
+        leftovers += [key for key in results.report_pages(out) if key not in written]
+        for key in leftovers:
             out.delete(key)
     except (ObjectDenied, FatalError) as error:
-        log.warning("annotated copies of earlier runs may be left in %s: %s", out.uri, error)
+        log.warning("pictures of earlier runs may be left in %s: %s", out.uri, error)
 
 
 def shown_tags(
@@ -171,8 +207,7 @@ def shown_cluster(
 
 
 def shown_missing(
-    sources: PictureSources,
-    result: RunResult,
+    references: References,
     unmet: ShownMissing,
     nearest: Iterable[Mapping[str, Any]],
     pictures: Mapping[str, PhotoPictures],
@@ -181,70 +216,32 @@ def shown_missing(
 
     These are the crop of the nearest face and that of the person's first reference.
     """
-    number = {person: n for n, person in enumerate(result.gallery.person_ids)}
     crops: dict[tuple[str, str], bytes] = {}
-    references: dict[str, bytes] = {}
+    rows: dict[str, int] = {}
     for row in nearest:
         photo, face, name = row["photo"], row["face_id"], row["person"]
         crop = pictures[photo].crops.get(face) if photo in pictures else None
+        first = references.row_of(row["person_id"], None)
         if crop:
             crops[photo, face] = crop
-        if crop and name not in references and row["person_id"] in number:
-            first = next(iter(_references(sources, result, number[row["person_id"]])), None)
-            references[name] = first.crop if first else b""
-    return replace(unmet, crops=crops, references=references)
+        if crop and first is not None:
+            rows.setdefault(name, first)
+    made = references.pictures(rows.values())
+    portraits = {name: made[row].crop for name, row in rows.items()}
+    return replace(unmet, crops=crops, references=portraits)
 
 
-def shown_people(
-    sources: PictureSources, result: RunResult, references: Iterable[ReferenceReport]
-) -> tuple[tuple[ShownPerson, ...], int]:
-    """Enrolled people with their references, this job's failed references among them.
-
-    Pictures are made only of those that are shown: PEOPLE_SHOWN people, and as many people none
-    of whose references could be used. The second value counts all of the latter.
-    """
-    reports = tuple(references)
-    noted, order = notes(reports), choose_people(result.people, PEOPLE_SHOWN)
-    failed = failed_references(reports)
-    names = result.people["person"]
-    enrolled = set(names.filter(isin(names, failed)).to_pylist())
-    others = [person for person in failed if person not in enrolled]
-
-    def pictures(person: str) -> tuple[ShownReference, ...]:
-        source, told = sources.spec.people or "", failed.get(person, ())
-        return tuple(picture_reference(sources, source, report) for report in told)
-
-    shown = [
-        ShownPerson(
-            **row, shown=(*_references(sources, result, n, noted), *pictures(row["person"]))
-        )
-        for n, row in zip(order.to_pylist(), result.people.take(order).to_pylist(), strict=True)
-    ]
-    shown += [ShownPerson("", name, 0, 0, 0, pictures(name)) for name in others[:PEOPLE_SHOWN]]
-    return tuple(shown), len(others)
-
-
-def _references(
-    sources: PictureSources,
-    result: RunResult,
-    person: int,
-    noted: Mapping[tuple[str, str], str] = MappingProxyType({}),
-) -> Iterable[ShownReference]:
-    """Yield the first REFERENCES_SHOWN references of a person of the gallery, with pictures.
-
-    References of the job's people folder have what is ``noted`` of them.
-    """
-    gallery = result.gallery
-    for row in gallery.references(person)[:REFERENCES_SHOWN]:
-        x, y, w, h = (float(value) for value in gallery.boxes[row])
-        whose, photo = gallery.names[person], gallery.photos[row]
-        own = gallery.sources[row] == sources.spec.people
-        report = ReferenceReport(
-            person=whose,
-            photo=photo,
-            state="enrolled",
-            reason=noted.get((whose, photo)) if own else None,
-            box=(x, y, w, h),
-            orientation=gallery.orientation(row),
-        )
-        yield picture_reference(sources, gallery.sources[row], report)
+def shown_looks(
+    references: References, looks: Sequence[Look], pictures: Mapping[str, PhotoPictures]
+) -> tuple[ShownLook, ...]:
+    """The faces that are worth a look, each with the reference that it was compared with."""
+    rows = [references.row_of(look.person_id, look.reference) for look in looks]
+    made = references.pictures(row for row in rows if row is not None)
+    shown: list[ShownLook] = []
+    for look, row in zip(looks, rows, strict=True):
+        faces = pictures[look.photo].shown.faces if look.photo in pictures else ()
+        found = [face for face in faces if face.face_id == look.face_id]
+        crop = pictures[look.photo].crops.get(look.face_id, b"") if found else b""
+        beside = (made[row].crop, made[row].report.photo) if row is not None else ()
+        shown += [ShownLook(look, replace(face, crop=crop), *beside) for face in found[:1]]
+    return tuple(shown)

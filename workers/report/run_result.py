@@ -62,6 +62,12 @@ class RunResult:
         return int(pc.sum(self._left_alone).as_py() or 0)
 
     @property
+    def dismissed_ids(self) -> list[str]:
+        """Ids of the clusters that people want to be left alone."""
+        ids: list[str] = self.clusters["cluster_id"].filter(self._left_alone).to_pylist()
+        return ids
+
+    @property
     def _left_alone(self) -> pa.ChunkedArray:
         return pc.fill_null(self.clusters["dismissed"], False)
 
@@ -82,12 +88,14 @@ class RunResult:
 
     @property
     def absent_by_photo(self) -> pa.Table:
-        """The absences of people who were expected in one photo each: `photo`, `person`.
+        """The absences of people who were expected in one photo each: `photo`, `person`, `status`.
 
         Those of `some` photo of a scope are no absences from any of them.
         """
         absences = self.absences
-        return absences.filter(pc.equal(absences["needed"], EVERY)).select(["photo", "person"])
+        return absences.filter(pc.equal(absences["needed"], EVERY)).select(
+            ["photo", "person", "status"]
+        )
 
     @property
     def people_found(self) -> int:

@@ -13,6 +13,7 @@ from headcount.contract.stored.jobs import JobSpec
 from headcount.contract.stored.references import ReferenceReport
 from headcount.contract.vocabulary import EXPECTED_HERE, Box, Decision, Outcome
 from headcount.rosters.statuses import MISSING, Status
+from workers.report.worth_a_look import Look
 
 UNTOLD = (Status.PHOTO_UNREADABLE, Status.PHOTO_ABSENT, Status.NOT_ENROLLED)
 """The statuses of expectations that could not be checked, and are nobody's absence."""
@@ -43,6 +44,8 @@ class ShownFace:
     """A short name of its cluster, unique within the run."""
     crop: bytes = field(default=b"", repr=False)
     """A square JPEG of the face with some surroundings, about 96 pixels wide."""
+    said: str = ""
+    """Who named it and when, in words; empty of a face that no person named."""
 
     @property
     def weight(self) -> float | None:
@@ -86,7 +89,11 @@ class ShownReference:
 
 @dataclass(frozen=True, slots=True)
 class ShownPerson:
-    """An enrolled person with counts of references, photos and faces."""
+    """An enrolled person with counts of references, photos and faces.
+
+    ``found`` has the person's face in some of the photos that are shown: keys and JPEGs. Of a
+    ``brief`` one the first reference alone is shown, without its photo.
+    """
 
     person_id: str
     person: str
@@ -94,6 +101,22 @@ class ShownPerson:
     photos: int
     faces: int
     shown: tuple[ShownReference, ...] = ()
+    found: tuple[tuple[str, bytes], ...] = ()
+    brief: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLook:
+    """A face that is worth a look, beside the reference that it was compared with.
+
+    ``reference`` is that reference's crop, ``reference_photo`` its photo; where the nearest is not
+    known, or is not this person's, they are those of the person's first reference.
+    """
+
+    look: Look
+    face: ShownFace
+    reference: bytes = field(default=b"", repr=False)
+    reference_photo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +197,10 @@ class Report:
     seconds: dict[str, float]
     missing: ShownMissing | None = None
     """Expectations that are not met; None without a roster."""
+    looks: tuple[ShownLook, ...] = ()
+    """Faces that are worth a look, those first of which an answer tells most."""
+    checked: tuple[str, ...] = ()
+    """Sentences about the error rate that somebody signed; none where nobody did."""
     people_total: int | None = None
     """Enrolled people, where ``people`` lists only some of them."""
     people_found: int | None = None

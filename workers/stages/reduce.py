@@ -295,6 +295,7 @@ def _publish(
         references=inputs.prepared.references,
         references_forgotten=inputs.references_forgotten,
         look_alikes=[(*pair.names, pair.similarity) for pair in inputs.look_alikes],
+        named_by=inputs.answers.claims.named_by,
     )
 
 

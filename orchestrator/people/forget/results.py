@@ -244,16 +244,36 @@ def _delete(out: Store, key: str) -> bool:
 
 
 def replace_report(out: Store, stone: ForgottenRecord, shows: bool) -> bool:
-    """Replace a report that shows the person by a notice. False where it does not."""
-    try:
-        page = out.get(results.REPORT).data.decode("utf-8", "replace")
-    except ObjectError:
+    """Replace a report that shows the person by a notice. False where it does not.
+
+    Of a report of many pages all go, if any shows the person: each lists who is on the others.
+    """
+    pages = {key: page for key in _pages(out) if (page := _text(out, key)) is not None}
+    if not pages or (not shows and not any(_tells(page, stone) for page in pages.values())):
         return False
-    words = (*((stone.person,) if stone.person else ()), *stone.faces)
-    text = unescape(page)  # there are several ways to escape a quote
-    if not shows and not any(word in text or script_json(word)[1:-1] in page for word in words):
+    if pages == {results.REPORT: NOTICE}:
         return False
-    if page == NOTICE:
-        return False
+    for key in pages:
+        if key != results.REPORT:
+            out.delete(key)
     out.put(results.REPORT, NOTICE.encode())
     return True
+
+
+def _pages(out: Store) -> list[str]:
+    """The keys of a report's pages, the first one last: without it nobody comes to the others."""
+    return [*results.report_pages(out), results.REPORT]
+
+
+def _text(out: Store, key: str) -> str | None:
+    try:
+        return out.get(key).data.decode("utf-8", "replace")
+    except ObjectError:
+        return None
+
+
+def _tells(page: str, stone: ForgottenRecord) -> bool:
+    """Whether a page has the person's name or a face of theirs."""
+    words = (*((stone.person,) if stone.person else ()), *stone.faces)
+    text = unescape(page)  # there are several ways to escape a quote
+    return any(word in text or script_json(word)[1:-1] in page for word in words)

@@ -26,6 +26,19 @@ def test_names_and_confirmations_name_and_only_the_former_refer() -> None:
     assert list(found.references) == ["a"]
 
 
+def test_a_name_tells_the_answer_that_gave_it() -> None:
+    first, second = said("name", "ab", "p"), said("confirm", "b", "q")
+    found = claims(
+        first, second, said("not", "a", "r"), said("name", "c", "p"), said("dismiss", "d")
+    )
+    assert {face: found.named_by[face].person_id for face in "abc"} == {
+        "a": "p",
+        "b": "q",
+        "c": "p",
+    }
+    assert claims(first, said("not", "a", "p")).named_by == {"b": first.answer}
+
+
 def test_a_later_word_overrules_an_earlier_one_in_both_directions() -> None:
     name, bar = said("name", "a", "p", references="a"), said("not", "a", "p")
     none, alone = said("not_a_face", "a"), said("dismiss", "a")

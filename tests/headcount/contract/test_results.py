@@ -1,9 +1,11 @@
 import pyarrow as pa
 import pytest
 
+from headcount.contract import results
 from headcount.contract.results import annotated_key, clusters_table
 from headcount.contract.vocabulary import DISMISSED
 from headcount.storage.keys import is_portable
+from headcount.storage.memory import MemoryStore
 
 Row = tuple[str | None, float, str, str] | tuple[str | None, float, str, str, str]
 
@@ -85,3 +87,11 @@ def test_a_key_that_can_name_no_file_becomes_one_that_can(photo: str) -> None:
 
 def test_keys_that_look_alike_do_not_share_an_annotated_copy() -> None:
     assert len({annotated_key(key) for key in ("a//b", "/a/b", "a/b", "../a/b", "a:/b")}) == 5
+
+
+def test_pages_of_a_report_are_told_from_files_of_others() -> None:
+    out = MemoryStore()
+    for name in ("index", "photos-2", "photos-10", "photos-", "photos-x", "photos-2.old"):
+        out.put(f"report/{name}.html", b"")
+    out.put("report/photos-2.html.part", b"")
+    assert sorted(results.report_pages(out)) == ["report/photos-10.html", "report/photos-2.html"]

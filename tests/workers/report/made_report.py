@@ -19,15 +19,18 @@ from headcount.rosters.statuses import EXPECTED, MISSING
 from tests.workers.report.views import EMPTY
 from workers.report.annotate import annotate, crop, preview
 from workers.report.missing import choose_nearest, missing_view
+from workers.report.people import PEOPLE_SHOWN, with_found
 from workers.report.view import (
     Failure,
     Report,
     ShownCluster,
     ShownFace,
+    ShownLook,
     ShownPerson,
     ShownPhoto,
     ShownReference,
 )
+from workers.report.worth_a_look import Kind, Look
 
 FOLDERS = (
     "2023/summer fête", "2023/class 7b", "2023/gala", "2024/summer fête", "2024/class 8b",
@@ -61,8 +64,10 @@ _SHARES = (
 _WITH_FACE = ("present", "inferred", "near_miss", "too_poor_to_say", "absent")
 
 
-def made_report(photos: int = 860, expectations: int = 1200) -> Report:
+def made_report(photos: int = 860, expectations: int = 1200, people: int = 100) -> Report:
     """A report of so many photos in 8 folders, all shown, and so many expectations of 180 people.
+
+    So many ``people`` are listed. Of more than 180 each photo has others of those names.
 
     Unlike a run's, its annotated photos are copies of a few, so that it is made in seconds.
     """
@@ -73,6 +78,8 @@ def made_report(photos: int = 860, expectations: int = 1200) -> Report:
         if row["status"] in MISSING and row["needed"] == EVERY:
             missing[row["photo"]] = (*missing.get(row["photo"], ()), row["person"])
     shown = tuple(made_photo(n, key, missing.get(key, ())) for n, key in enumerate(keys))
+    if people > len(NAMES):
+        shown = tuple(_of_many(n, photo, people) for n, photo in enumerate(shown))
     faces = Counter(face.decision for photo in shown for face in photo.faces)
     unmet = missing_view(expected)
     assert unmet is not None
@@ -86,8 +93,9 @@ def made_report(photos: int = 860, expectations: int = 1200) -> Report:
         faces=faces.total(),
         decisions=dict(faces),
         clusters_total=431,
-        people=tuple(_person(n, name) for n, name in enumerate(NAMES[:100])),
-        people_total=len(NAMES),
+        people=with_found((_person(n, name) for n, name in enumerate(_names(people))), shown),
+        people_total=max(people, len(NAMES)),
+        looks=tuple(_look(n, photo) for n, photo in enumerate(shown[:: max(1, photos // 30)])),
         people_found=171,
         shown=shown,
         clusters=tuple(_cluster(n, keys) for n in range(60)),
@@ -224,10 +232,42 @@ def _portrait(who: int) -> bytes:
     return buffer.getvalue()
 
 
+def _names(people: int) -> list[str]:
+    """So many names; beyond 180 they have a number."""
+    return [NAMES[n % 180] + (f" {n // 180 + 1}" if n >= 180 else "") for n in range(people)]
+
+
+def _of_many(number: int, photo: ShownPhoto, people: int) -> ShownPhoto:
+    """The photo with its people renamed, so that all of so many are in some photo."""
+    names, turn = _names(people), number // SCENES * 180
+    faces = tuple(
+        replace(face, person=names[(NAMES.index(face.person) + turn) % people])
+        if face.person
+        else face
+        for face in photo.faces
+    )
+    return replace(photo, faces=faces)
+
+
+def _look(number: int, photo: ShownPhoto) -> ShownLook:
+    """A face of a photo that is worth a look, of each kind in turn."""
+    kind = list(Kind)[number % len(Kind)]
+    faces = {Kind.INFERRED: 2, Kind.SMALL_MARGIN: 0}
+    face = photo.faces[min(faces.get(kind, 1), len(photo.faces) - 1)]
+    if kind is Kind.NEAR_MISS:
+        face = replace(face, similarity=0.357)
+    person = face.person or face.nearest or NAMES[number]
+    look = Look(kind, photo.key, face.face_id, person, person.casefold(), alike=number % 3)
+    return ShownLook(look, face, _portrait(number), f"{person}/1.jpg")
+
+
 def _person(number: int, name: str) -> ShownPerson:
     report = ReferenceReport(person=name, photo=f"{name}/1.jpg", state="enrolled")
     reference = ShownReference(report, _portrait(number), _portrait(number))
-    return ShownPerson(name.casefold(), name, 2, 5, 6, (reference, reference))
+    if number < PEOPLE_SHOWN:
+        return ShownPerson(name.casefold(), name, 2, 5, 6, (reference, reference))
+    bare = (replace(reference, preview=b""),)
+    return ShownPerson(name.casefold(), name, 2, 5, 6, bare, brief=True)
 
 
 def _cluster(number: int, keys: list[str]) -> ShownCluster:

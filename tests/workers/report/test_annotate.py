@@ -166,3 +166,18 @@ def test_a_reference_is_outlined_in_green():
     drawn = outline(blank(400, 300), Box(200, 100, 100, 120), scale=0.5)
     assert drawn.shape == (300, 400, 3)
     assert pixel(drawn, 100, 80) == TONES[Decision.MATCHED].fill
+
+
+def test_a_crop_with_two_faces_shows_which_one_is_meant() -> None:
+    image = np.full((300, 400, 3), 200, np.uint8)
+    mine, other = Box(100, 100, 80, 80), Box(165, 100, 80, 80)
+
+    def brightness(crop_: bytes) -> tuple[float, float]:
+        pixels = np.asarray(Image.open(io.BytesIO(crop_)).convert("L"), np.float64)
+        return float(pixels[40:56, 40:56].mean()), float(pixels[30:66, 86:].mean())
+
+    alone, beside = crop(image, mine), crop(image, mine, others=[other])
+    assert brightness(alone) == pytest.approx((200, 200), abs=3)
+    assert brightness(beside)[0] == pytest.approx(200, abs=3)
+    assert brightness(beside)[1] < 110
+    assert crop(image, mine, others=[Box(300, 100, 80, 80)]) == alone

@@ -1,3 +1,6 @@
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +19,7 @@ from workers.report.choose import (
     notes,
 )
 from workers.report.run_result import RunResult
+from workers.report.worth_a_look import Kind, Look
 
 Face = tuple[str, str, float, str | None, str | None]
 
@@ -32,8 +36,12 @@ def run_result(
     found = SimpleNamespace(
         faces=table,
         absent_by_photo=pa.Table.from_pylist(
-            [{"photo": p, "person": n} for p, some in (missing or {}).items() for n in some],
-            pa.schema([("photo", pa.string()), ("person", pa.string())]),
+            [
+                {"photo": p, "person": n, "status": "near_miss" if "near" in p else "absent"}
+                for p, some in (missing or {}).items()
+                for n in some
+            ],
+            pa.schema([(name, pa.string()) for name in ("photo", "person", "status")]),
         ),
         unnamed=pa.Table.from_pylist(list(clusters), results.CLUSTERS),
     )
@@ -67,6 +75,42 @@ def test_photos_with_missing_people_come_before_names_and_names_before_other_fac
     assert choose_photos(result, 2) == {"d.jpg", "b.jpg"}
     assert choose_photos(result, 3) == {"d.jpg", "b.jpg", "a.jpg"}
     assert choose_photos(result, 9) == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
+
+
+def test_what_needs_a_look_has_half_of_the_photos_and_people_the_other() -> None:
+    named = [(f"{n % 4}/{n:03}.jpg", f"f{n}", 0.5, f"p{n % 9}", None) for n in range(200)]
+    result = run_result(*named, missing={f"gone/{n:03}.jpg": ("Bob",) for n in range(300)})
+    looks = [Look(Kind.NEAR_MISS, f"look/{n}.jpg", "f", "Ada", "ada") for n in range(50)]
+    chosen = choose_photos(result, 40, looks)
+    folders = Counter(key.partition("/")[0] for key in chosen)
+    assert len(chosen) == 40
+    assert (folders["gone"], folders["look"]) == (11, 11)
+    assert set("0123") <= set(folders)
+    assert {"look/0.jpg", "gone/000.jpg"} <= chosen
+    assert {key[5] for key in chosen if key.startswith("gone")} == {"0", "1", "2"}
+
+
+def test_near_misses_come_before_other_absences() -> None:
+    missing = {f"{'near' if n == 77 else 'all'}/{n}.jpg": ("Bob",) for n in range(100)}
+    assert choose_photos(run_result(missing=missing), 1) == {"near/77.jpg"}
+
+
+def test_where_nobody_has_a_name_photos_are_evenly_spread_over_folders() -> None:
+    faces = [(f"{n // 100}/{n:03}.jpg", f"f{n}", 0.5, None, None) for n in range(800)]
+    chosen = choose_photos(run_result(*faces), 80)
+    assert set(Counter(key[0] for key in chosen).values()) == {10}
+
+
+def test_dates_are_asked_of_candidates_alone() -> None:
+    faces = [(f"a/{n}.jpg", f"f{n}", 1 - n / 100, "ada", None) for n in range(50)]
+    asked: list[int] = []
+
+    def taken(keys: Collection[str]) -> dict[str, datetime]:
+        asked.append(len(keys))
+        return {key: datetime(2020 if key == "a/5.jpg" else 2024, 1, 1) for key in keys}
+
+    assert choose_photos(run_result(*faces), 2, taken=taken) == {"a/0.jpg", "a/5.jpg"}
+    assert asked == [8]
 
 
 def test_a_cluster_shows_its_best_faces_and_its_counts_are_of_all() -> None:

@@ -12,7 +12,9 @@ from workers.report.view import ShownMissing
 
 
 def told(missing: ShownMissing) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(embedded_rows(missing, {"trip/day 1.jpg": 7}, {"Ada": 3}))
+    data: dict[str, Any] = json.loads(
+        embedded_rows(missing, {"trip/day 1.jpg": "#photo-7"}, {"Ada": 3})
+    )
     return data
 
 
@@ -76,7 +78,7 @@ def test_photos_are_sorted_and_lead_to_where_they_are_shown() -> None:
     rows = [unmet("Ada", "absent", photo=key) for key in ("z.jpg", "trip/day 1.jpg", "a.jpg")]
     data = told(replace(MISSING, rows=pa.Table.from_pylist(rows, EXPECTED)))
     assert data["photos"] == ["a.jpg", "trip/day 1.jpg", "z.jpg"]
-    assert data["cards"] == [0, 7, 0]
+    assert data["cards"] == ["", "#photo-7", ""]
     assert data["portraits"] == [3]
 
 

@@ -33,10 +33,12 @@ from workers.report.view import (
     Failure,
     ShownCluster,
     ShownFace,
+    ShownLook,
     ShownMissing,
     ShownPerson,
     ShownPhoto,
 )
+from workers.report.worth_a_look import Kind, Look
 
 NASTY = "a/<script>alert('1')</script> \"&#\N{RIGHT-TO-LEFT OVERRIDE}" + "x" * 900 + ".jpg"
 
@@ -114,7 +116,10 @@ def test_keys_and_names_are_escaped_wherever_they_are_shown():
         seconds={"<b>": 1.0},
     )
     outline = Outline(render(report))
-    assert [script.get("type") for script in outline.of("script")] == ["application/json", None]
+    assert [script.get("type") for script in outline.of("script")] == [
+        *["application/json"] * 2,
+        None,
+    ]
     assert all("onerror" not in attributes for _, attributes in outline.tags)
     assert " ".join(NASTY.split()) in words(render(report))
     assert outline.open == []
@@ -327,7 +332,7 @@ def test_without_a_roster_there_is_no_section_of_the_missing() -> None:
     assert 'id="missing' not in page
     assert "#missing" not in page
     assert "expected.parquet" not in page
-    assert len(Outline(page).of("script")) == 1
+    assert len(Outline(page).of("script")) == 2
 
 
 def test_where_everybody_was_found_it_says_so() -> None:
@@ -415,3 +420,30 @@ def test_photos_are_ordered_and_filtered_by_date_where_any_tells_it() -> None:
     assert 'name="order"' not in undated
     some = render(replace(FULL, shown=(PHOTO, replace(PHOTO, taken=None))))
     assert "1 of the photos shown tell when they were taken" in some
+
+
+def test_what_somebody_checked_is_said_at_the_head() -> None:
+    said = "Wrong names 1 of 100: at most 4.7 %"
+    page = render(replace(FULL, checked=(said,)))
+    assert said in words(page[: page.index("<nav")])
+    assert 'class="checked"' not in render(FULL)
+
+
+def test_a_face_worth_a_look_is_shown_beside_its_reference_with_its_lines() -> None:
+    look = Look(Kind.NEAR_MISS, PHOTO.key, "f1", "Grace <Hopper>", "grace", "c3f2a9d1", 2)
+    face = replace(UNKNOWN, similarity=0.359, crop=b"crop")
+    page = render(replace(FULL, looks=(ShownLook(look, face, b"reference", "grace/1.jpg"),)))
+    section = page[page.index('<h2 id="look"') : page.index('<h2 id="references"')]
+    said = words(section)
+    assert "Is this Grace <Hopper>? Near miss 0.359 of 0.360" in said
+    assert "2 more faces of group c3f2" in said
+    assert "headcount apply answers.csv --now --archive s3://museum/headcount/" in said
+    assert 'href="#photo-1"' in section
+    assert 'data-yes="name,f1,Grace &lt;Hopper&gt;"' in section
+    assert section.count("data:image/jpeg;base64,") == 2
+    assert 'id="look"' not in render(FULL)
+
+
+def test_the_commands_of_the_page_have_their_archive() -> None:
+    said = words(render(FULL))
+    assert 'headcount name CLUSTER "NAME" --archive s3://museum/headcount/' in said

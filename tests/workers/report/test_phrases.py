@@ -1,9 +1,10 @@
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
-from headcount.contract.vocabulary import EXPECTED_HERE, Decision, Outcome
+from headcount.answers.record import Answer
+from headcount.contract.vocabulary import EXPECTED_HERE, NAMED_BY_PERSON, Decision, Outcome
 from headcount.text import counted
 from tests.workers.report.test_page import words
 from tests.workers.report.views import (
@@ -131,3 +132,20 @@ def test_a_midnight_is_told_as_a_date() -> None:
     assert phrases.moment(datetime(2019, 7, 4)) == "4 July 2019"
     assert phrases.moment(datetime(2019, 7, 4, 0, 0, 1)) == "4 July 2019, 00:00"
     assert phrases.moment(datetime(1839, 8, 19, 9, 5)) == "19 August 1839, 09:05"
+
+
+def test_two_numbers_that_read_alike_get_a_third_digit() -> None:
+    assert phrases.score(0.359, 0.36) == "0.359"
+    assert phrases.score(0.36, 0.359) == "0.360"
+    assert phrases.score(0.36, 0.36) == "0.36"
+    assert phrases.score(0.31, 0.36) == "0.31"
+
+
+def test_a_face_that_a_person_named_says_who_and_when() -> None:
+    at = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
+    mine, hers = Answer(what="name", at=at), Answer(what="name", at=at, by="Mary")
+    assert phrases.named_by_whom(mine) == "Named by you, 28 November 2026"
+    assert phrases.named_by_whom(hers) == "Named by Mary, 28 November 2026"
+    named = replace(MATCHED, evidence=NAMED_BY_PERSON)
+    assert phrases.why(replace(named, said="Named by you"), 0.36, 0.04) == "Named by you"
+    assert phrases.why(named, 0.36, 0.04) == "Named by a person"

@@ -1,30 +1,35 @@
-from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import cast
+"""What a report shows beside its photos: the missing, what is worth a look; and leftovers."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from headcount.contract import results
-from headcount.contract.stored.references import ReferenceReport
+from headcount.contract.vocabulary import Box, Decision
 from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
+from tests.workers.report.galleries import gallery, pictured
 from tests.workers.report.views import unmet
-from workers.faces.evidence import no_weaknesses
-from workers.people.gallery import NOBODY_ENROLLED, Gallery
-from workers.report import pictures, publish
+from workers.report import publish
 from workers.report.annotate import preview
 from workers.report.missing import choose_nearest
-from workers.report.pictures import PhotoPictures, PictureSources
-from workers.report.publish import clear_annotated
-from workers.report.run_result import RunResult
-from workers.report.view import ShownMissing, ShownPhoto, ShownReference
+from workers.report.pictures import PhotoPictures
+from workers.report.publish import clear_leftovers
+from workers.report.view import ShownFace, ShownMissing, ShownPhoto
+from workers.report.worth_a_look import Kind, Look
 
 
-def sources(people: str | None) -> PictureSources:
-    """Where the pictures of a job with this people folder come from."""
-    return cast("PictureSources", SimpleNamespace(spec=SimpleNamespace(people=people)))
+def pictures(*keys: str) -> dict[str, PhotoPictures]:
+    """Photos with a face each, whose crop is the key."""
+    return {
+        key: PhotoPictures(
+            ShownPhoto(
+                key, 1, 1, (ShownFace(f"{key[0]}/0", Box(0, 0, 1, 1), Decision.UNKNOWN, 0.5),)
+            ),
+            {f"{key[0]}/0": key.encode()},
+        )
+        for key in keys
+    }
 
 
 def test_the_nearest_face_of_a_missing_person_is_shown_beside_the_first_reference(
@@ -36,27 +41,33 @@ def test_the_nearest_face_of_a_missing_person_is_shown_beside_the_first_referenc
         unmet("Bob", "absent", photo="gone.jpg", face_id="g/0"),
     ]
     view = ShownMissing(pa.Table.from_pylist(rows, results.EXPECTED), {"absent": 3})
-    opened = list[int]()
-
-    def reference(_: object, _result: object, number: int) -> Iterator[ShownReference]:
-        opened.append(number)
-        report = ReferenceReport(person="Ada", photo="ada.jpg", state="enrolled")
-        yield ShownReference(report, crop=b"reference")
-        pytest.fail("a second reference was opened")
-
-    monkeypatch.setattr(publish, "_references", reference)
-    result = SimpleNamespace(gallery=SimpleNamespace(person_ids=("bob", "ada")))
-    pictures = {
-        key: PhotoPictures(ShownPhoto(key, 1, 1, ()), {f"{key[0]}/0": crop})
-        for key, crop in (("a.jpg", b"one"), ("b.jpg", b"two"))
-    }
+    references, opened = pictured(monkeypatch, gallery(bob=2, ada=2))
     shown = publish.shown_missing(
-        sources(None), cast("RunResult", result), view, choose_nearest(view.rows), pictures
+        references, view, choose_nearest(view.rows), pictures("a.jpg", "b.jpg")
     )
-    assert shown.crops == {("a.jpg", "a/0"): b"one", ("b.jpg", "b/0"): b"two"}
-    assert shown.references == {"Ada": b"reference"}
-    assert opened == [1]
+    assert shown.crops == {("a.jpg", "a/0"): b"a.jpg", ("b.jpg", "b/0"): b"b.jpg"}
+    assert shown.references == {"Ada": b"crop of ada/0.jpg"}
+    assert opened == ["ada/0.jpg"]
     assert shown.rows is view.rows
+
+
+def test_a_face_worth_a_look_is_beside_the_reference_it_was_compared_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    references, opened = pictured(monkeypatch, gallery(ada=3, bob=1))
+    looks = [
+        Look(Kind.NEAR_MISS, "a.jpg", "a/0", "Ada", "ada", reference="file:///people/ada/2.jpg"),
+        Look(Kind.INFERRED, "b.jpg", "b/0", "Ada", "ada"),
+        Look(Kind.NEAREST, "c.jpg", "c/0", "Eve", "eve"),
+        Look(Kind.NEAREST, "gone.jpg", "g/0", "Bob", "bob"),
+    ]
+    shown = publish.shown_looks(references, looks, pictures("a.jpg", "b.jpg", "c.jpg"))
+    assert [(one.look.photo, one.face.crop, one.reference_photo) for one in shown] == [
+        ("a.jpg", b"a.jpg", "ada/2.jpg"),
+        ("b.jpg", b"b.jpg", "ada/0.jpg"),
+        ("c.jpg", b"c.jpg", None),
+    ]
+    assert set(opened) == {"ada/2.jpg", "ada/0.jpg", "bob/0.jpg"}
 
 
 def test_what_an_earlier_run_drew_goes_and_pictures_of_the_users_own_stay() -> None:
@@ -64,8 +75,17 @@ def test_what_an_earlier_run_drew_goes_and_pictures_of_the_users_own_stay() -> N
     for key in ("annotated/now.jpg", "annotated/2024/before.jpg"):
         out.put(key, preview(image, mark=results.ANNOTATED_MARK))
     out.put("annotated/mine.jpg", preview(image))
-    clear_annotated(out, {"annotated/now.jpg"})
-    assert [info.key for info in out.list()] == ["annotated/mine.jpg", "annotated/now.jpg"]
+    for page in ("index", "photos-2", "photos-3", "photos-mine", "notes"):
+        out.put(f"report/{page}.html", b"page")
+    clear_leftovers(out, {"annotated/now.jpg", "report/index.html", "report/photos-2.html"})
+    assert [info.key for info in out.list()] == [
+        "annotated/mine.jpg",
+        "annotated/now.jpg",
+        "report/index.html",
+        "report/notes.html",
+        "report/photos-2.html",
+        "report/photos-mine.html",
+    ]
 
 
 def test_a_place_that_may_be_written_to_and_not_listed_ends_no_run(
@@ -76,68 +96,5 @@ def test_a_place_that_may_be_written_to_and_not_listed_ends_no_run(
 
     out = MemoryStore()
     monkeypatch.setattr(MemoryStore, "list", refuse)
-    clear_annotated(out, set())
+    clear_leftovers(out, set())
     assert "may not be listed" in caplog.text
-
-
-def test_of_ten_thousand_references_that_failed_only_those_shown_are_opened(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    reports = tuple(
-        ReferenceReport(person=f"p{n:05}", photo=f"p{n:05}/1.jpg", state="no_face")
-        for n in range(10_000)
-    )
-    opened = list[str]()
-    monkeypatch.setattr(pictures, "_open_reference", lambda _, _source, key: opened.append(key))
-    result = SimpleNamespace(people=results.PEOPLE.empty_table(), gallery=NOBODY_ENROLLED)
-    people, refused = publish.shown_people(
-        sources("file:///people/"), cast("RunResult", result), reports
-    )
-    assert len(people) == len(opened) == publish.PEOPLE_SHOWN
-    assert refused == 10_000
-
-
-def test_people_are_shown_with_their_own_references_those_first_who_were_found_most_often(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rows = [
-        {
-            "person_id": f"p{n}",
-            "person": name,
-            "reference_count": 1,
-            "photos": faces,
-            "faces": faces,
-        }
-        for n, (name, faces) in enumerate((("Eve", 1), ("Bob", 7), ("Ada", 1), ("Zoe", 0)))
-    ]
-    monkeypatch.setattr(publish, "PEOPLE_SHOWN", 3)
-    monkeypatch.setattr(publish, "_references", lambda _, _result, number, _noted: (number,))
-    result = SimpleNamespace(people=pa.Table.from_pylist(rows, results.PEOPLE))
-    people, _ = publish.shown_people(sources(None), cast("RunResult", result), ())
-    assert [(p.person, p.shown) for p in people] == [("Bob", (1,)), ("Ada", (2,)), ("Eve", (0,))]
-
-
-@pytest.mark.parametrize(("folder", "said"), [("file:///people/", "taken"), ("file:///q/", None)])
-def test_a_reference_of_the_jobs_folder_has_its_note(
-    monkeypatch: pytest.MonkeyPatch, folder: str, said: str | None
-) -> None:
-    monkeypatch.setattr(publish, "picture_reference", lambda _, _source, report: report)
-    gallery = Gallery(
-        person_ids=("p1",),
-        names=("Ada",),
-        starts=np.zeros(1, np.intp),
-        embeddings=np.ones((1, 1), np.float32),
-        weaknesses=no_weaknesses(1),
-        sources=(folder,),
-        photos=("Ada/1.jpg",),
-        boxes=np.ones((1, 4), np.float32),
-    )
-    people = [{"person_id": "p1", "person": "Ada", "reference_count": 1, "photos": 0, "faces": 0}]
-    table = pa.Table.from_pylist(people, results.PEOPLE)
-    report = ReferenceReport(person="Ada", photo="Ada/1.jpg", state="enrolled", reason="taken")
-    [shown], _ = publish.shown_people(
-        sources("file:///people/"),
-        cast("RunResult", SimpleNamespace(people=table, gallery=gallery)),
-        (report,),
-    )
-    assert [cast("ReferenceReport", one).reason for one in shown.shown] == [said]

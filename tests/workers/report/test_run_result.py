@@ -40,8 +40,8 @@ def test_absences_are_of_people_who_were_looked_for_and_not_found() -> None:
     )
     assert result.absences["person"].to_pylist() == ["Ada", "Cy", "Eve"]
     assert result.absent_by_photo.to_pylist() == [
-        {"photo": "a", "person": "Ada"},
-        {"photo": "a", "person": "Cy"},
+        {"photo": "a", "person": "Ada", "status": "absent"},
+        {"photo": "a", "person": "Cy", "status": "near_miss"},
     ]
     assert result.expected_statuses["absent"] == 1
 

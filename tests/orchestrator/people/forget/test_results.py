@@ -84,6 +84,19 @@ def test_a_report_is_withdrawn_however_a_quote_in_the_name_was_escaped() -> None
         assert out.get(results.REPORT).data.decode() == NOTICE
 
 
+def test_all_pages_of_a_report_go_where_one_shows_the_person() -> None:
+    stone = ForgottenRecord(person_id="p1", at=now(), state="removing", person="Ada")
+    for page in (results.REPORT, results.REPORT_PAGE.format(number=3)):
+        out = MemoryStore()
+        for key in (results.REPORT, *(results.REPORT_PAGE.format(number=n) for n in (2, 3))):
+            out.put(key, b"<p>Ada</p>" if key == page else b"<p>Ben</p>")
+        out.put("report/mine.html", b"Ada")
+        assert replace_report(out, stone, shows=False)
+        assert [info.key for info in out.list()] == [results.REPORT, "report/mine.html"]
+        assert out.get(results.REPORT).data.decode() == NOTICE
+        assert not replace_report(out, stone, shows=True), "it is withdrawn already"
+
+
 def test_annotated_copies_of_photos_that_are_gone_go_and_pictures_of_the_users_own_stay(
     tmp_path: Path,
 ) -> None:

@@ -1,6 +1,6 @@
 """The report page in Chromium: its size, how long it takes to open, what axe-core says of it.
 
-    python -m benchmarks.report --rounds 5 --axe axe.min.js --pictures FOLDER
+    python -m benchmarks.speed.report --rounds 5 --axe axe.min.js --pictures FOLDER
 
 It needs Chromium, and for `--axe` the file of the npm package axe-core. The report is a made-up
 one, of `tests/workers/report/made_report.py`.
@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.harness import heading, row
 from tests.browser import Page, chromium
 from tests.workers.report.made_report import made_report
-from workers.report.page import render
+from workers.report.page import render, render_pages
 
 WIDTHS = (390, 800, 1280)
 ALL_LAID_OUT = """
@@ -32,21 +32,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=860)
     parser.add_argument("--expectations", type=int, default=1200)
+    parser.add_argument("--people", type=int, default=100, help="people that are listed")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--axe", type=Path, help="axe.min.js of axe-core")
     parser.add_argument("--pictures", type=Path, help="a folder for pictures of the page")
     options = parser.parse_args()
-    report = made_report(options.photos, options.expectations)
+    report = made_report(options.photos, options.expectations, options.people)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "index.html")
         began = time.perf_counter()
-        path.write_text(render(report), "utf-8")
+        pages = render_pages(report)
         rendered = time.perf_counter() - began
+        for key, text in pages.items():
+            Path(folder, key.rpartition("/")[2]).write_text(text, "utf-8")
+        path = Path(folder, "index.html")
+        sizes = [one.stat().st_size / 1e6 for one in sorted(Path(folder).glob("*.html"))]
         assert report.missing is not None
         print(
-            f"{options.photos:,} photos, {report.missing.rows.num_rows:,} rows not met of "
-            f"{report.missing.expected:,}: {path.stat().st_size / 1e6:.1f} MB, rendered in "
-            f"{rendered:.1f} s; {processor()}\n"
+            f"{options.photos:,} photos, {len(report.people):,} people, "
+            f"{report.missing.rows.num_rows:,} rows not met of {report.missing.expected:,}: "
+            f"{len(pages)} pages, the first {sizes[0]:.1f} MB, the largest {max(sizes):.1f} MB, "
+            f"rendered in {rendered:.1f} s; {processor()}\n"
         )
         with chromium(Path(folder, "profile")) as browser:
             page = browser.page()
@@ -127,13 +132,30 @@ def pictures(page: Page, path: Path, folder: Path) -> None:
         page.resize(width, 1400)
         page.emulate(prefers_color_scheme=colours)
         page.open(path)
-        for part in ("main", "missing", "found", "photo-40", "unnamed", "reading"):
+        for part in (
+            "main",
+            "missing",
+            "look",
+            "references",
+            "found",
+            "photo-4",
+            "unnamed",
+            "reading",
+        ):
             page.run(f"document.getElementById({part!r}).scrollIntoView()")
             if part == "main":
                 page.run("scrollTo(0, 0)")
             page.settle()
             (folder / f"{name}-{part}.png").write_bytes(page.picture())
-    page.emulate()
+    page.resize(1280, 1400)
+    page.emulate(prefers_color_scheme="light")
+    page.run("location.hash = '#find=class&sheet=1'")
+    page.settle()
+    page.settle()
+    (folder / "sheet.png").write_bytes(page.picture())
+    (folder / "sheet.pdf").write_bytes(page.pdf())
+    page.run("location.hash = '#find='")
+    page.settle()
     (folder / "page.pdf").write_bytes(page.pdf())
 
 
