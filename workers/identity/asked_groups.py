@@ -1,0 +1,104 @@
+"""Faces of a run that a person may be asked about, in groups of one cluster each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.faces.evidence import KINDS, Floats, widened
+from workers.tables.columns import NONE, Numbers
+from workers.tables.embeddings import EmbeddingMatrix
+
+BEST = 8
+"""Faces of a group, or of a person, whose mean stands for it: the best of them."""
+PART = 1 << 15
+"""Faces that are read at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFaces:
+    """All N faces of a run, as arrays.
+
+    ``embeddings`` is N x D of unit length (an array, or ``Embeddings`` in float16), ``weaknesses``
+    N x K as of faces/evidence. ``photos`` and ``clusters`` are numbers, NONE without a cluster.
+    ``person`` is the position of the person that the run or somebody named, NONE for nobody;
+    ``askable`` are the usable faces that nobody dismissed or said to be no face. ``nearest``,
+    ``evidence``, ``runner_up`` and ``runner_up_evidence`` are the run's own matches: positions of
+    people, NONE for nobody, and NaN where there is nothing.
+    """
+
+    embeddings: EmbeddingMatrix
+    weaknesses: Floats
+    quality: Floats
+    photos: Numbers
+    clusters: Numbers
+    person: Numbers
+    askable: NDArray[np.bool_]
+    nearest: Numbers
+    evidence: Floats
+    runner_up: Numbers
+    runner_up_evidence: Floats
+
+    def __len__(self) -> int:
+        return len(self.quality)
+
+
+def group_numbers(faces: RunFaces) -> tuple[NDArray[np.int32], int]:
+    """The group of each askable face, NONE for others, and the number of groups.
+
+    Faces of one cluster are a group, in the order of the cluster's number; a face without a
+    cluster is its own.
+    """
+    rows = np.flatnonzero(faces.askable)
+    clusters = faces.clusters[rows]
+    alone = clusters == NONE
+    clusters = np.where(alone, clusters.max(initial=0) + 1 + np.arange(len(rows)), clusters)
+    known, number = np.unique(clusters, return_inverse=True)
+    found = np.full(len(faces), NONE, np.int32)
+    found[rows] = number
+    return found, len(known)
+
+
+def best_of_each(
+    owner: NDArray[np.int32], quality: Floats, rows: Numbers, most: int = BEST
+) -> Numbers:
+    """Those of ``rows`` that are among the best of their owner, sorted by owner and quality.
+
+    ``owner`` and ``quality`` are of all faces; the face with the smaller row goes first.
+    """
+    order = rows[np.lexsort((rows, -quality[rows], owner[rows]))]
+    sorted_owner = owner[order]
+    starts = np.flatnonzero(np.append(True, sorted_owner[1:] != sorted_owner[:-1])[: len(order)])
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    return order[rank < most]
+
+
+def sums_of(
+    faces: RunFaces, rows: Numbers, owner: NDArray[np.int32], count: int
+) -> tuple[Floats, Numbers]:
+    """Sums of the widened vectors of rows, by their owners: ``count`` x (D + K), and how many.
+
+    ``owner`` is of these rows and rises.
+    """
+    width = faces.embeddings[:1].shape[1] + len(KINDS) if len(faces) else len(KINDS)
+    sums = np.zeros((count, width), np.float32)
+    for start in range(0, len(rows), PART):
+        part, of = rows[start : start + PART], owner[start : start + PART]
+        vectors = widened(faces.embeddings[part], faces.weaknesses[part])
+        first = np.flatnonzero(np.append(True, of[1:] != of[:-1]))
+        sums[of[first]] += np.add.reduceat(vectors, first, axis=0)
+    return sums, np.bincount(owner, minlength=count)
+
+
+def means(sums: Floats, counts: Numbers) -> Floats:
+    """Means of widened vectors: embeddings of unit length, and mean weaknesses.
+
+    Zero where nothing was summed.
+    """
+    result = sums / np.maximum(counts, 1)[:, None].astype(np.float32)
+    width = result.shape[1] - len(KINDS)
+    length = np.linalg.norm(result[:, :width], axis=1, keepdims=True)
+    result[:, :width] /= np.maximum(length, np.float32(1e-12))
+    return np.asarray(result, np.float32)
