@@ -1,90 +1,138 @@
-"""Chance that a group of faces is the person that it is most like."""
+"""Chance that a group of unnamed faces is the person that it is most like.
+
+It is that of matching/posterior, Bayes' rule over everybody that the group may be, with what is
+known besides: matching has named none of its faces, and clustering has put it apart from those
+that are named. So somebody who was found in the photos already is rarely in a further group, and
+somebody who was not found at all often is.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from headcount.contract.stored.archive import PackRecord
 from workers.faces.evidence import Floats
-from workers.matching.posterior import Likeness, Pictures
+from workers.matching.posterior import Chances, Likeness, Pictures
 from workers.tables.columns import Numbers
+
+FOUND = 0.01
+"""Further groups of somebody who has named faces already: clusters seldom fall apart. Measured,
+benchmarks/accuracy/review.py. The evidence alone would say far more: of strangers, those whose
+clusters are most like a person are much like it."""
+UNFOUND, WEIGHT = 0.2, 10
+"""Groups of somebody who has no named face, before any was looked at, and the number of people that
+this counts as beside those of the run, which corrects it."""
+ROUNDS = 20
+LEAST_MISSED = 0.02
+"""Least share of one person's faces that matching is taken to miss."""
+AT_THRESHOLD = math.log(1e3)
+"""Logarithm of the likelihood ratio at the threshold of a pack that was never measured: about one
+in 10,000 strangers reaches it, and one in ten of the same person ends there."""
+MOST = math.log(1e6)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """Evidence of G groups for their nearest person and the next; NaN where there is nobody.
+class Likely:
+    """Whom each of G groups may be: evidence for the nearest person and the next, NaN for nobody.
 
-    ``pictures`` are those of the groups, ``known`` the pictures that each person's vectors rest on,
-    times the faces of the group: the more, the more alike are a group and its person.
+    ``found`` says of either whether they have named faces already, ``references`` (G) is the number
+    of the nearest person's.
     """
 
     first: Floats
     second: Floats
+    found: NDArray[np.bool_]
+    second_found: NDArray[np.bool_]
+    references: Numbers
     pictures: Pictures
-    known: Numbers
-    known_second: Numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Chances:
-    """Figures of a pack and a run that chances follow from.
+class Prior:
+    """Expected groups of people who were found already, FOUND each, and of those who were not.
 
-    ``enrolled`` is the share of groups that are of somebody known, ``people`` how many they are.
+    ``groups`` are those that are asked about; ``found`` and ``unfound`` are numbers of people.
     """
+
+    groups: int
+    found: int
+    unfound: int
+    of_unfound: float = UNFOUND
+
+    @property
+    def anybody(self) -> float:
+        """Share of the groups that are of somebody known."""
+        expected = self.found * FOUND + self.unfound * self.of_unfound
+        return min(expected / max(self.groups, 1), 0.9)
+
+    def of(self, found: NDArray[np.bool_]) -> Chances:
+        """Share of the groups that are of one person, found already or not."""
+        each = np.where(found, FOUND, self.of_unfound)
+        return np.asarray(np.minimum(each / max(self.groups, 1), 0.5), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChances:
+    """Figures of a pack and a run that the chances follow from."""
 
     likeness: Likeness | None
     threshold: float
     cosine_per_decade: float
-    enrolled: float
-    people: int
+    prior: Prior
 
     @classmethod
-    def of(cls, pack: PackRecord, enrolled: float, people: int) -> Chances:
+    def of(cls, pack: PackRecord, prior: Prior) -> GroupChances:
         """The figures of a pack; one that was never measured goes by its threshold alone."""
         likeness = Likeness.of(pack.fmr, pack.calibration)
-        return cls(likeness, pack.threshold, pack.cosine_per_decade, enrolled, max(people, 1))
+        return cls(likeness, pack.threshold, pack.cosine_per_decade, prior)
 
-    def of_groups(self, found: Evidence) -> Floats:
+    def of_groups(self, likely: Likely) -> Floats:
         """Chances that the nearest person is right: 0 where there is nobody."""
+        nearest, anybody = self._weights(likely)
+        chance = nearest / (anybody + 1 - self.prior.anybody)
+        return np.asarray(np.where(np.isnan(likely.first), 0, chance), np.float32)
+
+    def _weights(self, likely: Likely) -> tuple[Chances, Chances]:
+        """Likelihoods, against nobody's, that a group is the nearest person, and that anybody."""
+        nearest = self.prior.of(likely.found) * self._ratio(likely.first, likely)
+        other = self.prior.of(likely.second_found) * self._ratio(likely.second, likely)
+        other = np.where(np.isnan(likely.second), 0, other)
+        return nearest, nearest + other + self.prior.anybody * self._behind(likely)
+
+    def _ratio(self, evidence: Floats, likely: Likely) -> Chances:
+        """Likelihood ratios of one person whom matching has missed, to strangers."""
+        evidence = np.nan_to_num(evidence, nan=-1.0)
         if self.likeness is None:
-            return self._unmeasured(found)
-        return np.where(np.isnan(found.first), 0, self._measured(self.likeness, found))
+            decades = (evidence - self.threshold) / self.cosine_per_decade
+            return np.exp(np.minimum(AT_THRESHOLD + math.log(10) * decades, MOST))
+        some = np.maximum(likely.references, 1)
+        ratio = self.likeness.log_ratio(evidence, likely.pictures, some)
+        ends = np.full(len(some), self.threshold, np.float32)
+        missed = self.likeness.ratio_below(ends, likely.pictures, some)
+        return np.asarray(np.exp(ratio) / np.maximum(missed, LEAST_MISSED), np.float64)
 
-    def _measured(self, likeness: Likeness, found: Evidence) -> Floats:
-        """Chances by Bayes' rule, as of matching/posterior, for means of pictures."""
-        second = np.nan_to_num(found.second, nan=-1.0)
-        nearest = np.exp(_log_ratio(likeness, found.first, found.pictures, found.known))
-        other = np.exp(_log_ratio(likeness, second, found.pictures, found.known_second))
-        other = np.where(np.isnan(found.second), 0, other)
-        some = np.clip(found.known, 1, MOST_KNOWN)
-        behind = likeness.ratio_below(second, found.pictures, some) * max(self.people - 2, 0)
-        anybody = self.enrolled * (nearest + other + behind) / self.people
-        chance = self.enrolled * nearest / self.people / (anybody + 1 - self.enrolled)
-        return np.asarray(chance, np.float32)
+    def _behind(self, likely: Likely) -> Chances:
+        """Likelihood ratios of people of whom is known only that they are less like the group."""
+        if self.likeness is None:
+            return np.ones(len(likely.references))
+        second = np.nan_to_num(likely.second, nan=-1.0)
+        some = np.maximum(likely.references, 1)
+        return self.likeness.ratio_below(second, likely.pictures, some)
 
-    def _unmeasured(self, found: Evidence) -> Floats:
-        """Chances by the threshold: there one half, and tenfold odds for each power of ten."""
-        decades = (np.nan_to_num(found.first, nan=-9.0) - self.threshold) / self.cosine_per_decade
-        odds = np.power(10.0, np.clip(decades, -30, 6))
-        lead = (found.first - found.second) / self.cosine_per_decade
-        odds = np.where(np.isnan(lead), odds, odds * np.clip(lead, 0.01, 1))
-        return np.asarray(odds / (1 + odds), np.float32)
+    def learnt(self, likely: Likely) -> GroupChances:
+        """The same with expected groups as a run's own groups tell, by expectation maximisation.
 
-
-MOST_KNOWN = 10
-"""Pictures beyond which a mean grows no better."""
-
-
-def _log_ratio(
-    likeness: Likeness, evidence: Floats, pictures: Pictures, known: Numbers
-) -> NDArray[np.float64]:
-    """Logarithms of the likelihood ratio of one person to strangers, by means of pictures.
-
-    Means are compared once, so that what the best of several references costs is given back.
-    """
-    some = np.clip(known, 1, MOST_KNOWN)
-    ratio = likeness.log_ratio(np.nan_to_num(evidence, nan=-1.0), pictures, some)
-    return np.asarray(ratio + np.log(some), np.float64)
+        Rounded, so that the order of the groups changes nothing.
+        """
+        figures = self
+        for _ in range(ROUNDS):
+            chance = figures.of_groups(likely).astype(np.float64)
+            prior = figures.prior
+            groups = float(chance[~likely.found].sum()) + WEIGHT * UNFOUND
+            expected = round(groups / (prior.unfound + WEIGHT), 4)
+            figures = replace(figures, prior=replace(prior, of_unfound=expected))
+        return figures

@@ -93,12 +93,9 @@ def sums_of(
 
 
 def means(sums: Floats, counts: Numbers) -> Floats:
-    """Means of widened vectors: embeddings of unit length, and mean weaknesses.
+    """Means of widened vectors, zero where nothing was summed.
 
-    Zero where nothing was summed.
+    They are not scaled to unit length: products of two are the mean evidence of all pairs, which
+    means as much for two groups as for two faces.
     """
-    result = sums / np.maximum(counts, 1)[:, None].astype(np.float32)
-    width = result.shape[1] - len(KINDS)
-    length = np.linalg.norm(result[:, :width], axis=1, keepdims=True)
-    result[:, :width] /= np.maximum(length, np.float32(1e-12))
-    return np.asarray(result, np.float32)
+    return np.asarray(sums / np.maximum(counts, 1)[:, None], np.float32)

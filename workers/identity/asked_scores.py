@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from headcount.contract.stored.archive import PackRecord
 from workers.faces.evidence import KINDS, Floats
-from workers.identity.asked_chances import Chances, Evidence
+from workers.identity.asked_chances import GroupChances, Likely, Prior
 from workers.identity.asked_groups import (
     RunFaces,
     best_of_each,
@@ -60,7 +60,7 @@ class Scores:
 
     faces: RunFaces
     people: KnownPeople
-    chances: Chances
+    chances: GroupChances
     of: NDArray[np.int32]
     person: NDArray[np.int32]
     vectors: Floats
@@ -97,7 +97,7 @@ class Scores:
         scores = cls(
             faces,
             people,
-            Chances.of(pack, known_share(faces, base, count, pack.threshold), len(people)),
+            GroupChances.of(pack, prior_of(people, of)),
             of,
             person,
             np.zeros((count, width), np.float32),
@@ -118,6 +118,7 @@ class Scores:
         scores.refresh_groups(every)
         for who in fresh:
             scores.compare(who, scores.near_groups(who))
+        scores.learn()
         scores.rescore(every)
         return scores
 
@@ -239,8 +240,11 @@ class Scores:
         return people, alike
 
     def _evidence_of(self, groups: Numbers) -> Floats:
-        """Evidence of some groups for their candidates: of a face, or of the means."""
-        found = self.alike[groups]
+        """Evidence of some groups for their candidates: the mean of all pairs.
+
+        A single face has what matching found, if that is more.
+        """
+        found = np.where(self.size[groups, None] == 1, self.alike[groups], NOTHING)
         row, column = np.nonzero(self.candidates[groups] != NONE)
         vectors = self.vectors[groups[row]]
         views = self.people.views[self.candidates[groups[row], column]]
@@ -258,6 +262,13 @@ class Scores:
         self, groups: Numbers, people: NDArray[np.int32], alike: Floats
     ) -> tuple[NDArray[np.int32], Floats, Floats]:
         """The likeliest person of each group, the evidence and the chance."""
+        best, likely = self._likely(groups, people, alike)
+        return best, likely.first, self.chances.of_groups(likely)
+
+    def _likely(
+        self, groups: Numbers, people: NDArray[np.int32], alike: Floats
+    ) -> tuple[NDArray[np.int32], Likely]:
+        """The person that each group is most like, and all that the chance follows from."""
         rows = np.arange(len(groups))
         at = alike.argmax(axis=1)
         best, first = people[rows, at], alike[rows, at]
@@ -265,15 +276,23 @@ class Scores:
         other = rest.argmax(axis=1)
         second = rest[rows, other]
         nobody = (first == NOTHING) | (self.size[groups] == 0)
-        first = np.where(nobody, np.nan, first).astype(np.float32)
-        second = np.where(second == NOTHING, np.nan, second).astype(np.float32)
-        pictures = Pictures(self.quality[groups], self.lacking[groups])
-        known, size = self.people.pictures, np.minimum(self.size[groups], 5)
-        found = Evidence(
-            first, second, pictures, known[best] * size, known[people[rows, other]] * size
+        known, named = self.people.references, self.people.found
+        likely = Likely(
+            np.where(nobody, np.nan, first).astype(np.float32),
+            np.where(second == NOTHING, np.nan, second).astype(np.float32),
+            named[best],
+            named[people[rows, other]],
+            known[best],
+            Pictures(self.quality[groups], self.lacking[groups]),
         )
-        chance = self.chances.of_groups(found) if len(known) else np.zeros(len(groups), np.float32)
-        return np.where(nobody, NONE, best).astype(np.int32), first, chance
+        return np.where(nobody, NONE, best).astype(np.int32), likely
+
+    def learn(self) -> None:
+        """Fit the chances to the groups that are left to ask about."""
+        groups = np.flatnonzero(self.size)
+        if len(groups) and len(self.people):
+            likely = self._likely(groups, *self._pairs(groups))[1]
+            self.chances = self.chances.learnt(likely)
 
     def _in_photos_already(
         self, groups: Numbers, best: NDArray[np.int32], chance: Floats
@@ -295,11 +314,7 @@ class Scores:
         return np.isin(groups, self.of[rows[taken]])
 
 
-def known_share(faces: RunFaces, group: NDArray[np.int32], count: int, threshold: float) -> float:
-    """Share of groups with a face that is as alike to somebody as a match must be.
-
-    Two groups that nobody has seen, one of somebody known, are counted too.
-    """
-    alike = np.nan_to_num(faces.evidence, nan=-1.0) >= threshold
-    known = len(np.unique(group[alike & (group != NONE)]))
-    return (known + 1) / (count + 2)
+def prior_of(people: KnownPeople, of: NDArray[np.int32]) -> Prior:
+    """The prior of the groups of faces that are left to ask about."""
+    found = int(people.found.sum())
+    return Prior(len(np.unique(of[of != NONE])), found, len(people) - found)

@@ -57,6 +57,11 @@ class KnownPeople:
         return len(self) - 1
 
     @property
+    def found(self) -> NDArray[np.bool_]:
+        """Mask of the people who have named faces."""
+        return self.pictures > self.references
+
+    @property
     def width(self) -> int:
         """Width of a widened vector."""
         return int(self.views.shape[2])

@@ -2,11 +2,14 @@
 
 The interface, for the page::
 
-    suggestions = Suggestions(faces, people)       # RunFaces, People: arrays of one run
-    suggestions.next(12, skip)                     # questions, the most worth first
-    suggestions.suggested(12, skip)                # only those with a likely person
-    suggestions.unnamed(1, skip)                   # only by size, with the look-alike
+    suggestions = Suggestions(faces, gallery, pack)  # RunFaces: arrays of one run
+    suggestions.next(12, skip)                     # those of the next answer: a sheet, or one
+    suggestions.sheet(12, skip)          # "are they?", likeliest first
+    suggestions.suggested(12, skip)                # "is this Ada?", the most worth first
+    suggestions.unnamed(1, skip)                   # "who is this?", the largest first
+    suggestions.look_alike(group)                  # another group, perhaps the same person
     step = suggestions.named(rows, person)         # "yes", or another name; person: a position
+    step = suggestions.taken(right, wrong)         # a sheet: pairs of rows and person
     step = suggestions.rejected(rows, person)      # "no": never asked again
     step = suggestions.left(rows)                  # dismissed, or no face
     step = suggestions.joined(rows, rows)          # the same person: one group from now on
@@ -21,7 +24,7 @@ archive.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +42,10 @@ SHOWN = 8
 """Faces of a question that are shown: the best, and the least alike of the others."""
 GROUP_ARRAYS = ("vectors", "size", "quality", "lacking", "candidates", "alike")
 """Arrays that follow from the faces of a group."""
+SHEET = 12
+"""Suggestions that are shown together."""
+WORTH_A_SHEET = 0.5
+"""Least number of faces that a sheet is expected to name where a larger group could be asked."""
 POSSIBLE = 0.02
 """Least chance of somebody who is asked about by name."""
 
@@ -93,6 +100,36 @@ class Suggestions:
         self._scores = Scores.of_run(faces, gallery, pack, fresh, rejected)
         self._parted: set[tuple[int, int]] = set()
         self._journal = Journal()
+        sizes = np.sort(self._scores.size)[::-1]
+        self._by_size = np.append(0, np.cumsum(sizes[sizes > 0]))
+        self._answers = self._named = 0
+
+    @property
+    def _last(self) -> int:
+        return len(self._by_size) - 1
+
+    def next(self, limit: int = SHEET, skip: Collection[int] = ()) -> list[Question]:
+        """The questions of the next answer: a sheet of suggestions, or the largest group alone.
+
+        A sheet is taken by one answer, but for those that are marked as wrong. A question alone is
+        answered by yes or by the right name. The sheet goes first where it is expected to name
+        more, or where no fewer faces are named so far than by size alone.
+        """
+        sheet, largest = self.sheet(limit, skip), self.unnamed(1, skip)
+        expected = sum(question.gain for question in sheet)
+        ahead = self._named + expected >= self._by_size[min(self._answers + 1, self._last)]
+        if sheet and (expected >= len(largest[0].rows) or (ahead and expected >= WORTH_A_SHEET)):
+            return sheet
+        return largest
+
+    def sheet(self, limit: int = SHEET, skip: Collection[int] = ()) -> list[Question]:
+        """Suggestions to be taken together, the likeliest first.
+
+        Large groups with a less likely person are left to a question of their own.
+        """
+        chance = np.where(self._scores.chance >= POSSIBLE, self._scores.chance, 0)
+        chance = chance.astype(np.float64)
+        return [self.question(group) for group in self._first(chance, limit, skip)]
 
     def suggested(self, limit: int, skip: Collection[int] = ()) -> list[Question]:
         """Questions "is this that person?", those first of which most faces are expected named."""
@@ -164,7 +201,21 @@ class Suggestions:
 
     def named(self, rows: Numbers, person: int) -> int:
         """Faces are a person: they are asked about no more, and tell whom others are like."""
-        return self._step(lambda: self._name(_rows(rows), person))
+        return self.taken([(rows, person)])
+
+    def taken(
+        self, right: Sequence[tuple[Numbers, int]], wrong: Sequence[tuple[Numbers, int]] = ()
+    ) -> int:
+        """A sheet was answered at once: some faces are a person, others are not."""
+
+        def take() -> None:
+            self._count(sum(len(rows) for rows, _ in right))
+            for rows, person in right:
+                self._name(_rows(rows), person)
+            for rows, person in wrong:
+                self._reject(_rows(rows), person)
+
+        return self._step(take)
 
     def rejected(self, rows: Numbers, person: int) -> int:
         """Faces are not a person: their groups are never asked about that person again.
@@ -191,6 +242,12 @@ class Suggestions:
 
     def _step(self, again: Callable[[], None]) -> int:
         return self._journal.take(again)
+
+    def _count(self, named: int) -> None:
+        """Count an answer, and the faces that it names."""
+        for name in ("_answers", "_named"):
+            self._journal.keep_value(self, name)
+        self._answers, self._named = self._answers + 1, self._named + named
 
     def _name(self, rows: Numbers, person: int) -> None:
         groups = self._groups(rows)
