@@ -237,7 +237,9 @@ def main() -> None:
             total[kind].append((at[100][2], int(reviewer.missed.sum()), at[LAST][1] - at[0][1]))
     for kind, figures in total.items():
         got, missed, wrong = np.sum(figures, axis=0).tolist()
-        print(f"{kind}: {got} of {missed} missed ({100 * got / max(missed, 1):.0f} %), {wrong} wrong")
+        print(
+            f"{kind}: {got} of {missed} missed ({100 * got / max(missed, 1):.0f} %), {wrong} wrong"
+        )
 
 
 def options() -> argparse.Namespace:

@@ -92,16 +92,23 @@ class GroupChances:
 
     def of_groups(self, likely: Likely) -> Floats:
         """Chances that the nearest person is right: 0 where there is nobody."""
-        nearest, anybody = self._weights(likely)
-        chance = nearest / (anybody + 1 - self.prior.anybody)
-        return np.asarray(np.where(np.isnan(likely.first), 0, chance), np.float32)
+        return np.asarray(self._by(self.prior, likely, self._ratios(likely)), np.float32)
 
-    def _weights(self, likely: Likely) -> tuple[Chances, Chances]:
-        """Likelihoods, against nobody's, that a group is the nearest person, and that anybody."""
-        nearest = self.prior.of(likely.found) * self._ratio(likely.first, likely)
-        other = self.prior.of(likely.second_found) * self._ratio(likely.second, likely)
-        other = np.where(np.isnan(likely.second), 0, other)
-        return nearest, nearest + other + self.prior.anybody * self._behind(likely)
+    def _ratios(self, likely: Likely) -> tuple[Chances, Chances, Chances]:
+        """Likelihood ratios of the nearest person, the next, and those behind, to strangers."""
+        second = self._ratio(likely.second, likely)
+        second = np.where(np.isnan(likely.second), 0, second)
+        nearest = np.where(np.isnan(likely.first), 0, self._ratio(likely.first, likely))
+        return nearest, second, self._behind(likely)
+
+    def _by(
+        self, prior: Prior, likely: Likely, ratios: tuple[Chances, Chances, Chances]
+    ) -> Chances:
+        """Chances by a prior."""
+        nearest = prior.of(likely.found) * ratios[0]
+        other = prior.of(likely.second_found) * ratios[1]
+        anybody = nearest + other + prior.anybody * ratios[2]
+        return np.asarray(nearest / (anybody + 1 - prior.anybody), np.float64)
 
     def _ratio(self, evidence: Floats, likely: Likely) -> Chances:
         """Likelihood ratios of one person whom matching has missed, to strangers."""
@@ -128,11 +135,9 @@ class GroupChances:
 
         Rounded, so that the order of the groups changes nothing.
         """
-        figures = self
+        prior, ratios = self.prior, self._ratios(likely)
         for _ in range(ROUNDS):
-            chance = figures.of_groups(likely).astype(np.float64)
-            prior = figures.prior
+            chance = self._by(prior, likely, ratios)
             groups = float(chance[~likely.found].sum()) + WEIGHT * UNFOUND
-            expected = round(groups / (prior.unfound + WEIGHT), 4)
-            figures = replace(figures, prior=replace(prior, of_unfound=expected))
-        return figures
+            prior = replace(prior, of_unfound=round(groups / (prior.unfound + WEIGHT), 4))
+        return replace(self, prior=prior)

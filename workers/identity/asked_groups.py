@@ -11,8 +11,10 @@ from workers.faces.evidence import KINDS, Floats, widened
 from workers.tables.columns import NONE, Numbers
 from workers.tables.embeddings import EmbeddingMatrix
 
-BEST = 8
+BEST = 5
 """Faces of a group, or of a person, whose mean stands for it: the best of them."""
+STEPS = 1 << 20
+"""Steps of the quality, from -2 to 2, that are told apart."""
 PART = 1 << 15
 """Faces that are read at a time."""
 
@@ -48,17 +50,19 @@ class RunFaces:
 def group_numbers(faces: RunFaces) -> tuple[NDArray[np.int32], int]:
     """The group of each askable face, NONE for others, and the number of groups.
 
-    Faces of one cluster are a group, in the order of the cluster's number; a face without a
-    cluster is its own.
+    Faces of one cluster are a group, in the order of the cluster's number, which should be small;
+    a face without a cluster is its own.
     """
     rows = np.flatnonzero(faces.askable)
     clusters = faces.clusters[rows]
     alone = clusters == NONE
-    clusters = np.where(alone, clusters.max(initial=0) + 1 + np.arange(len(rows)), clusters)
-    known, number = np.unique(clusters, return_inverse=True)
+    clusters = np.where(alone, clusters.max(initial=0) + np.cumsum(alone), clusters)
+    there = np.zeros(clusters.max(initial=0) + 1, bool)
+    there[clusters] = True
+    number = np.cumsum(there) - 1
     found = np.full(len(faces), NONE, np.int32)
-    found[rows] = number
-    return found, len(known)
+    found[rows] = number[clusters]
+    return found, int(there[: there.size if len(rows) else 0].sum())
 
 
 def best_of_each(
@@ -66,10 +70,13 @@ def best_of_each(
 ) -> Numbers:
     """Those of ``rows`` that are among the best of their owner, sorted by owner and quality.
 
-    ``owner`` and ``quality`` are of all faces; the face with the smaller row goes first.
+    ``owner`` and ``quality`` are of all faces; of faces of one quality the first in ``rows`` goes
+    first. ``quality`` may be any number from -2 to 2.
     """
-    order = rows[np.lexsort((rows, -quality[rows], owner[rows]))]
-    sorted_owner = owner[order]
+    worse = ((2 - quality[rows].astype(np.float64)) * STEPS).astype(np.int64)
+    key = owner[rows].astype(np.int64) * (4 * STEPS) + worse
+    order = np.argsort(key, kind="stable")
+    order, sorted_owner = rows[order], owner[rows[order]]
     starts = np.flatnonzero(np.append(True, sorted_owner[1:] != sorted_owner[:-1])[: len(order)])
     rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
     return order[rank < most]
@@ -93,9 +100,10 @@ def sums_of(
 
 
 def means(sums: Floats, counts: Numbers) -> Floats:
-    """Means of widened vectors, zero where nothing was summed.
+    """Means of widened vectors, zero where nothing was summed; ``sums`` are overwritten.
 
     They are not scaled to unit length: products of two are the mean evidence of all pairs, which
     means as much for two groups as for two faces.
     """
-    return np.asarray(sums / np.maximum(counts, 1)[:, None], np.float32)
+    sums /= np.maximum(counts, 1)[:, None].astype(np.float32)
+    return sums

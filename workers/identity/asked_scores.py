@@ -23,15 +23,17 @@ from workers.matching.posterior import Pictures
 from workers.people.gallery import Gallery
 from workers.tables.columns import NONE, Numbers
 
-CANDIDATES = 3
+CANDIDATES = 2
 """People that a group is compared with at first: those that its faces are most like."""
 COLUMN = 1_000
 """Groups that somebody who was named is compared with for good: those most alike."""
-BLOCK = 1 << 13
-"""Groups that are looked at together."""
+BLOCK = 1 << 12
+"""Pairs of a group and a person that are compared together."""
 WORTH = 0.02
 """Least chance of which it is looked up whether the person is in the photos already."""
 NOTHING = np.float32(-np.inf)
+Pairs = tuple[NDArray[np.int32], Floats]
+"""People that each of some groups may be, NONE for nobody, and the evidence: as many for each."""
 SPARE = 256
 """Groups that arrays grow by."""
 EMPTY: dict[str, float] = {
@@ -117,9 +119,10 @@ class Scores:
         every = np.arange(count)
         scores.refresh_groups(every)
         for who in fresh:
-            scores.compare(who, scores.near_groups(who))
-        scores.learn()
-        scores.rescore(every)
+            scores.compare(who, *scores.near_groups(who))
+        pairs = scores.pairs(every)
+        scores.learn(every, pairs)
+        scores.rescore(every, pairs)
         return scores
 
     def rows_in(self, groups: Numbers) -> Numbers:
@@ -151,12 +154,11 @@ class Scores:
         alike = np.concatenate([faces.evidence[rows], faces.runner_up_evidence[rows]])
         known = (person != NONE) & ~np.isnan(alike)
         pair = (np.concatenate([at, at]) * width + person)[known]
-        order = np.argsort(pair, kind="stable")
+        order = np.argsort(pair)
         pair, alike = pair[order], alike[known][order]
         first = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: len(pair)])
         pair, alike = pair[first], np.maximum.reduceat(alike, first) if len(first) else alike
         group = (pair // width).astype(np.int32)
-        order = np.lexsort((-alike, group))
         kept = best_of_each(group, alike, np.arange(len(group)), CANDIDATES)
         starts = np.searchsorted(group[kept], group[kept])
         rank = np.arange(len(kept)) - starts
@@ -164,20 +166,21 @@ class Scores:
         where = groups[group[kept]], rank
         self.candidates[where], self.alike[where] = pair[kept] % width, alike[kept]
 
-    def near_groups(self, who: int) -> Numbers:
-        """The groups that are most like somebody, COLUMN at most, in order."""
+    def near_groups(self, who: int) -> tuple[Numbers, Floats]:
+        """The groups that are most like somebody, COLUMN at most, in order, and the evidence."""
         found = self._alike(np.arange(len(self.size)), who)
         found[self.size == 0] = NOTHING
         near = np.flatnonzero(found >= self.floor)
-        return np.sort(near[np.argsort(-found[near], kind="stable")[:COLUMN]])
+        near = np.sort(near[np.argsort(-found[near], kind="stable")[:COLUMN]])
+        return near, found[near]
 
-    def compare(self, who: int, near: Numbers) -> Numbers:
+    def compare(self, who: int, near: Numbers, alike: Floats) -> Numbers:
         """Note the groups that are ``near`` somebody; gives those that this may change."""
         before = self.columns.pop(who, near[:0])
         for group in before.tolist():
             self.near.get(group, {}).pop(who, None)
-        for group, alike in zip(near.tolist(), self._alike(near, who).tolist(), strict=True):
-            self.near.setdefault(group, {})[who] = alike
+        for group, evidence in zip(near.tolist(), alike.tolist(), strict=True):
+            self.near.setdefault(group, {})[who] = evidence
         self.columns[who] = near
         listed = np.flatnonzero((self.candidates == who).any(axis=1))
         return np.unique(np.concatenate([before, near, listed]))
@@ -207,23 +210,19 @@ class Scores:
         self.count += 1
         return self.count - 1
 
-    def rescore(self, groups: Numbers) -> None:
+    def rescore(self, groups: Numbers, pairs: Pairs | None = None) -> None:
         """Find the likeliest person of some groups anew, and the chance."""
-        for start in range(0, len(groups), BLOCK):
-            self._rescore_block(groups[start : start + BLOCK])
-
-    def _rescore_block(self, groups: Numbers) -> None:
-        people, alike = self._pairs(groups)
+        people, alike = self.pairs(groups) if pairs is None else pairs
         left = np.arange(len(groups))
         while len(left):
             some = groups[left]
             best, first, chance = self._judge(some, people[left], alike[left])
             self.best[some], self.evidence[some], self.chance[some] = best, first, chance
             clash = self._in_photos_already(some, best, chance)
-            alike[left[clash, None] & (people[left[clash]] == best[clash, None])] = NOTHING
-            left = left[clash]
+            left, best = left[clash], best[clash]
+            alike[left] = np.where(people[left] == best[:, None], NOTHING, alike[left])
 
-    def _pairs(self, groups: Numbers) -> tuple[NDArray[np.int32], Floats]:
+    def pairs(self, groups: Numbers) -> Pairs:
         """People that each of some groups may be, and the evidence: as many for each."""
         extra = [self.near.get(group, {}) for group in groups.tolist()] if self.near else []
         wide = max(map(len, extra), default=0)
@@ -246,10 +245,12 @@ class Scores:
         """
         found = np.where(self.size[groups, None] == 1, self.alike[groups], NOTHING)
         row, column = np.nonzero(self.candidates[groups] != NONE)
-        vectors = self.vectors[groups[row]]
-        views = self.people.views[self.candidates[groups[row], column]]
-        by_mean = np.einsum("ij,ikj->ik", vectors, views).max(axis=1, initial=NOTHING)
-        found[row, column] = np.maximum(found[row, column], by_mean)
+        for start in range(0, len(row), BLOCK):
+            at, rank = row[start : start + BLOCK], column[start : start + BLOCK]
+            vectors = self.vectors[groups[at]]
+            views = self.people.views[self.candidates[groups[at], rank]]
+            by_mean = (views @ vectors[:, :, None])[:, :, 0].max(axis=1)
+            found[at, rank] = np.maximum(found[at, rank], by_mean)
         return found
 
     def _bar(self, groups: Numbers, people: NDArray[np.int32], alike: Floats) -> None:
@@ -287,12 +288,10 @@ class Scores:
         )
         return np.where(nobody, NONE, best).astype(np.int32), likely
 
-    def learn(self) -> None:
-        """Fit the chances to the groups that are left to ask about."""
-        groups = np.flatnonzero(self.size)
+    def learn(self, groups: Numbers, pairs: Pairs) -> None:
+        """Fit the chances to some groups."""
         if len(groups) and len(self.people):
-            likely = self._likely(groups, *self._pairs(groups))[1]
-            self.chances = self.chances.learnt(likely)
+            self.chances = self.chances.learnt(self._likely(groups, *pairs)[1])
 
     def _in_photos_already(
         self, groups: Numbers, best: NDArray[np.int32], chance: Floats
@@ -317,4 +316,4 @@ class Scores:
 def prior_of(people: KnownPeople, of: NDArray[np.int32]) -> Prior:
     """The prior of the groups of faces that are left to ask about."""
     found = int(people.found.sum())
-    return Prior(len(np.unique(of[of != NONE])), found, len(people) - found)
+    return Prior(int((np.bincount(of[of != NONE]) > 0).sum()), found, len(people) - found)

@@ -42,7 +42,7 @@ SHOWN = 8
 """Faces of a question that are shown: the best, and the least alike of the others."""
 GROUP_ARRAYS = ("vectors", "size", "quality", "lacking", "candidates", "alike")
 """Arrays that follow from the faces of a group."""
-SHEET = 12
+SHEET = 24
 """Suggestions that are shown together."""
 WORTH_A_SHEET = 0.5
 """Least number of faces that a sheet is expected to name where a larger group could be asked."""
@@ -129,24 +129,33 @@ class Suggestions:
         """
         chance = np.where(self._scores.chance >= POSSIBLE, self._scores.chance, 0)
         chance = chance.astype(np.float64)
-        return [self.question(group) for group in self._first(chance, limit, skip)]
+        return self._questions(self._first(chance, limit, skip))
 
     def suggested(self, limit: int, skip: Collection[int] = ()) -> list[Question]:
         """Questions "is this that person?", those first of which most faces are expected named."""
         scores = self._scores
         likely = scores.chance >= POSSIBLE
         gain = np.where(likely, scores.chance * scores.size, 0).astype(np.float64)
-        return [self.question(group) for group in self._first(gain, limit, skip)]
+        return self._questions(self._first(gain, limit, skip))
 
     def unnamed(self, limit: int, skip: Collection[int] = ()) -> list[Question]:
         """Questions "who is this?", the largest groups first."""
         size = self._scores.size.astype(np.float64)
-        return [self.question(group) for group in self._first(size, limit, skip)]
+        return self._questions(self._first(size, limit, skip))
 
     def question(self, group: int) -> Question:
         """The question about a group, with whom it may be."""
+        return self._questions([group])[0]
+
+    def _questions(self, groups: list[int]) -> list[Question]:
+        """The questions about some groups: their faces are looked up together."""
         scores = self._scores
-        rows = scores.rows_in(np.array([group]))
+        rows = scores.rows_in(np.array(groups, np.int64))
+        of = scores.of[rows]
+        return [self._question(group, rows[of == group]) for group in groups]
+
+    def _question(self, group: int, rows: Numbers) -> Question:
+        scores = self._scores
         likely = bool(scores.chance[group] >= POSSIBLE)
         return Question(
             group,
@@ -326,11 +335,11 @@ class Suggestions:
             self._journal.keep_entry(scores.near, group)
         scores.compare_groups(changed)
         for who in people.tolist():
-            near = scores.near_groups(who)
+            near, alike = scores.near_groups(who)
             for group in near.tolist() + scores.columns.get(who, near[:0]).tolist():
                 self._journal.keep_entry(scores.near, group)
             self._journal.keep_entry(scores.columns, who)
-            affected.append(scores.compare(who, near))
+            affected.append(scores.compare(who, near, alike))
         self._rescore(np.unique(np.concatenate(affected)))
 
     def _rescore(self, groups: Numbers) -> None:
@@ -341,7 +350,8 @@ class Suggestions:
 
 def _rows(rows: Numbers) -> Numbers:
     """Rows in order, each once."""
-    return np.unique(np.asarray(rows, np.int64))
+    distinct: Numbers = np.unique(np.asarray(rows, np.int64))
+    return distinct
 
 
 def _known(numbers: Numbers) -> Numbers:
