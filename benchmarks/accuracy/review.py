@@ -31,7 +31,8 @@ from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
 from workers.identity.asked_groups import RunFaces
 from workers.identity.cluster_ids import MIN_MATCHED_SHARE
-from workers.identity.suggest import Question, Suggestions
+from workers.identity.questions import Question
+from workers.identity.suggest import Suggestions
 from workers.matching.calibration import search_threshold
 from workers.matching.match import NOBODY, accepted, match
 from workers.models.packs.open import open_pack

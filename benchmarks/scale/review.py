@@ -103,7 +103,14 @@ def main() -> None:
     suggestions.undo(1)
     undone = perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    titles = ["first", "of it on the cores", "next, median", "next, worst", f"undo the first of {ANSWERS}", "made, MB"]
+    titles = [
+        "first",
+        "of it on the cores",
+        "next, median",
+        "next, worst",
+        f"undo the first of {ANSWERS}",
+        "made, MB",
+    ]
     print("\n".join(heading(*titles, "peak, MB")))
     figures = [first, of_cores, float(np.median(taken)), max(taken), undone]
     print(row([*(f"{value:.2f} s" for value in figures), f"{before:.0f}", f"{after:.0f}"]))

@@ -115,7 +115,8 @@ class GroupChances:
         evidence = np.nan_to_num(evidence, nan=-1.0)
         if self.likeness is None:
             decades = (evidence - self.threshold) / self.cosine_per_decade
-            return np.exp(np.minimum(AT_THRESHOLD + math.log(10) * decades, MOST))
+            logarithm = np.minimum(AT_THRESHOLD + math.log(10) * decades, MOST)
+            return np.asarray(np.exp(logarithm), np.float64)
         some = np.maximum(likely.references, 1)
         ratio = self.likeness.log_ratio(evidence, likely.pictures, some)
         ends = np.full(len(some), self.threshold, np.float32)

@@ -89,7 +89,7 @@ def sums_of(
 
     ``owner`` is of these rows and rises.
     """
-    width = faces.embeddings[:1].shape[1] + len(KINDS) if len(faces) else len(KINDS)
+    width = faces.embeddings[:1].shape[1] + len(KINDS)
     sums = np.zeros((count, width), np.float32)
     for start in range(0, len(rows), PART):
         part, of = rows[start : start + PART], owner[start : start + PART]

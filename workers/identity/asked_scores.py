@@ -277,7 +277,8 @@ class Scores:
         other = rest.argmax(axis=1)
         second = rest[rows, other]
         nobody = (first == NOTHING) | (self.size[groups] == 0)
-        known, named = self.people.references, self.people.found
+        known = np.append(self.people.references, 0)  # NOBODY is the last
+        named = np.append(self.people.found, False)
         likely = Likely(
             np.where(nobody, np.nan, first).astype(np.float32),
             np.where(second == NOTHING, np.nan, second).astype(np.float32),

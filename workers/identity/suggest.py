@@ -25,7 +25,6 @@ archive.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +34,10 @@ from workers.faces.evidence import opposed
 from workers.identity.asked_groups import RunFaces
 from workers.identity.asked_scores import Scores
 from workers.identity.journal import Journal
+from workers.identity.questions import SHOWN, LookAlike, Question
 from workers.people.gallery import Gallery
 from workers.tables.columns import NONE, Numbers
 
-SHOWN = 8
-"""Faces of a question that are shown: the best, and the least alike of the others."""
 GROUP_ARRAYS = ("vectors", "size", "quality", "lacking", "candidates", "alike")
 """Arrays that follow from the faces of a group."""
 SHEET = 24
@@ -48,36 +46,6 @@ WORTH_A_SHEET = 0.5
 """Least number of faces that a sheet is expected to name where a larger group could be asked."""
 POSSIBLE = 0.02
 """Least chance of somebody who is asked about by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A group of unnamed faces, and whom it may be.
-
-    ``rows`` are the faces, ``shown`` those to look at, SHOWN at most: the best, and then those
-    least like the others. ``person`` is a position, NONE where nobody is likely; ``similarity`` is
-    the evidence for that person and ``chance`` that it is right.
-    """
-
-    group: int
-    rows: Numbers
-    shown: Numbers
-    person: int
-    similarity: float
-    chance: float
-
-    @property
-    def gain(self) -> float:
-        """Faces that a yes is expected to name."""
-        return self.chance * len(self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class LookAlike:
-    """Another unnamed group, and the evidence that both are one person."""
-
-    group: int
-    similarity: float
 
 
 class Suggestions:
@@ -356,5 +324,6 @@ def _rows(rows: Numbers) -> Numbers:
 
 def _known(numbers: Numbers) -> Numbers:
     """Distinct numbers without NONE."""
-    found: Numbers = np.unique(numbers.astype(np.int64))
-    return found[found != NONE]
+    found = np.unique(numbers.astype(np.int64))
+    known: Numbers = found[found != NONE]
+    return known

@@ -9,19 +9,27 @@ import pytest
 
 from headcount.contract.stored.archive import PackRecord
 from workers.identity.asked_groups import RunFaces
-from workers.identity.suggest import SHOWN, Suggestions
+from workers.identity.questions import SHOWN
+from workers.identity.suggest import Suggestions
 from workers.people.gallery import NOBODY_ENROLLED, Gallery
 from workers.tables.columns import NONE
 from workers.tables.embeddings import Embeddings
 
 PACK = PackRecord(
     name="made",
+    pack_id="made",
+    digest="",
+    detector="",
+    detector_sha256="",
+    recogniser="",
+    recogniser_sha256="",
+    licence="",
     dimensions=32,
     threshold=0.45,
     margin=0.04,
     fmr=((1e-2, 0.304), (1e-3, 0.37), (1e-4, 0.423), (1e-5, 0.47)),
     calibration=(33.16, -12.57),
-    cosine_per_decade=0.047,
+    decade=0.047,
     cluster_threshold=0.48,
     cluster_group_threshold=0.38,
 )
@@ -103,7 +111,8 @@ def test_somebody_with_named_faces_is_less_likely_in_a_further_group() -> None:
     named = faces_of(vectors, [1, 2, 3], [NONE, NONE, BEA])
     ada, bea = Suggestions(named, gallery_of(3), PACK).suggested(5)
     assert (ada.person, bea.person) == (ADA, BEA)
-    assert ada.chance > 2 * bea.chance
+    odds = [question.chance / (1 - question.chance) for question in (ada, bea)]
+    assert odds[0] > 5 * odds[1]
 
 
 def test_a_named_cluster_is_a_reference_at_once() -> None:
@@ -140,7 +149,9 @@ def test_marked_faces_stay_behind_as_a_group(run: RunFaces) -> None:
 
 
 def test_a_rejected_name_makes_faces_a_group_of_their_own() -> None:
-    named = faces_of([near(ADA, 0.8, 9), near(ADA, 0.8, 10), near(12, 1, 13)], [1, 1, 2], [0, 0, -1])
+    named = faces_of(
+        [near(ADA, 0.8, 9), near(ADA, 0.8, 10), near(12, 1, 13)], [1, 1, 2], [0, 0, -1]
+    )
     suggestions = Suggestions(named, gallery_of(3), PACK)
     assert len(suggestions.unnamed(9)) == 1
     step = suggestions.rejected(np.array([1]), ADA)
@@ -245,7 +256,9 @@ def test_answers_one_by_one_are_as_a_run_that_has_them() -> None:
     )
     one, other = now.unnamed(50), later.unnamed(50)
     assert [q.group for q in one] == [q.group for q in other]
-    same = [np.allclose(a.similarity, b.similarity, atol=1e-6) for a, b in zip(one, other, strict=True)]
+    same = [
+        np.allclose(a.similarity, b.similarity, atol=1e-6) for a, b in zip(one, other, strict=True)
+    ]
     assert all(same)
 
 
