@@ -21,11 +21,11 @@ from headcount.errors import FatalError, HeadcountError
 from workers.tables.columns import NONE
 from workers.web.clusters import described, next_clusters
 from workers.web.crops import OUT_OF_REACH, SIZES, WIDTHS, Pictures
-from workers.web.describe import Json, View
+from workers.web.describe import Json
 from workers.web.images import photo_by_key, wanted_face, wanted_photo, wanted_reference
 from workers.web.lines import checked_lines
 from workers.web.missing import described_missing, missing_rows, photo_rows
-from workers.web.people import find_people
+from workers.web.people import described_person, find_people
 from workers.web.session import Session
 from workers.web.suggestions import suggestions
 
@@ -96,8 +96,6 @@ def cluster(request: Request) -> Json:
 
 def person(request: Request) -> Json:
     """A person with the faces that have the name, the least similar first."""
-    from workers.web.people import described_person
-
     view = _session(request).view()
     found = described_person(
         view,
@@ -188,7 +186,7 @@ def face_image(request: Request) -> Response:
     """The crop of a face."""
     view = _session(request).view()
     row = _row(request, len(view.shown.said))
-    return _picture(request, view, lambda: wanted_face(view, row, _size(request, "size", SIZES)))
+    return _picture(request, lambda: wanted_face(view, row, _size(request, "size", SIZES)))
 
 
 def reference_image(request: Request) -> Response:
@@ -196,7 +194,7 @@ def reference_image(request: Request) -> Response:
     view = _session(request).view()
     row = _row(request, len(view.results.gallery.photos))
     size = _size(request, "size", SIZES)
-    return _picture(request, view, lambda: wanted_reference(view, row, size))
+    return _picture(request, lambda: wanted_reference(view, row, size))
 
 
 def photo_image(request: Request) -> Response:
@@ -204,9 +202,9 @@ def photo_image(request: Request) -> Response:
     view, width = _session(request).view(), _size(request, "width", WIDTHS)
     if "row" in request.path_params:
         row = _row(request, len(view.shown.said))
-        return _picture(request, view, lambda: wanted_photo(view, row, width))
+        return _picture(request, lambda: wanted_photo(view, row, width))
     key = request.query_params.get("key", "")
-    return _picture(request, view, lambda: photo_by_key(view, key, width))
+    return _picture(request, lambda: photo_by_key(view, key, width))
 
 
 def _row(request: Request, count: int) -> int:
@@ -216,7 +214,7 @@ def _row(request: Request, count: int) -> int:
     return row
 
 
-def _picture(request: Request, view: View, wanted: Callable[[], Any]) -> Response:
+def _picture(request: Request, wanted: Callable[[], Any]) -> Response:
     asked = wanted()
     if asked is None:
         raise NotFound("no such picture")

@@ -56,7 +56,7 @@ def make_app(session: Session, pictures: Pictures, access: Access) -> Starlette:
             FatalError: lambda _, error: _error(400, str(error)),
             TransientError: lambda _, error: _error(503, str(error)),
             HeadcountError: lambda _, error: _error(500, str(error)),
-            TooMuch: lambda _request, _error_: _error(413, "too much at once"),
+            TooMuch: _too_much,
             Exception: _broken,
         },
         lifespan=_lifespan,
@@ -83,6 +83,10 @@ def _error(status: int, why: str) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001
     status = error.status_code if isinstance(error, HTTPException) else 500
     return _error(status, {404: "there is nothing here", 405: "not that way"}.get(status, "no"))
+
+
+def _too_much(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return _error(413, "too much at once")
 
 
 def _broken(request: Request, error: Exception) -> Response:  # noqa: ARG001

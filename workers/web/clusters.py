@@ -36,14 +36,15 @@ class Centres:
             return None
         with self._lock:
             if self._vectors is None or self._of != results.said.job_id:
-                self._vectors, self._of = _centres(results), results.said.job_id
+                stored = results.embeddings
+                self._vectors = None if stored is None else _centres(results, stored)
+                self._of = results.said.job_id
             return self._vectors
 
 
-def _centres(results: Results) -> NDArray[np.float32]:
+def _centres(results: Results, stored: NDArray[np.float16]) -> NDArray[np.float32]:
     """The mean of each cluster's embeddings, of unit length."""
-    stored, (order, starts) = results.embeddings, results.said.members
-    assert stored is not None
+    order, starts = results.said.members
     clusters = len(results.said.clusters)
     found = np.zeros((clusters, stored.shape[1]), np.float32)
     first = int(starts[0])

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from headcount.contract.stored.jobs import Limits
 from headcount.contract.vocabulary import Box
 from headcount.errors import HeadcountError
 from headcount.storage.base import Reader
@@ -101,8 +100,10 @@ class Wanted:
 class Pictures:
     """Makes pictures, and keeps some; ``open`` gives the reader of a source."""
 
-    def __init__(self, open_source: Callable[[str], Reader], limits: Limits) -> None:
-        self._open, self._limits = open_source, limits
+    def __init__(
+        self, open_source: Callable[[str], Reader], max_bytes: int, max_pixels: int
+    ) -> None:
+        self._open, self._max_bytes, self._max_pixels = open_source, max_bytes, max_pixels
         self._made: Kept[Wanted, bytes] = Kept(CROPS_BYTES, len)
         self._decoded: Kept[tuple[str, str, int], Decoded] = Kept(
             DECODED_BYTES, lambda one: one.image.nbytes
@@ -128,10 +129,10 @@ class Pictures:
             return found
         with self._at_once:
             try:
-                data = self._open(wanted.source).get(wanted.photo, limit=self._limits.max_bytes)
+                data = self._open(wanted.source).get(wanted.photo, limit=self._max_bytes)
                 decoded = decode(
                     data.data,
-                    max_pixels=self._limits.max_pixels,
+                    max_pixels=self._max_pixels,
                     min_long_side=wanted.needed,
                 ).turned_as(wanted.orientation)
             except (HeadcountError, OSError):

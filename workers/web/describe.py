@@ -44,7 +44,7 @@ class View:
         return self.faces([row], None if similarity is None else [similarity])[0]
 
     def faces(
-        self, rows: Sequence[int] | Numbers, similarities: Sequence[float] | None = None
+        self, rows: Sequence[int] | Numbers, similarities: Sequence[float | None] | None = None
     ) -> list[Json]:
         """Faces, each with its similarity to the person whose name it has, or as given."""
         at = np.asarray(rows, np.int64)
@@ -55,7 +55,7 @@ class View:
         ids = said.face_ids.take(pa.array(at)).to_pylist()
         photos = said.photos.take(pa.array(said.photo[at])).to_pylist()
         described = []
-        for n, row in enumerate(at.tolist()):
+        for n, (row, cosine) in enumerate(zip(at.tolist(), found, strict=True)):
             code, cluster = int(overlay.person[row]), int(overlay.cluster[row])
             person = overlay.people[code] if code != NONE else (None, None)
             described.append(
@@ -67,7 +67,7 @@ class View:
                     "width": int(sizes[n, 0]),
                     "height": int(sizes[n, 1]),
                     "quality": round(float(places.quality[row]), 3),
-                    "similarity": None if found[n] is None else round(float(found[n]), 3),
+                    "similarity": None if cosine is None else round(cosine, 3),
                     "person": person[1],
                     "person_id": person[0],
                     "decision": str(DECISIONS[int(overlay.decision[row])]),
@@ -119,7 +119,8 @@ class View:
         if stored is None:
             return None
         found = stored[rows].astype(np.float32)
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+        found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+        return found
 
     def gallery_rows(self, person_id: str) -> list[int]:
         """Rows of the gallery with a person's references."""

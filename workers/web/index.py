@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headcount.answers.known import KnownAnswers
 from headcount.answers.record import Answer
 from headcount.answers.renames import Renames
 from headcount.archive.selection import Part
@@ -32,7 +33,6 @@ from headcount.storage import Store
 from workers.people.gallery import Gallery, load_gallery
 from workers.tables.columns import NONE, Numbers
 from workers.tables.pack_tables import PackTables
-from headcount.answers.known import KnownAnswers
 from workers.web.loaded import (
     Frames,
     Places,

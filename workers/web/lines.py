@@ -59,8 +59,8 @@ def lines_for_archive(view: View, lines: Sequence[dict[str, str]]) -> list[dict[
     cluster, and differ from the others from then on.
     """
     written: list[dict[str, str]] = []
-    for line in lines:
-        line = dict(line)
+    for given in lines:
+        line = dict(given)
         without = line.pop("without", "").split()
         if line.get("what") in _BY_FACE and line.get("ids"):
             line["ids"], kept = _ids(view, line["ids"], without)

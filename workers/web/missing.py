@@ -57,7 +57,7 @@ def _new_rows(view: View, person: str) -> Numbers:
     """Faces that were given a person's name since the results."""
     rows = view.shown.rows_of_person(person)
     before = view.shown.said.person[rows]
-    return rows[before == NONE]
+    return np.asarray(rows[before == NONE])
 
 
 def photo_rows(view: View, photo: str) -> Numbers:

@@ -58,7 +58,8 @@ class Overlay:
     @property
     def unnamed(self) -> NDArray[np.bool_]:
         """The faces (N) that nobody named, matched, dismissed or found too poor."""
-        return (self.person == NONE) & (self.decision == UNKNOWN) & ~self.dismissed
+        nobody = (self.person == NONE) & (self.decision == UNKNOWN)
+        return np.asarray(nobody & ~self.dismissed, bool)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import IO, Any
 from headcount.errors import FatalError
 
 SECONDS = 120.0
-"""Time for an answer to be recorded: on S3, where the archive is large, the first one takes long."""
+"""Time for an answer to be recorded: on S3 the first one in a large archive takes long."""
 
 Told = Callable[[dict[str, Any]], None]
 
@@ -69,7 +69,7 @@ class Recorder:
     def _take(self, message: dict[str, Any]) -> None:
         number = int(message["id"])
         with self._lock:
-            future, told = self._waiting[number] if number in self._waiting else (None, None)
+            future, told = self._waiting.get(number, (None, None))
             if future is not None and "progress" not in message:
                 del self._waiting[number]
         if future is None:

@@ -118,6 +118,7 @@ class Guard:
         self._app, self._access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or have it answered."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -139,7 +140,7 @@ def _is_huge(request: Request) -> bool:
     return not said.isdecimal() or int(said) > MAX_BODY
 
 
-class TooMuch(Exception):  # noqa: N818 - a fact, as our other errors are named
+class TooMuch(Exception):
     """A request's body is longer than MAX_BODY."""
 
 

@@ -13,9 +13,9 @@ import uvicorn
 
 from headcount.archive.selection import select_pack, select_parts
 from headcount.collections.opening import open_collection
-from headcount.contract.stored.jobs import Limits
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
+from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.base import Reader
 from workers.web.app import make_app
@@ -93,7 +93,8 @@ def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
     def open_source(uri: str) -> Reader:
         return open_collection(uri, s3, indexes=store, archives=archives and uri == parts[0].uri)
 
-    pictures = Pictures(open_source, spec.limits if spec else Limits())
+    settings = Settings()
+    pictures = Pictures(open_source, settings.max_bytes, settings.max_pixels)
     app = make_app(Session(index, recorder, by), pictures, access)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -105,6 +106,7 @@ def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
             proxy_headers=False,
             ws="none",
             timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=1,
             ssl_certfile=place.certificate,
             ssl_keyfile=place.key,
         )
@@ -112,7 +114,7 @@ def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
 
     def listen() -> None:
         recorder.listen(source)
-        server.should_exit = server.force_exit = True
+        server.should_exit = True
 
     threading.Thread(target=listen, name="pipe", daemon=True).start()
     recorder.tell({"ready": place.address(port, access)})

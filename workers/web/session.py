@@ -124,7 +124,7 @@ class Session:
             future = self.recorder.rematch(self._progress)
             reply = reply_of(future)
             self.index.look()
-            effect = {f"{name}_before": number for name, number in before.items()}
+            effect: Json = {f"{name}_before": number for name, number in before.items()}
             effect |= {f"{name}_after": number for name, number in self._named().items()}
             effect |= {"job": reply.get("job"), "summary": reply.get("summary")}
             self._applying = _applying(running=False) | {"effect": effect}

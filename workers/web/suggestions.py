@@ -41,7 +41,7 @@ def _ranked(view: View, centres: Centres) -> list[tuple[int, int, float]]:
         return []
     codes = view.shown.order[:LOOKED_AT]
     codes = codes[codes < len(vectors)]
-    pairs = []
+    pairs: list[tuple[int, int, float]] = []
     for start in range(0, len(codes), BLOCK):
         part = codes[start : start + BLOCK]
         best = np.maximum.reduceat(vectors[part] @ gallery.embeddings.T, gallery.starts, axis=1)
