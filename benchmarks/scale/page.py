@@ -6,8 +6,9 @@ makes up an archive (three faces a photo; half of the faces named, the others in
 photos do not exist), starts `headcount review` on it as a user does, and asks for what the page
 asks for: the first screen of unnamed clusters, those after it, suggestions, people, a person; then
 it names clusters, takes back, and leaves faces out. Told are the seconds from the start of the
-command to the first screen, the medians and the longest of the others, and the peak memory of the
-page's process and of the one that records. An archive that is there already is used as it is.
+command to the first screen, the medians and the longest of the others, the processor seconds of
+each (of both processes, on a machine that does other things too), and the peak memory of the page's
+process and of the one that records. An archive that is there already is used as it is.
 """
 
 from __future__ import annotations
@@ -214,6 +215,11 @@ class Page:
         assert answer.status == 200, found
         return found
 
+    def spent(self) -> float:
+        """Processor seconds of both processes so far."""
+        both = [self.process, *self.process.children()]
+        return sum(sum(one.cpu_times()[:2]) for one in both)
+
     def watch(self) -> None:
         """Keep the peaks of memory while the page is there."""
         while self.process.is_running():
@@ -250,13 +256,15 @@ def started(folder: Path) -> Iterator[tuple[Page, float]]:
 def timed(page: Page, name: str, path: str, bodies: list[object] | int) -> None:
     """Ask several times; print the median and the longest."""
     each = [None] * bodies if isinstance(bodies, int) else bodies
-    seconds = []
+    seconds, before = [], page.spent()
     for body in each:
         began = time.perf_counter()
         page.ask(path, body)
         seconds.append(time.perf_counter() - began)
     median = statistics.median(seconds)
-    print(f"{name:<28} {median:7.3f} s  longest {max(seconds):7.3f} s", flush=True)
+    used = (page.spent() - before) / len(each)
+    told = f"longest {max(seconds):7.3f} s  processor {used:6.3f} s"
+    print(f"{name:<28} {median:7.3f} s  {told}", flush=True)
 
 
 def measure(folder: Path) -> None:
@@ -266,6 +274,7 @@ def measure(folder: Path) -> None:
         page.ask("/api/state")
         first = page.ask("/api/clusters?limit=1")
         print(f"{'first screen, from start':<28} {time.perf_counter() - began:7.3f} s")
+        print(f"{'processor time until then':<28} {page.spent():7.3f} s")
         print(f"{'first screen, when asked':<28} {time.perf_counter() - asked:7.3f} s", flush=True)
         seen = [first[0]["cluster_id"]]
         act = {"what": "name", "ids": seen[0], "person": "Zora Quist"}

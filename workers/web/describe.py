@@ -211,13 +211,8 @@ class View:
             number = numbers[0]
             now = self.index.renames.now(gallery.person_ids[number], gallery.names[number])
             found[person] = now[1] or person
-        named = (one for one in self.shown.overlay.people if self._is_somebody(one[0]))
-        return found | dict(named)
-
-    def _is_somebody(self, person_id: str) -> bool:
-        code = self.shown.person_codes[person_id]
-        _, starts = self.shown.by_person
-        return bool(starts[code + 1] > starts[code])
+        named = zip(self.shown.overlay.people, self.shown.counts.tolist(), strict=True)
+        return found | dict(person for person, faces in named if faces)
 
     def shown_references(self, person_id: str, count: int) -> list[Json]:
         """The first references of a person: where their pictures are, and their photos."""

@@ -63,9 +63,15 @@ class Shown:
         return grouped(self.overlay.cluster, self.cluster_count)
 
     @cached_property
-    def by_person(self) -> tuple[Numbers, Numbers]:
-        """Rows by person, and where each person's begin."""
-        return grouped(self.overlay.person, len(self.overlay.people))
+    def counts(self) -> Numbers:
+        """Faces of each person."""
+        codes = self.overlay.person
+        return np.bincount(codes[codes != NONE], minlength=len(self.overlay.people))
+
+    def count_of(self, person_id: str) -> int:
+        """The number of faces with a person's name."""
+        code = self.person_codes.get(person_id)
+        return 0 if code is None else int(self.counts[code])
 
     @property
     def cluster_count(self) -> int:
@@ -130,8 +136,7 @@ class Shown:
         code = self.person_codes.get(person_id)
         if code is None:
             return np.zeros(0, np.int64)
-        order, starts = self.by_person
-        return order[starts[code] : starts[code + 1]]
+        return np.flatnonzero(self.overlay.person == code)
 
 
 @dataclass

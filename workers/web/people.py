@@ -21,7 +21,7 @@ def find_people(view: View, wanted: str, limit: int) -> list[Json]:
 
     def rank(person: str) -> tuple[bool, int, str]:
         name = plain(view.names[person])
-        return not name.startswith(first), -len(view.shown.rows_of_person(person)), name
+        return not name.startswith(first), -view.shown.count_of(person), name
 
     return [view.person(person) for person in sorted(found, key=rank)[:limit]]
 
