@@ -17,6 +17,8 @@ from headcount.tables.filters import FILTER_VALUES, any_of
 from headcount.tables.table import Table
 from orchestrator.people.latest_assignments import LatestAssignments
 
+AT_ONCE = 1 << 16
+"""Rows that are looked at together."""
 _PHOTO = ("collection", "photo", "content", *Frame._fields)
 _FACE = ("collection", "photo", "face_id", "x", "y", "w", "h", "quality", "usable")
 
@@ -101,7 +103,9 @@ class Source:
             where += f" AND ({' OR '.join(either)})"
         rows: list[dict[str, Any]] = []
         sets = {column: pa.array(sorted(values), pa.string()) for column, values in wanted.items()}
-        for batch in Table(self.store.uri, key, self.s3).scan(columns, where=where):
+        for batch in Table(self.store.uri, key, self.s3).scan(
+            columns, where=where, batch_rows=AT_ONCE
+        ):
             here = [pc.is_in(batch[column], value_set=values) for column, values in sets.items()]
             rows += batch.filter(pc.or_(*here)).to_pylist()
         return rows
