@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,28 +20,17 @@ pytestmark = [
 ]
 
 NEW = (
-    "Ada Lovelace", "Max Noether", "Nils Dahlberg", "Dora Svensson", "Sigrid Vangen",
-    "Xenia Morosow", "Zora Petrovic", "Runa Eriksen", "Mona Haugland", "Ib Sorensen",
-    "Karl Zimmer", "Dina Nordberg", "Emil Rasmussen", "Nora Kristians", "Sven Mikkelsen",
+    "Ada Lovelace", "Max Noetheren", "Nils Dahlberg", "Dora Svensson", "Sigrid Vangen",
+    "Xenia Morosow", "Zora Petrovica", "Runa Eriksen", "Mona Haugland", "Ib Sorensen",
+    "Karl Zimmermann", "Dina Nordberg", "Emil Rasmussen", "Nora Kristians", "Sven Mikkelsen",
     "Maja Xylander", "Petra Holmgren", "Anders Zorn", "Rolf Dammann", "Sofie Nygaard",
 )  # fmt: skip
 """A fixed list of names, of 13 letters in the mean; many begin with a letter that is a command."""
 KNOWN = ("Grace Hopperly", "Katherine Johnsen", "Margareta Hamilton")
 AXE = Path(os.environ.get("AXE", "/nonexistent"))
 """The file axe.min.js of the npm package axe-core; without it the tests of it are skipped."""
-WAIT = """
-new Promise((done, fail) => {
-  const end = performance.now() + 8000;
-  const look = () => {
-    let found = null;
-    try { found = %s } catch { found = null }
-    if (found) return done(found);
-    if (performance.now() > end) return fail(new Error("never: " + %s + " | " + document.body.innerText));
-    setTimeout(look, 15);
-  };
-  look();
-})
-"""  # noqa: E501
+SECONDS = 8
+"""Time that something may take to appear; only a test that fails waits so long."""
 
 
 def made(clusters: int = 20, *, faces: int = 4) -> Made:
@@ -71,8 +61,14 @@ class Review:
         self.until("document.querySelector('main h1, main .empty')")
 
     def until(self, script: str) -> Any:
-        """The value of an expression, once it is true."""
-        return self.page.run(WAIT % (script, json.dumps(script)))
+        """The value of an expression, once it is true; the page may be left meanwhile."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(AssertionError):
+                if found := self.page.run(f"(v => v instanceof Node || v)({script})"):
+                    return found
+            time.sleep(0.01)
+        raise AssertionError(f"never: {script}")
 
     def said(self, words: str) -> None:
         self.until(f"document.querySelector('.sayings').innerText.includes({words!r})")
@@ -82,10 +78,10 @@ class Review:
 
     def recorded(self, count: int) -> list[dict[str, Any]]:
         """The lines that were recorded, once they are so many."""
-        for _ in range(400):
+        for _ in range(800):
             if len(self.made.lines) == count:
                 break
-            self.page.settle()
+            time.sleep(0.01)
         assert len(self.made.lines) == count, self.made.lines
         return self.made.lines
 
@@ -117,7 +113,7 @@ def review(page: Page) -> Iterator[Opened]:
     page.resize(1280)
     page.emulate()
     yield opened
-    assert page.logged() == []
+    assert [text for text in page.logged() if "409 (Conflict)" not in text] == []
     page.visit("about:blank")
     for server in servers:
         server.__exit__(None, None, None)
@@ -127,7 +123,7 @@ def review(page: Page) -> Iterator[Opened]:
 
 
 def test_twenty_clusters_are_named_in_at_most_300_keys(review: Opened, page: Page) -> None:
-    assert sum(map(len, NEW)) / len(NEW) == pytest.approx(13, abs=0.3)
+    assert sum(map(len, NEW)) / len(NEW) == pytest.approx(13, abs=0.1)
     one = review("/unnamed")
     page.pressed = 0
     for name in NEW:
@@ -364,7 +360,7 @@ def test_the_keys_of_a_person(review: Opened, page: Page) -> None:
     assert one.recorded(2)[1] == {
         "what": "reference", "ids": "f9002", "person": archive.person_id(KNOWN[0])
     }  # fmt: skip
-    one.until("document.querySelectorAll('.tile .badge').length === 3")
+    one.until("document.querySelectorAll('.tile .badge').length === 4")
     one.press("r")
     assert one.recorded(3)[2]["what"] == "no_reference"
 
@@ -407,6 +403,8 @@ def test_the_keys_of_missing(review: Opened) -> None:
     }  # fmt: skip
     one.head("<img")
     one.press("s")
+    one.press("a")
+    one.recorded(3)
     one.until("document.querySelector('main .empty')")
 
 
@@ -497,9 +495,9 @@ def test_hostile_names_do_nothing_but_show(review: Opened, page: Page, name: str
             page.resize(width)
             assert page.run("document.documentElement.scrollWidth <= innerWidth"), (path, width)
     one.open("/unnamed")
-    page.type(name)
+    page.type(f"{name} the other")
     one.press("Shift+Enter")
-    assert one.recorded(1)[0]["person"] == " ".join(name.replace("\n", "").split("\n")).strip()
+    assert one.recorded(1)[0]["person"] == f"{name} the other".replace("\n", " ")
 
 
 PAGES = {

@@ -151,8 +151,9 @@ export class NameField {
   }
 
   _option(person, at) {
-    const portrait = person.portrait
-      ? el("img", { src: image.face(person.portrait), alt: "", width: 36, height: 36, class: "portrait" })
+    const picture = person.portrait ? image.face(person.portrait) : person.image;
+    const portrait = picture
+      ? el("img", { src: picture, alt: "", width: 36, height: 36, class: "portrait" })
       : el("span", { class: "portrait blank" });
     const name = person.typed ? el("span", { class: "who" }, say("as_typed", { name: person.person })) : given(person.person, "name who");
     const note = person.typed
