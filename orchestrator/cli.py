@@ -35,6 +35,7 @@ SECTIONS = {
         "export": "write a job's result tables in other formats",
     },
     "Answers": {
+        "review": "name faces and correct names on a page in the browser",
         "name": "say who a cluster or a face is",
         "apply": "record answers from a file: names, not, same, apart and more",
         "answers": "list, write or undo what people said of faces",

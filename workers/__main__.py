@@ -1,7 +1,7 @@
 """``python -m workers``: one worker process on the given queues, or one tool and then the end.
 
 A tool (``doctor``, ``calibrate``, ``search``, ``index``, ``models``) prints JSON for the program
-that started it.
+that started it; ``review`` serves a page until that program ends.
 """
 
 from __future__ import annotations
@@ -48,6 +48,16 @@ def _parser() -> argparse.ArgumentParser:
     index = tools.add_parser("index")
     index.add_argument("archive")
     index.set_defaults(run=_index)
+    review = tools.add_parser("review")
+    review.add_argument("archive")
+    review.add_argument("--photos")
+    review.add_argument("--by", default="")
+    review.add_argument("--host", default="127.0.0.1")
+    review.add_argument("--port", type=int, default=0)
+    review.add_argument("--name", action="append", default=[])
+    review.add_argument("--tls-cert")
+    review.add_argument("--tls-key")
+    review.set_defaults(run=_review)
     models = tools.add_parser("models")
     models.add_argument("action", choices=["list", "prepare", "verify"])
     models.add_argument("--model")
@@ -91,6 +101,24 @@ def _index(arguments: argparse.Namespace) -> str:
     from workers.tools.search import build_index
 
     return build_index(arguments.archive)
+
+
+def _review(arguments: argparse.Namespace) -> str:
+    from headcount.settings import Settings
+    from headcount.telemetry import logs
+    from workers.web.serve import Place, serve
+
+    settings = Settings()
+    logs.configure(settings.log_level, settings.log_format)
+    place = Place(
+        arguments.host,
+        arguments.port,
+        tuple(arguments.name),
+        arguments.tls_cert,
+        arguments.tls_key,
+    )
+    serve(arguments.archive, arguments.photos, arguments.by, place)
+    return ""
 
 
 def _models(arguments: argparse.Namespace) -> str:

@@ -69,7 +69,7 @@ def read_objects(store: Store) -> Iterator[tuple[str, tuple[Answer, ...]]]:
     keys = [info.key for info in store.list(ANSWERS)]
     with ThreadPoolExecutor(READERS, "answers") as readers:
         for key, answers in zip(
-            keys, readers.map(lambda key: _read(store, key), keys), strict=True
+            keys, readers.map(lambda key: read_object(store, key), keys), strict=True
         ):
             if answers is not None:
                 yield key, answers
@@ -116,7 +116,7 @@ def named_jobs(store: Store) -> set[str]:
     return {answer.moment[0] for answer in read_answers(store) if answer.moment is not None}
 
 
-def _read(store: Store, key: str) -> tuple[Answer, ...] | None:
+def read_object(store: Store, key: str) -> tuple[Answer, ...] | None:
     """The answers of an object; None where it is gone. Raises FatalError where it is damaged."""
     try:
         data = store.get(key).data

@@ -73,6 +73,15 @@ class Checked:
         return {what: counts[what] for what in WHATS if counts[what]}
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What lines are checked against: the recorded answers, everybody's names, and the tables."""
+
+    known: Kept
+    people: Mapping[str, str]
+    source: Source
+
+
 def check_lines(
     store: Store,
     lines: Sequence[Line],
@@ -82,18 +91,18 @@ def check_lines(
     strict: bool = False,
     bad: Iterable[tuple[int, str]] = (),
     among: Sequence[LatestAssignments] | None = None,
+    held: Held | None = None,
 ) -> Checked:
     """Check lines against an archive; nothing is recorded.
 
     ``source`` is the file in messages, empty for one line that is in none; ``bad`` are lines of it
-    that could not be read; ``among`` the latest assignments, if they were read already. Raises
-    FatalError that names each bad line; with ``strict`` also where there is a warning.
+    that could not be read; ``among`` the latest assignments, if they were read already, and
+    ``held`` all that is. Raises FatalError that names each bad line; with ``strict`` also where
+    there is a warning.
     """
-    active_pack(store)
-    known = Kept.of(store, read_answers(store))
-    among = list(read_latest(store)) if among is None else among
-    here = _look_up(Source(store, s3, among), lines, known)
-    people = people_of(store, s3)
+    held = _read(store, s3, among) if held is None else held
+    known, people = held.known, held.people
+    here = _look_up(held.source, lines, known)
     targets = Targets(here, store.uri)
     drafted = _draft(_drafts(store, targets, people, known, lines), lines, [*bad], source)
     kept = known.said(here.meant_by)
@@ -125,6 +134,14 @@ def record_checked(store: Store, checked: Checked) -> None:
 
 
 # -- the archive ----------------------------------------------------------------------------------
+
+
+def _read(store: Store, s3: S3Settings, among: Sequence[LatestAssignments] | None) -> Held:
+    """Everything that lines are checked against, read from an archive."""
+    active_pack(store)
+    known = Kept.of(store, read_answers(store))
+    among = list(read_latest(store)) if among is None else among
+    return Held(known, people_of(store, s3), Source(store, s3, among))
 
 
 def _look_up(tables: Source, lines: Iterable[Line], known: Kept) -> FacesHere:

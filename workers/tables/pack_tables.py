@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from headcount.collections.photos import collection_id
 from headcount.contract import reading
+from headcount.contract.frames import Frame
 from headcount.contract.layout import PackKeys
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store
@@ -60,6 +61,15 @@ class PackTables:
     def orientations(self, photos: Iterable[str]) -> dict[str, int]:
         """The turns that were applied to photos of the collection, as EXIF values; 0: not read."""
         return self._by_photo("orientation", photos)
+
+    def frames(self, photos: Iterable[str]) -> dict[str, Frame]:
+        """The frames of photos of the collection that are known, by key."""
+        found: dict[str, Frame] = {}
+        for part in parts(sorted(set(photos))):
+            where = f"{self.of_collection} AND {any_of('photo', part)}"
+            for row in self.photos.read(["photo", *Frame._fields], where=where).to_pylist():
+                found[row["photo"]] = Frame.of(row)
+        return found
 
     def taken(self, photos: Iterable[str]) -> dict[str, datetime]:
         """When photos of the collection were taken, of those that tell it."""

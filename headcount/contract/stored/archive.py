@@ -172,6 +172,7 @@ class AuditRecord(Record):
         "accept_absent",
         "face",
         "undo",
+        "review",
     ]
     subject: str = Field(
         description="ids of people or clusters, of a face or an answer, or what was searched by"
