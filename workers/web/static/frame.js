@@ -48,9 +48,9 @@ function head() {
   numbers.apply = action("Alt+A", "apply", apply);
   numbers.progress = el("p", { class: "quiet progress" });
   return [
-    el("p", { class: "brand" }, say("brand")),
+    el("div", { class: "bar" }, el("p", { class: "brand" }, say("brand")), numbers.progress,
+      el("div", { class: "acts" }, numbers.undo, numbers.apply, action("?", "keys", help))),
     el("nav", { "aria-label": words("nav") }, el("ul", {}, links), finder.box),
-    el("div", { class: "bar" }, numbers.progress, el("div", { class: "acts" }, numbers.undo, numbers.apply, action("?", "keys", help))),
   ];
 }
 
