@@ -42,7 +42,7 @@ from workers.web.crops import Pictures
 from workers.web.index import ArchiveIndex
 from workers.web.recorder import Recorder
 from workers.web.security import Access
-from workers.web.session import Session
+from workers.web.session import Opened, Session
 
 PACK, WIDTH = "made-up", 8
 FIRST = "20261128-100000-abcdef"
@@ -335,7 +335,7 @@ def page_of(store: Store, *, by: str = "") -> Iterator[Page]:
     port = listening.getsockname()[1]
     access = Access(frozenset({f"127.0.0.1:{port}", f"localhost:{port}"}))
     pictures = Pictures(open_store, 1 << 24, 10**8)
-    config.app = make_app(session, pictures, access)
+    config.app = make_app(Opened(lambda: session), pictures, access)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
