@@ -88,7 +88,7 @@ export const PHRASES = {
   // unnamed
   who: "Who is this?",
   unnamed_size: ["1 face", "{n} faces, taken to be one person"],
-  unnamed_left: ["The last one without a name", "{n} without a name"],
+  unnamed_left: ["the last one without a name", "{n} people without a name"],
   name_label: "Name",
   name_hint: "Type a name, then Enter",
   marked: ["1 marked face is left out of the name", "{n} marked faces are left out of the name"],
@@ -126,7 +126,7 @@ export const PHRASES = {
   is_it: "Is this {name}?",
   where: "Where is {name}?",
   expected_in: "Expected in {scope}",
-  missing_left: ["The last one missing", "{n} missing"],
+  missing_left: ["the last one missing", "{n} missing"],
   nearest: "Nearest face in the photo",
   nearest_none: "There is no face in the photo that could be compared.",
   missing_none: "Nobody is missing.",

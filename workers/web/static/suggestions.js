@@ -184,8 +184,10 @@ function drawSheet() {
   main.replaceChildren(
     el("h1", { tabindex: "-1" }, say("sheet_head")),
     el("p", { class: "lead" }, say("sheet_lead")),
+    el("div", { class: "acts row" },
+      action("Shift+Enter", "sheet_take", takeSheet, { class: "action main" }), action("X", "no", () => mark("no")),
+      action("S", "skip", () => mark("skip")), action("Escape", "sheet_leave", closeSheet)),
     tiles.box,
-    el("div", { class: "acts row" }, action("Shift+Enter", "sheet_take", takeSheet, { class: "action main" }), action("X", "no", () => mark("no")), action("S", "skip", () => mark("skip")), action("Escape", "sheet_leave", closeSheet)),
   );
   tiles.go(0);
 }
