@@ -36,7 +36,8 @@ SECONDS = 8
 def made(clusters: int = 20, *, faces: int = 4) -> Made:
     """People with names known, clusters without, suggestions and missing ones."""
     people = {
-        name: [9000 + 100 * n + row for row in range(6)] for n, name in enumerate([*KNOWN, *HOSTILE])
+        name: [9000 + 100 * n + row for row in range(6)]
+        for n, name in enumerate([*KNOWN, *HOSTILE])
     }
     return Made(
         {f"c{n}": [n * 20 + row for row in range(faces)] for n in range(clusters)},
@@ -119,7 +120,7 @@ def review(page: Page) -> Iterator[Opened]:
         server.__exit__(None, None, None)
 
 
-# -- unnamed ----------------------------------------------------------------------------------------
+# -- unnamed --------------------------------------------------------------------------------------
 
 
 def test_twenty_clusters_are_named_in_at_most_300_keys(review: Opened, page: Page) -> None:
@@ -224,7 +225,8 @@ def test_marked_faces_of_a_large_cluster_leave_all_others_to_the_name(review: Op
 
 @pytest.mark.parametrize("way", [["Alt+{}"], ["Escape", "{}"]], ids=["Alt", "from the faces"])
 @pytest.mark.parametrize(
-    ("key", "what", "ids"), [("m", "same", "c0 c1"), ("d", "dismiss", "c0"), ("n", "not_a_face", "c0")]
+    ("key", "what", "ids"),
+    [("m", "same", "c0 c1"), ("d", "dismiss", "c0"), ("n", "not_a_face", "c0")],
 )
 def test_the_keys_of_unnamed(review: Opened, way: list[str], key: str, what: str, ids: str) -> None:
     one = review("/unnamed")
@@ -258,7 +260,7 @@ def test_skip_leaves_a_cluster_and_the_back_button_returns(review: Opened, page:
     assert one.recorded(1)[0]["ids"] == "c0"
 
 
-# -- undo and others --------------------------------------------------------------------------------
+# -- undo and others ------------------------------------------------------------------------------
 
 
 def test_undo_takes_back_any_number_of_steps(review: Opened, page: Page) -> None:
@@ -293,18 +295,26 @@ def test_answers_of_somebody_else_are_seen(review: Opened) -> None:
     one.until("document.querySelector('nav .count').innerText === '19'")
 
 
-# -- suggestions ------------------------------------------------------------------------------------
+# -- suggestions ----------------------------------------------------------------------------------
 
 
 def test_the_keys_of_suggestions(review: Opened) -> None:
     one = review("/")
     one.head("Grace")
     one.press("Enter")
-    assert one.recorded(1)[0] == {"what": "name", "ids": "c0", "person": one.made.person_id(KNOWN[0])}
+    assert one.recorded(1)[0] == {
+        "what": "name",
+        "ids": "c0",
+        "person": one.made.person_id(KNOWN[0]),
+    }
     one.said("4 faces are Grace Hopperly now")
     one.head("Katherine")
     one.press("x")
-    assert one.recorded(2)[1] == {"what": "not", "ids": "c1", "person": one.made.person_id(KNOWN[1])}
+    assert one.recorded(2)[1] == {
+        "what": "not",
+        "ids": "c1",
+        "person": one.made.person_id(KNOWN[1]),
+    }
     one.head("Margareta")
     one.press("s")
     one.head("<img")
@@ -341,7 +351,7 @@ def test_a_sheet_is_taken_at_once(review: Opened, page: Page) -> None:
     one.recorded(0)
 
 
-# -- person -----------------------------------------------------------------------------------------
+# -- person ---------------------------------------------------------------------------------------
 
 
 def person_page(archive: Made, name: str = KNOWN[0]) -> str:
@@ -388,14 +398,18 @@ def test_a_person_is_found_by_name(review: Opened) -> None:
     one.head("Margareta")
 
 
-# -- missing ----------------------------------------------------------------------------------------
+# -- missing --------------------------------------------------------------------------------------
 
 
 def test_the_keys_of_missing(review: Opened) -> None:
     one = review("/missing")
     one.head("Is this Grace")
     one.press("Enter")
-    assert one.recorded(1)[0] == {"what": "name", "ids": "f700", "person": one.made.person_id(KNOWN[0])}
+    assert one.recorded(1)[0] == {
+        "what": "name",
+        "ids": "f700",
+        "person": one.made.person_id(KNOWN[0]),
+    }
     one.head("Where is Katherine")
     one.press("a")
     assert one.recorded(2)[1] == {
@@ -417,14 +431,16 @@ def test_a_box_is_drawn_by_keyboard(review: Opened) -> None:
     one.press("Enter")
     [line] = one.recorded(1)
     assert (line["what"], line["photo"]) == ("face", "2019/party/group.jpg")
-    assert line["box"] == "372 225 135 135"  # 390 240 120 120 before; steps of 15 and 3 pixels
+    # 390 240 120 120 at first; steps of 15 and 3 pixels
+    assert line["box"] == "372 225 135 135"
 
 
 def test_a_box_is_drawn_with_the_mouse(review: Opened, page: Page) -> None:
     one = review("/missing")
     area = one.until(
         "(() => { const a = document.querySelector('.plate')?.getBoundingClientRect();"
-        "return a?.width && document.querySelector('.plate img').complete && [a.x, a.y, a.width, a.height] })()"
+        "return a?.width && document.querySelector('.plate img').complete"
+        " && [a.x, a.y, a.width, a.height] })()"
     )
     x, y, width, height = area
     spots = [(x + 0.5 * width, y + 0.5 * height), (x + 0.7 * width, y + 0.8 * height)]
@@ -448,7 +464,7 @@ def test_escape_takes_a_box_away(review: Opened) -> None:
     assert one.recorded(1)[0]["what"] == "name"
 
 
-# -- everywhere -------------------------------------------------------------------------------------
+# -- everywhere -----------------------------------------------------------------------------------
 
 
 def test_apply_now_shows_its_effect(review: Opened) -> None:

@@ -23,6 +23,7 @@ export async function applyNow({ show, complain, done }) {
     head.replaceChildren(...say("applied"));
     meter.remove();
     progress.replaceWith(effectTable(ended.effect ?? {}));
+    close.focus();
     show(await get("/api/state"));
     await done();
   } catch (fault) {

@@ -146,6 +146,7 @@ export class NameField {
     this.chosen = false;
     this.list.replaceChildren(...this.shown.map((person, at) => this._option(person, at)));
     this.list.hidden = !this.shown.length;
+    this.list.classList.toggle("offered", !text);
     this.input.setAttribute("aria-expanded", String(this.shown.length > 0));
     this._mark();
   }
@@ -158,7 +159,8 @@ export class NameField {
     const name = person.typed ? el("span", { class: "who" }, say("as_typed", { name: person.person })) : given(person.person, "name who");
     const note = person.typed
       ? el("kbd", {}, "Shift+Enter")
-      : el("span", { class: "quiet" }, person.perhaps ? [...say("perhaps"), " · "] : [], person.faces === undefined ? [] : say("count", { n: person.faces }));
+      : el("span", { class: "quiet" }, person.perhaps ? [...say("perhaps"), " · "] : [], person.faces === undefined ? [] : say("count", { n: person.faces }),
+        person.perhaps && [" ", el("kbd", {}, "↓ Enter")]);
     return el(
       "li",
       {

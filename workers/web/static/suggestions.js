@@ -2,7 +2,7 @@
 import { get, image } from "./api.js";
 import { action, el, given, percent, say, score, words } from "./dom.js";
 import { Tiles, crop, references } from "./faces.js";
-import { complain, main, nothingLeft, record, start } from "./frame.js";
+import { complain, main, nothingLeft, record, start, tell } from "./frame.js";
 import { bind } from "./keys.js";
 import { NameField } from "./names.js";
 import { plate } from "./photo.js";
@@ -269,8 +269,10 @@ async function others() {
     queue = queue.filter((asked) => asked.id !== id);
     return;
   }
+  const told = current !== null;
   await refill();
   await advance();
+  if (told) tell(say("gone"));
 }
 
 async function again(asked) {

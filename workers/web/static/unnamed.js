@@ -256,7 +256,9 @@ async function others() {
   queue.length = 0;
   field.refresh();
   if (current && !(await gone(current))) return refill();
+  const told = current !== null;
   await advance();
+  if (told) tell(say("gone"));
 }
 
 async function again(cluster) {
