@@ -413,7 +413,9 @@ def test_the_keys_of_missing(review: Opened) -> None:
     one.head("Where is Katherine")
     one.press("a")
     assert one.recorded(2)[1] == {
-        "what": "accept_absent", "person": one.made.person_id(KNOWN[1]), "photo": "2019/party/group.jpg"
+        "what": "accept_absent",
+        "person": one.made.person_id(KNOWN[1]),
+        "photo": "2019/party/group.jpg",
     }  # fmt: skip
     one.head("<img")
     one.press("s")
