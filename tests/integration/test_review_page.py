@@ -332,6 +332,21 @@ def test_a_capital_begins_another_name(review: Opened, name: str) -> None:
     assert one.recorded(1)[0] == {"what": "name", "ids": "c0", "person": name}
 
 
+def test_the_order_is_asked_for_anew_after_a_handful(review: Opened, page: Page) -> None:
+    entries = "performance.getEntriesByType('resource')"
+    asked = f"{entries}.filter(e => /suggestions[?]/.test(e.name)).length"
+    one = review("/")
+    for count in range(1, 5):
+        one.head(f"Is this {[*KNOWN, *HOSTILE][count - 1].split()[0]}")
+        one.press("Enter")
+        one.recorded(count)
+    assert page.run(asked) == 1
+    one.until("document.querySelector('.told').innerText.includes('<img')")
+    one.press("Enter")
+    one.recorded(5)
+    one.until(f"{asked} === 2")
+
+
 def test_a_sheet_is_taken_at_once(review: Opened, page: Page) -> None:
     one = review("/")
     one.head("Grace")
