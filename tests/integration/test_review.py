@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from headcount import audit
-from headcount.answers.kept import read_answers
+from headcount.answers.kept import holding, read_answers
 from headcount.storage import Store, open_store
+from tests.browser import PROGRAM, chromium
 from tests.clusters import until
 from tests.running import headcount, start
 
@@ -186,3 +187,28 @@ def test_without_an_archive_it_says_so(tmp_path: Path) -> None:
     ended = headcount("review", str(tmp_path), "--no-browser")
     assert ended.returncode == 2
     assert "no archive" in ended.stderr
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium")
+def test_what_is_named_by_keyboard_is_recorded_and_taken_back(out: Path, tmp_path: Path) -> None:
+    with review(str(out)) as server, chromium(tmp_path / "profile") as browser:
+        page = browser.page()
+        page.send("Log.enable")
+        until(lambda: not server.ask("/api/state")["loading"])
+        before = server.ask("/api/state")
+        page.visit(server.address)
+        page.visit(f"http://{server.host}:{server.port}/unnamed")
+        until(lambda: page.run("document.activeElement.matches('main input')"))
+        page.press_all("Zelda Quist")
+        page.press("Enter")
+        until(lambda: server.ask("/api/state")["undoable"] == 1)
+        [answer] = holding(read_answers(store_of(out)))
+        assert (answer.what, answer.person) == ("name", "Zelda Quist")
+        assert answer.cluster is not None
+        until(lambda: page.run("document.querySelector('.told').innerText.includes('Zelda')"))
+        page.press("Alt+z")
+        until(lambda: server.ask("/api/state")["undoable"] == 0)
+        assert holding(read_answers(store_of(out))) == []
+        after = server.ask("/api/state")
+        assert {**after, "version": before["version"]} == before
+        assert page.logged() == []
