@@ -1,7 +1,7 @@
 """Measures the order of questions, by a scripted reviewer who knows the truth.
 
     python -m benchmarks.accuracy.review FOLDER [--cache FILE.npz] [--seeds N] [--model PACK]
-        [--references N] [--enrolled SHARE]
+        [--references N] [--enrolled SHARE] [--half 0|1]
 
 FOLDER holds one folder per person with photos whose central face is that person. Half of the people
 who have two photos or more are enrolled, with one photo each; matching, clusters and inferred names
@@ -15,6 +15,7 @@ them. Counted are answers, a sheet as one, and, strictly, every suggestion as on
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,6 +227,9 @@ def main() -> None:
     asked = options()
     pack = open_pack(asked.model, Settings(), S3Settings()).record
     every = labelled(asked.folder, asked.model, asked.cache)
+    if asked.half is not None:
+        drawn = [hashlib.sha256(str(name).encode()).digest()[0] % 2 for name in every.people]
+        every = every.where(np.array(drawn) == asked.half)
     titles = [f"right after {n}" for n in AFTER]
     more = ["least lead over by size", "wrong names given", "missed people's faces after 100"]
     print("\n".join(heading("seed", "order", *titles, *more)))
@@ -254,6 +258,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--references", type=int, default=1)
     parser.add_argument("--enrolled", type=float, default=0.5)
+    parser.add_argument("--half", type=int, choices=(0, 1), help="one half of the people alone")
     return parser.parse_args()
 
 
