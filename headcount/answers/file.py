@@ -23,7 +23,7 @@ from headcount.answers.lines import (
     shortened,
 )
 from headcount.errors import FatalError
-from headcount.rosters.delimited import SEPARATORS, decode
+from headcount.rosters.delimited import SEPARATORS, TOLD, decode
 from headcount.text import DEFUSED, counted, undefused
 
 Form = Literal["csv", "jsonl"]
@@ -39,6 +39,8 @@ SHOWN = 20
 _TEXTS = ("person", "photo", "said_by", "ids")
 """Columns with text that a spreadsheet might run; `ids` of `rename` is a name."""
 _WITHOUT_IDS = frozenset({"face", "accept_absent"})
+_ZIP = b"PK\x03\x04"
+"""The first bytes of a ZIP file, which an XLSX is."""
 _SUFFIXES = (".jsonl", ".ndjson")
 
 Row = tuple[int, Mapping[str, str] | BadLine]
@@ -60,6 +62,8 @@ def read_lines(data: bytes, source: str, now: datetime) -> LinesRead:
     It is JSON Lines by its suffix or where it begins with a brace. Raises FatalError where it is no
     such file at all; bad lines are told in what comes back.
     """
+    if data.startswith(_ZIP):
+        raise FatalError(f"{source} is a spreadsheet or another ZIP file: save it as CSV")
     text = decode(data, source)
     if source.lower().endswith(_SUFFIXES) or text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return _checked(_json_rows(text, source), now)
@@ -143,12 +147,14 @@ def _texts(names: list[str], cells: list[str] | BadLine) -> dict[str, str] | Bad
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str] | BadLine]]:
     """The cells of each row with the number of its first line; the separator is the header's."""
-    text = text.removeprefix("\ufeff")
+    told = TOLD.match(text)
+    text = text[told.end() :] if told else text.removeprefix("\ufeff")
     head = next((line for line in text.splitlines() if line.strip()), "")
-    separator = next((s for s in SEPARATORS if "what" in _names(head, s)), ",")
+    separator = told[1] if told else next((s for s in SEPARATORS if "what" in _names(head, s)), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    above = 1 if told else 0
     while True:
-        number = reader.line_num + 1
+        number = reader.line_num + 1 + above
         try:
             cells = next(reader)
         except StopIteration:

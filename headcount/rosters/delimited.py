@@ -24,7 +24,7 @@ _BOMS = (
 _PROBED = 64
 """Bytes in which UTF-16 without a mark is told by its zeros: most letters there are Latin."""
 
-_TOLD = re.compile(r"\ufeff?\"?sep=([,;\t])\"?[,;\t]*\r?\n", re.IGNORECASE)
+TOLD = re.compile(r"\ufeff?\"?sep=([,;\t])\"?[,;\t]*\r?\n", re.IGNORECASE)
 """The line with which Excel is told the separator, and which Excel's users leave in."""
 
 _FAULTS = (
@@ -40,7 +40,7 @@ def read_delimited(data: bytes, source: str) -> Sheet:
     The separator is the one by which the header names a photo and a person.
     """
     text = decode(data, source)
-    told = _TOLD.match(text)
+    told = TOLD.match(text)
     first, body = (2, text[told.end() :]) if told else (1, text)
     for separator in told[1] if told else SEPARATORS:
         try:

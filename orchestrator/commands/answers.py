@@ -157,7 +157,8 @@ def _line(one: Listed) -> str:
     """An answer in one line: id, date, what, about whom, where, and what became of it."""
     answer = one.answer
     about = [answer.photo, answer.cluster, answer.undoes and f"of {answer.undoes}"]
-    faces = counted(one.faces, "face") if one.faces else ""
+    alone = answer.faces[0].face_id if one.faces == 1 and answer.faces else ""
+    faces = alone or (counted(one.faces, "face") if one.faces else "")
     state = f"{one.state} (by {', '.join(one.by)})" if one.by else one.state
     told = "  ".join(text for text in (saying(answer), *about, faces) if text)
     said_by = f"  said by {answer.by}" if answer.by else ""

@@ -83,8 +83,9 @@ def command(
 ) -> int:
     """Match and cluster the faces of PHOTOS anew, as the archive has them, with today's answers.
 
-    No photo is read, so they may be out of reach, and the report has no pictures. PHOTOS may be
-    left out where the archive has one collection. What is not said is as in its latest job.
+    No photo is read, but those with faces newly drawn by hand; others may be out of reach. The
+    report has no pictures. PHOTOS may be left out where the archive has one collection. What is not
+    said is as in its latest job.
 
     Starts a broker and a worker of its own, as `run` does, or uses HEADCOUNT_BROKER_URL.
     """

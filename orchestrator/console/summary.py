@@ -166,7 +166,9 @@ def _rematch_lines(summary: dict[str, Any]) -> list[str]:
     """The line about a rematch."""
     if not summary.get("spec", {}).get("rematch"):
         return []
-    return ["matched and clustered anew: no photo was read, and the report has no pictures"]
+    drawn = summary.get("seconds", {}).get("embed")  # nothing else is embedded then
+    read = "photos with faces drawn by hand were read, no others" if drawn else "no photo was read"
+    return [f"matched and clustered anew: {read}, and the report has no pictures"]
 
 
 def _first_look_lines(summary: dict[str, Any]) -> list[str]:

@@ -5,18 +5,12 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import pytest
 
 import headcount
-from headcount.contract.layout import JobKeys
-from headcount.contract.record import read_record
-from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError
 from headcount.storage import open_store
-from orchestrator.cli import COMMANDS
 from tests.running import comparable, table
 from tests.servers import S3Server
 
@@ -53,11 +47,8 @@ def made(folder: Path) -> dict[str, Any]:
 
 
 def can_run(block: str) -> bool:
-    """Whether what a block needs is there: matplotlib, and the command that it starts."""
-    plots = "import matplotlib" in block
-    return not (plots and find_spec("matplotlib") is None) and (
-        "archive.apply" not in block or "apply" in COMMANDS
-    )
+    """Whether what a block needs is there: matplotlib, where it plots."""
+    return "import matplotlib" not in block or find_spec("matplotlib") is not None
 
 
 def test_an_archive_is_made_and_opened(made: dict[str, Any], folder: Path) -> None:
@@ -72,11 +63,9 @@ def test_an_archive_is_made_and_opened(made: dict[str, Any], folder: Path) -> No
 def test_its_tables_say_what_the_results_of_the_latest_job_say(
     made: dict[str, Any], name: str
 ) -> None:
-    archive = made["archive"]
-    latest = JobKeys(archive.jobs["job_id"].to_pylist()[-1])
-    spec = read_record(open_store(archive.uri), latest.spec, JobSpec)
-    there = table(Path(url2pathname(urlsplit(spec.out).path)), name)
-    here = getattr(archive, name)().to_pylist()
+    rematch = made["archive"].jobs["out"].to_pylist()[-1]
+    there = table(Path(rematch.removeprefix("file://")), name)
+    here = getattr(made["archive"], name)().to_pylist()
     common = set(there[0]) & set(here[0])
     assert len(common) >= 5
     cut = [[{column: row[column] for column in common} for row in rows] for rows in (here, there)]
@@ -104,7 +93,6 @@ def test_the_plot_is_drawn(made: dict[str, Any], folder: Path) -> None:
     assert (folder / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.skipif("apply" not in COMMANDS, reason="this build has no `headcount apply`")
 def test_an_answer_is_applied_and_matched_anew(made: dict[str, Any]) -> None:
     archive = made["archive"]
     [answer] = archive.answers().to_pylist()

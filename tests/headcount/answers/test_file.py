@@ -143,3 +143,14 @@ def test_numbers_are_written_in_few_digits_that_read_back_as_they_were(number: f
     assert float(number_text(number)) == number
     assert struct.pack("f", float(number_text(single))) == struct.pack("f", single)
     assert len(number_text(single)) <= 11
+
+
+def test_the_line_that_tells_excel_the_separator_is_passed_over() -> None:
+    found = read('\ufeffsep=;\r\nwhat;ids;person\r\nname;f1;"Ada; B"\r\nfoo;f2;\r\n')
+    assert [(one.number, one.person) for one in found.lines] == [(3, "Ada; B")]
+    assert [number for number, _ in found.bad] == [4]
+
+
+def test_a_spreadsheet_is_said_to_be_one() -> None:
+    with pytest.raises(FatalError, match="save it as CSV"):
+        read(b"PK\x03\x04" + bytes(60), "answers.xlsx")

@@ -45,6 +45,7 @@ def test_answers_are_listed_by_word_person_and_time(store: Store) -> None:
     assert "2026-10-01 10:00" in told[0]
     assert f"name Ada  {cluster_of(0)}  5 faces: holds, pending" in told[0]
     assert told[1].endswith("rename Ada -> Ada L: holds, pending")
+    assert told[2].endswith(f"name Eve  {face_of(16)}: holds, pending"), "one face by its id"
     assert told[-1] == "4 answers, 4 pending"
     assert (
         invoke(archive_of(Path(store.uri.removeprefix("file://")) / "b")).stdout == "no answers\n"

@@ -112,3 +112,11 @@ def test_what_was_left_out_is_told_by_rule_and_by_suffix() -> None:
         "2 files left out: 2 in @eaDir; --include lets them in",
         "1 image file of a kind that headcount does not read: 1 .jxl; --all-objects tries them",
     ]
+
+
+def test_a_rematch_says_if_photos_were_read() -> None:
+    rematch = {**SUMMARY, "spec": {"rematch": "p1"}}
+    [none, *_] = summary_lines({**rematch, "seconds": {"embed": {}, "reduce": {"match": 1.0}}})
+    assert none == ("matched and clustered anew: no photo was read, and the report has no pictures")
+    [some, *_] = summary_lines({**rematch, "seconds": {"embed": {"detect": 1.0}}})
+    assert "photos with faces drawn by hand were read, no others" in some
