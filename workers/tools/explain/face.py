@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from headcount.answers.claims import Said
 from headcount.rosters.statuses import NEAR_MISS
@@ -141,7 +140,7 @@ def _thresholds(case: Case) -> list[Row]:
         _threshold("height", case.quality["height_at_least"], "of this build, in pixels"),
     ]
     if case.row["cluster_id"] is not None:
-        judged = len(moment.clusters.filter(pc.is_valid(moment.clusters["cluster_id"])))
+        judged = moment.clustered
         rule = linkage_rule(moment.pack, judged, moment.spec.purity)
         why = f"of the model pack, for {judged:,} faces and purity {moment.spec.purity:g}"
         found.append(_threshold("cluster_of_two", rule.pair, why))

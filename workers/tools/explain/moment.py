@@ -99,6 +99,11 @@ class Moment:
         return self.assignments.select(CLUSTERED)
 
     @cached_property
+    def clustered(self) -> int:
+        """The number of faces in clusters."""
+        return len(self.clusters) - int(self.clusters["cluster_id"].null_count)
+
+    @cached_property
     def assignments(self) -> pa.Table:
         """The job's assignments. No decision is explained by them; they list a person's faces."""
         return history.read_assignments(

@@ -106,8 +106,9 @@ def _assigned(
         by_hand=moment.by_hand,
         not_faces=answers.claims.not_faces,
     )
-    at = index_of(history.face_keys(faces), history.face_keys(moment.clusters))
-    clusters = take_or_null(moment.clusters["cluster_id"], at)
+    near = moment.clusters.filter(isin(moment.clusters["photo"], set(faces["photo"].to_pylist())))
+    at = index_of(history.face_keys(faces), history.face_keys(near))
+    clusters = take_or_null(near["cluster_id"], at)
     return add_inferred_names(faces.append_column("cluster_id", clusters), answers.rejected)
 
 

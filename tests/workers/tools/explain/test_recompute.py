@@ -7,8 +7,10 @@ import pytest
 
 from headcount.archive.selection import select_pack
 from headcount.assignments import history
-from headcount.contract.layout import PackKeys
+from headcount.contract.layout import REDUCE, JobKeys, PackKeys
+from headcount.contract.record import read_record
 from headcount.contract.results import FACES
+from headcount.contract.stored.jobs import DoneMarker
 from tests.workers.identity.answering import Answering
 from workers.tools.explain.moment import Moment
 from workers.tools.explain.recompute import decide
@@ -138,3 +140,15 @@ def test_where_the_references_are_pruned_those_of_now_are_taken_and_it_is_said(
 def test_the_columns_of_the_results_are_all_there(archive: Answering) -> None:
     faces = decide(moment_of(archive), ["a.jpg"]).faces
     assert {*FACES.names} - {*faces.column_names} == set()
+
+
+def test_the_references_of_an_earlier_build_are_found_by_the_time_of_the_job(
+    archive: Answering,
+) -> None:
+    key = JobKeys(str(archive.number)).done(REDUCE)
+    done = read_record(archive.store, key, DoneMarker)
+    archive.store.put(key, done.model_copy(update={"gallery_version": None}).to_bytes())
+    moment_of(archive).tables.gallery.delete("person = 'bob'")
+    moment = moment_of(archive)
+    assert moment.gallery_version == done.gallery_version
+    require_agreement(archive)
