@@ -64,7 +64,7 @@ class Listed:
             "id": answer.id,
             "what": answer.what,
             "said_at": answer.at.isoformat(),
-            **{name: value for name, value in about.items() if value},
+            **about,
             "faces": self.faces,
             "face_ids": sorted({m.face_id for m in answer.faces if m.face_id} | {*self.members}),
             "state": self.state,

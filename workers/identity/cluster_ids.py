@@ -61,15 +61,16 @@ def name_clusters(labels: NDArray[np.int32], face_ids: pa.Array, earlier: pa.Tab
     """The id of each face's cluster; ``earlier`` is the PARTITION of the last run.
 
     A cluster keeps the id that most of its faces had; where two claim one id, it goes to the one
-    with more such faces. A new cluster is named after its first face id, so that the same faces
-    are named alike whatever their order, and never gets an id of the last run.
+    with more such faces, of two with as many to the one with the first face id. A new cluster is
+    named after its first face id, so that the same faces are named alike whatever their order, and
+    never gets an id of the last run. So two that were joined and are parted have their ids again.
     """
     label = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     old, known = factorize_sorted(earlier["cluster_id"])
     was = take_or_none(old, index_of(face_ids, earlier["face_id"]))
     order = pc.sort_indices(face_ids).to_numpy()
     first = first_of_each(label[order])
-    ids = _kept_ids(label, was, clusters=len(first))
+    ids = _kept_ids(label, was, first)
     new = np.flatnonzero(ids == NONE)
     new = new[np.argsort(first[new])]
     fresh = _new_ids(face_ids.take(pa.array(order[first[new]])), known)
@@ -77,14 +78,17 @@ def name_clusters(labels: NDArray[np.int32], face_ids: pa.Array, earlier: pa.Tab
     return take_or_null(pa.concat_arrays([known, fresh]), ids[label])
 
 
-def _kept_ids(label: Numbers, was: Numbers, *, clusters: int) -> Numbers:
-    """The number of the earlier cluster whose id each cluster keeps; NONE for a new one."""
+def _kept_ids(label: Numbers, was: Numbers, first: Numbers) -> Numbers:
+    """The number of the earlier cluster whose id each cluster keeps; NONE for a new one.
+
+    ``first`` orders the clusters by their first face ids.
+    """
     here = was != NONE
     new, old, faces = _flows(label[here], was[here])
-    order = np.lexsort((new, old, -faces))
+    order = np.lexsort((first[new], old, -faces))
     new, old = new[order], old[order]
     taken = _greedy(new, old)
-    kept = np.full(clusters, NONE)
+    kept = np.full(len(first), NONE)
     kept[new[taken]] = old[taken]
     return kept
 

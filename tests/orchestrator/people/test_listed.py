@@ -90,6 +90,7 @@ def test_a_job_of_an_earlier_build_took_in_what_was_recorded_before_it(store: St
 def test_a_listing_as_json_has_ids_names_and_dates(store: Store) -> None:
     say(store, f"name,{cluster_of(0)},Ada,,,,,2026-11-01T10:00:00Z,Eve")
     found = by_word(store)["name"].as_dict()
+    assert all(one.as_dict().keys() == found.keys() for one in by_word(store).values())
     assert found["face_ids"] == sorted(face_of(3 * n) for n in range(5))
     assert (found["person"], found["said_by"], found["said_at"][:10]) == (
         "Ada",

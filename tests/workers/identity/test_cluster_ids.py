@@ -29,6 +29,12 @@ def names(labels: list[int], faces: list[str], earlier: dict[str, str]) -> list[
     return found.to_pylist()  # type: ignore[no-any-return]
 
 
+def test_clusters_that_are_parted_again_have_the_ids_of_before_in_any_order() -> None:
+    joined = {"fa": "ka", "fb": "ka"}
+    assert names([0, 1], ["fa", "fb"], joined) == ["ka", "kb"]
+    assert names([0, 1], ["fb", "fa"], joined) == ["kb", "ka"]
+
+
 Row = tuple[str, str | None, str | None, int, str | None, str | None]
 """Change, cluster, earlier cluster, faces, person, earlier person."""
 
