@@ -35,9 +35,15 @@ _ON_3_AND_4 = (
 KEYS = {
     "Tab": ("Tab", 9, ""),
     "Enter": ("Enter", 13, "\r"),
+    "Escape": ("Escape", 27, ""),
+    "Space": (" ", 32, " "),
+    "ArrowLeft": ("ArrowLeft", 37, ""),
+    "ArrowUp": ("ArrowUp", 38, ""),
     "ArrowRight": ("ArrowRight", 39, ""),
     "ArrowDown": ("ArrowDown", 40, ""),
 }
+HELD = {"Alt": 1, "Ctrl": 2, "Shift": 8}
+"""The bits of the protocol for keys that are held down."""
 
 
 class Page:
@@ -45,6 +51,8 @@ class Page:
 
     def __init__(self, browser: Browser, session: str) -> None:
         self._browser, self._session = browser, session
+        self.pressed = 0
+        """Keys that were pressed since it was set to 0."""
         self.send("Page.enable")
         self.send("Runtime.enable")
 
@@ -53,8 +61,12 @@ class Page:
 
     def open(self, path: Path, fragment: str = "") -> None:
         """Open a file, and wait until it is loaded."""
+        self.visit(path.as_uri() + fragment)
+
+    def visit(self, address: str) -> None:
+        """Open an address, and wait until it is loaded."""
         self._browser.events.clear()
-        self.send("Page.navigate", url=path.as_uri() + fragment)
+        self.send("Page.navigate", url=address)
         self._browser.wait_for("Page.loadEventFired")
 
     def logged(self) -> list[str]:
@@ -85,10 +97,22 @@ class Page:
         self.send("Emulation.setEmulatedMedia", media=medium, features=named)
 
     def press(self, key: str) -> None:
-        name, code, text = KEYS[key]
-        event = {"key": name, "code": name, "windowsVirtualKeyCode": code}
-        self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **event)
+        """Press a key once: its name or a letter, with others held: "Shift+Enter", "Alt+m"."""
+        self.pressed += 1
+        *held, name = key.split("+") if len(key) > 1 else [key]
+        bits = sum(HELD[one] for one in held)
+        letter = name if len(name) == 1 else ""
+        shown, code, text = KEYS.get(name) or (name, ord(letter.upper()), letter)
+        place = {"Space": "Space"}.get(name, f"Key{letter.upper()}" if letter.isalpha() else shown)
+        event = {"key": shown, "code": place, "windowsVirtualKeyCode": code, "modifiers": bits}
+        typed = {} if bits & ~HELD["Shift"] else {"text": text}
+        self.send("Input.dispatchKeyEvent", type="keyDown", **typed, **event)
         self.send("Input.dispatchKeyEvent", type="keyUp", **event)
+
+    def press_all(self, text: str) -> None:
+        """Press the keys of a text one by one; a capital is one key, with Shift held."""
+        for letter in text:
+            self.press(f"Shift+{letter}" if letter.isupper() else letter)
 
     def type(self, text: str) -> None:
         self.send("Input.insertText", text=text)
