@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from headcount.assignments.checks import figures
 from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from headcount.rosters.statuses import MISSING, NEAR_MISS
 from headcount.text import counted, older_reading
@@ -46,6 +47,7 @@ def render(report: Report) -> str:
     text = page.render(
         report=report,
         sentence=phrases.sentence(report),
+        checked=figures.block(report.checked),
         older=older_reading(report.older_reading).split("`") if report.older_reading else [],
         why=phrases.why,
         expected_here=EXPECTED_HERE,
