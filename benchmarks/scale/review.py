@@ -84,7 +84,8 @@ def _identities(faces: int, clusters: int, people: int) -> np.ndarray[Any, Any]:
     weights = 1 / np.arange(1, clusters + 1) ** 0.6
     sizes = np.maximum(1, (weights / weights.sum() * (faces - named)).astype(int))
     strangers = np.repeat(np.arange(clusters), sizes)[: faces - named]
-    strangers = np.pad(strangers, (0, faces - named - len(strangers)))
+    more = np.arange(faces - named - len(strangers)) % clusters
+    strangers = np.concatenate([strangers, more])
     return np.concatenate([np.arange(named) % people, people + strangers])
 
 

@@ -31,13 +31,15 @@ def cluster_faces(
     for collection in history.collections_of(store, keys) if by_job else ():
         for job_id, clusters in by_job.items():
             assigned = history.read_assignments(store, keys, collection, job_id)
-            faces = _by_cluster(assigned, clusters)
+            faces = faces_by_cluster(assigned, clusters)
             found |= {(job_id, cluster): ids for cluster, ids in faces.items()}
     return [() if one is None else found.get(one, ()) for one in wanted]
 
 
-def _by_cluster(assignments: pa.Table, wanted: set[str]) -> dict[str, tuple[str, ...]]:
+def faces_by_cluster(assignments: pa.Table, wanted: set[str]) -> dict[str, tuple[str, ...]]:
     """The ids of each wanted cluster's faces, sorted; a face of copies once."""
+    if not wanted:
+        return {}
     clusters = pa.array(sorted(wanted), pa.string())
     inside = assignments.filter(pc.is_in(assignments["cluster_id"], value_set=clusters))
     pairs = inside.group_by(["cluster_id", "face_id"]).aggregate([])

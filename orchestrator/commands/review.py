@@ -9,12 +9,11 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from headcount import audit
-from headcount.archive.selection import latest_end
 from headcount.contract.record import now
 from headcount.errors import FatalError, HeadcountError
 from headcount.s3_settings import S3Settings
@@ -22,8 +21,10 @@ from headcount.storage import Store
 from orchestrator.commands.options import archive_in, existing_archive, load_s3, load_settings
 from orchestrator.commands.worker import require_worker_libraries
 from orchestrator.local.page import Message, Page, start_page
-from orchestrator.people.answering import Answering
 from orchestrator.terminal import say
+
+if TYPE_CHECKING:
+    from orchestrator.people.answering import Answering
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WITHIN = (".", "archive", "headcount-demo")
@@ -156,6 +157,9 @@ class Desk:
 
     def _answers(self) -> Answering:
         if self._answering is None:
+            # libraries of tables: the page starts meanwhile
+            from orchestrator.people.answering import Answering
+
             self._answering = Answering(self.store, self.s3)
         return self._answering
 
@@ -211,6 +215,8 @@ class Desk:
         if code not in (0, 3):
             self.page.reply({"id": number, "error": "".join(said[-5:]).strip() or "it failed"})
             return
+        from headcount.archive.selection import latest_end
+
         end = latest_end(self.store, began, None)
         self.page.reply({"id": number, "job": end.job_id if end else None, "summary": said[-20:]})
 

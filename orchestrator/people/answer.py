@@ -141,7 +141,7 @@ def _read(store: Store, s3: S3Settings, among: Sequence[LatestAssignments] | Non
     active_pack(store)
     known = Kept.of(store, read_answers(store))
     among = list(read_latest(store)) if among is None else among
-    return Held(known, people_of(store, s3), Source(store, s3, among))
+    return Held(known, people_of(store, s3, among), Source(store, s3, among))
 
 
 def _look_up(tables: Source, lines: Iterable[Line], known: Kept) -> FacesHere:

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow.compute as pc
-
 from headcount.answers.kept import undone
 from headcount.answers.known import KnownAnswers
 from headcount.answers.lines import BadLine, Line, read_line
 from headcount.answers.record import Answer
 from headcount.assignments import history
+from headcount.assignments.moment import faces_by_cluster
 from headcount.contract.record import now
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
@@ -91,7 +90,7 @@ class Answering:
         if keys is None or jobs != self._jobs or keys.pack_id != active_pack(self.store).pack_id:
             self._among = list(read_latest(self.store))
             self._jobs = self._latest_jobs()
-            self._people = people_of(self.store, self.s3)
+            self._people = people_of(self.store, self.s3, self._among)
             self._members.clear()
 
     def _latest_jobs(self) -> tuple[str, ...]:
@@ -114,15 +113,13 @@ class Answering:
         known = Kept(tuple(answers), frozenset(undone(answers)), members)
         return Held(known, people, Source(self.store, self.s3, self._among))
 
-    def _members_here(self, answers: Iterable[Answer]) -> dict[str, tuple[str, ...]]:
+    def _members_here(self, answers: Sequence[Answer]) -> dict[str, tuple[str, ...]]:
         """Faces of the clusters that answers on the latest results mean, by the answers' ids."""
-        found = {}
-        by_job = {latest.job_id: latest.assignments for latest in self._among}
-        for answer in answers:
-            if answer.job_id in by_job:
-                rows = by_job[answer.job_id]
-                inside = rows.filter(pc.equal(rows["cluster_id"], answer.cluster))
-                found[answer.id] = tuple(sorted(set(inside["face_id"].to_pylist())))
+        found: dict[str, tuple[str, ...]] = {}
+        for latest in self._among:
+            mine = [one for one in answers if one.job_id == latest.job_id]
+            inside = faces_by_cluster(latest.assignments, {one.cluster or "" for one in mine})
+            found |= {one.id: inside.get(one.cluster or "", ()) for one in mine}
         return found
 
     def _look_alikes(self, lines: Iterable[Line]) -> list[dict[str, str]]:

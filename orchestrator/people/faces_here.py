@@ -152,7 +152,7 @@ def _known(
 ) -> dict[str, tuple[InCollection, ...]]:
     """The collections of each wanted face that is there; copies may be in several."""
     found: defaultdict[str, dict[str, InCollection]] = defaultdict(dict)
-    for latest in among:
+    for latest in among if wanted else ():
         rows = rows_in(latest.assignments, "face_id", wanted)
         pairs = zip(rows["face_id"].to_pylist(), rows["cluster_id"].to_pylist(), strict=True)
         for face, cluster in pairs:
@@ -166,10 +166,10 @@ def _clusters(
     """Clusters by the ids wanted: alive ones, or those that absorbed them."""
     found: dict[str, Cluster] = {}
     for latest in among if wanted else ():
-        alive = pc.unique(latest.assignments["cluster_id"]).drop_null()
-        left = pa.array(sorted(wanted - found.keys()), pa.string())
-        meant = {one: one for one in left.filter(pc.is_in(left, value_set=alive)).to_pylist()}
-        meant |= _heirs(store, latest, alive, set(left.to_pylist()) - meant.keys())
+        left = wanted - found.keys()
+        there = rows_in(latest.assignments, "cluster_id", left)["cluster_id"]
+        meant = {one: one for one in pc.unique(there).to_pylist()}
+        meant |= _heirs(store, latest, left - meant.keys())
         members: defaultdict[str, set[str]] = defaultdict(set)
         rows = rows_in(latest.assignments, "cluster_id", set(meant.values()))
         pairs = zip(rows["cluster_id"].to_pylist(), rows["face_id"].to_pylist(), strict=True)
@@ -180,9 +180,7 @@ def _clusters(
     return found
 
 
-def _heirs(
-    store: Store, latest: LatestAssignments, alive: pa.Array, lost: set[str]
-) -> dict[str, str]:
+def _heirs(store: Store, latest: LatestAssignments, lost: set[str]) -> dict[str, str]:
     """The clusters that carry on the lost ids of clusters that were absorbed."""
     if not lost:
         return {}
@@ -190,6 +188,7 @@ def _heirs(
     absorbed = lineage.filter(pc.equal(lineage["change"], "absorbed"))
     if not lost & set(absorbed["earlier_id"].to_pylist()):
         return {}
+    alive = pc.unique(latest.assignments["cluster_id"]).drop_null()
     heirs = absorbed["cluster_id"]
     there = set(heirs.filter(pc.is_in(heirs, value_set=alive)).to_pylist())
     carried = {one: history.heir(one, there, absorbed) for one in lost}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,8 +117,14 @@ def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | N
     return wanted, known[wanted]
 
 
-def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
-    """Names by person id of everybody in an archive's answers, galleries and assignments."""
+def people_of(
+    store: Store, s3: S3Settings, among: Sequence[LatestAssignments] = ()
+) -> dict[str, str]:
+    """Names by person id of everybody in an archive's answers, galleries and assignments.
+
+    ``among``: the latest assignments under a pack, if they were read already.
+    """
+    read = among[0].keys if among else None
     answers = read_answers(store)
     known = {a.person_id: a.person for a in answers if a.person_id and a.person}
     known |= {a.new_person_id: a.new_person for a in answers if a.new_person_id and a.new_person}
@@ -127,7 +133,7 @@ def people_of(store: Store, s3: S3Settings) -> dict[str, str]:
         gallery = Table(store.uri, keys.gallery, s3)
         if gallery.exists():
             known |= _names(gallery.read(["person_id", "person"]))
-        for latest in read_latest(store, keys):
+        for latest in among if keys == read else read_latest(store, keys):
             known |= _names(latest.assignments)
     return known
 

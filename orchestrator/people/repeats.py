@@ -26,6 +26,7 @@ def fresh(
     the last holds, however often the file is given.
     """
     there = {(act, answer.at) for answer, acts in kept for act in acts}
+    about = {face for (_, acts), _ in given for act in acts for face in act.faces} | {""}
     new = [False] * len(given)
     for number, ((answer, acts), told) in enumerate(given):
         if told:
@@ -33,7 +34,7 @@ def fresh(
             there.update((act, answer.at) for act in acts)
     dated = [said for (said, told), is_new in zip(given, new, strict=True) if told and is_new]
     last = {act: n for n, ((_, acts), told) in enumerate(given) if not told for act in acts}
-    holds = _Holding([*holding, *dated], last)
+    holds = _Holding([*holding, *dated], last, about)
     for number, ((_, acts), told) in enumerate(given):
         if not told and not all(holds.says(act, number) for act in acts):
             new[number] = True
@@ -42,10 +43,11 @@ def fresh(
 
 
 class _Holding:
-    """Acts that hold, in order, by face; and the last line of a file that says each."""
+    """Acts that hold, in order, by the faces that are asked about; the last line that says each."""
 
-    def __init__(self, said: Sequence[Said], last: dict[Act, int]) -> None:
+    def __init__(self, said: Sequence[Said], last: dict[Act, int], about: set[str]) -> None:
         self._acts: list[Act] = []
+        self._about = about
         self._of: defaultdict[str, list[int]] = defaultdict(list)
         self._last = last
         for _, acts in sorted(said, key=_moment):
@@ -54,7 +56,7 @@ class _Holding:
     def add(self, acts: Iterable[Act]) -> None:
         """Add acts as the latest."""
         for act in acts:
-            for face in act.faces or {""}:
+            for face in (act.faces or {""}) & self._about:
                 self._of[face].append(len(self._acts))
             self._acts.append(act)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 
 MOST = 1000
 """Pairs that are told, at most."""
+FOLDED = 1 << 17
+"""Names whose plain form is kept: who answers a page is asked about the same ones at each act."""
 COMPARED = 50
 """Names with one neighbour in common that a name is compared with, at most."""
 
@@ -28,7 +31,9 @@ def similar_names(new: Iterable[str], known: Collection[str] = ()) -> list[tuple
                 places[place].append(name)
         if len(found) >= MOST:
             return sorted(found)[:MOST]
-    for name in sorted(set(known)) if fresh else ():
+    lengths = {len(folded(name)) + more for name in fresh for more in (-1, 0, 1)}
+    near = (name for name in set(known) if len(folded(name)) in lengths) if fresh else ()
+    for name in sorted(near):
         found |= {(other, name) for other, _ in _alike(name, places, reverse=True)}
         if len(found) >= MOST:
             break
@@ -43,6 +48,7 @@ def _alike(
     return {(other, name) if reverse else (name, other) for other in alike if other != name}
 
 
+@lru_cache(FOLDED)
 def folded(name: str) -> str:
     """A name without case, accents, points and blanks between its words."""
     apart = unicodedata.normalize("NFKD", name.casefold())

@@ -26,7 +26,7 @@ from workers.web.images import photo_by_key, wanted_face, wanted_photo, wanted_r
 from workers.web.lines import checked_lines
 from workers.web.missing import described_missing, missing_rows, photo_rows
 from workers.web.people import described_person, find_people
-from workers.web.session import Session
+from workers.web.session import Opened, Session
 from workers.web.suggestions import suggestions
 
 MOST = 200
@@ -39,8 +39,8 @@ class NotFound(HeadcountError):
 
 
 def _session(request: Request) -> Session:
-    session: Session = request.app.state.session
-    return session
+    opened: Opened = request.app.state.opened
+    return opened.session
 
 
 def _number(request: Request, name: str, default: int, most: int = MOST) -> int:
@@ -147,7 +147,7 @@ async def answer(request: Request) -> Response:
     body = await _body(request)
     lines = checked_lines(body.get("lines"))
     sure = body.get("sure") is True
-    found = await run_in_threadpool(_session(request).answer, lines, sure=sure)
+    found = await run_in_threadpool(lambda: _session(request).answer(lines, sure=sure))
     return JSONResponse(found, 409 if "look_alike" in found else 200)
 
 
@@ -157,7 +157,7 @@ async def undo(request: Request) -> Response:
     steps, ids = body.get("steps", 0), body.get("ids", [])
     if not isinstance(steps, int) or not _are_ids(ids):
         raise FatalError("undo takes a number of steps, or ids of answers")
-    return JSONResponse(await run_in_threadpool(_session(request).undo, steps, ids))
+    return JSONResponse(await run_in_threadpool(lambda: _session(request).undo(steps, ids)))
 
 
 def _are_ids(ids: Any) -> bool:
@@ -170,7 +170,7 @@ def _are_ids(ids: Any) -> bool:
 
 async def apply_now(request: Request) -> Response:
     """Begin to match anew."""
-    found = await run_in_threadpool(_session(request).apply_now)
+    found = await run_in_threadpool(lambda: _session(request).apply_now())
     return JSONResponse({"state": found})
 
 

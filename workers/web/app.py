@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -22,9 +20,7 @@ from headcount.errors import FatalError, HeadcountError, TransientError
 from workers.web.api import NotFound, routes
 from workers.web.crops import Pictures
 from workers.web.security import Access, Guard, TooMuch
-from workers.web.session import Session
-
-log = logging.getLogger(__name__)
+from workers.web.session import Opened
 
 HERE = Path(__file__).parent
 LOOK_SECONDS = 3.0
@@ -38,8 +34,8 @@ VIEWS = {
 """The pages by their addresses; each is templates/NAME.html where that is there, else page.html."""
 
 
-def make_app(session: Session, pictures: Pictures, access: Access) -> Starlette:
-    """The application of one session, behind its guard."""
+def make_app(opened: Opened, pictures: Pictures, access: Access) -> Starlette:
+    """The application of one session, behind its guard; it is opened as the server starts."""
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True)
     )
@@ -61,7 +57,7 @@ def make_app(session: Session, pictures: Pictures, access: Access) -> Starlette:
         },
         lifespan=_lifespan,
     )
-    app.state.session, app.state.pictures = session, pictures
+    app.state.opened, app.state.pictures = opened, pictures
     return app
 
 
@@ -70,10 +66,17 @@ def _page(templates: Environment, view: str) -> Callable[[Request], Response]:
         template = templates.select_template([f"{view}.html", "page.html"])
         person_id = request.path_params.get("person_id", "")
         if person_id:
-            request.app.state.session.recorder.note("review", person_id)
+            _note_person(request, person_id)
         return HTMLResponse(template.render(view=view, person_id=person_id))
 
     return endpoint
+
+
+def _note_person(request: Request, person_id: str) -> None:
+    """Have it noted that somebody looks at a person, where there is such a person."""
+    session = request.app.state.opened.session
+    if person_id in session.view().names:
+        session.recorder.note("review", person_id)
 
 
 def _error(status: int, why: str) -> Response:
@@ -97,13 +100,14 @@ def _broken(request: Request, error: Exception) -> Response:  # noqa: ARG001
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     """Load what the first screen did not need, and look for answers of others."""
-    index = app.state.session.index
-    threading.Thread(target=_load, args=(app.state.session,), name="load", daemon=True).start()
+    opened: Opened = app.state.opened
+    opened.begin()
 
     async def looking() -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await asyncio.to_thread(index.look)
+            if opened.is_open:
+                await asyncio.to_thread(opened.session.index.look)
 
     task = asyncio.create_task(looking())
     try:
@@ -112,11 +116,3 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-def _load(session: Session) -> None:
-    try:
-        session.index.load()
-        session.centres.of(session.index.results)
-    except HeadcountError as error:
-        log.error("the archive could not be read: %s", error)  # noqa: TRY400 - a message for people

@@ -99,8 +99,8 @@ def _look_alike(
     for other in view.shown.overlay.parted.get(code, ()):
         if other < known:
             cosines[other] = -1
-    best = int(np.argmax(cosines)) if known else NONE
-    if best == NONE or cosines[best] < view.results.record.cluster_threshold:
+    best = _elsewhere(view, code, cosines)
+    if best == NONE:
         return None
     rows = view.shown.unnamed_in(best)
     return {
@@ -109,6 +109,18 @@ def _look_alike(
         "size": len(rows),
         "faces": view.faces(view.best(rows, LOOK_ALIKE_FACES)),
     }
+
+
+def _elsewhere(view: View, code: int, cosines: NDArray[np.float32]) -> int:
+    """The nearest cluster that shares no photo with another: nobody is in a photo twice."""
+    photo = view.shown.said.photo
+    mine = photo[view.shown.rows_in(code)]
+    least = view.results.record.cluster_threshold
+    near = np.flatnonzero(cosines >= least)
+    for other in near[np.argsort(-cosines[near], kind="stable")][:TRIED].tolist():
+        if not np.isin(photo[view.shown.rows_in(other)], mine).any():
+            return int(other)
+    return NONE
 
 
 def _suggestion(view: View, rows: Numbers, centre: NDArray[np.float32] | None) -> Json | None:

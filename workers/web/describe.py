@@ -81,7 +81,7 @@ class View:
     def frames(self, rows: Numbers) -> NDArray[np.int32]:
         """Width, height and orientation of the photos of faces; 0: not known."""
         if self.results.frames is not None:
-            return self.results.frames.sizes[self.shown.said.photo[rows]]
+            return self.results.frames[self.shown.said.photo[rows]]
         keys = self.photos(rows)
         known = self.results.tables.frames(keys)
         return np.array([known.get(key, (0, 0, 0)) for key in keys], np.int32).reshape(-1, 3)

@@ -34,7 +34,6 @@ from workers.people.gallery import Gallery, load_gallery
 from workers.tables.columns import NONE, Numbers
 from workers.tables.pack_tables import PackTables
 from workers.web.loaded import (
-    Frames,
     Places,
     Said,
     grouped,
@@ -147,7 +146,7 @@ class Results:
     spec: JobSpec | None
     gallery: Gallery
     expected: pa.Table
-    frames: Frames | None = None
+    frames: NDArray[np.int32] | None = None
     embeddings: NDArray[np.float16] | None = None
     settled: Settled = field(default_factory=lambda: Settled(frozenset()))
     placed: threading.Event = field(default_factory=threading.Event)
@@ -218,12 +217,15 @@ class ArchiveIndex:
         self._fill(self.results)
 
     def _fill(self, results: Results) -> None:
-        results.places = read_places(results.tables, results.said)
+        tables, said = results.tables, results.said
+        table = tables.faces.at(tables.faces.version)
+        results.places, at = read_places(table, tables.of_collection, said)
         results.placed.set()
-        results.said.prepare()
-        results.frames = read_frames(results.tables, results.said)
+        said.prepare()
+        results.frames = read_frames(tables, said)
         results.framed.set()
-        results.embeddings = read_embeddings(results.tables, results.said, self.record)
+        shape = len(said), self.record.dimensions
+        results.embeddings = read_embeddings(table, tables.of_collection, at, shape)
         results.embedded.set()
 
     def add(self, answers: list[Answer]) -> None:

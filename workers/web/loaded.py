@@ -6,9 +6,11 @@ the clusters first, then boxes and photos, then the embeddings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +19,10 @@ from numpy.typing import NDArray
 
 from headcount.assignments import history
 from headcount.contract.columns import FACES
-from headcount.contract.stored.archive import PackRecord
 from headcount.contract.vocabulary import BY_HAND, Decision
 from headcount.tables.filters import FILTER_VALUES, any_of
 from headcount.tables.schemas import PHOTOS
+from headcount.tables.table import Table
 from workers.tables.columns import (
     NONE,
     Numbers,
@@ -38,12 +40,18 @@ UNKNOWN, IGNORED, MATCHED = (
     DECISIONS.index(d) for d in (Decision.UNKNOWN, Decision.IGNORED, Decision.MATCHED)
 )
 
+AT_ONCE = 1 << 18
+"""Rows that are read at a time: photos are looked up in a table that is made for each batch."""
 _PLACES = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable", "pass")
-_FRAMES = ("photo", "content", "width", "height", "orientation")
+_FRAMES = ("photo", "width", "height", "orientation")
 
 Codes = NDArray[np.int32]
-Ids = NDArray[np.bytes_]
-"""Ids of faces, sorted, as bytes of one length."""
+Keys = NDArray[np.uint64]
+"""Numbers in the place of texts: equal texts have equal ones, and others hardly ever."""
+_ODD = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
+"""Odd numbers whose bits are spread: products with them hardly ever meet."""
+_KEYED = 24
+"""Bytes of an id that its key goes by: all that ids have."""
 
 
 @dataclass(frozen=True)
@@ -79,33 +87,38 @@ class Said:
         return grouped(self.photo, len(self.photos))
 
     @cached_property
-    def _sorted_ids(self) -> tuple[Ids, Codes]:
-        """The ids sorted, and the row of each."""
-        ids = self.face_ids.cast(pa.binary()).to_numpy(zero_copy_only=False).astype(np.bytes_)
-        order = np.argsort(ids, kind="stable").astype(np.int32)
-        return ids[order], order
+    def _by_id(self) -> tuple[Keys, Codes]:
+        """Keys of the ids, sorted, and the row of each."""
+        return _in_order(id_keys(self.face_ids))
 
     def prepare(self) -> None:
         """Make now what a first look-up would have to wait for."""
-        _ = self._sorted_ids, self.members, self.by_photo
+        _ = self._by_id, self.members, self.by_photo
 
-    def rows_of(self, face_ids: Sequence[str]) -> Numbers:
-        """All rows of these faces: a photo's copies have the same ids."""
-        if not face_ids:
-            return np.zeros(0, np.int64)
-        if "_sorted_ids" not in self.__dict__:  # before it is there: one pass is quicker
-            wanted = pa.array(sorted(set(face_ids)), pa.string())
-            return np.flatnonzero(pc.is_in(self.face_ids, value_set=wanted).to_numpy(False))
-        ids, order = self._sorted_ids
-        wanted_ids = np.unique(np.array([_bytes(one) for one in face_ids], np.bytes_))
-        low = np.searchsorted(ids, wanted_ids, "left")
-        high = np.searchsorted(ids, wanted_ids, "right")
-        runs = [order[a:b] for a, b in zip(low.tolist(), high.tolist(), strict=True) if b > a]
-        return np.concatenate(runs).astype(np.int64) if runs else np.zeros(0, np.int64)
+    def rows_by_id(self, face_ids: Iterable[str]) -> dict[str, Numbers]:
+        """All rows of each of these faces that is here: a photo's copies have the same ids."""
+        wanted = pa.array(sorted(set(face_ids)), pa.string())
+        if not len(wanted):
+            return {}
+        if "_by_id" in self.__dict__:
+            rows = runs_of(*self._by_id, id_keys(wanted))
+        else:  # before it is there one pass is quicker
+            rows = np.flatnonzero(pc.is_in(self.face_ids, value_set=wanted).to_numpy(False))
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        ids = self.face_ids.take(pa.array(rows)).to_pylist()
+        for row, face in zip(rows.tolist(), ids, strict=True):
+            found[face].append(row)
+        known = set(wanted.to_pylist())
+        return {face: np.array(some, np.int64) for face, some in found.items() if face in known}
+
+    def rows_of(self, face_ids: Iterable[str]) -> Numbers:
+        """All rows of these faces."""
+        return joined(self.rows_by_id(face_ids).values())
 
 
-def _bytes(face_id: str) -> bytes:
-    return face_id.encode("utf-8", "replace")
+def joined(rows: Iterable[Numbers]) -> Numbers:
+    """Rows in one array."""
+    return np.concatenate([np.zeros(0, np.int64), *rows])
 
 
 def grouped(codes: Codes, groups: int) -> tuple[Numbers, Numbers]:
@@ -183,52 +196,81 @@ def _flags(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     return np.asarray(one_array(column).to_numpy(zero_copy_only=False), bool)
 
 
-@dataclass(frozen=True)
-class Frames:
-    """Width, height and orientation (P x 3) and contents of the P photos; 0: not known."""
+def id_keys(ids: pa.Array) -> Keys:
+    """The keys of ids."""
+    words = _fixed(ids).view(np.uint64).reshape(len(ids), -1)
+    keys = np.zeros(len(ids), np.uint64)
+    for column, odd in enumerate(_ODD[: words.shape[1]]):
+        keys += (words[:, column] ^ (words[:, column] >> np.uint64(29))) * np.uint64(odd)
+    return keys ^ (keys >> np.uint64(32))
 
-    sizes: NDArray[np.int32]
-    contents: pa.Array
+
+def _fixed(ids: pa.Array) -> NDArray[np.uint8]:
+    """The first _KEYED bytes of texts, N x _KEYED; 0 where a text is shorter."""
+    _, offsets, data = ids.buffers()
+    at = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    if len(ids) and data is not None and bool(np.all(np.diff(at) == _KEYED)):
+        whole = np.frombuffer(data, np.uint8)[at[0] : at[-1]]
+        return np.ascontiguousarray(whole.reshape(-1, _KEYED))
+    texts = [(text or "").encode()[:_KEYED].ljust(_KEYED, b"\0") for text in ids.to_pylist()]
+    return np.frombuffer(b"".join(texts), np.uint8).reshape(-1, _KEYED)
+
+
+def _in_order(keys: Keys) -> tuple[Keys, Codes]:
+    order = np.argsort(keys, kind="stable").astype(np.int32)
+    return keys[order], order
+
+
+def runs_of(keys: Keys, order: Codes, wanted: Keys) -> Numbers:
+    """The rows whose keys are among those wanted."""
+    low, high = np.searchsorted(keys, wanted, "left"), np.searchsorted(keys, wanted, "right")
+    runs = zip(low.tolist(), high.tolist(), strict=True)
+    return joined(order[a:b].astype(np.int64) for a, b in runs if b > a)
 
 
 class Joiner:
-    """Finds the rows of faces by photo and id, for batches of the table of faces.
+    """Finds the rows of faces by photo and id, for the table of faces in its order.
 
-    The table has a collection's faces mostly in the order of the assignments, or in runs of it.
+    What was found is kept: a second pass over the same version has the same order.
     """
 
     def __init__(self, said: Said) -> None:
         self._said = said
+        mixed = id_keys(said.face_ids) ^ _photo_keys(said.photo)
+        self._keys, self._order = _in_order(mixed)
+        self._found: list[Numbers] = []
 
     def rows_of(self, batch: pa.Table) -> Numbers:
-        """The row of each face of a batch; NONE where the job said nothing of it."""
-        said = self._said
-        at = index_of(batch["photo"], said.photos)
-        order, starts = said.by_photo
-        found = np.full(len(at), NONE, np.int64)
-        ids = batch["face_id"].to_numpy(zero_copy_only=False)
-        mine = np.flatnonzero(at != NONE)
-        first = starts[at[mine]]
-        count = starts[at[mine] + 1] - first
-        for step in range(int(count.max(initial=0))):
-            left = mine[(count > step) & (found[mine] == NONE)]
-            if not len(left):
-                break
-            rows = order[starts[at[left]] + step]
-            same = pc.equal(
-                said.face_ids.take(pa.array(rows)), pa.array(ids[left], pa.string())
-            ).to_numpy(zero_copy_only=False)
-            found[left[same]] = rows[same]
+        """The row of each face of the next batch; NONE where the job said nothing of it."""
+        photo = index_of(batch["photo"], self._said.photos)
+        ids = one_array(batch["face_id"])
+        keys = id_keys(ids) ^ _photo_keys(photo)
+        at = np.searchsorted(self._keys, keys)
+        rows = self._order[np.minimum(at, len(self._order) - 1)] if len(self._order) else at * 0
+        same = pc.equal(self._said.face_ids.take(pa.array(rows)), ids)
+        right = np.asarray(same.to_numpy(zero_copy_only=False), bool)
+        found = np.where(right & (photo == self._said.photo[rows]), rows, NONE).astype(np.int64)
+        self._found.append(found.astype(np.int32))
         return found
 
+    def all(self) -> Codes:
+        """The rows of all faces of the table, in its order."""
+        return np.concatenate(self._found) if self._found else np.zeros(0, np.int32)
 
-def read_places(tables: PackTables, said: Said) -> Places:
-    """Read the boxes of all faces."""
+
+def _photo_keys(photos: NDArray[np.integer[Any]]) -> Keys:
+    return photos.astype(np.uint64) * np.uint64(_ODD[3])
+
+
+def read_places(table: Table, where: str, said: Said) -> tuple[Places, Codes]:
+    """Read the boxes of all faces; also gives the row of each face of the table, in its order."""
     places, joiner = Places.empty(len(said)), Joiner(said)
-    for batch in _scan(tables, _PLACES):
+    schema = _schema(_PLACES)
+    for found in table.scan(schema, where=where, batch_rows=AT_ONCE) if len(said) else ():
+        batch = pa.Table.from_batches([found], schema=schema)
         places.fill(joiner.rows_of(batch), batch)
     free_unused()
-    return places
+    return places, joiner.all()
 
 
 def read_some_places(tables: PackTables, said: Said, places: Places, rows: Numbers) -> None:
@@ -249,47 +291,36 @@ def read_some_places(tables: PackTables, said: Said, places: Places, rows: Numbe
     places.fill(np.array([key.get(pair, NONE) for pair in pairs], np.int64), found)
 
 
-def read_frames(tables: PackTables, said: Said) -> Frames:
-    """Read sizes, turns and contents of the photos that have faces."""
-    count = len(said.photos)
-    sizes = np.zeros((count, 3), np.int32)
-    parts, places = [pa.array([], pa.string())], [np.zeros(0, np.int64)]
+def read_frames(tables: PackTables, said: Said) -> NDArray[np.int32]:
+    """Read width, height and orientation (P x 3) of the photos that have faces; 0: not known."""
+    sizes = np.zeros((len(said.photos), len(_FRAMES) - 1), np.int32)
     schema = pa.schema([PHOTOS.field(name) for name in _FRAMES])
-    for found in tables.photos.scan(schema, where=tables.of_collection):
+    for found in tables.photos.scan(schema, where=tables.of_collection, batch_rows=AT_ONCE):
         batch = pa.Table.from_batches([found])
         at = index_of(batch["photo"], said.photos)
         mine = np.flatnonzero(at != NONE)
         rows = batch.take(pa.array(mine))
-        for column, name in enumerate(_FRAMES[2:]):
+        for column, name in enumerate(_FRAMES[1:]):
             sizes[at[mine], column] = pc.fill_null(rows[name], 0).to_numpy()
-        parts.append(one_array(rows["content"]))
-        places.append(at[mine])
-    where = np.full(count, NONE, np.int64)
-    where[np.concatenate(places)] = np.arange(sum(map(len, places)))
-    contents = pa.concat_arrays(parts).take(pa.array(where, mask=where == NONE))
-    return Frames(sizes, contents)
+    return sizes
 
 
-def read_embeddings(tables: PackTables, said: Said, record: PackRecord) -> NDArray[np.float16]:
-    """Read the embeddings of all faces, N x D as they are stored; 0 where there is none."""
-    found = np.zeros((len(said), record.dimensions), np.float16)
-    joiner = Joiner(said)
-    columns = pa.schema(
-        [*_schema(("photo", "face_id")), FACES.stored(record.dimensions).field("descriptor")]
-    )
-    for batch in tables.faces.scan(columns, where=tables.of_collection):
-        rows = pa.Table.from_batches([batch])
-        at = joiner.rows_of(rows)
-        mine = at != NONE
-        found[at[mine]] = stored_matrix(rows["descriptor"])[mine]
+def read_embeddings(
+    table: Table, where: str, at: Codes, shape: tuple[int, int]
+) -> NDArray[np.float16]:
+    """Read the embeddings of all faces, N x D as they are stored; 0 where there is none.
+
+    ``at`` is the row of each face of the table, in its order.
+    """
+    found, start = np.zeros(shape, np.float16), 0
+    column = pa.schema([FACES.stored(shape[1]).field("descriptor")])
+    for batch in table.scan(column, where=where) if len(at) else ():
+        to = at[start : start + batch.num_rows]
+        start += batch.num_rows
+        mine = to != NONE
+        found[to[mine]] = stored_matrix(batch["descriptor"])[mine]
     free_unused()
     return found
-
-
-def _scan(tables: PackTables, columns: Sequence[str]) -> Iterator[pa.Table]:
-    schema = _schema(columns)
-    for batch in tables.faces.scan(schema, where=tables.of_collection):
-        yield pa.Table.from_batches([batch], schema=schema)
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:

@@ -18,7 +18,9 @@ from headcount.answers.kept import holding, undone
 from headcount.answers.record import Answer
 from headcount.answers.renames import Renames
 from workers.tables.columns import NONE, Numbers
-from workers.web.loaded import IGNORED, MATCHED, UNKNOWN, Codes, Said
+from workers.web.loaded import IGNORED, MATCHED, UNKNOWN, Codes, Said, joined
+
+_NOWHERE = np.zeros(0, np.int64)
 
 Members = Callable[[Answer], Sequence[str]]
 """Gives the ids of all faces of the cluster that an answer means."""
@@ -109,6 +111,10 @@ def lay(said: Said, answers: Sequence[Answer], settled: Settled, members: Member
     return drawing.overlay(claims, settled.claims, held, len(fresh) + len(taken_back))
 
 
+def _rows(rows_of: Mapping[str, Numbers], faces: Iterable[str]) -> Numbers:
+    return joined(rows_of[face] for face in faces if face in rows_of)
+
+
 class _Drawing:
     """Arrays while answers are laid over them."""
 
@@ -145,26 +151,25 @@ class _Drawing:
 
     def apply(self, claims: Claims) -> None:
         """Lay claims over the arrays."""
+        barred = {face for face, _ in claims.barred}
+        flagged = claims.dismissed | claims.not_faces
+        rows_of = self._said.rows_by_id({*claims.names, *barred, *flagged})
+        for face, person in claims.barred:
+            self._bar(rows_of.get(face, _NOWHERE), person)
+        self._dismissed[_rows(rows_of, claims.dismissed)] = True
+        rows = _rows(rows_of, claims.not_faces)
+        self._not_faces[rows] = True
+        self._person[rows], self._decision[rows] = NONE, IGNORED
         by_person: dict[str, list[str]] = {}
         for face, person in claims.names.items():
             by_person.setdefault(person, []).append(face)
-        for face, person in claims.barred:
-            self._bar(face, person)
-        for faces, flags in (
-            (claims.dismissed, self._dismissed),
-            (claims.not_faces, self._not_faces),
-        ):
-            flags[self._said.rows_of(list(faces))] = True
-        rows = self._said.rows_of(list(claims.not_faces))
-        self._person[rows], self._decision[rows] = NONE, IGNORED
         for person, named in by_person.items():
-            rows = self._said.rows_of(named)
+            rows = _rows(rows_of, named)
             self._person[rows], self._decision[rows] = self._code(person, None), MATCHED
             self._dismissed[rows] = self._not_faces[rows] = False
 
-    def _bar(self, face: str, person: str) -> None:
+    def _bar(self, rows: Numbers, person: str) -> None:
         code = self._people.get(self._renames.now(person, None)[0], NONE)
-        rows = self._said.rows_of([face])
         rows = rows[(self._person[rows] == code) & (code != NONE)]
         self._person[rows], self._decision[rows] = NONE, UNKNOWN
 

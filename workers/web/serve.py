@@ -13,6 +13,9 @@ import uvicorn
 
 from headcount.archive.selection import select_pack, select_parts
 from headcount.collections.opening import open_collection
+from headcount.contract.layout import JobKeys
+from headcount.contract.record import find_record
+from headcount.contract.stored.jobs import JobSpec
 from headcount.errors import FatalError
 from headcount.s3_settings import S3Settings
 from headcount.settings import Settings
@@ -23,7 +26,7 @@ from workers.web.crops import Pictures
 from workers.web.index import ArchiveIndex
 from workers.web.recorder import Recorder
 from workers.web.security import Access
-from workers.web.session import Session
+from workers.web.session import Opened, Session
 
 LOOPBACK = "127.0.0.1"
 IDLE_SECONDS = 75
@@ -82,12 +85,8 @@ def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
         raise FatalError(f"the archive has several collections: say which one{told}")
     listening = place.listen()
     port = int(listening.getsockname()[1])
-    index, recorder, access = (
-        ArchiveIndex(store, s3, parts[0], record),
-        Recorder(to),
-        place.access(port),
-    )
-    spec = index.results.spec
+    recorder, access = Recorder(to), place.access(port)
+    spec = find_record(store, JobKeys(parts[0].job_id).spec, JobSpec)
     archives = bool(spec and spec.archives)
 
     def open_source(uri: str) -> Reader:
@@ -95,7 +94,8 @@ def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
 
     settings = Settings()
     pictures = Pictures(open_source, settings.max_bytes, settings.max_pixels)
-    app = make_app(Session(index, recorder, by), pictures, access)
+    opened = Opened(lambda: Session(ArchiveIndex(store, s3, parts[0], record), recorder, by))
+    app = make_app(opened, pictures, access)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

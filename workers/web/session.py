@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from headcount.answers.record import Answer
-from headcount.errors import FatalError
+from headcount.errors import FatalError, HeadcountError
 from workers.web.clusters import Centres
 from workers.web.describe import Json, View
 from workers.web.index import ArchiveIndex
@@ -17,8 +19,48 @@ from workers.web.lines import lines_for_archive
 from workers.web.missing import count_missing
 from workers.web.recorder import Recorder, reply_of
 
+log = logging.getLogger(__name__)
+
 STEPS = 1000
 """Acts that are taken back at once, at most."""
+
+
+class Opened:
+    """A session that is being opened by a thread of its own; whoever asks for it waits."""
+
+    def __init__(self, opening: Callable[[], Session]) -> None:
+        self._opening, self._done = opening, threading.Event()
+        self._session: Session | None = None
+        self._error: Exception | None = None
+
+    def begin(self) -> None:
+        """Open it, and load what the first screen does not need."""
+        threading.Thread(target=self._open, name="load", daemon=True).start()
+
+    def _open(self) -> None:
+        try:
+            self._session = self._opening()
+            self._done.set()
+            self._session.load()
+        except Exception as error:
+            self._error = error
+            self._done.set()
+            log.error("the archive could not be read: %s", error)  # noqa: TRY400 - for people
+            if not isinstance(error, HeadcountError):
+                raise
+
+    @property
+    def session(self) -> Session:
+        """The session, once it is open. Raises what opening it raised."""
+        self._done.wait()
+        if self._session is None:
+            raise FatalError(f"the archive could not be read: {self._error}")
+        return self._session
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is there, without a wait."""
+        return self._session is not None
 
 
 @dataclass
@@ -38,6 +80,11 @@ class Session:
     def view(self) -> View:
         """The index as it is now."""
         return View.of(self.index)
+
+    def load(self) -> None:
+        """Load all that the first screen did not need."""
+        self.index.load()
+        self.centres.of(self.index.results)
 
     def state(self) -> Json:
         """The numbers that the page shows."""
