@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -81,19 +81,19 @@ _ABSENCE = pa.schema(
 )
 
 
-def drawn(rows: pa.Table, ids: tuple[str, str], count: int, seed: int) -> list[Row]:
-    """``count`` rows, or all, in the order of their digests; each is known by two columns' ids.
+def drawn(rows: pa.Table, ids: Sequence[str], count: int, seed: int) -> list[Row]:
+    """``count`` rows, or all, in the order of their digests.
 
-    The digest is the SHA-256 of the seed and both ids, joined by slashes.
+    The digest is the SHA-256 of the seed and the columns ``ids``, joined by slashes.
     """
-    pairs = zip(*(rows[name].to_pylist() for name in ids), strict=True)
-    digests = ((_digest(seed, one, other), at) for at, (one, other) in enumerate(pairs))
+    units = zip(*(rows[name].to_pylist() for name in ids), strict=True)
+    digests = ((_digest(seed, unit), at) for at, unit in enumerate(units))
     first = [at for _, at in heapq.nsmallest(count, digests)]
     return list(rows.take(pa.array(first, pa.int64())).to_pylist())
 
 
-def _digest(seed: int, one: str | None, other: str | None) -> bytes:
-    text = f"{seed}/{one or ''}/{other or ''}"
+def _digest(seed: int, unit: Iterable[str | None]) -> bytes:
+    text = "/".join((str(seed), *(one or "" for one in unit)))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 

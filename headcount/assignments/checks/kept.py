@@ -49,10 +49,10 @@ def of_job(checks: Iterable[CheckRecord], job_id: str) -> list[CheckRecord]:
     return [check for check in checks if check.job_id == job_id]
 
 
-def begun_check(store: Store, job_id: str, seed: int | None) -> CheckRecord | None:
-    """The last check of a job that nobody has signed, with a seed if one is given."""
+def begun_check(store: Store, job_id: str, seed: int | None, by: str) -> CheckRecord | None:
+    """The last check of a job that somebody began and did not sign, with a seed if one is given."""
     open_ones = [one for one in of_job(read_checks(store), job_id) if one.signed is None]
-    wanted = [one for one in open_ones if seed in (None, one.seed)]
+    wanted = [one for one in open_ones if one.by == by and seed in (None, one.seed)]
     return wanted[-1] if wanted else None
 
 

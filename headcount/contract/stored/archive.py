@@ -161,6 +161,7 @@ class AuditRecord(Record):
         "export",
         "results",
         "people",
+        "check",
         "not",
         "same",
         "apart",

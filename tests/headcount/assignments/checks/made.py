@@ -40,7 +40,8 @@ def check(*items: CheckItem, **more: Any) -> CheckRecord:
 
 def judged(wrong: int, drawn: int, *, cannot_tell: int = 0, **more: Any) -> CheckRecord:
     """A signed check of names."""
-    said: list[Verdict] = ["wrong"] * wrong + ["cannot_tell"] * cannot_tell
-    said += ["right"] * (drawn - len(said))
+    counts: dict[Verdict, int] = {"wrong": wrong, "cannot_tell": cannot_tell}
+    counts["right"] = drawn - wrong - cannot_tell
+    said = [verdict for verdict, count in counts.items() for _ in range(count)]
     items = [item(number, verdict) for number, verdict in enumerate(said, 1)]
     return check(*items, signed=AT, **more)

@@ -18,23 +18,26 @@ from headcount.errors import FatalError
 from headcount.storage.memory import MemoryStore
 from tests.headcount.assignments.checks.made import AT, check, item, judged
 
+ADA = "Ada Lovelace"
+
 
 def test_an_interrupted_check_is_found_again_with_its_verdicts() -> None:
     store = MemoryStore()
     begun = check(item(1), item(2))
     write_check(store, begun.with_verdict(1, "wrong", AT))
-    again = begun_check(store, "job", None)
+    again = begun_check(store, "job", None, ADA)
     assert again is not None
     assert (again.judged, again.next_item()) == (1, item(2))
-    assert begun_check(store, "job", 7) == again
-    assert begun_check(store, "job", 8) is None, "another seed is another check"
-    assert begun_check(store, "other job", None) is None
+    assert begun_check(store, "job", 7, ADA) == again
+    assert begun_check(store, "job", 8, ADA) is None, "another seed is another check"
+    assert begun_check(store, "job", None, "Grace Hopper") is None, "who signs has judged it all"
+    assert begun_check(store, "other job", None, ADA) is None
 
 
 def test_a_signed_check_is_no_begun_one() -> None:
     store = MemoryStore()
     write_check(store, judged(0, 3))
-    assert begun_check(store, "job", None) is None
+    assert begun_check(store, "job", None, ADA) is None
 
 
 def test_nothing_is_signed_before_everything_is_judged() -> None:
