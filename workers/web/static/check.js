@@ -36,7 +36,7 @@ async function ask(body) {
 function display(state) {
   now = state;
   at = 0;
-  if (!main.contains(parts.head)) main.replaceChildren(parts.head, parts.about, parts.acts, parts.body);
+  if (!main.contains(parts.body)) main.replaceChildren(parts.head, parts.about, parts.acts, parts.body);
   if (!now.check) none();
   else if (now.check.signed) signed();
   else if (!now.item) toSign();
