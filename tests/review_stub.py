@@ -173,7 +173,9 @@ class Made:
 
     def suggestions(self, limit: int, skip: set[str]) -> list[Json]:
         clusters = self.now()[0]
-        barred = {(i, ln["person"]) for ln in self.lines if ln["what"] == "not" for i in self.ids(ln)}
+        barred = {
+            (i, ln["person"]) for ln in self.lines if ln["what"] == "not" for i in self.ids(ln)
+        }
         found = [
             self.suggestion(key, name)
             for key, name in self.suggested
@@ -193,7 +195,9 @@ class Made:
             for line in self.lines if line["what"] in ("accept_absent", "face")
         }  # fmt: skip
         named = {
-            (self.name(line["person"]), line["ids"]) for line in self.lines if line["what"] == "name"
+            (self.name(line["person"]), line["ids"])
+            for line in self.lines
+            if line["what"] == "name"
         }
         return [
             {
@@ -305,7 +309,7 @@ def make_app(made: Made) -> Starlette:
     async def undo(request: Request) -> Response:
         return JSONResponse(made.undo((await request.json())["steps"]))
 
-    def apply_now(request: Request) -> Json:  # noqa: ARG001
+    def apply_now(request: Request) -> Json:
         before, made.applied = made.state()["named_faces"], len(made.answers)
         return {"state": made.state(), "before": before}
 

@@ -20,8 +20,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {
     "headcount": set[str](),
     "orchestrator": set[str](),
-    "workers": {"worker", "cpu"},
-    "tests": {"worker", "cpu", "dev", "deploy", "test"},
+    "workers": {"worker", "review", "cpu"},
+    "tests": {"worker", "review", "cpu", "dev", "deploy", "test"},
 }
 """The extras that each package may import from, beside what is always installed."""
 
@@ -98,7 +98,7 @@ def test_a_library_that_nobody_declared_is_found(tmp_path: Path) -> None:
 def test_what_is_declared_is_imported() -> None:
     paths = [p for package in OURS - {"tests"} for p in (ROOT / package).rglob("*.py")]
     used = {d for path in paths for name in imports(path) for d in distributions().get(name, ())}
-    needed = declared("worker", "cpu", "gpu", "store") - used - set(WITHOUT_IMPORT)
+    needed = declared("worker", "review", "cpu", "gpu", "store") - used - set(WITHOUT_IMPORT)
     assert needed == {"packaging"}  # what a transport imports that is loaded by its name
 
 

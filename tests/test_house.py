@@ -46,6 +46,7 @@ ACROSS = {
     "workers/images/test_hostile.py": "decoding in a process of its own, bounded in memory",
     "workers/people/test_people_folder.py": "people in photos, from folder to gallery",
     "workers/runtime/test_allowed.py": "messages, settings and where a worker may write",
+    "workers/web/test_static.py": "templates, scripts and colours of the page",
     "workers/stages/test_grown_archive.py": "an older archive under a build with one more column",
     "workers/stages/test_late.py": "what a late unit may write, at every stage",
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,34 +20,24 @@ pytestmark = [
 ]
 
 NEW = (
-    "Ada Lovelace", "Max Noether", "Nils Dahlberg", "Dora Svensson", "Sigrid Vangen",
-    "Xenia Morosow", "Zora Petrovic", "Runa Eriksen", "Mona Haugland", "Ib Sorensen",
-    "Karl Zimmer", "Dina Nordberg", "Emil Rasmussen", "Nora Kristians", "Sven Mikkelsen",
+    "Ada Lovelace", "Max Noetheren", "Nils Dahlberg", "Dora Svensson", "Sigrid Vangen",
+    "Xenia Morosow", "Zora Petrovica", "Runa Eriksen", "Mona Haugland", "Ib Sorensen",
+    "Karl Zimmermann", "Dina Nordberg", "Emil Rasmussen", "Nora Kristians", "Sven Mikkelsen",
     "Maja Xylander", "Petra Holmgren", "Anders Zorn", "Rolf Dammann", "Sofie Nygaard",
 )  # fmt: skip
 """A fixed list of names, of 13 letters in the mean; many begin with a letter that is a command."""
 KNOWN = ("Grace Hopperly", "Katherine Johnsen", "Margareta Hamilton")
 AXE = Path(os.environ.get("AXE", "/nonexistent"))
 """The file axe.min.js of the npm package axe-core; without it the tests of it are skipped."""
-WAIT = """
-new Promise((done, fail) => {
-  const end = performance.now() + 8000;
-  const look = () => {
-    let found = null;
-    try { found = %s } catch { found = null }
-    if (found) return done(found);
-    if (performance.now() > end) return fail(new Error("never: " + %s + " | " + document.body.innerText));
-    setTimeout(look, 15);
-  };
-  look();
-})
-"""  # noqa: E501
+SECONDS = 8
+"""Time that something may take to appear; only a test that fails waits so long."""
 
 
 def made(clusters: int = 20, *, faces: int = 4) -> Made:
     """People with names known, clusters without, suggestions and missing ones."""
     people = {
-        name: [9000 + 100 * n + row for row in range(6)] for n, name in enumerate([*KNOWN, *HOSTILE])
+        name: [9000 + 100 * n + row for row in range(6)]
+        for n, name in enumerate([*KNOWN, *HOSTILE])
     }
     return Made(
         {f"c{n}": [n * 20 + row for row in range(faces)] for n in range(clusters)},
@@ -71,8 +62,14 @@ class Review:
         self.until("document.querySelector('main h1, main .empty')")
 
     def until(self, script: str) -> Any:
-        """The value of an expression, once it is true."""
-        return self.page.run(WAIT % (script, json.dumps(script)))
+        """The value of an expression, once it is true; the page may be left meanwhile."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            with contextlib.suppress(AssertionError):
+                if found := self.page.run(f"(v => v instanceof Node || v)({script})"):
+                    return found
+            time.sleep(0.01)
+        raise AssertionError(f"never: {script}")
 
     def said(self, words: str) -> None:
         self.until(f"document.querySelector('.sayings').innerText.includes({words!r})")
@@ -82,10 +79,10 @@ class Review:
 
     def recorded(self, count: int) -> list[dict[str, Any]]:
         """The lines that were recorded, once they are so many."""
-        for _ in range(400):
+        for _ in range(800):
             if len(self.made.lines) == count:
                 break
-            self.page.settle()
+            time.sleep(0.01)
         assert len(self.made.lines) == count, self.made.lines
         return self.made.lines
 
@@ -117,17 +114,17 @@ def review(page: Page) -> Iterator[Opened]:
     page.resize(1280)
     page.emulate()
     yield opened
-    assert page.logged() == []
+    assert [text for text in page.logged() if "409 (Conflict)" not in text] == []
     page.visit("about:blank")
     for server in servers:
         server.__exit__(None, None, None)
 
 
-# -- unnamed ----------------------------------------------------------------------------------------
+# -- unnamed --------------------------------------------------------------------------------------
 
 
 def test_twenty_clusters_are_named_in_at_most_300_keys(review: Opened, page: Page) -> None:
-    assert sum(map(len, NEW)) / len(NEW) == pytest.approx(13, abs=0.3)
+    assert sum(map(len, NEW)) / len(NEW) == pytest.approx(13, abs=0.1)
     one = review("/unnamed")
     page.pressed = 0
     for name in NEW:
@@ -228,7 +225,8 @@ def test_marked_faces_of_a_large_cluster_leave_all_others_to_the_name(review: Op
 
 @pytest.mark.parametrize("way", [["Alt+{}"], ["Escape", "{}"]], ids=["Alt", "from the faces"])
 @pytest.mark.parametrize(
-    ("key", "what", "ids"), [("m", "same", "c0 c1"), ("d", "dismiss", "c0"), ("n", "not_a_face", "c0")]
+    ("key", "what", "ids"),
+    [("m", "same", "c0 c1"), ("d", "dismiss", "c0"), ("n", "not_a_face", "c0")],
 )
 def test_the_keys_of_unnamed(review: Opened, way: list[str], key: str, what: str, ids: str) -> None:
     one = review("/unnamed")
@@ -262,7 +260,7 @@ def test_skip_leaves_a_cluster_and_the_back_button_returns(review: Opened, page:
     assert one.recorded(1)[0]["ids"] == "c0"
 
 
-# -- undo and others --------------------------------------------------------------------------------
+# -- undo and others ------------------------------------------------------------------------------
 
 
 def test_undo_takes_back_any_number_of_steps(review: Opened, page: Page) -> None:
@@ -297,18 +295,26 @@ def test_answers_of_somebody_else_are_seen(review: Opened) -> None:
     one.until("document.querySelector('nav .count').innerText === '19'")
 
 
-# -- suggestions ------------------------------------------------------------------------------------
+# -- suggestions ----------------------------------------------------------------------------------
 
 
 def test_the_keys_of_suggestions(review: Opened) -> None:
     one = review("/")
     one.head("Grace")
     one.press("Enter")
-    assert one.recorded(1)[0] == {"what": "name", "ids": "c0", "person": one.made.person_id(KNOWN[0])}
+    assert one.recorded(1)[0] == {
+        "what": "name",
+        "ids": "c0",
+        "person": one.made.person_id(KNOWN[0]),
+    }
     one.said("4 faces are Grace Hopperly now")
     one.head("Katherine")
     one.press("x")
-    assert one.recorded(2)[1] == {"what": "not", "ids": "c1", "person": one.made.person_id(KNOWN[1])}
+    assert one.recorded(2)[1] == {
+        "what": "not",
+        "ids": "c1",
+        "person": one.made.person_id(KNOWN[1]),
+    }
     one.head("Margareta")
     one.press("s")
     one.head("<img")
@@ -345,7 +351,7 @@ def test_a_sheet_is_taken_at_once(review: Opened, page: Page) -> None:
     one.recorded(0)
 
 
-# -- person -----------------------------------------------------------------------------------------
+# -- person ---------------------------------------------------------------------------------------
 
 
 def person_page(archive: Made, name: str = KNOWN[0]) -> str:
@@ -364,7 +370,7 @@ def test_the_keys_of_a_person(review: Opened, page: Page) -> None:
     assert one.recorded(2)[1] == {
         "what": "reference", "ids": "f9002", "person": archive.person_id(KNOWN[0])
     }  # fmt: skip
-    one.until("document.querySelectorAll('.tile .badge').length === 3")
+    one.until("document.querySelectorAll('.tile .badge').length === 4")
     one.press("r")
     assert one.recorded(3)[2]["what"] == "no_reference"
 
@@ -392,21 +398,29 @@ def test_a_person_is_found_by_name(review: Opened) -> None:
     one.head("Margareta")
 
 
-# -- missing ----------------------------------------------------------------------------------------
+# -- missing --------------------------------------------------------------------------------------
 
 
 def test_the_keys_of_missing(review: Opened) -> None:
     one = review("/missing")
     one.head("Is this Grace")
     one.press("Enter")
-    assert one.recorded(1)[0] == {"what": "name", "ids": "f700", "person": one.made.person_id(KNOWN[0])}
+    assert one.recorded(1)[0] == {
+        "what": "name",
+        "ids": "f700",
+        "person": one.made.person_id(KNOWN[0]),
+    }
     one.head("Where is Katherine")
     one.press("a")
     assert one.recorded(2)[1] == {
-        "what": "accept_absent", "person": one.made.person_id(KNOWN[1]), "photo": "2019/party/group.jpg"
+        "what": "accept_absent",
+        "person": one.made.person_id(KNOWN[1]),
+        "photo": "2019/party/group.jpg",
     }  # fmt: skip
     one.head("<img")
     one.press("s")
+    one.press("a")
+    one.recorded(3)
     one.until("document.querySelector('main .empty')")
 
 
@@ -419,14 +433,16 @@ def test_a_box_is_drawn_by_keyboard(review: Opened) -> None:
     one.press("Enter")
     [line] = one.recorded(1)
     assert (line["what"], line["photo"]) == ("face", "2019/party/group.jpg")
-    assert line["box"] == "372 225 135 135"  # 390 240 120 120 before; steps of 15 and 3 pixels
+    # 390 240 120 120 at first; steps of 15 and 3 pixels
+    assert line["box"] == "372 225 135 135"
 
 
 def test_a_box_is_drawn_with_the_mouse(review: Opened, page: Page) -> None:
     one = review("/missing")
     area = one.until(
         "(() => { const a = document.querySelector('.plate')?.getBoundingClientRect();"
-        "return a?.width && document.querySelector('.plate img').complete && [a.x, a.y, a.width, a.height] })()"
+        "return a?.width && document.querySelector('.plate img').complete"
+        " && [a.x, a.y, a.width, a.height] })()"
     )
     x, y, width, height = area
     spots = [(x + 0.5 * width, y + 0.5 * height), (x + 0.7 * width, y + 0.8 * height)]
@@ -450,7 +466,7 @@ def test_escape_takes_a_box_away(review: Opened) -> None:
     assert one.recorded(1)[0]["what"] == "name"
 
 
-# -- everywhere -------------------------------------------------------------------------------------
+# -- everywhere -----------------------------------------------------------------------------------
 
 
 def test_apply_now_shows_its_effect(review: Opened) -> None:
@@ -497,9 +513,9 @@ def test_hostile_names_do_nothing_but_show(review: Opened, page: Page, name: str
             page.resize(width)
             assert page.run("document.documentElement.scrollWidth <= innerWidth"), (path, width)
     one.open("/unnamed")
-    page.type(name)
+    page.type(f"{name} the other")
     one.press("Shift+Enter")
-    assert one.recorded(1)[0]["person"] == " ".join(name.replace("\n", "").split("\n")).strip()
+    assert one.recorded(1)[0]["person"] == f"{name} the other".replace("\n", " ")
 
 
 PAGES = {

@@ -38,7 +38,9 @@ def test_help_stands_in_sections_whose_lines_are_one_under_another() -> None:
     shown = headcount("--help").stdout
     titles = re.findall(r"^(\w+):$", shown, re.MULTILINE)
     assert titles == ["Options", *SECTIONS]
-    assert re.search(r"^Answers:\n  name .*\n  apply .*\n  answers ", shown, re.MULTILINE)
+    assert re.search(
+        r"^Answers:\n  review .*\n  name .*\n  apply .*\n  answers ", shown, re.MULTILINE
+    )
     starts = re.findall(r"^  (?=\w)\w+ +", shown.partition("\nStart:\n")[2], re.MULTILINE)
     assert len({len(start) for start in starts}) == 1
 

@@ -13,11 +13,12 @@ LIBRARIES = ("numpy", "pillow", "opencv-python-headless", "faiss-cpu")
 HEIC = ("pi-heif", "pillow-heif")
 """Decoders of HEIC, of which one is enough; the first is taken where both are."""
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+PAGE = ("starlette", "uvicorn")
 
 
 def report() -> str:
     """Run the checks; a list of name, ok, detail as JSON."""
-    return json.dumps([_libraries(), _runtime(), _pack()])
+    return json.dumps([_libraries(), _runtime(), _pack(), _page()])
 
 
 def _check(name: str, ok: bool, detail: str) -> dict[str, object]:
@@ -62,6 +63,20 @@ def _runtime() -> dict[str, object]:
     from workers.models.session import available_providers
 
     return _check("onnxruntime", True, f"{detail}: {', '.join(available_providers())}")
+
+
+def _page() -> dict[str, object]:
+    """Whether `headcount review` can serve its page; nothing else needs that."""
+    found = _versions(PAGE)
+    missing = [name for name in PAGE if name not in found]
+    if missing:
+        return _check(
+            "review page",
+            True,
+            f"not installed ({', '.join(missing)}): pip install 'headcount[review]' for "
+            "`headcount review`",
+        )
+    return _check("review page", True, ", ".join(f"{n} {v}" for n, v in found.items()))
 
 
 def _pack() -> dict[str, object]:

@@ -23,7 +23,7 @@ LOOKED_AT = 64
 
 @dataclass(frozen=True)
 class View:
-    """One state of an index, described. Made once per request."""
+    """One state of an index, described."""
 
     index: ArchiveIndex
     results: Results

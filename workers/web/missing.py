@@ -70,8 +70,10 @@ def photo_rows(view: View, photo: str) -> Numbers:
 
 def described_missing(view: View, rows: list[dict[str, Any]]) -> Iterator[Json]:
     """Yield expectations with the nearest unclaimed face of the photo and the references."""
+    frames = view.results.tables.frames(row["photo"] for row in rows if row["photo"])
     for row in rows:
         person = _now(view, row)
+        frame = frames.get(row["photo"])
         yield {
             "person": view.name(person) if person in view.names else row["person"],
             "person_id": person,
@@ -81,6 +83,8 @@ def described_missing(view: View, rows: list[dict[str, Any]]) -> Iterator[Json]:
             "reason": REASONS.get(row["status"], ""),
             "nearest": _nearest(view, person, row["photo"]),
             "references": view.shown_references(person, 4),
+            "width": frame.width if frame else None,
+            "height": frame.height if frame else None,
         }
 
 

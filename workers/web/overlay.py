@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from headcount.answers.claims import Claims
 from headcount.answers.claims import Said as SaidOf
-from headcount.answers.kept import holding, undone
+from headcount.answers.kept import holding
 from headcount.answers.record import Answer
 from headcount.answers.renames import Renames
 from workers.tables.columns import NONE, Numbers
@@ -66,9 +66,9 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Settled:
-    """Claims of the answers that the results were made with, those taken back since included."""
+    """Ids and claims of the answers that held when the results were made."""
 
-    ids: frozenset[str]
+    held: frozenset[str]
     claims: Claims = field(default_factory=Claims)
 
 
@@ -82,19 +82,20 @@ def said_of(answer: Answer, members: Members) -> SaidOf:
     return SaidOf(answer, faces, others, chosen)
 
 
-def settle(answers: Sequence[Answer], ids: frozenset[str], members: Members) -> Settled:
-    """The claims of the answers with these ids, as they held when the results were made."""
-    then = holding([answer for answer in answers if answer.id in ids])
+def settle(answers: Sequence[Answer], taken: frozenset[str], members: Members) -> Settled:
+    """The claims of answers as they held when the results were made, which took in ``taken``."""
+    then = holding([answer for answer in answers if answer.id in taken])
     renames = Renames.of(then)
+    ids = frozenset(answer.id for answer in then)
     return Settled(ids, Claims.of([said_of(renames.applied(one), members) for one in then]))
 
 
 def lay(said: Said, answers: Sequence[Answer], settled: Settled, members: Members) -> Overlay:
     """Lay answers, all of an archive in order, over what a job said."""
     held = holding(answers)
-    fresh = [answer for answer in held if answer.id not in settled.ids]
-    taken_back = undone(answers) & settled.ids
-    late = bool(fresh) and any(a.id in settled.ids and a.at > fresh[0].at for a in answers)
+    fresh = [answer for answer in held if answer.id not in settled.held]
+    taken_back = settled.held - {answer.id for answer in held}
+    late = bool(fresh) and any(a.id in settled.held and a.at > fresh[0].at for a in held)
     drawing = _Drawing(said, Renames.of(held))
     if taken_back or late:
         drawing.clear(settled.claims)

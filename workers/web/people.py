@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +26,7 @@ def find_people(view: View, wanted: str, limit: int) -> list[Json]:
     return [view.person(person) for person in sorted(found, key=rank)[:limit]]
 
 
+@lru_cache(1 << 17)
 def plain(name: str) -> str:
     """A name without case and accents."""
     apart = unicodedata.normalize("NFKD", name.casefold())

@@ -76,10 +76,15 @@ class Session:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _applying: Json = field(default_factory=lambda: _applying(running=False))
     _missing: tuple[int, int] = (-1, 0)
+    _view: View | None = None
 
     def view(self) -> View:
         """The index as it is now."""
-        return View.of(self.index)
+        found, before = View.of(self.index), self._view
+        if before is not None and before.shown is found.shown:
+            return before  # what was worked out of it is kept
+        self._view = found
+        return found
 
     def load(self) -> None:
         """Load all that the first screen did not need."""

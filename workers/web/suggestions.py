@@ -53,6 +53,8 @@ def _ranked(view: View, centres: Centres) -> list[tuple[int, int, float]]:
 
 
 def _is_barred(view: View, code: int, person: str) -> bool:
+    if not view.shown.overlay.barred:
+        return False
     faces = view.face_ids(view.shown.unnamed_in(code)[:LOOKED_AT])
     return any((face, person) in view.shown.overlay.barred for face in faces)
 

@@ -17,13 +17,13 @@ export async function applyNow({ show, complain, done }) {
   document.body.append(dialog);
   dialog.showModal();
   try {
-    const started = await post("/api/apply-now");
-    show(started.state);
+    await post("/api/apply-now");
     const ended = await finished(progress);
     if (ended.error) throw new Error(ended.error);
     head.replaceChildren(...say("applied"));
     meter.remove();
     progress.replaceWith(effectTable(ended.effect ?? {}));
+    close.focus();
     show(await get("/api/state"));
     await done();
   } catch (fault) {

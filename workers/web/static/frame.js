@@ -30,7 +30,7 @@ export function start({ onothers, onback }) {
   others = onothers ?? others;
   back = onback ?? back;
   document.title = words("title", { view: words(`view_${view}`) });
-  document.getElementById("top").append(head(), el("div", { class: "sayings" }, status, alarm));
+  document.getElementById("top").append(...head(), el("div", { class: "sayings" }, status, alarm));
   bind({
     page: { z: undo, "?": help, p: find, g: goto },
     field: { "?": (event) => (event.target.value === "" ? help() : false) },
@@ -49,9 +49,9 @@ function head() {
   numbers.apply = action("Alt+A", "apply", apply);
   numbers.progress = el("p", { class: "quiet progress" });
   return [
-    el("p", { class: "brand" }, say("brand")),
+    el("div", { class: "bar" }, el("p", { class: "brand" }, say("brand")), numbers.progress,
+      el("div", { class: "acts" }, numbers.undo, numbers.apply, action("?", "keys", help))),
     el("nav", { "aria-label": words("nav") }, el("ul", {}, links), finder.box),
-    el("div", { class: "bar" }, numbers.progress, el("div", { class: "acts" }, numbers.undo, numbers.apply, action("?", "keys", help))),
   ];
 }
 
@@ -115,7 +115,8 @@ export function show(now) {
 
 function label(button, count, phrase) {
   button.setAttribute("aria-disabled", String(!count));
-  button.setAttribute("aria-label", count ? words(`${phrase}_count`, { n: count }) : words(phrase));
+  if (count) button.title = words(`${phrase}_count`, { n: count });
+  else button.removeAttribute("title");
   button.querySelector("span").replaceChildren(...say(phrase), ...(count ? [" ", el("b", { class: "count" }, count.toLocaleString("en"))] : []));
 }
 
@@ -136,6 +137,13 @@ export function complain(fault) {
   if (!(fault instanceof Fault)) throw fault;
   status.replaceChildren();
   alarm.replaceChildren(fault.message);
+}
+
+/** Show that nothing is left to ask here. */
+export function nothingLeft(phrase) {
+  const head = el("h1", { tabindex: "-1" }, say(`view_${view}`));
+  main.replaceChildren(head, el("p", { class: "empty" }, say(phrase)));
+  head.focus();
 }
 
 // -- answers ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 import { get, image } from "./api.js";
 import { action, el, given, say, score, words } from "./dom.js";
 import { crop, references } from "./faces.js";
-import { complain, main, numbersNow, record, start } from "./frame.js";
+import { complain, main, nothingLeft, numbersNow, record, start } from "./frame.js";
 import { bind } from "./keys.js";
 import { DrawnBox, dragging, plate } from "./photo.js";
 import { PHRASES } from "./phrases.js";
@@ -29,6 +29,10 @@ const parts = {
 
 async function advance() {
   if (!queue.length) queue = await get("/api/missing", { offset, limit: AHEAD });
+  if (!queue.length && offset) {
+    offset = 0;
+    queue = await get("/api/missing", { offset, limit: AHEAD });
+  }
   display(queue.shift() ?? null);
 }
 
@@ -36,8 +40,7 @@ function display(one) {
   current = one;
   undraw();
   if (!one) {
-    main.replaceChildren(el("p", { class: "empty", tabindex: "-1" }, say("missing_none")));
-    return main.firstChild.focus();
+    return nothingLeft("missing_none");
   }
   if (!main.contains(parts.head)) {
     main.replaceChildren(parts.head, parts.about, parts.acts, parts.box,

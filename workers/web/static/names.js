@@ -146,18 +146,21 @@ export class NameField {
     this.chosen = false;
     this.list.replaceChildren(...this.shown.map((person, at) => this._option(person, at)));
     this.list.hidden = !this.shown.length;
+    this.list.classList.toggle("offered", !text);
     this.input.setAttribute("aria-expanded", String(this.shown.length > 0));
     this._mark();
   }
 
   _option(person, at) {
-    const portrait = person.portrait
-      ? el("img", { src: image.face(person.portrait), alt: "", width: 36, height: 36, class: "portrait" })
+    const picture = person.portrait ? image.face(person.portrait) : person.image;
+    const portrait = picture
+      ? el("img", { src: picture, alt: "", width: 36, height: 36, class: "portrait" })
       : el("span", { class: "portrait blank" });
     const name = person.typed ? el("span", { class: "who" }, say("as_typed", { name: person.person })) : given(person.person, "name who");
     const note = person.typed
       ? el("kbd", {}, "Shift+Enter")
-      : el("span", { class: "quiet" }, person.perhaps ? [...say("perhaps"), " · "] : [], person.faces === undefined ? [] : say("count", { n: person.faces }));
+      : el("span", { class: "quiet" }, person.perhaps ? [...say("perhaps"), " · "] : [], person.faces === undefined ? [] : say("count", { n: person.faces }),
+        person.perhaps && [" ", el("kbd", {}, "↓ Enter")]);
     return el(
       "li",
       {

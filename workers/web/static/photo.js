@@ -1,6 +1,8 @@
 // A whole photo with frames in it, and a frame that is drawn by hand.
 import { el, given, placed, say, words } from "./dom.js";
 
+const SMALL = 420; // pixels to which a smaller photo is enlarged
+
 /** A figure of a photo; `boxes` are {box, kind} in pixels of the upright photo. */
 export function plate(src, key, width, height, boxes) {
   const alt = words(boxes.length ? "photo_alt" : "photo_alone", { photo: key });
@@ -8,13 +10,13 @@ export function plate(src, key, width, height, boxes) {
   const inner = el("div", { class: "plate" }, picture);
   if (width && height) {
     inner.style.setProperty("--ratio", String(width / height));
-    inner.style.setProperty("--wide", `${width}px`);
+    inner.style.setProperty("--wide", `${Math.max(width, SMALL)}px`);
     inner.append(...boxes.map(({ box, kind }) => el("span", { class: `frame ${kind ?? ""}`, style: placed(box, width, height) })));
   }
   return el("figure", { class: "whole" }, inner, el("figcaption", { class: "path quiet" }, given(key, "key")));
 }
 
-const LEAST = 8;
+const LEAST = 8; // pixels of a side of a drawn frame
 
 /** A frame on a plate, moved and sized by keys and pointer; `box` is in pixels of the photo. */
 export class DrawnBox {

@@ -28,13 +28,11 @@ export const PHRASES = {
   reference_on: "This face is a reference of {name} now.",
   reference_off: "This face is no reference of {name} any more.",
   renamed: "{name} is called {other} now.",
-  undone: "Taken back: {what}",
+  undone: "Taken back: “{what}”",
   undone_some: ["1 answer was taken back.", "{n} answers were taken back."],
   undo_none: "There is nothing to take back.",
   others: "Somebody else has answered; the numbers are up to date.",
   gone: "Somebody else has answered this one. Here is the next.",
-  saving: "Recording",
-  loading: "Looking for the next one",
 
   // buttons
   yes: "Yes",
@@ -74,7 +72,6 @@ export const PHRASES = {
   whole_photo: "The whole photo",
   photo_alt: "The photo {photo}, the face in a frame",
   photo_alone: "The photo {photo}",
-  face_alt: "Face {at} of {n}",
   face_in: "Face {at} of {n}, from {photo}",
   reference_alt: "Reference {at} of {n}",
   other_name: "Somebody else",
@@ -89,7 +86,7 @@ export const PHRASES = {
   // unnamed
   who: "Who is this?",
   unnamed_size: ["1 face", "{n} faces, taken to be one person"],
-  unnamed_left: ["The last one without a name", "{n} without a name"],
+  unnamed_left: ["the last one without a name", "{n} people without a name"],
   name_label: "Name",
   name_hint: "Type a name, then Enter",
   marked: ["1 marked face is left out of the name", "{n} marked faces are left out of the name"],
@@ -102,7 +99,6 @@ export const PHRASES = {
   count: ["1 face", "{n} faces"],
   perhaps: "perhaps",
   as_typed: "As typed: {name}",
-  completion_told: "Enter takes {name}",
 
   // a name that looks like a known one
   alike: "{name} looks like {like}. Is it somebody new?",
@@ -119,7 +115,6 @@ export const PHRASES = {
   person_none: "Nobody has this address, or the person has no face here.",
   tile_face: "Face {at} of {n}, similarity {similarity}, from {photo}",
   is_reference: "reference",
-  by_hand: "named by a person",
   is_wrong: "wrong",
   new_name: "New name",
 
@@ -127,7 +122,7 @@ export const PHRASES = {
   is_it: "Is this {name}?",
   where: "Where is {name}?",
   expected_in: "Expected in {scope}",
-  missing_left: ["The last one missing", "{n} missing"],
+  missing_left: ["the last one missing", "{n} missing"],
   nearest: "Nearest face in the photo",
   nearest_none: "There is no face in the photo that could be compared.",
   missing_none: "Nobody is missing.",
@@ -178,12 +173,9 @@ export const PHRASES = {
   effect_after: "after",
   effect_what: "What changed",
   faces_named: "Faces named",
-  faces_unnamed: "Faces without a name",
-  unnamed: "Faces without a name",
-  unnamed_clusters: "Unnamed people",
-  people: "People",
+  unnamed_faces: "Faces without a name",
+  unnamed_clusters: "People without a name",
   missing: "Missing",
-  wrong_names: "Wrong names",
 };
 
 // The keys of each view, for the overlay: [keys, what they do].

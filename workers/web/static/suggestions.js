@@ -2,21 +2,23 @@
 import { get, image } from "./api.js";
 import { action, el, given, percent, say, score, words } from "./dom.js";
 import { Tiles, crop, references } from "./faces.js";
-import { complain, main, record, start } from "./frame.js";
+import { complain, main, nothingLeft, record, start, tell } from "./frame.js";
 import { bind } from "./keys.js";
 import { NameField } from "./names.js";
 import { plate } from "./photo.js";
 import { askLookAlike } from "./question.js";
 
 const ASKED = 12; // questions of one request, and of one sheet
+const MOST_SKIPPED = 1000; // ids in one address, which may not be longer than 64 KiB
 const HANDFUL = 5; // answers after which the order is asked for anew
 
 let queue = [];
 let current = null;
-let given_since = 0;
+let answered = 0;
 let sheet = null; // the questions of the sheet that is shown
 const said = new Map(); // of the sheet: "no" or "skip" by id
-const left = new Set();
+const left = new Set(); // answered in this page
+const skipped = new Set();
 let work = Promise.resolve();
 const wait = (act) => (work = work.then(act).catch(complain));
 
@@ -33,30 +35,35 @@ const parts = {
 const one = [
   parts.head,
   parts.about,
-  el("div", { class: "acts row" }, action("Enter", "yes", yes, { class: "action main" }), action("X", "no", no), action("S", "skip", skip), action("Shift+Enter", "sheet", openSheet)),
+  el("div", { class: "choice" },
+    el("div", { class: "acts row" }, action("Enter", "yes", yes, { class: "action main" }), action("X", "no", no), action("S", "skip", skip), action("Shift+Enter", "sheet", openSheet)),
+    field.box),
+  parts.ask,
   el("div", { class: "pairing" }, faces.box, parts.person, parts.photo),
-  el("div", { class: "row" }, field.box, parts.ask),
 ];
 
 // -- one after the other ------------------------------------------------------------------------------
 
 async function refill() {
-  const got = await get("/api/suggestions", { limit: ASKED, skip: [...left].join(",") });
-  queue = got.filter((asked) => !left.has(asked.id));
-  given_since = 0;
+  const got = await get("/api/suggestions", { limit: ASKED, skip: [...skipped].slice(-MOST_SKIPPED).join(",") });
+  queue = got.filter((asked) => !left.has(asked.id) && !skipped.has(asked.id));
+  answered = 0;
   for (const asked of queue.slice(0, 3)) asked.faces.forEach((face, at) => (new Image().src = image.face(face, at ? 160 : 320)));
 }
 
 async function advance() {
-  if (!queue.length || given_since >= HANDFUL) await refill();
+  if (!queue.length || answered >= HANDFUL) await refill();
+  if (!queue.length && skipped.size) {
+    skipped.clear();
+    await refill();
+  }
   display(queue.shift() ?? null);
 }
 
 function display(asked) {
   current = asked;
   if (!asked) {
-    main.replaceChildren(el("p", { class: "empty", tabindex: "-1" }, say("suggestions_none")));
-    return main.firstChild.focus();
+    return nothingLeft("suggestions_none");
   }
   if (!main.contains(parts.head)) main.replaceChildren(...one);
   parts.head.replaceChildren(...say("is_this", { name: asked.person.person }));
@@ -78,13 +85,14 @@ function about(asked) {
 }
 
 function asTile(face, at, count) {
-  const label = words("face_in", { at: at + 1, n: count, photo: face.photo });
-  return el("button", { type: "button", class: "tile", "data-tile": true, "aria-label": label, onclick: () => faces.go(at) }, crop(face, { size: at && count > 1 ? 160 : 320 }));
+  const alt = words("face_in", { at: at + 1, n: count, photo: face.photo });
+  return el("button", { type: "button", class: "tile", "data-tile": true, onclick: () => faces.go(at) }, crop(face, { alt, size: at && count > 1 ? 160 : 320 }));
 }
 
 function shownReferences(asked) {
   if (asked.references.length) return references(asked.references);
-  const { portrait } = asked.person;
+  const { portrait, image: picture } = asked.person;
+  if (picture && !portrait) return references([{ image: picture }]);
   return portrait ? el("div", { class: "references" }, crop(portrait, { size: 320, alt: words("reference_alt", { at: 1, n: 1 }) })) : el("p", { class: "quiet" }, say("references_none"));
 }
 
@@ -112,7 +120,7 @@ function answer(lines, told, more = {}) {
     if (!asked || sheet) return;
     if (!(await record(lines(asked), { told: (result, sent) => told(asked, result, sent), again: asked, ...more }))) return;
     left.add(asked.id);
-    given_since += 1;
+    answered += 1;
     await advance();
   });
 }
@@ -151,7 +159,7 @@ async function ask(looks, text) {
 function skip() {
   wait(async () => {
     if (!current || sheet) return;
-    left.add(current.id);
+    skipped.add(current.id);
     await advance();
   });
 }
@@ -176,8 +184,10 @@ function drawSheet() {
   main.replaceChildren(
     el("h1", { tabindex: "-1" }, say("sheet_head")),
     el("p", { class: "lead" }, say("sheet_lead")),
+    el("div", { class: "acts row" },
+      action("Shift+Enter", "sheet_take", takeSheet, { class: "action main" }), action("X", "no", () => mark("no")),
+      action("S", "skip", () => mark("skip")), action("Escape", "sheet_leave", closeSheet)),
     tiles.box,
-    el("div", { class: "acts row" }, action("Shift+Enter", "sheet_take", takeSheet, { class: "action main" }), action("X", "no", () => mark("no")), action("S", "skip", () => mark("skip")), action("Escape", "sheet_leave", closeSheet)),
   );
   tiles.go(0);
 }
@@ -214,7 +224,7 @@ function takeSheet() {
     const lines = shown.filter((asked) => said.get(asked.id) !== "skip").map((asked) => (said.get(asked.id) === "no" ? noTo(asked) : yesTo(asked)));
     const told = (result) => say("named_sheet", { answers: lines.length, n: result.faces_named ?? 0 });
     if (lines.length && !(await record(lines, { told, again: shown[0] }))) return;
-    shown.forEach((asked) => left.add(asked.id));
+    shown.forEach((asked) => (said.get(asked.id) === "skip" ? skipped : left).add(asked.id));
     queue = [];
     leaveSheet();
     await advance();
@@ -259,8 +269,10 @@ async function others() {
     queue = queue.filter((asked) => asked.id !== id);
     return;
   }
+  const told = current !== null;
   await refill();
   await advance();
+  if (told) tell(say("gone"));
 }
 
 async function again(asked) {

@@ -2,17 +2,19 @@
 import { get, image } from "./api.js";
 import { action, el, say, score, words } from "./dom.js";
 import { Tiles, crop } from "./faces.js";
-import { complain, main, numbersNow, record, start, tell } from "./frame.js";
+import { complain, main, nothingLeft, numbersNow, record, start, tell } from "./frame.js";
 import { bind } from "./keys.js";
 import { NameField } from "./names.js";
 import { plate } from "./photo.js";
 import { askLookAlike } from "./question.js";
 
 const AHEAD = 4; // groups that are asked for at a time
+const MOST_SKIPPED = 2000; // ids in one address, which may not be longer than 64 KiB
 const MOST = 500; // faces of a group in one answer of the program
 
-const queue = [];
-const left = new Set(); // skipped, or answered in this page
+let queue = [];
+const left = new Set(); // answered in this page: what was asked for before may still bring them
+const skipped = new Set();
 const marked = new Set();
 let current = null;
 let refused = 0; // counts names that were not recorded: those typed ahead were meant for later groups
@@ -35,28 +37,31 @@ const workplace = el("div", { class: "unnamed" },
 // -- one after the other ------------------------------------------------------------------------------
 
 async function refill() {
-  const skip = [...left, ...queue.map((one) => one.cluster_id), ...(current ? [current.cluster_id] : [])];
+  const here = () => [...queue, ...(current ? [current] : [])].map((one) => one.cluster_id);
+  const skip = [...[...skipped].slice(-MOST_SKIPPED), ...here()];
   const more = await get("/api/clusters", { limit: AHEAD, skip: skip.join(",") });
-  const known = new Set(skip);
+  const known = new Set([...left, ...skipped, ...here()]);
   queue.push(...more.filter((one) => !known.has(one.cluster_id)));
   for (const one of queue.slice(0, 2)) one.faces.forEach((face) => (new Image().src = image.face(face)));
 }
 
-async function advance() {
+async function advance(push = false) {
   current = null;
   if (!queue.length) await refill();
-  display(queue.shift() ?? null);
+  if (!queue.length && skipped.size) {
+    skipped.clear();
+    await refill();
+  }
+  display(queue.shift() ?? null, push);
   if (queue.length < 2) refill().catch(complain);
 }
 
-function display(cluster) {
+function display(cluster, push = false) {
   current = cluster;
   marked.clear();
-  const none = !cluster;
-  if (none) {
-    main.replaceChildren(el("p", { class: "empty", tabindex: "-1" }, say("unnamed_none")));
+  if (!cluster) {
     history.replaceState(null, "", location.pathname);
-    return main.firstChild.focus();
+    return nothingLeft("unnamed_none");
   }
   if (!main.contains(workplace)) main.replaceChildren(parts.head, parts.about, workplace);
   parts.head.replaceChildren(...say("who"));
@@ -69,14 +74,15 @@ function display(cluster) {
   note();
   field.offered = cluster.suggestion ?? null;
   if (!field.text) field.clear(field.offered);
-  if (history.state?.at !== cluster.cluster_id) history.replaceState({ at: cluster.cluster_id }, "", `#${cluster.cluster_id}`);
+  const hash = `#${encodeURIComponent(cluster.cluster_id)}`;
+  if (location.hash !== hash) history[push ? "pushState" : "replaceState"](null, "", hash);
   field.focus();
 }
 
 function tile(face, at) {
-  const label = words("face_in", { at: at + 1, n: current.faces.length, photo: face.photo });
-  return el("button", { type: "button", class: "tile", "data-tile": true, "aria-pressed": "false", "aria-label": label, onclick: () => mark(at) },
-    crop(face), el("span", { class: "digit", "aria-hidden": "true" }, at < 10 ? String((at + 1) % 10) : ""));
+  const alt = words("face_in", { at: at + 1, n: current.faces.length, photo: face.photo });
+  const digit = at < 10 && String((at + 1) % 10);
+  return el("button", { type: "button", class: "tile", "data-tile": true, "data-digit": digit, "aria-pressed": "false", onclick: () => mark(at) }, crop(face, { alt }));
 }
 
 function lookAlike(other) {
@@ -186,12 +192,12 @@ function answered(cluster) {
 }
 
 /** An answer without a name, on the group that is shown when the key is pressed. */
-function plainly(lines, told) {
+function plainly(lines, told, then = answered) {
   wait(async () => {
     const cluster = current;
     if (!cluster) return;
     const made = lines(cluster);
-    if (await record(made, { told: () => told(cluster), again: cluster })) await answered(cluster);
+    if (await record(made, { told: () => told(cluster), again: cluster })) await then(cluster);
     else field.focus();
   });
 }
@@ -201,7 +207,17 @@ function merge() {
   plainly(
     (one) => [{ what: "same", ids: `${one.cluster_id} ${one.look_alike.cluster_id}` }],
     (one) => say("merged", { n: one.size + one.look_alike.size }),
+    showMerged,
   );
+}
+
+/** Show the two that are one now: the program goes on with the id of either. */
+async function showMerged(cluster) {
+  const ids = [cluster.look_alike.cluster_id, cluster.cluster_id];
+  queue = queue.filter((one) => !ids.includes(one.cluster_id));
+  current = null;
+  const found = await Promise.all(ids.map((id) => open(id).catch(() => null)));
+  if (found.every((one) => !one)) await advance();
 }
 
 function dismiss() {
@@ -219,10 +235,9 @@ function notFaces() {
 function skip() {
   wait(async () => {
     if (!current) return;
-    left.add(current.cluster_id);
+    skipped.add(current.cluster_id);
     field.clear();
-    await advance();
-    history.pushState({ at: current?.cluster_id }, "", current ? `#${current.cluster_id}` : location.pathname);
+    await advance(true);
   });
 }
 
@@ -241,7 +256,9 @@ async function others() {
   queue.length = 0;
   field.refresh();
   if (current && !(await gone(current))) return refill();
+  const told = current !== null;
   await advance();
+  if (told) tell(say("gone"));
 }
 
 async function again(cluster) {
@@ -252,16 +269,20 @@ async function again(cluster) {
   display(cluster);
 }
 
+/** Show a group by its id; false where it has no faces any more. */
 async function open(id) {
   const cluster = await get(`/api/cluster/${encodeURIComponent(id)}`, { offset: 0, limit: 12 });
+  if (!cluster.size) return false;
   left.delete(id);
+  skipped.delete(id);
   if (current) queue.unshift(current);
   display({ cluster_id: id, look_alike: null, suggestion: null, ...cluster });
+  return true;
 }
 
 addEventListener("popstate", () => {
   const id = location.hash.slice(1);
-  if (id && id !== current?.cluster_id) open(decodeURIComponent(id)).catch(complain);
+  if (id && id !== current?.cluster_id) wait(() => open(decodeURIComponent(id)));
 });
 
 // -- keys ---------------------------------------------------------------------------------------------
@@ -295,6 +316,5 @@ start({ onothers: () => wait(others), onback: (cluster) => wait(() => again(clus
 const wanted = decodeURIComponent(location.hash.slice(1));
 wait(async () => {
   await refill();
-  if (wanted && queue[0]?.cluster_id !== wanted) return open(wanted).catch(advance);
-  await advance();
+  if (!wanted || queue[0]?.cluster_id === wanted || !(await open(wanted).catch(() => false))) await advance();
 });

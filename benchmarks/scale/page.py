@@ -1,6 +1,6 @@
 """Seconds and memory of the page of `headcount review` on a large made-up archive.
 
-    python -m benchmarks.scale.review /tmp/empty --faces 1000000 --clusters 100000 [--people 1000]
+    python -m benchmarks.scale.page /tmp/empty --faces 1000000 --clusters 100000 [--people 1000]
 
 makes up an archive (three faces a photo; half of the faces named, the others in clusters; the
 photos do not exist), starts `headcount review` on it as a user does, and asks for what the page
