@@ -1,6 +1,7 @@
 """The page of a check in a real Chromium, by the keyboard alone, over the real program."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import pytest
 from headcount.assignments.checks.kept import read_checks
 from headcount.storage import Store
 from tests.browser import PROGRAM, Page, chromium
-from tests.integration.test_review_page import WAIT
 from tests.review_page import HOSTILE, Seen, make_archive, page_of, recorded
 from workers.web.checking import Asked
 
@@ -46,7 +46,13 @@ def store(tmp_path: Path) -> Store:
 
 
 def until(page: Page, script: str) -> Any:
-    return page.run(WAIT % (script, json.dumps(script)))
+    """The value of an expression, once it is true."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if found := page.run(f"(() => {{ try {{ return {script} }} catch {{ return null }} }})()"):
+            return found
+        time.sleep(0.02)
+    raise AssertionError((script, page.run("document.body.innerText")))
 
 
 def ready(page: Page, at: int, total: int) -> None:
@@ -90,7 +96,7 @@ def test_a_check_is_judged_and_signed_by_the_keyboard_alone(page: Page, store: S
         until(page, "document.querySelector('h1').innerText.includes('Do you sign it')")
         assert [one.signed for one in read_checks(store)] == [None]
         page.press("Enter")
-        until(page, "document.querySelector('.figures')")
+        until(page, "!!document.querySelector('.figures')")
         assert page.pressed == 14, "one key each, three more on the way, and one to sign"
         assert "wrong names 1 of 9, and 1 that could not be told" in page.run(
             "document.querySelector('.figures').innerText"

@@ -49,7 +49,7 @@ function display(state) {
 function question() {
   const { item, check } = now;
   const name = item.kind === "name";
-  parts.head.replaceChildren(...say(name ? "check_is_this" : "check_is_there", { name: item.person }));
+  parts.head.replaceChildren(...say(name ? "check_is_this" : "check_is_absent", { name: item.person }));
   about();
   parts.acts.replaceChildren(
     action("Enter", name ? "check_right" : "check_absent", () => judge("right"), { class: "action main" }),
@@ -106,7 +106,7 @@ function showPhoto(item) {
   }
   const figure = plate(image.key(shown.photo), shown.photo, shown.width, shown.height, []);
   watch(figure.querySelector("img"));
-  parts.body.replaceChildren(el("div", { class: "missing-one" }, el("div", { class: "photo-place" }, figure), ofPerson(item)));
+  parts.body.replaceChildren(el("div", { class: "missing-one checked" }, el("div", { class: "photo-place" }, figure), ofPerson(item)));
 }
 
 function turn(step) {
@@ -146,6 +146,7 @@ function signed() {
   parts.acts.replaceChildren(...(open ? [action("N", "check_answer", answer)] : []));
   parts.body.replaceChildren(figures(), ...wrongNames());
   if (now.answered) tell(say("check_answered"));
+  else if (now.told && !now.told.length) tell(say("check_not_told"));
 }
 
 function figures() {

@@ -138,7 +138,7 @@ export const PHRASES = {
 
   // check
   check_is_this: "Is this {name}?",
-  check_is_there: "Is {name} here?",
+  check_is_absent: "Is {name} absent here?",
   check_progress: "{at} of {total}",
   check_scope: "Expected in {scope}",
   check_photo_of: "photo {at} of {n}",
@@ -148,7 +148,7 @@ export const PHRASES = {
   check_no_photo: "The photo is not in the collection any more.",
   check_right: "Right",
   check_wrong: "Wrong",
-  check_absent: "Not here",
+  check_absent: "Absent",
   check_there: "Is here",
   check_cannot_tell: "Cannot tell",
   check_back: "Back",
@@ -159,6 +159,7 @@ export const PHRASES = {
   check_what_signing: "Then the figures go into the report and the summary of job {job}, with your name and the date, and no verdict can be changed.",
   check_sign: "Sign",
   check_signed: "Signed by {by}",
+  check_not_told: "The results of the job are out of reach. The archive has the check, and headcount results tells it.",
   check_wrong_names: ["1 name was wrong:", "{n} names were wrong:"],
   check_answer: "Record that these names are wrong",
   check_answered: "Recorded: these faces are not the people whose names they had. Matching anew takes it in.",
