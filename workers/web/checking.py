@@ -144,9 +144,11 @@ class Checking:
     def _state(self, session: Session, check: CheckRecord | None) -> Json:
         view = session.view()
         job_id = check.job_id if check else view.results.said.job_id
-        checks = read_checks(session.index.store)
         found: Json = {"check": None, "item": None, "ahead": None, "wrong": [], "undoable": False}
-        found |= {"lines": lines_of(of_job(checks, job_id)), "answered": self._answered}
+        found |= {"lines": [], "answered": self._answered}
+        if check is None or check.signed:  # nobody is to see a figure while judging
+            checks = of_job(read_checks(session.index.store), job_id)
+            found["lines"] = lines_of(checks)
         if check is None:
             return found
         left = [item for item in check.items if item.verdict is None][:2]
