@@ -38,6 +38,7 @@ from orchestrator.jobs.submit import make_spec
 from orchestrator.people.answering import Answering
 from workers.tables.rows import fixed_lists
 from workers.web.app import make_app
+from workers.web.checking import Asked
 from workers.web.crops import Pictures
 from workers.web.index import ArchiveIndex
 from workers.web.recorder import Recorder
@@ -83,12 +84,13 @@ def make_archive(
     *,
     enrolled: dict[str, int] | None = None,
     expected: list[tuple[str, str]] = (),  # type: ignore[assignment]
+    needed: str = "every",
     job_id: str = FIRST,
 ) -> Store:
     """An archive of photos 300 pixels wide, in which the faces of one stand side by side.
 
     ``enrolled`` are people with one reference each, of the person of that number. ``expected`` are
-    pairs of a photo and a person who is absent from it.
+    pairs of a photo, or with ``needed`` some of a folder, and a person who is absent from it.
     """
     photos = canonical_uri(str(folder / "photos"))
     store, s3, keys = open_store(str(folder / "archive")), S3Settings(), PackKeys(PACK)
@@ -109,7 +111,7 @@ def make_archive(
     gallery.create(gallery_schema(WIDTH))
     gallery.append(_gallery(photos, names, people))
     say(store, collection, faces, job_id)
-    rows = [_expected(photo, person) for photo, person in expected]
+    rows = [_expected(photo, person, needed) for photo, person in expected]
     write_expectations(store, keys, collection, job_id, pa.Table.from_pylist(rows, EXPECTATIONS))
     return store
 
@@ -233,11 +235,11 @@ def _gallery(photos: str, names: list[str], people: dict[str, int]) -> pa.Table:
     return table.set_column(at, schema.field("descriptor"), column)
 
 
-def _expected(photo: str, person: str) -> dict[str, str]:
+def _expected(photo: str, person: str, needed: str) -> dict[str, str | None]:
     return {
         "scope": photo,
-        "needed": "every",
-        "photo": photo,
+        "needed": needed,
+        "photo": photo if needed == "every" else None,
         "person_id": person_id(person),
         "person": person,
         "status": "absent",
@@ -323,7 +325,7 @@ def recorder_of(store: Store) -> Recorder:
 
 
 @contextmanager
-def page_of(store: Store, *, by: str = "") -> Iterator[Page]:
+def page_of(store: Store, *, by: str = "", asked: Asked | None = None) -> Iterator[Page]:
     """The page of an archive, served in this process until the block ends."""
     record = select_pack(store, None)
     [part] = select_parts(store, record.pack_id, None, None)
@@ -333,9 +335,11 @@ def page_of(store: Store, *, by: str = "") -> Iterator[Page]:
     listening = config.bind_socket()
     listening.listen()
     port = listening.getsockname()[1]
-    access = Access(frozenset({f"127.0.0.1:{port}", f"localhost:{port}"}))
+    access = Access(
+        frozenset({f"127.0.0.1:{port}", f"localhost:{port}"}), start="/check" if asked else "/"
+    )
     pictures = Pictures(open_store, 1 << 24, 10**8)
-    config.app = make_app(Opened(lambda: session), pictures, access)
+    config.app = make_app(Opened(lambda: session), pictures, access, asked)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()

@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     review.add_argument("--name", action="append", default=[])
     review.add_argument("--tls-cert")
     review.add_argument("--tls-key")
+    review.add_argument("--check", type=int)
+    review.add_argument("--absences", type=int, default=0)
+    review.add_argument("--seed", type=int)
     review.set_defaults(run=_review)
     models = tools.add_parser("models")
     models.add_argument("action", choices=["list", "prepare", "verify"])
@@ -122,9 +125,12 @@ def _explain(arguments: argparse.Namespace) -> str:
         collection=arguments.collection,
         page=arguments.page,
     )
+
+
 def _review(arguments: argparse.Namespace) -> str:
     from headcount.settings import Settings
     from headcount.telemetry import logs
+    from workers.web.checking import Asked
     from workers.web.serve import Place, serve
 
     settings = Settings()
@@ -136,7 +142,9 @@ def _review(arguments: argparse.Namespace) -> str:
         arguments.tls_cert,
         arguments.tls_key,
     )
-    serve(arguments.archive, arguments.photos, arguments.by, place)
+    wanted = arguments.check is not None
+    asked = Asked(arguments.check, arguments.absences, arguments.seed) if wanted else None
+    serve(arguments.archive, arguments.photos, arguments.by, place, asked)
     return ""
 
 

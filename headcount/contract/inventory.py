@@ -68,6 +68,7 @@ ARCHIVE = (
     Place("packs/<pack>/expected/<collection>/<job>.parquet", "who was expected", people=True),
     Place("packs/<pack>/lineage/<collection>/<job>.parquet", "what became of clusters"),
     Place("decisions/<time>.json", "what people said: answers", people=True),
+    Place("checks/<check>.json", "names and absences judged by a person", people=True),
     Place("forgetting.json", "a `forget` that is under way: no job writes meanwhile"),
     Place("forgotten/<person>.json", "who was forgotten, and the receipt of it", people=True),
     Place("indexes/<index>/**", "what lies where in one version of a tar, ZIP or manifest"),

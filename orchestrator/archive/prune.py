@@ -16,9 +16,10 @@ from pathlib import PurePosixPath
 from headcount import audit
 from headcount.answers.kept import named_jobs
 from headcount.assignments import history
+from headcount.assignments.checks.record import CheckRecord
 from headcount.contract.inventory import ARCHIVE as PLACES
 from headcount.contract.inventory import place_of
-from headcount.contract.layout import PACKS, SCHEDULES, JobKeys, PackKeys, ScheduleKeys
+from headcount.contract.layout import CHECKS, PACKS, SCHEDULES, JobKeys, PackKeys, ScheduleKeys
 from headcount.contract.record import find_record, now
 from headcount.contract.stored.jobs import ScheduledRunRecord
 from headcount.s3_settings import S3Settings
@@ -108,6 +109,7 @@ class _Pruning:
                 self._results(job)
         for pack in self._store.folders(PACKS):
             self._assignments(PackKeys(pack))
+        self._checks()
         self._runs()
         stay = last_specs(self._facts)
         for job in self._facts:
@@ -197,6 +199,13 @@ class _Pruning:
             gone = history.remove_assignments(self._store, keys, collection, old)
             self._removed["assignments"] += len(gone)
             history.fold_lineage(self._store, keys, collection, set(lineages) - stay)
+
+    def _checks(self) -> None:
+        """Remove checks of jobs outside that nobody signed; a signed one stays, as answers do."""
+        for info in list(self._store.list(CHECKS)):
+            check = find_record(self._store, info.key, CheckRecord)
+            if check is not None and check.signed is None and check.job_id in self._gone:
+                self._delete("checks", [info])
 
     def _begun_meanwhile(self) -> set[str]:
         """Ids of the jobs that were submitted since the facts were read."""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from headcount.contract.layout import (
     ANSWERS,
     AUDIT,
+    CHECKS,
     FORGOTTEN,
     JOBS,
     SCHEDULES,
@@ -31,6 +32,7 @@ _BY_PLACE = {
     SUMS: "delete it, then `headcount verify --record`",
     AUDIT: f"{BACKUP}: a line was changed, or lines are missing; nothing else depends on it",
     ANSWERS: f"{BACKUP}, or delete it and say again who that was (`headcount name`, `apply`)",
+    CHECKS: f"{BACKUP}, or delete it and check again (`headcount review --check`)",
     SCHEDULES: f"{BACKUP}, or remove the schedule and add it again",
     FORGOTTEN: f"{BACKUP}: without it runs may bring a forgotten person back",
     "pruning.json": "`headcount prune` again",

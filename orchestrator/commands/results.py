@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from headcount import audit
+from headcount.assignments.checks.figures import lines_of
+from headcount.assignments.checks.kept import of_job, read_checks
 from headcount.contract import results
 from headcount.contract.layout import JobKeys
-from headcount.contract.record import read_record
-from headcount.contract.stored.jobs import FinishedRecord
+from headcount.contract.record import find_record, read_record
+from headcount.contract.stored.jobs import FinishedRecord, JobSpec
 from headcount.errors import FatalError, ObjectMissing
 from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
@@ -39,6 +41,8 @@ def command(job: str | None, archive: str, as_json: bool) -> int:
     say(f"job {finished.job_id}, finished {finished.finished:%Y-%m-%d %H:%M} UTC")
     for line in summary_lines(summary):
         say(line)
+    for line in checked_lines(store, finished.job_id):
+        say(line)
     say(f"tables and photos: {readable(finished.out)}")
     say(f"report: {readable(finished.out)}{results.REPORT}")
     return exit_code(finished)
@@ -54,6 +58,24 @@ def finished_job(store: Store, job: str | None) -> FinishedRecord:
             f"job {job} has no results ({status['state']}): `headcount status {job}` says more"
         )
     return FinishedRecord.model_validate(status["finished"])
+
+
+def checked_lines(store: Store, job_id: str) -> list[str]:
+    """Lines about checks of a job; of one without a check, which other of its photos has one.
+
+    The figures of another job are not told: its names are others.
+    """
+    checks = read_checks(store)
+    if mine := of_job(checks, job_id):
+        return lines_of(mine)
+    spec = find_record(store, JobKeys(job_id).spec, JobSpec)
+    others = [one for one in checks if one.signed and spec and one.source == spec.photos]
+    if not others:
+        return []
+    return [
+        f"nobody has checked this job; job {others[-1].job_id} was checked, and what was found "
+        "there does not hold here: `headcount review --check` checks the latest job"
+    ]
 
 
 def _latest(store: Store) -> FinishedRecord:

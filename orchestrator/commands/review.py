@@ -26,6 +26,8 @@ from orchestrator.terminal import say
 if TYPE_CHECKING:
     from orchestrator.people.answering import Answering
 
+MOST_CHECKED = 10_000
+"""Items of a check, at most: more than anybody judges."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WITHIN = (".", "archive", "headcount-demo")
 """Folders that are looked into where no archive is given."""
@@ -41,6 +43,19 @@ WITHIN = (".", "archive", "headcount-demo")
 )
 @click.option("--photos", metavar="PHOTOS", help="The collection, where the archive has several.")
 @click.option("--by", default="", metavar="NAME", help="Who answers: kept beside each answer.")
+@click.option(
+    "--check",
+    type=click.IntRange(1, MOST_CHECKED),
+    metavar="N",
+    help="Judge N names of the latest job, drawn at random: how often is a name wrong?",
+)
+@click.option(
+    "--absences",
+    type=click.IntRange(0, MOST_CHECKED),
+    metavar="M",
+    help="With --check: so many absences too.  [default: half of N]",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="With --check: draw by this seed.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -59,6 +74,9 @@ def command(
     archive: str | None,
     photos: str | None,
     by: str,
+    check: int | None,
+    absences: int | None,
+    seed: int | None,
     port: int,
     host: str,
     names: tuple[str, ...],
@@ -71,8 +89,13 @@ def command(
     DIR is an archive, or the --out of a run. The page is on 127.0.0.1, and its address has a token:
     whoever has the address may look and answer. It is there until Ctrl-C. Every answer is recorded
     at once, as `headcount apply` does, and leaves a line in the audit log.
+
+    With --check the page shows names and absences of the latest job, drawn at random, to be judged
+    by one key each. What comes of it, with an upper bound, goes into the job's report and summary
+    once it is signed. A check that was interrupted goes on.
     """
     _require_tls(host, names, tls_cert, tls_key)
+    wanted = _check_arguments(check, absences, seed, by)
     require_worker_libraries()
     load_settings()
     s3 = load_s3()
@@ -83,8 +106,24 @@ def command(
     arguments += [part for name in names for part in ("--name", name)]
     arguments += ["--photos", photos] if photos else []
     arguments += ["--tls-cert", tls_cert, "--tls-key", tls_key] if tls_cert and tls_key else []
+    arguments += wanted
     with start_page(arguments) as page:
         return Desk(page, store, s3, photos).work(None if no_browser else webbrowser.open)
+
+
+def _check_arguments(
+    check: int | None, absences: int | None, seed: int | None, by: str
+) -> list[str]:
+    """What the page is told of a check. Raises a usage error where nobody would sign it."""
+    if check is None:
+        if absences is not None or seed is not None:
+            raise click.UsageError("--absences and --seed go with --check N")
+        return []
+    if not by.strip():
+        raise click.UsageError("a check is signed: say with --by NAME who judges")
+    absences = check // 2 if absences is None else absences
+    told = ["--check", str(check), "--absences", str(absences)]
+    return told if seed is None else [*told, "--seed", str(seed)]
 
 
 def _require_tls(

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from headcount.assignments.checks.figures import lines_of as check_lines
+from headcount.assignments.checks.kept import of_job, read_checks
 from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import FinishedRecord, JobSpec, PlanRecord, ProgressRecord
@@ -48,6 +50,7 @@ def command(job: str, archive: str, as_json: bool) -> int:
     """Show how far JOB is; the exit code is 1 if it failed or was cancelled."""
     store = existing_archive(archive, load_s3())
     status = read_status(store, job)
+    status["checked"] = check_lines(of_job(read_checks(store), job))
     if as_json:
         say_json(json.dumps(status, indent=1))
     else:
@@ -130,6 +133,7 @@ def lines_of(status: dict[str, Any]) -> list[str]:
             lines.append(expected_line(finished["expected"]))
         if status["progress"] and (what := bound(status["progress"]["stages"])):
             lines.append(f"finding faces was {what}")
+        lines += status.get("checked", ())
     elif status["progress"]:
         record = ProgressRecord.model_validate(status["progress"])
         lines += _progress_lines(record) + (held_lines(record.in_hand) if state not in ENDS else [])

@@ -17,10 +17,13 @@ import pytest
 
 from headcount.answers.kept import read_answers, record_answer
 from headcount.answers.record import Answer, FaceMark, What
+from headcount.assignments.checks.kept import read_checks, write_check
+from headcount.assignments.checks.record import CheckItem, CheckRecord
+from headcount.assignments.checks.told import tell_checks
 from headcount.contract import inventory, results
 from headcount.contract.inventory import Place, place_of
 from headcount.contract.layout import PACKS, JobKeys, PackKeys, ScheduleKeys
-from headcount.contract.record import read_record
+from headcount.contract.record import now, read_record
 from headcount.contract.stored.jobs import FailedMarker, FinishedRecord, JobSpec
 from headcount.contract.vocabulary import person_id
 from headcount.errors import FatalError
@@ -80,6 +83,7 @@ def plant(out: Path, store: Store) -> None:
     [*_, job] = sorted(path.name for path in (out / "archive/jobs").iterdir())
     keys, [(face, vector), *_] = JobKeys(job), traces(out)[1].items()
     plant_answers(store, face)
+    plant_check(store, out, job, face)
     store.put(keys.failed("reduce"), FailedMarker(unit="reduce", message=NAME).to_bytes())
     file = io.BytesIO()
     np.savez_compressed(file, descriptor=np.frombuffer(vector, np.float16))
@@ -95,6 +99,31 @@ def plant(out: Path, store: Store) -> None:
     copy_results(out, store, keys, "20250102-000000-aaaaaa", "nightly")
     finished = read_record(store, keys.finished, FinishedRecord)
     store.put(keys.finished, finished.model_copy(update={"message": f"of {NAME}"}).to_bytes())
+
+
+def plant_check(store: Store, out: Path, job: str, face: str) -> None:
+    """Have the person judge a face of the person, and one of somebody else, and sign it."""
+    of = {"kind": "name", "how": "matched", "photo": "a.jpg", "verdict": "right", "at": now()}
+    items = [
+        CheckItem(number=1, person_id=person_id(NAME), person=NAME, face_id=face, **of),
+        CheckItem(number=2, person_id=person_id(OTHER), person=OTHER, face_id="f2", **of),
+    ]
+    check = CheckRecord(
+        id="20250101-000000-aaaaaa",
+        job_id=job,
+        collection="c",
+        source="file:///photos/",
+        seed=1,
+        begun=now(),
+        by=NAME,
+        names={"matched": 10},
+        absences={},
+        items=tuple(items),
+        signed=now(),
+    )
+    write_check(store, check)
+    results_of = open_store(canonical_uri(str(out)), S3Settings())
+    assert tell_checks(results_of, [check]) == [results.SUMMARY, results.REPORT]
 
 
 def plant_drawn(store: Store, **about: Any) -> Answer:
@@ -236,6 +265,10 @@ def test_nothing_of_a_forgotten_person_is_left_in_any_place_of_the_list(
     assert receipt.unreached == ()
     assert found_in(out, needles) == {}
     assert pictures_of(out, photos) == {}
+    [check] = read_checks(archive_of(out))
+    assert ([one.person for one in check.items], check.by, check.forgotten) == ([OTHER], None, 1)
+    [told] = json.loads((out / results.SUMMARY).read_text())["checked"]["signed"]
+    assert (told["names"]["drawn"], told["by"], told["forgotten"]) == (1, None, 1)
     left = read_answers(archive_of(out))
     assert [(a.what, a.person, a.by, len(a.faces)) for a in left] == [
         ("same", None, None, 1),

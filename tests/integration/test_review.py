@@ -212,3 +212,29 @@ def test_what_is_named_by_keyboard_is_recorded_and_taken_back(out: Path, tmp_pat
         after = server.ask("/api/state")
         assert {**after, "version": before["version"]} == before
         assert page.logged() == []
+
+
+def test_a_check_is_judged_signed_and_told_with_its_job_alone(first: Path, out: Path) -> None:
+    """The job's results are where it wrote them; the archive is a copy."""
+    with review(str(out), "--check", "5", "--seed", "3", "--by", "Rosa") as page:
+        state = page.ask("/api/check")
+        assert state["check"]["total"] > 0
+        while item := state["item"]:
+            state = page.ask("/api/check", {"number": item["number"], "verdict": "right"})
+        assert page.ask("/api/check", {"sign": True})["told"] == [
+            "summary.json",
+            "report/index.html",
+        ]
+        until(lambda: "check" in actions(out))
+    summary = json.loads((first / "summary.json").read_text())
+    [signed] = summary["checked"]["signed"]
+    assert (signed["by"], signed["seed"], signed["names"]["wrong"]) == ("Rosa", 3, 0)
+    assert "judged by Rosa" in (first / "report/index.html").read_text()
+    archive = f"--archive={out / 'archive'}"
+    for told in (headcount("results", archive), headcount("status", summary["job_id"], archive)):
+        assert "wrong names 0 of " in told.stdout
+    assert headcount("rematch", archive).returncode == 0
+    told = headcount("results", archive).stdout
+    assert "nobody has checked this job" in told
+    assert "wrong names" not in told
+    assert headcount("verify", archive).returncode == 0

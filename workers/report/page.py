@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from headcount.assignments.checks import figures
 from headcount.contract import results
 from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from headcount.rosters.statuses import MISSING, NEAR_MISS
@@ -77,6 +78,7 @@ def _common(
     return {
         "report": report,
         "sentence": phrases.sentence(report),
+        "checked": figures.block(report.checked),
         "older": older,
         "why": phrases.why,
         "expected_here": EXPECTED_HERE,

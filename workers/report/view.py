@@ -221,6 +221,8 @@ class Report:
     """Photos that the job leaves to the next one, since its budget was spent."""
     clusters_dismissed: int = 0
     """Clusters that people want to be left alone."""
+    checked: tuple[str, ...] = ()
+    """Sentences about checks of this job; a new job has none, and a check adds them later."""
     sample_of: int | None = None
     """Photos that those of a first look were drawn from; None of a run over all photos."""
 

@@ -75,6 +75,10 @@ class PackTables:
         """When photos of the collection were taken, of those that tell it."""
         return {photo: at for photo, at in self._by_photo("taken", photos).items() if at}
 
+    def contents(self, photos: Iterable[str]) -> dict[str, str]:
+        """The SHA-256 of photos of the collection, of those that could be fetched."""
+        return {photo: sha for photo, sha in self._by_photo("content", photos).items() if sha}
+
     def notes(self, photos: Iterable[str]) -> dict[str, str]:
         """The reasons of photos of the collection that were read: what is not all there of them."""
         return {photo: note for photo, note in self._by_photo("reason", photos).items() if note}

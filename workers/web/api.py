@@ -132,7 +132,8 @@ def applying(request: Request) -> Json:
 # -- acts -----------------------------------------------------------------------------------------
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def read_body(request: Request) -> dict[str, Any]:
+    """The object that a request sends. Raises FatalError where it is none."""
     try:
         found = json.loads(await request.body() or b"{}")
     except (ValueError, RecursionError) as error:
@@ -144,7 +145,7 @@ async def _body(request: Request) -> dict[str, Any]:
 
 async def answer(request: Request) -> Response:
     """Record lines; 409 where a new name looks like a known one."""
-    body = await _body(request)
+    body = await read_body(request)
     lines = checked_lines(body.get("lines"))
     sure = body.get("sure") is True
     found = await run_in_threadpool(lambda: _session(request).answer(lines, sure=sure))
@@ -153,7 +154,7 @@ async def answer(request: Request) -> Response:
 
 async def undo(request: Request) -> Response:
     """Take back the last steps, or answers by their ids."""
-    body = await _body(request)
+    body = await read_body(request)
     steps, ids = body.get("steps", 0), body.get("ids", [])
     if not isinstance(steps, int) or not _are_ids(ids):
         raise FatalError("undo takes a number of steps, or ids of answers")

@@ -18,6 +18,8 @@ from starlette.staticfiles import StaticFiles
 
 from headcount.errors import FatalError, HeadcountError, TransientError
 from workers.web.api import NotFound, routes
+from workers.web.check import check_routes
+from workers.web.checking import Asked, Checking
 from workers.web.crops import Pictures
 from workers.web.security import Access, Guard, TooMuch
 from workers.web.session import Opened
@@ -30,12 +32,18 @@ VIEWS = {
     "/unnamed": "unnamed",
     "/person/{person_id}": "person",
     "/missing": "missing",
+    "/check": "check",
 }
 """The pages by their addresses; each is templates/NAME.html where that is there, else page.html."""
 
 
-def make_app(opened: Opened, pictures: Pictures, access: Access) -> Starlette:
-    """The application of one session, behind its guard; it is opened as the server starts."""
+def make_app(
+    opened: Opened, pictures: Pictures, access: Access, asked: Asked | None = None
+) -> Starlette:
+    """The application of one session, behind its guard; it is opened as the server starts.
+
+    ``asked`` is the check that is to be made, if one is.
+    """
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True)
     )
@@ -43,6 +51,7 @@ def make_app(opened: Opened, pictures: Pictures, access: Access) -> Starlette:
         routes=[
             *(Route(path, _page(templates, view), methods=["GET"]) for path, view in VIEWS.items()),
             *routes(),
+            *check_routes(),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=[Middleware(Guard, access=access)],
@@ -58,6 +67,7 @@ def make_app(opened: Opened, pictures: Pictures, access: Access) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.opened, app.state.pictures = opened, pictures
+    app.state.checking = Checking(asked)
     return app
 
 

@@ -38,6 +38,8 @@ class Access:
     hosts: frozenset[str]
     secure: bool = False
     """Whether it is reached by TLS."""
+    start: str = "/"
+    """The page that the address leads to."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @property
@@ -95,7 +97,7 @@ class Access:
             return None
         if not self.is_token(given):
             return None
-        answer = RedirectResponse("/", 303)
+        answer = RedirectResponse(self.start, 303)
         answer.set_cookie(
             self.cookie,
             self.token,

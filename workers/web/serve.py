@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import uvicorn
@@ -22,6 +22,7 @@ from headcount.settings import Settings
 from headcount.storage import open_store
 from headcount.storage.base import Reader
 from workers.web.app import make_app
+from workers.web.checking import Asked
 from workers.web.crops import Pictures
 from workers.web.index import ArchiveIndex
 from workers.web.recorder import Recorder
@@ -73,7 +74,9 @@ class Place:
         return f"{scheme}://{name}:{port}/?token={access.token}"
 
 
-def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
+def serve(
+    archive: str, photos: str | None, by: str, place: Place, asked: Asked | None = None
+) -> None:
     """Serve the page of an archive until standard input ends. Raises FatalError."""
     to, source = _pipe()
     s3 = S3Settings()
@@ -86,6 +89,7 @@ def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
     listening = place.listen()
     port = int(listening.getsockname()[1])
     recorder, access = Recorder(to), place.access(port)
+    access = replace(access, start="/check" if asked else access.start)
     spec = find_record(store, JobKeys(parts[0].job_id).spec, JobSpec)
     archives = bool(spec and spec.archives)
 
@@ -95,7 +99,7 @@ def serve(archive: str, photos: str | None, by: str, place: Place) -> None:
     settings = Settings()
     pictures = Pictures(open_source, settings.max_bytes, settings.max_pixels)
     opened = Opened(lambda: Session(ArchiveIndex(store, s3, parts[0], record), recorder, by))
-    app = make_app(opened, pictures, access)
+    app = make_app(opened, pictures, access, asked)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

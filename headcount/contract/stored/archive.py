@@ -162,6 +162,7 @@ class AuditRecord(Record):
         "results",
         "people",
         "explain",
+        "check",
         "not",
         "same",
         "apart",

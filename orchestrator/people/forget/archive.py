@@ -21,6 +21,7 @@ from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids
 from orchestrator.people.forget.answers import forget_answers
 from orchestrator.people.forget.carried import forget_carried
+from orchestrator.people.forget.checks import forget_checks
 from orchestrator.people.forget.rows import without_kept, without_name, without_person
 from orchestrator.people.latest_assignments import pack_ids
 
@@ -29,7 +30,7 @@ def remove_from_archive(
     store: Store, stone: ForgottenRecord, s3: S3Settings
 ) -> Iterator[dict[str, int]]:
     """Remove a person step by step; yield the counts of each step when it is done."""
-    yield {"decisions": forget_answers(store, stone)}
+    yield {"decisions": forget_answers(store, stone), "checks": forget_checks(store, stone)}
     for one in stone.by_each_name():
         for pack_id in pack_ids(store):
             yield forget_rows(store, PackKeys(pack_id), one, s3)

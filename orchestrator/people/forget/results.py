@@ -11,6 +11,8 @@ from html import unescape
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headcount.assignments.checks.record import CheckRecord
+from headcount.assignments.checks.told import tell_checks
 from headcount.contract import results
 from headcount.contract.forgotten import ForgottenRecord
 from headcount.contract.layout import JobKeys
@@ -76,11 +78,17 @@ def places_of_results(store: Store) -> Iterator[tuple[JobSpec, set[str]]]:
 
 
 def remove_from_results(
-    spec: JobSpec, stone: ForgottenRecord, s3: S3Settings, *, expected: Collection[str] = ()
+    spec: JobSpec,
+    stone: ForgottenRecord,
+    s3: S3Settings,
+    *,
+    expected: Collection[str] = (),
+    checks: Sequence[CheckRecord] | None = None,
 ) -> dict[str, int]:
     """Remove a person from the place of a job's results; return counts of what was removed.
 
-    ``expected``: URIs of the lists of expected people of all jobs that wrote there.
+    ``expected``: URIs of the lists of expected people of all jobs that wrote there. ``checks``: the
+    archive's checks without the person, whose figures are told anew.
     Raises OutOfReach where it cannot be done, TransientError where it can be tried again.
     """
     with scratch() as folder:
@@ -90,13 +98,16 @@ def remove_from_results(
             for written in ("", "report/", results.ANNOTATED):  # the user's own folders are not
                 out.clear_leftovers(written, below=bool(written))
             place = WrittenResults(out, folder, read_marks(out))
-            return _remove_from(place, stone, _shown(place, expected, stone, s3))
+            removed = _remove_from(place, stone, _shown(place, expected, stone, s3))
+            if checks is not None:
+                tell_checks(out, checks)
         except (FatalError, ObjectError) as error:
             if isinstance(error.__cause__, TransientError):  # as `check` has it: no answer now
                 raise error.__cause__ from error
             no_folder = isinstance(error.__cause__, FileNotFoundError)
             gone = isinstance(error, FatalError) and no_folder
             raise OutOfReach(str(error), gone=gone) from error
+    return removed
 
 
 def _remove_from(

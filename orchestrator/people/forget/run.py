@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from headcount import audit
+from headcount.assignments.checks.kept import read_checks
 from headcount.contract.forgotten import (
     CONFIRMED_SECONDS,
     ForgottenRecord,
@@ -84,12 +85,12 @@ def _remove_from_results(
     store: Store, stone: ForgottenRecord, s3: S3Settings
 ) -> tuple[ForgottenRecord, tuple[Unreached, ...]]:
     """Remove the person from all jobs' results; return the counts, and results out of reach."""
-    unreached = []
+    unreached, checks = [], read_checks(store)
     for spec, expected in places_of_results(store):
         for one in stone.by_each_name():
             gone: Mapping[str, int]
             try:
-                gone = remove_from_results(spec, one, s3, expected=expected)
+                gone = remove_from_results(spec, one, s3, expected=expected, checks=checks)
             except OutOfReach as error:
                 gone = error.removed
                 # Results in the archive may be cleared away, as those of old scheduled runs are.

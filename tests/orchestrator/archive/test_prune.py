@@ -9,6 +9,7 @@ import pytest
 
 from headcount.answers.kept import record_answer
 from headcount.assignments import history
+from headcount.assignments.checks.kept import read_checks, write_check
 from headcount.collections.photos import collection_id
 from headcount.contract.forgotten import ForgettingRecord
 from headcount.contract.inventory import ARCHIVE, place_of
@@ -32,6 +33,7 @@ from orchestrator.people.forget.run import forget
 from orchestrator.people.latest_assignments import active_pack, find_faces, marks, read_latest
 from orchestrator.schedules.schedule import Scheduler
 from tests.at_once import add, begin, end
+from tests.headcount.assignments.checks.made import check, item, judged
 
 S3, NONE = S3Settings(), timedelta(0)
 
@@ -98,6 +100,18 @@ def test_what_is_older_goes_and_what_is_kept_may_be_rolled_back_to(
     assert history.read_assignments(store, keys, of, "003") == before["003"]
     night(photos, archive, 5)
     assert len(history.read_assignments(store, keys, of, "005")) == len(before["004"])
+
+
+def test_unsigned_checks_go_with_their_job_and_signed_ones_stay(
+    photos: Path, tmp_path: Path
+) -> None:
+    nights(photos, tmp_path / "archive", 3)
+    store = open_store(str(tmp_path / "archive"))
+    write_check(store, check(item(1), id="unsigned", job_id="001"))
+    write_check(store, judged(0, 2, id="signed", job_id="001"))
+    write_check(store, check(item(1), id="under way", job_id="003"))
+    assert keep(store, 1)["checks"] == 1
+    assert sorted(one.id for one in read_checks(store)) == ["signed", "under way"]
 
 
 def test_the_number_of_files_and_their_size_stop_growing(

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
+from headcount.assignments.checks.figures import block, with_block
 from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from tests.workers.report.views import (
     EMPTY,
@@ -80,6 +81,15 @@ def test_every_figure_of_the_run_is_on_the_page():
     assert [figure for figure in figures if figure not in said] == []
     assert "found 19 times in 17 photos" in said
     assert "1,412 faces in 907 photos · 2 shown" in said
+
+
+def test_checks_have_a_place_in_its_head_that_is_filled_later():
+    page = render(FULL)
+    head, _, _ = page.partition("</header>")
+    assert block([]) in head, "a new job has none"
+    told = with_block(page, ["wrong names <1> of 100"])
+    assert told == render(replace(FULL, checked=("wrong names <1> of 100",)))
+    assert "wrong names &lt;1&gt; of 100" in told
 
 
 def test_where_it_comes_from_is_on_the_page():

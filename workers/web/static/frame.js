@@ -10,6 +10,7 @@ const VIEWS = [
   ["suggestions", "/", null],
   ["unnamed", "/unnamed", "unnamed_clusters"],
   ["missing", "/missing", "missing"],
+  ["check", "/check", null],
 ];
 const POLL = 3000; // milliseconds: another reviewer's answers are seen within seconds
 

@@ -6,6 +6,7 @@ export const PHRASES = {
   view_unnamed: "Unnamed",
   view_person: "Person",
   view_missing: "Missing",
+  view_check: "Check",
   nav: "Parts of the review",
   find: "Find a person",
   progress: "{named} faces named, {unnamed} not",
@@ -135,6 +136,36 @@ export const PHRASES = {
   box_told: "Box at {x}, {y}, {w} wide and {h} high",
   box_label: "The box to draw",
 
+  // check
+  check_is_this: "Is this {name}?",
+  check_is_absent: "Is {name} absent here?",
+  check_progress: "{at} of {total}",
+  check_scope: "Expected in {scope}",
+  check_photo_of: "photo {at} of {n}",
+  check_more_photos: ["1 more photo is not shown", "{n} more photos are not shown"],
+  check_face: "The face in question",
+  check_face_gone: "The photo of this face is not in the collection any more.",
+  check_no_photo: "The photo is not in the collection any more.",
+  check_right: "Right",
+  check_wrong: "Wrong",
+  check_absent: "Absent",
+  check_there: "Is here",
+  check_cannot_tell: "Cannot tell",
+  check_back: "Back",
+  check_looking: "Drawing names and absences",
+  check_not_loaded: "The picture is not there yet.",
+  check_older: "There are results of a later job: this check stays one of job {job}.",
+  check_all_judged: "Everything is judged. Do you sign it, {by}?",
+  check_what_signing: "Then the figures go into the report and the summary of job {job}, with your name and the date, and no verdict can be changed.",
+  check_sign: "Sign",
+  check_signed: "Signed by {by}",
+  check_not_told: "The results of the job are out of reach. The archive has the check, and headcount results tells it.",
+  check_wrong_names: ["1 name was wrong:", "{n} names were wrong:"],
+  check_answer: "Record that these names are wrong",
+  check_answered: "Recorded: these faces are not the people whose names they had. Matching anew takes it in.",
+  check_none: "No check is under way. This command begins one:",
+  check_none_yet: "Nobody has checked the latest job.",
+
   // apply
   applying: "Applying the answers",
   applied: "The answers are applied.",
@@ -189,6 +220,14 @@ export const KEYS = {
     ["Shift+← ↑ ↓ →", "make the box narrower, higher, lower, wider"],
     ["Escape", "take the box away"],
   ],
+  check: [
+    ["Enter", "right: the name is right, or the person is indeed absent; at the end: sign"],
+    ["X", "wrong: it is somebody else, or the person is there"],
+    ["U", "cannot tell; it counts as wrong for the bound"],
+    ["Z", "back to the one before"],
+    ["← →", "another photo of the folder"],
+    ["N", "after signing: record that the wrong names are wrong"],
+  ],
   everywhere: [
     ["Z", "undo, any number of steps; while a name is typed Alt+Z"],
     ["Alt+A", "apply now"],
@@ -197,4 +236,4 @@ export const KEYS = {
     ["?", "these keys"],
   ],
 };
-export const KEYS_HEAD = { suggestions: "Here", unnamed: "Here", person: "Here", missing: "Here", everywhere: "Everywhere" };
+export const KEYS_HEAD = { suggestions: "Here", unnamed: "Here", person: "Here", missing: "Here", check: "Here", everywhere: "Everywhere" };
