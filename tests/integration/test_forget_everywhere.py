@@ -95,6 +95,8 @@ def plant(out: Path, store: Store) -> None:
     pair = {"person_ids": ["b", person_id(NAME)], "names": ["B", NAME], "similarity": 0.6}
     told[results.LOOK_ALIKES] = [pair]
     (out / results.SUMMARY).write_text(json.dumps(told))
+    further = out / results.REPORT_PAGE.format(number=2)  # this report is too small to have one
+    further.write_text(f"<p>{NAME}</p>")
     copy_results(out, store, keys, "20250101-000000-aaaaaa")
     copy_results(out, store, keys, "20250102-000000-aaaaaa", "nightly")
     finished = read_record(store, keys.finished, FinishedRecord)
