@@ -200,7 +200,7 @@ class Report:
     looks: tuple[ShownLook, ...] = ()
     """Faces that are worth a look, those first of which an answer tells most."""
     checked: tuple[str, ...] = ()
-    """Sentences about the error rate that somebody signed; none where nobody did."""
+    """Sentences about checks of this job; a new job has none, and a check adds them later."""
     people_total: int | None = None
     """Enrolled people, where ``people`` lists only some of them."""
     people_found: int | None = None
@@ -221,8 +221,6 @@ class Report:
     """Photos that the job leaves to the next one, since its budget was spent."""
     clusters_dismissed: int = 0
     """Clusters that people want to be left alone."""
-    checked: tuple[str, ...] = ()
-    """Sentences about checks of this job; a new job has none, and a check adds them later."""
     sample_of: int | None = None
     """Photos that those of a first look were drawn from; None of a run over all photos."""
 

@@ -178,7 +178,7 @@ def percent_up(share: float) -> str:
 
 def block(lines: Sequence[str]) -> str:
     """The part of the report's head that tells of checks, as HTML; empty between its marks."""
-    told = "".join(f'<p class="sample checked"><bdi>{escape(line)}</bdi></p>' for line in lines)
+    told = "".join(f'<p class="checked"><bdi>{escape(line)}</bdi></p>' for line in lines)
     return f"{BEGIN}{told}{END}"
 
 
