@@ -198,7 +198,7 @@ def _flags(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 def id_keys(ids: pa.Array) -> Keys:
     """The keys of ids."""
-    words = _fixed(ids).view(np.uint64).reshape(len(ids), -1)
+    words = _fixed(ids).view(np.uint64).reshape(len(ids), _KEYED // 8)
     keys = np.zeros(len(ids), np.uint64)
     for column, odd in enumerate(_ODD[: words.shape[1]]):
         keys += (words[:, column] ^ (words[:, column] >> np.uint64(29))) * np.uint64(odd)
