@@ -17,6 +17,7 @@ from headcount.rosters.changes import diff_absences
 from headcount.storage import Store, open_store
 from headcount.text import counted
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
+from orchestrator.people.called_now import present_renames, renamed
 from orchestrator.people.latest_assignments import (
     assignments_of,
     expectations_of,
@@ -24,6 +25,7 @@ from orchestrator.people.latest_assignments import (
     finished_jobs,
 )
 from orchestrator.people.photo_times import photo_times
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say, say_json
 
 SHOWN = 20
@@ -43,13 +45,20 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     anew, also the faces that were found and lost there.
     """
     store = existing_archive(archive, load_s3())
-    one, other = _jobs(store, job_a, job_b)
-    (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
+    given = (job and full_job_id(store, job) for job in (job_a, job_b))
+    one, other = _jobs(store, *given)
+    renames = present_renames(store)
+    (photos, before), (photos_too, after) = (
+        (uri, renamed(rows, renames))
+        for uri, rows in (assignments_of(store, j) for j in (one, other))
+    )
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")
     diff = followed(store, one, other) or diff_assignments(before, after)
     add_times(store, other, diff)
-    absences = diff_absences(*(expectations_of(store, job) for job in (one, other)))
+    absences = diff_absences(
+        *(renamed(expectations_of(store, job), renames) for job in (one, other))
+    )
     counts = {**diff["counts"], **absences["counts"]}
     found = {**diff, **absences, "job_a": one, "job_b": other, "counts": counts}
     if as_json:

@@ -17,6 +17,7 @@ from headcount.tables.sums import unite
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import committed_jobs, refuse_half_commits, require_idle
 from orchestrator.commands.options import archive_option, existing_archive, json_option, load_s3
+from orchestrator.people.called_now import present_renames
 from orchestrator.people.latest_assignments import active_pack, pack_ids
 from orchestrator.terminal import say, say_json
 
@@ -150,7 +151,8 @@ def _enrolled(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str]:
     """Names of the people in a pack's gallery, by person id."""
     gallery = Table(store.uri, PackKeys(pack_id).gallery, s3)
     rows = gallery.read(["person_id", "person"]).to_pylist() if gallery.exists() else []
-    return {row["person_id"]: row["person"] for row in rows}
+    renames = present_renames(store)
+    return {who: name or "" for who, name in (renames.now(*row.values()) for row in rows)}
 
 
 def find_pack(store: Store, pack: str) -> PackRecord:

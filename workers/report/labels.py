@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.contract.vocabulary import NAMED_BY_PERSON, Decision
+from headcount.text import cosine_text
 from workers.report.fonts import Line, fit
 from workers.report.palette import TONES, Tone
 from workers.report.view import ShownFace
@@ -79,7 +80,7 @@ def wordings(face: ShownFace) -> tuple[str, ...]:
     elsewhere = face.evidence == NAMED_BY_PERSON and face.nearest != face.person
     if face.similarity is None or elsewhere:  # the similarity is to somebody else
         return (name,)
-    return f"{name} {face.similarity:.2f}", name
+    return f"{name} {cosine_text(face.similarity, face.threshold)}", name
 
 
 def place(

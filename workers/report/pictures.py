@@ -74,6 +74,7 @@ def photo_tasks(
     chosen: Iterable[str],
     crops: Iterable[tuple[str, str]],
     tags: Mapping[str, str] | None = None,
+    threshold: float | None = None,
 ) -> list[PhotoTask]:
     """Tasks for the chosen photos and for the photos of further ``crops``, sorted by key.
 
@@ -86,7 +87,7 @@ def photo_tasks(
         tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
     needed = isin(result.faces["photo"], tasks)
     for row in result.faces.filter(needed).to_pylist():
-        tasks[row["photo"]].faces.append(_face(row, tags or {}))
+        tasks[row["photo"]].faces.append(_face(row, tags or {}, threshold))
     return [tasks[key] for key in sorted(tasks)]
 
 
@@ -135,7 +136,7 @@ def picture_reference(
     )
 
 
-def _face(row: Mapping[str, Any], tags: Mapping[str, str]) -> ShownFace:
+def _face(row: Mapping[str, Any], tags: Mapping[str, str], threshold: float | None) -> ShownFace:
     return ShownFace(
         face_id=row["face_id"],
         box=Box(row["x"], row["y"], row["w"], row["h"]),
@@ -151,6 +152,7 @@ def _face(row: Mapping[str, Any], tags: Mapping[str, str]) -> ShownFace:
         evidence=row["evidence"],
         discount=row.get("discount") or 0.0,
         tag=tags.get(row["cluster_id"], ""),
+        threshold=threshold,
     )
 
 

@@ -70,7 +70,7 @@ def publish(
     chosen, clusters = choose_photos(result, sources.spec.annotate), choose_clusters(result)
     unmet, nearest = _unmet(result)
     tags = shown_tags(result, chosen, clusters)
-    tasks = photo_tasks(result, chosen, _crops(clusters, nearest), tags)
+    tasks = photo_tasks(result, chosen, _crops(clusters, nearest), tags, threshold)
     pictures = picture_photos(sources, out, tasks)
     people, refused = shown_people(sources, result, references)
     report = Report(
