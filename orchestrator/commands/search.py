@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 import click
 
@@ -74,21 +75,8 @@ def command(
     found = run_tool("search", uri, source, *more, environment=environment_of(settings))
     if as_json:
         say_json(json.dumps(found, indent=1, ensure_ascii=False))
-        return 0
-    for row in found["found"]:
-        who = row["person"] or row["cluster_id"] or "-"
-        cosine = cosine_text(row["similarity"], found["threshold"])
-        say(f"{cosine:<6}  {row['photo']}  {who}{_way(row['by'])}")
-    alike = sum(row["by"] == "similarity" for row in found["found"])
-    more = len(found["found"]) - alike
-    nearest = min(
-        (r["similarity"] for r in found["found"]), key=_from(found["threshold"]), default=None
-    )
-    say(
-        f"{counted(alike, 'photo')} at cosine {cosine_text(found['threshold'], nearest)} or more"
-        + (f", {more} more by cluster or name" if more else ""),
-        err=True,
-    )
+    else:
+        _tell(found)
     return 0
 
 
@@ -103,6 +91,24 @@ def _refuse_name(store: Store, photo: str) -> None:
             f"{photo} is a person of this archive and no photo: `headcount people {quote(photo)}` "
             "lists that person's photos"
         )
+
+
+def _tell(found: dict[str, Any]) -> None:
+    """Print the photos that were found, and how many there are of each kind."""
+    for row in found["found"]:
+        who = row["person"] or row["cluster_id"] or "-"
+        cosine = cosine_text(row["similarity"], found["threshold"])
+        say(f"{cosine:<6}  {row['photo']}  {who}{_way(row['by'])}")
+    alike = sum(row["by"] == "similarity" for row in found["found"])
+    more = len(found["found"]) - alike
+    nearest = min(
+        (r["similarity"] for r in found["found"]), key=_from(found["threshold"]), default=None
+    )
+    say(
+        f"{counted(alike, 'photo')} at cosine {cosine_text(found['threshold'], nearest)} or more"
+        + (f", {more} more by cluster or name" if more else ""),
+        err=True,
+    )
 
 
 def _from(threshold: float) -> Callable[[float], float]:
