@@ -17,7 +17,7 @@ RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 def report() -> str:
     """Run the checks; a list of name, ok, detail as JSON."""
-    return json.dumps([_libraries(), _runtime(), _pack()])
+    return json.dumps([_libraries(), _runtime(), _pack(), _fonts()])
 
 
 def _check(name: str, ok: bool, detail: str) -> dict[str, object]:
@@ -62,6 +62,23 @@ def _runtime() -> dict[str, object]:
     from workers.models.session import available_providers
 
     return _check("onnxruntime", True, f"{detail}: {', '.join(available_providers())}")
+
+
+def _fonts() -> dict[str, object]:
+    """The scripts in which names can be drawn on photos; a lack stops no run."""
+    from workers.report.fonts import scripts
+
+    found = scripts()
+    can, cannot = (
+        [name for name, ok in found.items() if ok is is_drawn] for is_drawn in (True, False)
+    )
+    detail = f"names are drawn in {', '.join(can)}"
+    if cannot:
+        detail += (
+            f"; not in {', '.join(cannot)}: a number stands on the photo there, and the name in "
+            "the report. Debian's fonts-noto-core and fonts-noto-cjk have these letters"
+        )
+    return _check("fonts", True, detail)
 
 
 def _pack() -> dict[str, object]:
