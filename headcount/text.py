@@ -23,6 +23,27 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+MOST_DIGITS = 4
+"""Digits of a cosine, at most: float32 and the embeddings' float16 tell no more apart."""
+
+
+def cosine_text(value: float, beside: float | None = None) -> str:
+    """A cosine with two digits, with more where these are the same as those of the one ``beside``.
+
+    A similarity beside a threshold, and the threshold beside it, are told apart by the same digits:
+    0.364 and 0.358 instead of 0.36 twice.
+    """
+    digits = 2
+    while (
+        beside is not None
+        and value != beside
+        and digits < MOST_DIGITS
+        and f"{value:.{digits}f}" == f"{beside:.{digits}f}"
+    ):
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
 def older_reading(count: int) -> str:
     """Sentence about photos of an older reading, with the option that mends it in backquotes."""
     photos = f"{counted(count, 'photo was', 'photos were')} read by an older version"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import difflib
 import importlib
 import os
 import sys
@@ -74,6 +75,8 @@ GONE = {
     "link": "write a line `same,ONE OTHER` or `apart,ONE OTHER` for `headcount apply`",
 }
 """Commands of earlier builds, and what is in their place."""
+NEAR = 0.6
+"""Likeness of a mistyped command to one that is suggested, as difflib measures it."""
 COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
 
 
@@ -94,6 +97,15 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; for an unknown one, say which is nearest."""
+        word = args[0]
+        if word[:1] != "-" and word not in COMMANDS and word not in GONE:
+            raise click.UsageError(_unknown(word), ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002
@@ -104,6 +116,13 @@ class Commands(click.Group):
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), line) for name, line in commands.items()])
+
+
+def _unknown(word: str) -> str:
+    """The words about a command that there is not, with the nearest ones that there are."""
+    near = difflib.get_close_matches(word, COMMANDS, n=2, cutoff=NEAR)
+    hint = " or ".join(f"`{name}`" for name in near)
+    return f"there is no `{word}`" + (f": did you mean {hint}?" if near else "")
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -37,6 +37,7 @@ ACROSS = {
     "orchestrator/commands/test_keep_poor_option.py": "every command that has --keep-poor",
     "orchestrator/commands/test_no_archive.py": "every command, where no archive is",
     "orchestrator/commands/test_reread_option.py": "every command that has the option --reread",
+    "orchestrator/commands/test_words.py": "ids, names and figures in every command that has them",
     "orchestrator/commands/test_selection_options.py": "every command that chooses photos",
     "orchestrator/commands/test_written_over.py": "every command that writes results",
     "orchestrator/people/test_order.py": "jobs, rollbacks and who was last",

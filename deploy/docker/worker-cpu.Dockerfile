@@ -12,6 +12,11 @@ FROM python:3.13-slim-trixie
 LABEL org.opencontainers.image.title="headcount-worker-cpu" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/headcount /opt/headcount
+# Letters of the names that are drawn on photos.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        fonts-dejavu-core fonts-noto-cjk fonts-noto-core libfribidi0 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin headcount
 ENV PATH=/opt/headcount/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

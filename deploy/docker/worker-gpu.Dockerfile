@@ -3,6 +3,7 @@
 FROM nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 \
+        fonts-dejavu-core fonts-noto-cjk fonts-noto-core libfribidi0 \
     && rm -rf /var/lib/apt/lists/*
 
 FROM base AS build

@@ -13,6 +13,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from headcount.contract.column import Column, Columns
+from headcount.contract.people_columns import CAPTIONS, PEOPLE_BY_DATE, PEOPLE_BY_FOLDER, TOGETHER
 
 PIXELS = "pixels of the upright photo"
 
@@ -298,7 +299,11 @@ EXPECTED = Columns(
     key=("person_id", "person"),
 )
 
-RESULTS = {table.name: table for table in (PHOTOS, FACES, PEOPLE, CLUSTERS, LINEAGE, EXPECTED)}
+_ANSWERING = (CAPTIONS, PEOPLE_BY_FOLDER, PEOPLE_BY_DATE, TOGETHER)
+
+RESULTS = {
+    table.name: table for table in (PHOTOS, FACES, PEOPLE, CLUSTERS, LINEAGE, EXPECTED, *_ANSWERING)
+}
 """The tables of the results, by name."""
 
 VERSION = max(c.since for table in (*RESULTS.values(), GALLERY) for c in table.columns)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headcount.contract import columns
+from headcount.contract import columns, people_columns
 from headcount.contract.vocabulary import DISMISSED
 from headcount.errors import ObjectError
 from headcount.storage.base import Reader
@@ -20,6 +20,10 @@ PEOPLE = columns.PEOPLE.shown()
 CLUSTERS = columns.CLUSTERS.shown()
 LINEAGE = columns.LINEAGE.shown()
 EXPECTED = columns.EXPECTED.shown()
+CAPTIONS = people_columns.CAPTIONS.shown()
+PEOPLE_BY_FOLDER = people_columns.PEOPLE_BY_FOLDER.shown()
+PEOPLE_BY_DATE = people_columns.PEOPLE_BY_DATE.shown()
+TOGETHER = people_columns.TOGETHER.shown()
 
 DIFF = "diff.json"
 SUMMARY = "summary.json"

@@ -26,6 +26,7 @@ from orchestrator.people.latest_assignments import (
     finished_jobs,
 )
 from orchestrator.people.photo_times import photo_times
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say, say_json
 
 SHOWN = 20
@@ -45,8 +46,9 @@ def command(job_a: str | None, job_b: str | None, archive: str, as_json: bool) -
     anew, also the faces that were found and lost there. A person who was renamed is the same one.
     """
     store = existing_archive(archive, load_s3())
+    given = (job and full_job_id(store, job) for job in (job_a, job_b))
+    one, other = _jobs(store, *given)
     renames = Renames.of_archive(store)
-    one, other = _jobs(store, job_a, job_b)
     (photos, before), (photos_too, after) = assignments_of(store, one), assignments_of(store, other)
     if photos != photos_too:
         raise FatalError(f"job {one} took the roll of {photos}, job {other} of {photos_too}")

@@ -26,6 +26,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.results import finished_job, read_summary
 from orchestrator.console.summary import readable
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say
 
 
@@ -76,6 +77,7 @@ def command(
     store = existing_archive(archive, s3)
     target = open_store(canonical_uri(to), s3)
     if embeddings:
+        job = job and full_job_id(store, job)
         return _export_embeddings(Archive(store, s3), store, target, job, model)
     finished = finished_job(store, job)
     audit.record_reading(store, "export", finished.job_id)

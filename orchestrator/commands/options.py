@@ -40,6 +40,7 @@ metrics_option = click.option(
     help="Serve /metrics, /healthz and /readyz there (on HEADCOUNT_METRICS_HOST).",
 )
 job_argument = click.argument("job")
+latest_job_argument = click.argument("job", required=False)
 
 
 class RereadType(click.ParamType[int | str]):

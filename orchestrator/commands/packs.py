@@ -7,6 +7,7 @@ import json
 import click
 
 from headcount import audit
+from headcount.answers.renames import Renames
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
 from headcount.contract.record import read_record
 from headcount.contract.stored.archive import ArchiveRecord, ModelChoice, PackRecord
@@ -150,7 +151,8 @@ def _enrolled(store: Store, pack_id: str, s3: S3Settings) -> dict[str, str]:
     """Names of the people in a pack's gallery, by person id."""
     gallery = Table(store.uri, PackKeys(pack_id).gallery, s3)
     rows = gallery.read(["person_id", "person"]).to_pylist() if gallery.exists() else []
-    return {row["person_id"]: row["person"] for row in rows}
+    renames = Renames.of_archive(store)
+    return {who: name or "" for who, name in (renames.now(*row.values()) for row in rows)}
 
 
 def find_pack(store: Store, pack: str) -> PackRecord:

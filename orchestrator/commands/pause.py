@@ -7,6 +7,7 @@ import click
 from headcount.jobs.control import stop
 from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
 from orchestrator.commands.status import read_status
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say
 
 
@@ -20,6 +21,7 @@ def command(job: str, archive: str) -> int:
     supervisors and workers that start later.
     """
     store = existing_archive(archive, load_s3())
+    job = full_job_id(store, job)
     read_status(store, job)  # refuses a job that is not there
     stop(store, job, "paused")
     say(f"job {job} is paused: `headcount resume {job}` goes on with it")

@@ -21,6 +21,7 @@ from orchestrator.commands.options import archive_option, existing_archive, json
 from orchestrator.commands.status import read_status
 from orchestrator.console.summary import exit_code, readable, summary_lines
 from orchestrator.people.latest_assignments import finished_jobs
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say, say_json
 
 
@@ -28,7 +29,8 @@ from orchestrator.terminal import say, say_json
 @click.argument("job", required=False)
 @archive_option
 @json_option
-def command(job: str | None, archive: str, as_json: bool) -> int:
+@click.option("--open", "opens", is_flag=True, help="Open the report in a browser.")
+def command(job: str | None, archive: str, as_json: bool, opens: bool) -> int:
     """Show JOB's counts and where its results lie; without JOB, the latest that is done."""
     s3 = load_s3()
     store = existing_archive(archive, s3)
@@ -44,14 +46,26 @@ def command(job: str | None, archive: str, as_json: bool) -> int:
     for line in checked_lines(store, finished.job_id):
         say(line)
     say(f"tables and photos: {readable(finished.out)}")
-    say(f"report: {readable(finished.out)}{results.REPORT}")
+    report = f"{readable(finished.out)}{results.REPORT}"
+    say(f"report: {report}")
+    if opens:
+        _open(report)
     return exit_code(finished)
+
+
+def _open(report: str) -> None:
+    """Open a report in the browser; say how to where that cannot be done."""
+    if "://" in report:
+        say(f"a browser cannot open {report}: copy the folder of the report here", err=True)
+    elif click.launch(report):
+        say(f"no browser was found here: open {report} in one", err=True)
 
 
 def finished_job(store: Store, job: str | None) -> FinishedRecord:
     """The end of a job that has results; of the latest without ``job``. Raises FatalError."""
     if job is None:
         return _latest(store)
+    job = full_job_id(store, job)
     status = read_status(store, job)
     if status["state"] not in ("done", "undone") or status["photos"] is None:
         raise FatalError(

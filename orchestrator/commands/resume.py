@@ -23,6 +23,7 @@ from orchestrator.console.progress import make_reporter
 from orchestrator.console.summary import exit_code, print_summary
 from orchestrator.jobs.first_look import ended_first_look, go_on_with_all
 from orchestrator.jobs.supervisor import Supervisor
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say
 
 
@@ -46,6 +47,7 @@ def command(job: str, archive: str, workers: int, detach: bool) -> int:
     """
     s3 = load_s3()
     store = existing_archive(archive, s3)
+    job = full_job_id(store, job)
     read_status(store, job)  # refuses a job that is not there
     spec = read_record(store, JobKeys(job).spec, JobSpec)
     settings = load_settings(model=spec.model)

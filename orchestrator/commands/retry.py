@@ -22,6 +22,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.status import read_status
 from orchestrator.jobs.plan import pack_id_of, plan_job
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say, say_json
 
 FAILURES = tuple(outcome.value for outcome in Outcome if not outcome.processed)
@@ -66,6 +67,7 @@ def command(
     """
     s3 = load_s3()
     store = existing_archive(archive, s3)
+    job = full_job_id(store, job)
     read_status(store, job)  # refuses a job that is not there
     earlier = read_record(store, JobKeys(job).spec, JobSpec)
     if earlier.photos is None:

@@ -7,6 +7,7 @@ import click
 from headcount.text import counted
 from orchestrator.archive.rollback import roll_back
 from orchestrator.commands.options import archive_option, existing_archive, load_s3
+from orchestrator.people.short_ids import full_job_id
 from orchestrator.terminal import say
 
 
@@ -21,6 +22,8 @@ def command(job: str, archive: str) -> int:
     changed since.
     """
     s3 = load_s3()
-    undone = roll_back(existing_archive(archive, s3), job, s3)
+    store = existing_archive(archive, s3)
+    job = full_job_id(store, job)
+    undone = roll_back(store, job, s3)
     say(f"the archive is as it was after job {job}: {counted(len(undone), 'later job')} undone")
     return 0

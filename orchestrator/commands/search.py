@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
+from shlex import quote
+from typing import Any
 
 import click
 
 from headcount import audit
-from headcount.text import counted
+from headcount.contract.vocabulary import person_id
+from headcount.storage import Store
+from headcount.text import cosine_text, counted
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
@@ -19,6 +25,7 @@ from orchestrator.commands.options import (
 )
 from orchestrator.commands.worker import environment_of, run_tool
 from orchestrator.jobs.submit import canonical_object
+from orchestrator.people.latest_assignments import people_of
 from orchestrator.terminal import say, say_json
 
 
@@ -57,6 +64,7 @@ def command(
         if build_index:
             return 0
         raise click.UsageError("give a photo of the person to search for")
+    _refuse_name(store, photo)
     source = canonical_object(photo)
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
     if not audit.record_reading(store, "search", f"photo-{digest}"):
@@ -66,18 +74,45 @@ def command(
     found = run_tool("search", store.uri, source, *more, environment=environment_of(settings))
     if as_json:
         say_json(json.dumps(found, indent=1, ensure_ascii=False))
-        return 0
+    else:
+        _tell(found)
+    return 0
+
+
+def _refuse_name(store: Store, photo: str) -> None:
+    """Raise a usage error where a person's name or id was given in place of a photo."""
+    if "://" in photo or Path(photo).exists():
+        return
+    known = people_of(store, load_s3())
+    person = photo if photo in known else person_id(photo)
+    if person in known:
+        raise click.UsageError(
+            f"{photo} is a person of this archive and no photo: `headcount people {quote(photo)}` "
+            "lists that person's photos"
+        )
+
+
+def _tell(found: dict[str, Any]) -> None:
+    """Print the photos that were found, and how many there are of each kind."""
     for row in found["found"]:
         who = row["person"] or row["cluster_id"] or "-"
-        say(f"{row['similarity']:.3f}  {row['photo']}  {who}{_way(row['by'])}")
+        cosine = cosine_text(row["similarity"], found["threshold"])
+        say(f"{cosine:<6}  {row['photo']}  {who}{_way(row['by'])}")
     alike = sum(row["by"] == "similarity" for row in found["found"])
     more = len(found["found"]) - alike
+    nearest = min(
+        (r["similarity"] for r in found["found"]), key=_from(found["threshold"]), default=None
+    )
     say(
-        f"{counted(alike, 'photo')} at cosine {found['threshold']:.2f} or more"
+        f"{counted(alike, 'photo')} at cosine {cosine_text(found['threshold'], nearest)} or more"
         + (f", {more} more by cluster or name" if more else ""),
         err=True,
     )
-    return 0
+
+
+def _from(threshold: float) -> Callable[[float], float]:
+    """Sort key: the distance from a threshold."""
+    return lambda value: abs(value - threshold)
 
 
 def _way(by: str) -> str:

@@ -23,8 +23,8 @@ from orchestrator.archive.cut import find_cut
 from orchestrator.commands.options import (
     archive_option,
     existing_archive,
-    job_argument,
     json_option,
+    latest_job_argument,
     load_s3,
 )
 from orchestrator.console.forecast import forecast
@@ -39,16 +39,18 @@ from orchestrator.console.progress import (
 )
 from orchestrator.console.summary import expected_line, left_line
 from orchestrator.jobs.budget import budget_of
+from orchestrator.people.short_ids import job_or_latest
 from orchestrator.terminal import say_json, say_lines
 
 
 @click.command()
-@job_argument
+@latest_job_argument
 @archive_option
 @json_option
-def command(job: str, archive: str, as_json: bool) -> int:
-    """Show how far JOB is; the exit code is 1 if it failed or was cancelled."""
+def command(job: str | None, archive: str, as_json: bool) -> int:
+    """Show how far JOB is, or the latest; the exit code is 1 if it failed or was cancelled."""
     store = existing_archive(archive, load_s3())
+    job = job_or_latest(store, job)
     status = read_status(store, job)
     status["checked"] = check_lines(of_job(read_checks(store), job))
     if as_json:

@@ -11,10 +11,16 @@ from headcount.contract.layout import JobKeys
 from headcount.contract.record import find_record
 from headcount.contract.stored.jobs import FinishedRecord, ProgressRecord
 from headcount.errors import TransientError
-from orchestrator.commands.options import archive_option, existing_archive, job_argument, load_s3
+from orchestrator.commands.options import (
+    archive_option,
+    existing_archive,
+    latest_job_argument,
+    load_s3,
+)
 from orchestrator.commands.status import lines_of, read_status
 from orchestrator.console.progress import make_reporter
 from orchestrator.console.summary import exit_code
+from orchestrator.people.short_ids import job_or_latest
 from orchestrator.terminal import say_lines
 
 LOOK_SECONDS = 2.0
@@ -23,11 +29,12 @@ AGAIN_SECONDS = 10.0
 
 
 @click.command()
-@job_argument
+@latest_job_argument
 @archive_option
-def command(job: str, archive: str) -> int:
-    """Follow JOB until it ends; the exit code is the job's."""
+def command(job: str | None, archive: str) -> int:
+    """Follow JOB, or the latest, until it ends; the exit code is the job's."""
     store = existing_archive(archive, load_s3())
+    job = job_or_latest(store, job)
     read_status(store, job)  # refuses a job that is not there
     keys, stage = JobKeys(job), ""
     finished = None

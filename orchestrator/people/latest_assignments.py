@@ -32,6 +32,7 @@ from headcount.storage import Store
 from headcount.tables.filters import any_of, in_collection, parts
 from headcount.tables.table import Table
 from orchestrator.archive.catalogue import job_ids, undone_jobs
+from orchestrator.people.short_ids import full_person_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def finished_jobs(store: Store) -> list[str]:
 def find_person(store: Store, person: str, s3: S3Settings) -> tuple[str, str | None]:
     """Id and name of a person given by either. Raises FatalError where there is nobody."""
     known = people_of(store, s3)
-    wanted = person if person in known else person_id(person)
+    meant = full_person_id(person, known)
+    wanted = meant if meant in known else person_id(person)
     if wanted not in known:
         raise FatalError(f"nobody called {person} in {store.uri}: `headcount people` lists them")
     return wanted, known[wanted]

@@ -16,6 +16,7 @@ from headcount.contract.vocabulary import person_id
 from headcount.rosters.patterns import WILDCARDS
 from orchestrator.people.faces_here import Cluster
 from orchestrator.people.line_links import links_of
+from orchestrator.people.short_ids import several
 from orchestrator.people.stored_faces import Face
 from orchestrator.people.targets import (
     BEST,
@@ -25,7 +26,6 @@ from orchestrator.people.targets import (
     Targets,
     best_first,
     references,
-    several,
 )
 
 _PERSON_ID = re.compile("p[0-9a-f]{15}")

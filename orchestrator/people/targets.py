@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headcount.answers.lines import BadLine, Line, Target
 from headcount.answers.record import FaceMark
 from headcount.contract.vocabulary import is_face_id
 from orchestrator.people.faces_here import Cluster, FacesHere
+from orchestrator.people.short_ids import several
 from orchestrator.people.stored_faces import Face
 
 BEST = 5
@@ -17,8 +18,6 @@ BEST = 5
 MARKED = 500
 """Faces of a cluster that an answer marks, at most: the cluster's id and job tell the others, and
 the marks are for another pack, which does not know these."""
-CANDIDATES = 5
-"""Ids that a short one may mean which are named."""
 
 NO_FACE = "no face is here at a place: kept, for a photo that comes or another pack"
 
@@ -98,12 +97,6 @@ class Targets:
                 latest, _ = self.here.known[one.face_id][0]
                 return {"source": latest.uri, "job_id": latest.job_id}
         return {"job_id": ""}
-
-
-def several(text: str, candidates: Sequence[str]) -> str:
-    """The words about a short id that may mean several."""
-    more = ", ..." if len(candidates) > CANDIDATES else ""
-    return f"{text} is the beginning of several ids: {', '.join(candidates[:CANDIDATES])}{more}"
 
 
 def best_first(faces: Iterable[Face]) -> list[Face]:

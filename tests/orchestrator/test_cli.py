@@ -55,7 +55,7 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     shown = headcount("rnu")
     assert shown.returncode == 2
-    assert "No such command" in shown.stderr
+    assert "there is no `rnu`: did you mean `run`?" in shown.stderr
 
 
 def test_a_missing_option_is_a_usage_error() -> None:

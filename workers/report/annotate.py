@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.ImageDraw import Draw, ImageDraw
 
 from headcount.contract.vocabulary import Box, Decision
-from workers.report.fonts import Line, fit, typeset
+from workers.report.fonts import Line, can_draw, fit, kept_apart, typeset
 from workers.report.labels import Label, Rect, place
 from workers.report.palette import ALERT, BLACK, RGB, TONES, WHITE
 from workers.report.view import ShownFace
@@ -33,6 +33,9 @@ DARKENED = 0.35
 
 BANNER_LINES = 6
 """Lines with names of missing people; further names are only counted."""
+
+NOT_DRAWN = "a name in the report"
+"""Words of the banner for a name that no font here can draw."""
 
 _DRAWING_ORDER = (Decision.IGNORED, Decision.MATCHED, Decision.INFERRED, Decision.UNKNOWN)
 
@@ -213,7 +216,7 @@ def _dashes(start: int, end: int, length: int) -> list[tuple[int, int]]:
 def _draw_label(draw: ImageDraw, label: Label) -> None:
     draw.rectangle(_corners(label.rect), fill=label.tone.fill)
     at = (label.rect.left + label.padding, label.rect.top)
-    draw.text(at, label.line.text, fill=label.tone.ink, font=label.line.font)
+    label.line.draw(draw, at, label.tone.ink)
 
 
 def _with_banner(canvas: Image.Image, missing: Sequence[str], pen: Pen) -> Image.Image:
@@ -227,12 +230,13 @@ def _with_banner(canvas: Image.Image, missing: Sequence[str], pen: Pen) -> Image
     draw = Draw(higher)
     for number, line in enumerate(lines):
         at = (padding, canvas.height + padding + number * leading)
-        draw.text(at, line.text, fill=ALERT.ink, font=line.font)
+        line.draw(draw, at, ALERT.ink)
     return higher
 
 
 def _banner_lines(missing: Sequence[str], size: int, width: int) -> list[Line]:
     """Fill the names into lines; only a name that is longer than a line is cut."""
+    missing = [kept_apart(name) if can_draw(name) else NOT_DRAWN for name in missing]
     rows: list[list[str]] = [[f"missing: {missing[0]}"]]
     for name in missing[1:]:
         longer = ", ".join((*rows[-1], name)) + ","

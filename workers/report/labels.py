@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headcount.contract.vocabulary import NAMED_BY_PERSON, Decision
-from workers.report.fonts import Line, fit
+from headcount.text import cosine_text
+from workers.report.fonts import Line, can_draw, fit, kept_apart
 from workers.report.palette import TONES, Tone
 from workers.report.view import ShownFace
 
@@ -68,18 +69,23 @@ class Label:
     padding: int
 
 
-def wordings(face: ShownFace) -> tuple[str, ...]:
-    """Texts for a face's label, the longest first; none for an ignored face."""
+def wordings(face: ShownFace, number: int = 1) -> tuple[str, ...]:
+    """Texts for a face's label, the longest first; none for an ignored face.
+
+    ``number`` is that of the face from the left: it stands in place of a name that no font of this
+    machine can draw, and the report has the name.
+    """
     if face.decision is Decision.IGNORED:
         return ()
     if face.decision is Decision.UNKNOWN:
         return (f"? unknown {face.tag}".rstrip(), f"? {face.tag}".rstrip(), "?")
     sign = "~ " if face.decision is Decision.INFERRED else ""
-    name = sign + (face.person or "unnamed")
+    person = face.person or "unnamed"
+    name = sign + (person if can_draw(person) else f"face {number}")
     elsewhere = face.evidence == NAMED_BY_PERSON and face.nearest != face.person
     if face.similarity is None or elsewhere:  # the similarity is to somebody else
         return (name,)
-    return f"{name} {face.similarity:.2f}", name
+    return f"{kept_apart(name)} {cosine_text(face.similarity, face.threshold)}", name
 
 
 def place(
@@ -94,21 +100,38 @@ def place(
     order = [number for number, face in enumerate(faces) if wordings(face)]
     order.sort(key=lambda number: _PRIORITY.index(faces[number].decision))
     boxes = _array(frames)
+    numbers = _from_left(faces)
     for number in order:
         others = np.delete(boxes, number, axis=0)
         taken = _array([label.rect for label in placed])
-        label = _best(faces[number], frames[number], others, taken, size=size, within=within)
+        words = wordings(faces[number], numbers[number])
+        tone = TONES[faces[number].decision]
+        label = _best(words, tone, frames[number], others, taken, size=size, within=within)
         if label is not None:
             placed.append(label)
     return placed
 
 
+def _from_left(faces: Sequence[ShownFace]) -> list[int]:
+    """The number of each face from the left, the leftmost 1."""
+    middles = [face.box.x + face.box.w / 2 for face in faces]
+    order = sorted(range(len(faces)), key=lambda at: middles[at])
+    return [rank for _, rank in sorted(zip(order, range(1, len(order) + 1), strict=True))]
+
+
 def _best(
-    face: ShownFace, frame: Rect, others: _Rects, taken: _Rects, *, size: int, within: Rect
+    wording: Sequence[str],
+    tone: Tone,
+    frame: Rect,
+    others: _Rects,
+    taken: _Rects,
+    *,
+    size: int,
+    within: Rect,
 ) -> Label | None:
     best: Label | None = None
     least = np.inf
-    for label_size, words in _attempts(wordings(face), size):
+    for label_size, words in _attempts(wording, size):
         padding = max(1, label_size // 4)
         line = fit(words, label_size, within.width - 2 * padding)
         if line is None or line.height > within.height:
@@ -118,7 +141,7 @@ def _best(
         choice = int(np.argmin(costs))
         if costs[choice] < least:
             least = float(costs[choice])
-            best = Label(rects[choice], line, TONES[face.decision], padding)
+            best = Label(rects[choice], line, tone, padding)
         if least < 1e-2:  # it covers nothing: what is left is the cost of its rank
             break
     return best

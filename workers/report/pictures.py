@@ -75,8 +75,10 @@ def photo_tasks(
     result: RunResult,
     chosen: Iterable[str],
     crops: Iterable[tuple[str, str]],
+    *,
     tags: Mapping[str, str] | None = None,
     named_by: Mapping[str, Answer] | None = None,
+    threshold: float | None = None,
 ) -> list[PhotoTask]:
     """Tasks for the chosen photos and for the photos of further ``crops``, sorted by key.
 
@@ -90,7 +92,7 @@ def photo_tasks(
         tasks.setdefault(key, PhotoTask(key, [], (), show=False)).crops.add(face)
     needed = isin(result.faces["photo"], tasks)
     for row in result.faces.filter(needed).to_pylist():
-        tasks[row["photo"]].faces.append(_face(row, tags or {}, named_by or {}))
+        tasks[row["photo"]].faces.append(_face(row, tags or {}, named_by or {}, threshold))
     return [tasks[key] for key in sorted(tasks)]
 
 
@@ -140,7 +142,10 @@ def picture_reference(
 
 
 def _face(
-    row: Mapping[str, Any], tags: Mapping[str, str], named_by: Mapping[str, Answer]
+    row: Mapping[str, Any],
+    tags: Mapping[str, str],
+    named_by: Mapping[str, Answer],
+    threshold: float | None,
 ) -> ShownFace:
     answer = named_by.get(row["face_id"])
     return ShownFace(
@@ -159,6 +164,7 @@ def _face(
         discount=row.get("discount") or 0.0,
         tag=tags.get(row["cluster_id"], ""),
         said=named_by_whom(answer) if answer else "",
+        threshold=threshold,
     )
 
 

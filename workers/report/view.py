@@ -42,6 +42,8 @@ class ShownFace:
     discount: float = 0.0
     tag: str = ""
     """A short name of its cluster, unique within the run."""
+    threshold: float | None = None
+    """The threshold of the run: a similarity that would look the same has more digits."""
     crop: bytes = field(default=b"", repr=False)
     """A square JPEG of the face with some surroundings, about 96 pixels wide."""
     said: str = ""

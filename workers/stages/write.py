@@ -27,7 +27,9 @@ from headcount.contract.vocabulary import PROCESSED
 from headcount.export import drop_formats, scratch, write_table
 from headcount.rosters.changes import diff_absences, kept_expectations
 from headcount.storage import Store
+from workers.identity.captions import captions
 from workers.identity.cluster_ids import changes
+from workers.identity.company import people_by_date, people_by_folder, together
 from workers.identity.previous_run import job_before, previous_expectations, whole_job_before
 from workers.identity.same_photos import reread_photos
 from workers.people.gallery import Gallery
@@ -41,6 +43,7 @@ from workers.stages.unique import require_unique
 from workers.tables.columns import one_array
 
 _FAILURES = pa.schema([results.PHOTOS.field(name) for name in ("photo", "outcome", "reason")])
+_TAKEN = pa.schema([results.PHOTOS.field(name) for name in ("photo", "taken")])
 
 
 def write_run(
@@ -208,23 +211,37 @@ def _write_tables(
 ) -> RunResult:
     faces = faces if look is None else look.of_drawn(faces)
     outcomes: Counter[str] = Counter()
-    failures = [_FAILURES.empty_table()]
+    failures, taken = [_FAILURES.empty_table()], [_TAKEN.empty_table()]
     write = tables.write
-    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures, look))
+    write("photos", results.PHOTOS, _photo_tables(unit, outcomes, failures, taken, look))
     write("faces", results.FACES, iter([faces.select(results.FACES.names)]))
     people, clusters = people_table(faces, gallery), results.clusters_table(faces, names)
     write("people", results.PEOPLE, iter([people]))
     write("clusters", results.CLUSTERS, iter([clusters]))
     write("expected", results.EXPECTED, iter([expected]))
+    _write_company(tables, faces, pa.concat_tables(taken))
     failed = pa.concat_tables(failures)
     run = RunResult(faces, people, clusters, dict(outcomes), failed, gallery, expected)
     return run if look is None else replace(run, sample_of=look.total)
 
 
+def _write_company(tables: _Tables, faces: pa.Table, taken: pa.Table) -> None:
+    """Write captions, people by folder and by date, and who is with whom."""
+    folders, dates = people_by_folder(faces), people_by_date(faces, taken)
+    tables.write("captions", results.CAPTIONS, captions(faces))
+    tables.write("people_by_folder", results.PEOPLE_BY_FOLDER, iter([folders]))
+    tables.write("people_by_date", results.PEOPLE_BY_DATE, iter([dates]))
+    tables.write("together", results.TOGETHER, iter([together(faces)]))
+
+
 def _photo_tables(
-    unit: Unit, outcomes: Counter[str], failures: list[pa.Table], look: FirstLook | None
+    unit: Unit,
+    outcomes: Counter[str],
+    failures: list[pa.Table],
+    taken: list[pa.Table],
+    look: FirstLook | None,
 ) -> Iterator[pa.Table]:
-    """The photos in key order; adds to ``outcomes`` and ``failures`` on the way."""
+    """The photos in key order; adds to ``outcomes``, ``failures`` and ``taken`` on the way."""
     tables = job_tables(unit)
     scan = tables.photos.scan(results.PHOTOS, where=tables.of_collection, order_by=["photo"])
     for batch in scan:
@@ -233,6 +250,7 @@ def _photo_tables(
         outcomes.update(counted(table["outcome"]))
         bad = table.filter(pc.invert(pc.is_in(table["outcome"], pa.array(sorted(PROCESSED)))))
         failures.append(bad.select(_FAILURES.names))
+        taken.append(table.filter(pc.is_valid(table["taken"])).select(_TAKEN.names))
         yield table
 
 

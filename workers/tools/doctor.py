@@ -18,7 +18,7 @@ PAGE = ("starlette", "uvicorn")
 
 def report() -> str:
     """Run the checks; a list of name, ok, detail as JSON."""
-    return json.dumps([_libraries(), _runtime(), _pack(), _page()])
+    return json.dumps([_libraries(), _runtime(), _pack(), _page(), _fonts()])
 
 
 def _check(name: str, ok: bool, detail: str) -> dict[str, object]:
@@ -77,6 +77,23 @@ def _page() -> dict[str, object]:
             "`headcount review`",
         )
     return _check("review page", True, ", ".join(f"{n} {v}" for n, v in found.items()))
+
+
+def _fonts() -> dict[str, object]:
+    """The scripts in which names can be drawn on photos; a lack stops no run."""
+    from workers.report.fonts import scripts
+
+    found = scripts()
+    can, cannot = (
+        [name for name, ok in found.items() if ok is is_drawn] for is_drawn in (True, False)
+    )
+    detail = f"names are drawn in {', '.join(can)}"
+    if cannot:
+        detail += (
+            f"; not in {', '.join(cannot)}: a number stands on the photo there, and the name in "
+            "the report. Debian's fonts-noto-core and fonts-noto-cjk have these letters"
+        )
+    return _check("fonts", True, detail)
 
 
 def _pack() -> dict[str, object]:

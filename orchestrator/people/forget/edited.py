@@ -27,9 +27,14 @@ from headcount.text import undefused
 Cells = list[tuple[str, Any]]
 """A row: pairs of column and value."""
 
+WHOLE = ("captions", "people_by_folder", "people_by_date", "together")
+"""Tables whose rows about a person go whole. Their columns have everyday names, such as `text`: one
+of a user's own in another table may be called so, and is searched as any of the user's own."""
+
 NAMING = {
     name: c.names
     for table in RESULTS.values()
+    if table.name not in WHOLE
     for c in table.columns
     for name in (c.name, c.formerly)
     if name
@@ -75,6 +80,11 @@ class Scrubbed:
 
     data: bytes
     mentions: tuple[str, ...]
+
+
+def is_own(column: str, table: Columns) -> bool:
+    """Whether a column is a user's own, and no result's."""
+    return column not in NAMING and column not in table.shown().names
 
 
 def scrub(data: bytes, kind: str, table: Columns, stone: ForgottenRecord) -> Scrubbed:
@@ -145,7 +155,7 @@ def without_rows(
         name: None
         for row in kept
         for name, value in row
-        if name not in NAMING and traces.tell_of(value)
+        if is_own(name, table) and traces.tell_of(value)
     }
     return kept, tuple(mentions)
 
@@ -155,10 +165,7 @@ def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
     values = {name: _text(value) for name, value in row}
     if table.name == "faces" and values.get("face_id") in traces.faces:
         return None
-    about = {values.get("person_id"), values.get("person")} & traces.words
-    if (table.name == "people" and values.get("person_id") in traces.words) or (
-        table.name == "expected" and about
-    ):
+    if _is_about(values, table, traces):
         return None
     unknown = table.name == "faces" and values.get("person_id") in traces.words
     near = {values.get("nearest_person_id"), values.get("nearest")} & traces.words
@@ -169,6 +176,16 @@ def _without(row: Cells, table: Columns, traces: Traces) -> Cells | None:
         (name, None if name in gone else _emptied(name, value, traces, unknown=unknown))
         for name, value in row
     ]
+
+
+def _is_about(values: dict[str, str], table: Columns, traces: Traces) -> bool:
+    """Whether a row of an edited table goes as a whole; captions go, they cannot be made anew."""
+    if table.name in ("people", "people_by_folder", "people_by_date"):
+        return values.get("person_id") in traces.words
+    if table.name == "captions":
+        return any(text in traces.words or traces.tell_of(text) for text in values.values())
+    columns = {"expected": ("person_id", "person"), "together": ("person_id", "other_id")}
+    return any(values.get(name) in traces.words for name in columns.get(table.name, ()))
 
 
 def _text(value: object) -> str:

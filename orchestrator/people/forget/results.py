@@ -33,11 +33,13 @@ from headcount.s3_settings import S3Settings
 from headcount.storage import Store, open_store
 from headcount.text import script_json
 from orchestrator.archive.catalogue import job_ids
+from orchestrator.people.forget.captions import without_captions
 from orchestrator.people.forget.rows import (
     clusters_of,
     with_face_counts,
     without_expectations,
     without_name,
+    without_pairs,
     without_person,
     without_row,
 )
@@ -150,6 +152,10 @@ def _rewrite_tables(
         "lineage": lambda found: without_name(found.rows, stone),
         "expected": lambda found: without_expectations(found.rows, stone),
         "photos": lambda found: with_face_counts(without_name(found.rows, stone), faces, left),
+        "captions": lambda found: without_captions(found.rows, faces, stone),
+        "people_by_folder": lambda found: without_name(without_row(found.rows, stone), stone),
+        "people_by_date": lambda found: without_name(without_row(found.rows, stone), stone),
+        "together": lambda found: without_name(without_pairs(found.rows, stone), stone),
         "faces": lambda _: left,  # last: until then this can be begun again
     }
     for name, change in changes.items():

@@ -124,6 +124,13 @@ def without_row(people: pa.Table, stone: ForgottenRecord) -> pa.Table:
     return people.filter(pc.not_equal(people["person_id"], stone.person_id))
 
 
+def without_pairs(together: pa.Table, stone: ForgottenRecord) -> pa.Table:
+    """Table of pairs without those of the person."""
+    for name in ("person_id", "other_id"):
+        together = together.filter(pc.not_equal(together[name], stone.person_id))
+    return together
+
+
 def with_face_counts(photos: pa.Table, before: pa.Table, left: pa.Table) -> pa.Table:
     """Photos with the number of faces that are left, where it changed, and the outcome."""
     had, have = (_faces_of(photos["photo"], faces["photo"]) for faces in (before, left))

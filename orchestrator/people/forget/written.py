@@ -17,7 +17,7 @@ from headcount.contract.stored.jobs import SheetForm, TableFormat
 from headcount.errors import FatalError, ObjectMissing
 from headcount.export import DEFAULT_FORM, DamagedTable, fetch_table, form_of, text_files
 from headcount.storage import Store
-from orchestrator.people.forget.edited import NAMING, Traces, require_key, scrub
+from orchestrator.people.forget.edited import Traces, is_own, require_key, scrub
 from orchestrator.people.forget.workbooks import scrub_workbook
 
 
@@ -105,7 +105,7 @@ class WrittenResults:
 
         Cells of theirs that were just the person's name or id are emptied before.
         """
-        own = [column for column in found.names if column not in NAMING]
+        own = [column for column in found.names if is_own(column, RESULTS[found.name])]
         traces = Traces.of(stone)
         rows = found.rows.select(own)
         self._note(

@@ -23,9 +23,16 @@ PUBLISHED = {
     "clusters": "cluster_id faces photos person_id exemplar_face_id",
     "lineage": "job_id change cluster_id earlier_id faces person_id earlier_person_id",
     "expected": "scope needed photo person_id person status reason face_id similarity quality",
+    "captions": "photo photo_row text names doubtful face_ids",
+    "people_by_folder": "folder person_id person photos faces",
+    "people_by_date": "date person_id person photos faces",
+    "together": "person_id person other_id other photos",
 }
 """Each table as it was first published: results that bear no mark are known by these."""
-SINCE = {"expected": 2}
+SINCE = {
+    "expected": 2,
+    **dict.fromkeys(("captions", "people_by_folder", "people_by_date", "together"), 5),
+}
 """The version of the contract in which a table came, but for those of version 1."""
 
 STORED = {
@@ -48,6 +55,7 @@ def documented(table: Columns) -> str:
     for field in table.shown():
         column = known[field.name]
         kind = str(column.type).replace("<item: float>", " of float").replace("float", "float32")
+        kind = kind.replace("<item: string>", " of string")
         kind = kind.replace("fixed_size_", "").replace("[10]", ", 10") + " or null" * column.null
         lines.append(f"| `{column.name}` | {kind} | {column.unit} | {column.meaning} |")
     return "\n".join(lines) + "\n"

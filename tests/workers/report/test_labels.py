@@ -1,5 +1,10 @@
+from dataclasses import replace
+
+import pytest
+
 from headcount.contract.vocabulary import Box, Decision
 from tests.workers.report.test_annotate import shown
+from workers.report import labels as labelling
 from workers.report.annotate import Pen
 from workers.report.labels import Label, Rect, place, wordings
 from workers.report.view import ShownFace
@@ -63,3 +68,20 @@ def test_what_a_label_says():
     assert wordings(unknown)[0] == "? unknown c3f2"
     assert wordings(shown(box, Decision.UNKNOWN))[0] == "? unknown"
     assert wordings(shown(box, Decision.IGNORED)) == ()
+
+
+def test_a_name_that_cannot_be_drawn_is_a_number_from_the_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(labelling, "can_draw", lambda name: name.isascii())
+    faces = [shown(Box(x, 50, 20, 20), person=name) for x, name in ((90, "李明"), (10, "Ada"))]
+    frames = [Rect(x, 50, x + 20, 70) for x in (90, 10)]
+    placed = place(faces, frames, size=12, within=Rect(0, 0, 400, 200))
+    texts = sorted(label.line.text for label in placed)
+    assert [text.split(" 0")[0] for text in texts] == ["Ada", "face 2"]
+
+
+def test_a_similarity_that_looks_like_the_threshold_has_more_digits() -> None:
+    face = replace(shown(Box(0, 0, 9, 9)), similarity=0.3641, threshold=0.3634)
+    assert wordings(face)[0].endswith(" 0.364")
+    assert wordings(replace(face, threshold=0.5))[0].endswith(" 0.36")

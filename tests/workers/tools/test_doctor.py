@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from workers.report import fonts
 from workers.tools import doctor
 
 
@@ -37,3 +38,13 @@ def test_two_runtimes_that_overwrite_each_other_are_a_failed_check(
     ok, detail = report(monkeypatch, tmp_path)["onnxruntime"]
     assert not ok
     assert "keep one" in detail
+
+
+def test_the_scripts_in_which_names_can_be_drawn_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fonts, "scripts", lambda: {"Latin": True, "Thai": False})
+    ok, detail = report(monkeypatch, tmp_path)["fonts"]
+    assert ok, "no run stops for it"
+    assert "drawn in Latin; not in Thai: a number" in detail
+    assert "fonts-noto-core" in detail
