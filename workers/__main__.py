@@ -56,7 +56,20 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--collection")
     explain.add_argument("--page", action="store_true")
     explain.set_defaults(run=_explain)
-    review = tools.add_parser("review")
+    _add_review(tools.add_parser("review"))
+    models = tools.add_parser("models")
+    models.add_argument("action", choices=["list", "prepare", "verify"])
+    models.add_argument("--model")
+    models.add_argument("--variant")
+    models.add_argument("--gate", metavar="FOLDER")
+    models.add_argument("--boxes", metavar="FOLDER")
+    models.add_argument("--to", metavar="URI")
+    models.set_defaults(run=_models)
+    return parser
+
+
+def _add_review(review: argparse.ArgumentParser) -> None:
+    """Add the arguments of the page's server."""
     review.add_argument("archive")
     review.add_argument("--photos")
     review.add_argument("--by", default="")
@@ -69,15 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     review.add_argument("--absences", type=int, default=0)
     review.add_argument("--seed", type=int)
     review.set_defaults(run=_review)
-    models = tools.add_parser("models")
-    models.add_argument("action", choices=["list", "prepare", "verify"])
-    models.add_argument("--model")
-    models.add_argument("--variant")
-    models.add_argument("--gate", metavar="FOLDER")
-    models.add_argument("--boxes", metavar="FOLDER")
-    models.add_argument("--to", metavar="URI")
-    models.set_defaults(run=_models)
-    return parser
 
 
 def _run_tool(arguments: argparse.Namespace) -> None:
