@@ -119,6 +119,12 @@ def _from_left(faces: Sequence[ShownFace]) -> list[int]:
     return [rank for _, rank in sorted(zip(order, range(1, len(order) + 1), strict=True))]
 
 
+def numbers_in_place_of_names(faces: Sequence[ShownFace]) -> dict[str, int]:
+    """The numbers from the left that stand on the photo in place of names, by face id."""
+    numbered = zip(faces, _from_left(faces), strict=True)
+    return {f.face_id: n for f, n in numbered if f.person and not can_draw(f.person)}
+
+
 def _best(
     wording: Sequence[str],
     tone: Tone,

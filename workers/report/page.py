@@ -19,6 +19,7 @@ from headcount.contract.vocabulary import EXPECTED_HERE, Decision
 from headcount.rosters.statuses import MISSING, NEAR_MISS
 from headcount.text import counted, older_reading, script_json
 from workers.report import looks, phrases
+from workers.report.labels import numbers_in_place_of_names
 from workers.report.missing_data import embedded_rows, plain_rows
 from workers.report.palette import TONES, css_variables
 from workers.report.parts import split
@@ -81,6 +82,7 @@ def _common(
         "checked": figures.block(report.checked),
         "older": older,
         "why": phrases.why,
+        "numbers_in_place_of_names": numbers_in_place_of_names,
         "expected_here": EXPECTED_HERE,
         "remedy": phrases.remedy,
         "filter_words": filter_words,

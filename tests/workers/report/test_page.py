@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from headcount.assignments.checks.figures import block, with_block
-from headcount.contract.vocabulary import EXPECTED_HERE, Decision
+from headcount.contract.vocabulary import EXPECTED_HERE, Box, Decision
 from tests.workers.report.views import (
     EMPTY,
     FULL,
@@ -27,7 +27,7 @@ from tests.workers.report.views import (
     UNKNOWN,
     reference,
 )
-from workers.report import phrases
+from workers.report import labels, phrases
 from workers.report.page import along, link, render, size
 from workers.report.palette import TONES, hexadecimal
 from workers.report.view import (
@@ -457,3 +457,15 @@ def test_a_face_worth_a_look_is_shown_beside_its_reference_with_its_lines() -> N
 def test_the_commands_of_the_page_have_their_archive() -> None:
     said = words(render(FULL))
     assert 'headcount name CLUSTER "NAME" --archive s3://museum/headcount/' in said
+
+
+def test_a_name_that_a_number_stands_for_on_the_photo_is_said_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(labels, "can_draw", lambda name: name.isascii())
+    left = replace(PHOTO.faces[0], face_id="left", person="Ada", decision=Decision.MATCHED)
+    right = replace(left, face_id="right", person="李明", box=Box(left.box.x + 500, 0, 50, 50))
+    page = render(replace(FULL, shown=(replace(PHOTO, faces=(right, left)),)))
+    card = words(page[page.index('<article id="photo-1"') :])
+    assert "李明 face 2 on the photo" in card
+    assert "Ada face" not in card
