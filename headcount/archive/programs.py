@@ -23,7 +23,11 @@ DONE, WITH_FAILURES = 0, 3
 SHOWN_LINES = 20
 """Lines of a program that ended otherwise than headcount's do, in the error."""
 
-_PROGRAM = "from orchestrator.cli import main; main()"
+_PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from orchestrator.cli import main; main()"
+)
+"""The program as Python: it heeds an interrupt also where a shell's background job began it."""
 _OWN_MESSAGE = re.compile(r"^(?:headcount|Error): ", re.MULTILINE)
 
 

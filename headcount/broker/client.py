@@ -106,7 +106,7 @@ class Broker:
     def check(self) -> None:
         """Raise FatalError unless the broker answers."""
         try:
-            connect(self.address, once=True).ping()
+            self._redis.ping()
         except (redis.RedisError, OSError) as error:
             fault = translate(self.address, error)
             if isinstance(fault, FatalError):

@@ -19,10 +19,11 @@ TIMEOUT_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 
 
-def connect(address: Address, *, once: bool = False) -> redis.Redis:
+def connect(address: Address) -> redis.Redis:
     """A client of the broker; behind Sentinels it follows the master. It contacts nobody yet.
 
-    With ``once`` a broker that does not answer is not asked again, ten times, as is redis-py's way.
+    A broker that does not answer is not asked again: whoever asks says so, and tries later. Of
+    itself redis-py asks ten times, and only where it is not given a URL.
     """
     common: dict[str, Any] = {
         "username": address.username,
@@ -31,9 +32,8 @@ def connect(address: Address, *, once: bool = False) -> redis.Redis:
         "socket_timeout": TIMEOUT_SECONDS,
         "decode_responses": True,
         "encoding_errors": "surrogateescape",  # anybody's bytes may lie there
+        "retry": _never(),
     }
-    if once:
-        common["retry"] = _never()
     if address.path:
         return redis.Redis(unix_socket_path=address.path, **common)
     common |= {"socket_connect_timeout": CONNECT_SECONDS, **address.tls_kwargs}

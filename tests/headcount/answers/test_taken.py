@@ -9,7 +9,7 @@ from headcount.storage.memory import MemoryStore
 
 def test_a_job_notes_the_objects_that_are_there_and_no_later_ones() -> None:
     store = MemoryStore()
-    mark = FaceMark(face_id="f1", content="c", box=(0, 0, 1, 1))
+    mark = FaceMark(face_id="face-of-somebody", content="c", box=(0, 0, 1, 1))
     record_answer(store, "dismiss", (mark,))
     asked: list[str] = []
     note_taken(store, "job", lambda: asked.append("may I"))
@@ -17,5 +17,5 @@ def test_a_job_notes_the_objects_that_are_there_and_no_later_ones() -> None:
     record_answer(store, "dismiss", (mark,))
     assert taken_by(store, "job") == {first}
     assert asked == ["may I"]
-    assert b"f1" not in store.get(JobKeys("job").answers).data
+    assert b"face-of-somebody" not in store.get(JobKeys("job").answers).data
     assert taken_by(store, "another") is None
