@@ -70,14 +70,20 @@ def suggested(request: Request) -> list[Json]:
     """Questions in a good order."""
     session = _session(request)
     limit = _number(request, "limit", 12)
-    return suggestions(session.view(), session.centres, limit, _skipped(request))
+    with session.questions.lock:
+        view = session.view()
+        sheet = request.query_params.get("sheet") == "1"
+        asked = session.asked(view)
+        return suggestions(view, asked, limit, _skipped(request), sheet=sheet)
 
 
 def clusters(request: Request) -> list[Json]:
     """Clusters that wait for a name."""
     session = _session(request)
     limit = _number(request, "limit", 1, 50)
-    return next_clusters(session.view(), session.centres, limit, _skipped(request))
+    with session.questions.lock:
+        view = session.view()
+        return next_clusters(view, session.asked(view), limit, _skipped(request))
 
 
 def cluster(request: Request) -> Json:
@@ -88,7 +94,8 @@ def cluster(request: Request) -> Json:
     if code == NONE:
         raise NotFound("no such cluster")
     start, limit = _number(request, "offset", 0, FAR), _number(request, "limit", 60)
-    found = described(view, session.centres, code)
+    with session.questions.lock:
+        found = described(view, session.asked(view), code)
     rows = view.shown.unnamed_in(code)
     rows = view.best(rows, len(rows))[start : start + limit]
     return found | {"faces": view.faces(rows), "total": found["size"]}

@@ -107,7 +107,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if opened.is_open:
-                await asyncio.to_thread(opened.session.index.look)
+                await asyncio.to_thread(opened.session.look)
 
     task = asyncio.create_task(looking())
     try:

@@ -17,9 +17,6 @@ from workers.web.loaded import DECISIONS
 
 Json = dict[str, Any]
 
-LOOKED_AT = 64
-"""Faces of a cluster by which it is compared, the best of them."""
-
 
 @dataclass(frozen=True)
 class View:
@@ -170,14 +167,6 @@ class View:
             for n, value in zip(at.tolist(), self.similarities(rows[at], person), strict=True):
                 found[n] = value
         return found
-
-    def centre(self, rows: Numbers) -> NDArray[np.float32] | None:
-        """The mean of the embeddings of the best of some faces, of unit length."""
-        vectors = self.vectors(self.best(rows, LOOKED_AT))
-        if vectors is None or not len(vectors):
-            return None
-        mean = vectors.mean(axis=0)
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
 
     # -- people -----------------------------------------------------------------------------------
 

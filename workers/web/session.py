@@ -12,11 +12,12 @@ import numpy as np
 
 from headcount.answers.record import Answer
 from headcount.errors import FatalError, HeadcountError
-from workers.web.clusters import Centres
+from workers.web.asked import Asked
 from workers.web.describe import Json, View
 from workers.web.index import ArchiveIndex
 from workers.web.lines import lines_for_archive
 from workers.web.missing import count_missing
+from workers.web.questions import Questions
 from workers.web.recorder import Recorder, reply_of
 
 log = logging.getLogger(__name__)
@@ -70,13 +71,16 @@ class Session:
     index: ArchiveIndex
     recorder: Recorder
     by: str = ""
-    centres: Centres = field(default_factory=Centres)
+    questions: Questions = field(init=False)
     _acts: list[list[str]] = field(default_factory=list)
     """Ids of the answers of each act, the last one last."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _applying: Json = field(default_factory=lambda: _applying(running=False))
     _missing: tuple[int, int] = (-1, 0)
     _view: View | None = None
+
+    def __post_init__(self) -> None:
+        self.questions = Questions(self.index)
 
     def view(self) -> View:
         """The index as it is now."""
@@ -89,7 +93,16 @@ class Session:
     def load(self) -> None:
         """Load all that the first screen did not need."""
         self.index.load()
-        self.centres.of(self.index.results)
+        self.questions.build()
+
+    def look(self) -> None:
+        """Look for answers and results of others."""
+        self.index.look()
+        self.questions.build()
+
+    def asked(self, view: View) -> Asked | None:
+        """The questions in their order; None while that is being made."""
+        return self.questions.now(view)
 
     def state(self) -> Json:
         """The numbers that the page shows."""
@@ -106,7 +119,7 @@ class Session:
             "answers_pending": overlay.pending,
             "undoable": len(self._acts),
             "applying": self._applying["running"],
-            "loading": not view.results.embedded.is_set(),
+            "loading": not self.questions.are_of(view.results),
             "by": self.by,
         }
 
@@ -175,7 +188,7 @@ class Session:
         try:
             future = self.recorder.rematch(self._progress)
             reply = reply_of(future)
-            self.index.look()
+            self.look()
             effect: Json = {f"{name}_before": number for name, number in before.items()}
             effect |= {f"{name}_after": number for name, number in self._named().items()}
             effect |= {"job": reply.get("job"), "summary": reply.get("summary")}
