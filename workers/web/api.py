@@ -1,7 +1,7 @@
 """The requests of the page and their answers, as JSON and pictures.
 
 GET /api/state, /api/people, /api/suggestions, /api/clusters, /api/cluster/{id},
-/api/person/{person_id}, /api/missing, /api/photo?key=, /api/apply-now;
+/api/person/{person_id}, /api/missing, /api/photo?key=, /api/explain?what=, /api/apply-now;
 /image/face/{row}, /image/reference/{row}, /image/photo/{row} and /image/photo?key=;
 POST /api/answers, /api/undo, /api/apply-now.
 """
@@ -22,6 +22,7 @@ from workers.tables.columns import NONE
 from workers.web.clusters import described, next_clusters
 from workers.web.crops import OUT_OF_REACH, SIZES, WIDTHS, Pictures
 from workers.web.describe import Json
+from workers.web.explaining import subject_of
 from workers.web.images import photo_by_key, wanted_face, wanted_photo, wanted_reference
 from workers.web.lines import checked_lines
 from workers.web.missing import described_missing, missing_rows, photo_rows
@@ -32,6 +33,7 @@ from workers.web.suggestions import suggestions
 MOST = 200
 """Entries of one response, at most."""
 FAR = 10_000_000
+MAX_KEY = 4096
 
 
 class NotFound(HeadcountError):
@@ -129,6 +131,18 @@ def photo(request: Request) -> Json:
     if not len(rows):
         raise NotFound("no such photo")
     return {"photo": key, "faces": view.faces(rows)}
+
+
+def explained(request: Request) -> Json:
+    """Everything about the decision on a face, a photo or a person."""
+    session, asked = _session(request), request.query_params
+    what, kind, photo = asked.get("what", ""), asked.get("as"), asked.get("photo")
+    if not what or len(what) > MAX_KEY:
+        raise NotFound("there is nothing to explain")
+    found = session.explaining.document(session.view(), what, kind, photo)
+    if found["kind"] != "choice":
+        session.recorder.note("explain", subject_of(found))
+    return found
 
 
 def applying(request: Request) -> Json:
@@ -253,6 +267,7 @@ def routes() -> list[Route]:
         "/api/person/{person_id}": person,
         "/api/missing": missing,
         "/api/photo": photo,
+        "/api/explain": explained,
         "/api/apply-now": applying,
     }
     return [

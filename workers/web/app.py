@@ -30,8 +30,9 @@ VIEWS = {
     "/unnamed": "unnamed",
     "/person/{person_id}": "person",
     "/missing": "missing",
+    "/explain/{what:path}": "explain",
 }
-"""The pages by their addresses; each is templates/NAME.html where that is there, else page.html."""
+"""The pages by their addresses; each is templates/NAME.html."""
 
 
 def make_app(opened: Opened, pictures: Pictures, access: Access) -> Starlette:
@@ -63,7 +64,7 @@ def make_app(opened: Opened, pictures: Pictures, access: Access) -> Starlette:
 
 def _page(templates: Environment, view: str) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
-        template = templates.select_template([f"{view}.html", "page.html"])
+        template = templates.get_template(f"{view}.html")
         person_id = request.path_params.get("person_id", "")
         if person_id:
             _note_person(request, person_id)

@@ -20,9 +20,10 @@ from workers.faces.evidence import weaknesses
 from workers.identity.asked_groups import RunFaces, best_of_each, group_numbers
 from workers.identity.suggest import Suggestions
 from workers.matching.match import match
+from workers.people.gallery import Gallery, without_people
 from workers.tables.columns import NONE, Numbers
 from workers.tables.embeddings import Embeddings
-from workers.web.index import Results
+from workers.web.index import Results, Shown, not_named_any_more
 from workers.web.loaded import UNKNOWN, Codes
 from workers.web.overlay import Overlay, lay, said_of
 
@@ -53,14 +54,16 @@ class Asked:
         base = base_of(results, held)
         settled = [answer for answer in held if answer.id in base]
         overlay = lay(results.said, settled, results.settled, results.members)
-        people = list(results.gallery.person_ids)
+        earlier = {old for one in _gone(results, overlay) for old in overlay.renames.earlier(one)}
+        gallery = without_people(results.gallery, earlier | _gone(results, overlay))
+        people = list(gallery.person_ids)
         known = _positions(people, overlay.renames)
         codes = [known.get(person, [NONE])[0] for person, _ in overlay.people]
         person = _through(overlay.person, codes)
         barred = _barred(results, overlay, known)
-        suggestions = Suggestions(
-            _run_faces(results, overlay, person), results.gallery, results.record, rejected=barred
-        )
+        faces = _run_faces(results, overlay, person)
+        _compare(faces, results, gallery)
+        suggestions = Suggestions(faces, gallery, results.record, rejected=barred)
         asked = cls(results, base, suggestions, people, overlay.renames)
         asked._name_others(overlay)
         for answer in settled:
@@ -150,6 +153,10 @@ class Asked:
         return int(np.bincount(groups).argmax()) if len(groups) else NONE
 
 
+def _gone(results: Results, overlay: Overlay) -> frozenset[str]:
+    return not_named_any_more(results, Shown(results.said, overlay))
+
+
 def base_of(results: Results, held: Sequence[Answer]) -> frozenset[str]:
     """Ids of the answers that results took in, and that hold."""
     return results.settled.held & {answer.id for answer in held}
@@ -199,7 +206,7 @@ def _run_faces(results: Results, overlay: Overlay, person: Numbers) -> RunFaces:
     stored = _stored(results)
     open_to = (overlay.decision == UNKNOWN) & (overlay.person == NONE)
     nothing = np.full(count, np.nan, np.float32)
-    faces = RunFaces(
+    return RunFaces(
         embeddings=Embeddings.as_stored(stored),
         weaknesses=weaknesses(parts, results.record.cosine_per_decade),
         quality=places.quality,
@@ -212,8 +219,6 @@ def _run_faces(results: Results, overlay: Overlay, person: Numbers) -> RunFaces:
         runner_up=np.full(count, NONE, np.int32),
         runner_up_evidence=nothing.copy(),
     )
-    _compare(faces, results)
-    return faces
 
 
 def _stored(results: Results) -> NDArray[np.float16]:
@@ -222,13 +227,13 @@ def _stored(results: Results) -> NDArray[np.float16]:
     return results.embeddings
 
 
-def _compare(faces: RunFaces, results: Results) -> None:
+def _compare(faces: RunFaces, results: Results, gallery: Gallery) -> None:
     """Fill in whom the best faces of each cluster are most like."""
     groups, _ = group_numbers(faces)
     rows = np.sort(best_of_each(groups, faces.quality, np.flatnonzero(groups != NONE), COMPARED))
-    if not len(rows) or not len(results.gallery):
+    if not len(rows) or not len(gallery):
         return
-    found = match(Embeddings(_stored(results), rows), results.gallery, faces.weaknesses[rows])
+    found = match(Embeddings(_stored(results), rows), gallery, faces.weaknesses[rows])
     faces.nearest[rows], faces.evidence[rows] = found.person, found.evidence
     faces.runner_up[rows] = found.runner_up
     faces.runner_up_evidence[rows] = found.runner_up_evidence

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from workers.tables.columns import NONE, Numbers
-from workers.web.index import ArchiveIndex, Results, Shown
+from workers.web.index import ArchiveIndex, Results, Shown, not_named_any_more
 from workers.web.loaded import DECISIONS
 
 Json = dict[str, Any]
@@ -196,7 +196,10 @@ class View:
         """Names of everybody by their ids, enrolled or named."""
         gallery = self.results.gallery
         found = {}
+        gone = not_named_any_more(self.results, self.shown)
         for person, numbers in self.enrolled.items():
+            if person in gone:
+                continue
             number = numbers[0]
             now = self.index.renames.now(gallery.person_ids[number], gallery.names[number])
             found[person] = now[1] or person

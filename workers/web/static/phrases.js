@@ -6,6 +6,7 @@ export const PHRASES = {
   view_unnamed: "Unnamed",
   view_person: "Person",
   view_missing: "Missing",
+  view_explain: "Why",
   nav: "Parts of the review",
   find: "Find a person",
   progress: "{named} faces named, {unnamed} not",
@@ -75,8 +76,9 @@ export const PHRASES = {
   reference_alt: "Reference {at} of {n}",
   other_name: "Somebody else",
   suggestions_none: "There is nothing to suggest. What is left is under Unnamed.",
+  sheet_none: "There is nobody to suggest now: name some first.",
   sheet_head: "Are these all right?",
-  sheet_lead: "A tile that you mark No or Skip is left out of the Yes.",
+  sheet_lead: "A tile that you mark No or Skip is left out of the Yes. The less likely ones are marked Skip: S makes them a Yes.",
   tile: "Is this {name}? {n} faces",
   tile_yes: "yes",
   tile_no: "no",
@@ -135,6 +137,31 @@ export const PHRASES = {
   box_told: "Box at {x}, {y}, {w} wide and {h} high",
   box_label: "The box to draw",
 
+  // why
+  why: "Why?",
+  why_loading: "Deciding again from the archive",
+  why_none: "No name",
+  why_face: "Face {face} of {photo}",
+  why_since: ["1 answer since the latest matching is not in this.", "{n} answers since the latest matching are not in this."],
+  why_choice: ["This may be one thing", "This may be {n} things"],
+  why_nearest: "The face and the nearest references",
+  why_the_face: "The face, quality {quality}",
+  why_reference: "{name}, {worth}",
+  why_rules: "Rules",
+  why_settled: "This settled it.",
+  why_change: "What would change it",
+  why_thresholds: "Thresholds",
+  why_quality: "Quality",
+  why_part: "takes the quality to {factor} of itself",
+  why_cluster: "Its group, of {n} faces: the most alike",
+  why_beside: "Beside it in the photo",
+  why_expected: "Expected in this photo",
+  why_answers: "Answers",
+  why_faces: "Faces",
+  why_references: "References",
+  why_alike: "People who are alike",
+  why_near: "Near misses",
+
   // apply
   applying: "Applying the answers",
   applied: "The answers are applied.",
@@ -154,6 +181,8 @@ export const KEYS = {
     ["Enter", "yes: all these faces are the person"],
     ["X", "no: none of them is"],
     ["S", "skip for now"],
+    ["Who is this?", "type the name, then Enter; Alt+S skips, Alt+D leaves them alone"],
+    ["W", "why: all that the decision on the face follows from"],
     ["a capital letter", "begin another name; Enter takes it"],
     ["← →", "another of the faces, with its photo"],
     ["Shift+Enter", "all on one sheet; once more: yes to all shown"],
@@ -178,6 +207,7 @@ export const KEYS = {
     ["X", "wrong: this face is not the person"],
     ["R", "a reference, or not"],
     ["N", "rename the person"],
+    ["W", "why the face has this name"],
     ["Escape", "leave the name"],
   ],
   missing: [
@@ -189,6 +219,7 @@ export const KEYS = {
     ["Shift+← ↑ ↓ →", "make the box narrower, higher, lower, wider"],
     ["Escape", "take the box away"],
   ],
+  explain: [["Escape", "back to where you were"]],
   everywhere: [
     ["Z", "undo, any number of steps; while a name is typed Alt+Z"],
     ["Alt+A", "apply now"],
@@ -197,4 +228,4 @@ export const KEYS = {
     ["?", "these keys"],
   ],
 };
-export const KEYS_HEAD = { suggestions: "Here", unnamed: "Here", person: "Here", missing: "Here", everywhere: "Everywhere" };
+export const KEYS_HEAD = { suggestions: "Here", unnamed: "Here", person: "Here", missing: "Here", explain: "Here", everywhere: "Everywhere" };
