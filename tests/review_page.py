@@ -198,6 +198,8 @@ def _faces(collection: str, faces: list[Seen]) -> pa.Table:
                 "w": 40.0,
                 "h": 40.0,
                 "quality": 0.5 + n / 1000,
+                "sharpness": 1.0,
+                "outside": 0.0,
                 "usable": True,
                 "pass": "first",
             }

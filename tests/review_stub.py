@@ -57,6 +57,10 @@ class Made:
     version: int = 0
     slow: float = 0.0
     """Seconds that recording takes."""
+    likely: float = 0.87
+    """The probability of each suggestion."""
+    asks_who: bool = False
+    """Whether clusters are asked about without a person, once nothing is suggested."""
     said: int = 0
     applied: int = 0
 
@@ -168,7 +172,7 @@ class Made:
         return {
             "id": f"{key}-{person['person_id']}", "cluster_id": key, "size": len(rows),
             "faces": [self.face(row) for row in rows[:8]], "person": person,
-            "references": self.references(name), "similarity": 0.52, "probability": 0.87,
+            "references": self.references(name), "similarity": 0.52, "probability": self.likely,
         }  # fmt: skip
 
     def suggestions(self, limit: int, skip: set[str]) -> list[Json]:
@@ -181,7 +185,20 @@ class Made:
             for key, name in self.suggested
             if key in clusters and (key, self.person_id(name)) not in barred
         ]
-        return [one for one in found if one["id"] not in skip][:limit]
+        found = [one for one in found if one["id"] not in skip][:limit]
+        return found or [one for one in self.strangers() if one["id"] not in skip][:1]
+
+    def strangers(self) -> list[Json]:
+        """Questions without a person."""
+        clusters = self.now()[0] if self.asks_who else {}
+        return [
+            {
+                "id": f"{key}:", "cluster_id": key, "ids": None, "size": len(rows), "person": None,
+                "faces": [self.face(row) for row in rows[:8]], "references": [],
+                "similarity": None, "probability": None,
+            }
+            for key, rows in clusters.items()
+        ]  # fmt: skip
 
     def references(self, name: str) -> list[Json]:
         return [

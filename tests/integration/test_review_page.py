@@ -366,6 +366,35 @@ def test_a_sheet_is_taken_at_once(review: Opened, page: Page) -> None:
     one.recorded(0)
 
 
+def test_the_less_likely_ones_of_a_sheet_are_no_yes_by_themselves(review: Opened) -> None:
+    archive = made(4)
+    archive.likely = 0.2
+    one = review("/", archive)
+    one.head("Grace")
+    one.press("Shift+Enter")
+    one.until("document.querySelectorAll('.sheet .tile[data-say=skip]').length === 4")
+    one.press("s")
+    one.press("Shift+Enter")
+    assert [line["ids"] for line in one.recorded(1)] == ["c0"]
+
+
+def test_a_stranger_is_asked_about_by_name(review: Opened) -> None:
+    archive = Made({"c0": [1, 2], "c1": [3], "c2": [4, 5]}, {KNOWN[0]: [10]}, asks_who=True)
+    one = review("/", archive)
+    one.head("Who is this?")
+    one.until("document.activeElement.matches('main input')")
+    one.type("Zelda Quist")
+    one.press("Enter")
+    one.until("document.querySelector('.told').innerText.includes('Zelda')")
+    one.press("Alt+d")
+    lines = one.recorded(2)
+    assert lines[0] == {"what": "name", "ids": "c0", "person": "Zelda Quist"}
+    assert lines[1] == {"what": "dismiss", "ids": "c1"}
+    one.press("Alt+s")
+    one.press("Alt+z")
+    one.recorded(1)
+
+
 # -- person ---------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ The interface, for the page::
     suggestions.suggested(12, skip)                # "is this Ada?", the most worth first
     suggestions.unnamed(1, skip)                   # "who is this?", the largest first
     suggestions.look_alike(group)                  # another group, perhaps the same person
+    suggestions.look_alikes(group, 8)              # some of them, the most alike first
     step = suggestions.named(rows, person)         # "yes", or another name; person: a position
     step = suggestions.taken(right, wrong)         # a sheet: pairs of rows and person
     step = suggestions.rejected(rows, person)      # "no": never asked again
@@ -153,13 +154,20 @@ class Suggestions:
 
     def look_alike(self, group: int) -> LookAlike | None:
         """The unnamed group that is most like another, unless it was said to be somebody else."""
+        return next(iter(self.look_alikes(group, 1)), None)
+
+    def look_alikes(self, group: int, most: int) -> list[LookAlike]:
+        """The unnamed groups that are most like another, the most alike first."""
         scores = self._scores
         alike = scores.vectors @ opposed(scores.vectors[group : group + 1])[0]
         apart = {*(b for a, b in self._parted if a == group), group}
         alike[list(apart)] = -np.inf
         alike[scores.size == 0] = -np.inf
-        best = int(alike.argmax())
-        return LookAlike(best, float(alike[best])) if np.isfinite(alike[best]) else None
+        near = np.flatnonzero(np.isfinite(alike))
+        if len(near) > most:
+            near = near[alike[near] >= np.partition(alike[near], -most)[-most]]
+        order = near[np.lexsort((near, -alike[near]))][:most]
+        return [LookAlike(int(one), float(alike[one])) for one in order]
 
     def _first(self, gain: NDArray[np.float64], limit: int, skip: Collection[int]) -> list[int]:
         """The groups of most gain; at a tie the first."""

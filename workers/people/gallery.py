@@ -54,6 +54,28 @@ class Gallery:
         return range(int(self.starts[person]), int(end))
 
 
+def without_people(gallery: Gallery, people: Collection[str]) -> Gallery:
+    """A gallery without some people; the same one where none of them is in it."""
+    kept = [n for n, person in enumerate(gallery.person_ids) if person not in people]
+    if len(kept) == len(gallery):
+        return gallery
+    if not kept:
+        return NOBODY_ENROLLED
+    each = [gallery.references(person) for person in kept]
+    rows = [row for some in each for row in some]
+    return Gallery(
+        person_ids=tuple(gallery.person_ids[n] for n in kept),
+        names=tuple(gallery.names[n] for n in kept),
+        starts=np.cumsum([0, *map(len, each)])[:-1].astype(np.intp),
+        embeddings=gallery.embeddings[rows],
+        weaknesses=gallery.weaknesses[rows],
+        sources=tuple(gallery.sources[row] for row in rows),
+        photos=tuple(gallery.photos[row] for row in rows),
+        boxes=gallery.boxes[rows],
+        orientations=tuple(gallery.orientation(row) for row in rows),
+    )
+
+
 NOBODY_ENROLLED = Gallery(
     person_ids=(),
     names=(),

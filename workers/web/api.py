@@ -1,7 +1,7 @@
 """The requests of the page and their answers, as JSON and pictures.
 
 GET /api/state, /api/people, /api/suggestions, /api/clusters, /api/cluster/{id},
-/api/person/{person_id}, /api/missing, /api/photo?key=, /api/apply-now;
+/api/person/{person_id}, /api/missing, /api/photo?key=, /api/explain?what=, /api/apply-now;
 /image/face/{row}, /image/reference/{row}, /image/photo/{row} and /image/photo?key=;
 POST /api/answers, /api/undo, /api/apply-now.
 """
@@ -22,6 +22,7 @@ from workers.tables.columns import NONE
 from workers.web.clusters import described, next_clusters
 from workers.web.crops import OUT_OF_REACH, SIZES, WIDTHS, Pictures
 from workers.web.describe import Json
+from workers.web.explaining import subject_of
 from workers.web.images import photo_by_key, wanted_face, wanted_photo, wanted_reference
 from workers.web.lines import checked_lines
 from workers.web.missing import described_missing, missing_rows, photo_rows
@@ -32,6 +33,7 @@ from workers.web.suggestions import suggestions
 MOST = 200
 """Entries of one response, at most."""
 FAR = 10_000_000
+MAX_KEY = 4096
 
 
 class NotFound(HeadcountError):
@@ -70,14 +72,20 @@ def suggested(request: Request) -> list[Json]:
     """Questions in a good order."""
     session = _session(request)
     limit = _number(request, "limit", 12)
-    return suggestions(session.view(), session.centres, limit, _skipped(request))
+    with session.questions.lock:
+        view = session.view()
+        sheet = request.query_params.get("sheet") == "1"
+        asked = session.asked(view)
+        return suggestions(view, asked, limit, _skipped(request), sheet=sheet)
 
 
 def clusters(request: Request) -> list[Json]:
     """Clusters that wait for a name."""
     session = _session(request)
     limit = _number(request, "limit", 1, 50)
-    return next_clusters(session.view(), session.centres, limit, _skipped(request))
+    with session.questions.lock:
+        view = session.view()
+        return next_clusters(view, session.asked(view), limit, _skipped(request))
 
 
 def cluster(request: Request) -> Json:
@@ -88,7 +96,8 @@ def cluster(request: Request) -> Json:
     if code == NONE:
         raise NotFound("no such cluster")
     start, limit = _number(request, "offset", 0, FAR), _number(request, "limit", 60)
-    found = described(view, session.centres, code)
+    with session.questions.lock:
+        found = described(view, session.asked(view), code)
     rows = view.shown.unnamed_in(code)
     rows = view.best(rows, len(rows))[start : start + limit]
     return found | {"faces": view.faces(rows), "total": found["size"]}
@@ -122,6 +131,18 @@ def photo(request: Request) -> Json:
     if not len(rows):
         raise NotFound("no such photo")
     return {"photo": key, "faces": view.faces(rows)}
+
+
+def explained(request: Request) -> Json:
+    """Everything about the decision on a face, a photo or a person."""
+    session, asked = _session(request), request.query_params
+    what, kind, photo = asked.get("what", ""), asked.get("as"), asked.get("photo")
+    if not what or len(what) > MAX_KEY:
+        raise NotFound("there is nothing to explain")
+    found = session.explaining.document(session.view(), what, kind, photo)
+    if found["kind"] != "choice":
+        session.recorder.note("explain", subject_of(found))
+    return found
 
 
 def applying(request: Request) -> Json:
@@ -247,6 +268,7 @@ def routes() -> list[Route]:
         "/api/person/{person_id}": person,
         "/api/missing": missing,
         "/api/photo": photo,
+        "/api/explain": explained,
         "/api/apply-now": applying,
     }
     return [

@@ -33,8 +33,9 @@ VIEWS = {
     "/person/{person_id}": "person",
     "/missing": "missing",
     "/check": "check",
+    "/explain/{what:path}": "explain",
 }
-"""The pages by their addresses; each is templates/NAME.html where that is there, else page.html."""
+"""The pages by their addresses; each is templates/NAME.html."""
 
 
 def make_app(
@@ -73,7 +74,7 @@ def make_app(
 
 def _page(templates: Environment, view: str) -> Callable[[Request], Response]:
     def endpoint(request: Request) -> Response:
-        template = templates.select_template([f"{view}.html", "page.html"])
+        template = templates.get_template(f"{view}.html")
         person_id = request.path_params.get("person_id", "")
         if person_id:
             _note_person(request, person_id)
@@ -117,7 +118,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if opened.is_open:
-                await asyncio.to_thread(opened.session.index.look)
+                await asyncio.to_thread(opened.session.look)
 
     task = asyncio.create_task(looking())
     try:

@@ -12,13 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from workers.tables.columns import NONE, Numbers
-from workers.web.index import ArchiveIndex, Results, Shown
+from workers.web.index import ArchiveIndex, Results, Shown, not_named_any_more
 from workers.web.loaded import DECISIONS
 
 Json = dict[str, Any]
-
-LOOKED_AT = 64
-"""Faces of a cluster by which it is compared, the best of them."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +168,6 @@ class View:
                 found[n] = value
         return found
 
-    def centre(self, rows: Numbers) -> NDArray[np.float32] | None:
-        """The mean of the embeddings of the best of some faces, of unit length."""
-        vectors = self.vectors(self.best(rows, LOOKED_AT))
-        if vectors is None or not len(vectors):
-            return None
-        mean = vectors.mean(axis=0)
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), np.float32)
-
     # -- people -----------------------------------------------------------------------------------
 
     def person(self, person_id: str, name: str | None = None) -> Json:
@@ -207,7 +196,10 @@ class View:
         """Names of everybody by their ids, enrolled or named."""
         gallery = self.results.gallery
         found = {}
+        gone = not_named_any_more(self.results, self.shown)
         for person, numbers in self.enrolled.items():
+            if person in gone:
+                continue
             number = numbers[0]
             now = self.index.renames.now(gallery.person_ids[number], gallery.names[number])
             found[person] = now[1] or person

@@ -139,6 +139,19 @@ class Shown:
         return np.flatnonzero(self.overlay.person == code)
 
 
+def not_named_any_more(results: Results, shown: Shown) -> frozenset[str]:
+    """People whom answers alone enrolled, and whose name no face has any more."""
+    renames = shown.overlay.renames
+    named = {renames.now(one, None)[0] for one in set(results.settled.claims.names.values())}
+    gone = {one for one in named if not shown.count_of(one)}
+    gallery = results.gallery
+    for number, person in enumerate(gallery.person_ids if gone else ()):
+        rows = gallery.references(number)
+        if any(gallery.sources[row] != results.part.uri for row in rows):
+            gone.discard(renames.now(person, None)[0])
+    return frozenset(gone)
+
+
 @dataclass
 class Results:
     """One job's results, loaded in steps; events tell which steps are done."""

@@ -42,7 +42,8 @@ UNKNOWN, IGNORED, MATCHED = (
 
 AT_ONCE = 1 << 18
 """Rows that are read at a time: photos are looked up in a table that is made for each batch."""
-_PLACES = ("photo", "face_id", "x", "y", "w", "h", "quality", "usable", "pass")
+_MEASURED = ("quality", "sharpness", "outside")
+_PLACES = ("photo", "face_id", "x", "y", "w", "h", *_MEASURED, "usable", "pass")
 _FRAMES = ("photo", "width", "height", "orientation")
 
 Codes = NDArray[np.int32]
@@ -164,11 +165,14 @@ def _names(rows: pa.Table, person: Numbers, count: int) -> list[str]:
 class Places:
     """Boxes (N x 4, pixels of the upright photo), qualities and photos of the same N faces.
 
-    ``there`` tells those that are in the table of faces: a photo may be gone since.
+    ``there`` tells those that are in the table of faces: a photo may be gone since. ``sharpness``
+    and ``outside`` are NaN where an earlier build did not measure them.
     """
 
     boxes: NDArray[np.float32]
     quality: NDArray[np.float32]
+    sharpness: NDArray[np.float32]
+    outside: NDArray[np.float32]
     there: NDArray[np.bool_]
     usable: NDArray[np.bool_]
     by_hand: NDArray[np.bool_]
@@ -177,7 +181,9 @@ class Places:
     def empty(cls, count: int) -> Places:
         """Places that are not read yet."""
         none = [np.zeros(count, bool) for _ in range(3)]
-        return cls(np.zeros((count, 4), np.float32), np.zeros(count, np.float32), *none)
+        boxes, quality = np.zeros((count, 4), np.float32), np.zeros(count, np.float32)
+        unmeasured = np.full(count, np.nan, np.float32)
+        return cls(boxes, quality, unmeasured, unmeasured.copy(), *none)
 
     def fill(self, at: Numbers, rows: pa.Table) -> None:
         """Put rows of the table of faces where they belong; ``at`` (rows), NONE: nowhere."""
@@ -186,7 +192,8 @@ class Places:
         rows = rows.take(pa.array(mine))
         for column, name in enumerate("xywh"):
             self.boxes[to, column] = rows[name].to_numpy()
-        self.quality[to] = rows["quality"].to_numpy()
+        for name in _MEASURED:
+            getattr(self, name)[to] = rows[name].to_numpy()
         self.there[to] = True
         self.usable[to] = _flags(pc.fill_null(rows["usable"], False))
         self.by_hand[to] = _flags(pc.fill_null(pc.equal(rows["pass"], BY_HAND), False))

@@ -12,11 +12,14 @@ import numpy as np
 
 from headcount.answers.record import Answer
 from headcount.errors import FatalError, HeadcountError
-from workers.web.clusters import Centres
+from workers.web.asked import Asked
 from workers.web.describe import Json, View
-from workers.web.index import ArchiveIndex
+from workers.web.explaining import Explaining
+from workers.web.index import ArchiveIndex, Shown
 from workers.web.lines import lines_for_archive
 from workers.web.missing import count_missing
+from workers.web.overlay import lay
+from workers.web.questions import Questions
 from workers.web.recorder import Recorder, reply_of
 
 log = logging.getLogger(__name__)
@@ -70,13 +73,17 @@ class Session:
     index: ArchiveIndex
     recorder: Recorder
     by: str = ""
-    centres: Centres = field(default_factory=Centres)
+    questions: Questions = field(init=False)
+    explaining: Explaining = field(default_factory=Explaining)
     _acts: list[list[str]] = field(default_factory=list)
     """Ids of the answers of each act, the last one last."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _applying: Json = field(default_factory=lambda: _applying(running=False))
     _missing: tuple[int, int] = (-1, 0)
     _view: View | None = None
+
+    def __post_init__(self) -> None:
+        self.questions = Questions(self.index)
 
     def view(self) -> View:
         """The index as it is now."""
@@ -89,7 +96,16 @@ class Session:
     def load(self) -> None:
         """Load all that the first screen did not need."""
         self.index.load()
-        self.centres.of(self.index.results)
+        self.questions.build()
+
+    def look(self) -> None:
+        """Look for answers and results of others."""
+        self.index.look()
+        self.questions.build()
+
+    def asked(self, view: View) -> Asked | None:
+        """The questions in their order; None while that is being made."""
+        return self.questions.now(view)
 
     def state(self) -> Json:
         """The numbers that the page shows."""
@@ -106,7 +122,7 @@ class Session:
             "answers_pending": overlay.pending,
             "undoable": len(self._acts),
             "applying": self._applying["running"],
-            "loading": not view.results.embedded.is_set(),
+            "loading": not self.questions.are_of(view.results),
             "by": self.by,
         }
 
@@ -147,11 +163,17 @@ class Session:
                 acts = self._acts[len(self._acts) - steps :]
                 ids = [one for act in reversed(acts) for one in act]
             if ids:
-                self._take(self.recorder.undo(ids))
+                self._take(self._taken_back(ids))
             gone = set(ids)
             left = ([one for one in act if one not in gone] for act in self._acts)
             self._acts = [act for act in left if act]
         return {"undone": ids, "state": self.state()}
+
+    def _taken_back(self, ids: list[str]) -> Json:
+        if not self.by:
+            return self.recorder.undo(ids)
+        line = {"what": "undo", "ids": " ".join(ids), "said_by": self.by}
+        return self.recorder.apply([line], sure=True)
 
     def _take(self, reply: Json) -> None:
         self.index.add([Answer.model_validate(record) for record in reply.get("records", ())])
@@ -159,25 +181,25 @@ class Session:
     # -- apply now --------------------------------------------------------------------------------
 
     def apply_now(self) -> Json:
-        """Begin to match anew, unless that is under way; the state."""
+        """Begin to match anew, unless that is under way; the numbers of the page."""
         with self._lock:
             if not self._applying["running"]:
                 self._applying = _applying(running=True)
                 threading.Thread(target=self._apply, name="apply", daemon=True).start()
-        return self.applying()
+        return self.state()
 
     def applying(self) -> Json:
         """How far matching anew is, and what came of it."""
         return dict(self._applying)
 
     def _apply(self) -> None:
-        before = self._named()
+        before = self._named(self._view_of_results())
         try:
             future = self.recorder.rematch(self._progress)
             reply = reply_of(future)
-            self.index.look()
+            self.look()
             effect: Json = {f"{name}_before": number for name, number in before.items()}
-            effect |= {f"{name}_after": number for name, number in self._named().items()}
+            effect |= {f"{name}_after": number for name, number in self._named(self.view()).items()}
             effect |= {"job": reply.get("job"), "summary": reply.get("summary")}
             self._applying = _applying(running=False) | {"effect": effect}
         except FatalError as error:
@@ -186,8 +208,15 @@ class Session:
             self._applying = _applying(running=False) | {"error": type(error).__name__}
             raise
 
-    def _named(self) -> dict[str, int]:
-        view = self.view()
+    def _view_of_results(self) -> View:
+        """What the results say, without the answers that came since."""
+        results = self.index.results
+        answers = [one for one in self.index.answers.all() if one.id in results.settled.held]
+        overlay = lay(results.said, answers, results.settled, results.members)
+        return View(self.index, results, Shown(results.said, overlay))
+
+    @staticmethod
+    def _named(view: View) -> dict[str, int]:
         return {
             "faces_named": int(np.count_nonzero(view.shown.overlay.person >= 0)),
             "unnamed_faces": int(np.count_nonzero(view.shown.unnamed)),

@@ -1,85 +1,97 @@
-"""The questions of the page: which cluster or face is likely which person, in a good order."""
+"""The questions of the page as JSON: whether faces are a person, or who they are."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from math import exp
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
-from workers.tables.columns import NONE
-from workers.web.clusters import Centres
+from workers.identity.questions import Question
+from workers.tables.columns import NONE, Numbers
+from workers.web.asked import Asked
 from workers.web.describe import Json, View
 
 FACES = 8
 REFERENCES = 4
-LOOKED_AT = 4000
-"""Clusters that are compared with everybody, the largest."""
-BELOW = 0.12
-"""Cosine below what a name needs, at which a question is still worth it."""
-BLOCK = 512
+PERHAPS = 0.3
+"""Least chance of a person who is proposed for faces that are asked about alone."""
 
 
-def suggestions(view: View, centres: Centres, limit: int, skip: Collection[str]) -> list[Json]:
-    """Questions, those first that likely name most faces."""
-    found = []
-    for code, number, cosine in _ranked(view, centres):
-        person = view.index.renames.now(view.results.gallery.person_ids[number], None)[0]
-        cluster = view.shown.cluster_id(code)
-        if f"{cluster}:{person}" in skip or cluster in skip or _is_barred(view, code, person):
-            continue
-        found.append(_described(view, code, person, cosine))
-        if len(found) >= limit:
-            break
-    return found
+def suggestions(
+    view: View, asked: Asked | None, limit: int, skip: Collection[str], *, sheet: bool = False
+) -> list[Json]:
+    """The questions of the next answer: a sheet of suggestions, or one question alone.
+
+    ``sheet``: never one without a person. While the order is being made, the largest clusters are
+    asked about, without a person.
+    """
+    if asked is None:
+        heads = {one.partition(":")[0] for one in skip}
+        return [] if sheet else _largest(view, limit, heads)
+    groups = _groups(view, asked, skip)
+    if sheet:
+        found = asked.suggestions.sheet(limit, groups)
+    else:
+        found = asked.suggestions.next(limit, groups)
+    if len(found) == 1 and found[0].chance < PERHAPS and not sheet:
+        return [_card(view, found[0].rows, found[0].shown)]
+    return [_described(view, asked, one) for one in found]
 
 
-def _ranked(view: View, centres: Centres) -> list[tuple[int, int, float]]:
-    """Clusters with the nearest person of the gallery of each and the cosine, best first."""
-    vectors, gallery = centres.of(view.results), view.results.gallery
-    if vectors is None or not len(gallery):
-        return []
-    codes = view.shown.order[:LOOKED_AT]
-    codes = codes[codes < len(vectors)]
-    pairs: list[tuple[int, int, float]] = []
-    for start in range(0, len(codes), BLOCK):
-        part = codes[start : start + BLOCK]
-        best = np.maximum.reduceat(vectors[part] @ gallery.embeddings.T, gallery.starts, axis=1)
-        nearest = best.argmax(axis=1)
-        pairs += zip(part.tolist(), nearest.tolist(), best.max(axis=1).tolist(), strict=True)
-    least = view.results.record.threshold - BELOW
-    near = [pair for pair in pairs if pair[2] >= least]
-    return sorted(near, key=lambda pair: -_chance(view, pair[2]) * float(view.shown.sizes[pair[0]]))
+def _largest(view: View, limit: int, skip: Collection[str]) -> list[Json]:
+    left = {view.shown.cluster_code(one) for one in skip}
+    codes = [int(code) for code in view.shown.order[: limit + len(left)] if int(code) not in left]
+    return [_card(view, view.shown.unnamed_in(code)) for code in codes[:limit]]
 
 
-def _is_barred(view: View, code: int, person: str) -> bool:
-    if not view.shown.overlay.barred:
-        return False
-    faces = view.face_ids(view.shown.unnamed_in(code)[:LOOKED_AT])
-    return any((face, person) in view.shown.overlay.barred for face in faces)
-
-
-def _chance(view: View, cosine: float) -> float:
-    """The chance that two faces of a cosine are one person, by the pack's own figures."""
-    figures = view.results.record.calibration
-    if figures is None:
-        return max(0.0, min(1.0, cosine))
-    return 1 / (1 + exp(-(figures[0] * cosine + figures[1])))
-
-
-def _described(view: View, code: int, person: str, cosine: float) -> Json:
-    rows = view.shown.unnamed_in(code)
-    best = view.best(rows, FACES)
-    cluster = view.shown.cluster_id(code)
-    return {
-        "id": f"{cluster}:{person}",
-        "cluster_id": cluster if code != NONE else None,
-        "size": len(rows),
-        "faces": view.faces(best, view.similarities(best, person)),
-        "person": {
-            key: view.person(person)[key] for key in ("person_id", "person", "portrait", "image")
-        },
-        "references": view.shown_references(person, REFERENCES),
-        "similarity": round(cosine, 3),
-        "probability": round(_chance(view, cosine), 3),
+def _groups(view: View, asked: Asked, skip: Iterable[str]) -> set[int]:
+    """Groups by the ids of questions: a cluster's or a face's, then the person's."""
+    heads = {one.partition(":")[0] for one in skip}
+    codes = {one: view.shown.cluster_code(one) for one in heads}
+    groups = {
+        asked.group_of(view.shown.unnamed_in(code)) for code in codes.values() if code != NONE
     }
+    rows = view.shown.said.rows_by_id({one for one, code in codes.items() if code == NONE})
+    return groups | {asked.group_of(some) for some in rows.values()}
+
+
+def _described(view: View, asked: Asked, one: Question) -> Json:
+    if one.person == NONE:
+        return _card(view, one.rows, one.shown)
+    person = asked.person_at(one.person)
+    about = {key: view.person(person)[key] for key in ("person_id", "person", "portrait", "image")}
+    card = _card(view, one.rows, one.shown)
+    return card | {
+        "id": f"{card['id']}{person}",
+        "faces": view.faces(one.shown[:FACES], view.similarities(one.shown[:FACES], person)),
+        "person": about,
+        "references": view.shown_references(person, REFERENCES),
+        "similarity": round(one.similarity, 3),
+        "probability": round(one.chance, 3),
+    }
+
+
+def _card(view: View, rows: Numbers, shown: Numbers | None = None) -> Json:
+    """A question without a person; ``ids`` are all its faces where it is no whole cluster."""
+    shown = view.best(rows, FACES) if shown is None else shown[:FACES]
+    cluster = _cluster(view, rows)
+    ids = None if cluster else view.face_ids(rows)
+    return {
+        "id": f"{cluster or (ids or [''])[0]}:",
+        "cluster_id": cluster,
+        "ids": ids,
+        "size": len(rows),
+        "faces": view.faces(shown),
+        "person": None,
+        "references": [],
+        "similarity": None,
+        "probability": None,
+    }
+
+
+def _cluster(view: View, rows: Numbers) -> str | None:
+    """The cluster whose unnamed faces these are, all of them."""
+    code = int(view.shown.overlay.cluster[rows[0]]) if len(rows) else NONE
+    if code == NONE or not np.array_equal(np.sort(view.shown.unnamed_in(code)), np.sort(rows)):
+        return None
+    return view.shown.cluster_id(code)

@@ -171,17 +171,17 @@ def test_a_look_alike_name_is_asked_about_and_nothing_is_recorded(page: Page, st
 
 
 def test_what_somebody_is_not_is_not_asked_again(page: Page) -> None:
-    first = page.get("/api/suggestions")[0]
+    first = page.get("/api/suggestions?sheet=1")[0]
     ids = first["cluster_id"]
     page.say({"what": "not", "ids": ids, "person": first["person"]["person"]})
-    again = page.get("/api/suggestions")
+    again = page.get("/api/suggestions?sheet=1")
     assert (ids, first["person"]["person"]) not in [
         (one["cluster_id"], one["person"]["person"]) for one in again
     ]
 
 
 def test_suggestions_show_the_person_that_is_likely(page: Page) -> None:
-    found = {one["cluster_id"]: one for one in page.get("/api/suggestions")}
+    found = {one["cluster_id"]: one for one in page.get("/api/suggestions?sheet=1")}
     one = found[cluster_id(BERTA)]
     assert one["person"]["person"] == "Berta Ohm"
     assert one["similarity"] > 0.9

@@ -31,7 +31,7 @@ def with_pictures(moment: Moment, document: Row) -> Row:
     """
     shown = copy.deepcopy(document)
     wanted: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-    for one in _faces(shown):
+    for one in pictured(shown):
         wanted[one.get("source") or moment.tables.source, one["photo"]].append(one)
     whole = _whole(shown)
     for place in whole:
@@ -58,7 +58,7 @@ def _photo(decoded: Decoded, faces: list[Row]) -> str:
     return data_uri(preview(image, PHOTO))
 
 
-def _faces(document: Row) -> Iterator[Row]:
+def pictured(document: Row) -> Iterator[Row]:
     """Everything in a document that is a face or a reference with a box."""
     if document.get("face"):
         yield document["face"]

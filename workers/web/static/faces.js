@@ -1,6 +1,6 @@
 // Tiles of faces, and one at a time of them in the tab order.
 import { image } from "./api.js";
-import { el, words } from "./dom.js";
+import { el, say, words } from "./dom.js";
 import { columnsOf, moved } from "./keys.js";
 
 /** A face as a picture. */
@@ -46,6 +46,16 @@ export class Tiles {
     if (focus) this.tiles[this.at]?.focus();
     if (this.tiles.length) this.onmove(this.at);
   }
+}
+
+/** The address of the explanation of a face. */
+export function whyOf(face) {
+  return `/explain/${encodeURIComponent(face.face_id)}?${new URLSearchParams({ as: "face", photo: face.photo })}`;
+}
+
+/** A link to the explanation of a face. */
+export function why(face, key = "W") {
+  return el("p", { class: "quiet" }, el("a", { href: whyOf(face) }, say("why")), key && [" ", el("kbd", { "aria-hidden": "true" }, key)]);
 }
 
 /** Pictures of references, side by side. */

@@ -90,7 +90,9 @@ async function poll() {
     const now = await get("/api/state");
     if (before !== sent()) return;
     const theirs = state !== null && now.version !== state.version;
+    const loaded = Boolean(state?.loading) && !now.loading;
     show(now);
+    if (loaded && !theirs) await others();
     if (theirs) {
       tell(say("others"));
       await others();

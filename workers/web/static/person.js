@@ -1,7 +1,7 @@
 // Person: all faces of one, the least similar first.
 import { get, image } from "./api.js";
 import { action, el, say, score, words } from "./dom.js";
-import { Tiles, crop } from "./faces.js";
+import { Tiles, crop, why, whyOf } from "./faces.js";
 import { complain, main, record, start } from "./frame.js";
 import { bind } from "./keys.js";
 import { NameField, folded } from "./names.js";
@@ -88,8 +88,13 @@ function tile(face, at) {
 function showPhoto(at) {
   const face = faces[at];
   if (!face) return;
-  parts.photo.replaceChildren(plate(image.photo(face), face.photo, face.width, face.height, [{ box: face.box }]));
+  parts.photo.replaceChildren(plate(image.photo(face), face.photo, face.width, face.height, [{ box: face.box }]), why(face));
   if (at >= faces.length - 6 && faces.length < about.total && tiles.holdsFocus) wait(more);
+}
+
+function explain() {
+  const face = faces[tiles.at];
+  if (face) location.assign(whyOf(face));
 }
 
 function redraw(face) {
@@ -166,7 +171,7 @@ function back(text) {
 
 const inField = (table) => Object.fromEntries(Object.entries(table).map(([key, act]) => [key, () => (field.focused ? act() : false)]));
 bind({
-  page: { ...tiles.keys, x: sayWrong, r: reference, n: openNaming },
+  page: { ...tiles.keys, x: sayWrong, r: reference, n: openNaming, w: explain },
   field: inField({ ...field.keys, Escape: closeNaming }),
 });
 start({ onothers: () => wait(again), onback: () => wait(again) });

@@ -1,7 +1,7 @@
-// Suggestions: "Is this Ada?" Enter yes, X no, S skip; or all of a sheet at once.
+// Suggestions: "Is this Ada?" Enter yes, X no, S skip; or all of a sheet at once. Or "Who is this?"
 import { get, image } from "./api.js";
 import { action, el, given, percent, say, score, words } from "./dom.js";
-import { Tiles, crop, references } from "./faces.js";
+import { Tiles, crop, references, why, whyOf } from "./faces.js";
 import { complain, main, nothingLeft, record, start, tell } from "./frame.js";
 import { bind } from "./keys.js";
 import { NameField } from "./names.js";
@@ -10,6 +10,7 @@ import { askLookAlike } from "./question.js";
 
 const ASKED = 12; // questions of one request, and of one sheet
 const MOST_SKIPPED = 1000; // ids in one address, which may not be longer than 64 KiB
+const LIKELY = 0.5; // suggestions below this are no "yes" of a sheet, unless somebody makes them one
 const HANDFUL = 5; // answers after which the order is asked for anew
 
 let queue = [];
@@ -32,11 +33,13 @@ const parts = {
   photo: el("div", { class: "photo-place" }),
   ask: el("div", {}),
 };
+const ofPerson = [action("Enter", "yes", yes, { class: "action main" }), action("X", "no", no), action("S", "skip", skip)];
+const ofNobody = [action("Alt+S", "skip", skip), action("Alt+D", "dismiss", dismiss)];
 const one = [
   parts.head,
   parts.about,
   el("div", { class: "choice" },
-    el("div", { class: "acts row" }, action("Enter", "yes", yes, { class: "action main" }), action("X", "no", no), action("S", "skip", skip), action("Shift+Enter", "sheet", openSheet)),
+    el("div", { class: "acts row" }, ofPerson, ofNobody, action("Shift+Enter", "sheet", openSheet)),
     field.box),
   parts.ask,
   el("div", { class: "pairing" }, faces.box, parts.person, parts.photo),
@@ -44,9 +47,10 @@ const one = [
 
 // -- one after the other ------------------------------------------------------------------------------
 
+const more = (values = {}) => get("/api/suggestions", { limit: ASKED, skip: [...skipped].slice(-MOST_SKIPPED).join(","), ...values });
+
 async function refill() {
-  const got = await get("/api/suggestions", { limit: ASKED, skip: [...skipped].slice(-MOST_SKIPPED).join(",") });
-  queue = got.filter((asked) => !left.has(asked.id) && !skipped.has(asked.id));
+  queue = (await more()).filter((asked) => !left.has(asked.id) && !skipped.has(asked.id));
   answered = 0;
   for (const asked of queue.slice(0, 3)) asked.faces.forEach((face, at) => (new Image().src = image.face(face, at ? 160 : 320)));
 }
@@ -66,14 +70,18 @@ function display(asked) {
     return nothingLeft("suggestions_none");
   }
   if (!main.contains(parts.head)) main.replaceChildren(...one);
-  parts.head.replaceChildren(...say("is_this", { name: asked.person.person }));
+  const { person } = asked;
+  for (const button of ofPerson) button.hidden = !person;
+  for (const button of ofNobody) button.hidden = Boolean(person);
+  parts.head.replaceChildren(...(person ? say("is_this", { name: person.person }) : say("who")));
   parts.about.replaceChildren(...about(asked));
   const count = asked.faces.length;
   faces.box.className = `asked-faces ${count === 1 ? "one" : count < 5 ? "few" : ""}`;
   faces.fill(asked.faces.map((face, at) => asTile(face, at, count)));
-  parts.person.replaceChildren(el("h2", {}, say("references_of", { name: asked.person.person })), shownReferences(asked));
+  parts.person.replaceChildren(...(person ? [el("h2", {}, say("references_of", { name: person.person })), shownReferences(asked)] : []));
   field.clear();
-  parts.head.focus();
+  if (person) parts.head.focus();
+  else field.focus();
 }
 
 function about(asked) {
@@ -100,13 +108,13 @@ function showPhoto(at) {
   const face = current?.faces[at];
   if (!face) return;
   faces.tiles.forEach((tile, n) => (tile.dataset.at = String(n === at && faces.tiles.length > 1)));
-  parts.photo.replaceChildren(el("h2", {}, say("whole_photo")), plate(image.photo(face), face.photo, face.width, face.height, [{ box: face.box }]));
+  parts.photo.replaceChildren(el("h2", {}, say("whole_photo")), plate(image.photo(face), face.photo, face.width, face.height, [{ box: face.box }]), why(face));
 }
 
 // -- answers ------------------------------------------------------------------------------------------
 
 function meant(asked) {
-  return asked.cluster_id ?? asked.faces.map((face) => face.face_id).join(" ");
+  return asked.cluster_id ?? (asked.ids ?? asked.faces.map((face) => face.face_id)).join(" ");
 }
 
 const known = (asked) => asked.person.person_id ?? asked.person.person;
@@ -126,11 +134,23 @@ function answer(lines, told, more = {}) {
 }
 
 function yes() {
+  if (current && !current.person) return field.focus();
   answer((asked) => [yesTo(asked)], (asked, result) => namedWords(result, asked.person.person));
 }
 
 function no() {
+  if (current && !current.person) return;
   answer((asked) => [noTo(asked)], (asked) => say("not_them", { name: asked.person.person }));
+}
+
+function dismiss() {
+  if (sheet || !current || current.person) return false;
+  answer((asked) => [{ what: "dismiss", ids: meant(asked) }], (asked) => say("dismissed", { n: asked.size }));
+}
+
+function explain() {
+  const face = sheet ? sheet[tiles.at]?.faces[0] : current?.faces[Math.max(0, faces.at)];
+  if (face) location.assign(whyOf(face));
 }
 
 function namedWords(result, name) {
@@ -169,11 +189,12 @@ function skip() {
 function openSheet() {
   wait(async () => {
     if (!current) return;
+    const known = (await more({ sheet: 1 })).filter((asked) => !skipped.has(asked.id));
+    if (!known.length) return tell(say("sheet_none"));
     queue = [current, ...queue];
-    if (queue.length < ASKED) await refill();
-    if (!queue.length) return advance();
-    sheet = queue.splice(0, ASKED);
+    sheet = known;
     said.clear();
+    for (const asked of sheet) if ((asked.probability ?? 1) < LIKELY) said.set(asked.id, "skip");
     drawSheet();
     if (location.hash !== "#sheet") history.pushState(null, "", "#sheet");
   });
@@ -197,11 +218,13 @@ function sheetTile(asked) {
     ? el("img", { src: asked.references[0].image, alt: "", class: "crop" })
     : asked.person.portrait ? crop(asked.person.portrait) : el("span", { class: "crop" });
   const label = `${words("tile", { name: asked.person.person, n: asked.size })} `;
-  return el("button", { type: "button", class: "tile", "data-tile": true, "data-say": "yes", onclick: (event) => tiles.go(tiles.tiles.indexOf(event.currentTarget)) },
+  const now = said.get(asked.id) ?? "yes";
+  return el("button", { type: "button", class: "tile", "data-tile": true, "data-say": now, onclick: (event) => tiles.go(tiles.tiles.indexOf(event.currentTarget)) },
     el("span", { class: "pair" }, crop(asked.faces[0]), reference),
     el("span", { class: "unseen" }, label),
     given(asked.person.person, "name who"),
-    el("span", { class: "state" }, say("count", { n: asked.size }), ": ", el("span", { class: "verdict" }, say("tile_yes"))));
+    el("span", { class: "state" }, say("count", { n: asked.size }), ": ", el("span", { class: "verdict" }, say(`tile_${now}`)),
+      ...(asked.probability === null || asked.probability === undefined ? [] : [" · ", ...say("suggestion_chance", { probability: el("span", {}, percent(asked.probability)) })])));
 }
 
 /** Mark a tile "no" or "skip"; once more, and it is a yes again. */
@@ -234,7 +257,6 @@ function takeSheet() {
 function closeSheet() {
   wait(async () => {
     if (!sheet) return;
-    queue = [...sheet, ...queue];
     leaveSheet();
     display(queue.shift());
   });
@@ -262,7 +284,7 @@ async function gone(asked) {
 
 async function others() {
   field.refresh();
-  if (sheet) return;
+  if (sheet) return othersOnSheet();
   if (current && !(await gone(current))) {
     const { id } = current;
     await refill();
@@ -273,6 +295,17 @@ async function others() {
   await refill();
   await advance();
   if (told) tell(say("gone"));
+}
+
+/** Take away the tiles that somebody else has answered; what is marked stays marked. */
+async function othersOnSheet() {
+  const settled = await Promise.all(sheet.map(gone));
+  if (!settled.includes(true)) return;
+  sheet = sheet.filter((_, at) => !settled[at]);
+  queue = [];
+  if (sheet.length) return drawSheet();
+  leaveSheet();
+  await advance();
 }
 
 async function again(asked) {
@@ -296,9 +329,11 @@ function arrow(key) {
 }
 
 bind({
+  always: { "Alt+d": dismiss, "Alt+s": single(skip) },
   page: {
     Enter: single(yes),
     x: onSheet(() => mark("no"), no),
+    w: explain,
     s: onSheet(() => mark("skip"), skip),
     "Shift+Enter": onSheet(takeSheet, openSheet),
     Escape: onSheet(closeSheet, () => parts.head.focus()),

@@ -1,7 +1,7 @@
 // Unnamed: one group of faces at a time. The name field has the focus; Enter names and goes on.
 import { get, image } from "./api.js";
 import { action, el, say, score, words } from "./dom.js";
-import { Tiles, crop } from "./faces.js";
+import { Tiles, crop, why } from "./faces.js";
 import { complain, main, nothingLeft, numbersNow, record, start, tell } from "./frame.js";
 import { bind } from "./keys.js";
 import { NameField } from "./names.js";
@@ -96,7 +96,7 @@ function lookAlike(other) {
 
 function showPhoto(at) {
   const face = current?.faces[at];
-  if (face) parts.photo.replaceChildren(plate(image.photo(face), face.photo, face.width, face.height, [{ box: face.box }]));
+  if (face) parts.photo.replaceChildren(plate(image.photo(face), face.photo, face.width, face.height, [{ box: face.box }]), why(face, null));
 }
 
 function mark(at) {
