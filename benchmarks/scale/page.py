@@ -31,8 +31,8 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
-from benchmarks.speed.report import processor
 from benchmarks.scale.answers import content_of, face_of
+from benchmarks.speed.report import processor
 from headcount.assignments import history
 from headcount.collections.photos import collection_id
 from headcount.contract.layout import ARCHIVE, JobKeys, PackKeys
