@@ -24,7 +24,8 @@ class Questions:
     _shown: Shown | None = None
     """The state that the questions are of."""
     _building: threading.Lock = field(default_factory=threading.Lock)
-    _failed: bool = False
+    _failed: Results | None = None
+    """Results of which they could not be made."""
 
     def now(self, view: View) -> Asked | None:
         """The questions as all answers left them; None while they are being built."""
@@ -32,14 +33,15 @@ class Questions:
             if self._is_of(view):
                 self._follow(view)
                 return self._asked
-        if view.results.embedded.is_set() and not self._failed and not self._building.locked():
+        can = view.results.embedded.is_set() and self._failed is not view.results
+        if can and not self._building.locked():
             threading.Thread(target=self.build, name="questions", daemon=True).start()
         return None
 
     def are_of(self, results: Results) -> bool:
         """Whether those of some results are there, or could not be made."""
         asked = self._asked
-        return self._failed or (asked is not None and asked.results is results)
+        return self._failed is results or (asked is not None and asked.results is results)
 
     def _is_of(self, view: View) -> bool:
         """Whether what is there is of these results, with the answers that these took in."""
@@ -55,16 +57,21 @@ class Questions:
             self._shown = view.shown
 
     def build(self) -> None:
-        """Build the questions, unless they are there; takes seconds for a million faces."""
+        """Build the questions, once the embeddings are loaded and unless they are there.
+
+        Takes seconds for a million faces.
+        """
         with self._building:
             view = View.of(self.index)
+            if not view.results.embedded.is_set() or self._failed is view.results:
+                return None
             with self.lock:
                 if self._is_of(view):
                     return self._follow(view)
             try:
                 asked = Asked.of(view.results, holding(self.index.answers.all()))
             except Exception:
-                self._failed = True
+                self._failed = view.results
                 log.exception("the order of questions could not be made: they come by size")
                 return None
             with self.lock:

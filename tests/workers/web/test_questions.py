@@ -13,6 +13,8 @@ from headcount.storage import Store
 from tests.review_page import Page, Seen, cluster_id, face_id, make_archive, page_of, say
 from tests.workers.web.conftest import ADA, BERTA, OTHER, RARE, STRANGER
 from workers.web.describe import View
+from workers.web.overlay import settle
+from workers.web.questions import Questions
 
 NAMED = {"what": "name", "ids": cluster_id(STRANGER), "person": "Carl Ix"}
 
@@ -182,3 +184,31 @@ def test_clusters_come_by_size_until_the_order_is_there(store: Store) -> None:
         assert page.get("/api/clusters")[0]["look_alike"] is None
         assert page.get("/api/suggestions?sheet=1") == []
         page.session.questions._building.release()
+
+
+def test_a_look_before_all_is_loaded_makes_no_order(store: Store) -> None:
+    with page_of(store) as page:
+        session = page.session
+        session.questions = Questions(session.index)
+        session.index.results.embedded.clear()
+        session.look()
+        assert page.get("/api/state")["loading"]
+        session.index.results.embedded.set()
+        session.look()
+        assert not page.get("/api/state")["loading"]
+        assert agrees(page)
+
+
+def test_an_answer_in_the_results_that_is_taken_back_makes_the_order_anew(store: Store) -> None:
+    with page_of(store) as page:
+        said = page.say(NAMED)
+        results = page.session.index.results
+        answers = page.session.index.answers.all()
+        ids = frozenset(said["answers"])
+        results.settled = settle(answers, ids, results.members)
+        page.session.index.refresh()
+        page.session.questions.build()
+        assert asked_of(page).base == ids
+        page.ask("/api/undo", {"ids": said["answers"]})
+        page.session.questions.build()
+        assert asked_of(page).base == frozenset()
