@@ -108,13 +108,19 @@ def test_an_act_is_recorded_audited_taken_back_and_applied(out: Path) -> None:
         assert state["answers_pending"] == 0
         assert state["named_faces"] == applied["effect"]["faces_named_after"]
         assert [one["person"] for one in page.ask("/api/people?q=carl")] == [NAME]
+        assert page.ask("/api/undo", {"steps": 1})["state"]["people"] == before["people"]
+        assert page.ask("/api/people?q=carl") == []
+        until(lambda: page.ask("/api/suggestions?sheet=1") or page.ask("/api/suggestions"))
+        asked = page.ask("/api/suggestions?sheet=1&limit=50")
+        assert NAME not in [one["person"]["person"] for one in asked]
     said = [(one.what, one.by) for one in read_answers(store_of(out))]
-    assert said == [("name", "Rosa"), ("undo", "Rosa"), ("name", "Rosa")]
+    assert said == [("name", "Rosa"), ("undo", "Rosa")] * 2
     assert [one for one in actions(out) if one in ("review", "name", "undo")] == [
         "review",
         "name",
         "undo",
         "name",
+        "undo",
     ]
 
 

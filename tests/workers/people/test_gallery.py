@@ -9,7 +9,7 @@ from headcount.s3_settings import S3Settings
 from headcount.tables.schemas import gallery_schema
 from headcount.tables.table import Table
 from tests.workers.archives import MadeUp, made_up, random_embeddings
-from workers.people.gallery import NOBODY_ENROLLED, load_gallery
+from workers.people.gallery import NOBODY_ENROLLED, load_gallery, without_people
 from workers.tables.rows import fixed_lists
 
 ROWS = random_embeddings(4, 1)
@@ -81,3 +81,19 @@ def test_people_who_were_renamed_have_their_new_names_and_those_of_one_name_are_
     for forgotten in ({"zoe"}, {"ada", "bea"}):
         left = load_gallery(table, cosine_per_decade=0.05, renames=renames, forgotten=forgotten)
         assert left.names == ("Grace",)
+
+
+def test_people_who_are_left_out_take_their_references_with_them(tmp_path: Path) -> None:
+    table = gallery_of(made_up(tmp_path, {}))
+    enrol(table, ("ada", "a/1.jpg", 0), ("ada", "a/2.jpg", 1), ("bo", "b/1.jpg", 2), ("cy", "c", 3))
+    whole = load_gallery(table, cosine_per_decade=0.05)
+    bo = whole.person_ids[whole.names.index("Bo")]
+    found = without_people(whole, {bo})
+    kept = [row for row, photo in enumerate(whole.photos) if photo != "b/1.jpg"]
+    assert set(found.names) == {"Ada", "Cy"}
+    assert found.photos == tuple(whole.photos[row] for row in kept)
+    assert np.array_equal(found.embeddings, whole.embeddings[kept])
+    ada = found.names.index("Ada")
+    assert [found.photos[row] for row in found.references(ada)] == ["a/1.jpg", "a/2.jpg"]
+    assert without_people(whole, set()) is whole
+    assert len(without_people(whole, set(whole.person_ids))) == 0
