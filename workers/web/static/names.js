@@ -48,7 +48,8 @@ export class NameField {
       onblur: () => this.only && setTimeout(() => this._show([]), 150),
     });
     this.list = el("ul", { id: `${this.id}-list`, role: "listbox", class: "completions", "aria-label": words("completions"), hidden: true });
-    this.box = el("div", { class: "name-field" }, el("label", { for: this.id }, label), this.input, this.list);
+    this.label = el("label", { for: this.id }, label);
+    this.box = el("div", { class: "name-field" }, this.label, this.input, this.list);
     this.keys = {
       Enter: () => this.enter(),
       "Shift+Enter": () => this.enter(true),

@@ -73,6 +73,7 @@ function display(asked) {
   const { person } = asked;
   for (const button of ofPerson) button.hidden = !person;
   for (const button of ofNobody) button.hidden = Boolean(person);
+  field.label.textContent = words(person ? "other_name" : "name_label");
   parts.head.replaceChildren(...(person ? say("is_this", { name: person.person }) : say("who")));
   parts.about.replaceChildren(...about(asked));
   const count = asked.faces.length;
