@@ -383,6 +383,7 @@ def test_a_stranger_is_asked_about_by_name(review: Opened) -> None:
     one = review("/", archive)
     one.head("Who is this?")
     one.until("document.activeElement.matches('main input')")
+    one.until("document.activeElement.labels[0].textContent === 'Name'")
     one.type("Zelda Quist")
     one.press("Enter")
     one.until("document.querySelector('.told').innerText.includes('Zelda')")
