@@ -31,8 +31,9 @@ def run(folder: Path, out: Path, *more: str) -> None:
 
 
 def latest(out: Path) -> Path:
-    """The folder of the archive's latest job."""
-    return max((out / "archive/jobs").iterdir(), key=lambda path: path.name)
+    """The folder of the archive's latest job; ids of one second are in no order."""
+    specs = (out / "archive/jobs").glob("*/spec.json")
+    return max(specs, key=lambda spec: json.loads(spec.read_text())["created"]).parent
 
 
 def rematch(out: Path, *more: str) -> Path:
