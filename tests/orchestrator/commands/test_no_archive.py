@@ -11,7 +11,7 @@ from orchestrator.cli import COMMANDS
 JOB = "20260101-000000-abcdef"
 READING = {
     **dict.fromkeys(("status", "watch", "pause", "cancel", "resume", "retry", "rollback"), (JOB,)),
-    **dict.fromkeys(("jobs", "results", "people", "diff", "rematch"), ()),
+    **dict.fromkeys(("jobs", "results", "people", "diff", "rematch", "review"), ()),
     **dict.fromkeys(("calibrate", "audit", "verify"), ()),
     "prune": ("--keep-jobs", "1"),
     "export": ("--to", "out"),
