@@ -132,6 +132,7 @@ def test_every_table_is_exported_unless_told_otherwise(done: Path, tmp_path: Pat
     exported = headcount("export", "--archive", str(done / "archive"), "--to", str(tmp_path))
     assert exported.returncode == 0, exported.stderr
     names = ("photos", "faces", "people", "clusters", "lineage", "expected")
+    names += ("captions", "people_by_folder", "people_by_date", "together")
     assert {p.name for p in tmp_path.iterdir()} == {"tables.json"} | {
         f"{name}.csv" for name in names
     }
